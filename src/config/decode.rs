@@ -1,0 +1,209 @@
+//! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
+
+use super::model::*;
+use super::source::Spanned;
+use super::table::TableReader;
+
+/// Reads all tables of one file into `config`, which may already hold those of other files.
+pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &mut Vec<(&'static str, super::Place)>) {
+    let mut single = |root: &mut TableReader<'_>, key: &'static str, read: &mut dyn FnMut(&mut TableReader<'_>)| {
+        let Some(mut table) = root.table(key) else { return };
+        match singles.iter().find(|(seen, _)| *seen == key) {
+            Some(_) => table.problems().error(
+                table.place(),
+                format!("`[{key}]` is defined in more than one file"),
+                "keep it in the main file",
+            ),
+            None => singles.push((key, table.place())),
+        }
+        read(&mut table);
+    };
+    single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
+    single(&mut root, "admin", &mut |table| config.admin = Admin { address: table.string("address") });
+    single(&mut root, "access_log", &mut |table| {
+        config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
+    });
+    single(&mut root, "log", &mut |table| {
+        config.log = Log { level: table.string("level"), format: log_format(table) };
+    });
+    single(&mut root, "limits", &mut |table| {
+        config.limits = Limits {
+            body_size: table.size_or_off("body_size"),
+            ..merge(connection_limits(table), upstream_limits(table))
+        };
+    });
+    single(&mut root, "identity_headers", &mut |table| {
+        config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
+    });
+    config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
+    config.trust_domains.extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| TrustDomain {
+        name,
+        anchors: table.strings("anchors"),
+    }));
+    config.api_users.extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
+        name,
+        permissions: table.strings("permissions"),
+        deny: table.strings("deny"),
+    }));
+    config.upstreams.extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
+    config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
+}
+
+fn gateway(table: &mut TableReader<'_>) -> Gateway {
+    let workers = match table.holds_string("workers") {
+        true => table.choice("workers", &[("auto", None)]).and_then(|word| word.value),
+        false => table.integer("workers", 1..=1024),
+    };
+    Gateway {
+        workers,
+        drain_deadline: table.duration("drain_deadline"),
+        drain_delay: table.duration_or_zero("drain_delay"),
+        user: table.string("user"),
+    }
+}
+
+fn log_format(table: &mut TableReader<'_>) -> Option<Spanned<LogFormat>> {
+    table.choice("format", &[("json", LogFormat::Json), ("text", LogFormat::Text), ("off", LogFormat::Off)])
+}
+
+fn connection_limits(table: &mut TableReader<'_>) -> Limits {
+    Limits {
+        connections: table.integer("connections", 1..=10_000_000),
+        handshake_timeout: table.duration("handshake_timeout"),
+        head_timeout: table.duration("head_timeout"),
+        head_size: table.size("head_size"),
+        keep_alive_timeout: table.duration("keep_alive_timeout"),
+        streams: table.integer("streams", 1..=100_000),
+        ..Limits::default()
+    }
+}
+
+fn upstream_limits(table: &mut TableReader<'_>) -> Limits {
+    Limits {
+        connect_timeout: table.duration("connect_timeout"),
+        response_timeout: table.duration("response_timeout"),
+        idle_timeout: table.duration_or_off("idle_timeout"),
+        ..Limits::default()
+    }
+}
+
+/// Keys of a connection from the one, keys of a request from the other.
+fn merge(connection: Limits, request: Limits) -> Limits {
+    Limits {
+        connect_timeout: request.connect_timeout,
+        response_timeout: request.response_timeout,
+        idle_timeout: request.idle_timeout,
+        ..connection
+    }
+}
+
+fn client_auth(table: &mut TableReader<'_>) -> Option<Spanned<ClientAuth>> {
+    let words =
+        [("required", ClientAuth::Required), ("optional", ClientAuth::Optional), ("off", ClientAuth::Off)];
+    table.choice("client_auth", &words)
+}
+
+fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
+    let address = table.required_string("address", "write `address = \"0.0.0.0:8443\"`");
+    let limits = connection_limits(&mut table);
+    let hosts: Vec<Host> = table
+        .listed_tables("host")
+        .into_iter()
+        .map(|mut entry| {
+            let names = entry.strings("names");
+            if names.is_empty() {
+                entry.missing("names", "write the server names of this entry: `names = [\"api.example.org\"]`");
+            }
+            host(&mut entry, names)
+        })
+        .collect();
+    let own = host(&mut table, Vec::new());
+    let says_something =
+        own.certificate.is_some() || own.private_key.is_some() || own.client_auth.is_some() || own.trust_domain.is_some();
+    let default_host = (says_something || hosts.is_empty()).then_some(own);
+    Listener { name, address, default_host, hosts, limits }
+}
+
+fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
+    Host {
+        place: table.place(),
+        names,
+        certificate: table.string("certificate"),
+        private_key: table.string("private_key"),
+        client_auth: client_auth(table),
+        trust_domain: table.string("trust_domain"),
+    }
+}
+
+fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
+    ApiUser {
+        name,
+        client_cn: table.strings("client_cn"),
+        trust_domain: table.string("trust_domain"),
+        permissions: table.strings("permissions"),
+        deny: table.strings("deny"),
+        roles: table.strings("roles"),
+    }
+}
+
+fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
+    Upstream {
+        name,
+        endpoints: table.strings("endpoints"),
+        anchors: table.strings("anchors"),
+        server_name: table.string("server_name"),
+        certificate: table.string("certificate"),
+        private_key: table.string("private_key"),
+        basic_credentials: table.string("basic_credentials"),
+        host_header: table.choice("host_header", &[("client", HostHeader::Client), ("endpoint", HostHeader::Endpoint)]),
+        pool_idle_timeout: table.duration("pool_idle_timeout"),
+        pool_size: table.integer("pool_size", 0..=100_000),
+        limits: upstream_limits(table),
+    }
+}
+
+fn route(table: &mut TableReader<'_>) -> Route {
+    let requirement = match table.holds_string("requirement") {
+        true => table.string("requirement").map(Requirement::All),
+        false => table.table("requirement").map(|table| Requirement::ByMethod(table.free_strings())),
+    };
+    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
+    let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
+    Route {
+        place: table.place(),
+        path: table.required_string("path", "write `path = \"/\"` for everything"),
+        path_match: table.choice("match", &[("prefix", PathMatch::Prefix), ("exact", PathMatch::Exact)]),
+        hosts: table.strings("host"),
+        listeners: table.strings("listeners"),
+        upstream: table.string("upstream"),
+        respond: table.choice("respond", &[("whoami", Respond::Whoami)]),
+        requirement,
+        client_auth: client_auth(table),
+        method_override: table.choice("method_override", &methods),
+        path_relaxations: path_relaxations(table),
+        limits,
+    }
+}
+
+/// Each oddity of a path has a key of its own, whose other word says what taking it means.
+const PATH_RELAXATIONS: [(&str, &str); 8] = [
+    ("encoded_slash", "keep"),
+    ("encoded_backslash", "keep"),
+    ("encoded_control", "keep"),
+    ("double_encoding", "keep"),
+    ("invalid_utf8", "keep"),
+    ("empty_segments", "keep"),
+    ("dot_segments", "resolve"),
+    ("raw_backslash", "encode"),
+];
+
+fn path_relaxations(table: &mut TableReader<'_>) -> Vec<Spanned<&'static str>> {
+    let mut relaxed = Vec::new();
+    for (key, word) in PATH_RELAXATIONS {
+        if let Some(Spanned { value: Some(key), place }) = table.choice(key, &[("refuse", None), (word, Some(key))]) {
+            relaxed.push(Spanned { value: key, place });
+        }
+    }
+    relaxed
+}

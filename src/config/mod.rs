@@ -1,0 +1,135 @@
+//! The config files as text: reading, includes, places, problems. Knows what is written, not what it means.
+
+mod decode;
+mod model;
+mod problem;
+mod source;
+mod table;
+
+pub use model::*;
+pub use problem::{Problem, Problems, Severity, render};
+pub use source::{FileId, Place, SourceFile, Sources, Spanned};
+
+use std::path::{Path, PathBuf};
+use table::TableReader;
+use toml::de::DeTable;
+
+/// What one load of the config files gave.
+pub struct Loaded {
+    /// What the files say, as far as it could be read.
+    pub config: Config,
+    /// The files, for showing places.
+    pub sources: Sources,
+    /// What is wrong so far.
+    pub problems: Problems,
+    /// Every file and folder whose change could change the outcome, also of files that could not be read.
+    pub watched: Vec<PathBuf>,
+    /// Whether all files are well-formed TOML; without that, looking for more errors would only mislead.
+    pub readable: Readable,
+}
+
+/// Whether the text could be taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readable {
+    /// All files.
+    Yes,
+    /// A file is missing or not TOML.
+    No,
+}
+
+/// Reads the main file and all that it includes. Never fails: what is wrong is in [`Loaded::problems`].
+pub fn load(main: &Path) -> Loaded {
+    let mut loaded = Loaded {
+        config: Config::default(),
+        sources: Sources::default(),
+        problems: Problems::default(),
+        watched: Vec::new(),
+        readable: Readable::Yes,
+    };
+    let mut singles = Vec::new();
+    let includes = loaded.read_file(main, FileRole::Main, &mut singles);
+    for pattern in includes {
+        for path in loaded.expand(&pattern) {
+            loaded.read_file(&path, FileRole::Included(pattern.place), &mut singles);
+        }
+    }
+    loaded
+}
+
+#[derive(Clone, Copy)]
+enum FileRole {
+    Main,
+    Included(Place),
+}
+
+impl Loaded {
+    fn read_file(&mut self, path: &Path, role: FileRole, singles: &mut Vec<(&'static str, Place)>) -> Vec<Spanned<String>> {
+        self.watched.push(path.to_owned());
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.unreadable(role, format!("cannot read {}: {error}", path.display()));
+                return Vec::new();
+            }
+        };
+        let Some(file) = self.sources.add(path.to_owned(), text) else {
+            self.unreadable(role, "more than 65,535 config files".to_owned());
+            return Vec::new();
+        };
+        let Some(text) = self.sources.file(file).map(|source| source.text.clone()) else { return Vec::new() };
+        let (root, errors) = DeTable::parse_recoverable(&text);
+        for error in &errors {
+            let place = Place::new(file, &error.span().unwrap_or(0..0));
+            let duplicate = error.message().contains("duplicate key");
+            let hint = if duplicate { "keep one of the two" } else { "" };
+            self.problems.error(place, error.message(), hint);
+            // A duplicate key leaves the rest readable; any other error does not.
+            if !duplicate {
+                self.readable = Readable::No;
+            }
+        }
+        if self.readable == Readable::No {
+            return Vec::new();
+        }
+        let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), &self.problems);
+        let includes = reader.strings("include");
+        if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
+            self.problems.error(first.place, "an included file cannot include others", "list the files in the main file");
+        }
+        decode::decode(reader, &mut self.config, singles);
+        includes
+    }
+
+    fn unreadable(&mut self, role: FileRole, message: String) {
+        self.readable = Readable::No;
+        match role {
+            FileRole::Main => self.problems.error_without_place(message, "name the config file with --config FILE"),
+            FileRole::Included(place) => self.problems.error(place, message, "check the file and its mode"),
+        }
+    }
+
+    /// The files of one include pattern in the order of their names. A pattern without wildcards must exist.
+    fn expand(&mut self, pattern: &Spanned<String>) -> Vec<PathBuf> {
+        let full = self.sources.folder(pattern.place.file).join(&pattern.value);
+        let text = full.to_string_lossy().into_owned();
+        let has_wildcard = text.contains(['*', '?', '[']);
+        if has_wildcard {
+            // New files appear in the folder, so the folder itself is watched.
+            self.watched.extend(full.parent().map(Path::to_owned));
+        } else {
+            return vec![full];
+        }
+        match glob::glob(&text) {
+            Ok(paths) => paths.filter_map(Result::ok).filter(|path| !is_hidden(path)).collect(),
+            Err(error) => {
+                self.problems.error(pattern.place, format!("bad include pattern: {error}"), "use * and ? in file names");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Editors and Kubernetes keep their own files beside ours; their names start with a dot.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
+}

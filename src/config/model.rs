@@ -1,0 +1,294 @@
+//! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
+//! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
+
+use super::source::{Place, Spanned};
+use std::time::Duration;
+
+/// Everything the config files say.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// `[gateway]`
+    pub gateway: Gateway,
+    /// `[admin]`
+    pub admin: Admin,
+    /// `[access_log]`
+    pub access_log: AccessLog,
+    /// `[log]`
+    pub log: Log,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[identity_headers]`
+    pub identity_headers: IdentityHeaders,
+    /// `[listener.NAME]`
+    pub listeners: Vec<Listener>,
+    /// `[trust_domain.NAME]`
+    pub trust_domains: Vec<TrustDomain>,
+    /// `[api_user.NAME]`
+    pub api_users: Vec<ApiUser>,
+    /// `[role.NAME]`
+    pub roles: Vec<Role>,
+    /// `[upstream.NAME]`
+    pub upstreams: Vec<Upstream>,
+    /// `[[route]]`
+    pub routes: Vec<Route>,
+}
+
+/// `[gateway]`: the process.
+#[derive(Debug, Default)]
+pub struct Gateway {
+    /// Worker threads; `None` means one for each core.
+    pub workers: Option<u32>,
+    /// How long a shutdown waits for requests to finish.
+    pub drain_deadline: Option<Duration>,
+    /// How long readiness fails before the listeners close.
+    pub drain_delay: Option<Duration>,
+    /// User to become once the ports are bound.
+    pub user: Option<Spanned<String>>,
+}
+
+/// `[admin]`: metrics and health.
+#[derive(Debug, Default)]
+pub struct Admin {
+    /// `IP:PORT`, or `off`.
+    pub address: Option<Spanned<String>>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For machines.
+    Json,
+    /// For people.
+    Text,
+    /// No lines at all.
+    Off,
+}
+
+/// `[access_log]`: one line for each request.
+#[derive(Debug, Default)]
+pub struct AccessLog {
+    /// How lines look.
+    pub format: Option<Spanned<LogFormat>>,
+    /// File to append to; standard output if not said.
+    pub path: Option<Spanned<String>>,
+}
+
+/// `[log]`: what the gateway says about itself, on standard error.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// A level, or a filter such as `info,portcullis::tls=debug`.
+    pub level: Option<Spanned<String>>,
+    /// How lines look.
+    pub format: Option<Spanned<LogFormat>>,
+}
+
+/// Limits and timeouts. The same keys stand in several tables; the nearest one wins.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Connections open at once on a listener.
+    pub connections: Option<u32>,
+    /// TCP accept until the client is verified.
+    pub handshake_timeout: Option<Duration>,
+    /// First byte of a request head until its last.
+    pub head_timeout: Option<Duration>,
+    /// Bytes of a request head.
+    pub head_size: Option<u64>,
+    /// An open client connection without a request.
+    pub keep_alive_timeout: Option<Duration>,
+    /// HTTP/2 streams open at once on a connection.
+    pub streams: Option<u32>,
+    /// Bytes of a request body; `Some(None)` is off.
+    pub body_size: Option<Option<u64>>,
+    /// Connecting to an upstream endpoint, TLS included.
+    pub connect_timeout: Option<Duration>,
+    /// Request sent until the response head arrives.
+    pub response_timeout: Option<Duration>,
+    /// A request or tunnel on which no byte moves; `Some(None)` is off.
+    pub idle_timeout: Option<Option<Duration>>,
+}
+
+/// `[identity_headers]`: what upstreams are told about the client.
+#[derive(Debug, Default)]
+pub struct IdentityHeaders {
+    /// Names of header sets; `None` means the default set.
+    pub sets: Option<Vec<Spanned<String>>>,
+}
+
+/// Whether a client must show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// No certificate, no entry.
+    Required,
+    /// Verified if shown.
+    Optional,
+    /// Not asked for.
+    Off,
+}
+
+/// A server certificate and who may show which client certificate for it.
+#[derive(Debug)]
+pub struct Host {
+    /// Where the entry stands.
+    pub place: Place,
+    /// Server names (SNI); empty for the listener's own entry, which takes every name.
+    pub names: Vec<Spanned<String>>,
+    /// PEM file with the chain.
+    pub certificate: Option<Spanned<String>>,
+    /// PEM file with the key.
+    pub private_key: Option<Spanned<String>>,
+    /// Whether clients must show a certificate.
+    pub client_auth: Option<Spanned<ClientAuth>>,
+    /// Whose certificates count.
+    pub trust_domain: Option<Spanned<String>>,
+}
+
+/// `[listener.NAME]`
+#[derive(Debug)]
+pub struct Listener {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// `IP:PORT`
+    pub address: Option<Spanned<String>>,
+    /// The entry for every server name, if the listener itself has a certificate.
+    pub default_host: Option<Host>,
+    /// `[[listener.NAME.host]]`
+    pub hosts: Vec<Host>,
+    /// Limits said here.
+    pub limits: Limits,
+}
+
+/// `[trust_domain.NAME]`
+#[derive(Debug)]
+pub struct TrustDomain {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// PEM files with CA certificates.
+    pub anchors: Vec<Spanned<String>>,
+}
+
+/// `[api_user.NAME]`
+#[derive(Debug)]
+pub struct ApiUser {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// Common names that are this user.
+    pub client_cn: Vec<Spanned<String>>,
+    /// The domain that must have vouched.
+    pub trust_domain: Option<Spanned<String>>,
+    /// What is granted.
+    pub permissions: Vec<Spanned<String>>,
+    /// What is refused whatever is granted.
+    pub deny: Vec<Spanned<String>>,
+    /// Roles whose permissions this user has, too.
+    pub roles: Vec<Spanned<String>>,
+}
+
+/// `[role.NAME]`
+#[derive(Debug)]
+pub struct Role {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// What is granted.
+    pub permissions: Vec<Spanned<String>>,
+    /// What is refused whatever is granted.
+    pub deny: Vec<Spanned<String>>,
+}
+
+/// Which Host header an upstream sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The one the client sent.
+    Client,
+    /// The endpoint's own.
+    Endpoint,
+}
+
+/// `[upstream.NAME]`
+#[derive(Debug)]
+pub struct Upstream {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// `http://host:port` or `https://host:port`
+    pub endpoints: Vec<Spanned<String>>,
+    /// PEM files with the CAs that may vouch for `https` endpoints.
+    pub anchors: Vec<Spanned<String>>,
+    /// The name that an `https` endpoint's certificate must carry, if not the endpoint's host.
+    pub server_name: Option<Spanned<String>>,
+    /// PEM file with our client certificate.
+    pub certificate: Option<Spanned<String>>,
+    /// PEM file with its key.
+    pub private_key: Option<Spanned<String>>,
+    /// File (or `env:NAME`) with `user:password` to send as HTTP basic authentication.
+    pub basic_credentials: Option<Spanned<String>>,
+    /// Which Host header the upstream sees.
+    pub host_header: Option<Spanned<HostHeader>>,
+    /// How long an unused connection is kept.
+    pub pool_idle_timeout: Option<Duration>,
+    /// How many unused connections are kept for each endpoint.
+    pub pool_size: Option<u32>,
+    /// Limits said here.
+    pub limits: Limits,
+}
+
+/// How a route's path compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// The path and everything below it.
+    Prefix,
+    /// The path alone.
+    Exact,
+}
+
+/// What the gateway answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Respond {
+    /// Who the client is and what it may do.
+    Whoami,
+}
+
+/// What happens to `X-HTTP-Method-Override` and its kin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodOverride {
+    /// 400.
+    Refuse,
+    /// The overriding method is the one that is judged, logged and forwarded.
+    Judge,
+}
+
+/// What a route asks for.
+#[derive(Debug)]
+pub enum Requirement {
+    /// One name for all methods.
+    All(Spanned<String>),
+    /// A name for each method; other methods are not allowed.
+    ByMethod(Vec<(Spanned<String>, Spanned<String>)>),
+}
+
+/// `[[route]]`
+#[derive(Debug)]
+pub struct Route {
+    /// Where the entry stands.
+    pub place: Place,
+    /// Path pattern with `{captures}`.
+    pub path: Option<Spanned<String>>,
+    /// How the path compares.
+    pub path_match: Option<Spanned<PathMatch>>,
+    /// Host names; empty for all.
+    pub hosts: Vec<Spanned<String>>,
+    /// Listeners; empty for all.
+    pub listeners: Vec<Spanned<String>>,
+    /// Where requests go.
+    pub upstream: Option<Spanned<String>>,
+    /// What the gateway answers instead.
+    pub respond: Option<Spanned<Respond>>,
+    /// What a client needs; `METHOD /path` if not said.
+    pub requirement: Option<Requirement>,
+    /// Whether a client must be known.
+    pub client_auth: Option<Spanned<ClientAuth>>,
+    /// Overriding methods.
+    pub method_override: Option<Spanned<MethodOverride>>,
+    /// Oddities of paths that this route takes: (name in the config, place).
+    pub path_relaxations: Vec<Spanned<&'static str>>,
+    /// Limits said here.
+    pub limits: Limits,
+}

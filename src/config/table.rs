@@ -1,0 +1,283 @@
+//! Reads one TOML table strictly: each key is asked for by name, and what nobody asked for is an error.
+//! Knows types of values, not what they mean.
+
+use super::problem::Problems;
+use super::source::{FileId, Place, Spanned};
+use std::time::Duration;
+use toml::de::{DeTable, DeValue};
+
+/// A table that is being read. Dropping it reports the keys that were never asked for.
+pub(super) struct TableReader<'a> {
+    name: String,
+    table: &'a DeTable<'a>,
+    file: FileId,
+    place: Place,
+    problems: &'a Problems,
+    known: Vec<&'static str>,
+    unknown_keys: UnknownKeys,
+}
+
+type Value<'a> = toml::Spanned<DeValue<'a>>;
+
+impl<'a> TableReader<'a> {
+    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, problems: &'a Problems) -> Self {
+        let unknown_keys = UnknownKeys::Refuse;
+        Self { name, table, file: place.file, place, problems, known: Vec::new(), unknown_keys }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(super) fn problems(&self) -> &'a Problems {
+        self.problems
+    }
+
+    /// What the operator would call this key: `listener.main.address`.
+    fn full_name(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    fn place_of(&self, value: &Value<'_>) -> Place {
+        Place::new(self.file, &value.span())
+    }
+
+    fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &str) {
+        let found = value.get_ref().type_str();
+        self.problems.error(
+            self.place_of(value),
+            format!("`{}` is a TOML {found}, not {expected}", self.full_name(key)),
+            format!("write {expected}"),
+        );
+    }
+
+    /// Reports that a key must be there.
+    pub(super) fn missing(&self, key: &str, hint: &str) {
+        self.problems.error(self.place, format!("`{}` is missing", self.full_name(key)), hint);
+    }
+
+    pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        let value = self.value(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(key, value, "a string in quotes");
+            return None;
+        };
+        Some(Spanned { value: text.to_owned(), place: self.place_of(value) })
+    }
+
+    pub(super) fn required_string(&mut self, key: &'static str, hint: &str) -> Option<Spanned<String>> {
+        if !self.table.contains_key(key) {
+            self.known.push(key);
+            self.missing(key, hint);
+            return None;
+        }
+        self.string(key)
+    }
+
+    /// A string or an array of strings.
+    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Spanned<String>> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        if let Some(text) = value.get_ref().as_str() {
+            return vec![Spanned { value: text.to_owned(), place: self.place_of(value) }];
+        }
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a string or an array of strings");
+            return Vec::new();
+        };
+        let mut strings = Vec::with_capacity(array.len());
+        for item in array.iter() {
+            match item.get_ref().as_str() {
+                Some(text) => strings.push(Spanned { value: text.to_owned(), place: self.place_of(item) }),
+                None => self.wrong_type(key, item, "a string in quotes"),
+            }
+        }
+        strings
+    }
+
+    /// A string that must be one of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Spanned<T>> {
+        let text = self.string(key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(Spanned { value: *value, place: text.place });
+        }
+        let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        self.problems.error(
+            text.place,
+            format!("`{}` cannot be \"{}\"", self.full_name(key), text.value),
+            format!("use one of {}", allowed.join(", ")),
+        );
+        None
+    }
+
+    /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let text = self.string(key)?;
+        match humantime::parse_duration(&text.value) {
+            Ok(duration) if duration > Duration::ZERO => Some(duration),
+            _ => self.bad_text(key, &text, "a duration above zero such as \"500ms\", \"10s\" or \"5m\""),
+        }
+    }
+
+    pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {
+        let text = self.string(key)?;
+        match humantime::parse_duration(&text.value) {
+            Ok(duration) => Some(duration),
+            Err(_) => self.bad_text(key, &text, "a duration such as \"0s\" or \"5s\""),
+        }
+    }
+
+    pub(super) fn duration_or_off(&mut self, key: &'static str) -> Option<Option<Duration>> {
+        if self.is_off(key) { Some(None) } else { self.duration(key).map(Some) }
+    }
+
+    /// A size in bytes such as `"32KiB"`.
+    pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
+        let text = self.string(key)?;
+        match text.value.parse::<bytesize::ByteSize>() {
+            Ok(size) if size.as_u64() > 0 => Some(size.as_u64()),
+            _ => self.bad_text(key, &text, "a size above zero such as \"32KiB\" or \"10MiB\""),
+        }
+    }
+
+    pub(super) fn size_or_off(&mut self, key: &'static str) -> Option<Option<u64>> {
+        if self.is_off(key) { Some(None) } else { self.size(key).map(Some) }
+    }
+
+    fn is_off(&mut self, key: &'static str) -> bool {
+        self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
+    }
+
+    fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
+        let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);
+        self.problems.error(text.place, message, format!("write {expected}"));
+        None
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn integer(&mut self, key: &'static str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        let value = self.value(key)?;
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(key, value, &expected);
+            return None;
+        };
+        let parsed = i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
+        let number = parsed.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+        if number.is_none() {
+            let message = format!("`{}` cannot be {}", self.full_name(key), integer.as_str());
+            self.problems.error(self.place_of(value), message, format!("write {expected}"));
+        }
+        number
+    }
+
+    /// Whether a key holds a string, for keys that take a string or something else.
+    pub(super) fn holds_string(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+    }
+
+    pub(super) fn table(&mut self, key: &'static str) -> Option<TableReader<'a>> {
+        let value = self.value(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, value, "a table");
+            return None;
+        };
+        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.problems))
+    }
+
+    /// The tables `[key.NAME]`, each with its name.
+    pub(super) fn named_tables(&mut self, key: &'static str) -> Vec<(Spanned<String>, TableReader<'a>)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(key, value, &format!("tables `[{key}.NAME]`"));
+            return Vec::new();
+        };
+        let mut readers = Vec::with_capacity(table.len());
+        for (name, entry) in table {
+            let full = format!("{}.{}", self.full_name(key), name.get_ref());
+            let place = Place::new(self.file, &name.span());
+            match entry.get_ref().as_table() {
+                Some(inner) => {
+                    let name = Spanned { value: name.get_ref().to_string(), place };
+                    readers.push((name, TableReader::new(full, inner, place, self.problems)));
+                }
+                None => self.problems.error(
+                    self.place_of(entry),
+                    format!("`{full}` is a TOML {}, not a table", entry.get_ref().type_str()),
+                    format!("write `[{key}.NAME]` and its keys below"),
+                ),
+            }
+        }
+        readers
+    }
+
+    /// The entries of `[[key]]`.
+    pub(super) fn listed_tables(&mut self, key: &'static str) -> Vec<TableReader<'a>> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let expected = format!("a list of tables `[[{}]]`", self.full_name(key));
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, &expected);
+            return Vec::new();
+        };
+        let mut readers = Vec::with_capacity(array.len());
+        for (index, item) in array.iter().enumerate() {
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    let name = format!("{}[{index}]", self.full_name(key));
+                    readers.push(TableReader::new(name, table, self.place_of(item), self.problems));
+                }
+                None => self.wrong_type(key, item, &expected),
+            }
+        }
+        readers
+    }
+
+    /// All keys with string values, for tables whose keys are free (methods to requirements).
+    pub(super) fn free_strings(mut self) -> Vec<(Spanned<String>, Spanned<String>)> {
+        self.unknown_keys = UnknownKeys::Allow;
+        let mut pairs = Vec::with_capacity(self.table.len());
+        for (key, value) in self.table {
+            match value.get_ref().as_str() {
+                Some(text) => pairs.push((
+                    Spanned { value: key.get_ref().to_string(), place: Place::new(self.file, &key.span()) },
+                    Spanned { value: text.to_owned(), place: self.place_of(value) },
+                )),
+                None => self.wrong_type(key.get_ref(), value, "a string in quotes"),
+            }
+        }
+        pairs
+    }
+}
+
+/// Whether keys that nobody asked for are errors.
+#[derive(PartialEq, Eq)]
+enum UnknownKeys {
+    Refuse,
+    /// The keys are names that the operator chose.
+    Allow,
+}
+
+impl Drop for TableReader<'_> {
+    fn drop(&mut self) {
+        if self.unknown_keys == UnknownKeys::Allow {
+            return;
+        }
+        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+            let place = Place::new(self.file, &key.span());
+            let message = format!("unknown key `{}`", self.full_name(key.get_ref()));
+            self.problems.error(place, message, nearest(key.get_ref(), &self.known));
+        }
+    }
+}
+
+fn nearest(key: &str, known: &[&'static str]) -> String {
+    let best = known.iter().map(|name| (strsim::jaro_winkler(key, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
+        _ => format!("known keys here: {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,172 @@
+//! Host names: reading a Host field, and names with a leading `*.`. Pure; knows neither routes nor certificates.
+
+use std::collections::HashMap;
+
+/// A host as a request names it: lower case, without port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(String);
+
+impl HostName {
+    /// Reads `host[:port]` as in a Host field or `:authority`. `None` if it is neither name nor address.
+    pub fn parse_authority(text: &str) -> Option<Self> {
+        let host = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']')?;
+                address.parse::<std::net::Ipv6Addr>().ok()?;
+                valid_port(port.strip_prefix(':').or(port.is_empty().then_some("0"))?)?;
+                return Some(Self(format!("[{}]", address.to_ascii_lowercase())));
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => {
+                    valid_port(port)?;
+                    host
+                }
+                None => text,
+            },
+        };
+        Self::parse(host)
+    }
+
+    /// Reads a bare name, as in SNI.
+    pub fn parse(host: &str) -> Option<Self> {
+        // A trailing dot only says that the name is complete.
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let valid = !host.is_empty()
+            && host.len() <= 253
+            && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        valid.then(|| Self(host.to_ascii_lowercase()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn valid_port(port: &str) -> Option<()> {
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && port.parse::<u16>().is_ok()).then_some(())
+}
+
+/// A host as the config names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostPattern {
+    /// This name.
+    Exact(String),
+    /// `*.rest`: exactly one label before `rest`, as in certificates.
+    Wildcard(String),
+}
+
+impl HostPattern {
+    /// Reads a name, or `*.name`. `None` if it is neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("*.") {
+            Some(rest) => HostName::parse(rest).map(|name| Self::Wildcard(name.0)),
+            None => HostName::parse(text).map(|name| Self::Exact(name.0)),
+        }
+    }
+
+    /// Whether a name is among those this pattern means.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Wildcard(rest), Self::Exact(name)) => name.split_once('.').is_some_and(|(_, parent)| parent == rest),
+            _ => self == other,
+        }
+    }
+}
+
+/// Things by host: exact names go before wildcards, wildcards before the default.
+#[derive(Clone, Debug)]
+pub struct HostTable<T> {
+    exact: HashMap<String, T>,
+    wildcard: HashMap<String, T>,
+    default: Option<T>,
+}
+
+impl<T> Default for HostTable<T> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), wildcard: HashMap::new(), default: None }
+    }
+}
+
+impl<T> HostTable<T> {
+    /// Adds an entry. Gives the value back if the pattern has one already.
+    ///
+    /// # Errors
+    /// The value, if the place is taken.
+    pub fn insert(&mut self, pattern: Option<&HostPattern>, value: T) -> Result<(), T> {
+        use std::collections::hash_map::Entry;
+        let (map, name) = match pattern {
+            Some(HostPattern::Exact(name)) => (&mut self.exact, name),
+            Some(HostPattern::Wildcard(rest)) => (&mut self.wildcard, rest),
+            None if self.default.is_some() => return Err(value),
+            None => {
+                self.default = Some(value);
+                return Ok(());
+            }
+        };
+        match map.entry(name.clone()) {
+            Entry::Occupied(_) => Err(value),
+            Entry::Vacant(place) => {
+                place.insert(value);
+                Ok(())
+            }
+        }
+    }
+
+    /// The entry for exactly this pattern.
+    pub fn get_mut(&mut self, pattern: Option<&HostPattern>) -> Option<&mut T> {
+        match pattern {
+            Some(HostPattern::Exact(name)) => self.exact.get_mut(name),
+            Some(HostPattern::Wildcard(rest)) => self.wildcard.get_mut(rest),
+            None => self.default.as_mut(),
+        }
+    }
+
+    /// The entries that cover a name, most specific first.
+    pub fn covering(&self, name: Option<&HostName>) -> impl Iterator<Item = &T> {
+        let exact = name.and_then(|name| self.exact.get(name.as_str()));
+        let wildcard = name.and_then(|name| name.as_str().split_once('.')).and_then(|(_, rest)| self.wildcard.get(rest));
+        exact.into_iter().chain(wildcard).chain(self.default.as_ref())
+    }
+
+    /// The most specific entry that covers a name.
+    pub fn find(&self, name: Option<&HostName>) -> Option<&T> {
+        self.covering(name).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_lose_port_case_and_final_dot() {
+        for (text, expected) in [
+            ("Api.Example.org:8443", "api.example.org"),
+            ("api.example.org.", "api.example.org"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:443", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(HostName::parse_authority(text).unwrap().as_str(), expected);
+        }
+        for text in ["", "a b", "user@host", "host:", "host:99999", "host:8a", "a..b", "[::1", "[x]", "[::1]x", "a/b", "é"] {
+            assert_eq!(HostName::parse_authority(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_covers_exactly_one_label() {
+        let mut table = HostTable::default();
+        table.insert(HostPattern::parse("*.example.org").as_ref(), "wildcard").unwrap();
+        table.insert(HostPattern::parse("api.example.org").as_ref(), "exact").unwrap();
+        let find = |name: &str| table.find(HostName::parse(name).as_ref()).copied();
+        assert_eq!(find("api.example.org"), Some("exact"));
+        assert_eq!(find("www.example.org"), Some("wildcard"));
+        assert_eq!(find("a.b.example.org"), None);
+        assert_eq!(find("example.org"), None);
+        assert_eq!(table.find(None), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! Identity headers: which names belong to them, and the block that tells an upstream who the client is.
+//! Written from verified facts only. Does not touch requests; `forward` removes and adds.
+
+use super::Principal;
+use crate::tls::PeerCertificate;
+use std::fmt::Write;
+
+/// A set of headers that upstreams understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentitySet {
+    /// `X-Client-CN`, `X-Client-User` and their kin.
+    XClient,
+}
+
+impl IdentitySet {
+    /// The set with this name in the config.
+    pub fn from_word(word: &str) -> Option<Self> {
+        (word == "x-client").then_some(Self::XClient)
+    }
+
+    /// All names, for messages.
+    pub const WORDS: &'static str = "\"x-client\"";
+}
+
+/// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
+/// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
+pub const IDENTITY_FIELD_NAMES: &[&str] = &[
+    // x-client
+    "x-client-verify", "x-client-cn", "x-client-user", "x-client-trust-domain", "x-client-subject", "x-client-issuer",
+    "x-client-serial", "x-client-fingerprint", "x-client-not-before", "x-client-not-after", "x-client-dn",
+    "x-client-san", "x-client-cert", "x-client-cert-dn", "x-client-cert-san", "x-client-cert-serial",
+    "x-client-cert-issuer-dn", "x-client-cert-subject-dn", "x-client-cert-fingerprint", "x-client-cert-chain",
+    "x-client-certificate", "x-client-dns", "x-client-uri", "x-client-email", "x-client-spiffe-id", "x-client-roles",
+    // x-ssl (HAProxy, OpenShift) and nginx
+    "x-ssl", "x-ssl-client-verify", "x-ssl-client-dn", "x-ssl-client-cn", "x-ssl-issuer", "x-ssl-client-issuer",
+    "x-ssl-client-notbefore", "x-ssl-client-notafter", "x-ssl-client-not-before", "x-ssl-client-not-after",
+    "x-ssl-client-sha1", "x-ssl-client-sha256", "x-ssl-client-san", "x-ssl-client-der", "x-ssl-client-cert",
+    "x-ssl-client-serial", "x-ssl-client-subject-dn", "x-ssl-client-issuer-dn", "x-ssl-client-fingerprint",
+    "x-ssl-client-has-cert", "x-ssl-client-used", "x-ssl-client-s-dn", "x-ssl-client-i-dn", "x-ssl-client-m-serial",
+    "ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert", "ssl-client-s-dn",
+    "ssl-client-i-dn", "ssl-client-m-serial", "ssl-client-serial", "ssl-client-fingerprint", "ssl-client-s-dn-cn",
+    "x-ssl-cert", "x-ssl-subject", "ssl-client-san", "x-tls-client-cn", "x-tls-client-dn",
+    // xfcc (Envoy), Traefik
+    "x-forwarded-client-cert", "x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info",
+    // RFC 9440
+    "client-cert", "client-cert-chain",
+    // jwt
+    "x-portcullis-assertion", "x-pomerium-jwt-assertion", "x-jwt-assertion", "x-amzn-oidc-data",
+    // other gateways and what frameworks read
+    "x-consumer-id", "x-consumer-username", "x-consumer-custom-id", "x-consumer-groups", "x-credential-identifier",
+    "x-anonymous-consumer", "l5d-client-id", "x-arr-clientcert", "x-amzn-mtls-clientcert",
+    "x-amzn-mtls-clientcert-serial-number", "x-amzn-mtls-clientcert-issuer", "x-amzn-mtls-clientcert-subject",
+    "x-amzn-mtls-clientcert-validity", "x-amzn-mtls-clientcert-leaf", "remote-user", "x-remote-user",
+    "x-remote-group", "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username",
+    "x-auth-request-user", "x-auth-request-email", "x-authenticated-user", "x-webauth-user", "x-spiffe-id",
+];
+
+/// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
+/// digits in place of a dash, since CGI and its heirs make `_` of all of them.
+pub fn is_identity_field(name: &str) -> bool {
+    let same = |known: &&str| {
+        known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
+    };
+    // The first octet settles most names.
+    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-'))
+        && IDENTITY_FIELD_NAMES.iter().any(same)
+}
+
+fn fold(octet: u8) -> u8 {
+    if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
+}
+
+/// What upstreams are told about one client: names and values, ready to be written. Made once for each connection and
+/// generation.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityBlock {
+    fields: Vec<(&'static str, String)>,
+}
+
+impl IdentityBlock {
+    /// What is told about a client with a verified certificate, who may or may not be an ApiUser.
+    pub fn for_client(sets: &[IdentitySet], peer: &PeerCertificate, domain: &str, user: Option<&Principal>) -> Self {
+        let mut fields = Vec::new();
+        for set in sets {
+            match set {
+                IdentitySet::XClient => x_client(&mut fields, peer, domain, user),
+            }
+        }
+        Self { fields }
+    }
+
+    /// What is told about a client that showed no certificate.
+    pub fn for_nobody(sets: &[IdentitySet]) -> Self {
+        let fields = sets.iter().map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned())).collect();
+        Self { fields }
+    }
+
+    /// Names and values.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.fields.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+}
+
+/// Longest value that is sent; a longer one is left out, since half a name is another name.
+const VALUE_LIMIT: usize = 4096;
+
+fn x_client(
+    fields: &mut Vec<(&'static str, String)>,
+    peer: &PeerCertificate,
+    domain: &str,
+    user: Option<&Principal>,
+) {
+    let mut add = |name, value: &str| {
+        let value = field_value(value);
+        if value.len() <= VALUE_LIMIT {
+            fields.push((name, value));
+        }
+    };
+    add("x-client-verify", "SUCCESS");
+    if let Ok(name) = &peer.common_name {
+        add("x-client-cn", name.as_str());
+    }
+    if let Some(user) = user {
+        add("x-client-user", &user.name);
+    }
+    add("x-client-trust-domain", domain);
+    add("x-client-subject", &peer.subject);
+    add("x-client-issuer", &peer.issuer);
+    add("x-client-serial", &peer.serial);
+    add("x-client-fingerprint", &peer.fingerprint);
+    add("x-client-not-after", &peer.not_after_text());
+}
+
+/// Printable ASCII as it is; every other byte and `%` percent-encoded, so that a value has one reading.
+fn field_value(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if (b' '..0x7f).contains(&byte) && byte != b'%' {
+            value.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_are_identity_fields() {
+        for name in ["X-Client-CN", "x_client_cn", "X.Client-Cn", "CLIENT_CERT", "Remote-User", "x-client~user"] {
+            assert!(is_identity_field(name), "{name}");
+        }
+        for name in ["X-Client-Version", "Accept", "x-request-id", "client", "X-Client-CNx"] {
+            assert!(!is_identity_field(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_folded_and_each_name_passes_the_first_octet_filter() {
+        for name in IDENTITY_FIELD_NAMES {
+            assert!(name.bytes().all(|octet| fold(octet) == octet), "{name}");
+            assert!(is_identity_field(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_have_one_reading() {
+        assert_eq!(field_value("plain CN=x, O=\"y\""), "plain CN=x, O=\"y\"");
+        assert_eq!(field_value("50%\u{e4}\n"), "50%25%C3%A4%0A");
+    }
+}

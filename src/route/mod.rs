@@ -1,0 +1,103 @@
+//! Host and canonical path to the route. Pure: no socket, no clock, no permission.
+
+mod path;
+mod requirement;
+mod table;
+
+pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded};
+pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
+pub use table::{Extent, PathPattern, PathPatternError, PathTable, Segment};
+
+use crate::config::{MethodOverride, Place};
+use crate::host::{HostName, HostPattern, HostTable};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where requests of a kind go, and what they need.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Host and path as configured, for logs and metrics.
+    pub name: String,
+    /// Where the route stands in the config.
+    pub place: Place,
+    /// Whom the route lets in.
+    pub admission: Admission,
+    /// What an ApiUser needs.
+    pub requirement: RequirementRule,
+    /// Which oddities of paths the route takes.
+    pub accepts: Oddities,
+    /// What happens to overriding methods.
+    pub method_override: MethodOverride,
+    /// Who answers.
+    pub target: Target,
+    /// Sizes and timeouts.
+    pub limits: RouteLimits,
+}
+
+/// Whom a route lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// ApiUsers that have the requirement.
+    Authorized,
+    /// Everybody; who the client is goes up if it is known (`client_auth = "optional"` on the route itself).
+    PublicWithIdentity,
+    /// Everybody; nothing about the client goes up (`client_auth = "off"` on the route itself).
+    Public,
+}
+
+/// Who answers a route's requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The upstream with this name.
+    Upstream(Arc<str>),
+    /// The gateway says who the client is.
+    Whoami,
+}
+
+/// Sizes and timeouts of one route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteLimits {
+    /// Bytes of a request body; `None` is no limit.
+    pub body_size: Option<u64>,
+    /// Request sent until the response head arrives.
+    pub response_timeout: Duration,
+    /// No byte moves; `None` is no limit.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// The routes of one listener.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    hosts: HostTable<PathTable<Arc<Route>>>,
+}
+
+impl RouteTable {
+    /// Adds a route. Gives back the one that has the same host and path already.
+    ///
+    /// # Errors
+    /// The route that is there.
+    pub fn insert(
+        &mut self,
+        host: Option<&HostPattern>,
+        pattern: &PathPattern,
+        route: Arc<Route>,
+    ) -> Result<(), Arc<Route>> {
+        if self.hosts.get_mut(host).is_none() {
+            // Cannot be taken: it was just looked up.
+            let _ = self.hosts.insert(host, PathTable::default());
+        }
+        let Some(paths) = self.hosts.get_mut(host) else { return Ok(()) };
+        let entry = paths.entry(pattern);
+        if let Some(there) = entry {
+            return Err(there.clone());
+        }
+        *entry = Some(route);
+        Ok(())
+    }
+
+    /// The route for a host and a canonical path, with the captured segments. A host's own routes go before
+    /// those for every host.
+    pub fn find<'t, 'p>(&'t self, host: Option<&HostName>, path: &'p str) -> Option<(&'t Arc<Route>, Vec<&'p str>)> {
+        self.hosts.covering(host).find_map(|paths| paths.find(path))
+    }
+}

@@ -1,0 +1,360 @@
+//! The only place where a path is normalised. What comes out is what is routed, judged, logged and forwarded.
+//! Does not know routes; which oddities a route takes is decided by the caller.
+
+use std::fmt;
+
+/// A way in which two readers of one path could understand different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Oddity {
+    /// `%2f` inside a segment.
+    EncodedSlash = 1,
+    /// `%5c`.
+    EncodedBackslash = 1 << 1,
+    /// `%00` and other encoded control characters.
+    EncodedControl = 1 << 2,
+    /// `%252e`, `%252f` and the like: harmful to whoever decodes twice.
+    DoubleEncoding = 1 << 3,
+    /// Percent-encoded bytes that are not UTF-8.
+    InvalidUtf8 = 1 << 4,
+    /// `//` inside the path.
+    EmptySegments = 1 << 5,
+    /// `.` and `..`, plain or encoded.
+    DotSegments = 1 << 6,
+    /// A plain backslash.
+    RawBackslash = 1 << 7,
+}
+
+impl Oddity {
+    /// All of them, for messages.
+    const ALL: [Self; 8] = [
+        Self::EncodedSlash,
+        Self::EncodedBackslash,
+        Self::EncodedControl,
+        Self::DoubleEncoding,
+        Self::InvalidUtf8,
+        Self::EmptySegments,
+        Self::DotSegments,
+        Self::RawBackslash,
+    ];
+
+    /// The word for this in config and log, which is the key of a route that takes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::EncodedSlash => "encoded_slash",
+            Self::EncodedBackslash => "encoded_backslash",
+            Self::EncodedControl => "encoded_control",
+            Self::DoubleEncoding => "double_encoding",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::EmptySegments => "empty_segments",
+            Self::DotSegments => "dot_segments",
+            Self::RawBackslash => "raw_backslash",
+        }
+    }
+}
+
+/// A set of [`Oddity`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities(u16);
+
+impl Oddities {
+    /// Adds one.
+    pub fn insert(&mut self, oddity: Oddity) {
+        self.0 |= oddity as u16;
+    }
+
+    /// The oddity named by a word of the config.
+    pub fn from_word(word: &str) -> Option<Oddity> {
+        Oddity::ALL.into_iter().find(|oddity| oddity.word() == word)
+    }
+
+    /// The first one that is in `self` and not in `taken`.
+    pub fn first_beyond(self, taken: Self) -> Option<Oddity> {
+        Oddity::ALL.into_iter().find(|oddity| self.0 & !taken.0 & (*oddity as u16) != 0)
+    }
+}
+
+/// Why a target has no canonical path at all; no route can allow these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Only paths are forwarded: no `*`, no authority form.
+    #[error("the target does not begin with a slash")]
+    NotAPath,
+    /// `%` without two hexadecimal digits.
+    #[error("a percent sign is not followed by two hexadecimal digits")]
+    InvalidPercent,
+    /// Control bytes, spaces or non-UTF-8 in the raw target.
+    #[error("the target has a byte that no URI may have")]
+    InvalidByte,
+    /// Fragments are the client's own business and never sent.
+    #[error("the target has a fragment")]
+    Fragment,
+    /// `..` beyond the root.
+    #[error("the path climbs above its root")]
+    AboveRoot,
+    /// `..;x`, which some servers read as `..`.
+    #[error("a dot segment has parameters")]
+    DotParameters,
+}
+
+/// A path in its one form, and its query as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanonicalTarget {
+    /// Begins with `/`; ASCII; unreserved characters plain, all else percent-encoded in upper case.
+    pub path: String,
+    /// What follows `?`, unchanged.
+    pub query: Option<String>,
+    /// What a route must explicitly take.
+    pub oddities: Oddities,
+}
+
+impl fmt::Display for CanonicalTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
+    }
+}
+
+impl CanonicalTarget {
+    /// Reads a request target in origin form (RFC 9112 section 3.2.1).
+    ///
+    /// # Errors
+    /// [`PathError`] if the target has no canonical form.
+    pub fn parse(target: &str) -> Result<Self, PathError> {
+        if !target.starts_with('/') {
+            return Err(PathError::NotAPath);
+        }
+        if target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(PathError::InvalidByte);
+        }
+        if target.contains('#') {
+            return Err(PathError::Fragment);
+        }
+        let (raw_path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let mut oddities = Oddities::default();
+        let escaped = normalise_escapes(raw_path, &mut oddities)?;
+        let path = resolve_segments(&escaped, &mut oddities)?;
+        Ok(Self { path, query, oddities })
+    }
+}
+
+/// RFC 3986 section 6.2.2: unreserved characters decoded, all other escapes in upper case, the rest encoded.
+fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathError> {
+    let mut path = String::with_capacity(raw.len());
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut bytes = raw.as_bytes();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = rest;
+        if byte == b'%' {
+            let value = hex_pair(bytes).ok_or(PathError::InvalidPercent)?;
+            bytes = bytes.get(2..).unwrap_or_default();
+            note_escape(value, bytes, oddities);
+            decoded.push(value);
+            if is_unreserved(value) { path.push(char::from(value)) } else { push_escape(&mut path, value) }
+            continue;
+        }
+        decoded.push(byte);
+        if byte == b'\\' {
+            oddities.insert(Oddity::RawBackslash);
+        }
+        if is_path_byte(byte) { path.push(char::from(byte)) } else { push_escape(&mut path, byte) }
+    }
+    if std::str::from_utf8(&decoded).is_err() {
+        oddities.insert(Oddity::InvalidUtf8);
+    }
+    Ok(path)
+}
+
+fn note_escape(value: u8, after: &[u8], oddities: &mut Oddities) {
+    match value {
+        b'/' => oddities.insert(Oddity::EncodedSlash),
+        b'\\' => oddities.insert(Oddity::EncodedBackslash),
+        0..=0x1f | 0x7f => oddities.insert(Oddity::EncodedControl),
+        b'%' => {
+            if let Some(b'.' | b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f) = hex_pair(after) {
+                oddities.insert(Oddity::DoubleEncoding);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// RFC 3986 section 5.2.4, by segments; a final empty segment is an ordinary trailing slash.
+fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathError> {
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    let mut segments: Vec<&str> = Vec::new();
+    let mut rest = inner.split('/').peekable();
+    while let Some(segment) = rest.next() {
+        let is_last = rest.peek().is_none();
+        let (name, parameters) = segment.split_once(';').map_or((segment, None), |(name, tail)| (name, Some(tail)));
+        if matches!(name, "." | "..") && parameters.is_some() {
+            return Err(PathError::DotParameters);
+        }
+        match segment {
+            "." | ".." => {
+                oddities.insert(Oddity::DotSegments);
+                if segment == ".." && segments.pop().is_none() {
+                    return Err(PathError::AboveRoot);
+                }
+                // `/a/..` names a folder, so it keeps its slash.
+                if is_last {
+                    segments.push("");
+                }
+            }
+            "" if !is_last => {
+                oddities.insert(Oddity::EmptySegments);
+                segments.push(segment);
+            }
+            _ => segments.push(segment),
+        }
+    }
+    Ok(format!("/{}", segments.join("/")))
+}
+
+/// Writes literal text of a pattern as a canonical path writes it, so that both compare. `keep` stays as it is.
+pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
+    let mut canonical = String::with_capacity(text.len());
+    let mut bytes = text.as_bytes();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = rest;
+        match (byte, hex_pair(bytes)) {
+            (b'%', Some(value)) => {
+                bytes = bytes.get(2..).unwrap_or_default();
+                if is_unreserved(value) { canonical.push(char::from(value)) } else { push_escape(&mut canonical, value) }
+            }
+            _ if is_path_byte(byte) || byte == b'/' || keep.contains(&byte) => canonical.push(char::from(byte)),
+            _ => push_escape(&mut canonical, byte),
+        }
+    }
+    canonical
+}
+
+/// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.
+pub fn decoded(path: &str) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    let mut bytes = path.as_bytes();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = rest;
+        match (byte, hex_pair(bytes)) {
+            (b'%', Some(value)) => {
+                bytes = bytes.get(2..).unwrap_or_default();
+                plain.push(value);
+            }
+            _ => plain.push(byte),
+        }
+    }
+    plain
+}
+
+fn hex_pair(bytes: &[u8]) -> Option<u8> {
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+}
+
+fn push_escape(path: &mut String, byte: u8) {
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
+    path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// `pchar` of RFC 3986 section 3.3, and the slash.
+fn is_path_byte(byte: u8) -> bool {
+    is_unreserved(byte)
+        || matches!(byte, b'/' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn path(target: &str) -> (String, Option<Oddity>) {
+        let canonical = CanonicalTarget::parse(target).unwrap();
+        (canonical.path, canonical.oddities.first_beyond(Oddities::default()))
+    }
+
+    #[test]
+    fn ordinary_paths_are_not_odd() {
+        for target in ["/", "/v1/objects/hosts", "/a/", "/a;b=c/d", "/%C3%A4", "/a%20b", "/100%25"] {
+            assert_eq!(path(target), (target.to_owned(), None));
+        }
+        assert_eq!(path("/%61%7e?x=%2f").0, "/a~");
+        assert_eq!(path("/\u{e4}").0, "/%C3%A4");
+        assert_eq!(path("/a%c3%a4").0, "/a%C3%A4");
+    }
+
+    #[test]
+    fn each_oddity_is_seen() {
+        for (target, oddity) in [
+            ("/a%2fb", Oddity::EncodedSlash),
+            ("/a%5Cb", Oddity::EncodedBackslash),
+            ("/a%00", Oddity::EncodedControl),
+            ("/%252e%252e/", Oddity::DoubleEncoding),
+            ("/%ff", Oddity::InvalidUtf8),
+            ("/a//b", Oddity::EmptySegments),
+            ("//a", Oddity::EmptySegments),
+            ("/a/../b", Oddity::DotSegments),
+            ("/a/%2e%2E/b", Oddity::DotSegments),
+            ("/a/.", Oddity::DotSegments),
+            ("/a\\b", Oddity::RawBackslash),
+        ] {
+            assert_eq!(path(target).1, Some(oddity), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_no_route_may_take_has_no_path() {
+        for (target, error) in [
+            ("*", PathError::NotAPath),
+            ("", PathError::NotAPath),
+            ("/%zz", PathError::InvalidPercent),
+            ("/%4", PathError::InvalidPercent),
+            ("/a b", PathError::InvalidByte),
+            ("/a\0", PathError::InvalidByte),
+            ("/a#b", PathError::Fragment),
+            ("/..", PathError::AboveRoot),
+            ("/a/../../b", PathError::AboveRoot),
+            ("/a/..;x/b", PathError::DotParameters),
+            ("/a/.;/b", PathError::DotParameters),
+            ("/a/%2e%2e;x/b", PathError::DotParameters),
+        ] {
+            assert_eq!(CanonicalTarget::parse(target), Err(error), "{target}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_resolve_as_rfc_3986_says() {
+        assert_eq!(path("/a/b/../c").0, "/a/c");
+        assert_eq!(path("/a/b/..").0, "/a/");
+        assert_eq!(path("/a/./b").0, "/a/b");
+        assert_eq!(path("/a/b/.").0, "/a/b/");
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_paths_stay_as_they_are(target in "/[ -~]{0,40}") {
+            if let Ok(once) = CanonicalTarget::parse(&target) {
+                let twice = CanonicalTarget::parse(&once.path).unwrap();
+                prop_assert_eq!(&twice.path, &once.path);
+                prop_assert!(once.path.is_ascii() && once.path.starts_with('/'));
+                prop_assert!(!once.path.split('/').any(|segment| matches!(segment, "." | "..")));
+            }
+        }
+
+        #[test]
+        fn decoding_sees_the_same_bytes_before_and_after(target in "/[a-z%0-9A-F!+]{0,30}") {
+            if let Ok(canonical) = CanonicalTarget::parse(&target) {
+                if canonical.oddities == Oddities::default() {
+                    prop_assert_eq!(decoded(&canonical.path), decoded(&target));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What a route asks for, and the name that this gives for one request. Grants nothing.
+
+use std::fmt;
+
+/// What a route asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequirementRule {
+    /// `METHOD /canonical/path`.
+    MethodAndPath,
+    /// One name for every method.
+    Named(Template),
+    /// A name for each method, in the order of the config; no other method is allowed.
+    ByMethod(Vec<(String, Template)>),
+    /// Being an ApiUser is enough (`respond = "whoami"`, as Icinga's `/v1`).
+    AnyApiUser,
+}
+
+/// What one request needs. The two kinds never match each other's permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// A method (with case) on a canonical path (with case).
+    MethodAndPath {
+        /// The method that is judged.
+        method: String,
+        /// The canonical path.
+        path: String,
+    },
+    /// A name, compared without case.
+    Named(String),
+    /// Being an ApiUser.
+    AnyApiUser,
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MethodAndPath { method, path } => write!(f, "{method} {path}"),
+            Self::Named(name) => f.write_str(name),
+            Self::AnyApiUser => f.write_str("(any ApiUser)"),
+        }
+    }
+}
+
+impl RequirementRule {
+    /// What a request needs. `None` if the route does not allow the method at all.
+    pub fn for_request(&self, method: &str, path: &str, captured: &[&str]) -> Option<Requirement> {
+        match self {
+            Self::MethodAndPath => {
+                Some(Requirement::MethodAndPath { method: method.to_owned(), path: path.to_owned() })
+            }
+            Self::Named(template) => Some(Requirement::Named(template.fill(captured))),
+            Self::ByMethod(names) => {
+                let (_, template) = names.iter().find(|(name, _)| name == method)?;
+                Some(Requirement::Named(template.fill(captured)))
+            }
+            Self::AnyApiUser => Some(Requirement::AnyApiUser),
+        }
+    }
+}
+
+/// A name with places for captures: `objects/query/{type}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Capture(usize),
+}
+
+/// Why a requirement cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The path has no such capture.
+    #[error("the route's path has no capture `{{{0}}}`")]
+    UnknownCapture(String),
+    /// A brace without its partner.
+    #[error("a brace has no partner")]
+    UnpairedBrace,
+    /// Names of requirements are plain, so that they cannot be taken for `METHOD /path` or for a pattern.
+    #[error("a requirement begins with a letter and has no space, no `*`, no `?`, no backslash and no control character")]
+    NotAName,
+}
+
+impl Template {
+    /// Reads a requirement whose route has these captures.
+    ///
+    /// # Errors
+    /// [`TemplateError`] for what is no name, or names a capture that is not there.
+    pub fn parse(text: &str, captures: &[&str]) -> Result<Self, TemplateError> {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '\\');
+        if !text.starts_with(|c: char| c.is_ascii_alphabetic()) || !text.chars().all(plain) {
+            return Err(TemplateError::NotAName);
+        }
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, tail) = after.split_once('}').ok_or(TemplateError::UnpairedBrace)?;
+            let index = captures.iter().position(|capture| *capture == name);
+            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(Piece::Capture(index.ok_or_else(|| TemplateError::UnknownCapture(name.to_owned()))?));
+            rest = tail;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        let unpaired = pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(['{', '}'])));
+        if unpaired { Err(TemplateError::UnpairedBrace) } else { Ok(Self { pieces }) }
+    }
+
+    /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
+    /// that the client smuggled in.
+    fn fill(&self, captured: &[&str]) -> String {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Capture(index) => captured.get(*index).copied().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// The name with `*` in place of captures, for looking whether a permission could ever match.
+    pub fn as_pattern(&self) -> String {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Capture(_) => "*",
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captures_fill_a_requirement() {
+        let template = Template::parse("objects/query/{type}", &["type", "name"]).unwrap();
+        assert_eq!(template.fill(&["hosts", "a"]), "objects/query/hosts");
+        assert_eq!(template.as_pattern(), "objects/query/*");
+    }
+
+    #[test]
+    fn requirements_that_could_be_mistaken_are_refused() {
+        for text in ["GET /x", "{type}/x", "a*", "a?", "a\\b", "", "a\nb", "/x"] {
+            assert_eq!(Template::parse(text, &["type"]), Err(TemplateError::NotAName), "{text}");
+        }
+        assert_eq!(Template::parse("a{b}", &[]), Err(TemplateError::UnknownCapture("b".into())));
+        assert_eq!(Template::parse("a}b", &[]), Err(TemplateError::UnpairedBrace));
+        assert_eq!(Template::parse("a{b", &["b"]), Err(TemplateError::UnpairedBrace));
+    }
+
+    #[test]
+    fn a_method_that_is_not_named_has_no_requirement() {
+        let rule = RequirementRule::ByMethod(vec![("GET".into(), Template::parse("read", &[]).unwrap())]);
+        assert_eq!(rule.for_request("GET", "/", &[]), Some(Requirement::Named("read".into())));
+        assert_eq!(rule.for_request("get", "/", &[]), None);
+        assert_eq!(rule.for_request("POST", "/", &[]), None);
+    }
+}

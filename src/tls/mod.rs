@@ -1,0 +1,35 @@
+//! TLS: handshake(stream) to a verified client. Owns all policy about certificates; knows no users and no HTTP.
+
+mod common_name;
+mod handshake;
+mod host;
+mod name;
+mod peer_certificate;
+mod pem;
+mod refusal;
+mod trust;
+
+pub use common_name::{CommonName, CommonNameError};
+pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
+pub use host::{HostError, HostPolicy};
+pub use peer_certificate::{PeerCertificate, UnreadableCertificate, rfc3339};
+pub use pem::{PemError, certificates, private_key};
+pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
+pub use trust::{TrustDomain, TrustDomainError, TrustDomainId};
+
+use rustls::crypto::CryptoProvider;
+use std::sync::{Arc, OnceLock};
+
+/// The one crypto provider: aws-lc-rs, with X25519MLKEM768 offered first.
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+}
+
+/// Random bytes for names and serials.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut octets = [0; N];
+    // The provider's generator fails only where the process could not have started.
+    let _ = provider().secure_random.fill(&mut octets);
+    octets
+}

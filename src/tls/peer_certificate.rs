@@ -1,0 +1,80 @@
+//! Facts read from a client's certificate. Whether it is to be believed is for the trust domain to say.
+
+use super::common_name::{CommonName, CommonNameError};
+use super::name::rfc4514;
+use super::trust::TrustDomainId;
+use rustls::pki_types::CertificateDer;
+use std::fmt::Write;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What a verified client certificate says.
+#[derive(Clone, Debug)]
+pub struct PeerCertificate {
+    /// The domain that vouched for it.
+    pub trust_domain: TrustDomainId,
+    /// The one common name, or why there is none.
+    pub common_name: Result<CommonName, CommonNameError>,
+    /// RFC 4514.
+    pub subject: String,
+    /// RFC 4514.
+    pub issuer: String,
+    /// Lower-case hexadecimal, without separators.
+    pub serial: String,
+    /// SHA-256 of the DER, lower-case hexadecimal.
+    pub fingerprint: String,
+    /// Seconds since 1970.
+    pub not_before: i64,
+    /// Seconds since 1970.
+    pub not_after: i64,
+}
+
+/// A certificate that cannot be read, although it was verified.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate cannot be read: {0}")]
+pub struct UnreadableCertificate(String);
+
+impl PeerCertificate {
+    /// Reads a leaf certificate that `trust_domain` has verified.
+    ///
+    /// # Errors
+    /// If it is no certificate, or something follows it.
+    pub fn read(trust_domain: TrustDomainId, der: &CertificateDer<'_>) -> Result<Self, UnreadableCertificate> {
+        let (rest, certificate) =
+            X509Certificate::from_der(der).map_err(|error| UnreadableCertificate(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(UnreadableCertificate("bytes follow it".to_owned()));
+        }
+        let subject = certificate.subject();
+        Ok(Self {
+            trust_domain,
+            common_name: CommonName::of_subject(subject),
+            subject: rfc4514(subject),
+            issuer: rfc4514(certificate.issuer()),
+            serial: hexadecimal(certificate.raw_serial()),
+            fingerprint: hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der).as_ref()),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+        })
+    }
+
+    /// The last second of validity as RFC 3339.
+    pub fn not_after_text(&self) -> String {
+        rfc3339(self.not_after)
+    }
+}
+
+/// A time as RFC 3339 in UTC; the number itself where no calendar has it.
+pub fn rfc3339(seconds: i64) -> String {
+    let text = time::OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok());
+    text.unwrap_or_else(|| seconds.to_string())
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}

@@ -1,0 +1,66 @@
+//! Certificates and keys from PEM files. Nothing empty, nothing half-read.
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+
+/// Why a PEM file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PemError {
+    /// Missing, or not allowed to be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not what the label says.
+    #[error("{path} is not valid PEM: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No certificate in it; also what an empty file or a `TRUSTED CERTIFICATE` gives.
+    #[error("{0} holds no certificate")]
+    NoCertificate(PathBuf),
+    /// No key in it.
+    #[error("{0} holds no private key that can be used")]
+    NoKey(PathBuf),
+    /// A key with a passphrase.
+    #[error("{0} holds an encrypted private key")]
+    EncryptedKey(PathBuf),
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PemError> {
+    std::fs::read(path).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
+}
+
+/// All certificates of a file, at least one.
+///
+/// # Errors
+/// [`PemError`], naming the file.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let text = read(path)?;
+    let malformed = |error: rustls::pki_types::pem::Error| PemError::Malformed {
+        path: path.to_owned(),
+        reason: format!("{error:?}"),
+    };
+    let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+    if found.is_empty() { Err(PemError::NoCertificate(path.to_owned())) } else { Ok(found) }
+}
+
+/// The private key of a file.
+///
+/// # Errors
+/// [`PemError`], naming the file.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
+    let text = zeroize::Zeroizing::new(read(path)?);
+    let encrypted: &[u8] = b"ENCRYPTED";
+    if text.windows(encrypted.len()).any(|window| window == encrypted) {
+        return Err(PemError::EncryptedKey(path.to_owned()));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| PemError::NoKey(path.to_owned()))
+}
