@@ -66,14 +66,6 @@ impl HostPattern {
             None => HostName::parse(text).map(|name| Self::Exact(name.0)),
         }
     }
-
-    /// Whether a name is among those this pattern means.
-    pub fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Wildcard(rest), Self::Exact(name)) => name.split_once('.').is_some_and(|(_, parent)| parent == rest),
-            _ => self == other,
-        }
-    }
 }
 
 /// Things by host: exact names go before wildcards, wildcards before the default.
@@ -122,6 +114,24 @@ impl<T> HostTable<T> {
             Some(HostPattern::Wildcard(rest)) => self.wildcard.get_mut(rest),
             None => self.default.as_mut(),
         }
+    }
+
+    /// Whether some name that the pattern means has an entry.
+    pub fn could_serve(&self, pattern: &HostPattern) -> bool {
+        let served_by_wildcard = |name: &str| name.split_once('.').is_some_and(|(_, rest)| self.wildcard.contains_key(rest));
+        self.default.is_some()
+            || match pattern {
+                HostPattern::Exact(name) => self.exact.contains_key(name) || served_by_wildcard(name),
+                HostPattern::Wildcard(rest) => {
+                    let below = |name: &String| name.split_once('.').is_some_and(|(_, parent)| parent == rest);
+                    self.wildcard.contains_key(rest) || self.exact.keys().any(below)
+                }
+            }
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.exact.values().chain(self.wildcard.values()).chain(self.default.as_ref())
     }
 
     /// The entries that cover a name, most specific first.

@@ -6,9 +6,19 @@
 pub mod config;
 pub mod head;
 pub mod host;
+pub mod telemetry;
+pub mod drain;
 
 // The request's way
+pub mod listener;
 pub mod tls;
 pub mod identity;
 pub mod route;
 pub mod authorize;
+pub mod limit;
+pub mod upstream;
+pub mod forward;
+pub mod respond;
+
+// What holds it together
+pub mod snapshot;

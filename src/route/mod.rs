@@ -18,6 +18,8 @@ use std::time::Duration;
 pub struct Route {
     /// Host and path as configured, for logs and metrics.
     pub name: String,
+    /// The paths it takes as a pattern with `*`, for finding permissions that can never be used.
+    pub path_glob: String,
     /// Where the route stands in the config.
     pub place: Place,
     /// Whom the route lets in.

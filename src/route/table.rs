@@ -94,6 +94,9 @@ fn parse_segment(part: &str, is_last: bool) -> Result<Segment, PathPatternError>
     if part.contains(['{', '}']) {
         return Err(PathPatternError::BadCapture);
     }
+    if part.contains(['?', '#', '\\']) {
+        return Err(PathPatternError::NeverCanonical);
+    }
     let canonical = super::path::canonical_literal(part, b"");
     let same = super::path::CanonicalTarget::parse(&format!("/{canonical}"));
     let reachable = same.is_ok_and(|target| target.path == format!("/{canonical}") && target.query.is_none());

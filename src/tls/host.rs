@@ -21,8 +21,6 @@ pub struct HostPolicy {
     pub client_auth: ClientAuth,
     /// Whose certificates count; `None` only where none is asked for.
     pub trust_domain: Option<Arc<TrustDomain>>,
-    /// When the certificate expires, seconds since 1970.
-    pub not_after: i64,
     pub(super) config: Arc<ServerConfig>,
 }
 
@@ -48,7 +46,6 @@ impl HostPolicy {
         key: PrivateKeyDer<'static>,
         clients: Option<(Arc<TrustDomain>, ClientAuth)>,
     ) -> Result<Self, HostError> {
-        let not_after = chain.first().and_then(not_after).unwrap_or_default();
         let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
             Error::InconsistentKeys(_) => HostError::KeyMismatch,
             other => HostError::Unusable(other),
@@ -78,11 +75,6 @@ impl HostPolicy {
         config.send_tls13_tickets = 1;
         // Early data could be replayed, so an authenticating edge takes none.
         config.max_early_data_size = 0;
-        Ok(Self { label, client_auth, trust_domain, not_after, config: Arc::new(config) })
+        Ok(Self { label, client_auth, trust_domain, config: Arc::new(config) })
     }
-}
-
-fn not_after(der: &CertificateDer<'static>) -> Option<i64> {
-    use x509_parser::prelude::{FromDer, X509Certificate};
-    X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate.validity().not_after.timestamp())
 }

@@ -12,7 +12,7 @@ mod trust;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy};
-pub use peer_certificate::{PeerCertificate, UnreadableCertificate, rfc3339};
+pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use trust::{TrustDomain, TrustDomainError, TrustDomainId};

@@ -63,6 +63,24 @@ impl PeerCertificate {
     }
 }
 
+/// What any certificate says about itself, ours or an anchor.
+#[derive(Clone, Debug)]
+pub struct CertificateFacts {
+    /// RFC 4514.
+    pub subject: String,
+    /// Seconds since 1970.
+    pub not_after: i64,
+}
+
+impl CertificateFacts {
+    /// Reads a certificate; `None` if it is none.
+    pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let not_after = certificate.validity().not_after.timestamp();
+        Some(Self { subject: rfc4514(certificate.subject()), not_after })
+    }
+}
+
 /// A time as RFC 3339 in UTC; the number itself where no calendar has it.
 pub fn rfc3339(seconds: i64) -> String {
     let text = time::OffsetDateTime::from_unix_timestamp(seconds)

@@ -1,0 +1,156 @@
+//! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
+
+use crate::identity::is_identity_field;
+
+/// What becomes of a client's field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldKind {
+    /// Goes up as it is.
+    EndToEnd,
+    /// Says something about this connection only (RFC 9110 section 7.6.1), or is written anew by whoever sends.
+    HopByHop,
+    /// Could be taken for proof of identity; never taken from a client.
+    Identity,
+    /// Written by us from what we know (`Forwarded` and its kin, the request id).
+    Forwarding,
+    /// Would let an upstream see another path or method than the one judged.
+    Override,
+    /// `Cookie`, which HTTP/2 may split.
+    Cookie,
+    /// `Via`, which grows.
+    Via,
+    /// `TE`, of which only `trailers` goes on.
+    Te,
+    /// `Authorization`, which our own credentials replace.
+    Authorization,
+}
+
+/// Names that let an upstream see another method than the request line says. Folded as identity headers are.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// Names that let some frameworks see another path or host.
+const PATH_OVERRIDES: [&str; 5] =
+    ["x-original-url", "x-rewrite-url", "x-original-uri", "x-original-host", "x-forwarded-uri"];
+
+const FORWARDING: [&str; 13] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-prefix",
+    "x-forwarded-ssl",
+    "x-real-ip",
+    "x-request-id",
+    "true-client-ip",
+];
+
+const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "content-length",
+    "expect",
+    "host",
+];
+
+/// The kind of a field that a client sent.
+pub(super) fn kind(name: &str) -> FieldKind {
+    let is = |known: &&str| name.eq_ignore_ascii_case(known);
+    if HOP_BY_HOP.iter().any(is) {
+        return FieldKind::HopByHop;
+    }
+    match name {
+        name if is_identity_field(name) => FieldKind::Identity,
+        name if FORWARDING.iter().any(|known| folded_equal(known, name)) => FieldKind::Forwarding,
+        name if is_method_override(name) || PATH_OVERRIDES.iter().any(|known| folded_equal(known, name)) => {
+            FieldKind::Override
+        }
+        _ if is(&"cookie") => FieldKind::Cookie,
+        _ if is(&"via") => FieldKind::Via,
+        _ if is(&"te") => FieldKind::Te,
+        _ if is(&"authorization") => FieldKind::Authorization,
+        _ => FieldKind::EndToEnd,
+    }
+}
+
+/// Whether a field overrides the method: any case, any character in place of a dash.
+pub fn is_method_override(name: &str) -> bool {
+    METHOD_OVERRIDES.iter().any(|known| folded_equal(known, name))
+}
+
+/// Whether a field of an upstream's answer stays behind.
+pub(super) fn is_hop_by_hop_response(name: &str) -> bool {
+    const STAYS: [&str; 8] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "te",
+    ];
+    STAYS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a trailer may go on, up or down: nothing that frames, routes, authenticates or identifies (RFC 9110 6.5.1).
+pub(super) fn may_be_trailer(name: &str) -> bool {
+    const NEVER: [&str; 10] = [
+        "trailer",
+        "te",
+        "via",
+        "cookie",
+        "set-cookie",
+        "authorization",
+        "www-authenticate",
+        "content-encoding",
+        "content-type",
+        "content-range",
+    ];
+    kind(name) == FieldKind::EndToEnd && !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether `Connection` may name this field. One that frames, routes or judges a request may not be made to vanish.
+pub(super) fn may_be_named_by_connection(name: &str) -> bool {
+    const NEVER: [&str; 5] = ["host", "content-length", "authorization", "cookie", "content-type"];
+    !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn folded_equal(known: &str, name: &str) -> bool {
+    known.len() == name.len()
+        && known.bytes().zip(name.bytes()).all(|(wanted, is)| {
+            wanted == is.to_ascii_lowercase() || (wanted == b'-' && !is.is_ascii_alphanumeric())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_have_the_kind_of_what_they_look_like() {
+        for (name, expected) in [
+            ("X_Forwarded_For", FieldKind::Forwarding),
+            ("x-http-method-override", FieldKind::Override),
+            ("X_HTTP_METHOD", FieldKind::Override),
+            ("X-Original-URL", FieldKind::Override),
+            ("X_Client_CN", FieldKind::Identity),
+            ("TRANSFER-ENCODING", FieldKind::HopByHop),
+            ("accept", FieldKind::EndToEnd),
+            ("x-forwarded-form", FieldKind::EndToEnd),
+        ] {
+            assert_eq!(kind(name), expected, "{name}");
+        }
+        assert!(may_be_trailer("grpc-status") && may_be_trailer("x-checksum"));
+        assert!(!may_be_trailer("X_Client_CN") && !may_be_trailer("Content-Length") && !may_be_trailer("host"));
+    }
+}

@@ -1,0 +1,17 @@
+//! From a permitted request to what goes up, and from an answer to what comes down. Cannot be used without a
+//! [`Permit`](crate::authorize::Permit). Decides nothing about who may do what.
+
+mod edit;
+mod fields;
+mod framing;
+mod trailers;
+mod tunnel;
+
+pub use edit::{
+    BadConnection, ContentLength, FieldSink, RequestEdit, Upgrade, check_connection, request_fields, requested_upgrade,
+    response_fields,
+};
+pub use fields::is_method_override;
+pub use framing::{ChunkScanner, Framing, FramingError, HeadSummary, MAX_FIELDS, read_head};
+pub use trailers::without_forbidden_trailers;
+pub use tunnel::{TunnelEnd, tunnel};

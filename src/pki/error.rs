@@ -1,0 +1,170 @@
+//! What can go wrong in `pki`, one variant for each thing the operator can do about it. It does not print: the command
+//! line walks the chain of sources.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a certificate command failed.
+///
+/// `Display` prints this level only and says what to do; the cause is in `source()`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PkiError {
+    /// The content of a file is at fault; the source says how.
+    #[error("{} cannot be used", .path.display())]
+    File {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<PkiError>,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A folder could not be made, or a file could not be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The report could not be printed; the files are written.
+    #[error("the files are written, but the report could not be printed")]
+    Report(#[source] io::Error),
+    /// An output exists and replacing was not asked for.
+    #[error("{} exists already: choose another name, or replace it with --force", .0.display())]
+    Exists(PathBuf),
+    /// An output's name belongs to something that is not a regular file.
+    #[error("{} is not a regular file: choose another name", .0.display())]
+    NotRegular(PathBuf),
+    /// The folder of an output is missing.
+    #[error("the folder {} does not exist: make it first, or \
+        choose another place for {}", .folder.display(), .path.display())]
+    NoFolder {
+        /// The missing folder.
+        folder: PathBuf,
+        /// The output that should go there.
+        path: PathBuf,
+    },
+    /// One file has two roles in the same command.
+    #[error("{} is named twice in this command: give each file its own name", .0.display())]
+    SharedPath(PathBuf),
+
+    /// A file has no PEM block of the kind that is needed.
+    #[error("it holds {found}, but {wanted} in PEM form is needed")]
+    NoPemBlock {
+        /// What is needed.
+        wanted: &'static str,
+        /// What was there.
+        found: String,
+    },
+    /// A request file holds several requests, so it is not clear which one is meant.
+    #[error("it holds {0} certificate requests: put each into a file of its own")]
+    SeveralRequests(usize),
+    /// The bytes inside the PEM block are not what its label says.
+    #[error("it is damaged, not a readable {0}: make or copy it again")]
+    Malformed(&'static str),
+    /// The private key is protected by a password.
+    #[error("the private key is encrypted: decrypt it first with `openssl pkey -in FILE -out NEW_FILE`")]
+    EncryptedKey,
+    /// The private key is of a kind that cannot sign here.
+    #[error(
+        "the private key is not usable: an EC (P-256, P-384, P-521), Ed25519 or RSA \
+        key of 2048 bits or more is needed"
+    )]
+    UnusableKey(#[source] rcgen::Error),
+
+    /// A text cannot be the common name of a certificate.
+    #[error("{name} cannot be a common name, {problem}: choose another one")]
+    CommonName {
+        /// The name, escaped.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A request has no common name.
+    #[error("the request has no common name (CN): make a new one whose subject has exactly one")]
+    NoCommonName,
+    /// A request has several common names, so it is not clear who is meant.
+    #[error("the request has {0} common names (CN): make a new one whose subject has exactly one")]
+    SeveralCommonNames(usize),
+    /// A common name is in an encoding that is read differently by different programs.
+    #[error("the common name (CN) of the request is not encoded as UTF8String or PrintableString: make a new request")]
+    CommonNameEncoding,
+    /// The request is not signed by the key it holds.
+    #[error(
+        "the signature of the request is wrong, so it was altered or its sender does not have the key: \
+        ask for a new one"
+    )]
+    RequestSignature,
+    /// The request is signed by a method that is too weak or not known.
+    #[error("the request is signed by the method {0}, which is not accepted: make a new one with SHA-256")]
+    RequestSignatureMethod(String),
+    /// The public key in the request is of an unknown kind.
+    #[error("the public key of the request is not accepted: use EC (P-256, P-384, P-521), Ed25519 or RSA")]
+    RequestKey,
+    /// The RSA key in the request is too small or too large.
+    #[error("the RSA key of the request has {0} bits: 2048 to 8192 are accepted")]
+    RequestKeySize(usize),
+    /// A server certificate needs names.
+    #[error("a server certificate needs at least one name: give --dns NAME or --ip ADDRESS")]
+    ServerWithoutNames,
+    /// A text is not a DNS name.
+    #[error("{name} is not a DNS name, {problem}")]
+    DnsName {
+        /// The name, escaped.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A lifetime is zero or absurd.
+    #[error("a certificate cannot be valid for {0} days: choose 1 to 36500")]
+    Days(u32),
+
+    /// The authority's files are missing.
+    #[error("{} does not exist: make an authority with `portcullis pki new-ca`, \
+        or name its folder with --ca-dir", .0.display())]
+    NoAuthority(PathBuf),
+    /// The certificate may not sign others.
+    #[error("it is not the certificate of an authority ({0}): name the folder of one with --ca-dir")]
+    NotAuthority(&'static str),
+    /// The authority is not valid now.
+    #[error("the authority is not valid now, only from {from} until {until}: renew it, or check the clock")]
+    AuthorityNotValid {
+        /// First day.
+        from: time::Date,
+        /// Last day.
+        until: time::Date,
+    },
+    /// The certificate and the key of the authority do not belong together.
+    #[error("it is not the private key of the certificate beside it: put the matching pair there")]
+    KeyMismatch,
+    /// The authority's own name cannot be written into certificates as it stands.
+    #[error(
+        "the authority's subject repeats an attribute or is unusual, so it cannot sign here: \
+        sign with openssl, or use another authority"
+    )]
+    AuthorityName,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed")]
+    Library(#[source] rcgen::Error),
+    /// The system gave no random numbers.
+    #[error("no random numbers are to be had")]
+    Random,
+}
+
+impl PkiError {
+    /// Says which file the fault is in.
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            source: Box::new(self),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The only place where a refusal or an error becomes a status and a body. Decides nothing.
+//!
+//! A client is told a reason word and the request id; what would help an attacker stays in the log.
+
+use crate::authorize::Denied;
+use crate::forward::FramingError;
+use crate::limit::BodyEnd;
+use crate::route::{Oddity, PathError};
+use crate::tls::{CommonNameError, FailureReason};
+use crate::upstream::{ConnectError, UpstreamError};
+use http::StatusCode;
+use std::borrow::Cow;
+
+/// Why a request is not answered by an upstream.
+#[derive(Debug)]
+pub enum Refusal<'s> {
+    /// The target has no canonical path.
+    BadPath(PathError),
+    /// The path has two readings, and the route does not take it.
+    OddPath(Oddity),
+    /// No host, several, or not a name.
+    BadHost,
+    /// The host belongs to another server name's policy.
+    Misdirected,
+    /// CONNECT and the like.
+    MethodNotForwarded,
+    /// `Connection` names a field that must not vanish.
+    BadConnection,
+    /// No route has this host and path.
+    NoRoute,
+    /// The route does not allow the method.
+    MethodNotAllowed,
+    /// An overriding method where the route takes none, or more than one.
+    MethodOverride,
+    /// The route needs a certificate, and there is none.
+    NoCertificate,
+    /// The certificate does not count any more (expired, anchors changed).
+    CertificateRefused(FailureReason),
+    /// The certificate counts but has no usable name.
+    UnusableName(CommonNameError),
+    /// The certificate counts but no ApiUser has its name.
+    UnknownUser,
+    /// The ApiUser may not.
+    Denied(Denied<'s>),
+    /// The request head is broken.
+    Framing(FramingError),
+    /// The request head is too large.
+    HeadTooLarge,
+    /// The request head came too slowly.
+    HeadTimeout,
+    /// The request body failed.
+    Body(BodyEnd),
+    /// The upstream failed.
+    Upstream(UpstreamError),
+    /// The listener or host is gone after a reload.
+    ListenerGone,
+    /// A mistake of ours.
+    Internal(&'static str),
+}
+
+impl Refusal<'_> {
+    /// The status that says so.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadPath(_)
+            | Self::OddPath(_)
+            | Self::BadHost
+            | Self::BadConnection
+            | Self::MethodOverride
+            | Self::MethodNotForwarded => StatusCode::BAD_REQUEST,
+            Self::Framing(FramingError::TooManyFields) | Self::HeadTooLarge => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Framing(FramingError::Expectation) => StatusCode::EXPECTATION_FAILED,
+            Self::Framing(FramingError::UnknownCoding) => StatusCode::NOT_IMPLEMENTED,
+            Self::Framing(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoCertificate => StatusCode::UNAUTHORIZED,
+            Self::CertificateRefused(_) | Self::UnusableName(_) | Self::UnknownUser | Self::Denied(_) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Upstream(error) => upstream_status(error),
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The reason in one word, the same in answers, logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::BadPath(_) => "bad_path",
+            Self::OddPath(oddity) => oddity.word(),
+            Self::BadHost => "bad_host",
+            Self::Misdirected => "misdirected",
+            Self::MethodNotForwarded => "method_not_forwarded",
+            Self::BadConnection => "bad_connection_field",
+            Self::NoRoute => "no_route",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodOverride => "method_override",
+            Self::NoCertificate => "no_certificate",
+            Self::CertificateRefused(reason) => reason.word(),
+            Self::UnusableName(_) => "unusable_name",
+            Self::UnknownUser => "unknown_user",
+            Self::Denied(Denied::DeniedBy(_)) => "denied",
+            Self::Denied(Denied::NoPermission) => "no_permission",
+            Self::Framing(FramingError::TooManyFields) => "too_many_fields",
+            Self::Framing(FramingError::Expectation) => "expectation",
+            Self::Framing(_) => "bad_framing",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTimeout => "head_timeout",
+            Self::Body(BodyEnd::TooLarge) => "body_too_large",
+            Self::Body(BodyEnd::Stalled) => "body_timeout",
+            Self::Body(_) => "body_broke_off",
+            Self::Upstream(error) => error.word(),
+            Self::ListenerGone => "listener_gone",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// One sentence for the client.
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::BadPath(_) | Self::OddPath(_) => "The path can be read in more than one way.",
+            Self::BadHost => "The request names no host, or more than one.",
+            Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
+            Self::MethodNotForwarded => "This method is not forwarded.",
+            Self::BadConnection => "The Connection field names a field that every hop needs.",
+            Self::NoRoute => "There is nothing here.",
+            Self::MethodNotAllowed => "The method is not allowed here.",
+            Self::MethodOverride => "Overriding the method is not allowed here.",
+            Self::NoCertificate => "A client certificate is needed here.",
+            Self::CertificateRefused(_) => "The client certificate is not accepted any more.",
+            Self::UnusableName(_) | Self::UnknownUser => "The client certificate belongs to no user.",
+            Self::Denied(_) => "The user may not do this.",
+            Self::Framing(_) => "The request is malformed.",
+            Self::HeadTooLarge => "The request head is too large.",
+            Self::HeadTimeout => "The request head took too long.",
+            Self::Body(BodyEnd::TooLarge) => "The request body is too large.",
+            Self::Body(BodyEnd::Stalled) => "The request body took too long.",
+            Self::Body(_) => "The request body broke off or is malformed.",
+            Self::Upstream(_) => "The upstream did not answer.",
+            Self::Internal(_) => "The gateway made a mistake.",
+        }
+    }
+
+    /// What the log says beside the word.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::BadPath(error) => Some(error.to_string()),
+            Self::UnusableName(error) => Some(error.to_string()),
+            Self::Framing(error) => Some(error.to_string()),
+            Self::Upstream(error) => Some(with_causes(error)),
+            Self::Internal(what) => Some((*what).to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection must not be used again: what follows on it cannot be trusted, or was never read.
+    pub fn closes_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Framing(_)
+                | Self::HeadTooLarge
+                | Self::HeadTimeout
+                | Self::Body(_)
+                | Self::CertificateRefused(_)
+                | Self::ListenerGone
+                | Self::BadConnection
+        )
+    }
+}
+
+fn upstream_status(error: &UpstreamError) -> StatusCode {
+    match error {
+        UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        UpstreamError::Connect { source: ConnectError::Tcp(_), .. } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect { source: ConnectError::Tls(_), .. } | UpstreamError::Broken { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
+        UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// An error and its causes in one line. Each prints its own level only, so nothing stands twice.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Status, type and body of an answer that the gateway gives itself.
+#[derive(Debug)]
+pub struct OwnAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// `Content-Type`
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}
+
+/// What form of answer a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For programs; also what is given when nothing is asked.
+    Json,
+    /// For browsers.
+    Html,
+}
+
+impl Form {
+    /// From the values of `Accept`: HTML only for who names it and does not name JSON.
+    pub fn of_accept(values: &[&[u8]]) -> Self {
+        let text: Vec<Cow<'_, str>> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
+        let names = |kind: &str| text.iter().any(|value| value.to_ascii_lowercase().contains(kind));
+        if names("text/html") && !names("application/json") { Self::Html } else { Self::Json }
+    }
+}
+
+/// The answer to a refused request.
+pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer {
+    let status = refusal.status();
+    let title = status.canonical_reason().unwrap_or("Error");
+    let (content_type, body) = match form {
+        Form::Json => (
+            "application/problem+json",
+            serde_json::json!({
+                "type": "about:blank",
+                "title": title,
+                "status": status.as_u16(),
+                "detail": refusal.sentence(),
+                "reason": refusal.word(),
+                "id": request_id,
+            })
+            .to_string()
+                + "\n",
+        ),
+        Form::Html => (
+            "text/html; charset=utf-8",
+            page(
+                &format!("{} {title}", status.as_u16()),
+                &format!("<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>", refusal.sentence(), refusal.word()),
+            ),
+        ),
+    };
+    OwnAnswer { status, content_type, body }
+}
+
+/// A small page. `content` is markup; the title is text.
+pub fn page(title: &str, content: &str) -> String {
+    let title = escape_html(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
+         <body>\n<h1>{title}</h1>\n{content}\n</body>\n</html>\n"
+    )
+}
+
+/// Text as it may stand in HTML.
+pub fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_get_html_and_programs_json() {
+        assert_eq!(Form::of_accept(&[b"text/html,application/xhtml+xml,*/*"]), Form::Html);
+        assert_eq!(Form::of_accept(&[b"application/json"]), Form::Json);
+        assert_eq!(Form::of_accept(&[b"*/*"]), Form::Json);
+        assert_eq!(Form::of_accept(&[]), Form::Json);
+    }
+
+    #[test]
+    fn a_refusal_says_its_reason_and_no_more() {
+        let answer = refuse(&Refusal::UnknownUser, Form::Json, "id-1");
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status.as_u16(), &body["reason"], &body["id"]), (403, &"unknown_user".into(), &"id-1".into()));
+        assert_eq!(escape_html("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
+    }
+}

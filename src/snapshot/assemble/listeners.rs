@@ -1,0 +1,145 @@
+//! Listeners and their hosts: addresses, certificates, who is asked for a certificate.
+
+use super::trust::TrustDomains;
+use super::{Assembly, super::defaults};
+use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
+use crate::host::{HostPattern, HostTable};
+use crate::route::RouteTable;
+use crate::snapshot::ListenerPolicy;
+use crate::tls::{HostError, HostPolicy};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+impl Assembly<'_> {
+    pub(super) fn listeners(&self, trust: &TrustDomains) -> Vec<ListenerPolicy> {
+        let _ = self.unique("listener", &self.config.listeners, |listener| &listener.name);
+        if self.config.listeners.is_empty() {
+            self.problems.error_without_place("there is no listener", "add `[listener.main]` with an `address`");
+        }
+        let mut addresses: HashMap<SocketAddr, &str> = HashMap::new();
+        let mut listeners = Vec::new();
+        for said in &self.config.listeners {
+            // Built also for a bad address, so that its certificates are checked in the same run.
+            let hosts = self.hosts(said, trust);
+            let Some(address) = said.address.as_ref().and_then(|text| self.address(text)) else { continue };
+            if address.port() != 0
+                && let Some(other) = addresses.insert(address, &said.name.value)
+            {
+                let place = said.address.as_ref().map_or(said.name.place, |text| text.place);
+                let message = format!("listener \"{other}\" already has the address {address}");
+                self.problems.error(place, message, "use another port, or put the hosts under one listener");
+            }
+            listeners.push(ListenerPolicy {
+                name: said.name.value.as_str().into(),
+                address,
+                hosts,
+                routes: RouteTable::default(),
+                limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
+            });
+        }
+        listeners
+    }
+
+    pub(super) fn address(&self, text: &Spanned<String>) -> Option<SocketAddr> {
+        let address = text.value.parse().ok();
+        if address.is_none() {
+            let message = format!("\"{}\" is not an IP address with a port", text.value);
+            self.problems.error(text.place, message, "write for example \"0.0.0.0:8443\" or \"[::]:8443\"");
+        }
+        address
+    }
+
+    fn hosts(&self, listener: &Listener, trust: &TrustDomains) -> HostTable<Arc<HostPolicy>> {
+        let mut hosts = HostTable::default();
+        if let Some(host) = &listener.default_host
+            && let Some(policy) = self.host(listener, host, trust)
+        {
+            // There is only one of these.
+            let _ = hosts.insert(None, policy);
+        }
+        for host in &listener.hosts {
+            let policy = self.host(listener, host, trust);
+            for name in &host.names {
+                let Some(pattern) = HostPattern::parse(&name.value) else {
+                    self.bad_host(name);
+                    continue;
+                };
+                if let Some(policy) = &policy
+                    && hosts.insert(Some(&pattern), policy.clone()).is_err()
+                {
+                    let message = format!("the server name \"{}\" stands twice on this listener", name.value);
+                    self.problems.error(name.place, message, "keep it in one `host` entry");
+                }
+            }
+        }
+        hosts
+    }
+
+    pub(super) fn bad_host(&self, name: &Spanned<String>) {
+        let message = format!("\"{}\" is not a host name", name.value);
+        self.problems.error(name.place, message, "write a name such as \"api.example.org\" or \"*.example.org\"");
+    }
+
+    fn host(&self, listener: &Listener, host: &Host, trust: &TrustDomains) -> Option<Arc<HostPolicy>> {
+        let place = if host.names.is_empty() { listener.name.place } else { host.place };
+        let label = match host.names.as_slice() {
+            [] => "*".to_owned(),
+            names => names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(","),
+        };
+        let clients = self.clients(host, place, trust);
+        let certificate = self.needed(host.certificate.as_ref(), place, "certificate", "pki/server.crt");
+        let key = self.needed(host.private_key.as_ref(), place, "private_key", "pki/server.key");
+        let chain = certificate.and_then(|path| self.certificates(path));
+        let key = key.and_then(|path| Some((path, self.private_key(path)?)));
+        let (chain, (key_path, key)) = (chain?, key?);
+        self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
+        let built = HostPolicy::new(label, chain, key, clients.ok()?);
+        built
+            .map_err(|error| {
+                let hint = match error {
+                    HostError::KeyMismatch => "give the key that the certificate was made for",
+                    HostError::Unusable(_) => "give an RSA (2048 bits or more), ECDSA or Ed25519 key",
+                };
+                self.problems.error(key_path.place, error.to_string(), hint);
+            })
+            .ok()
+            .map(Arc::new)
+    }
+
+    /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
+    #[expect(clippy::type_complexity, reason = "a pair that exists only between these two functions")]
+    fn clients(
+        &self,
+        host: &Host,
+        place: Place,
+        trust: &TrustDomains,
+    ) -> Result<Option<(Arc<crate::tls::TrustDomain>, ClientAuth)>, ()> {
+        let auth = host.client_auth.as_ref().map_or(ClientAuth::Required, |said| said.value);
+        if auth == ClientAuth::Off {
+            return match &host.trust_domain {
+                None => Ok(None),
+                Some(domain) => {
+                    let message = "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
+                    self.problems.error(domain.place, message, "remove `trust_domain`, or ask for certificates");
+                    Err(())
+                }
+            };
+        }
+        let domain = self.meant_domain(trust, host.trust_domain.as_ref(), place, "this listener");
+        domain.map(|domain| Some((domain, auth))).ok_or(())
+    }
+
+    fn needed<'h>(
+        &self,
+        said: Option<&'h Spanned<String>>,
+        place: Place,
+        key: &str,
+        example: &str,
+    ) -> Option<&'h Spanned<String>> {
+        if said.is_none() {
+            self.problems.error(place, format!("`{key}` is missing"), format!("write `{key} = \"{example}\"`"));
+        }
+        said
+    }
+}

@@ -1,0 +1,164 @@
+//! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
+//! wholly right becomes a snapshot.
+
+mod listeners;
+mod process;
+mod routes;
+mod trust;
+mod upstreams;
+mod users;
+mod warnings;
+
+use super::Snapshot;
+use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned};
+use crate::telemetry::Telemetry;
+use crate::tls::{CertificateFacts, PemError};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How much is looked at beside what must be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Only errors: for start and reload.
+    Errors,
+    /// Also what works but will hurt: for `check`.
+    Warnings,
+}
+
+/// What a load gave.
+pub struct Outcome {
+    /// `None` if anything is wrong.
+    pub snapshot: Option<Snapshot>,
+    /// Errors, then warnings.
+    pub problems: Vec<Problem>,
+    /// The files, for showing places.
+    pub sources: Sources,
+    /// Everything whose change could change the outcome.
+    pub watched: Vec<PathBuf>,
+}
+
+impl Outcome {
+    /// The problems as people read them.
+    pub fn report(&self) -> String {
+        config::render(&self.problems, &self.sources)
+    }
+}
+
+/// Loads the config file and all that it names.
+pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
+    let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
+    if readable == Readable::No {
+        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched };
+    }
+    let assembly = Assembly {
+        config: &config,
+        sources: &sources,
+        problems: &problems,
+        watched: RefCell::new(Vec::new()),
+        expiries: RefCell::new(Vec::new()),
+        previous,
+        telemetry,
+        depth,
+    };
+    let snapshot = assembly.run();
+    watched.append(&mut assembly.watched.take());
+    let snapshot = if problems.any_error() { None } else { snapshot };
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched }
+}
+
+/// What all parts of the assembly share.
+struct Assembly<'a> {
+    config: &'a Config,
+    sources: &'a Sources,
+    problems: &'a Problems,
+    watched: RefCell<Vec<PathBuf>>,
+    expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    previous: Option<&'a Snapshot>,
+    telemetry: &'a Arc<Telemetry>,
+    depth: Depth,
+}
+
+impl Assembly<'_> {
+    fn run(&self) -> Option<Snapshot> {
+        let trust = self.trust_domains();
+        let users = self.users(&trust);
+        let upstreams = self.upstreams();
+        let mut listeners = self.listeners(&trust);
+        let routes = self.routes(&mut listeners, &upstreams);
+        let process = self.process_settings();
+        let identity_sets = self.identity_sets();
+        if self.depth == Depth::Warnings {
+            self.warn_about_users(&users, &routes);
+            self.warn_about_expiries();
+        }
+        let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
+        Some(Snapshot {
+            generation: self.previous.map_or(1, |previous| previous.generation + 1),
+            listeners: listeners.collect(),
+            trust_domains: trust.in_order,
+            users: users.users,
+            policy: users.policy,
+            upstreams,
+            identity_sets,
+            process: process?,
+            expiries: self.expiries.take(),
+        })
+    }
+
+    /// A path as the config means it: relative to the file that names it. Its change leads to a reload.
+    fn path(&self, text: &Spanned<String>) -> PathBuf {
+        let path = self.sources.folder(text.place.file).join(&text.value);
+        self.watched.borrow_mut().push(path.clone());
+        path
+    }
+
+    fn certificates(&self, path: &Spanned<String>) -> Option<Vec<CertificateDer<'static>>> {
+        self.or_report(path, crate::tls::certificates(&self.path(path)))
+    }
+
+    fn private_key(&self, path: &Spanned<String>) -> Option<PrivateKeyDer<'static>> {
+        self.or_report(path, crate::tls::private_key(&self.path(path)))
+    }
+
+    fn or_report<T>(&self, path: &Spanned<String>, result: Result<T, PemError>) -> Option<T> {
+        result
+            .map_err(|error| {
+                let hint = match &error {
+                    PemError::Unreadable { .. } => "check the path, which is relative to this file, and its mode",
+                    PemError::EncryptedKey(_) => "decrypt it once: `openssl pkey -in FILE -out FILE`",
+                    PemError::Malformed { .. } | PemError::NoCertificate(_) => "give a PEM file with a certificate",
+                    PemError::NoKey(_) => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key",
+                };
+                self.problems.error(path.place, error.to_string(), hint);
+            })
+            .ok()
+    }
+
+    /// Remembers when certificates expire, for metrics and warnings.
+    fn note_expiry(&self, kind: &'static str, name: &str, chain: &[CertificateDer<'_>]) {
+        let earliest = chain.iter().filter_map(|der| CertificateFacts::read(der)).map(|facts| facts.not_after).min();
+        self.expiries.borrow_mut().extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
+    }
+
+    /// Things by name, where a second one of the same name is an error.
+    fn unique<'c, T>(&self, what: &str, items: &'c [T], name: fn(&T) -> &Spanned<String>) -> HashMap<&'c str, &'c T> {
+        let mut by_name: HashMap<&str, &T> = HashMap::with_capacity(items.len());
+        for item in items {
+            let key = name(item);
+            let text = key.value.as_str();
+            if let Some(there) = by_name.insert(text, item) {
+                let other = self.sources.describe(name(there).place);
+                let message = format!("{what} \"{text}\" is defined twice");
+                self.problems.error(key.place, message, format!("the other stands at {other}; keep one"));
+            }
+            if text.is_empty() || text.chars().any(char::is_control) {
+                let message = format!("{what} has an empty name, or one with control characters");
+                self.problems.error(key.place, message, "choose a name");
+            }
+        }
+        by_name
+    }
+}

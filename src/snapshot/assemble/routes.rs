@@ -1,0 +1,239 @@
+//! Routes: what each asks for, who answers, and into which listeners' tables it goes.
+
+use super::{Assembly, super::defaults};
+use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
+use crate::host::HostPattern;
+use crate::route::{Admission, Extent, Oddities, PathPattern, RequirementRule, Route, Target, Template};
+use crate::snapshot::ListenerPolicy;
+use crate::upstream::Upstream;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A route that is ready for the tables.
+struct Ready<'c> {
+    said: &'c config::Route,
+    pattern: PathPattern,
+    hosts: Vec<Option<HostPattern>>,
+    route: Arc<Route>,
+}
+
+impl Assembly<'_> {
+    pub(super) fn routes(
+        &self,
+        listeners: &mut [ListenerPolicy],
+        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+    ) -> Vec<Arc<Route>> {
+        let mut ready: Vec<Ready<'_>> = self.config.routes.iter().filter_map(|said| self.route(said, upstreams)).collect();
+        // A route that names its listeners goes before one for all of them, whatever the order of the file.
+        ready.sort_by_key(|route| route.said.listeners.is_empty());
+        let mut used: HashSet<usize> = HashSet::new();
+        for (index, route) in ready.iter().enumerate() {
+            self.check_listener_names(&route.said.listeners);
+            let chosen = listeners.iter_mut().filter(|listener| {
+                let names = &route.said.listeners;
+                names.is_empty() || names.iter().any(|name| *name.value == *listener.name)
+            });
+            for listener in chosen {
+                for host in &route.hosts {
+                    match listener.routes.insert(host.as_ref(), &route.pattern, route.route.clone()) {
+                        Ok(()) => {
+                            used.insert(index);
+                        }
+                        Err(other) => self.same_route(route, &other),
+                    }
+                }
+            }
+        }
+        if self.depth == super::Depth::Warnings {
+            let unused = ready.iter().enumerate().filter(|(index, _)| !used.contains(index)).map(|(_, route)| &route.route);
+            self.warn_about_routes(listeners, unused);
+        }
+        ready.into_iter().map(|route| route.route).collect()
+    }
+
+    fn check_listener_names(&self, names: &[Spanned<String>]) {
+        let known: Vec<String> = self.config.listeners.iter().map(|listener| listener.name.value.clone()).collect();
+        for name in names.iter().filter(|name| !known.contains(&name.value)) {
+            let message = format!("there is no listener \"{}\"", name.value);
+            self.problems.error(name.place, message, self.known("listeners", known.iter()));
+        }
+    }
+
+    /// Two routes with the same host and path: contradictory, unless one names its listeners and the other does not.
+    fn same_route(&self, route: &Ready<'_>, other: &Arc<Route>) {
+        let one_is_for_all = |place: Place| {
+            self.config.routes.iter().any(|said| said.place == place && said.listeners.is_empty())
+        };
+        if one_is_for_all(route.said.place) && !one_is_for_all(other.place) {
+            return;
+        }
+        if route.said.place == other.place {
+            self.problems.error(route.said.place, "the route names a host twice", "name it once");
+            return;
+        }
+        let message = format!("another route already has {}", route.route.name);
+        let hint = format!("the other stands at {}; keep one", self.sources.describe(other.place));
+        self.problems.error(route.said.place, message, hint);
+    }
+
+    fn route<'c>(&self, said: &'c config::Route, upstreams: &HashMap<Arc<str>, Arc<Upstream>>) -> Option<Ready<'c>> {
+        let target = self.target(said);
+        let path = said.path.as_ref()?;
+        let exact = match &said.path_match {
+            Some(chosen) => chosen.value == PathMatch::Exact,
+            // The gateway's own answers stand at one path; upstreams usually own all below theirs.
+            None => said.respond.is_some(),
+        };
+        let extent = if exact { Extent::Exact } else { Extent::Prefix };
+        let pattern = PathPattern::parse(&path.value, extent)
+            .map_err(|error| {
+                let hint = "write for example \"/api\" or \"/v1/objects/{type}\"";
+                self.problems.error(path.place, format!("\"{}\" is no path for a route: {error}", path.value), hint);
+            })
+            .ok();
+        let hosts = self.route_hosts(said);
+        let admission = self.admission(said);
+        let pattern = pattern?;
+        let requirement = self.requirement(said, &pattern);
+        let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
+        if let Target::Upstream(name) = &target
+            && !upstreams.contains_key(name)
+            && !self.config.upstreams.iter().any(|upstream| *upstream.name.value == **name)
+        {
+            let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
+            let place = said.upstream.as_ref().map_or(said.place, |named| named.place);
+            self.problems.error(place, format!("there is no upstream \"{name}\""), self.known("upstreams", names));
+            return None;
+        }
+        let upstream_limits = self.upstream_said(&target);
+        let mut limits = vec![&said.limits];
+        limits.extend(upstream_limits.map(|upstream| &upstream.limits));
+        limits.push(&self.config.limits);
+        let mut accepts = Oddities::default();
+        let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
+        relaxed.for_each(|oddity| accepts.insert(oddity));
+        let route = Arc::new(Route {
+            name: route_name(said, &path.value),
+            place: said.place,
+            admission,
+            requirement,
+            accepts,
+            method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),
+            target,
+            limits: defaults::route_limits(&limits),
+            path_glob: path_glob(&pattern),
+        });
+        Some(Ready { said, pattern, hosts, route })
+    }
+
+    fn upstream_said(&self, target: &Target) -> Option<&config::Upstream> {
+        let Target::Upstream(name) = target else { return None };
+        self.config.upstreams.iter().find(|upstream| *upstream.name.value == **name)
+    }
+
+    fn target(&self, said: &config::Route) -> Option<Target> {
+        match (&said.upstream, &said.respond) {
+            (Some(upstream), None) => Some(Target::Upstream(upstream.value.as_str().into())),
+            (None, Some(Spanned { value: Respond::Whoami, .. })) => Some(Target::Whoami),
+            (Some(_), Some(respond)) => {
+                let message = "a route has both `upstream` and `respond`, but only one can answer";
+                self.problems.error(respond.place, message, "keep one");
+                None
+            }
+            (None, None) => {
+                let hint = "write `upstream = \"NAME\"`, or `respond = \"whoami\"`";
+                self.problems.error(said.place, "nobody answers this route", hint);
+                None
+            }
+        }
+    }
+
+    fn route_hosts(&self, said: &config::Route) -> Option<Vec<Option<HostPattern>>> {
+        if said.hosts.is_empty() {
+            return Some(vec![None]);
+        }
+        let read = said.hosts.iter().map(|name| {
+            let pattern = HostPattern::parse(&name.value);
+            if pattern.is_none() {
+                self.bad_host(name);
+            }
+            pattern.map(Some)
+        });
+        read.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    fn admission(&self, said: &config::Route) -> Option<Admission> {
+        let admission = match said.client_auth.as_ref().map(|said| said.value) {
+            None | Some(ClientAuth::Required) => return Some(Admission::Authorized),
+            Some(ClientAuth::Optional) => Admission::PublicWithIdentity,
+            Some(ClientAuth::Off) => Admission::Public,
+        };
+        let place = said.client_auth.as_ref().map_or(said.place, |said| said.place);
+        if said.requirement.is_some() {
+            let message = "a route that lets everybody in cannot have a requirement";
+            self.problems.error(place, message, "remove `requirement`, or `client_auth` (then it is \"required\")");
+            return None;
+        }
+        if said.respond.is_some() {
+            let message = "`whoami` has nothing to say to everybody";
+            self.problems.error(place, message, "remove `client_auth` from this route");
+            return None;
+        }
+        Some(admission)
+    }
+
+    fn requirement(&self, said: &config::Route, pattern: &PathPattern) -> Option<RequirementRule> {
+        let captures: Vec<&str> = pattern.captures().collect();
+        let template = |text: &Spanned<String>| {
+            Template::parse(&text.value, &captures)
+                .map_err(|error| {
+                    let message = format!("\"{}\" is no requirement: {error}", text.value);
+                    self.problems.error(text.place, message, "write for example \"objects/query/{type}\"");
+                })
+                .ok()
+        };
+        match &said.requirement {
+            None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
+            None => Some(RequirementRule::MethodAndPath),
+            Some(config::Requirement::All(text)) => template(text).map(RequirementRule::Named),
+            Some(config::Requirement::ByMethod(pairs)) => {
+                if pairs.is_empty() {
+                    let message = "`requirement` names no method, so none would be allowed";
+                    self.problems.error(said.place, message, "write for example `requirement = { GET = \"read\" }`");
+                    return None;
+                }
+                let read: Vec<_> = pairs
+                    .iter()
+                    .map(|(method, text)| {
+                        self.check_method(method);
+                        template(text).map(|template| (method.value.clone(), template))
+                    })
+                    .collect();
+                read.into_iter().collect::<Option<Vec<_>>>().map(RequirementRule::ByMethod)
+            }
+        }
+    }
+
+    fn check_method(&self, method: &Spanned<String>) {
+        let valid = !method.value.is_empty() && method.value.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
+        if !valid {
+            let message = format!("\"{}\" is not a method", method.value);
+            self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
+        }
+    }
+}
+
+fn route_name(said: &config::Route, path: &str) -> String {
+    let hosts: Vec<&str> = said.hosts.iter().map(|host| host.value.as_str()).collect();
+    format!("{}{path}", hosts.join(","))
+}
+
+/// The paths of a route as a pattern, for finding permissions that can never be used.
+fn path_glob(pattern: &PathPattern) -> String {
+    let segments = pattern.segments.iter().map(|segment| match segment {
+        crate::route::Segment::Literal(text) => text.replace('*', "\\*"),
+        crate::route::Segment::Capture(_) => "*".to_owned(),
+    });
+    let path = format!("/{}", segments.collect::<Vec<_>>().join("/"));
+    if pattern.extent == Extent::Prefix { path + "*" } else { path }
+}

@@ -1,0 +1,92 @@
+//! Trust domains: anchors are read, and a domain without any is an error.
+
+use super::Assembly;
+use crate::config::{Place, Spanned};
+use crate::respond::with_causes;
+use crate::tls::{TrustDomain, TrustDomainError, TrustDomainId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The trust domains, in order and by name. A name may be known although its domain could not be built, so that one
+/// mistake is not reported twice.
+pub(super) struct TrustDomains {
+    pub(super) in_order: Vec<Arc<TrustDomain>>,
+    by_name: HashMap<String, Option<Arc<TrustDomain>>>,
+}
+
+impl Assembly<'_> {
+    pub(super) fn trust_domains(&self) -> TrustDomains {
+        let _ = self.unique("trust domain", &self.config.trust_domains, |domain| &domain.name);
+        let mut domains = TrustDomains { in_order: Vec::new(), by_name: HashMap::new() };
+        for said in &self.config.trust_domains {
+            if said.anchors.is_empty() {
+                self.problems.error(
+                    said.name.place,
+                    format!("trust domain \"{}\" has no anchors", said.name.value),
+                    "name the CA files: `anchors = [\"pki/ca.crt\"]`",
+                );
+            }
+            let read: Vec<_> = said.anchors.iter().map(|path| (path, self.certificates(path))).collect();
+            let complete = !read.is_empty() && read.iter().all(|(_, anchors)| anchors.is_some());
+            let anchors: Vec<_> = read.into_iter().filter_map(|(_, anchors)| anchors).flatten().collect();
+            for anchor in &anchors {
+                self.note_expiry("trust_anchor", &said.name.value, std::slice::from_ref(anchor));
+            }
+            let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
+            let built = complete
+                .then(|| TrustDomain::new(id, &said.name.value, &anchors))
+                .and_then(|result| result.map_err(|error| self.report_domain(said.name.place, &error)).ok())
+                .map(Arc::new);
+            domains.in_order.extend(built.clone());
+            domains.by_name.insert(said.name.value.clone(), built);
+        }
+        domains
+    }
+
+    fn report_domain(&self, place: Place, error: &TrustDomainError) {
+        self.problems.error(place, with_causes(error), "give PEM files with CA certificates");
+    }
+
+    /// The domain that is meant: the one named, or the only one there is.
+    pub(super) fn meant_domain(
+        &self,
+        domains: &TrustDomains,
+        named: Option<&Spanned<String>>,
+        at: Place,
+        whose: &str,
+    ) -> Option<Arc<TrustDomain>> {
+        if let Some(named) = named {
+            if let Some(domain) = domains.by_name.get(&named.value) {
+                return domain.clone();
+            }
+            self.problems.error(
+                named.place,
+                format!("there is no trust domain \"{}\"", named.value),
+                self.known("trust domains", domains.by_name.keys()),
+            );
+            return None;
+        }
+        let mut all = domains.by_name.values();
+        match (all.next(), all.next()) {
+            (Some(only), None) => only.clone(),
+            (None, _) => {
+                let hint = "add `[trust_domain.NAME]` with `anchors`";
+                self.problems.error(at, format!("{whose} needs a trust domain, and there is none"), hint);
+                None
+            }
+            (Some(_), Some(_)) => {
+                let message = format!("{whose} does not say which trust domain it means, and there are several");
+                self.problems.error(at, message, "add `trust_domain = \"NAME\"`");
+                None
+            }
+        }
+    }
+
+    /// A hint that lists what there is.
+    pub(super) fn known<'n>(&self, what: &str, names: impl Iterator<Item = &'n String>) -> String {
+        let mut names: Vec<&str> = names.map(String::as_str).collect();
+        names.sort_unstable();
+        names.truncate(10);
+        if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", names.join(", ")) }
+    }
+}

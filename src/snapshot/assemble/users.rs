@@ -1,0 +1,132 @@
+//! ApiUsers, roles and their permissions. Equal permissions are compiled once, however many users have them.
+
+use super::Assembly;
+use super::trust::TrustDomains;
+use crate::authorize::{CompiledPermission, Effect, Permission, PermissionSet, Policy, UserPermissions};
+use crate::config::{ApiUser, Spanned};
+use crate::identity::{ApiUsers, Taken, UserId};
+use crate::tls::CommonName;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Who is who, and who may do what.
+pub(super) struct Users {
+    pub(super) users: ApiUsers,
+    pub(super) policy: Policy,
+    /// Every distinct permission with one place of it, for warnings.
+    pub(super) granted: Vec<Permission>,
+}
+
+#[derive(Default)]
+struct Interner<'c>(HashMap<(&'c str, Effect), Arc<CompiledPermission>>);
+
+impl Assembly<'_> {
+    pub(super) fn users(&self, trust: &TrustDomains) -> Users {
+        let mut interner = Interner::default();
+        let mut granted = Vec::new();
+        let _ = self.unique("role", &self.config.roles, |role| &role.name);
+        let mut roles: HashMap<&str, Arc<PermissionSet>> = HashMap::new();
+        for role in &self.config.roles {
+            let mut set = self.permission_set(&mut interner, &mut granted, &role.permissions, &role.deny);
+            set.role = Some(role.name.value.as_str().into());
+            roles.insert(&role.name.value, Arc::new(set));
+        }
+        let mut users = ApiUsers::default();
+        let mut permissions = Vec::with_capacity(self.config.api_users.len());
+        for user in &self.config.api_users {
+            let own = self.permission_set(&mut interner, &mut granted, &user.permissions, &user.deny);
+            let Some(id) = self.add_user(&mut users, user) else { continue };
+            self.bind_user(&mut users, user, id, trust);
+            let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
+            permissions.push(UserPermissions { own, roles });
+        }
+        Users { users, policy: Policy::new(permissions), granted }
+    }
+
+    fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
+        let name = &user.name;
+        if name.value.is_empty() || name.value.chars().any(char::is_control) {
+            self.problems.error(name.place, "the name of an ApiUser is empty, or has control characters", "choose a name");
+        }
+        users
+            .add(&name.value, name.place)
+            .map_err(|Taken(other)| {
+                let other = self.sources.describe(other.place);
+                let message = format!("api_user \"{}\" is defined twice", name.value);
+                self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
+            })
+            .ok()
+    }
+
+    fn bind_user(&self, users: &mut ApiUsers, user: &ApiUser, id: UserId, trust: &TrustDomains) {
+        let whose = format!("api_user \"{}\"", user.name.value);
+        if user.client_cn.is_empty() && user.trust_domain.is_none() {
+            return;
+        }
+        let Some(domain) = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose) else { return };
+        for text in &user.client_cn {
+            let name = match CommonName::new(&text.value) {
+                Ok(name) => name,
+                Err(error) => {
+                    let hint = "write the common name exactly as the certificate has it; `*` has no meaning here";
+                    self.problems.error(text.place, format!("client_cn cannot be used: {error}"), hint);
+                    continue;
+                }
+            };
+            if let Err(Taken(other)) = users.bind(domain.id, name, id) {
+                let place = self.sources.describe(other.place);
+                let message = format!("client_cn \"{}\" already is api_user \"{}\"", text.value, other.name);
+                let hint = format!("the other stands at {place}; one certificate is one user");
+                self.problems.error(text.place, message, hint);
+            }
+        }
+    }
+
+    fn role(&self, roles: &HashMap<&str, Arc<PermissionSet>>, name: &Spanned<String>) -> Option<Arc<PermissionSet>> {
+        let role = roles.get(name.value.as_str());
+        if role.is_none() {
+            let names: Vec<String> = roles.keys().map(|name| (*name).to_owned()).collect();
+            let message = format!("there is no role \"{}\"", name.value);
+            self.problems.error(name.place, message, self.known("roles", names.iter()));
+        }
+        role.cloned()
+    }
+
+    fn permission_set<'c>(
+        &self,
+        interner: &mut Interner<'c>,
+        all: &mut Vec<Permission>,
+        granted: &'c [Spanned<String>],
+        denied: &'c [Spanned<String>],
+    ) -> PermissionSet {
+        let mut compile = |texts: &'c [Spanned<String>], effect: Effect| -> Vec<Permission> {
+            let usable = texts.iter().filter(|text| !self.is_empty_permission(text));
+            usable
+                .map(|text| {
+                    let known = interner.0.len();
+                    let compiled = interner
+                        .0
+                        .entry((text.value.as_str(), effect))
+                        .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
+                        .clone();
+                    let permission = Permission::new(compiled, text.place);
+                    if interner.0.len() > known && effect == Effect::Grant {
+                        all.push(permission.clone());
+                    }
+                    permission
+                })
+                .collect()
+        };
+        let granted = compile(granted, Effect::Grant);
+        PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
+    }
+
+    fn is_empty_permission(&self, text: &Spanned<String>) -> bool {
+        let empty = text.value.trim().is_empty();
+        if empty {
+            let hint = "write a pattern such as \"GET /api/*\", or remove it; no permission means no right";
+            self.problems.error(text.place, "a permission is empty", hint);
+        }
+        empty
+    }
+}

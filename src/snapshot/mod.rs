@@ -1,0 +1,112 @@
+//! The snapshot: certificates, keys, anchors, users, routes and upstreams as one immutable value with a number. A
+//! request is judged by exactly one. The only place that turns config text into meaning.
+
+mod assemble;
+mod defaults;
+mod watch;
+
+pub use assemble::{Depth, Outcome, load};
+pub use watch::{FileWatch, Fingerprint};
+
+use crate::authorize::Policy;
+use crate::config::LogFormat;
+use crate::host::{HostName, HostTable};
+use crate::identity::{ApiUsers, IdentitySet};
+use crate::route::RouteTable;
+use crate::telemetry::AccessLogConfig;
+use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
+use crate::upstream::Upstream;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that judges and serves requests.
+pub struct Snapshot {
+    /// Counts up with each snapshot that came into force.
+    pub generation: u64,
+    /// By name.
+    pub listeners: HashMap<Arc<str>, Arc<ListenerPolicy>>,
+    /// In the order of their ids.
+    pub trust_domains: Vec<Arc<TrustDomain>>,
+    /// Who is who.
+    pub users: ApiUsers,
+    /// Who may do what.
+    pub policy: Policy,
+    /// By name.
+    pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// What upstreams are told about clients.
+    pub identity_sets: Vec<IdentitySet>,
+    /// What the process does with itself.
+    pub process: ProcessSettings,
+    /// Our certificates and anchors, for metrics: kind, name, last second of validity.
+    pub expiries: Vec<(&'static str, String, i64)>,
+}
+
+impl Snapshot {
+    /// A trust domain by its id. `None` for an id of another snapshot.
+    pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
+        self.trust_domains.get(usize::from(id.0))
+    }
+}
+
+/// One listener: what is shown under which name, and what is served.
+pub struct ListenerPolicy {
+    /// The name.
+    pub name: Arc<str>,
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// By server name.
+    pub hosts: HostTable<Arc<HostPolicy>>,
+    /// Where requests go.
+    pub routes: RouteTable,
+    /// Limits of connections.
+    pub limits: ConnectionLimits,
+}
+
+impl ListenerPolicy {
+    /// The policy for a server name; `None` is a client that named none.
+    pub fn host(&self, name: Option<&HostName>) -> Option<&Arc<HostPolicy>> {
+        self.hosts.find(name)
+    }
+}
+
+/// Limits of a listener's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Open at once.
+    pub connections: u32,
+    /// Accept until verified.
+    pub handshake_timeout: Duration,
+    /// First byte of a head until its last.
+    pub head_timeout: Duration,
+    /// Bytes of a head.
+    pub head_size: usize,
+    /// Open without a request.
+    pub keep_alive_timeout: Duration,
+    /// HTTP/2 streams at once.
+    pub streams: u32,
+    /// A client that takes no byte of an answer.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// What the process does with itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessSettings {
+    /// Worker threads; `None` is one for each core.
+    pub workers: Option<u32>,
+    /// How long a shutdown waits.
+    pub drain_deadline: Duration,
+    /// How long readiness fails before that.
+    pub drain_delay: Duration,
+    /// User to become.
+    pub user: Option<String>,
+    /// Where metrics and health are; `None` is off.
+    pub admin: Option<SocketAddr>,
+    /// The access log.
+    pub access_log: AccessLogConfig,
+    /// Filter of the own log.
+    pub log_filter: String,
+    /// Form of the own log.
+    pub log_format: LogFormat,
+}

@@ -1,0 +1,166 @@
+//! One line for each request, written by a thread of its own. A full queue drops lines and counts them.
+
+use crate::config::LogFormat;
+use serde::Serialize;
+use std::io::Write;
+use std::path::PathBuf;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+/// Where the access log goes and how it looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// File to append to; standard output if `None`.
+    pub path: Option<PathBuf>,
+}
+
+/// What is told about one request. Absent values are left out of JSON and are `-` in text.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AccessEntry<'a> {
+    /// RFC 3339, when the head was complete.
+    pub time: String,
+    /// Request id, also the decision id.
+    pub id: &'a str,
+    /// The snapshot that judged.
+    pub generation: u64,
+    /// Listener.
+    pub listener: &'a str,
+    /// Client address and port.
+    pub client: String,
+    /// TLS server name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<&'a str>,
+    /// TLS version.
+    pub tls: &'a str,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub protocol: &'a str,
+    /// The method that was judged.
+    pub method: &'a str,
+    /// The host asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<&'a str>,
+    /// Canonical path, or what was sent if it has none. No query: it may hold secrets.
+    pub path: &'a str,
+    /// ApiUser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// Common name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cn: Option<&'a str>,
+    /// Serial of the client's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<&'a str>,
+    /// SHA-256 of the client's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<&'a str>,
+    /// `permit` or `refuse`.
+    pub decision: &'a str,
+    /// Why, in one word.
+    pub reason: &'a str,
+    /// More words about a refusal or failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    /// What the route asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<&'a str>,
+    /// The permission that granted or denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<&'a str>,
+    /// Route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'a str>,
+    /// Upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<&'a str>,
+    /// Address of the upstream's endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<&'a str>,
+    /// Status that the client saw.
+    pub status: u16,
+    /// Bytes of the request body that were taken.
+    pub request_bytes: u64,
+    /// Bytes of the response body that were handed to the client.
+    pub response_bytes: u64,
+    /// Head complete until all was answered, in milliseconds.
+    pub duration_ms: f64,
+    /// Head complete until the upstream's response head, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_ms: Option<f64>,
+    /// `complete`, or why the answer ended early.
+    pub end: &'a str,
+}
+
+/// An open access log.
+pub struct AccessLog {
+    config: AccessLogConfig,
+    writer: NonBlocking,
+    dropped: ErrorCounter,
+    // Flushes what is queued when the log is closed.
+    _worker: WorkerGuard,
+}
+
+impl AccessLog {
+    /// Opens the log and starts its thread.
+    pub(super) fn open(config: &AccessLogConfig) -> std::io::Result<Self> {
+        let target: Box<dyn Write + Send> = match &config.path {
+            Some(path) => Box::new(std::fs::OpenOptions::new().create(true).append(true).open(path)?),
+            None => Box::new(std::io::stdout()),
+        };
+        let (writer, worker) = NonBlockingBuilder::default().lossy(true).thread_name("access-log").finish(target);
+        Ok(Self { config: config.clone(), dropped: writer.error_counter(), writer, _worker: worker })
+    }
+
+    pub(super) fn config(&self) -> &AccessLogConfig {
+        &self.config
+    }
+
+    pub(super) fn dropped_lines(&self) -> usize {
+        self.dropped.dropped_lines()
+    }
+
+    pub(super) fn write(&self, entry: &AccessEntry<'_>) {
+        let mut line = match self.config.format {
+            LogFormat::Off => return,
+            LogFormat::Json => serde_json::to_vec(entry).unwrap_or_default(),
+            LogFormat::Text => text_line(entry).into_bytes(),
+        };
+        line.push(b'\n');
+        // The writer is lossy: it never blocks, and counts what it drops.
+        let _ = self.writer.clone().write_all(&line);
+    }
+}
+
+/// For people: the common facts in a fixed order, then named ones.
+fn text_line(entry: &AccessEntry<'_>) -> String {
+    let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
+    format!(
+        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}",
+        entry.time,
+        entry.client,
+        entry.listener,
+        entry.decision,
+        entry.reason,
+        entry.protocol,
+        quoted(entry.method),
+        quoted(entry.path),
+        entry.status,
+        entry.end,
+        or_dash(entry.endpoint),
+        entry.response_bytes,
+        entry.duration_ms,
+        or_dash(entry.user),
+        or_dash(entry.cn),
+        or_dash(entry.route),
+        or_dash(entry.requirement),
+        or_dash(entry.upstream),
+        entry.id,
+        entry.generation,
+        entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
+    )
+}
+
+/// Client-chosen text in a log line: what could end the line or the field is escaped.
+fn quoted(text: &str) -> String {
+    if text.chars().all(|c| c.is_ascii_graphic() && c != '"') { text.to_owned() } else { format!("{text:?}") }
+}

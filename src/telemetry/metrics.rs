@@ -1,0 +1,196 @@
+//! All metrics, in one place, with their labels. No label holds what a client chose.
+
+use super::process::ProcessCollector;
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// Handles of all metrics.
+pub struct Metrics {
+    registry: Registry,
+    /// `connections_total{listener}`
+    pub connections: IntCounterVec,
+    /// `connections_open{listener}`
+    pub connections_open: IntGaugeVec,
+    /// `connections_refused_total{listener,reason}`
+    pub connections_refused: IntCounterVec,
+    /// `accept_errors_total{listener}`
+    pub accept_errors: IntCounterVec,
+    /// `handshakes_total{listener,version,resumption}`
+    pub handshakes: IntCounterVec,
+    /// `handshake_failures_total{listener,reason}`
+    pub handshake_failures: IntCounterVec,
+    /// `handshake_duration_seconds`
+    pub handshake_duration: Histogram,
+    /// `requests_total{listener,route,code}`
+    pub requests: IntCounterVec,
+    /// `decisions_total{listener,decision,reason}`
+    pub decisions: IntCounterVec,
+    /// `request_duration_seconds{route}`
+    pub request_duration: HistogramVec,
+    /// `request_body_bytes_total{listener}`
+    pub request_bytes: IntCounterVec,
+    /// `response_body_bytes_total{listener}`
+    pub response_bytes: IntCounterVec,
+    /// `responses_cut_total{listener,reason}`
+    pub responses_cut: IntCounterVec,
+    /// `tunnels_open{listener}`
+    pub tunnels_open: IntGaugeVec,
+    /// `upstream_connections_total{upstream,origin}`
+    pub upstream_connections: IntCounterVec,
+    /// `upstream_failures_total{upstream,reason}`
+    pub upstream_failures: IntCounterVec,
+    /// `upstream_retries_total{upstream}`
+    pub upstream_retries: IntCounterVec,
+    /// `reloads_total{result}`
+    pub reloads: IntCounterVec,
+    /// `reload_last_success`
+    pub reload_last_success: IntGauge,
+    /// `snapshot_generation`
+    pub generation: IntGauge,
+    /// `snapshot_loaded_timestamp_seconds`
+    pub loaded_at: IntGauge,
+    /// `api_users`
+    pub api_users: IntGauge,
+    /// `certificate_not_after_timestamp_seconds{kind,name}`
+    pub certificate_not_after: IntGaugeVec,
+    /// `panics_total`
+    pub panics: IntCounter,
+    /// `access_log_dropped_lines`
+    pub access_log_dropped: IntGauge,
+    /// `draining`
+    pub draining: IntGauge,
+}
+
+/// Registers as it makes. A clash of names is a mistake in this file, which every test would show; the metric then
+/// counts without being scraped.
+struct Maker<'a>(&'a Registry);
+
+impl Maker<'_> {
+    fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        #[expect(clippy::expect_used, reason = "names and labels are literals in this file")]
+        let metric = made.expect("a valid metric name");
+        let registered = self.0.register(Box::new(metric.clone()));
+        debug_assert!(registered.is_ok(), "two metrics of one name");
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.register(IntCounter::new(name, help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.register(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn durations(name: &str, help: &str) -> HistogramOpts {
+        let buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+        HistogramOpts::new(name, help).buckets(buckets.to_vec())
+    }
+}
+
+impl Default for Metrics {
+    #[expect(clippy::too_many_lines, reason = "one line for each metric; splitting the list would only hide some")]
+    fn default() -> Self {
+        let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
+        let make = Maker(&registry);
+        let build = make.gauges("build_info", "Version and crypto provider; always 1", &["version", "crypto_provider"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"]).set(1);
+        let metrics = Self {
+            connections: make.counters("connections_total", "Accepted connections", &["listener"]),
+            connections_open: make.gauges("connections_open", "Connections open now", &["listener"]),
+            connections_refused: make.counters(
+                "connections_refused_total",
+                "Connections closed before their handshake",
+                &["listener", "reason"],
+            ),
+            accept_errors: make.counters("accept_errors_total", "Failed accepts", &["listener"]),
+            handshakes: make.counters(
+                "handshakes_total",
+                "Completed TLS handshakes",
+                &["listener", "version", "resumption"],
+            ),
+            handshake_failures: make.counters(
+                "handshake_failures_total",
+                "Failed TLS handshakes",
+                &["listener", "reason"],
+            ),
+            handshake_duration: make.register(Histogram::with_opts(Maker::durations(
+                "handshake_duration_seconds",
+                "Accept until the client is verified",
+            ))),
+            requests: make.counters("requests_total", "Answered requests", &["listener", "route", "code"]),
+            decisions: make.counters("decisions_total", "Decisions by reason", &["listener", "decision", "reason"]),
+            request_duration: make.register(HistogramVec::new(
+                Maker::durations("request_duration_seconds", "Request head complete until all was answered"),
+                &["route"],
+            )),
+            request_bytes: make.counters("request_body_bytes_total", "Bytes of request bodies", &["listener"]),
+            response_bytes: make.counters("response_body_bytes_total", "Bytes of response bodies", &["listener"]),
+            responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
+            tunnels_open: make.gauges("tunnels_open", "Upgraded connections open now", &["listener"]),
+            upstream_connections: make.counters(
+                "upstream_connections_total",
+                "Connections used for requests, by origin: new or pooled",
+                &["upstream", "origin"],
+            ),
+            upstream_failures: make.counters(
+                "upstream_failures_total",
+                "Requests that an upstream did not answer",
+                &["upstream", "reason"],
+            ),
+            upstream_retries: make.counters("upstream_retries_total", "Requests sent once more", &["upstream"]),
+            reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
+            reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
+            generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
+            loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),
+            api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
+            certificate_not_after: make.gauges(
+                "certificate_not_after_timestamp_seconds",
+                "Expiry of our certificates and trust anchors",
+                &["kind", "name"],
+            ),
+            panics: make.counter("panics_total", "Connections that ended in a panic"),
+            access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
+            draining: make.gauge("draining", "1 while the gateway drains"),
+            registry: registry.clone(),
+        };
+        if let Ok(process) = ProcessCollector::new() {
+            metrics.register_process(process);
+        }
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Process metrics have standard names, without our prefix, so they live in a registry of their own.
+    fn register_process(&self, process: ProcessCollector) {
+        let _ = PROCESS.get_or_init(|| {
+            let registry = Registry::new();
+            let _ = registry.register(Box::new(process));
+            registry
+        });
+    }
+
+    /// All metrics in text format.
+    pub(super) fn encode(&self) -> String {
+        let mut families = self.registry.gather();
+        families.extend(PROCESS.get().map(Registry::gather).unwrap_or_default());
+        let mut text = Vec::new();
+        // Writing to a Vec fails only for metrics without a name.
+        let _ = TextEncoder::new().encode(&families, &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+static PROCESS: std::sync::OnceLock<Registry> = std::sync::OnceLock::new();

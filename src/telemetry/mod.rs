@@ -1,0 +1,50 @@
+//! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
+
+mod access_log;
+mod log;
+mod metrics;
+mod process;
+
+pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use log::{LogControl, LogError, check_filter};
+pub use metrics::Metrics;
+
+use arc_swap::ArcSwapOption;
+use std::sync::Arc;
+
+/// Metrics and access log, shared by everything that runs.
+#[derive(Default)]
+pub struct Telemetry {
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    access_log: ArcSwapOption<AccessLog>,
+}
+
+impl Telemetry {
+    /// Puts an access log in force, keeping the one that is open if it is the same.
+    ///
+    /// # Errors
+    /// If its file cannot be opened; the old log stays.
+    pub fn set_access_log(&self, config: &AccessLogConfig) -> std::io::Result<()> {
+        let current = self.access_log.load();
+        if current.as_ref().is_some_and(|log| log.config() == config) {
+            return Ok(());
+        }
+        self.access_log.store(Some(Arc::new(AccessLog::open(config)?)));
+        Ok(())
+    }
+
+    /// Writes one line.
+    pub fn log_access(&self, entry: &AccessEntry<'_>) {
+        if let Some(log) = self.access_log.load().as_ref() {
+            log.write(entry);
+        }
+    }
+
+    /// The metrics in Prometheus' text format.
+    pub fn scrape(&self) -> String {
+        let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
+        self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
+        self.metrics.encode()
+    }
+}

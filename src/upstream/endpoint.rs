@@ -1,0 +1,213 @@
+//! One address of an upstream, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
+
+use rustls::pki_types::ServerName;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// One address of an upstream.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+    /// `host:port` as configured: the Host field for `host_header = "endpoint"`, and the name in logs.
+    pub authority: String,
+    tls: Option<EndpointTls>,
+}
+
+/// How an `https` endpoint is verified.
+#[derive(Clone)]
+pub struct EndpointTls {
+    /// Anchors, our certificate.
+    pub config: Arc<rustls::ClientConfig>,
+    /// The name that the endpoint's certificate must carry.
+    pub name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for EndpointTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointTls").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Why an endpoint's text is none.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Not `http://` or `https://`.
+    #[error("an endpoint begins with http:// or https://")]
+    Scheme,
+    /// More than host and port.
+    #[error("an endpoint is a host and a port, without path, query or user")]
+    MoreThanAuthority,
+    /// No host, or not a number.
+    #[error("the host or port of the endpoint cannot be read")]
+    Authority,
+}
+
+/// An endpoint's text, taken apart.
+#[derive(Debug)]
+pub struct EndpointAddress {
+    /// Whether TLS is spoken.
+    pub scheme: Scheme,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    authority: String,
+}
+
+/// What an endpoint speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain.
+    Http,
+    /// TLS, always verified.
+    Https,
+}
+
+impl EndpointAddress {
+    /// Reads `http://host[:port]`.
+    ///
+    /// # Errors
+    /// [`EndpointError`]
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (Scheme::Http, rest),
+            Some(("https", rest)) => (Scheme::Https, rest),
+            _ => return Err(EndpointError::Scheme),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#', '@']) {
+            return Err(EndpointError::MoreThanAuthority);
+        }
+        let parsed: http::uri::Authority = authority.parse().map_err(|_| EndpointError::Authority)?;
+        let port = match parsed.port() {
+            Some(port) => port.as_str().parse().map_err(|_| EndpointError::Authority)?,
+            // `host:` has a colon and nothing behind it.
+            None if authority.ends_with(':') => return Err(EndpointError::Authority),
+            None => if scheme == Scheme::Https { 443 } else { 80 },
+        };
+        let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() || port == 0 {
+            return Err(EndpointError::Authority);
+        }
+        Ok(Self { scheme, host, port, authority: authority.to_owned() })
+    }
+
+    /// The endpoint, with how it is verified if it speaks TLS.
+    pub fn into_endpoint(self, tls: Option<EndpointTls>) -> Endpoint {
+        Endpoint { host: self.host, port: self.port, authority: self.authority, tls }
+    }
+}
+
+/// Why no connection was made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Name resolution, refusal, no route.
+    #[error("cannot connect")]
+    Tcp(#[source] io::Error),
+    /// The endpoint's certificate does not count, or TLS failed otherwise.
+    #[error("TLS with the endpoint failed")]
+    Tls(#[source] io::Error),
+    /// Not done in time.
+    #[error("connecting took longer than the connect timeout")]
+    Timeout,
+}
+
+impl Endpoint {
+    /// Connects, at most `timeout` in all.
+    pub(super) async fn connect(&self, timeout: Duration) -> Result<EndpointStream, ConnectError> {
+        tokio::time::timeout(timeout, self.connect_now()).await.map_err(|_| ConnectError::Timeout)?
+    }
+
+    async fn connect_now(&self) -> Result<EndpointStream, ConnectError> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
+        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        match &self.tls {
+            None => Ok(EndpointStream::Plain(stream)),
+            Some(tls) => {
+                let connector = TlsConnector::from(tls.config.clone());
+                let stream = connector.connect(tls.name.clone(), stream).await.map_err(ConnectError::Tls)?;
+                Ok(EndpointStream::Tls(Box::new(stream)))
+            }
+        }
+    }
+}
+
+/// A connection to an endpoint.
+pub(super) enum EndpointStream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for EndpointStream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for EndpointStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_a_scheme_a_host_and_a_port() {
+        let parse = |text: &str| EndpointAddress::parse(text).map(|found| (found.scheme, found.host, found.port)).ok();
+        assert_eq!(parse("http://127.0.0.1:8080"), Some((Scheme::Http, "127.0.0.1".into(), 8080)));
+        assert_eq!(parse("https://icinga.example.org"), Some((Scheme::Https, "icinga.example.org".into(), 443)));
+        assert_eq!(parse("http://[::1]:80/"), Some((Scheme::Http, "::1".into(), 80)));
+        for text in ["127.0.0.1:80", "ftp://a", "http://", "http://a:", "http://a:x", "http://a:0", "http://a/b", "http://u@a"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
