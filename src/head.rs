@@ -6,7 +6,7 @@ pub trait Fields {
     fn each<'a>(&'a self, visit: &mut dyn FnMut(&'a str, &'a [u8]));
 
     /// The values of all fields with this name, compared without case.
-    fn values<'a>(&'a self, name: &str) -> Vec<&'a [u8]> {
+    fn all<'a>(&'a self, name: &str) -> Vec<&'a [u8]> {
         let mut values = Vec::new();
         self.each(&mut |field, value| {
             if field.eq_ignore_ascii_case(name) {

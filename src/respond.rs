@@ -176,13 +176,20 @@ impl Refusal<'_> {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
-            StatusCode::GATEWAY_TIMEOUT
+        UpstreamError::Connect {
+            source: ConnectError::Timeout,
+            ..
         }
-        UpstreamError::Connect { source: ConnectError::Tcp(_), .. } => StatusCode::SERVICE_UNAVAILABLE,
-        UpstreamError::Connect { source: ConnectError::Tls(_), .. } | UpstreamError::Broken { .. } => {
-            StatusCode::BAD_GATEWAY
+        | UpstreamError::ResponseTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Connect {
+            source: ConnectError::Tcp(_),
+            ..
+        } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect {
+            source: ConnectError::Tls(_),
+            ..
         }
+        | UpstreamError::Broken { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
     }
 }
@@ -224,7 +231,11 @@ impl Form {
     pub fn of_accept(values: &[&[u8]]) -> Self {
         let text: Vec<Cow<'_, str>> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
         let names = |kind: &str| text.iter().any(|value| value.to_ascii_lowercase().contains(kind));
-        if names("text/html") && !names("application/json") { Self::Html } else { Self::Json }
+        if names("text/html") && !names("application/json") {
+            Self::Html
+        } else {
+            Self::Json
+        }
     }
 }
 
@@ -250,11 +261,19 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
             "text/html; charset=utf-8",
             page(
                 &format!("{} {title}", status.as_u16()),
-                &format!("<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>", refusal.sentence(), refusal.word()),
+                &format!(
+                    "<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>",
+                    refusal.sentence(),
+                    refusal.word()
+                ),
             ),
         ),
     };
-    OwnAnswer { status, content_type, body }
+    OwnAnswer {
+        status,
+        content_type,
+        body,
+    }
 }
 
 /// A small page. `content` is markup; the title is text.
@@ -268,7 +287,11 @@ pub fn page(title: &str, content: &str) -> String {
 
 /// Text as it may stand in HTML.
 pub fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -287,7 +310,10 @@ mod tests {
     fn a_refusal_says_its_reason_and_no_more() {
         let answer = refuse(&Refusal::UnknownUser, Form::Json, "id-1");
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!((answer.status.as_u16(), &body["reason"], &body["id"]), (403, &"unknown_user".into(), &"id-1".into()));
+        assert_eq!(
+            (answer.status.as_u16(), &body["reason"], &body["id"]),
+            (403, &"unknown_user".into(), &"id-1".into())
+        );
         assert_eq!(escape_html("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
     }
 }

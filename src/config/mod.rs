@@ -5,10 +5,12 @@ mod model;
 mod problem;
 mod source;
 mod table;
+mod watched;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
+pub use watched::WatchedFile;
 
 use std::path::{Path, PathBuf};
 use table::TableReader;
@@ -23,7 +25,7 @@ pub struct Loaded {
     /// What is wrong so far.
     pub problems: Problems,
     /// Every file and folder whose change could change the outcome, also of files that could not be read.
-    pub watched: Vec<PathBuf>,
+    pub watched: Vec<WatchedFile>,
     /// Whether all files are well-formed TOML; without that, looking for more errors would only mislead.
     pub readable: Readable,
 }
@@ -63,8 +65,13 @@ enum FileRole {
 }
 
 impl Loaded {
-    fn read_file(&mut self, path: &Path, role: FileRole, singles: &mut Vec<(&'static str, Place)>) -> Vec<Spanned<String>> {
-        self.watched.push(path.to_owned());
+    fn read_file(
+        &mut self,
+        path: &Path,
+        role: FileRole,
+        singles: &mut Vec<(&'static str, Place)>,
+    ) -> Vec<Spanned<String>> {
+        self.watched.push(WatchedFile::new(path));
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
@@ -76,7 +83,9 @@ impl Loaded {
             self.unreadable(role, "more than 65,535 config files".to_owned());
             return Vec::new();
         };
-        let Some(text) = self.sources.file(file).map(|source| source.text.clone()) else { return Vec::new() };
+        let Some(text) = self.sources.file(file).map(|source| source.text.clone()) else {
+            return Vec::new();
+        };
         let (root, errors) = DeTable::parse_recoverable(&text);
         for error in &errors {
             let place = Place::new(file, &error.span().unwrap_or(0..0));
@@ -94,7 +103,11 @@ impl Loaded {
         let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), &self.problems);
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
-            self.problems.error(first.place, "an included file cannot include others", "list the files in the main file");
+            self.problems.error(
+                first.place,
+                "an included file cannot include others",
+                "list the files in the main file",
+            );
         }
         decode::decode(reader, &mut self.config, singles);
         includes
@@ -103,7 +116,9 @@ impl Loaded {
     fn unreadable(&mut self, role: FileRole, message: String) {
         self.readable = Readable::No;
         match role {
-            FileRole::Main => self.problems.error_without_place(message, "name the config file with --config FILE"),
+            FileRole::Main => self
+                .problems
+                .error_without_place(message, "name the config file with --config FILE"),
             FileRole::Included(place) => self.problems.error(place, message, "check the file and its mode"),
         }
     }
@@ -115,14 +130,18 @@ impl Loaded {
         let has_wildcard = text.contains(['*', '?', '[']);
         if has_wildcard {
             // New files appear in the folder, so the folder itself is watched.
-            self.watched.extend(full.parent().map(Path::to_owned));
+            self.watched.extend(full.parent().map(WatchedFile::new));
         } else {
             return vec![full];
         }
         match glob::glob(&text) {
             Ok(paths) => paths.filter_map(Result::ok).filter(|path| !is_hidden(path)).collect(),
             Err(error) => {
-                self.problems.error(pattern.place, format!("bad include pattern: {error}"), "use * and ? in file names");
+                self.problems.error(
+                    pattern.place,
+                    format!("bad include pattern: {error}"),
+                    "use * and ? in file names",
+                );
                 Vec::new()
             }
         }
@@ -131,5 +150,6 @@ impl Loaded {
 
 /// Editors and Kubernetes keep their own files beside ours; their names start with a dot.
 fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
 }

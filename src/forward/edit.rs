@@ -50,7 +50,7 @@ pub struct BadConnection;
 /// The names that the `Connection` fields of a message list.
 fn connection_names<F: Fields + ?Sized>(fields: &F) -> Vec<&str> {
     fields
-        .values("connection")
+        .all("connection")
         .into_iter()
         .filter_map(|value| std::str::from_utf8(value).ok())
         .flat_map(|value| value.split(','))
@@ -64,22 +64,37 @@ fn connection_names<F: Fields + ?Sized>(fields: &F) -> Vec<&str> {
 /// # Errors
 /// [`BadConnection`] if it names a field that must not vanish.
 pub fn check_connection<F: Fields + ?Sized>(fields: &F) -> Result<(), BadConnection> {
-    connection_names(fields).iter().all(|name| may_be_named_by_connection(name)).then_some(()).ok_or(BadConnection)
+    connection_names(fields)
+        .iter()
+        .all(|name| may_be_named_by_connection(name))
+        .then_some(())
+        .ok_or(BadConnection)
 }
 
 /// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
 pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Upgrade {
-    let named = connection_names(fields).iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
-    let values = fields.values("upgrade");
+    let named = connection_names(fields)
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case("upgrade"));
+    let values = fields.all("upgrade");
     let is_websocket = matches!(values.as_slice(), [only] if only.eq_ignore_ascii_case(b"websocket"));
-    if named && is_websocket && method == "GET" { Upgrade::WebSocket } else { Upgrade::None }
+    if named && is_websocket && method == "GET" {
+        Upgrade::WebSocket
+    } else {
+        Upgrade::None
+    }
 }
 
 /// Writes the fields that go up with a request that was permitted.
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
 /// of the client; then ours are added.
-pub fn request_fields<F: Fields + ?Sized>(_proof: &Permit<'_>, fields: &F, edit: &RequestEdit<'_>, sink: &mut dyn FieldSink) {
+pub fn request_fields<F: Fields + ?Sized>(
+    _proof: &Permit<'_>,
+    fields: &F,
+    edit: &RequestEdit<'_>,
+    sink: &mut dyn FieldSink,
+) {
     let named = connection_names(fields);
     let mut cookies: Vec<&[u8]> = Vec::new();
     let mut via: Vec<&[u8]> = Vec::new();
@@ -122,7 +137,11 @@ fn own_fields(edit: &RequestEdit<'_>, via: &[&[u8]], sink: &mut dyn FieldSink) {
     line.extend_from_slice(format!("{} portcullis", edit.client_version).as_bytes());
     sink.add("via", &line);
     let address = edit.client.to_string();
-    let node = if edit.client.is_ipv6() { format!("\"[{address}]\"") } else { address.clone() };
+    let node = if edit.client.is_ipv6() {
+        format!("\"[{address}]\"")
+    } else {
+        address.clone()
+    };
     let forwarded = format!("for={node};host=\"{}\";proto=https", edit.requested_host);
     sink.add("forwarded", forwarded.as_bytes());
     sink.add("x-forwarded-for", address.as_bytes());
@@ -151,7 +170,12 @@ pub enum ContentLength {
 }
 
 /// Writes the fields that come down with an answer.
-pub fn response_fields<F: Fields + ?Sized>(fields: &F, length: ContentLength, request_id: &str, sink: &mut dyn FieldSink) {
+pub fn response_fields<F: Fields + ?Sized>(
+    fields: &F,
+    length: ContentLength,
+    request_id: &str,
+    sink: &mut dyn FieldSink,
+) {
     let named = connection_names(fields);
     let mut via: Vec<&[u8]> = Vec::new();
     fields.each(&mut |name, value| {

@@ -29,8 +29,13 @@ pub(super) enum FieldKind {
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Names that let some frameworks see another path or host.
-const PATH_OVERRIDES: [&str; 5] =
-    ["x-original-url", "x-rewrite-url", "x-original-uri", "x-original-host", "x-forwarded-uri"];
+const PATH_OVERRIDES: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-original-host",
+    "x-forwarded-uri",
+];
 
 const FORWARDING: [&str; 13] = [
     "forwarded",
@@ -127,9 +132,10 @@ pub(super) fn may_be_named_by_connection(name: &str) -> bool {
 
 fn folded_equal(known: &str, name: &str) -> bool {
     known.len() == name.len()
-        && known.bytes().zip(name.bytes()).all(|(wanted, is)| {
-            wanted == is.to_ascii_lowercase() || (wanted == b'-' && !is.is_ascii_alphanumeric())
-        })
+        && known
+            .bytes()
+            .zip(name.bytes())
+            .all(|(wanted, is)| wanted == is.to_ascii_lowercase() || (wanted == b'-' && !is.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

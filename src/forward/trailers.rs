@@ -12,7 +12,11 @@ where
 {
     body.map_frame(|frame| match frame.into_trailers() {
         Ok(mut trailers) => {
-            let forbidden: Vec<_> = trailers.keys().filter(|name| !may_be_trailer(name.as_str())).cloned().collect();
+            let forbidden: Vec<_> = trailers
+                .keys()
+                .filter(|name| !may_be_trailer(name.as_str()))
+                .cloned()
+                .collect();
             for name in forbidden {
                 trailers.remove(name);
             }

@@ -20,14 +20,27 @@ pub struct TunnelEnd {
 }
 
 /// Joins a client and an upstream until both are done, `stop` is ready, or no byte moved for `idle_timeout`.
-pub async fn tunnel<C, U>(client: C, upstream: U, idle_timeout: Option<Duration>, stop: impl Future<Output = ()>) -> TunnelEnd
+pub async fn tunnel<C, U>(
+    client: C,
+    upstream: U,
+    idle_timeout: Option<Duration>,
+    stop: impl Future<Output = ()>,
+) -> TunnelEnd
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let activity = Activity::new();
-    let mut client = Watched { inner: client, activity: &activity, bytes: &activity.sent };
-    let mut upstream = Watched { inner: upstream, activity: &activity, bytes: &activity.received };
+    let mut client = Watched {
+        inner: client,
+        activity: &activity,
+        bytes: &activity.sent,
+    };
+    let mut upstream = Watched {
+        inner: upstream,
+        activity: &activity,
+        bytes: &activity.received,
+    };
     let reason = tokio::select! {
         outcome = copy_bidirectional(&mut client, &mut upstream) => match outcome {
             Ok(_) => "complete",
@@ -37,7 +50,11 @@ where
         () = stop => "drained",
     };
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-    TunnelEnd { sent: count(&activity.sent), received: count(&activity.received), reason }
+    TunnelEnd {
+        sent: count(&activity.sent),
+        received: count(&activity.received),
+        reason,
+    }
 }
 
 /// What moved, and when last.
@@ -51,7 +68,12 @@ struct Activity {
 impl Activity {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { begun: Instant::now(), last: zero(), sent: zero(), received: zero() }
+        Self {
+            begun: Instant::now(),
+            last: zero(),
+            sent: zero(),
+            received: zero(),
+        }
     }
 
     fn touch(&self) {
@@ -61,7 +83,9 @@ impl Activity {
 
     /// Ends when nothing moved for the timeout; never without one.
     async fn idle(&self, timeout: Option<Duration>) {
-        let Some(timeout) = timeout else { return std::future::pending().await };
+        let Some(timeout) = timeout else {
+            return std::future::pending().await;
+        };
         loop {
             let until = self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
             if until <= Instant::now() {
@@ -80,12 +104,17 @@ struct Watched<'a, S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
         if read > 0 {
-            self.bytes.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.bytes
+                .fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.activity.touch();
         }
         polled

@@ -26,33 +26,111 @@ impl IdentitySet {
 /// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
 pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     // x-client
-    "x-client-verify", "x-client-cn", "x-client-user", "x-client-trust-domain", "x-client-subject", "x-client-issuer",
-    "x-client-serial", "x-client-fingerprint", "x-client-not-before", "x-client-not-after", "x-client-dn",
-    "x-client-san", "x-client-cert", "x-client-cert-dn", "x-client-cert-san", "x-client-cert-serial",
-    "x-client-cert-issuer-dn", "x-client-cert-subject-dn", "x-client-cert-fingerprint", "x-client-cert-chain",
-    "x-client-certificate", "x-client-dns", "x-client-uri", "x-client-email", "x-client-spiffe-id", "x-client-roles",
+    "x-client-verify",
+    "x-client-cn",
+    "x-client-user",
+    "x-client-trust-domain",
+    "x-client-subject",
+    "x-client-issuer",
+    "x-client-serial",
+    "x-client-fingerprint",
+    "x-client-not-before",
+    "x-client-not-after",
+    "x-client-dn",
+    "x-client-san",
+    "x-client-cert",
+    "x-client-cert-dn",
+    "x-client-cert-san",
+    "x-client-cert-serial",
+    "x-client-cert-issuer-dn",
+    "x-client-cert-subject-dn",
+    "x-client-cert-fingerprint",
+    "x-client-cert-chain",
+    "x-client-certificate",
+    "x-client-dns",
+    "x-client-uri",
+    "x-client-email",
+    "x-client-spiffe-id",
+    "x-client-roles",
     // x-ssl (HAProxy, OpenShift) and nginx
-    "x-ssl", "x-ssl-client-verify", "x-ssl-client-dn", "x-ssl-client-cn", "x-ssl-issuer", "x-ssl-client-issuer",
-    "x-ssl-client-notbefore", "x-ssl-client-notafter", "x-ssl-client-not-before", "x-ssl-client-not-after",
-    "x-ssl-client-sha1", "x-ssl-client-sha256", "x-ssl-client-san", "x-ssl-client-der", "x-ssl-client-cert",
-    "x-ssl-client-serial", "x-ssl-client-subject-dn", "x-ssl-client-issuer-dn", "x-ssl-client-fingerprint",
-    "x-ssl-client-has-cert", "x-ssl-client-used", "x-ssl-client-s-dn", "x-ssl-client-i-dn", "x-ssl-client-m-serial",
-    "ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert", "ssl-client-s-dn",
-    "ssl-client-i-dn", "ssl-client-m-serial", "ssl-client-serial", "ssl-client-fingerprint", "ssl-client-s-dn-cn",
-    "x-ssl-cert", "x-ssl-subject", "ssl-client-san", "x-tls-client-cn", "x-tls-client-dn",
+    "x-ssl",
+    "x-ssl-client-verify",
+    "x-ssl-client-dn",
+    "x-ssl-client-cn",
+    "x-ssl-issuer",
+    "x-ssl-client-issuer",
+    "x-ssl-client-notbefore",
+    "x-ssl-client-notafter",
+    "x-ssl-client-not-before",
+    "x-ssl-client-not-after",
+    "x-ssl-client-sha1",
+    "x-ssl-client-sha256",
+    "x-ssl-client-san",
+    "x-ssl-client-der",
+    "x-ssl-client-cert",
+    "x-ssl-client-serial",
+    "x-ssl-client-subject-dn",
+    "x-ssl-client-issuer-dn",
+    "x-ssl-client-fingerprint",
+    "x-ssl-client-has-cert",
+    "x-ssl-client-used",
+    "x-ssl-client-s-dn",
+    "x-ssl-client-i-dn",
+    "x-ssl-client-m-serial",
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "ssl-client-cert",
+    "ssl-client-s-dn",
+    "ssl-client-i-dn",
+    "ssl-client-m-serial",
+    "ssl-client-serial",
+    "ssl-client-fingerprint",
+    "ssl-client-s-dn-cn",
+    "x-ssl-cert",
+    "x-ssl-subject",
+    "ssl-client-san",
+    "x-tls-client-cn",
+    "x-tls-client-dn",
     // xfcc (Envoy), Traefik
-    "x-forwarded-client-cert", "x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "x-forwarded-tls-client-cert-info",
     // RFC 9440
-    "client-cert", "client-cert-chain",
+    "client-cert",
+    "client-cert-chain",
     // jwt
-    "x-portcullis-assertion", "x-pomerium-jwt-assertion", "x-jwt-assertion", "x-amzn-oidc-data",
+    "x-portcullis-assertion",
+    "x-pomerium-jwt-assertion",
+    "x-jwt-assertion",
+    "x-amzn-oidc-data",
     // other gateways and what frameworks read
-    "x-consumer-id", "x-consumer-username", "x-consumer-custom-id", "x-consumer-groups", "x-credential-identifier",
-    "x-anonymous-consumer", "l5d-client-id", "x-arr-clientcert", "x-amzn-mtls-clientcert",
-    "x-amzn-mtls-clientcert-serial-number", "x-amzn-mtls-clientcert-issuer", "x-amzn-mtls-clientcert-subject",
-    "x-amzn-mtls-clientcert-validity", "x-amzn-mtls-clientcert-leaf", "remote-user", "x-remote-user",
-    "x-remote-group", "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username",
-    "x-auth-request-user", "x-auth-request-email", "x-authenticated-user", "x-webauth-user", "x-spiffe-id",
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-consumer-custom-id",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-anonymous-consumer",
+    "l5d-client-id",
+    "x-arr-clientcert",
+    "x-amzn-mtls-clientcert",
+    "x-amzn-mtls-clientcert-serial-number",
+    "x-amzn-mtls-clientcert-issuer",
+    "x-amzn-mtls-clientcert-subject",
+    "x-amzn-mtls-clientcert-validity",
+    "x-amzn-mtls-clientcert-leaf",
+    "remote-user",
+    "x-remote-user",
+    "x-remote-group",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-authenticated-user",
+    "x-webauth-user",
+    "x-spiffe-id",
 ];
 
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
@@ -62,12 +140,18 @@ pub fn is_identity_field(name: &str) -> bool {
         known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
     };
     // The first octet settles most names.
-    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-'))
-        && IDENTITY_FIELD_NAMES.iter().any(same)
+    matches!(
+        name.bytes().next().map(fold),
+        Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-')
+    ) && IDENTITY_FIELD_NAMES.iter().any(same)
 }
 
 fn fold(octet: u8) -> u8 {
-    if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
+    if octet.is_ascii_alphanumeric() {
+        octet.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
 }
 
 /// What upstreams are told about one client: names and values, ready to be written. Made once for each connection and
@@ -91,7 +175,10 @@ impl IdentityBlock {
 
     /// What is told about a client that showed no certificate.
     pub fn for_nobody(sets: &[IdentitySet]) -> Self {
-        let fields = sets.iter().map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned())).collect();
+        let fields = sets
+            .iter()
+            .map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned()))
+            .collect();
         Self { fields }
     }
 
@@ -104,12 +191,7 @@ impl IdentityBlock {
 /// Longest value that is sent; a longer one is left out, since half a name is another name.
 const VALUE_LIMIT: usize = 4096;
 
-fn x_client(
-    fields: &mut Vec<(&'static str, String)>,
-    peer: &PeerCertificate,
-    domain: &str,
-    user: Option<&Principal>,
-) {
+fn x_client(fields: &mut Vec<(&'static str, String)>, peer: &PeerCertificate, domain: &str, user: Option<&Principal>) {
     let mut add = |name, value: &str| {
         let value = field_value(value);
         if value.len() <= VALUE_LIMIT {
@@ -151,7 +233,14 @@ mod tests {
 
     #[test]
     fn look_alikes_are_identity_fields() {
-        for name in ["X-Client-CN", "x_client_cn", "X.Client-Cn", "CLIENT_CERT", "Remote-User", "x-client~user"] {
+        for name in [
+            "X-Client-CN",
+            "x_client_cn",
+            "X.Client-Cn",
+            "CLIENT_CERT",
+            "Remote-User",
+            "x-client~user",
+        ] {
             assert!(is_identity_field(name), "{name}");
         }
         for name in ["X-Client-Version", "Accept", "x-request-id", "client", "X-Client-CNx"] {

@@ -80,15 +80,33 @@ impl ApiUsers {
 
     /// The user whom a verified certificate names. `None` means no rights.
     pub fn identify(&self, peer: &PeerCertificate) -> Option<Principal> {
-        let name = peer.common_name.as_ref().ok()?;
-        // The key is borrowed by cloning: this runs once for each connection and generation.
-        let id = self.by_common_name.get(&(peer.trust_domain, name.clone()))?;
-        self.principal(*id)
+        self.by_common_name(peer.trust_domain, peer.common_name.as_ref().ok()?)
+    }
+
+    /// The user of a common name that a trust domain vouches for.
+    pub fn by_common_name(&self, domain: TrustDomainId, name: &CommonName) -> Option<Principal> {
+        // The name is cloned for the look-up; this runs once for each connection and generation.
+        self.principal(*self.by_common_name.get(&(domain, name.clone()))?)
     }
 
     /// The user with this name.
     pub fn named(&self, name: &str) -> Option<Principal> {
         self.principal(*self.by_name.get(name)?)
+    }
+
+    /// The configured user behind a principal of this snapshot.
+    pub fn get(&self, id: UserId) -> Option<&ApiUser> {
+        self.users.get(id.index())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
     }
 
     /// All users.
@@ -98,6 +116,9 @@ impl ApiUsers {
 
     fn principal(&self, id: UserId) -> Option<Principal> {
         let user = self.users.get(id.index())?;
-        Some(Principal { id, name: user.name.clone() })
+        Some(Principal {
+            id,
+            name: user.name.clone(),
+        })
     }
 }

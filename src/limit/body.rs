@@ -113,7 +113,13 @@ impl<B: Body> MeteredBody<B> {
         if inner.is_end_stream() {
             meter.set_end(BodyEnd::Complete);
         }
-        Self { inner, allowed: size_limit, idle_timeout, timer: None, meter }
+        Self {
+            inner,
+            allowed: size_limit,
+            idle_timeout,
+            timer: None,
+            meter,
+        }
     }
 }
 
@@ -179,7 +185,9 @@ fn poll_idle(
     idle_timeout: Option<Duration>,
     context: &mut Context<'_>,
 ) -> Poll<()> {
-    let Some(timeout) = idle_timeout else { return Poll::Pending };
+    let Some(timeout) = idle_timeout else {
+        return Poll::Pending;
+    };
     let sleep = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
     sleep.as_mut().poll(context)
 }

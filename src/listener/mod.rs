@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A bound socket that does not accept yet.
+/// A bound socket. Clones share it.
+#[derive(Clone)]
 pub struct BoundListener {
     name: Arc<str>,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     address: SocketAddr,
 }
 
@@ -40,9 +41,22 @@ impl BoundListener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        let listener = TcpListener::from_std(socket.into())?;
+        let listener = Arc::new(TcpListener::from_std(socket.into())?);
         let address = listener.local_addr()?;
-        Ok(Self { name, listener, address })
+        Ok(Self {
+            name,
+            listener,
+            address,
+        })
+    }
+
+    /// The same socket under another name, for a listener that was renamed.
+    pub fn renamed(&self, name: Arc<str>) -> Self {
+        Self {
+            name,
+            listener: self.listener.clone(),
+            address: self.address,
+        }
     }
 
     /// The real address: the port is known even if 0 was asked for.
@@ -51,7 +65,12 @@ impl BoundListener {
     }
 
     /// Accepts until the drain begins.
-    pub async fn accept_until_drained<H: ConnectionHandler>(self, handler: Arc<H>, telemetry: Arc<Telemetry>, drain: Drain) {
+    pub async fn accept_until_drained<H: ConnectionHandler>(
+        self,
+        handler: Arc<H>,
+        telemetry: Arc<Telemetry>,
+        drain: Drain,
+    ) {
         let metrics = &telemetry.metrics;
         let name = &*self.name;
         let accepted = metrics.connections.with_label_values(&[name]);
@@ -83,7 +102,10 @@ impl BoundListener {
             prepare(&stream);
             let (handler, child, telemetry) = (handler.clone(), drain.clone(), telemetry.clone());
             drain.spawn(async move {
-                let _guard = ConnectionGuard { _place: place, telemetry };
+                let _guard = ConnectionGuard {
+                    _place: place,
+                    telemetry,
+                };
                 handler.serve(stream, client, child).await;
             });
         }
@@ -92,7 +114,9 @@ impl BoundListener {
 
 /// Small answers leave at once, and a client that vanished is noticed in minutes, not hours.
 fn prepare(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
     // Both are comforts: a socket that refuses them still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);

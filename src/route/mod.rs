@@ -88,7 +88,9 @@ impl RouteTable {
             // Cannot be taken: it was just looked up.
             let _ = self.hosts.insert(host, PathTable::default());
         }
-        let Some(paths) = self.hosts.get_mut(host) else { return Ok(()) };
+        let Some(paths) = self.hosts.get_mut(host) else {
+            return Ok(());
+        };
         let entry = paths.entry(pattern);
         if let Some(there) = entry {
             return Err(there.clone());

@@ -39,7 +39,9 @@ pub enum PathPatternError {
     #[error("a prefix does not end with a slash: it covers the path itself and everything below it")]
     TrailingSlash,
     /// A request with such a path is refused, or resolved to another, before routing.
-    #[error("no request can have this path: it has an empty, `.` or `..` segment, or a character that is never forwarded")]
+    #[error(
+        "no request can have this path: it has an empty, `.` or `..` segment, or a character that is never forwarded"
+    )]
     NeverCanonical,
     /// `{}` or braces inside a segment.
     #[error("a capture is a whole segment `{{name}}` of letters, digits and underscores")]
@@ -57,7 +59,10 @@ impl PathPattern {
     pub fn parse(text: &str, extent: Extent) -> Result<Self, PathPatternError> {
         let inner = text.strip_prefix('/').ok_or(PathPatternError::NoSlash)?;
         if inner.is_empty() && extent == Extent::Prefix {
-            return Ok(Self { segments: Vec::new(), extent });
+            return Ok(Self {
+                segments: Vec::new(),
+                extent,
+            });
         }
         if extent == Extent::Prefix && inner.ends_with('/') {
             return Err(PathPatternError::TrailingSlash);
@@ -89,7 +94,11 @@ impl PathPattern {
 fn parse_segment(part: &str, is_last: bool) -> Result<Segment, PathPatternError> {
     if let Some(name) = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        return if is_name { Ok(Segment::Capture(name.to_owned())) } else { Err(PathPatternError::BadCapture) };
+        return if is_name {
+            Ok(Segment::Capture(name.to_owned()))
+        } else {
+            Err(PathPatternError::BadCapture)
+        };
     }
     if part.contains(['{', '}']) {
         return Err(PathPatternError::BadCapture);
@@ -122,7 +131,12 @@ struct Node<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literals: HashMap::new(), capture: None, exact: None, prefix: None }
+        Self {
+            literals: HashMap::new(),
+            capture: None,
+            exact: None,
+            prefix: None,
+        }
     }
 }
 
@@ -165,7 +179,9 @@ fn find_in<'t, 'p, T>(node: &'t Node<T>, rest: Option<&'p str>, captured: &mut V
     let Some(rest) = rest else {
         return node.exact.as_ref().or(node.prefix.as_ref());
     };
-    let (segment, after) = rest.split_once('/').map_or((rest, None), |(segment, after)| (segment, Some(after)));
+    let (segment, after) = rest
+        .split_once('/')
+        .map_or((rest, None), |(segment, after)| (segment, Some(after)));
     if let Some(child) = node.literals.get(segment)
         && let Some(found) = find_in(child, after, captured)
     {
@@ -215,7 +231,11 @@ mod tests {
             ("/v1/objectsx", "/", vec![]),
             ("/v1/objects/hosts", "/v1/objects/hosts", vec![]),
             ("/v1/objects/services", "/v1/objects/{type}", vec!["services"]),
-            ("/v1/objects/services/a", "/v1/objects/{type}/{name}", vec!["services", "a"]),
+            (
+                "/v1/objects/services/a",
+                "/v1/objects/{type}/{name}",
+                vec!["services", "a"],
+            ),
             ("/v1/objects/services/a/b", "/v1/objects/{type}", vec!["services"]),
             ("/v1/objects/", "/v1/objects", vec![]),
         ] {
@@ -230,8 +250,14 @@ mod tests {
             let result = PathPattern::parse(text, Extent::Prefix);
             assert_eq!(result, Err(PathPatternError::NeverCanonical), "{text}");
         }
-        assert_eq!(PathPattern::parse("/a/", Extent::Prefix), Err(PathPatternError::TrailingSlash));
-        assert_eq!(PathPattern::parse("/a{b}", Extent::Prefix), Err(PathPatternError::BadCapture));
+        assert_eq!(
+            PathPattern::parse("/a/", Extent::Prefix),
+            Err(PathPatternError::TrailingSlash)
+        );
+        assert_eq!(
+            PathPattern::parse("/a{b}", Extent::Prefix),
+            Err(PathPatternError::BadCapture)
+        );
         assert!(PathPattern::parse("/a/", Extent::Exact).is_ok());
     }
 
@@ -250,12 +276,19 @@ mod tests {
                 })
         };
         let rank = |pattern: &PathPattern| {
-            let mut rank: Vec<u8> =
-                pattern.segments.iter().map(|s| if matches!(s, Segment::Literal(_)) { 2 } else { 1 }).collect();
+            let mut rank: Vec<u8> = pattern
+                .segments
+                .iter()
+                .map(|s| if matches!(s, Segment::Literal(_)) { 2 } else { 1 })
+                .collect();
             rank.push(0);
             (rank, pattern.extent == Extent::Exact)
         };
-        patterns.iter().filter(|(pattern, _)| fits(pattern)).max_by_key(|(pattern, _)| rank(pattern)).map(|(_, id)| id)
+        patterns
+            .iter()
+            .filter(|(pattern, _)| fits(pattern))
+            .max_by_key(|(pattern, _)| rank(pattern))
+            .map(|(_, id)| id)
     }
 
     proptest! {

@@ -6,7 +6,7 @@ mod defaults;
 mod watch;
 
 pub use assemble::{Depth, Outcome, load};
-pub use watch::{FileWatch, Fingerprint};
+pub use watch::FileWatch;
 
 use crate::authorize::Policy;
 use crate::config::LogFormat;

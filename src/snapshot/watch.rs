@@ -1,41 +1,13 @@
 //! Notices that a file which was read may have changed: `notify` on its folders, and a look at the files themselves
 //! now and then. Reads no config and decides nothing.
 
+use crate::config::WatchedFile;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-/// How the watched files look from outside. Equal as long as nothing was replaced, changed, added or removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(u64);
-
-impl Fingerprint {
-    /// Looks at files and folders, through symbolic links, so that a swap of a link farther up is seen, too.
-    pub fn of(paths: &[PathBuf]) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        let mut hasher = DefaultHasher::new();
-        for path in paths {
-            path.hash(&mut hasher);
-            let Ok(metadata) = std::fs::metadata(path) else {
-                0_u8.hash(&mut hasher);
-                continue;
-            };
-            let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
-            // A folder's size and times change with files that are not ours (logs); its list of names is what counts.
-            if metadata.is_dir() { names_in(path).hash(&mut hasher) } else { (metadata.len(), modified).hash(&mut hasher) }
-        }
-        Self(hasher.finish())
-    }
-}
-
-fn names_in(folder: &Path) -> BTreeSet<PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect()
-}
 
 /// Watches the folders of files.
 pub struct FileWatch {
@@ -63,12 +35,16 @@ impl FileWatch {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "cannot watch files; they are looked at every few seconds instead");
         }
-        Self { watcher: watcher.ok(), folders: BTreeSet::new(), events }
+        Self {
+            watcher: watcher.ok(),
+            folders: BTreeSet::new(),
+            events,
+        }
     }
 
     /// Watches these files from now on, and no others.
-    pub fn watch(&mut self, paths: &[PathBuf]) {
-        let wanted: BTreeSet<PathBuf> = paths.iter().flat_map(|path| folders_of(path)).collect();
+    pub fn watch(&mut self, files: &[WatchedFile]) {
+        let wanted: BTreeSet<PathBuf> = files.iter().flat_map(|file| folders_of(&file.path)).collect();
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.folders.difference(&wanted) {
             let _ = watcher.unwatch(gone);
@@ -94,7 +70,10 @@ impl FileWatch {
             }
             return;
         }
-        let _ = timeout(PATIENCE, async { while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {} }).await;
+        let _ = timeout(PATIENCE, async {
+            while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {}
+        })
+        .await;
     }
 }
 

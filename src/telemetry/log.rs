@@ -30,7 +30,11 @@ impl LogControl {
                 .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
                 .try_init(),
             LogFormat::Text => registry
-                .with(fmt::layer().with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_writer(std::io::stderr))
+                .with(
+                    fmt::layer()
+                        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+                        .with_writer(std::io::stderr),
+                )
                 .try_init(),
             LogFormat::Off => Ok(()),
         };
@@ -49,7 +53,9 @@ impl LogControl {
 
 /// Strict: a filter with one bad part is no filter.
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(filter).map_err(|error| LogError(error.to_string()))
+    EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| LogError(error.to_string()))
 }
 
 /// Whether a text is a usable filter.

@@ -30,6 +30,14 @@ impl Telemetry {
         if current.as_ref().is_some_and(|log| log.config() == config) {
             return Ok(());
         }
+        self.reopen_access_log(config)
+    }
+
+    /// Opens the access log anew, after its file was moved away.
+    ///
+    /// # Errors
+    /// If its file cannot be opened; the old log stays.
+    pub fn reopen_access_log(&self, config: &AccessLogConfig) -> std::io::Result<()> {
         self.access_log.store(Some(Arc::new(AccessLog::open(config)?)));
         Ok(())
     }
@@ -44,7 +52,9 @@ impl Telemetry {
     /// The metrics in Prometheus' text format.
     pub fn scrape(&self) -> String {
         let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
-        self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
+        self.metrics
+            .access_log_dropped
+            .set(i64::try_from(dropped).unwrap_or(i64::MAX));
         self.metrics.encode()
     }
 }

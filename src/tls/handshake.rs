@@ -70,7 +70,12 @@ pub async fn handshake(
         Ok((Err((reason, detail)), certificate)) => (reason, detail, certificate),
         Err(_) => (FailureReason::Timeout, "the handshake deadline passed".to_owned(), None),
     };
-    Err(HandshakeFailure { reason, detail, server_name, certificate })
+    Err(HandshakeFailure {
+        reason,
+        detail,
+        server_name,
+        certificate,
+    })
 }
 
 type Failed = (FailureReason, String);
@@ -94,7 +99,9 @@ async fn run(
         answer_plain_http(&mut stream).await;
         return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
     }
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream)
+        .await
+        .map_err(io_failed)?;
     *server_name = start.client_hello().server_name().map(str::to_owned);
     let name = server_name.as_deref().and_then(HostName::parse);
     let Some(host) = hosts.find(name.as_ref()) else {
@@ -103,7 +110,10 @@ async fn run(
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
         let _ = stream.shutdown().await;
-        return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
+        return Err((
+            FailureReason::UnknownServerName,
+            "no certificate here has this name".to_owned(),
+        ));
     };
     let stream = start.into_stream(host.config.clone()).await.map_err(io_failed)?;
     let facts = facts(&stream, name);
@@ -114,9 +124,16 @@ fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName>) -> Handsh
     let connection = stream.get_ref().1;
     HandshakeFacts {
         server_name,
-        protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
+        protocol: if connection.alpn_protocol() == Some(b"h2") {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        },
         chain: connection.peer_certificates().unwrap_or_default().to_vec(),
-        version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
+        version: connection
+            .protocol_version()
+            .and_then(|version| version.as_str())
+            .unwrap_or("unknown"),
         resumption: match connection.handshake_kind() {
             Some(rustls::HandshakeKind::Resumed) => Resumption::Resumed,
             _ => Resumption::Full,

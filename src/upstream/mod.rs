@@ -135,8 +135,14 @@ impl UpstreamError {
     /// The word in metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Connect { source: ConnectError::Timeout, .. } => "connect_timeout",
-            Self::Connect { source: ConnectError::Tls(_), .. } => "upstream_tls",
+            Self::Connect {
+                source: ConnectError::Timeout,
+                ..
+            } => "connect_timeout",
+            Self::Connect {
+                source: ConnectError::Tls(_),
+                ..
+            } => "upstream_tls",
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",
@@ -159,7 +165,10 @@ impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
         let pool = || Arc::new(Pool::new(settings.pool_size, settings.pool_idle_timeout));
-        let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
+        let targets = settings
+            .endpoints
+            .into_iter()
+            .map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,
             host_header: settings.host_header,
@@ -192,25 +201,41 @@ impl Upstream {
     pub async fn send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
         let result = self.try_send(outgoing, choice).await;
         if let Err(error) = &result {
-            self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, error.word()]).inc();
+            self.telemetry
+                .metrics
+                .upstream_failures
+                .with_label_values(&[&*self.name, error.word()])
+                .inc();
         }
         result
     }
 
     async fn try_send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
-        let Outgoing { mut request, meter, response_timeout } = outgoing;
+        let Outgoing {
+            mut request,
+            meter,
+            response_timeout,
+        } = outgoing;
         let replay = Replay::of(&request, &meter);
         let mut target = self.target(choice);
         while let Some(sender) = target.pool.take() {
             self.count_connection("pooled");
-            let attempt = Sending { target, meter: &meter, response_timeout };
+            let attempt = Sending {
+                target,
+                meter: &meter,
+                response_timeout,
+            };
             match attempt.run(sender, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
                 Attempt::Unsent(unsent) => request = unsent,
                 Attempt::Unanswered(error) => match replay.again() {
                     Some(again) => {
                         request = again;
-                        self.telemetry.metrics.upstream_retries.with_label_values(&[&*self.name]).inc();
+                        self.telemetry
+                            .metrics
+                            .upstream_retries
+                            .with_label_values(&[&*self.name])
+                            .inc();
                         break;
                     }
                     None => return Err(error),
@@ -232,7 +257,14 @@ impl Upstream {
             }
         };
         self.count_connection("new");
-        match (Sending { target, meter: &meter, response_timeout }).run(sender, request).await {
+        match (Sending {
+            target,
+            meter: &meter,
+            response_timeout,
+        })
+        .run(sender, request)
+        .await
+        {
             Attempt::Answered(answer) => Ok(*answer),
             Attempt::Unsent(_) => Err(UpstreamError::Connect {
                 endpoint: target.endpoint.authority.clone(),
@@ -248,11 +280,18 @@ impl Upstream {
     }
 
     fn count_connection(&self, origin: &str) {
-        self.telemetry.metrics.upstream_connections.with_label_values(&[&*self.name, origin]).inc();
+        self.telemetry
+            .metrics
+            .upstream_connections
+            .with_label_values(&[&*self.name, origin])
+            .inc();
     }
 
     async fn connect(&self, target: &Target) -> Result<SendRequest<RequestBody>, UpstreamError> {
-        let failed = |source| UpstreamError::Connect { endpoint: target.endpoint.authority.clone(), source };
+        let failed = |source| UpstreamError::Connect {
+            endpoint: target.endpoint.authority.clone(),
+            source,
+        };
         let stream = target.endpoint.connect(self.connect_timeout).await.map_err(failed)?;
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .handshake(TokioIo::new(stream))
@@ -297,7 +336,8 @@ impl Replay {
 
     fn again(self) -> Option<Request<RequestBody>> {
         use http_body_util::{BodyExt, Empty};
-        self.0.map(|head| head.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync()))
+        self.0
+            .map(|head| head.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync()))
     }
 }
 
@@ -329,7 +369,11 @@ impl Sending<'_> {
             Ok(response) => {
                 let (pool, request) = (self.target.pool.clone(), self.meter.clone());
                 let lease = Lease { sender, pool, request };
-                Attempt::Answered(Box::new(Answer { response, lease, endpoint: self.name() }))
+                Attempt::Answered(Box::new(Answer {
+                    response,
+                    lease,
+                    endpoint: self.name(),
+                }))
             }
             Err(mut error) => match (error.take_message(), self.meter.end()) {
                 (Some(unsent), _) => Attempt::Unsent(unsent),
@@ -344,8 +388,15 @@ impl Sending<'_> {
     fn broken(&self, source: hyper::Error) -> Attempt {
         // Garbage in place of an answer is an answer of a kind; only a connection that ended may be tried again.
         let ended = source.is_incomplete_message() || source.is_closed() || source.is_canceled() || is_io(&source);
-        let error = UpstreamError::Broken { endpoint: self.name(), source };
-        if ended { Attempt::Unanswered(error) } else { Attempt::Failed(error) }
+        let error = UpstreamError::Broken {
+            endpoint: self.name(),
+            source,
+        };
+        if ended {
+            Attempt::Unanswered(error)
+        } else {
+            Attempt::Failed(error)
+        }
     }
 
     fn name(&self) -> String {

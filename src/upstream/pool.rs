@@ -22,7 +22,11 @@ struct Unused {
 
 impl Pool {
     pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
-        Self { unused: Mutex::new(Vec::new()), capacity, idle_timeout }
+        Self {
+            unused: Mutex::new(Vec::new()),
+            capacity,
+            idle_timeout,
+        }
     }
 
     /// The connection used last, which is the least likely to be stale.
@@ -49,7 +53,10 @@ impl Pool {
             unused.remove(0);
         }
         if unused.len() < self.capacity {
-            unused.push(Unused { sender, since: Instant::now() });
+            unused.push(Unused {
+                sender,
+                since: Instant::now(),
+            });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Listeners and their hosts: addresses, certificates, who is asked for a certificate.
 
 use super::trust::TrustDomains;
-use super::{Assembly, super::defaults};
+use super::{super::defaults, Assembly};
 use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
 use crate::host::{HostPattern, HostTable};
 use crate::route::RouteTable;
@@ -15,20 +15,24 @@ impl Assembly<'_> {
     pub(super) fn listeners(&self, trust: &TrustDomains) -> Vec<ListenerPolicy> {
         let _ = self.unique("listener", &self.config.listeners, |listener| &listener.name);
         if self.config.listeners.is_empty() {
-            self.problems.error_without_place("there is no listener", "add `[listener.main]` with an `address`");
+            self.problems
+                .error_without_place("there is no listener", "add `[listener.main]` with an `address`");
         }
         let mut addresses: HashMap<SocketAddr, &str> = HashMap::new();
         let mut listeners = Vec::new();
         for said in &self.config.listeners {
             // Built also for a bad address, so that its certificates are checked in the same run.
             let hosts = self.hosts(said, trust);
-            let Some(address) = said.address.as_ref().and_then(|text| self.address(text)) else { continue };
+            let Some(address) = said.address.as_ref().and_then(|text| self.address(text)) else {
+                continue;
+            };
             if address.port() != 0
                 && let Some(other) = addresses.insert(address, &said.name.value)
             {
                 let place = said.address.as_ref().map_or(said.name.place, |text| text.place);
                 let message = format!("listener \"{other}\" already has the address {address}");
-                self.problems.error(place, message, "use another port, or put the hosts under one listener");
+                self.problems
+                    .error(place, message, "use another port, or put the hosts under one listener");
             }
             listeners.push(ListenerPolicy {
                 name: said.name.value.as_str().into(),
@@ -45,7 +49,11 @@ impl Assembly<'_> {
         let address = text.value.parse().ok();
         if address.is_none() {
             let message = format!("\"{}\" is not an IP address with a port", text.value);
-            self.problems.error(text.place, message, "write for example \"0.0.0.0:8443\" or \"[::]:8443\"");
+            self.problems.error(
+                text.place,
+                message,
+                "write for example \"0.0.0.0:8443\" or \"[::]:8443\"",
+            );
         }
         address
     }
@@ -78,14 +86,26 @@ impl Assembly<'_> {
 
     pub(super) fn bad_host(&self, name: &Spanned<String>) {
         let message = format!("\"{}\" is not a host name", name.value);
-        self.problems.error(name.place, message, "write a name such as \"api.example.org\" or \"*.example.org\"");
+        self.problems.error(
+            name.place,
+            message,
+            "write a name such as \"api.example.org\" or \"*.example.org\"",
+        );
     }
 
     fn host(&self, listener: &Listener, host: &Host, trust: &TrustDomains) -> Option<Arc<HostPolicy>> {
-        let place = if host.names.is_empty() { listener.name.place } else { host.place };
+        let place = if host.names.is_empty() {
+            listener.name.place
+        } else {
+            host.place
+        };
         let label = match host.names.as_slice() {
             [] => "*".to_owned(),
-            names => names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(","),
+            names => names
+                .iter()
+                .map(|name| name.value.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
         };
         let clients = self.clients(host, place, trust);
         let certificate = self.needed(host.certificate.as_ref(), place, "certificate", "pki/server.crt");
@@ -108,20 +128,27 @@ impl Assembly<'_> {
     }
 
     /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
-    #[expect(clippy::type_complexity, reason = "a pair that exists only between these two functions")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "a pair that exists only between these two functions"
+    )]
     fn clients(
         &self,
         host: &Host,
         place: Place,
         trust: &TrustDomains,
     ) -> Result<Option<(Arc<crate::tls::TrustDomain>, ClientAuth)>, ()> {
-        let auth = host.client_auth.as_ref().map_or(ClientAuth::Required, |said| said.value);
+        let auth = host
+            .client_auth
+            .as_ref()
+            .map_or(ClientAuth::Required, |said| said.value);
         if auth == ClientAuth::Off {
             return match &host.trust_domain {
                 None => Ok(None),
                 Some(domain) => {
                     let message = "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
-                    self.problems.error(domain.place, message, "remove `trust_domain`, or ask for certificates");
+                    self.problems
+                        .error(domain.place, message, "remove `trust_domain`, or ask for certificates");
                     Err(())
                 }
             };
@@ -138,7 +165,11 @@ impl Assembly<'_> {
         example: &str,
     ) -> Option<&'h Spanned<String>> {
         if said.is_none() {
-            self.problems.error(place, format!("`{key}` is missing"), format!("write `{key} = \"{example}\"`"));
+            self.problems.error(
+                place,
+                format!("`{key}` is missing"),
+                format!("write `{key} = \"{example}\"`"),
+            );
         }
         said
     }

@@ -10,7 +10,7 @@ mod users;
 mod warnings;
 
 use super::Snapshot;
-use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned};
+use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,7 +37,7 @@ pub struct Outcome {
     /// The files, for showing places.
     pub sources: Sources,
     /// Everything whose change could change the outcome.
-    pub watched: Vec<PathBuf>,
+    pub watched: Vec<WatchedFile>,
 }
 
 impl Outcome {
@@ -49,9 +49,20 @@ impl Outcome {
 
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
+    let Loaded {
+        config,
+        sources,
+        problems,
+        mut watched,
+        readable,
+    } = config::load(path);
     if readable == Readable::No {
-        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched };
+        return Outcome {
+            snapshot: None,
+            problems: problems.into_sorted(),
+            sources,
+            watched,
+        };
     }
     let assembly = Assembly {
         config: &config,
@@ -66,7 +77,12 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
     let snapshot = if problems.any_error() { None } else { snapshot };
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched }
+    Outcome {
+        snapshot,
+        problems: problems.into_sorted(),
+        sources,
+        watched,
+    }
 }
 
 /// What all parts of the assembly share.
@@ -74,7 +90,7 @@ struct Assembly<'a> {
     config: &'a Config,
     sources: &'a Sources,
     problems: &'a Problems,
-    watched: RefCell<Vec<PathBuf>>,
+    watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
@@ -94,7 +110,9 @@ impl Assembly<'_> {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
         }
-        let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
             listeners: listeners.collect(),
@@ -111,7 +129,7 @@ impl Assembly<'_> {
     /// A path as the config means it: relative to the file that names it. Its change leads to a reload.
     fn path(&self, text: &Spanned<String>) -> PathBuf {
         let path = self.sources.folder(text.place.file).join(&text.value);
-        self.watched.borrow_mut().push(path.clone());
+        self.watched.borrow_mut().push(WatchedFile::new(&path));
         path
     }
 
@@ -139,8 +157,14 @@ impl Assembly<'_> {
 
     /// Remembers when certificates expire, for metrics and warnings.
     fn note_expiry(&self, kind: &'static str, name: &str, chain: &[CertificateDer<'_>]) {
-        let earliest = chain.iter().filter_map(|der| CertificateFacts::read(der)).map(|facts| facts.not_after).min();
-        self.expiries.borrow_mut().extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
+        let earliest = chain
+            .iter()
+            .filter_map(|der| CertificateFacts::read(der))
+            .map(|facts| facts.not_after)
+            .min();
+        self.expiries
+            .borrow_mut()
+            .extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
     }
 
     /// Things by name, where a second one of the same name is an error.
@@ -152,7 +176,8 @@ impl Assembly<'_> {
             if let Some(there) = by_name.insert(text, item) {
                 let other = self.sources.describe(name(there).place);
                 let message = format!("{what} \"{text}\" is defined twice");
-                self.problems.error(key.place, message, format!("the other stands at {other}; keep one"));
+                self.problems
+                    .error(key.place, message, format!("the other stands at {other}; keep one"));
             }
             if text.is_empty() || text.chars().any(char::is_control) {
                 let message = format!("{what} has an empty name, or one with control characters");

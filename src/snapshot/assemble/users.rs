@@ -35,25 +35,36 @@ impl Assembly<'_> {
         let mut permissions = Vec::with_capacity(self.config.api_users.len());
         for user in &self.config.api_users {
             let own = self.permission_set(&mut interner, &mut granted, &user.permissions, &user.deny);
-            let Some(id) = self.add_user(&mut users, user) else { continue };
+            let Some(id) = self.add_user(&mut users, user) else {
+                continue;
+            };
             self.bind_user(&mut users, user, id, trust);
             let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
             permissions.push(UserPermissions { own, roles });
         }
-        Users { users, policy: Policy::new(permissions), granted }
+        Users {
+            users,
+            policy: Policy::new(permissions),
+            granted,
+        }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
         let name = &user.name;
         if name.value.is_empty() || name.value.chars().any(char::is_control) {
-            self.problems.error(name.place, "the name of an ApiUser is empty, or has control characters", "choose a name");
+            self.problems.error(
+                name.place,
+                "the name of an ApiUser is empty, or has control characters",
+                "choose a name",
+            );
         }
         users
             .add(&name.value, name.place)
             .map_err(|Taken(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
-                self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
+                self.problems
+                    .error(name.place, message, format!("the other stands at {other}; keep one"));
             })
             .ok()
     }
@@ -63,13 +74,16 @@ impl Assembly<'_> {
         if user.client_cn.is_empty() && user.trust_domain.is_none() {
             return;
         }
-        let Some(domain) = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose) else { return };
+        let Some(domain) = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose) else {
+            return;
+        };
         for text in &user.client_cn {
             let name = match CommonName::new(&text.value) {
                 Ok(name) => name,
                 Err(error) => {
                     let hint = "write the common name exactly as the certificate has it; `*` has no meaning here";
-                    self.problems.error(text.place, format!("client_cn cannot be used: {error}"), hint);
+                    self.problems
+                        .error(text.place, format!("client_cn cannot be used: {error}"), hint);
                     continue;
                 }
             };
@@ -87,7 +101,8 @@ impl Assembly<'_> {
         if role.is_none() {
             let names: Vec<String> = roles.keys().map(|name| (*name).to_owned()).collect();
             let message = format!("there is no role \"{}\"", name.value);
-            self.problems.error(name.place, message, self.known("roles", names.iter()));
+            self.problems
+                .error(name.place, message, self.known("roles", names.iter()));
         }
         role.cloned()
     }
@@ -118,7 +133,11 @@ impl Assembly<'_> {
                 .collect()
         };
         let granted = compile(granted, Effect::Grant);
-        PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
+        PermissionSet {
+            role: None,
+            granted,
+            denied: compile(denied, Effect::Deny),
+        }
     }
 
     fn is_empty_permission(&self, text: &Spanned<String>) -> bool {

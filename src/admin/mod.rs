@@ -1,0 +1,106 @@
+//! Metrics and health on a listener of their own: plain HTTP without login, on loopback unless told otherwise. Shows
+//! no secret and changes nothing.
+
+use crate::drain::Drain;
+use crate::telemetry::Telemetry;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The admin listener, bound.
+pub struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// What the admin listener can tell.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Whether the gateway is going away.
+    pub drain: Drain,
+}
+
+const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
+                     /readyz   200 while it takes connections, 503 while it drains\n";
+
+impl Admin {
+    /// Binds the address.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// The real address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until told to stop; a drain alone does not stop it, since somebody wants to see how it goes.
+    pub async fn serve(self, state: AdminState, stop: CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let (state, stop) = (state.clone(), stop.clone());
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let answer = answer(&state, &request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(Duration::from_secs(30))
+                    .serve_connection(TokioIo::new(stream), service);
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    // A scraper that breaks off is its own business.
+                    _ = connection => {}
+                }
+            });
+        }
+    }
+}
+
+fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
+    }
+    match request.uri().path() {
+        "/" => text(StatusCode::OK, INDEX.to_owned()),
+        "/metrics" => text(StatusCode::OK, state.telemetry.scrape()),
+        "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/readyz" | "/healthz" if state.drain.is_announced() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+        }
+        "/readyz" | "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+        _ => text(StatusCode::NOT_FOUND, "not here\n".to_owned()),
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}

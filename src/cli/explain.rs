@@ -1,0 +1,240 @@
+//! `portcullis explain`: what the gateway would decide, and why. Calls the same judgement as the proxy.
+
+use super::{ConfigFlag, say, say_error};
+use crate::authorize::{Denied, Grant, Matched};
+use crate::head::RequestHead;
+use crate::host::HostName;
+use crate::proxy::{ChainSeen, Client, Judgement, Standing, decide, standing};
+use crate::respond::Refusal;
+use crate::route::Target;
+use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
+use crate::telemetry::Telemetry;
+use crate::tls::{CommonName, HostPolicy, certificates};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The flags of `portcullis explain`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "user"]))]
+#[command(after_help = "Without --cert, --cn or --user the client shows no certificate.\n\
+    Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered.\n\n\
+    Example:\n  portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts")]
+pub(super) struct Explain {
+    #[command(flatten)]
+    config: ConfigFlag,
+    /// The client's certificate (PEM, leaf first); it is verified as in a handshake
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The common name of a client certificate that is taken to be valid
+    #[arg(long, value_name = "CN")]
+    cn: Option<String>,
+    /// The name of an ApiUser
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The listener, where there are several
+    #[arg(long, value_name = "NAME")]
+    listener: Option<String>,
+    /// The method
+    method: String,
+    /// The URL, or a path
+    url: String,
+}
+
+/// Exit code for a question that cannot be answered.
+const NO_ANSWER: u8 = 2;
+
+impl Explain {
+    pub(super) fn run(&self) -> ExitCode {
+        let outcome = load(
+            &self.config.config,
+            None,
+            &Arc::new(Telemetry::default()),
+            Depth::Errors,
+        );
+        let Some(snapshot) = &outcome.snapshot else {
+            say_error(&outcome.report());
+            return ExitCode::from(NO_ANSWER);
+        };
+        match self.explain(snapshot, &outcome) {
+            Ok((allowed, text)) => {
+                say(&text);
+                if allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(message) => {
+                say_error(&format!("error: {message}"));
+                ExitCode::from(NO_ANSWER)
+            }
+        }
+    }
+
+    fn explain(&self, snapshot: &Snapshot, outcome: &Outcome) -> Result<(bool, String), String> {
+        let listener = self.listener(snapshot)?;
+        let (authority, target) = self.split_url()?;
+        let name = HostName::parse_authority(&authority).ok_or("the URL names no host")?;
+        let host = listener.host(Some(&name)).ok_or_else(|| {
+            format!(
+                "listener \"{}\" serves no host \"{}\"; give a whole URL",
+                listener.name,
+                name.as_str()
+            )
+        })?;
+        let standing = self.standing(snapshot, host)?;
+        let no_fields: &[(&str, &[u8])] = &[];
+        let head = RequestHead {
+            method: &self.method,
+            target: &target,
+            authority: Some(&authority),
+            fields: no_fields,
+        };
+        let judgement = decide(
+            snapshot,
+            Client {
+                listener,
+                host,
+                standing: &standing,
+            },
+            &head,
+        );
+        Ok((
+            judgement.outcome.is_ok(),
+            describe(snapshot, outcome, &standing, &judgement),
+        ))
+    }
+
+    fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
+        let names = || {
+            let mut names: Vec<&str> = snapshot.listeners.keys().map(AsRef::as_ref).collect();
+            names.sort_unstable();
+            names.join(", ")
+        };
+        match &self.listener {
+            Some(name) => snapshot
+                .listeners
+                .get(name.as_str())
+                .ok_or_else(|| format!("there is no listener \"{name}\"; there are: {}", names())),
+            None => {
+                let mut all = snapshot.listeners.values();
+                match (all.next(), all.next()) {
+                    (Some(only), None) => Ok(only),
+                    _ => Err(format!(
+                        "there are several listeners, say which: --listener NAME ({})",
+                        names()
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Authority and target. A path alone is taken to be asked of `localhost`.
+    fn split_url(&self) -> Result<(String, String), String> {
+        if self.url.starts_with('/') {
+            return Ok(("localhost".to_owned(), self.url.clone()));
+        }
+        let rest = self
+            .url
+            .strip_prefix("https://")
+            .ok_or("the URL begins with https:// or is a path")?;
+        // A client sends no fragment, and `/` where there is no path.
+        let rest = rest.split('#').next().unwrap_or(rest);
+        let at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(at);
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        Ok((authority.to_owned(), format!("{slash}{target}")))
+    }
+
+    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
+        if let Some(path) = &self.cert {
+            let chain = certificates(path).map_err(|error| error.to_string())?;
+            return Ok(standing(snapshot, host, &chain, ChainSeen::Never).0);
+        }
+        if let Some(name) = &self.user {
+            let user = snapshot
+                .users
+                .named(name)
+                .ok_or_else(|| format!("there is no api_user \"{name}\""))?;
+            return Ok(Standing::Known(user));
+        }
+        let Some(cn) = &self.cn else {
+            return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);
+        };
+        let Some(domain) = &host.trust_domain else {
+            return Ok(Standing::Anonymous);
+        };
+        Ok(match CommonName::new(cn) {
+            Err(error) => Standing::UnusableName(error),
+            Ok(name) => snapshot
+                .users
+                .by_common_name(domain.id, &name)
+                .map_or(Standing::UnknownUser, Standing::Known),
+        })
+    }
+}
+
+fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:<13}{value}", format!("{name}:"));
+    };
+    let sources = &outcome.sources;
+    let permission = |matched: &Matched<'_>| {
+        let role = matched
+            .role
+            .map(|role| format!(" of role \"{role}\""))
+            .unwrap_or_default();
+        format!(
+            "\"{}\"{role} at {}",
+            matched.permission.text(),
+            sources.describe(matched.permission.place)
+        )
+    };
+    match &judgement.outcome {
+        Ok(_) => line("decision", "permit".to_owned()),
+        Err(refusal) => {
+            let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+            line(
+                "decision",
+                format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()),
+            );
+        }
+    }
+    match standing {
+        Standing::Known(user) => {
+            let place = snapshot
+                .users
+                .get(user.id)
+                .map(|user| sources.describe(user.place))
+                .unwrap_or_default();
+            line("user", format!("{} at {place}", user.name));
+        }
+        Standing::Anonymous => line("user", "none: no certificate".to_owned()),
+        Standing::UnknownUser => line("user", "none: no ApiUser has this common name".to_owned()),
+        Standing::UnusableName(error) => line("user", format!("none: {error}")),
+        Standing::Refused(reason) => line("user", format!("none: the certificate is refused ({})", reason.word())),
+    }
+    if let Some(target) = &judgement.target {
+        line("path", format!("{} {}", judgement.method, target.path));
+    }
+    if let Some(route) = judgement.route {
+        line("route", format!("{} at {}", route.name, sources.describe(route.place)));
+        if let Target::Upstream(name) = &route.target {
+            line("upstream", name.to_string());
+        }
+    }
+    if let Some(requirement) = &judgement.requirement {
+        line("requirement", requirement.to_string());
+    }
+    match &judgement.outcome {
+        Ok(permit) => match permit.grant() {
+            Grant::Permission(matched) => line("permission", permission(&matched)),
+            Grant::AnyApiUser => line("permission", "none needed: the route is for any ApiUser".to_owned()),
+            Grant::PublicRoute => line("permission", "none needed: the route is public".to_owned()),
+        },
+        Err(Refusal::Denied(Denied::DeniedBy(matched))) => line("denied by", permission(matched)),
+        Err(Refusal::Denied(Denied::NoPermission)) => line("permission", "none grants this".to_owned()),
+        Err(_) => {}
+    }
+    text
+}

@@ -1,0 +1,92 @@
+//! Words to calls: the command line, and what each command prints. Decides nothing about requests.
+
+mod check;
+mod explain;
+pub mod pki;
+mod quickstart;
+mod run;
+mod signals;
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Reverse proxy and API gateway that lets in only those who can prove who they are.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version = VERSION, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Start here:\n  \
+    portcullis quickstart                            a working gateway with certificates, in ./quickstart\n  \
+    portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
+    portcullis run -c gateway.toml                   the gateway\n  \
+    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n\n\
+    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
+    Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (TLS: rustls with aws-lc-rs)");
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Run(ConfigFlag),
+    /// Check a config: all errors and warnings at once, nothing is bound
+    Check(ConfigFlag),
+    /// Say what the gateway would decide about a request, and why
+    Explain(explain::Explain),
+    /// Make a CA, keys, certificate requests and certificates
+    #[command(subcommand)]
+    Pki(pki::PkiCommand),
+    /// Make certificates and a config in a new folder, start a gateway with a small upstream, and try it
+    Quickstart(quickstart::Quickstart),
+}
+
+/// Where the config is.
+#[derive(Debug, clap::Args)]
+struct ConfigFlag {
+    /// The config file
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "./gateway.toml",
+        env = "PORTCULLIS_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+/// Runs what the arguments say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Own code names its provider; this is for libraries that ask for the process's default.
+    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::aws_lc_rs::default_provider());
+    match cli.command {
+        Command::Run(flag) => run::run(flag.config),
+        Command::Check(flag) => check::check(&flag.config),
+        Command::Explain(explain) => explain.run(),
+        Command::Pki(command) => match pki::run(&command, &mut std::io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
+        Command::Quickstart(quickstart) => quickstart.run(),
+    }
+}
+
+/// Prints an error with its causes.
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    say_error(&format!("error: {}", crate::respond::with_causes(error)));
+    ExitCode::FAILURE
+}
+
+/// To standard error. If that is closed, there is nobody to tell.
+fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// To standard output.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+}

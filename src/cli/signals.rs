@@ -1,0 +1,41 @@
+//! Signals to requests for the gateway.
+
+use crate::gateway::Request;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Exit code of an end that was forced by a second signal.
+const FORCED: i32 = 2;
+
+/// Turns signals into requests from now on.
+///
+/// # Errors
+/// If a signal cannot be caught.
+pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Request>> {
+    let (sender, requests) = mpsc::channel(8);
+    let on = |kind: SignalKind| -> std::io::Result<Signal> { signal(kind) };
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    let mut quit = on(SignalKind::quit())?;
+    let mut hangup = on(SignalKind::hangup())?;
+    let mut reopen = on(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        let mut shutting_down = false;
+        loop {
+            let request = tokio::select! {
+                _ = terminate.recv() => Request::Shutdown,
+                _ = interrupt.recv() => Request::Shutdown,
+                _ = quit.recv() => Request::Shutdown,
+                _ = hangup.recv() => Request::Reload,
+                _ = reopen.recv() => Request::ReopenLogs,
+            };
+            if matches!(request, Request::Shutdown) && std::mem::replace(&mut shutting_down, true) {
+                super::say_error("ended by a second signal");
+                std::process::exit(FORCED);
+            }
+            // Nobody receives while a shutdown is under way, and then nothing else matters.
+            let _ = sender.try_send(request);
+        }
+    });
+    Ok(requests)
+}

@@ -1,0 +1,248 @@
+//! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
+
+use super::Shared;
+use super::client::ConnectedClient;
+use super::exchange::{ConnectionContext, answer};
+use super::guard::Guard;
+use super::record::{Circumstances, Record};
+use crate::drain::Drain;
+use crate::listener::ConnectionHandler;
+use crate::respond::Refusal;
+use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
+use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Serves the connections of one listener.
+pub struct ProxyHandler {
+    shared: Arc<Shared>,
+    listener: Arc<str>,
+}
+
+impl ProxyHandler {
+    /// A handler for the listener with this name, in whatever snapshot is in force.
+    pub fn new(shared: Arc<Shared>, listener: Arc<str>) -> Self {
+        Self { shared, listener }
+    }
+
+    fn policy<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<ListenerPolicy>> {
+        snapshot.listeners.get(&self.listener)
+    }
+}
+
+impl ConnectionHandler for ProxyHandler {
+    fn connection_limit(&self) -> u32 {
+        self.policy(&self.shared.snapshot.load())
+            .map_or(0, |policy| policy.limits.connections)
+    }
+
+    async fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) {
+        let begun = Instant::now();
+        let snapshot = self.shared.snapshot.load_full();
+        let Some(policy) = self.policy(&snapshot).cloned() else {
+            return;
+        };
+        let work = Box::pin(handshake(
+            stream,
+            &policy.hosts,
+            begun + policy.limits.handshake_timeout,
+        ));
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = drain.begun() => return,
+        };
+        let generation = snapshot.generation;
+        // A connection may live long; the snapshot that it began with must not.
+        drop(snapshot);
+        match outcome {
+            Err(failure) => self.handshake_failed(&failure, client),
+            Ok(established) => {
+                self.handshake_done(&established, begun);
+                Box::pin(self.serve_http(established, generation, client, drain, policy.limits)).await;
+            }
+        }
+    }
+}
+
+impl ProxyHandler {
+    fn handshake_done(&self, established: &Established, begun: Instant) {
+        let metrics = &self.shared.telemetry.metrics;
+        let resumption = match established.facts.resumption {
+            Resumption::Full => "full",
+            Resumption::Resumed => "resumed",
+        };
+        metrics
+            .handshakes
+            .with_label_values(&[&*self.listener, established.facts.version, resumption])
+            .inc();
+        metrics.handshake_duration.observe(begun.elapsed().as_secs_f64());
+    }
+
+    /// One line, always with the same fields.
+    fn handshake_failed(&self, failure: &HandshakeFailure, client: SocketAddr) {
+        let reason = failure.reason.word();
+        let metrics = &self.shared.telemetry.metrics;
+        metrics
+            .handshake_failures
+            .with_label_values(&[&*self.listener, reason])
+            .inc();
+        let certificate = failure.certificate.as_ref();
+        let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
+        let fields = (
+            or_dash(failure.server_name.as_ref()),
+            or_dash(certificate.map(|certificate| &certificate.subject)),
+            or_dash(certificate.map(|certificate| &certificate.issuer)),
+            or_dash(certificate.map(|certificate| &certificate.serial)),
+        );
+        let (server_name, subject, issuer, serial) = fields;
+        let (listener, detail) = (&*self.listener, &failure.detail);
+        // Load balancers open and close connections all day to see whether the port is there.
+        if failure.reason == FailureReason::Closed && failure.server_name.is_none() {
+            tracing::debug!(listener, %client, reason, "handshake failed");
+            return;
+        }
+        tracing::info!(
+            listener, %client, reason, server_name, subject, issuer, serial, detail, "handshake failed"
+        );
+    }
+
+    async fn serve_http(
+        &self,
+        established: Established,
+        generation: u64,
+        address: SocketAddr,
+        drain: Drain,
+        limits: ConnectionLimits,
+    ) {
+        let Established { stream, facts } = established;
+        let protocol = facts.protocol;
+        let mut context = ConnectionContext {
+            shared: self.shared.clone(),
+            listener: self.listener.clone(),
+            address,
+            client: ConnectedClient::new(self.listener.clone(), facts, generation),
+            drain,
+            guard: None,
+            close: CancellationToken::new(),
+        };
+        match protocol {
+            Protocol::Http1 => {
+                let on_refusal = self.refusal_recorder(&context);
+                let guard = Guard::new(stream, limits, on_refusal);
+                context.guard = Some(guard.control());
+                serve_http1(Arc::new(context), guard, limits).await;
+            }
+            Protocol::Http2 => serve_http2(Arc::new(context), stream, limits).await,
+        }
+    }
+
+    /// Records heads that were refused before there was a request.
+    fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
+        let (shared, listener, address) = (self.shared.clone(), self.listener.clone(), context.address);
+        let server_name = context
+            .client
+            .facts
+            .server_name
+            .as_ref()
+            .map(|name| name.as_str().to_owned());
+        let tls = context.client.facts.version;
+        Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
+            let circumstances = Circumstances {
+                telemetry: shared.telemetry.clone(),
+                listener: listener.clone(),
+                client: address,
+                server_name: server_name.clone(),
+                tls,
+                protocol: "HTTP/1.1",
+                generation: shared.snapshot.load().generation,
+                request_id: request_id.to_owned(),
+            };
+            let mut record = Record::new(circumstances, "-", "-");
+            record.refused_unread(refusal);
+        })
+    }
+}
+
+async fn serve_http1<S>(context: Arc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let requests = context.clone();
+    let service = service_fn(move |request| {
+        let context = requests.clone();
+        async move { Ok::<_, Infallible>(answer(context, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        // The guard has its own timers, which know idle from slow; and its own limit, below hyper's.
+        .header_read_timeout(None)
+        .max_header_size(limits.head_size.saturating_add(4096))
+        .max_buf_size((limits.head_size + 4096).max(64 * 1024))
+        .max_headers(crate::forward::MAX_FIELDS + 1)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = told_to_close(&context) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    log_end(&context, outcome);
+}
+
+async fn serve_http2<S>(context: Arc<ConnectionContext>, stream: S, limits: ConnectionLimits)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let requests = context.clone();
+    let service = service_fn(move |request| {
+        let context = requests.clone();
+        async move { Ok::<_, Infallible>(answer(context, request).await) }
+    });
+    let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(head_size)
+        // Rapid reset (CVE-2023-44487): few streams may be reset before they were answered.
+        .max_pending_accept_reset_streams(32)
+        .max_local_error_reset_streams(128)
+        .max_send_buf_size(256 * 1024)
+        // A client that is gone is noticed although it owes no answer.
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = told_to_close(&context) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    log_end(&context, outcome);
+}
+
+/// Ends when the connection is to take no further request.
+async fn told_to_close(context: &ConnectionContext) {
+    tokio::select! {
+        () = context.drain.begun() => {}
+        () = context.close.cancelled() => {}
+    }
+}
+
+fn log_end(context: &ConnectionContext, outcome: hyper::Result<()>) {
+    if let Err(error) = outcome {
+        let detail = crate::respond::with_causes(&error);
+        tracing::debug!(listener = &*context.listener, client = %context.address, detail, "connection ended");
+    }
+}

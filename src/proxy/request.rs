@@ -1,0 +1,176 @@
+//! The judgement: what a request asks for, who asks, and whether it may. The page to read first. Pure: no socket, no
+//! clock, no HTTP engine; both engines and `explain` call [`decide`].
+
+use crate::authorize::{Permit, public_permit};
+use crate::config::MethodOverride;
+use crate::forward::{check_connection, is_method_override};
+use crate::head::{Fields, RequestHead};
+use crate::host::HostName;
+use crate::identity::Principal;
+use crate::respond::Refusal;
+use crate::route::{CanonicalTarget, Requirement, Route};
+use crate::snapshot::{ListenerPolicy, Snapshot};
+use crate::tls::{CommonNameError, FailureReason, HostPolicy};
+use std::sync::Arc;
+
+/// What is known about the client of a connection in one snapshot.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// It showed no certificate, and need not.
+    Anonymous,
+    /// Its certificate counts and names an ApiUser.
+    Known(Principal),
+    /// Its certificate counts, but no ApiUser has its name.
+    UnknownUser,
+    /// Its certificate counts, but has no name that could be anybody's.
+    UnusableName(CommonNameError),
+    /// Its certificate does not count (any more).
+    Refused(FailureReason),
+}
+
+/// Where and by whom a request is made.
+#[derive(Clone, Copy)]
+pub struct Client<'s> {
+    /// The listener that it came in by.
+    pub listener: &'s ListenerPolicy,
+    /// The policy of the server name that the client asked for.
+    pub host: &'s Arc<HostPolicy>,
+    /// Who it is.
+    pub standing: &'s Standing,
+}
+
+/// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
+pub struct Judgement<'s> {
+    /// The method that was judged, which is also the one that goes up.
+    pub method: String,
+    /// Path and query, if there is a canonical path.
+    pub target: Option<CanonicalTarget>,
+    /// The host, if it is one.
+    pub host: Option<HostName>,
+    /// The route.
+    pub route: Option<&'s Arc<Route>>,
+    /// What the route requires of this request.
+    pub requirement: Option<Requirement>,
+    /// Whether it may go on.
+    pub outcome: Result<Permit<'s>, Refusal<'s>>,
+}
+
+/// Judges a request by one snapshot.
+pub fn decide<'s, F: Fields + ?Sized>(
+    snapshot: &'s Snapshot,
+    client: Client<'s>,
+    head: &RequestHead<'_, F>,
+) -> Judgement<'s> {
+    let mut judgement = Judgement {
+        method: head.method.to_owned(),
+        target: None,
+        host: None,
+        route: None,
+        requirement: None,
+        outcome: Err(Refusal::Internal("not judged")),
+    };
+    judgement.outcome = judge(snapshot, client, head, &mut judgement);
+    judgement
+}
+
+/// The phases, in order. What each finds is kept also if a later one refuses.
+fn judge<'s, F: Fields + ?Sized>(
+    snapshot: &'s Snapshot,
+    client: Client<'s>,
+    head: &RequestHead<'_, F>,
+    found: &mut Judgement<'s>,
+) -> Result<Permit<'s>, Refusal<'s>> {
+    if let Standing::Refused(reason) = client.standing {
+        return Err(Refusal::CertificateRefused(*reason));
+    }
+    refuse_unforwarded_method(head.method)?;
+    let host = found.host.insert(requested_host(head)?);
+    belongs_to_connection(client, host)?;
+    check_connection(head.fields).map_err(|_| Refusal::BadConnection)?;
+    let target = found
+        .target
+        .insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
+
+    let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
+        // Strangers learn nothing about which paths there are.
+        principal(client.standing)?;
+        return Err(Refusal::NoRoute);
+    };
+    found.route = Some(route);
+    if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
+        return Err(Refusal::OddPath(oddity));
+    }
+    found.method = judged_method(head, route.method_override)?;
+
+    if let Some(permit) = public_permit(route.admission) {
+        return Ok(permit);
+    }
+    let principal = principal(client.standing)?;
+    let requirement = route.requirement.for_request(&found.method, &target.path, &captured);
+    let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
+    snapshot
+        .policy
+        .authorize(principal, requirement)
+        .map_err(Refusal::Denied)
+}
+
+/// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.
+fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
+    match method {
+        "CONNECT" | "TRACE" => Err(Refusal::MethodNotForwarded),
+        _ => Ok(()),
+    }
+}
+
+/// The one host that a request names: `:authority` and Host agree if both are there.
+fn requested_host<F: Fields + ?Sized>(head: &RequestHead<'_, F>) -> Result<HostName, Refusal<'static>> {
+    let fields = head.fields.all("host");
+    let text = match (head.authority, fields.as_slice()) {
+        (Some(authority), []) => authority,
+        (Some(authority), [host]) if host.eq_ignore_ascii_case(authority.as_bytes()) => authority,
+        (None, [host]) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
+        _ => return Err(Refusal::BadHost),
+    };
+    HostName::parse_authority(text).ok_or(Refusal::BadHost)
+}
+
+/// A connection opened under one server name may not ask for a host of another policy (RFC 9110 section 7.4).
+fn belongs_to_connection(client: Client<'_>, host: &HostName) -> Result<(), Refusal<'static>> {
+    match client.listener.host(Some(host)) {
+        Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
+        _ => Err(Refusal::Misdirected),
+    }
+}
+
+/// The method that is judged and forwarded.
+fn judged_method<F: Fields + ?Sized>(
+    head: &RequestHead<'_, F>,
+    rule: MethodOverride,
+) -> Result<String, Refusal<'static>> {
+    /// Icinga takes these and no others; in capitals.
+    const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    let mut overrides: Vec<&[u8]> = Vec::new();
+    head.fields.each(&mut |name, value| {
+        if is_method_override(name) {
+            overrides.push(value);
+        }
+    });
+    match (overrides.as_slice(), rule) {
+        ([], _) => Ok(head.method.to_owned()),
+        ([one], MethodOverride::Judge) => {
+            let known = KNOWN.iter().find(|method| method.as_bytes() == *one);
+            known.map(|method| (*method).to_owned()).ok_or(Refusal::MethodOverride)
+        }
+        _ => Err(Refusal::MethodOverride),
+    }
+}
+
+fn principal(standing: &Standing) -> Result<&Principal, Refusal<'static>> {
+    match standing {
+        Standing::Known(principal) => Ok(principal),
+        Standing::Anonymous => Err(Refusal::NoCertificate),
+        Standing::UnknownUser => Err(Refusal::UnknownUser),
+        Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
+        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
+    }
+}

@@ -1,0 +1,67 @@
+//! `respond = "whoami"`: tells an ApiUser who it is and what it may do, in the form of Icinga's `/v1`.
+
+use crate::authorize::{PermissionSet, Policy};
+use crate::identity::Principal;
+use crate::respond::{Form, OwnAnswer, escape_html, page};
+use crate::tls::PeerCertificate;
+use http::StatusCode;
+
+const INFO: &str = "You are authenticated by Portcullis. The permissions below say what you may do.";
+
+pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertificate>, form: Form) -> OwnAnswer {
+    let sets = policy.of(user.id);
+    let texts = |list: fn(&PermissionSet) -> &Vec<crate::authorize::Permission>| -> Vec<&str> {
+        let sets = sets.into_iter().flat_map(|user| user.sets());
+        sets.flat_map(|set| list(set).iter().map(|permission| permission.text()))
+            .collect()
+    };
+    let granted = texts(|set| &set.granted);
+    let denied = texts(|set| &set.denied);
+    let expires = peer.map(PeerCertificate::not_after_text);
+    let version = concat!("portcullis ", env!("CARGO_PKG_VERSION"));
+    let (content_type, body) = match form {
+        Form::Json => {
+            let result = serde_json::json!({
+                "info": INFO,
+                "user": &*user.name,
+                "permissions": granted,
+                "denied": denied,
+                "version": version,
+                "certificate_expires": expires,
+            });
+            (
+                "application/json",
+                serde_json::json!({ "results": [result] }).to_string() + "\n",
+            )
+        }
+        Form::Html => {
+            let list = |texts: &[&str]| -> String {
+                texts
+                    .iter()
+                    .map(|text| format!("<li><code>{}</code></li>\n", escape_html(text)))
+                    .collect()
+            };
+            let denied_part = if denied.is_empty() {
+                String::new()
+            } else {
+                format!("<p>Denied:</p>\n<ul>\n{}</ul>\n", list(&denied))
+            };
+            let content = format!(
+                "<p>You are authenticated as <b>{}</b>. Your user has the following permissions:</p>\n<ul>\n{}</ul>\n\
+                 {denied_part}<p>Your certificate expires: {}</p>",
+                escape_html(&user.name),
+                list(&granted),
+                escape_html(expires.as_deref().unwrap_or("unknown")),
+            );
+            (
+                "text/html; charset=utf-8",
+                page(&format!("Hello from {version}!"), &content),
+            )
+        }
+    };
+    OwnAnswer {
+        status: StatusCode::OK,
+        content_type,
+        body,
+    }
+}
