@@ -1,1 +1,58 @@
-fn main() {}
+//! All end-to-end tests in one binary. Each module is a capability; each test name is a promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking, and nobody reads their documentation; clippy's own switch does not reach helpers"
+)]
+
+mod support;
+
+/// One line for each request.
+mod access_log;
+/// Metrics and health.
+mod admin;
+/// Modules import only from those above them; each file says its job.
+mod architecture;
+/// What is wrong with a config is said at once, with place and hint.
+mod config_errors;
+/// The end, in order.
+mod drain;
+/// `portcullis explain`.
+mod explain;
+/// Requests up and answers down: fields, bodies, trailers, pools, failures.
+mod forwarding;
+/// TLS: who gets in, with which alert the others are refused, and what the log says.
+mod handshake;
+/// Bytes from clients that mean harm, or know no better.
+mod hostile_input;
+/// In front of the real Icinga 2.
+mod icinga;
+/// Certificate to ApiUser.
+mod identity;
+/// What upstreams are told, and what clients cannot make them believe.
+mod identity_headers;
+/// Who may do what: patterns, requirements, deny, roles.
+mod permissions;
+/// `portcullis pki`, checked by openssl.
+mod pki_tools;
+/// `portcullis quickstart`.
+mod quickstart;
+/// Real programs as clients: curl and openssl.
+mod real_clients;
+/// Users, certificates, routes and listeners change while the gateway runs.
+mod reload;
+/// Hosts, paths and methods to routes; what has two readings is refused.
+mod routing;
+/// The annotated `gateway.toml`.
+mod sample_config;
+/// Many users.
+mod scale;
+/// Nothing waits for the end of a body.
+mod streaming;
+/// WebSocket tunnels.
+mod upgrades;

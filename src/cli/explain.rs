@@ -238,3 +238,19 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
     }
     text
 }
+
+fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) -> String {
+    match standing {
+        Standing::Known(user) => {
+            let place = snapshot
+                .users
+                .get(user.id)
+                .map(|user| outcome.sources.describe(user.place));
+            format!("{} at {}", user.name, place.unwrap_or_default())
+        }
+        Standing::Anonymous => "none: no certificate".to_owned(),
+        Standing::UnknownUser => "none: no ApiUser has this common name".to_owned(),
+        Standing::UnusableName(error) => format!("none: {error}"),
+        Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
+    }
+}

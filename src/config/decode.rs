@@ -47,6 +47,11 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
             sets: Some(table.strings("sets")),
         };
     });
+    decode_named(&mut root, config);
+}
+
+/// The tables that have names, and the routes.
+fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(
         root.named_tables("listener")
             .into_iter()

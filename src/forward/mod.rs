@@ -13,5 +13,5 @@ pub use edit::{
 };
 pub use fields::is_method_override;
 pub use framing::{ChunkScanner, Framing, FramingError, HeadSummary, MAX_FIELDS, read_head};
-pub use trailers::without_forbidden_trailers;
+pub use trailers::FilteredTrailers;
 pub use tunnel::{TunnelEnd, tunnel};

@@ -11,8 +11,8 @@ use crate::authorize::Permit;
 use crate::config::HostHeader;
 use crate::drain::Drain;
 use crate::forward::{
-    ContentLength, FieldSink, RequestEdit, Upgrade, request_fields, requested_upgrade, response_fields, tunnel,
-    without_forbidden_trailers,
+    ContentLength, FieldSink, FilteredTrailers, RequestEdit, Upgrade, request_fields, requested_upgrade,
+    response_fields, tunnel,
 };
 use crate::head::{Fields, RequestHead};
 use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
@@ -275,7 +275,7 @@ impl Exchange<'_> {
         request_fields(&permitted.permit, &head.headers, &edit, &mut fields);
         let limits = permitted.route.limits;
         let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, record.request.clone());
-        let mut up = Request::new(without_forbidden_trailers(body).boxed_unsync());
+        let mut up = Request::new(FilteredTrailers::new(body).boxed_unsync());
         *up.method_mut() = Method::from_bytes(permitted.method.as_bytes()).ok()?;
         *up.uri_mut() = permitted.target.parse().ok()?;
         *up.headers_mut() = fields.0;
@@ -316,7 +316,7 @@ impl Exchange<'_> {
             meter,
         };
         let body = RecordedBody {
-            inner: without_forbidden_trailers(body).boxed_unsync(),
+            inner: FilteredTrailers::new(body).boxed_unsync(),
             _finish: finish,
         };
         let mut down = Response::new(body.boxed_unsync());

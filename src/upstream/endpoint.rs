@@ -89,17 +89,12 @@ impl EndpointAddress {
             return Err(EndpointError::MoreThanAuthority);
         }
         let parsed: http::uri::Authority = authority.parse().map_err(|_| EndpointError::Authority)?;
-        let port = match parsed.port() {
-            Some(port) => port.as_str().parse().map_err(|_| EndpointError::Authority)?,
-            // `host:` has a colon and nothing behind it.
-            None if authority.ends_with(':') => return Err(EndpointError::Authority),
-            None => {
-                if scheme == Scheme::Https {
-                    443
-                } else {
-                    80
-                }
-            }
+        // The library gives no port for a bad one, so the text behind the host is read here.
+        let behind = authority.strip_prefix(parsed.host()).ok_or(EndpointError::Authority)?;
+        let port = match (behind, scheme) {
+            ("", Scheme::Https) => 443,
+            ("", Scheme::Http) => 80,
+            _ => behind.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or(EndpointError::Authority)?,
         };
         let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() || port == 0 {

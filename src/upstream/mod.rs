@@ -217,7 +217,7 @@ impl Upstream {
             response_timeout,
         } = outgoing;
         let replay = Replay::of(&request, &meter);
-        let mut target = self.target(choice);
+        let target = self.target(choice);
         while let Some(sender) = target.pool.take() {
             self.count_connection("pooled");
             let attempt = Sending {
@@ -243,19 +243,7 @@ impl Upstream {
                 Attempt::Failed(error) => return Err(error),
             }
         }
-        let mut failed = 0;
-        let sender = loop {
-            match self.connect(target).await {
-                Ok(sender) => break sender,
-                Err(error) => {
-                    failed += 1;
-                    if failed >= self.targets.len() {
-                        return Err(error);
-                    }
-                    target = self.target(choice.wrapping_add(failed));
-                }
-            }
-        };
+        let (sender, target) = self.connect_any(choice).await?;
         self.count_connection("new");
         match (Sending {
             target,
@@ -271,6 +259,24 @@ impl Upstream {
                 source: ConnectError::Tcp(std::io::ErrorKind::ConnectionReset.into()),
             }),
             Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
+        }
+    }
+
+    /// A new connection to the chosen endpoint, or to the next that can be reached. Nothing was sent yet, so this is
+    /// safe for every request.
+    async fn connect_any(&self, choice: usize) -> Result<(SendRequest<RequestBody>, &Target), UpstreamError> {
+        let mut failed = 0;
+        loop {
+            let target = self.target(choice.wrapping_add(failed));
+            match self.connect(target).await {
+                Ok(sender) => return Ok((sender, target)),
+                Err(error) => {
+                    failed += 1;
+                    if failed >= self.targets.len() {
+                        return Err(error);
+                    }
+                }
+            }
         }
     }
 

@@ -128,10 +128,6 @@ impl Assembly<'_> {
     }
 
     /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a pair that exists only between these two functions"
-    )]
     fn clients(
         &self,
         host: &Host,

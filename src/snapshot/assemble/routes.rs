@@ -3,7 +3,7 @@
 use super::{super::defaults, Assembly};
 use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, Oddities, PathPattern, RequirementRule, Route, Target, Template};
+use crate::route::{Admission, Extent, Oddities, PathPattern, RequirementRule, Route, RouteLimits, Target, Template};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::Upstream;
 use std::collections::{HashMap, HashSet};
@@ -122,27 +122,7 @@ impl Assembly<'_> {
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
-        if let Target::Upstream(name) = &target
-            && !upstreams.contains_key(name)
-            && !self
-                .config
-                .upstreams
-                .iter()
-                .any(|upstream| *upstream.name.value == **name)
-        {
-            let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
-            let place = said.upstream.as_ref().map_or(said.place, |named| named.place);
-            self.problems.error(
-                place,
-                format!("there is no upstream \"{name}\""),
-                self.known("upstreams", names),
-            );
-            return None;
-        }
-        let upstream_limits = self.upstream_said(&target);
-        let mut limits = vec![&said.limits];
-        limits.extend(upstream_limits.map(|upstream| &upstream.limits));
-        limits.push(&self.config.limits);
+        self.check_upstream_name(said, &target, upstreams)?;
         let mut accepts = Oddities::default();
         let relaxed = said
             .path_relaxations
@@ -159,8 +139,8 @@ impl Assembly<'_> {
                 .method_override
                 .as_ref()
                 .map_or(MethodOverride::Refuse, |said| said.value),
+            limits: self.route_limits(said, &target),
             target,
-            limits: defaults::route_limits(&limits),
             path_glob: path_glob(&pattern),
         });
         Some(Ready {
@@ -169,6 +149,38 @@ impl Assembly<'_> {
             hosts,
             route,
         })
+    }
+
+    /// `None` if the upstream is not there, whether nobody defined it or it could not be built.
+    fn check_upstream_name(
+        &self,
+        said: &config::Route,
+        target: &Target,
+        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+    ) -> Option<()> {
+        let Target::Upstream(name) = target else {
+            return Some(());
+        };
+        if upstreams.contains_key(name) {
+            return Some(());
+        }
+        if self.upstream_said(target).is_none() {
+            let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
+            let place = said.upstream.as_ref().map_or(said.place, |named| named.place);
+            self.problems.error(
+                place,
+                format!("there is no upstream \"{name}\""),
+                self.known("upstreams", names),
+            );
+        }
+        None
+    }
+
+    fn route_limits(&self, said: &config::Route, target: &Target) -> RouteLimits {
+        let mut limits = vec![&said.limits];
+        limits.extend(self.upstream_said(target).map(|upstream| &upstream.limits));
+        limits.push(&self.config.limits);
+        defaults::route_limits(&limits)
     }
 
     fn upstream_said(&self, target: &Target) -> Option<&config::Upstream> {

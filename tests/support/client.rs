@@ -1,0 +1,352 @@
+//! Clients: HTTP/1.1 and HTTP/2 over mutual TLS with hyper, raw bytes over TLS, and raw bytes over TCP.
+
+use super::Pki;
+use super::eventually::PATIENCE;
+use super::pki::Identity;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// Who connects, whom it trusts, and to where.
+pub struct Client {
+    config: ClientConfig,
+    address: SocketAddr,
+    server_name: String,
+    runtime: Runtime,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+    pub trailers: Option<HeaderMap>,
+}
+
+impl Answer {
+    /// A field of a problem+json body.
+    pub fn problem(&self, field: &str) -> String {
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
+        body[field]
+            .as_str()
+            .map_or_else(|| body[field].to_string(), str::to_owned)
+    }
+
+    /// The reason word of a refusal.
+    pub fn reason(&self) -> String {
+        self.problem("reason")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The HTTP version that a client asks for by ALPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Http1,
+    Http2,
+}
+
+pub const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
+
+pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// A body of known length.
+pub fn body(text: impl Into<Bytes>) -> RequestBody {
+    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+impl Client {
+    /// A client with a certificate, or without.
+    pub fn new(pki: &Pki, identity: Option<&Identity>, address: SocketAddr) -> Self {
+        Self::with_provider(
+            pki,
+            identity,
+            address,
+            &[&rustls::version::TLS13, &rustls::version::TLS12],
+        )
+    }
+
+    /// A client that speaks only these TLS versions.
+    pub fn with_provider(
+        pki: &Pki,
+        identity: Option<&Identity>,
+        address: SocketAddr,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        for anchor in CertificateDer::pem_file_iter(pki.ca_file()).expect("a CA file") {
+            roots.add(anchor.expect("a certificate")).expect("an anchor");
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("versions")
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes());
+                let chain = chain.collect::<Result<Vec<_>, _>>().expect("certificates");
+                let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+                builder.with_client_auth_cert(chain, key).expect("a pair")
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        Self {
+            config,
+            address,
+            server_name: "localhost".to_owned(),
+            runtime: runtime.expect("a runtime"),
+        }
+    }
+
+    /// Asks for another server name.
+    pub fn with_server_name(mut self, name: &str) -> Self {
+        self.server_name = name.to_owned();
+        self
+    }
+
+    /// Opens a connection.
+    pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
+        let mut config = self.config.clone();
+        config.alpn_protocols = match version {
+            Version::Http1 => vec![b"http/1.1".to_vec()],
+            Version::Http2 => vec![b"h2".to_vec()],
+        };
+        self.runtime.block_on(async {
+            let stream = tokio::net::TcpStream::connect(self.address).await?;
+            let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
+            let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
+                .connect(name, stream)
+                .await?;
+            let io = TokioIo::new(stream);
+            let other = |error: hyper::Error| std::io::Error::other(error);
+            let sender = match version {
+                Version::Http1 => {
+                    let (sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(other)?;
+                    tokio::spawn(connection.with_upgrades());
+                    Sender::Http1(sender)
+                }
+                Version::Http2 => {
+                    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+                    let (sender, connection) = handshake.await.map_err(other)?;
+                    tokio::spawn(connection);
+                    Sender::Http2(sender)
+                }
+            };
+            Ok(Connection {
+                client: self,
+                sender,
+                version,
+            })
+        })
+    }
+
+    /// One request on a connection of its own.
+    pub fn send(&self, version: Version, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
+        self.connect(version)?.send(request)
+    }
+
+    /// `GET path` over HTTP/1.1 that must be answered.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send(Version::Http1, get(path)).expect("an answer")
+    }
+
+    /// A TLS connection for raw bytes, with `http/1.1` settled.
+    pub fn raw(&self) -> Raw {
+        let mut config = self.config.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
+        let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+        let stream = TcpStream::connect(self.address).expect("a listener");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("an option");
+        Raw {
+            stream: StreamOwned::new(connection, stream),
+        }
+    }
+
+    /// Sends raw bytes, and gives all that comes back until the other side closes.
+    pub fn exchange(&self, bytes: &[u8]) -> String {
+        let mut raw = self.raw();
+        raw.write(bytes);
+        raw.read_to_end()
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}
+
+/// A `GET` with a Host, ready to be sent.
+pub fn get(path: &str) -> Request<RequestBody> {
+    request("GET", path, "")
+}
+
+/// A request with a Host and a body.
+pub fn request(method: &str, path: &str, text: &str) -> Request<RequestBody> {
+    let uri = format!("https://localhost{path}");
+    Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(body(text.to_owned()))
+        .expect("a request")
+}
+
+enum Sender {
+    Http1(hyper::client::conn::http1::SendRequest<RequestBody>),
+    Http2(hyper::client::conn::http2::SendRequest<RequestBody>),
+}
+
+/// An open connection.
+pub struct Connection<'c> {
+    client: &'c Client,
+    sender: Sender,
+    version: Version,
+}
+
+impl Connection<'_> {
+    /// Sends a request and reads the answer to its end.
+    pub fn send(&mut self, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
+        self.client.runtime.block_on(async {
+            let work = async {
+                let response = self.start_async(request).await?;
+                read(response).await
+            };
+            tokio::time::timeout(PATIENCE, work)
+                .await
+                .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
+        })
+    }
+
+    /// Sends a request and gives the answer with its body still to be read.
+    pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
+        self.client.runtime.block_on(self.start_async(request))
+    }
+
+    async fn start_async(
+        &mut self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
+        if self.version == Version::Http1 {
+            // Origin form and a Host field, as HTTP/1.1 has it.
+            let host = request
+                .uri()
+                .authority()
+                .map(|authority| authority.to_string())
+                .unwrap_or_default();
+            let path = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned();
+            *request.uri_mut() = path.parse().expect("a path");
+            if !request.headers().contains_key("host") {
+                request.headers_mut().insert("host", host.parse().expect("a host"));
+            }
+        }
+        let response = match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await.map_err(std::io::Error::other)?;
+                sender.send_request(request).await
+            }
+            Sender::Http2(sender) => {
+                sender.ready().await.map_err(std::io::Error::other)?;
+                sender.send_request(request).await
+            }
+        };
+        response.map_err(std::io::Error::other)
+    }
+}
+
+/// Reads an answer to its end; a body that breaks off is an error.
+pub async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, std::io::Error> {
+    let (head, body) = response.into_parts();
+    let collected = body.collect().await.map_err(std::io::Error::other)?;
+    let trailers = collected.trailers().cloned();
+    let body = String::from_utf8_lossy(&collected.to_bytes()).into_owned();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+        trailers,
+    })
+}
+
+/// Raw bytes over TLS.
+pub struct Raw {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+}
+
+impl Raw {
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("a connection that takes bytes");
+        self.stream.flush().expect("a connection that takes bytes");
+    }
+
+    /// Writes to a connection that may be closed already.
+    pub fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    /// Reads until the text has come.
+    pub fn read_until(&mut self, end: &str) -> String {
+        let mut text = Vec::new();
+        let mut octet = [0];
+        while !text.ends_with(end.as_bytes()) {
+            match self.stream.read(&mut octet) {
+                Ok(1) => text.push(octet[0]),
+                other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&text)),
+            }
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Reads so many bytes.
+    pub fn read_exact(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).expect("that many bytes");
+        bytes
+    }
+
+    /// Reads until the other side closes, cleanly or not.
+    pub fn read_to_end(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let outcome = self.stream.read_to_end(&mut bytes);
+        if let Err(error) = &outcome {
+            let ends = [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::ConnectionReset];
+            assert!(
+                ends.contains(&error.kind()),
+                "{error} after {:?}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// The status of a raw answer.
+pub fn status(answer: &str) -> u16 {
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("no status in {answer:?}"))
+}

@@ -1,0 +1,229 @@
+//! The real binary with a config of its own, in a temporary folder.
+
+use super::{PORTCULLIS, Pki, eventually};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A running gateway. Dropping it kills the process.
+pub struct Gateway {
+    child: Child,
+    log: Arc<Mutex<Vec<serde_json::Value>>>,
+    access: Arc<Mutex<Vec<serde_json::Value>>>,
+    pub config_file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// The beginning of most configs: one listener `main` on a free port that demands certificates of one domain.
+/// Admin on a free port. Logs in JSON, so that tests can read them.
+pub fn listener(pki: &Pki) -> String {
+    format!(
+        "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n\
+         [trust_domain.test]\nanchors = [\"{0}/ca.crt\"]\n{1}",
+        pki.folder.path().display(),
+        process()
+    )
+}
+
+/// Admin on a free port and logs in JSON.
+pub fn process() -> String {
+    "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned()
+}
+
+/// One upstream `api` and a route for everything to it.
+pub fn route_to(upstream: SocketAddr) -> String {
+    format!("[upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n")
+}
+
+/// One ApiUser whose name is its common name.
+pub fn user(name: &str, permissions: &[&str]) -> String {
+    format!("[api_user.{name}]\nclient_cn = \"{name}\"\npermissions = {permissions:?}\n")
+}
+
+impl Gateway {
+    /// Starts a gateway and waits until it listens.
+    pub fn start(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config_file = folder.path().join("gateway.toml");
+        std::fs::write(&config_file, config).expect("a writable folder");
+        Self::start_in(folder, config_file)
+    }
+
+    /// Starts a gateway with a config that is there already.
+    pub fn start_in(folder: tempfile::TempDir, config_file: PathBuf) -> Self {
+        let mut child = Command::new(PORTCULLIS)
+            .arg("run")
+            .arg("--config")
+            .arg(&config_file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the gateway starts");
+        let log = collect(child.stderr.take().expect("standard error"), "log");
+        let access = collect(child.stdout.take().expect("standard output"), "access");
+        let mut gateway = Self {
+            child,
+            log,
+            access,
+            config_file,
+            _folder: folder,
+        };
+        eventually("the gateway listens", || {
+            if let Ok(Some(status)) = gateway.child.try_wait() {
+                panic!("the gateway ended at once: {status}\n{:#?}", gateway.log());
+            }
+            gateway.find_log("admin listening")
+        });
+        gateway
+    }
+
+    /// The address of a listener. The last one, if it was bound again.
+    pub fn address_of(&self, listener: &str) -> SocketAddr {
+        let line = self
+            .log()
+            .into_iter()
+            .rev()
+            .find(|line| line["message"] == "listening" && line["listener"] == listener);
+        line.expect("a listener of this name")["address"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("an address")
+    }
+
+    /// The address of listener `main`.
+    pub fn address(&self) -> SocketAddr {
+        self.address_of("main")
+    }
+
+    pub fn admin_address(&self) -> SocketAddr {
+        let line = self.find_log("admin listening").expect("an admin listener");
+        line["address"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("an address")
+    }
+
+    /// `GET` from the admin listener: status line and body.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.admin_address()).expect("the admin listener");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
+        )
+        .expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|text| text.parse().ok())
+            .expect("a status");
+        (status, body.to_owned())
+    }
+
+    /// The sum of all series of a metric whose labels include these.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let (_, text) = self.admin("/metrics");
+        let wanted: HashMap<&str, String> = labels
+            .iter()
+            .map(|(key, value)| (*key, format!("{key}=\"{value}\"")))
+            .collect();
+        text.lines()
+            .filter(|line| line.split(['{', ' ']).next() == Some(name))
+            .filter(|line| wanted.values().all(|label| line.contains(label.as_str())))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// The gateway's own log so far.
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        self.log.lock().expect("no panic while locked").clone()
+    }
+
+    /// The access log so far.
+    pub fn access_log(&self) -> Vec<serde_json::Value> {
+        self.access.lock().expect("no panic while locked").clone()
+    }
+
+    /// A line of the own log with this message.
+    pub fn find_log(&self, message: &str) -> Option<serde_json::Value> {
+        self.log()
+            .into_iter()
+            .find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
+    }
+
+    /// Waits for an access log line for which the condition holds.
+    pub fn wait_for_access(&self, condition: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        eventually("an access log line", || {
+            self.access_log().into_iter().find(|line| condition(line))
+        })
+    }
+
+    /// Replaces the config file, as an editor does: a new file renamed over the old one.
+    pub fn write_config(&self, config: &str) {
+        let new = self.config_file.with_extension("new");
+        std::fs::write(&new, config).expect("a writable folder");
+        std::fs::rename(&new, &self.config_file).expect("a rename");
+    }
+
+    /// Sends a signal by name: `HUP`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().expect("a signal");
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        nix::sys::signal::kill(pid, signal).expect("a living gateway");
+    }
+
+    /// The generation in force.
+    pub fn generation(&self) -> u64 {
+        self.metric("portcullis_snapshot_generation", &[]) as u64
+    }
+
+    /// Waits until a snapshot newer than `before` is in force.
+    pub fn wait_for_generation_after(&self, before: u64) -> u64 {
+        eventually("a new generation", || {
+            Some(self.generation()).filter(|now| *now > before)
+        })
+    }
+
+    /// Waits for the end of the process and gives its exit code.
+    pub fn wait_for_exit(&mut self) -> i32 {
+        eventually("the end of the gateway", || self.child.try_wait().expect("a child"))
+            .code()
+            .unwrap_or(-1)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail = &log[log.len().saturating_sub(30)..];
+            eprintln!("the gateway's log ends with:");
+            tail.iter().for_each(|line| eprintln!("  {line}"));
+            self.access_log().iter().for_each(|line| eprintln!("  access: {line}"));
+        }
+    }
+}
+
+/// Reads JSON lines as they come. What is no JSON is kept as a string.
+fn collect(source: impl Read + Send + 'static, what: &'static str) -> Arc<Mutex<Vec<serde_json::Value>>> {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    std::thread::Builder::new()
+        .name(what.to_owned())
+        .spawn(move || {
+            for line in BufReader::new(source).lines().map_while(Result::ok) {
+                let value = serde_json::from_str(&line).unwrap_or(serde_json::Value::String(line));
+                sink.lock().expect("no panic while locked").push(value);
+            }
+        })
+        .expect("a thread");
+    lines
+}

@@ -1,0 +1,52 @@
+//! What all tests use: certificates, a gateway (the real binary), an upstream that records, clients, waiting.
+
+pub mod client;
+pub mod eventually;
+pub mod gateway;
+// pub mod icinga;
+pub mod pki;
+pub mod upstream;
+
+pub use client::Client;
+pub use eventually::eventually;
+pub use gateway::Gateway;
+pub use pki::Pki;
+pub use upstream::Upstream;
+
+use std::process::{Command, Stdio};
+
+/// Whether a program that a test needs is there. Says so if not; where `tests/run` has installed everything, a missing
+/// program is a failure, not a skip.
+pub fn require_program(name: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin".into(), "/sbin".into()];
+    let found = std::env::split_paths(&paths)
+        .chain(extra)
+        .any(|folder| folder.join(name).is_file());
+    if !found {
+        assert!(
+            std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_none(),
+            "{name} is not installed"
+        );
+        eprintln!("skipped: {name} is not installed (tests/run installs it)");
+    }
+    found
+}
+
+/// Runs a program to its end and gives standard output, standard error and exit code.
+pub fn run(program: &str, arguments: &[&str]) -> (String, String, i32) {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        text(&output.stdout),
+        text(&output.stderr),
+        output.status.code().unwrap_or(-1),
+    )
+}
+
+/// The real binary.
+pub const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");

@@ -1,0 +1,158 @@
+//! An upstream that records what reaches it: a real hyper server, or a script of raw bytes that misbehaves.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What reached an upstream.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub method: String,
+    pub target: String,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+    pub trailers: Option<http::HeaderMap>,
+    /// The connection that it came on; the same number means the same connection.
+    pub connection: usize,
+}
+
+impl Recorded {
+    /// The values of a header.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().expect("ASCII"))
+            .collect()
+    }
+}
+
+/// The body type of answers.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A running upstream.
+pub struct Upstream {
+    pub address: SocketAddr,
+    recorded: Arc<Mutex<Vec<Recorded>>>,
+    _runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Upstream {
+    /// Answers every request with 200 and `hello`.
+    pub fn start() -> Self {
+        Self::answering(|_| Response::new(full("hello")))
+    }
+
+    /// Answers as `answer` says, after the whole request was read and recorded.
+    pub fn answering(answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let recorded: Arc<Mutex<Vec<Recorded>>> = Arc::default();
+        let (sink, answer) = (recorded.clone(), Arc::new(answer));
+        runtime.spawn(async move {
+            for connection in 0.. {
+                let (stream, _) = listener.accept().await.expect("an accepted connection");
+                let (sink, answer) = (sink.clone(), answer.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (sink, answer) = (sink.clone(), answer.clone());
+                    async move {
+                        let recorded = record(request, connection).await;
+                        sink.lock().expect("no panic while locked").push(recorded.clone());
+                        Ok::<_, Infallible>(answer(&recorded))
+                    }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Self {
+            address,
+            recorded,
+            _runtime: Some(runtime),
+        }
+    }
+
+    /// Hands each connection to `script`, one thread each, with its number: for upstreams that misbehave.
+    pub fn scripted(script: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let script = Arc::new(script);
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+                let script = script.clone();
+                std::thread::spawn(move || script(stream, number));
+            }
+        });
+        Self {
+            address,
+            recorded: Arc::default(),
+            _runtime: None,
+        }
+    }
+
+    /// What has reached it so far.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.recorded.lock().expect("no panic while locked").clone()
+    }
+
+    /// The only request that has reached it.
+    pub fn only(&self) -> Recorded {
+        let mut recorded = self.recorded();
+        assert_eq!(recorded.len(), 1, "one request reached the upstream");
+        recorded.remove(0)
+    }
+}
+
+async fn record(request: Request<Incoming>, connection: usize) -> Recorded {
+    let (head, body) = request.into_parts();
+    let collected = body.collect().await.ok();
+    let trailers = collected.as_ref().and_then(|body| body.trailers().cloned());
+    Recorded {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: collected.map(|body| body.to_bytes()).unwrap_or_default(),
+        trailers,
+        connection,
+    }
+}
+
+/// A body of known length.
+pub fn full(text: impl Into<Bytes>) -> Body {
+    Full::new(text.into()).boxed_unsync()
+}
+
+/// Reads one request head from a scripted connection.
+pub fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut octet = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut octet) {
+            Ok(1) => head.push(octet[0]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Writes and hopes for nothing: the other side may be gone.
+pub fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+    let _ = stream.flush();
+}
