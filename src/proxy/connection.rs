@@ -1,6 +1,7 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
 use super::Shared;
+use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{ConnectionContext, answer};
 use super::guard::Guard;
@@ -132,6 +133,7 @@ impl ProxyHandler {
             drain,
             guard: None,
             close: CancellationToken::new(),
+            activity: Arc::new(Activity::new()),
         };
         match protocol {
             Protocol::Http1 => {
@@ -193,6 +195,9 @@ where
         outcome = connection.as_mut() => outcome,
         () = told_to_close(&context) => {
             connection.as_mut().graceful_shutdown();
+            if let Some(guard) = &context.guard {
+                guard.take_no_more();
+            }
             connection.await
         }
     };
@@ -228,9 +233,17 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
+        () = context.activity.idle_for(limits.keep_alive_timeout) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(GOODBYE, connection).await.unwrap_or(Ok(()))
+        }
     };
     log_end(&context, outcome);
 }
+
+/// How long a client that is idle has for taking note that the connection ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Ends when the connection is to take no further request.
 async fn told_to_close(context: &ConnectionContext) {

@@ -2,6 +2,7 @@
 //! functions is the way of the request.
 
 use super::Shared;
+use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
 use super::guard::GuardControl;
 use super::record::{Circumstances, PeerNames, Record};
@@ -47,6 +48,8 @@ pub(super) struct ConnectionContext {
     pub(super) guard: Option<Arc<GuardControl>>,
     /// Ends the connection after the answers that are on their way.
     pub(super) close: CancellationToken,
+    /// Whether requests are under way.
+    pub(super) activity: Arc<Activity>,
 }
 
 /// Answers one request.
@@ -117,9 +120,14 @@ impl ConnectionContext {
             request_id: super::request_id(),
         };
         let mut record = Record::new(circumstances, request.method().as_str(), request.uri().path());
-        if let Some(guard) = self.guard.clone() {
-            record.on_end(move || guard.request_is_over());
-        }
+        self.activity.request_begins();
+        let (activity, guard) = (self.activity.clone(), self.guard.clone());
+        record.on_end(move || {
+            activity.request_ends();
+            if let Some(guard) = guard {
+                guard.request_is_over();
+            }
+        });
         record
     }
 }
@@ -211,7 +219,10 @@ impl Exchange<'_> {
         }
         let choice = upstream.choose();
         let upgrade = match request.version() {
-            Version::HTTP_11 => requested_upgrade(&permitted.method, request.headers()),
+            // A body would run into the tunnel.
+            Version::HTTP_11 if request.body().is_end_stream() => {
+                requested_upgrade(&permitted.method, request.headers())
+            }
             _ => Upgrade::None,
         };
         let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));

@@ -20,6 +20,8 @@ pub(super) struct GuardControl {
     busy: AtomicBool,
     /// The connection has left HTTP.
     tunnel: AtomicBool,
+    /// No further request is taken.
+    closing: AtomicBool,
     shared: Mutex<Shared>,
 }
 
@@ -41,6 +43,12 @@ impl GuardControl {
     /// The request is answered; the next may be read.
     pub(super) fn request_is_over(&self) {
         self.busy.store(false, Ordering::Release);
+        self.wake();
+    }
+
+    /// A client that is silent is told goodbye; one that is sending a request may finish.
+    pub(super) fn take_no_more(&self) {
+        self.closing.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -214,11 +222,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     fn skip_empty_line(&mut self) {
         if self.buffer.starts_with(b"\r\n") {
             self.buffer.drain(..2);
+            self.searched = 0;
         }
     }
 
     fn begin_head(&mut self) {
-        self.skip_empty_line();
         self.state = State::Head;
         (self.searched, self.next_check, self.timer) = (0, 0, None);
     }
@@ -233,6 +241,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     // While a request is answered, silence is what is expected of the client.
                     if self.control.busy.load(Ordering::Acquire) {
                         self.timer = None;
+                    } else if self.control.closing.load(Ordering::Acquire) {
+                        return Poll::Ready(Ok(false));
                     } else if self.poll_timer(self.limits.keep_alive_timeout, context).is_ready() {
                         return Poll::Ready(Ok(false));
                     }
@@ -246,6 +256,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 
     /// Collects a head until it may be handed on. `Ready(Ok(false))` ends the connection.
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        // Not even looked at before the answer to the request before is out: it may be the first bytes of a tunnel.
+        if self.control.busy.load(Ordering::Acquire) || self.unflushed {
+            return self.poll_behind_answer(context);
+        }
+        self.skip_empty_line();
         loop {
             match self.head() {
                 Err(refusal) => {
@@ -253,9 +268,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     return Poll::Ready(Ok(false));
                 }
                 Ok(Some(HeadSummary { length, framing })) => {
-                    if self.control.busy.load(Ordering::Acquire) || self.unflushed {
-                        return self.poll_behind_answer(context);
-                    }
                     self.control.busy.store(true, Ordering::Release);
                     self.timer = None;
                     self.state = State::Release(length, framing);
@@ -275,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         }
     }
 
-    /// The next head is here while an answer is still on its way. It waits, but an end of the stream is noticed.
+    /// Bytes are here while an answer is still on its way. They wait, but an end of the stream is noticed.
     fn poll_behind_answer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         match self.poll_fill(context)? {
             Poll::Ready(Filled::End) => Poll::Ready(Ok(false)),

@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -153,11 +154,13 @@ async fn answer_plain_http(stream: &mut TcpStream) {
     if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
         return;
     }
-    // Closing with unread bytes would reset the connection and could take the answer with it; so read a little.
+    // Closing with unread bytes would reset the connection and could take the answer with it; so read a little, for a
+    // little while.
+    const LINGER: Duration = Duration::from_secs(1);
     let mut scratch = [0; 4096];
     for _ in 0..16 {
-        match stream.read(&mut scratch).await {
-            Ok(read) if read > 0 => {}
+        match tokio::time::timeout(LINGER, stream.read(&mut scratch)).await {
+            Ok(Ok(read)) if read > 0 => {}
             _ => return,
         }
     }

@@ -114,8 +114,9 @@ impl Assembly<'_> {
         let key = key.and_then(|path| Some((path, self.private_key(path)?)));
         let (chain, (key_path, key)) = (chain?, key?);
         self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
-        let built = HostPolicy::new(label, chain, key, clients.ok()?);
-        built
+        // Built also where it is not known who may come, so that a wrong key is reported in the same run.
+        let known = clients.clone().unwrap_or_default();
+        let built = HostPolicy::new(label, chain, key, known)
             .map_err(|error| {
                 let hint = match error {
                     HostError::KeyMismatch => "give the key that the certificate was made for",
@@ -123,8 +124,8 @@ impl Assembly<'_> {
                 };
                 self.problems.error(key_path.place, error.to_string(), hint);
             })
-            .ok()
-            .map(Arc::new)
+            .ok()?;
+        clients.ok().map(|_| Arc::new(built))
     }
 
     /// Who is asked for a certificate; `Err` if that could not be settled and was reported.

@@ -100,6 +100,9 @@ impl Assembly<'_> {
 
     fn route<'c>(&self, said: &'c config::Route, upstreams: &HashMap<Arc<str>, Arc<Upstream>>) -> Option<Ready<'c>> {
         let target = self.target(said);
+        let upstream = target
+            .as_ref()
+            .map(|target| self.check_upstream_name(said, target, upstreams));
         let path = said.path.as_ref()?;
         let exact = match &said.path_match {
             Some(chosen) => chosen.value == PathMatch::Exact,
@@ -122,7 +125,7 @@ impl Assembly<'_> {
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
-        self.check_upstream_name(said, &target, upstreams)?;
+        upstream??;
         let mut accepts = Oddities::default();
         let relaxed = said
             .path_relaxations

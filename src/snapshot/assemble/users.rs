@@ -74,9 +74,7 @@ impl Assembly<'_> {
         if user.client_cn.is_empty() && user.trust_domain.is_none() {
             return;
         }
-        let Some(domain) = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose) else {
-            return;
-        };
+        let domain = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose);
         for text in &user.client_cn {
             let name = match CommonName::new(&text.value) {
                 Ok(name) => name,
@@ -87,6 +85,7 @@ impl Assembly<'_> {
                     continue;
                 }
             };
+            let Some(domain) = &domain else { continue };
             if let Err(Taken(other)) = users.bind(domain.id, name, id) {
                 let place = self.sources.describe(other.place);
                 let message = format!("client_cn \"{}\" already is api_user \"{}\"", text.value, other.name);
