@@ -13,9 +13,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use pool::Pool;
+use pool::{Connection, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -86,7 +85,7 @@ pub struct Answer {
 
 /// A connection in use. Dropping it closes the connection.
 pub struct Lease {
-    sender: SendRequest<RequestBody>,
+    connection: Option<Connection>,
     pool: Arc<Pool>,
     request: Arc<Meter>,
 }
@@ -94,9 +93,22 @@ pub struct Lease {
 impl Lease {
     /// Keeps the connection for another request. Call it when the response body was read to its end. After an early
     /// answer the rest of the request is still on its way, so then the connection is closed.
-    pub fn release(self) {
-        if self.request.end() == BodyEnd::Complete {
-            self.pool.put(self.sender);
+    pub fn release(mut self) {
+        if self.request.end() == BodyEnd::Complete
+            && let Some(connection) = self.connection.take()
+        {
+            self.pool.put(connection);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // hyper would go on sending the rest of the request, or wait for ever if the endpoint reads no more.
+        if self.request.end() != BodyEnd::Complete
+            && let Some(connection) = &self.connection
+        {
+            connection.task.abort();
         }
     }
 }
@@ -155,7 +167,7 @@ impl UpstreamError {
 enum Attempt {
     Answered(Box<Answer>),
     /// Nothing was sent: any request may go again.
-    Unsent(Request<RequestBody>),
+    Unsent(Box<Request<RequestBody>>, UpstreamError),
     /// Something was sent, and the connection ended without an answer.
     Unanswered(UpstreamError),
     Failed(UpstreamError),
@@ -218,16 +230,16 @@ impl Upstream {
         } = outgoing;
         let replay = Replay::of(&request, &meter);
         let target = self.target(choice);
-        while let Some(sender) = target.pool.take() {
+        while let Some(connection) = target.pool.take() {
             self.count_connection("pooled");
             let attempt = Sending {
                 target,
                 meter: &meter,
                 response_timeout,
             };
-            match attempt.run(sender, request).await {
+            match attempt.run(connection, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
-                Attempt::Unsent(unsent) => request = unsent,
+                Attempt::Unsent(unsent, _) => request = *unsent,
                 Attempt::Unanswered(error) => match replay.again() {
                     Some(again) => {
                         request = again;
@@ -243,33 +255,29 @@ impl Upstream {
                 Attempt::Failed(error) => return Err(error),
             }
         }
-        let (sender, target) = self.connect_any(choice).await?;
+        let (connection, target) = self.connect_any(choice).await?;
         self.count_connection("new");
         match (Sending {
             target,
             meter: &meter,
             response_timeout,
         })
-        .run(sender, request)
+        .run(connection, request)
         .await
         {
             Attempt::Answered(answer) => Ok(*answer),
-            Attempt::Unsent(_) => Err(UpstreamError::Connect {
-                endpoint: target.endpoint.authority.clone(),
-                source: ConnectError::Tcp(std::io::ErrorKind::ConnectionReset.into()),
-            }),
-            Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
+            Attempt::Unsent(_, error) | Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
         }
     }
 
     /// A new connection to the chosen endpoint, or to the next that can be reached. Nothing was sent yet, so this is
     /// safe for every request.
-    async fn connect_any(&self, choice: usize) -> Result<(SendRequest<RequestBody>, &Target), UpstreamError> {
+    async fn connect_any(&self, choice: usize) -> Result<(Connection, &Target), UpstreamError> {
         let mut failed = 0;
         loop {
             let target = self.target(choice.wrapping_add(failed));
             match self.connect(target).await {
-                Ok(sender) => return Ok((sender, target)),
+                Ok(connection) => return Ok((connection, target)),
                 Err(error) => {
                     failed += 1;
                     if failed >= self.targets.len() {
@@ -293,7 +301,7 @@ impl Upstream {
             .inc();
     }
 
-    async fn connect(&self, target: &Target) -> Result<SendRequest<RequestBody>, UpstreamError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, UpstreamError> {
         let failed = |source| UpstreamError::Connect {
             endpoint: target.endpoint.authority.clone(),
             source,
@@ -304,12 +312,13 @@ impl Upstream {
             .await
             .map_err(|error| failed(ConnectError::Tcp(std::io::Error::other(error))))?;
         let name = self.name.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(upstream = &*name, %error, "upstream connection ended");
             }
         });
-        Ok(sender)
+        let task = task.abort_handle();
+        Ok(Connection { sender, task })
     }
 
     /// Closes connections that have been unused for too long. Call it now and then.
@@ -355,10 +364,23 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    async fn run(&self, mut sender: SendRequest<RequestBody>, request: Request<RequestBody>) -> Attempt {
-        // A pooled connection whose last answer was just read is ready in a moment; a dead one says so.
-        if sender.ready().await.is_err() {
-            return Attempt::Unsent(request);
+    async fn run(&self, mut connection: Connection, request: Request<RequestBody>) -> Attempt {
+        /// Far longer than a connection needs that will ever be ready.
+        const READY: Duration = Duration::from_secs(1);
+        let Connection { sender, task } = &mut connection;
+        // A pooled connection whose last answer was just read is ready in a moment; a dead one says so. One whose
+        // endpoint answered without reading the request does neither.
+        match tokio::time::timeout(READY, sender.ready()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(source)) => {
+                let endpoint = self.name();
+                return Attempt::Unsent(Box::new(request), UpstreamError::Broken { endpoint, source });
+            }
+            Err(_) => {
+                task.abort();
+                let endpoint = self.name();
+                return Attempt::Unsent(Box::new(request), UpstreamError::ResponseTimeout { endpoint });
+            }
         }
         let outcome = tokio::select! {
             outcome = sender.try_send_request(request) => outcome,
@@ -373,8 +395,11 @@ impl Sending<'_> {
         };
         match outcome {
             Ok(response) => {
-                let (pool, request) = (self.target.pool.clone(), self.meter.clone());
-                let lease = Lease { sender, pool, request };
+                let lease = Lease {
+                    connection: Some(connection),
+                    pool: self.target.pool.clone(),
+                    request: self.meter.clone(),
+                };
                 Attempt::Answered(Box::new(Answer {
                     response,
                     lease,
@@ -382,7 +407,10 @@ impl Sending<'_> {
                 }))
             }
             Err(mut error) => match (error.take_message(), self.meter.end()) {
-                (Some(unsent), _) => Attempt::Unsent(unsent),
+                (Some(unsent), _) => {
+                    let (endpoint, source) = (self.name(), error.into_error());
+                    Attempt::Unsent(Box::new(unsent), UpstreamError::Broken { endpoint, source })
+                }
                 (None, end @ (BodyEnd::TooLarge | BodyEnd::Stalled | BodyEnd::Broken)) => {
                     Attempt::Failed(UpstreamError::RequestBody(end))
                 }

@@ -4,6 +4,7 @@ use super::RequestBody;
 use hyper::client::conn::http1::SendRequest;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// Unused connections to one endpoint.
@@ -14,9 +15,17 @@ pub(super) struct Pool {
     idle_timeout: Duration,
 }
 
+/// An open connection to an endpoint.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<RequestBody>,
+    /// Reads and writes; ends by itself once the sender is gone and nothing is on its way.
+    pub(super) task: AbortHandle,
+}
+
 #[derive(Debug)]
 struct Unused {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     since: Instant,
 }
 
@@ -30,18 +39,18 @@ impl Pool {
     }
 
     /// The connection used last, which is the least likely to be stale.
-    pub(super) fn take(&self) -> Option<SendRequest<RequestBody>> {
+    pub(super) fn take(&self) -> Option<Connection> {
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Unused { sender, since }) = unused.pop() {
-            if since.elapsed() < self.idle_timeout && !sender.is_closed() {
-                return Some(sender);
+        while let Some(Unused { connection, since }) = unused.pop() {
+            if since.elapsed() < self.idle_timeout && !connection.sender.is_closed() {
+                return Some(connection);
             }
         }
         None
     }
 
-    pub(super) fn put(&self, sender: SendRequest<RequestBody>) {
-        if sender.is_closed() {
+    pub(super) fn put(&self, connection: Connection) {
+        if connection.sender.is_closed() {
             return;
         }
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +63,7 @@ impl Pool {
         }
         if unused.len() < self.capacity {
             unused.push(Unused {
-                sender,
+                connection,
                 since: Instant::now(),
             });
         }
@@ -63,6 +72,6 @@ impl Pool {
     /// Closes what has been unused for too long, also where no request comes by any more.
     pub(super) fn close_stale(&self) {
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        unused.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.sender.is_closed());
+        unused.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.connection.sender.is_closed());
     }
 }
