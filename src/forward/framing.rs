@@ -72,6 +72,9 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
     };
     // The parser forgives a bare line feed; another server may see the line end elsewhere.
     strict_line_ends(bytes.get(..length).unwrap_or(bytes))?;
+    // A target that the HTTP library does not take is refused here, where it is counted.
+    let target: Option<http::Uri> = request.path.and_then(|path| path.parse().ok());
+    target.ok_or(FramingError::Malformed)?;
     let framing = framing(request.version, request.headers)?;
     Ok(Some(HeadSummary { length, framing }))
 }
@@ -300,6 +303,10 @@ mod tests {
                 Err(error),
                 "{fields:?}"
             );
+        }
+        for target in ["/<a>", "http://", "http://[::1/", "//\u{7f}"] {
+            let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(head(&text), Err(FramingError::Malformed), "{target}");
         }
         assert_eq!(
             head("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),

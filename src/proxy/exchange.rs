@@ -230,7 +230,11 @@ impl Exchange<'_> {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let method = outgoing.request.method().clone();
-        match upstream.send(outgoing, choice).await {
+        let outcome = upstream.send(outgoing, choice).await;
+        if let Some(guard) = &self.context.guard {
+            guard.refuse_interim();
+        }
+        match outcome {
             Err(error) => self.refused(record, &self.failure(error)),
             Ok(answer) => {
                 record.answered_by(answer.endpoint.clone());
@@ -278,7 +282,11 @@ impl Exchange<'_> {
                 HostHeader::Endpoint => upstream.authority(choice),
             },
             request_id: record.request_id(),
-            client_version: if head.version == Version::HTTP_2 { "2.0" } else { "1.1" },
+            client_version: match head.version {
+                Version::HTTP_2 => "2.0",
+                Version::HTTP_10 => "1.0",
+                _ => "1.1",
+            },
             authorization: upstream.authorization.as_deref(),
             upgrade,
         };
@@ -286,6 +294,10 @@ impl Exchange<'_> {
         request_fields(&permitted.permit, &head.headers, &edit, &mut fields);
         let limits = permitted.route.limits;
         let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, record.request.clone());
+        if body.size_hint().exact().is_none() {
+            // hyper by itself drops a body of unknown length behind a GET.
+            fields.add("transfer-encoding", b"chunked");
+        }
         let mut up = Request::new(FilteredTrailers::new(body).boxed_unsync());
         *up.method_mut() = Method::from_bytes(permitted.method.as_bytes()).ok()?;
         *up.uri_mut() = permitted.target.parse().ok()?;
@@ -311,8 +323,9 @@ impl Exchange<'_> {
         let Answer { response, lease, .. } = answer;
         let (head, body) = response.into_parts();
         record.status(head.status.as_u16());
-        let without_body = *method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
-        let length = if without_body {
+        let without_body = *method == Method::HEAD || body.is_end_stream();
+        // RFC 9110 section 8.6: a 204 has none, whatever the upstream says.
+        let length = if without_body && head.status != StatusCode::NO_CONTENT {
             ContentLength::FromField
         } else {
             ContentLength::FromBody
@@ -386,6 +399,7 @@ impl Exchange<'_> {
 
 /// Interim answers (103 and the like; hyper itself sends 100) go down as they come.
 fn pass_interim_answers<B>(request: &mut Request<B>, guard: Arc<GuardControl>, request_id: String) {
+    guard.allow_interim(&request_id);
     hyper::ext::on_informational(request, move |response| {
         let status = response.status();
         if matches!(status, StatusCode::CONTINUE | StatusCode::SWITCHING_PROTOCOLS) {
@@ -401,7 +415,7 @@ fn pass_interim_answers<B>(request: &mut Request<B>, guard: Arc<GuardControl>, r
         );
         response_fields(response.headers(), ContentLength::FromBody, &request_id, &mut head);
         head.0.extend_from_slice(b"\r\n");
-        guard.send_interim(&head.0);
+        guard.send_interim(&request_id, &head.0);
     });
 }
 

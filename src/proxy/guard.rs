@@ -29,6 +29,8 @@ pub(super) struct GuardControl {
 struct Shared {
     /// Interim answers, to go out before anything else.
     interim: Vec<u8>,
+    /// The request that may still have interim answers.
+    unanswered: Option<String>,
     /// Why the body that is being read is broken.
     broken_body: Option<FramingError>,
     /// The connection's task.
@@ -58,9 +60,25 @@ impl GuardControl {
         self.wake();
     }
 
-    /// Sends an interim answer.
-    pub(super) fn send_interim(&self, head: &[u8]) {
-        self.lock().interim.extend_from_slice(head);
+    /// From now on this request, and no other, may have interim answers.
+    pub(super) fn allow_interim(&self, request_id: &str) {
+        self.lock().unanswered = Some(request_id.to_owned());
+    }
+
+    /// The final answer is here; an interim answer after it would tear it apart.
+    pub(super) fn refuse_interim(&self) {
+        self.lock().unanswered = None;
+    }
+
+    /// Sends an interim answer, unless it comes too late, or the client takes none of those before.
+    pub(super) fn send_interim(&self, request_id: &str, head: &[u8]) {
+        const MOST_WAITING: usize = 64 * 1024;
+        let mut shared = self.lock();
+        if shared.unanswered.as_deref() != Some(request_id) || shared.interim.len() > MOST_WAITING {
+            return;
+        }
+        shared.interim.extend_from_slice(head);
+        drop(shared);
         self.wake();
     }
 
@@ -69,9 +87,10 @@ impl GuardControl {
         self.lock().broken_body
     }
 
+    /// Wakes the connection's task. Its waker stays: the task may look elsewhere before it reads again.
     fn wake(&self) {
-        if let Some(task) = self.lock().task.take() {
-            task.wake();
+        if let Some(task) = &self.lock().task {
+            task.wake_by_ref();
         }
     }
 }
@@ -206,7 +225,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             return Ok(None);
         }
         self.next_check = self.buffer.len().saturating_mul(2);
-        read_head(&self.buffer).map_err(Refusal::Framing)
+        match read_head(&self.buffer) {
+            // What followed a chunked body can be longer than what is read at once for a head.
+            Ok(Some(head)) if head.length > self.limits.head_size => Err(Refusal::HeadTooLarge),
+            read => read.map_err(Refusal::Framing),
+        }
     }
 
     fn find_end(&mut self) -> bool {
@@ -364,6 +387,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         }
     }
 
+    fn poll_before_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Said first: hyper has something to write, even if it must wait.
+        self.unflushed = true;
+        match self.poll_write_interim(context)? {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => self.poll_stall(context, Poll::Pending),
+        }
+    }
+
     fn poll_write_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let pending = std::mem::take(&mut self.control.lock().interim);
@@ -383,6 +415,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether the client has sent, or may still be sending, what nobody will read.
+    fn has_unread(&self) -> bool {
+        let between_requests = matches!(self.state, State::Idle) && self.buffer.is_empty();
+        !between_requests && !self.control.tunnel.load(Ordering::Acquire)
     }
 
     /// A client that takes nothing for the idle timeout is cut.
@@ -489,8 +527,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.poll_write_interim(context))?;
-        this.unflushed = true;
+        ready!(this.poll_before_write(context))?;
         let polled = Pin::new(&mut this.inner).poll_write(context, bytes);
         this.poll_stall(context, polled)
     }
@@ -501,8 +538,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.poll_write_interim(context))?;
-        this.unflushed = true;
+        ready!(this.poll_before_write(context))?;
         let polled = Pin::new(&mut this.inner).poll_write_vectored(context, pieces);
         this.poll_stall(context, polled)
     }
@@ -513,7 +549,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_write_interim(context))?;
+        if this.poll_write_interim(context)?.is_pending() {
+            return this.poll_stall(context, Poll::Pending);
+        }
         let polled = Pin::new(&mut this.inner).poll_flush(context);
         if matches!(polled, Poll::Ready(Ok(()))) && std::mem::take(&mut this.unflushed) {
             // A head may have been waiting for this.
@@ -523,8 +561,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        /// Enough for what was in flight when the answer went out.
-        const MOST_LINGERED: usize = 256 * 1024;
+        /// What can be in flight when the answer goes out: the buffers of both sockets and of all between.
+        const MOST_LINGERED: usize = 16 * 1024 * 1024;
         let this = self.get_mut();
         loop {
             match this.closing {
@@ -535,9 +573,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
                 Closing::ShutDown => {
                     ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
                     this.timer = None;
-                    // Only a client that was refused may still be sending.
-                    let refused = matches!(this.state, State::Failed);
-                    this.closing = if refused {
+                    this.closing = if this.has_unread() {
                         Closing::Lingering { left: MOST_LINGERED }
                     } else {
                         Closing::Done
