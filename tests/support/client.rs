@@ -59,6 +59,15 @@ pub enum Version {
     Http2,
 }
 
+impl Version {
+    fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+            Self::Http2 => b"h2",
+        }
+    }
+}
+
 pub const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
 
 pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -125,10 +134,7 @@ impl Client {
     /// Opens a connection.
     pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
         let mut config = self.config.clone();
-        config.alpn_protocols = match version {
-            Version::Http1 => vec![b"http/1.1".to_vec()],
-            Version::Http2 => vec![b"h2".to_vec()],
-        };
+        config.alpn_protocols = vec![version.alpn().to_vec()];
         self.runtime.block_on(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
@@ -170,8 +176,13 @@ impl Client {
 
     /// A TLS connection for raw bytes, with `http/1.1` settled.
     pub fn raw(&self) -> Raw {
+        self.raw_in(Version::Http1)
+    }
+
+    /// A TLS connection for raw bytes of this version.
+    pub fn raw_in(&self, version: Version) -> Raw {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![version.alpn().to_vec()];
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let stream = TcpStream::connect(self.address).expect("a listener");
@@ -238,6 +249,25 @@ impl Connection<'_> {
     /// Sends a request and gives the answer with its body still to be read.
     pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
         self.client.runtime.block_on(self.start_async(request))
+    }
+
+    /// Sends a request, and gives up after a while.
+    pub fn start_within(
+        &mut self,
+        request: Request<RequestBody>,
+        patience: std::time::Duration,
+    ) -> Option<Result<Response<hyper::body::Incoming>, std::io::Error>> {
+        self.client
+            .runtime
+            .block_on(async { tokio::time::timeout(patience, self.start_async(request)).await.ok() })
+    }
+
+    /// The HTTP/2 sender, to be cloned for requests at the same time.
+    pub fn http2(&self) -> &hyper::client::conn::http2::SendRequest<RequestBody> {
+        match &self.sender {
+            Sender::Http2(sender) => sender,
+            Sender::Http1(_) => panic!("an HTTP/2 connection"),
+        }
     }
 
     async fn start_async(
@@ -324,6 +354,25 @@ impl Raw {
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes).expect("that many bytes");
         bytes
+    }
+
+    /// What has come by now or comes next; empty at the end, clean or not.
+    pub fn read_some(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 64 * 1024];
+        let length = self.stream.read(&mut bytes).unwrap_or(0);
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// Ends this side of TLS, and goes on reading.
+    pub fn close_writing(&mut self) {
+        self.stream.conn.send_close_notify();
+        self.stream.flush().expect("a connection that takes bytes");
+    }
+
+    /// The socket below, for those who break the rules.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream.sock
     }
 
     /// Reads until the other side closes, cleanly or not.

@@ -1,12 +1,15 @@
 //! What all tests use: certificates, a gateway (the real binary), an upstream that records, clients, waiting.
 
+pub mod chain;
 pub mod client;
 pub mod eventually;
+pub mod feed;
 pub mod gateway;
 // pub mod icinga;
 pub mod pki;
 pub mod upstream;
 
+pub use chain::Chain;
 pub use client::Client;
 pub use eventually::eventually;
 pub use gateway::Gateway;

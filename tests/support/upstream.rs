@@ -2,15 +2,19 @@
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 /// What reached an upstream.
 #[derive(Clone, Debug)]
@@ -53,6 +57,19 @@ impl Upstream {
 
     /// Answers as `answer` says, after the whole request was read and recorded.
     pub fn answering(answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static) -> Self {
+        Self::serving(None, answer)
+    }
+
+    /// Answers every request with 200 and `hello`, over TLS.
+    pub fn over_tls(config: rustls::ServerConfig) -> Self {
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        Self::serving(Some(acceptor), |_| Response::new(full("hello")))
+    }
+
+    fn serving(
+        acceptor: Option<tokio_rustls::TlsAcceptor>,
+        answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -76,9 +93,15 @@ impl Upstream {
                         Ok::<_, Infallible>(answer(&recorded))
                     }
                 });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
+                let http = hyper::server::conn::http1::Builder::new();
+                match acceptor.clone() {
+                    None => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), service))),
+                    Some(acceptor) => drop(tokio::spawn(async move {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                        }
+                    })),
+                }
             }
         });
         Self {
@@ -136,6 +159,22 @@ async fn record(request: Request<Incoming>, connection: usize) -> Recorded {
 /// A body of known length.
 pub fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed_unsync()
+}
+
+/// A body of unknown length.
+pub fn pieces(frames: impl IntoIterator<Item = Frame<Bytes>>) -> Body {
+    Pieces(frames.into_iter().collect()).boxed_unsync()
+}
+
+struct Pieces(VecDeque<Frame<Bytes>>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
 }
 
 /// Reads one request head from a scripted connection.
