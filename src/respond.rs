@@ -189,7 +189,8 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
             source: ConnectError::Tls(_),
             ..
         }
-        | UpstreamError::Broken { .. } => StatusCode::BAD_GATEWAY,
+        | UpstreamError::Broken { .. }
+        | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
     }
 }

@@ -10,7 +10,7 @@ use crate::config::HostHeader;
 use crate::limit::{BodyEnd, BodyFailure, Meter};
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -138,6 +138,12 @@ pub enum UpstreamError {
         /// How.
         source: hyper::Error,
     },
+    /// 101 where no upgrade was asked for, or to another protocol.
+    #[error("{endpoint} left HTTP without being asked")]
+    Upgraded {
+        /// Who.
+        endpoint: String,
+    },
     /// The client's body failed, so the request could not be sent whole.
     #[error("the request body failed on its way")]
     RequestBody(BodyEnd),
@@ -158,6 +164,7 @@ impl UpstreamError {
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",
+            Self::Upgraded { .. } => "upstream_upgraded",
             Self::RequestBody(_) => "request_body",
         }
     }
@@ -382,6 +389,7 @@ impl Sending<'_> {
                 return Attempt::Unsent(Box::new(request), UpstreamError::ResponseTimeout { endpoint });
             }
         }
+        let asked = request.headers().get(http::header::UPGRADE).cloned();
         let outcome = tokio::select! {
             outcome = sender.try_send_request(request) => outcome,
             () = self.timeout() => {
@@ -394,6 +402,9 @@ impl Sending<'_> {
             }
         };
         match outcome {
+            Ok(response) if !is_asked_for(&response, asked.as_ref()) => {
+                Attempt::Failed(UpstreamError::Upgraded { endpoint: self.name() })
+            }
             Ok(response) => {
                 let lease = Lease {
                     connection: Some(connection),
@@ -447,6 +458,14 @@ impl Sending<'_> {
             sleep_until(until).await;
         }
     }
+}
+
+/// Whether an answer stays in HTTP, or leaves it for the protocol that was asked for.
+fn is_asked_for(response: &Response<Incoming>, asked: Option<&HeaderValue>) -> bool {
+    let upgraded = response.headers().get(http::header::UPGRADE);
+    let same = matches!((upgraded, asked), (Some(upgraded), Some(asked))
+        if upgraded.as_bytes().eq_ignore_ascii_case(asked.as_bytes()));
+    response.status() != StatusCode::SWITCHING_PROTOCOLS || same
 }
 
 fn is_io(error: &hyper::Error) -> bool {

@@ -1,8 +1,9 @@
 //! Connections to upstreams: kept, chosen, given up, and which request may go again.
 
 use crate::support::client::{BOTH, Version, get, request};
-use crate::support::upstream::{read_head, write};
-use crate::support::{Chain, Upstream, eventually};
+use crate::support::upstream::{full, read_head, write};
+use crate::support::{Chain, Client, Upstream, eventually};
+use http::Response;
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -249,4 +250,27 @@ fn two_endpoints(one: std::net::SocketAddr, other: std::net::SocketAddr) -> Stri
 /// An address at which nobody listens.
 fn unused_address() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn many_requests_on_many_connections_all_have_their_answers() {
+    const REQUESTS: usize = 400;
+    let chain = Chain::to(Upstream::answering(|seen| Response::new(full(seen.body.clone()))));
+    let alice = chain.pki.client("alice");
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let client = Client::new(&chain.pki, Some(&alice), chain.gateway.address());
+            scope.spawn(move || {
+                let mut connection = client.connect(BOTH[worker % 2]).unwrap();
+                for at in 0..REQUESTS {
+                    let text = format!("{worker} {at}");
+                    let answer = connection.send(request("POST", "/", &text)).unwrap();
+                    assert_eq!((answer.status, answer.body), (200, text));
+                }
+            });
+        }
+    });
+    assert_eq!(chain.upstream.recorded().len(), 8 * REQUESTS);
+    assert_eq!(chain.gateway.metric("portcullis_connections_total", &[]), 8.0);
+    chain.is_unharmed();
 }

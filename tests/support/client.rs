@@ -359,7 +359,10 @@ impl Raw {
     /// What has come by now or comes next; empty at the end, clean or not.
     pub fn read_some(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 64 * 1024];
-        let length = self.stream.read(&mut bytes).unwrap_or(0);
+        let length = match self.stream.read(&mut bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("waited in vain for bytes"),
+            outcome => outcome.unwrap_or(0),
+        };
         bytes.truncate(length);
         bytes
     }
