@@ -129,7 +129,7 @@ impl Client {
             Version::Http1 => vec![b"http/1.1".to_vec()],
             Version::Http2 => vec![b"h2".to_vec()],
         };
-        self.runtime.block_on(async {
+        self.runtime.block_on(within_patience(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
             let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
@@ -155,7 +155,7 @@ impl Client {
                 sender,
                 version,
             })
-        })
+        }))
     }
 
     /// One request on a connection of its own.
@@ -224,20 +224,15 @@ pub struct Connection<'c> {
 impl Connection<'_> {
     /// Sends a request and reads the answer to its end.
     pub fn send(&mut self, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
-        self.client.runtime.block_on(async {
-            let work = async {
-                let response = self.start_async(request).await?;
-                read(response).await
-            };
-            tokio::time::timeout(PATIENCE, work)
-                .await
-                .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
-        })
+        self.client.runtime.block_on(within_patience(async {
+            let response = self.start_async(request).await?;
+            read(response).await
+        }))
     }
 
     /// Sends a request and gives the answer with its body still to be read.
     pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
-        self.client.runtime.block_on(self.start_async(request))
+        self.client.runtime.block_on(within_patience(self.start_async(request)))
     }
 
     async fn start_async(
@@ -273,6 +268,11 @@ impl Connection<'_> {
         };
         response.map_err(std::io::Error::other)
     }
+}
+
+/// What hangs is an error, not a test that never ends.
+async fn within_patience<T>(work: impl Future<Output = Result<T, std::io::Error>>) -> Result<T, std::io::Error> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// Reads an answer to its end; a body that breaks off is an error.

@@ -3,13 +3,14 @@
 pub mod client;
 pub mod eventually;
 pub mod gateway;
-// pub mod icinga;
+pub mod icinga;
 pub mod pki;
 pub mod upstream;
 
 pub use client::Client;
 pub use eventually::eventually;
 pub use gateway::Gateway;
+pub(crate) use icinga::Icinga;
 pub use pki::Pki;
 pub use upstream::Upstream;
 
