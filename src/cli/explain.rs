@@ -200,20 +200,7 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             );
         }
     }
-    match standing {
-        Standing::Known(user) => {
-            let place = snapshot
-                .users
-                .get(user.id)
-                .map(|user| sources.describe(user.place))
-                .unwrap_or_default();
-            line("user", format!("{} at {place}", user.name));
-        }
-        Standing::Anonymous => line("user", "none: no certificate".to_owned()),
-        Standing::UnknownUser => line("user", "none: no ApiUser has this common name".to_owned()),
-        Standing::UnusableName(error) => line("user", format!("none: {error}")),
-        Standing::Refused(reason) => line("user", format!("none: the certificate is refused ({})", reason.word())),
-    }
+    line("user", describe_user(snapshot, outcome, standing));
     if let Some(target) = &judgement.target {
         line("path", format!("{} {}", judgement.method, target.path));
     }
