@@ -131,6 +131,20 @@ fn a_certificate_of_many_records_is_refused_with_an_alert_too() {
     Refusal::new(fat, Alert::UnknownCA, "unknown_issuer").happens();
 }
 
+/// In TLS 1.3 a client may send its request before it learns that it is refused.
+#[test]
+fn a_refused_client_that_sends_at_once_still_gets_its_alert() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let gateway = start(&pki, &upstream);
+    for _ in 0..20 {
+        let mut raw = Client::new(&pki, None, gateway.address()).raw();
+        let request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".to_owned();
+        let _ = raw.try_write((request + &"x".repeat(100_000)).as_bytes());
+        assert_eq!(raw.alert(), Alert::CertificateRequired);
+    }
+    assert!(upstream.recorded().is_empty());
+}
+
 /// A client that must not get in, and what everybody learns about it.
 struct Refusal<F> {
     identity: F,

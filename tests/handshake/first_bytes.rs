@@ -70,6 +70,17 @@ fn plain_http_is_answered_in_words_that_a_client_can_show() {
 }
 
 #[test]
+fn plain_http_is_logged_at_once_also_if_the_client_stays() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let config = listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address);
+    let gateway = Gateway::start(&(config + "[limits]\nhandshake_timeout = \"1s\"\n"));
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    wait_for_failure(&gateway, "not_tls");
+    drop(stream);
+}
+
+#[test]
 fn plain_http_with_a_long_body_still_gets_its_answer() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);

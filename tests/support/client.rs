@@ -218,14 +218,7 @@ impl Client {
 
     /// The alert with which the other side refuses the handshake. In TLS 1.3 it comes with the first read.
     pub fn alert(&self) -> AlertDescription {
-        let error = match self.open(self.config.clone()).read(&mut [0]) {
-            Err(error) => error,
-            Ok(read) => panic!("{read} bytes and no refusal"),
-        };
-        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(rustls::Error::AlertReceived(alert)) => *alert,
-            _ => panic!("no alert: {error:?}"),
-        }
+        self.raw_as_configured().alert()
     }
 
     /// Sends raw bytes, and gives all that comes back until the other side closes.
@@ -350,6 +343,18 @@ impl Raw {
     pub fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
+    }
+
+    /// The alert with which the other side refuses to go on.
+    pub fn alert(&mut self) -> AlertDescription {
+        let error = match self.stream.read(&mut [0]) {
+            Err(error) => error,
+            Ok(read) => panic!("{read} bytes and no alert"),
+        };
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::AlertReceived(alert)) => *alert,
+            _ => panic!("no alert: {error:?}"),
+        }
     }
 
     /// Reads until the text has come.
