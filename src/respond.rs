@@ -108,6 +108,7 @@ impl Refusal<'_> {
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
+            Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
             Self::Framing(_) => "bad_framing",
             Self::HeadTooLarge => "head_too_large",

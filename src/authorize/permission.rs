@@ -2,7 +2,7 @@
 
 use super::pattern::{Case, Pattern};
 use crate::config::Place;
-use crate::route::{Requirement, RequirementRule, canonical_literal, decoded};
+use crate::route::{Requirement, RequirementRule, canonical_literal, decoded, without_parameters};
 use std::sync::Arc;
 
 /// A permission as it stands in the config.
@@ -100,13 +100,14 @@ impl Permission {
         }
     }
 
-    /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream will read
-    /// it, so that `/a%21` is denied where `/a!` is.
+    /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
+    /// that `/a%21` and `/a!;x` are denied where `/a!` is.
     pub fn denies(&self, requirement: &Requirement) -> bool {
         let decoded_matches = match (&self.compiled.scope, requirement) {
             (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
                 let pattern = denied.decoded.as_ref().unwrap_or(&denied.path);
-                denied.method.matches(method.as_bytes()) && pattern.matches(&decoded(path))
+                let readings = [decoded(path), decoded(&without_parameters(path))];
+                denied.method.matches(method.as_bytes()) && readings.iter().any(|path| pattern.matches(path))
             }
             (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(&decoded(name)),
             _ => false,
@@ -182,7 +183,9 @@ mod tests {
         assert!(!deny.grants(&request("GET", "/secret%21/x")));
         assert!(compiled("GET /secret%21/*", Effect::Deny).denies(&request("GET", "/secret!/x")));
         assert!(compiled("GET /a b*", Effect::Deny).denies(&request("GET", "/a%20bc")));
+        assert!(deny.denies(&request("GET", "/secret!;v=1/x")));
         assert!(!deny.denies(&request("GET", "/public/x")));
+        assert!(!deny.denies(&request("GET", "/public;secret!/x")));
     }
 
     #[test]

@@ -154,7 +154,14 @@ impl Explain {
                 .users
                 .named(name)
                 .ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            return Ok(Standing::Known(user));
+            return match &host.trust_domain {
+                None => Ok(Standing::Anonymous),
+                Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
+                Some(domain) => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain \"{}\"",
+                    domain.name
+                )),
+            };
         }
         let Some(cn) = &self.cn else {
             return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);

@@ -64,7 +64,10 @@ impl ConnectionHandler for ProxyHandler {
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
-            Err(failure) => self.handshake_failed(&failure, client),
+            Err(failure) => {
+                self.handshake_failed(&failure, client);
+                Box::pin(failure.close()).await;
+            }
             Ok(established) => {
                 self.handshake_done(&established, begun);
                 Box::pin(self.serve_http(established, generation, client, drain, policy.limits)).await;

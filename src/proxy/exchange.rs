@@ -181,7 +181,7 @@ impl Exchange<'_> {
         permitted: Permitted<'_>,
     ) -> Response<AnswerBody> {
         let name = match &permitted.route.target {
-            Target::Whoami => return self.whoami(record, &permitted),
+            Target::Whoami => return self.whoami(record),
             Target::Upstream(name) => name,
         };
         match self.snapshot.upstreams.get(name) {
@@ -190,11 +190,8 @@ impl Exchange<'_> {
         }
     }
 
-    fn whoami(&self, record: Record, permitted: &Permitted<'_>) -> Response<AnswerBody> {
+    fn whoami(&self, record: Record) -> Response<AnswerBody> {
         match self.view.principal() {
-            _ if !matches!(permitted.method.as_str(), "GET" | "HEAD") => {
-                self.refused(record, &Refusal::MethodNotAllowed)
-            }
             Some(user) => {
                 let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
                 own_answer(record, answer)

@@ -89,8 +89,10 @@ impl GuardControl {
 
     /// Wakes the connection's task. Its waker stays: the task may look elsewhere before it reads again.
     fn wake(&self) {
-        if let Some(task) = &self.lock().task {
-            task.wake_by_ref();
+        // Not in one expression: the lock must not be held while a waker runs, which may drop what comes back here.
+        let task = self.lock().task.clone();
+        if let Some(task) = task {
+            task.wake();
         }
     }
 }
@@ -264,9 +266,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     // While a request is answered, silence is what is expected of the client.
                     if self.control.busy.load(Ordering::Acquire) {
                         self.timer = None;
-                    } else if self.control.closing.load(Ordering::Acquire) {
-                        return Poll::Ready(Ok(false));
-                    } else if self.poll_timer(self.limits.keep_alive_timeout, context).is_ready() {
+                        return Poll::Pending;
+                    }
+                    let told_to_end = self.control.closing.load(Ordering::Acquire);
+                    if told_to_end || self.poll_timer(self.limits.keep_alive_timeout, context).is_ready() {
                         return Poll::Ready(Ok(false));
                     }
                     return Poll::Pending;
@@ -475,7 +478,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.control.lock().task = Some(context.waker().clone());
+        let before = this.control.lock().task.replace(context.waker().clone());
+        drop(before);
         loop {
             if this.control.tunnel.load(Ordering::Acquire) {
                 return this.poll_pass(context, out, usize::MAX).map_ok(drop);

@@ -11,7 +11,7 @@ pub enum RequirementRule {
     Named(Template),
     /// A name for each method, in the order of the config; no other method is allowed.
     ByMethod(Vec<(String, Template)>),
-    /// Being an ApiUser is enough (`respond = "whoami"`, as Icinga's `/v1`).
+    /// Being an ApiUser is enough, and only to read (`respond = "whoami"`, as Icinga's `/v1`).
     AnyApiUser,
 }
 
@@ -54,7 +54,8 @@ impl RequirementRule {
                 let (_, template) = names.iter().find(|(name, _)| name == method)?;
                 Some(Requirement::Named(template.fill(captured)))
             }
-            Self::AnyApiUser => Some(Requirement::AnyApiUser),
+            // Asking changes nothing, so only methods that change nothing ask.
+            Self::AnyApiUser => matches!(method, "GET" | "HEAD").then_some(Requirement::AnyApiUser),
         }
     }
 }
@@ -175,6 +176,9 @@ mod tests {
             Some(Requirement::Named("read".into()))
         );
         assert_eq!(rule.for_request("get", "/", &[]), None);
+        assert_eq!(rule.for_request("POST", "/", &[]), None);
+        let rule = RequirementRule::AnyApiUser;
+        assert_eq!(rule.for_request("HEAD", "/", &[]), Some(Requirement::AnyApiUser));
         assert_eq!(rule.for_request("POST", "/", &[]), None);
     }
 }

@@ -85,8 +85,6 @@ fn request_lines_that_are_none_are_refused() {
             b"GET / http/1.1\r\nHost: localhost\r\n\r\n",
             b"G\0T / HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"GET /\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"GET /<a> HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"GET http:// HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
             b"\0\0\0\0\0\0\0\0",
@@ -94,6 +92,16 @@ fn request_lines_that_are_none_are_refused() {
         ],
         400,
         "bad_framing",
+    );
+}
+
+#[test]
+fn targets_that_are_none_are_refused() {
+    all_are_refused(
+        &["/<a>", "/a`b", "/#a", "http://", "http://[::1/"]
+            .map(|target| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+        400,
+        "bad_path",
     );
 }
 

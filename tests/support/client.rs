@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -77,6 +77,13 @@ pub fn body(text: impl Into<Bytes>) -> RequestBody {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body with trailers behind it.
+pub fn body_with_trailers(text: &'static str, trailers: HeaderMap) -> RequestBody {
+    // Mapping frames hides the length: in HTTP/1.1 only a chunked body has trailers.
+    let data = body(text).map_frame(|frame| frame);
+    data.with_trailers(async { Some(Ok(trailers)) }).boxed_unsync()
+}
+
 impl Client {
     /// A client with a certificate, or without.
     pub fn new(pki: &Pki, identity: Option<&Identity>, address: SocketAddr) -> Self {
@@ -131,12 +138,19 @@ impl Client {
         self
     }
 
+    /// Changes what the client says in its handshakes. Which protocols `connect` and `raw` ask for stays theirs.
+    pub fn with_config(mut self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
     /// Opens a connection.
     pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![version.alpn().to_vec()];
-        self.runtime.block_on(async {
+        self.runtime.block_on(within_patience(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
             let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
                 .connect(name, stream)
@@ -161,7 +175,7 @@ impl Client {
                 sender,
                 version,
             })
-        })
+        }))
     }
 
     /// One request on a connection of its own.
@@ -183,14 +197,40 @@ impl Client {
     pub fn raw_in(&self, version: Version) -> Raw {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![version.alpn().to_vec()];
+        Raw {
+            stream: self.open(config),
+        }
+    }
+
+    /// A TLS connection for raw bytes with the protocols that the config names, if any.
+    pub fn raw_as_configured(&self) -> Raw {
+        Raw {
+            stream: self.open(self.config.clone()),
+        }
+    }
+
+    /// A connection whose handshake begins with the first byte that is read or written.
+    fn open(&self, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let stream = TcpStream::connect(self.address).expect("a listener");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        Raw {
-            stream: StreamOwned::new(connection, stream),
+        StreamOwned::new(connection, stream)
+    }
+
+    /// Shakes hands and gives what was settled. In TLS 1.3 a refusal of the client may still be on its way.
+    pub fn shake_hands(&self) -> ClientConnection {
+        let mut stream = self.open(self.config.clone());
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).expect("a handshake");
         }
+        stream.conn
+    }
+
+    /// The alert with which the other side refuses the handshake. In TLS 1.3 it comes with the first read.
+    pub fn alert(&self) -> AlertDescription {
+        self.raw_as_configured().alert()
     }
 
     /// Sends raw bytes, and gives all that comes back until the other side closes.
@@ -235,20 +275,15 @@ pub struct Connection<'c> {
 impl Connection<'_> {
     /// Sends a request and reads the answer to its end.
     pub fn send(&mut self, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
-        self.client.runtime.block_on(async {
-            let work = async {
-                let response = self.start_async(request).await?;
-                read(response).await
-            };
-            tokio::time::timeout(PATIENCE, work)
-                .await
-                .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
-        })
+        self.client.runtime.block_on(within_patience(async {
+            let response = self.start_async(request).await?;
+            read(response).await
+        }))
     }
 
     /// Sends a request and gives the answer with its body still to be read.
     pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
-        self.client.runtime.block_on(self.start_async(request))
+        self.client.runtime.block_on(within_patience(self.start_async(request)))
     }
 
     /// Sends a request, and gives up after a while.
@@ -305,6 +340,13 @@ impl Connection<'_> {
     }
 }
 
+/// What hangs is an error, not a test that never ends.
+async fn within_patience<T>(work: impl Future<Output = Result<T, std::io::Error>>) -> Result<T, std::io::Error> {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
 /// Reads an answer to its end; a body that breaks off is an error.
 pub async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, std::io::Error> {
     let (head, body) = response.into_parts();
@@ -334,6 +376,18 @@ impl Raw {
     pub fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
+    }
+
+    /// The alert with which the other side refuses to go on.
+    pub fn alert(&mut self) -> AlertDescription {
+        let error = match self.stream.read(&mut [0]) {
+            Err(error) => error,
+            Ok(read) => panic!("{read} bytes and no alert"),
+        };
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::AlertReceived(alert)) => *alert,
+            _ => panic!("no alert: {error:?}"),
+        }
     }
 
     /// Reads until the text has come.
@@ -392,6 +446,13 @@ impl Raw {
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// The reason word of a raw answer; nothing if it is no refusal.
+pub fn reason(answer: &str) -> String {
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    problem["reason"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The status of a raw answer.

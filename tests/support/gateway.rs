@@ -20,11 +20,27 @@ pub struct Gateway {
 /// The beginning of most configs: one listener `main` on a free port that demands certificates of one domain.
 /// Admin on a free port. Logs in JSON, so that tests can read them.
 pub fn listener(pki: &Pki) -> String {
+    listener_with(pki, "")
+}
+
+/// The same with further lines in the table of the listener.
+pub fn listener_with(pki: &Pki, lines: &str) -> String {
+    named_listener("main", pki, lines) + &trust_domain("test", pki) + &process()
+}
+
+/// A listener on a free port with the server certificate of `pki`.
+pub fn named_listener(name: &str, pki: &Pki, lines: &str) -> String {
     format!(
-        "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n\
-         [trust_domain.test]\nanchors = [\"{0}/ca.crt\"]\n{1}",
+        "[listener.{name}]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n{lines}\n",
         pki.folder.path().display(),
-        process()
+    )
+}
+
+/// A trust domain whose only anchor is the CA of `pki`.
+pub fn trust_domain(name: &str, pki: &Pki) -> String {
+    format!(
+        "[trust_domain.{name}]\nanchors = [\"{}/ca.crt\"]\n",
+        pki.folder.path().display()
     )
 }
 

@@ -164,8 +164,7 @@ impl Daemon {
     fn spawn(directory: &Path, configuration: &Path) -> Self {
         let log_file = log_file(directory);
         let log = File::create(&log_file).unwrap();
-        let outer = icinga(directory, &["daemon", "--config"])
-            .arg(configuration)
+        let outer = icinga(directory, &["daemon", "--config", configuration.to_str().unwrap()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -209,6 +208,8 @@ impl Drop for Daemon {
         eventually(STOP_DEADLINE, || !matches!(self.outer.try_wait(), Ok(None)));
         // After an orderly end nothing is left in the group, and this signal finds no one.
         send_signal("KILL", &group);
+        // Should there be no shell, waiting must end all the same.
+        let _ = self.outer.kill();
         let _ = self.outer.wait();
         // The watchdog's own end: it must not fire later, when the number may belong to another group.
         let _ = self.watchdog.kill();
@@ -220,7 +221,7 @@ impl Drop for Daemon {
 /// does for a process that ends in whatever way. It is in its own group, so that Ctrl-C does not end it first.
 fn watch(group: u32) -> Child {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -KILL -- \"-$1\"", "sh", &group.to_string()])
+        .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "sh", &group.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -229,10 +230,11 @@ fn watch(group: u32) -> Child {
         .unwrap()
 }
 
-/// Rust's library sends no signal but SIGKILL, and that to no group; the shell's built-in `kill` does.
+/// Rust's library sends no signal but SIGKILL, and that to no group; the shell's built-in `kill` does. (Only with `-s`
+/// does dash, Debian's shell, take the `--` that a group's negative number needs.)
 fn send_signal(name: &str, target: &str) {
     let _ = Command::new("sh")
-        .args(["-c", "kill -\"$1\" -- \"$2\"", "sh", name, target])
+        .args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target])
         .stderr(Stdio::null())
         .status();
 }

@@ -5,7 +5,7 @@ pub mod client;
 pub mod eventually;
 pub mod feed;
 pub mod gateway;
-// pub mod icinga;
+pub mod icinga;
 pub mod pki;
 pub mod upstream;
 
@@ -13,6 +13,7 @@ pub use chain::Chain;
 pub use client::Client;
 pub use eventually::eventually;
 pub use gateway::Gateway;
+pub(crate) use icinga::Icinga;
 pub use pki::Pki;
 pub use upstream::Upstream;
 

@@ -33,6 +33,8 @@ pub enum Kind {
     NotYetValid,
     /// Valid for a few seconds more.
     ExpiresIn(i64),
+    /// May sign certificates itself.
+    Authority,
 }
 
 impl Pki {
@@ -108,6 +110,9 @@ impl Pki {
             Kind::ClientWithoutUsage => Vec::new(),
             _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
         };
+        if kind == Kind::Authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
         let now = OffsetDateTime::now_utc();
         (params.not_before, params.not_after) = match kind {
             Kind::Expired => (now - Duration::days(10), now - Duration::days(1)),
@@ -118,9 +123,24 @@ impl Pki {
         self.sign(file, params)
     }
 
-    fn sign(&self, file: &str, params: CertificateParams) -> Identity {
+    /// A client certificate for which nobody vouches but itself.
+    pub fn self_signed(&self, common_name: &str) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        self.store(&format!("{common_name}-self-signed"), certificate, &key)
+    }
+
+    /// A certificate with any parameters, in `FILE.crt` and `FILE.key`.
+    pub fn sign(&self, file: &str, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        self.store(file, certificate, &key)
+    }
+
+    fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {
         let (certificate_file, key_file) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
         let key = key.serialize_pem();
         std::fs::write(&certificate_file, &certificate).expect("a writable folder");

@@ -84,6 +84,7 @@ impl Upstream {
         runtime.spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.expect("an accepted connection");
+                stream.set_nodelay(true).expect("an option");
                 let (sink, answer) = (sink.clone(), answer.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (sink, answer) = (sink.clone(), answer.clone());
