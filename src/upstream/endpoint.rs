@@ -94,7 +94,10 @@ impl EndpointAddress {
         let port = match (behind, scheme) {
             ("", Scheme::Https) => 443,
             ("", Scheme::Http) => 80,
-            _ => behind.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or(EndpointError::Authority)?,
+            _ => behind
+                .strip_prefix(':')
+                .and_then(|port| port.parse().ok())
+                .ok_or(EndpointError::Authority)?,
         };
         let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() || port == 0 {
