@@ -156,13 +156,15 @@ impl Gateway {
     }
 
     /// Ends in order: readiness fails, then nothing new is taken, then what runs may finish until the deadline.
-    pub async fn shut_down(self) -> Drained {
+    pub async fn shut_down(mut self) -> Drained {
         let process = self.shared.snapshot.load().process.clone();
         self.shared.telemetry.metrics.draining.set(1);
         tracing::info!(delay = ?process.drain_delay, deadline = ?process.drain_deadline, "draining");
         self.drain.announce();
         tokio::time::sleep(process.drain_delay).await;
         self.drain.begin();
+        // The sockets close now, with their accept loops: a new client is refused, and not left waiting for nobody.
+        self.listeners.clear();
         let drained = self.drain.finished(process.drain_deadline).await;
         if let Some(admin) = &self.admin {
             admin.stop.cancel();
