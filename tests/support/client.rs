@@ -170,8 +170,13 @@ impl Client {
 
     /// A TLS connection for raw bytes, with `http/1.1` settled.
     pub fn raw(&self) -> Raw {
+        self.raw_speaking("http/1.1")
+    }
+
+    /// A TLS connection for raw bytes, with this application protocol offered.
+    pub fn raw_speaking(&self, protocol: &str) -> Raw {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let stream = TcpStream::connect(self.address).expect("a listener");
@@ -295,6 +300,28 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// The certificate that the server showed in the handshake, in DER.
+    pub fn server_certificate(&mut self) -> Vec<u8> {
+        self.complete_handshake();
+        let chain = self.stream.conn.peer_certificates().expect("a certificate");
+        chain[0].to_vec()
+    }
+
+    /// Whether the handshake resumed an earlier session.
+    pub fn is_resumed(&mut self) -> bool {
+        self.complete_handshake();
+        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
+    fn complete_handshake(&mut self) {
+        while self.stream.conn.is_handshaking() {
+            self.stream
+                .conn
+                .complete_io(&mut self.stream.sock)
+                .expect("a handshake");
+        }
+    }
+
     pub fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");

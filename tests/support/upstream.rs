@@ -1,5 +1,6 @@
 //! An upstream that records what reaches it: a real hyper server, or a script of raw bytes that misbehaves.
 
+use super::eventually;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -10,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// What reached an upstream.
 #[derive(Clone, Debug)]
@@ -136,6 +137,51 @@ async fn record(request: Request<Incoming>, connection: usize) -> Recorded {
 /// A body of known length.
 pub fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed_unsync()
+}
+
+/// An upstream that answers `late` to each request, but only once the gate is open.
+pub struct HeldUpstream {
+    pub upstream: Upstream,
+    gate: Arc<(Mutex<Gate>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Gate {
+    waiting: usize,
+    open: bool,
+}
+
+impl HeldUpstream {
+    pub fn start() -> Self {
+        let gate: Arc<(Mutex<Gate>, Condvar)> = Arc::default();
+        let shared = gate.clone();
+        let upstream = Upstream::scripted(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                let (state, changed) = &*shared;
+                let mut state = state.lock().expect("no panic while locked");
+                state.waiting += 1;
+                while !state.open {
+                    state = changed.wait(state).expect("no panic while locked");
+                }
+                drop(state);
+                write(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+            }
+        });
+        Self { upstream, gate }
+    }
+
+    /// Waits until so many requests have arrived.
+    pub fn wait_for_requests(&self, count: usize) {
+        eventually("requests at the upstream", || {
+            (self.gate.0.lock().expect("no panic while locked").waiting >= count).then_some(())
+        });
+    }
+
+    /// Lets all answers go, now and later.
+    pub fn open(&self) {
+        self.gate.0.lock().expect("no panic while locked").open = true;
+        self.gate.1.notify_all();
+    }
 }
 
 /// Reads one request head from a scripted connection.
