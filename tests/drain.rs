@@ -167,6 +167,18 @@ fn a_request_on_a_connection_that_is_told_to_close_is_not_lost_silently() {
     assert_eq!(gateway.wait_for_exit(), 0);
 }
 
+#[test]
+fn a_shutdown_is_not_lost_among_many_reloads() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let mut gateway = gateway(&pki, upstream.address, "0s", NEVER);
+    for _ in 0..200 {
+        gateway.signal("HUP");
+        gateway.signal("USR1");
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait_for_exit(), 0);
+}
+
 fn gateway(pki: &Pki, upstream: SocketAddr, delay: &str, deadline: &str) -> Gateway {
     let drain = format!("[gateway]\ndrain_delay = \"{delay}\"\ndrain_deadline = \"{deadline}\"\n");
     Gateway::start(&(listener(pki) + &drain + &user("alice", &["GET /*"]) + &route_to(upstream)))
