@@ -135,7 +135,11 @@ impl Loaded {
             return vec![full];
         }
         match glob::glob(&text) {
-            Ok(paths) => paths.filter_map(Result::ok).filter(|path| !is_hidden(path)).collect(),
+            Ok(paths) => {
+                self.check_folder(pattern, &full);
+                let readable = paths.filter_map(|path| self.or_report_unreadable(pattern, path));
+                readable.filter(|path| !is_hidden(path)).collect()
+            }
             Err(error) => {
                 self.problems.error(
                     pattern.place,
@@ -145,6 +149,27 @@ impl Loaded {
                 Vec::new()
             }
         }
+    }
+
+    /// No file in a folder is fine, but a folder that is not there (a volume that is not mounted) is not: all its
+    /// users would be gone without a word.
+    fn check_folder(&self, pattern: &Spanned<String>, full: &Path) {
+        let folder = full.parent().unwrap_or(full);
+        let is_plain = !folder.to_string_lossy().contains(['*', '?', '[']);
+        if is_plain && !folder.as_os_str().is_empty() && !folder.is_dir() {
+            let message = format!("there is no folder {}", folder.display());
+            self.problems
+                .error(pattern.place, message, "make it, or remove it from `include`");
+        }
+    }
+
+    fn or_report_unreadable(&self, pattern: &Spanned<String>, path: glob::GlobResult) -> Option<PathBuf> {
+        path.map_err(|error| {
+            let message = format!("cannot read {}: {}", error.path().display(), error.error());
+            self.problems
+                .error(pattern.place, message, "check the folder and its mode");
+        })
+        .ok()
     }
 }
 

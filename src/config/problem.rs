@@ -56,10 +56,10 @@ impl Problems {
             .any(|problem| problem.severity == Severity::Error)
     }
 
-    /// All that was found, errors first, otherwise in the order of finding.
+    /// All that was found: errors first, then in the order of the files.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut found = self.found.into_inner();
-        found.sort_by_key(|problem| problem.severity == Severity::Warning);
+        found.sort_by_key(|problem| (problem.severity == Severity::Warning, problem.place));
         found
     }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// One of the files that make up the config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u16);
 
-/// A span of bytes in one config file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A span of bytes in one config file. Ordered as people read: by file, then from top to bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file that holds the span.
     pub file: FileId,

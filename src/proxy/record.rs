@@ -22,6 +22,9 @@ pub(super) struct Circumstances {
     pub(super) request_id: String,
 }
 
+/// The status in log and metrics of a client that left before there was an answer; nginx made it known.
+const CLIENT_LEFT: u16 = 499;
+
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
     circumstances: Circumstances,
@@ -78,7 +81,7 @@ impl Record {
             upstream: None,
             endpoint: None,
             upstream_ms: None,
-            status: 0,
+            status: CLIENT_LEFT,
             end: "client_gone",
             request: Arc::default(),
             response: Arc::default(),
@@ -200,7 +203,7 @@ impl Record {
         let route = self.route.as_deref().unwrap_or("-");
         metrics
             .requests
-            .with_label_values(&[&**listener, route, status_text(self.status).as_str()])
+            .with_label_values(&[&**listener, route, self.status.to_string().as_str()])
             .inc();
         metrics.request_duration.with_label_values(&[route]).observe(seconds);
         metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
@@ -257,15 +260,6 @@ impl Drop for Record {
         if let Some(action) = self.on_end.take() {
             action();
         }
-    }
-}
-
-fn status_text(status: u16) -> String {
-    // 0 is a client that left before there was an answer; nginx made 499 known for it.
-    if status == 0 {
-        "499".to_owned()
-    } else {
-        status.to_string()
     }
 }
 

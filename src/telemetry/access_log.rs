@@ -76,7 +76,7 @@ pub struct AccessEntry<'a> {
     /// Address of the upstream's endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<&'a str>,
-    /// Status that the client saw.
+    /// Status that the client saw; 499 if it left before there was one.
     pub status: u16,
     /// Bytes of the request body that were taken.
     pub request_bytes: u64,

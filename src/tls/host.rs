@@ -72,7 +72,8 @@ impl HostPolicy {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
         config.session_storage = ServerSessionMemoryCache::new(4096);
         config.send_tls13_tickets = 1;

@@ -60,10 +60,10 @@ pub enum Version {
 }
 
 impl Version {
-    fn alpn(self) -> &'static [u8] {
+    fn alpn(self) -> &'static str {
         match self {
-            Self::Http1 => b"http/1.1",
-            Self::Http2 => b"h2",
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
         }
     }
 }
@@ -147,7 +147,7 @@ impl Client {
     /// Opens a connection.
     pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![version.alpn().to_vec()];
+        config.alpn_protocols = vec![version.alpn().as_bytes().to_vec()];
         self.runtime.block_on(within_patience(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
@@ -195,8 +195,13 @@ impl Client {
 
     /// A TLS connection for raw bytes of this version.
     pub fn raw_in(&self, version: Version) -> Raw {
+        self.raw_speaking(version.alpn())
+    }
+
+    /// A TLS connection for raw bytes, with this application protocol offered.
+    pub fn raw_speaking(&self, protocol: &str) -> Raw {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![version.alpn().to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Raw {
             stream: self.open(config),
         }
@@ -367,6 +372,28 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// The certificate that the server showed in the handshake, in DER.
+    pub fn server_certificate(&mut self) -> Vec<u8> {
+        self.complete_handshake();
+        let chain = self.stream.conn.peer_certificates().expect("a certificate");
+        chain[0].to_vec()
+    }
+
+    /// Whether the handshake resumed an earlier session.
+    pub fn is_resumed(&mut self) -> bool {
+        self.complete_handshake();
+        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
+    fn complete_handshake(&mut self) {
+        while self.stream.conn.is_handshaking() {
+            self.stream
+                .conn
+                .complete_io(&mut self.stream.sock)
+                .expect("a handshake");
+        }
+    }
+
     pub fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");

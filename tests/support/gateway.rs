@@ -116,8 +116,10 @@ impl Gateway {
     }
 
     pub fn admin_address(&self) -> SocketAddr {
-        let line = self.find_log("admin listening").expect("an admin listener");
-        line["address"]
+        // The last one, if it was bound again.
+        let lines = self.log().into_iter().rev();
+        let line = lines.into_iter().find(|line| line["message"] == "admin listening");
+        line.expect("an admin listener")["address"]
             .as_str()
             .and_then(|text| text.parse().ok())
             .expect("an address")
@@ -197,6 +199,22 @@ impl Gateway {
     /// The generation in force.
     pub fn generation(&self) -> u64 {
         self.metric("portcullis_snapshot_generation", &[]) as u64
+    }
+
+    /// Replaces the config and waits until it is in force.
+    pub fn reload_with(&self, config: &str) -> u64 {
+        let before = self.generation();
+        self.write_config(config);
+        self.wait_for_generation_after(before)
+    }
+
+    /// How many reloads ended with this result.
+    pub fn reloads(&self, result: &str) -> f64 {
+        self.metric("portcullis_reloads_total", &[("result", result)])
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until a snapshot newer than `before` is in force.

@@ -1,5 +1,6 @@
 //! An upstream that records what reaches it: a real hyper server, or a script of raw bytes that misbehaves.
 
+use super::eventually;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
@@ -13,7 +14,7 @@ use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 
 /// What reached an upstream.
@@ -175,6 +176,51 @@ impl http_body::Body for Pieces {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+/// An upstream that answers `late` to each request, but only once the gate is open.
+pub struct HeldUpstream {
+    pub upstream: Upstream,
+    gate: Arc<(Mutex<Gate>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Gate {
+    waiting: usize,
+    open: bool,
+}
+
+impl HeldUpstream {
+    pub fn start() -> Self {
+        let gate: Arc<(Mutex<Gate>, Condvar)> = Arc::default();
+        let shared = gate.clone();
+        let upstream = Upstream::scripted(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                let (state, changed) = &*shared;
+                let mut state = state.lock().expect("no panic while locked");
+                state.waiting += 1;
+                while !state.open {
+                    state = changed.wait(state).expect("no panic while locked");
+                }
+                drop(state);
+                write(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+            }
+        });
+        Self { upstream, gate }
+    }
+
+    /// Waits until so many requests have arrived.
+    pub fn wait_for_requests(&self, count: usize) {
+        eventually("requests at the upstream", || {
+            (self.gate.0.lock().expect("no panic while locked").waiting >= count).then_some(())
+        });
+    }
+
+    /// Lets all answers go, now and later.
+    pub fn open(&self) {
+        self.gate.0.lock().expect("no panic while locked").open = true;
+        self.gate.1.notify_all();
     }
 }
 

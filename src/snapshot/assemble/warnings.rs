@@ -71,6 +71,9 @@ impl Assembly<'_> {
 
     /// Users that no certificate can ever be, and permissions that no route ever asks for.
     pub(super) fn warn_about_users(&self, users: &Users, routes: &[Arc<Route>]) {
+        if self.problems.any_error() {
+            return;
+        }
         let asked_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
         for user in &self.config.api_users {
@@ -125,6 +128,10 @@ impl Assembly<'_> {
         listeners: &[ListenerPolicy],
         unused: impl Iterator<Item = &'r Arc<Route>>,
     ) {
+        // What could not be built would be warned about a second time, and misleadingly.
+        if self.problems.any_error() {
+            return;
+        }
         for route in unused {
             let message = format!(
                 "route {} is shadowed: on each of its listeners another route takes its requests",
