@@ -142,7 +142,7 @@ fn a_client_without_alpn_speaks_http_1() {
 fn a_client_that_speaks_neither_http_version_is_refused() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
-    let client = alice_offering(&pki, &gateway, &["spdy/3", "http/1.0"]);
+    let client = alice_offering(&pki, &gateway, &["spdy/2", "spdy/3"]);
     assert_eq!(client.alert(), AlertDescription::NoApplicationProtocol);
     wait_for_failure(&gateway, "no_application_protocol");
 }
