@@ -95,8 +95,8 @@ fn idle_connections_are_closed_at_once() {
     let mut unused = client.raw();
     unused.server_certificate();
     let before_handshake = TcpStream::connect(gateway.address()).unwrap();
-    let before = gateway.metric("portcullis_connections_open", &[]);
-    assert_eq!(before, 3.0);
+    let open = || gateway.metric("portcullis_connections_open", &[]);
+    eventually("all are accepted", || (open() == 3.0).then_some(()));
     gateway.signal("TERM");
     assert_eq!(used.read_to_end(), "");
     assert_eq!(unused.read_to_end(), "");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Enough to see what grows too fast, few enough for a build without optimisation.
-const USERS: usize = 20_000;
+const USERS: usize = 10_000;
 const PERMISSIONS: usize = 20;
 const FILES: usize = 10;
 

@@ -1,7 +1,7 @@
 //! ApiUsers, roles and their permissions. Equal permissions are compiled once, however many users have them.
 
-use super::Assembly;
 use super::trust::TrustDomains;
+use super::{Assembly, Depth};
 use crate::authorize::{CompiledPermission, Effect, Permission, PermissionSet, Policy, UserPermissions};
 use crate::config::{ApiUser, Spanned};
 use crate::identity::{ApiUsers, Taken, UserId};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
-    /// Every distinct permission with one place of it, for warnings.
+    /// Every distinct permission with one place of it; only where warnings are asked for.
     pub(super) granted: Vec<Permission>,
 }
 
@@ -115,21 +115,21 @@ impl Assembly<'_> {
     ) -> PermissionSet {
         let mut compile = |texts: &'c [Spanned<String>], effect: Effect| -> Vec<Permission> {
             let usable = texts.iter().filter(|text| !self.is_empty_permission(text));
-            usable
-                .map(|text| {
-                    let known = interner.0.len();
-                    let compiled = interner
-                        .0
-                        .entry((text.value.as_str(), effect))
-                        .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
-                        .clone();
-                    let permission = Permission::new(compiled, text.place);
-                    if interner.0.len() > known && effect == Effect::Grant {
-                        all.push(permission.clone());
-                    }
-                    permission
-                })
-                .collect()
+            let mut compiled = Vec::with_capacity(texts.len());
+            compiled.extend(usable.map(|text| {
+                let known = interner.0.len();
+                let compiled = interner
+                    .0
+                    .entry((text.value.as_str(), effect))
+                    .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
+                    .clone();
+                let permission = Permission::new(compiled, text.place);
+                if interner.0.len() > known && effect == Effect::Grant && self.depth == Depth::Warnings {
+                    all.push(permission.clone());
+                }
+                permission
+            }));
+            compiled
         };
         let granted = compile(granted, Effect::Grant);
         PermissionSet {
