@@ -61,10 +61,7 @@ fn plain_http_is_answered_in_words_that_a_client_can_show() {
     let answer = String::from_utf8(answer).unwrap();
     assert_eq!(status(&answer), 400);
     assert_eq!(crate::support::client::reason(&answer), "plain_http");
-    assert!(
-        answer.contains("Content-Type: application/problem+json\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("Content-Type: application/problem+json\r\n"), "{answer}");
     wait_for_failure(&gateway, "not_tls");
     good_client_gets_in(&pki, &gateway);
 }

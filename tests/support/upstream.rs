@@ -32,11 +32,7 @@ pub struct Recorded {
 impl Recorded {
     /// The values of a header.
     pub fn values(&self, name: &str) -> Vec<&str> {
-        self.headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.to_str().expect("ASCII"))
-            .collect()
+        self.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII")).collect()
     }
 }
 
@@ -71,14 +67,9 @@ impl Upstream {
         acceptor: Option<tokio_rustls::TlsAcceptor>,
         answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         let recorded: Arc<Mutex<Vec<Recorded>>> = Arc::default();
         let (sink, answer) = (recorded.clone(), Arc::new(answer));
@@ -106,11 +97,7 @@ impl Upstream {
                 }
             }
         });
-        Self {
-            address,
-            recorded,
-            _runtime: Some(runtime),
-        }
+        Self { address, recorded, _runtime: Some(runtime) }
     }
 
     /// Hands each connection to `script`, one thread each, with its number: for upstreams that misbehave.
@@ -124,11 +111,7 @@ impl Upstream {
                 std::thread::spawn(move || script(stream, number));
             }
         });
-        Self {
-            address,
-            recorded: Arc::default(),
-            _runtime: None,
-        }
+        Self { address, recorded: Arc::default(), _runtime: None }
     }
 
     /// What has reached it so far.
