@@ -47,7 +47,9 @@ fn main() {
             granted.as_secs_f64() / base.as_secs_f64()
         );
     }
-    println!("\n{PERMISSIONS_EACH} permissions for each user; ratio: decide to that with the fewest users.\n1 passed, 0 failed");
+    println!(
+        "\n{PERMISSIONS_EACH} permissions for each user; ratio: decide to that with the fewest users.\n1 passed, 0 failed"
+    );
 }
 
 fn write_certificates(folder: &Path) {
@@ -62,10 +64,11 @@ fn write_certificates(folder: &Path) {
 }
 
 fn snapshot(folder: &Path, users: usize) -> Snapshot {
-    let mut config = "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
+    let mut config =
+        "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
         [trust_domain.bench]\nanchors = [\"ca.crt\"]\n[upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n\
         [[route]]\npath = \"/\"\nupstream = \"api\"\n"
-        .to_owned();
+            .to_owned();
     for route in 0..200 {
         let _ = write!(config, "[[route]]\npath = \"/v{route}/objects/{{type}}\"\nupstream = \"api\"\n");
     }

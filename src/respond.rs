@@ -177,19 +177,11 @@ impl Refusal<'_> {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect {
-            source: ConnectError::Timeout,
-            ..
+        UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
+            StatusCode::GATEWAY_TIMEOUT
         }
-        | UpstreamError::ResponseTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
-        UpstreamError::Connect {
-            source: ConnectError::Tcp(_),
-            ..
-        } => StatusCode::SERVICE_UNAVAILABLE,
-        UpstreamError::Connect {
-            source: ConnectError::Tls(_),
-            ..
-        }
+        UpstreamError::Connect { source: ConnectError::Tcp(_), .. } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect { source: ConnectError::Tls(_), .. }
         | UpstreamError::Broken { .. }
         | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
@@ -233,11 +225,7 @@ impl Form {
     pub fn of_accept(values: &[&[u8]]) -> Self {
         let text: Vec<Cow<'_, str>> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
         let names = |kind: &str| text.iter().any(|value| value.to_ascii_lowercase().contains(kind));
-        if names("text/html") && !names("application/json") {
-            Self::Html
-        } else {
-            Self::Json
-        }
+        if names("text/html") && !names("application/json") { Self::Html } else { Self::Json }
     }
 }
 
@@ -271,11 +259,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
             ),
         ),
     };
-    OwnAnswer {
-        status,
-        content_type,
-        body,
-    }
+    OwnAnswer { status, content_type, body }
 }
 
 /// A small page. `content` is markup; the title is text.
@@ -289,11 +273,7 @@ pub fn page(title: &str, content: &str) -> String {
 
 /// Text as it may stand in HTML.
 pub fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]

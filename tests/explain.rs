@@ -121,9 +121,7 @@ impl Explanation {
     /// `200`, or status and reason of the refusal.
     fn decision(&self) -> String {
         let decision = self.value("decision");
-        let refusal = decision
-            .strip_prefix("refuse (")
-            .and_then(|rest| rest.strip_suffix(')'));
+        let refusal = decision.strip_prefix("refuse (").and_then(|rest| rest.strip_suffix(')'));
         match (decision, refusal, self.code) {
             ("permit", None, 0) => "200".to_owned(),
             // What follows a colon are further words.
@@ -144,10 +142,7 @@ fn an_allowed_request_is_explained_by_user_route_requirement_and_permission() {
         ("path", "GET /api/x~y".to_owned()),
         ("upstream", "api".to_owned()),
         ("requirement", "GET /api/x~y".to_owned()),
-        (
-            "permission",
-            format!("\"GET /api/*\" at {}", question.place("\"GET /api/*\"")),
-        ),
+        ("permission", format!("\"GET /api/*\" at {}", question.place("\"GET /api/*\""))),
     ] {
         assert_eq!(answer.value(name), expected, "{name}");
     }
@@ -161,10 +156,7 @@ fn a_named_requirement_and_a_role_are_named() {
     assert_eq!(answer.decision(), "200");
     assert_eq!(answer.value("requirement"), "objects/create/hosts");
     let place = question.place("\"objects/*\"");
-    assert_eq!(
-        answer.value("permission"),
-        format!("\"objects/*\" of role \"ops\" at {place}")
-    );
+    assert_eq!(answer.value("permission"), format!("\"objects/*\" of role \"ops\" at {place}"));
 }
 
 #[test]
@@ -178,10 +170,7 @@ fn a_refusal_says_what_denies_or_that_nothing_grants() {
     let by_role = question.ask(&["--cn", "bob", "DELETE", "/x"]);
     assert_eq!(by_role.decision(), "403 denied");
     let place = question.place("\"DELETE /*\"");
-    assert_eq!(
-        by_role.value("denied by"),
-        format!("\"DELETE /*\" of role \"ops\" at {place}")
-    );
+    assert_eq!(by_role.value("denied by"), format!("\"DELETE /*\" of role \"ops\" at {place}"));
 
     let nothing = question.ask(&["--cn", "nobody", "GET", "/api/x"]);
     assert_eq!(nothing.decision(), "403 no_permission");
@@ -200,10 +189,7 @@ fn strangers_are_explained_too() {
     assert_eq!(unusable.value("user"), "none: the common name is empty");
     let nobody = question.ask(&["GET", "/api/x"]);
     assert_eq!(nobody.decision(), "403 no_certificate");
-    assert_eq!(
-        nobody.value("user"),
-        "none: the certificate is refused (no_certificate)"
-    );
+    assert_eq!(nobody.value("user"), "none: the certificate is refused (no_certificate)");
     // What needs nobody is permitted, but only to who gets through the handshake.
     assert_eq!(question.ask(&["GET", "/public"]).decision(), "403 no_certificate");
     let public = question.ask(&["--cn", "mallory", "GET", "/public"]);
@@ -238,37 +224,13 @@ fn a_question_that_cannot_be_answered_has_a_code_of_its_own() {
     let question = Question::new();
     let broken = Question::with(Pki::new(), "[listener.main]\nadress = \"x\"\n".to_owned());
     for (question, arguments, expected) in [
-        (
-            &question,
-            vec!["--user", "mallory", "GET", "/"],
-            "there is no api_user \"mallory\"",
-        ),
-        (
-            &question,
-            vec!["--user", "unprovable", "GET", "/"],
-            "can never come in here",
-        ),
-        (
-            &question,
-            vec!["--cert", "/does/not/exist", "GET", "/"],
-            "cannot read /does/not/exist",
-        ),
-        (
-            &question,
-            vec!["--listener", "other", "GET", "/"],
-            "there is no listener \"other\"; there are: main",
-        ),
-        (
-            &question,
-            vec!["--cn", "alice", "GET", "ftp://localhost/"],
-            "begins with https://",
-        ),
+        (&question, vec!["--user", "mallory", "GET", "/"], "there is no api_user \"mallory\""),
+        (&question, vec!["--user", "unprovable", "GET", "/"], "can never come in here"),
+        (&question, vec!["--cert", "/does/not/exist", "GET", "/"], "cannot read /does/not/exist"),
+        (&question, vec!["--listener", "other", "GET", "/"], "there is no listener \"other\"; there are: main"),
+        (&question, vec!["--cn", "alice", "GET", "ftp://localhost/"], "begins with https://"),
         (&question, vec!["--cn", "alice", "GET", "https:///x"], "names no host"),
-        (
-            &question,
-            vec!["--cn", "a", "--user", "b", "GET", "/"],
-            "cannot be used with",
-        ),
+        (&question, vec!["--cn", "a", "--user", "b", "GET", "/"], "cannot be used with"),
         (&question, vec!["--cn", "alice", "GET"], "required arguments"),
         (&broken, vec!["--cn", "alice", "GET", "/"], "adress"),
     ] {
@@ -298,31 +260,15 @@ fn where_there_are_several_listeners_one_must_be_named() {
     let question = Question::with(staff, config);
     let answer = question.ask(&["--cn", "alice", "GET", "/inner"]);
     assert_eq!(answer.code, 2);
-    assert!(
-        answer.errors.contains("--listener NAME (inner, open, outer)"),
-        "{}",
-        answer.errors
-    );
+    assert!(answer.errors.contains("--listener NAME (inner, open, outer)"), "{}", answer.errors);
     for (listener, who, value, decision, user) in [
         ("inner", "--cn", "alice", "200", "of-staff at"),
         ("outer", "--cn", "alice", "404 no_route", "of-partners at"),
         ("open", "--cn", "alice", "401 no_certificate", "none: no certificate"),
         ("inner", "--user", "of-staff", "200", "of-staff at"),
-        (
-            "open",
-            "--user",
-            "of-staff",
-            "401 no_certificate",
-            "none: no certificate",
-        ),
+        ("open", "--user", "of-staff", "401 no_certificate", "none: no certificate"),
         ("inner", "--cert", &certificate, "200", "of-staff at"),
-        (
-            "outer",
-            "--cert",
-            &certificate,
-            "403 unknown_issuer",
-            "none: the certificate is refused",
-        ),
+        ("outer", "--cert", &certificate, "403 unknown_issuer", "none: the certificate is refused"),
     ] {
         let answer = question.ask(&["--listener", listener, who, value, "GET", "/inner"]);
         assert_eq!(answer.decision(), decision, "{listener} {who} {value}");
@@ -331,11 +277,7 @@ fn where_there_are_several_listeners_one_must_be_named() {
     // A user of one domain cannot be asked about where only the other's certificates count.
     let answer = question.ask(&["--listener", "outer", "--user", "of-staff", "GET", "/inner"]);
     assert_eq!(answer.code, 2);
-    assert!(
-        answer.errors.contains("no `client_cn` in trust domain \"partners\""),
-        "{}",
-        answer.errors
-    );
+    assert!(answer.errors.contains("no `client_cn` in trust domain \"partners\""), "{}", answer.errors);
 }
 
 #[test]

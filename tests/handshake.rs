@@ -29,10 +29,7 @@ fn a_client_with_a_certificate_reaches_the_upstream() {
         let answer = client.send(version, get("/")).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
     }
-    assert_eq!(
-        gateway.metric("portcullis_handshakes_total", &[("listener", "main")]),
-        2.0
-    );
+    assert_eq!(gateway.metric("portcullis_handshakes_total", &[("listener", "main")]), 2.0);
     assert!(failures(&gateway).is_empty());
 }
 
@@ -54,63 +51,36 @@ fn a_client_without_certificate_is_refused() {
 
 #[test]
 fn a_certificate_of_an_unknown_ca_is_refused() {
-    Refusal::new(
-        |_| Some(Pki::named("Other CA").client("alice")),
-        Alert::UnknownCA,
-        "unknown_issuer",
-    )
-    .happens();
+    Refusal::new(|_| Some(Pki::named("Other CA").client("alice")), Alert::UnknownCA, "unknown_issuer").happens();
 }
 
 #[test]
 fn a_certificate_of_another_ca_with_the_same_name_is_refused() {
-    Refusal::new(
-        |_| Some(Pki::new().client("alice")),
-        Alert::DecryptError,
-        "invalid_certificate",
-    )
-    .happens();
+    Refusal::new(|_| Some(Pki::new().client("alice")), Alert::DecryptError, "invalid_certificate").happens();
 }
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    Refusal::new(
-        |pki| Some(pki.of_kind("alice", Kind::Expired)),
-        Alert::CertificateExpired,
-        "expired",
-    )
-    .happens();
+    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Expired)), Alert::CertificateExpired, "expired").happens();
 }
 
 #[test]
 fn a_certificate_that_is_not_yet_valid_is_refused() {
     // RFC 8446 section 6.2: `certificate_expired` also stands for "not currently valid".
-    Refusal::new(
-        |pki| Some(pki.of_kind("alice", Kind::NotYetValid)),
-        Alert::CertificateExpired,
-        "not_yet_valid",
-    )
-    .happens();
+    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::NotYetValid)), Alert::CertificateExpired, "not_yet_valid")
+        .happens();
 }
 
 #[test]
 fn a_server_certificate_is_refused_as_a_client_certificate() {
-    Refusal::new(
-        |pki| Some(pki.of_kind("alice", Kind::Server)),
-        Alert::UnsupportedCertificate,
-        "wrong_usage",
-    )
-    .happens();
+    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Server)), Alert::UnsupportedCertificate, "wrong_usage")
+        .happens();
 }
 
 #[test]
 fn the_certificate_of_an_authority_is_refused_as_a_client_certificate() {
-    Refusal::new(
-        |pki| Some(pki.of_kind("alice", Kind::Authority)),
-        Alert::CertificateUnknown,
-        "invalid_certificate",
-    )
-    .happens();
+    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Authority)), Alert::CertificateUnknown, "invalid_certificate")
+        .happens();
 }
 
 #[test]
@@ -154,11 +124,7 @@ struct Refusal<F> {
 
 impl<F: Fn(&Pki) -> Option<Identity>> Refusal<F> {
     fn new(identity: F, alert: Alert, reason: &'static str) -> Self {
-        Self {
-            identity,
-            alert,
-            reason,
-        }
+        Self { identity, alert, reason }
     }
 
     /// In both TLS versions; and the good client beside it gets in.
@@ -203,11 +169,7 @@ fn names(identity: &Identity) -> (String, String, String) {
     let der = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
     let serial = certificate.raw_serial().iter().map(|octet| format!("{octet:02x}"));
-    (
-        certificate.subject().to_string(),
-        certificate.issuer().to_string(),
-        serial.collect(),
-    )
+    (certificate.subject().to_string(), certificate.issuer().to_string(), serial.collect())
 }
 
 /// A gateway where `alice` may read.

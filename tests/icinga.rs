@@ -9,11 +9,7 @@ use std::time::Duration;
 
 /// Queries, actions and event streams, each with its own requirement, as `gateway.toml` shows.
 fn config(pki: &Pki, icinga: &Icinga) -> String {
-    std::fs::write(
-        pki.path("credentials"),
-        format!("{}:{}\n", icinga.user, icinga.password),
-    )
-    .unwrap();
+    std::fs::write(pki.path("credentials"), format!("{}:{}\n", icinga.user, icinga.password)).unwrap();
     listener(pki)
         + &format!(
             r#"
@@ -69,17 +65,13 @@ fn has_icinga() -> bool {
 
 fn post(path: &str, text: &str) -> Request<crate::support::client::RequestBody> {
     let mut request = request("POST", path, text);
-    request
-        .headers_mut()
-        .insert("accept", "application/json".parse().unwrap());
+    request.headers_mut().insert("accept", "application/json".parse().unwrap());
     request
 }
 
 fn overridden(method: &str, path: &str, text: &str) -> Request<crate::support::client::RequestBody> {
     let mut request = post(path, text);
-    request
-        .headers_mut()
-        .insert("x-http-method-override", method.parse().unwrap());
+    request.headers_mut().insert("x-http-method-override", method.parse().unwrap());
     request
 }
 
@@ -110,10 +102,7 @@ fn queries_pass_for_the_right_user_and_are_refused_for_others() {
         assert_eq!((refused.status, refused.reason().as_str()), (403, "unknown_user"));
     }
     let log = icinga.log();
-    assert!(
-        !log.contains("GET /v1/objects/services"),
-        "what is refused here never reaches Icinga:\n{log}"
-    );
+    assert!(!log.contains("GET /v1/objects/services"), "what is refused here never reaches Icinga:\n{log}");
 }
 
 #[test]
@@ -125,9 +114,7 @@ fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
     let gateway = Gateway::start(&config(&pki, &icinga));
     let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
     for version in BOTH {
-        let answer = reader
-            .send(version, overridden("GET", "/v1/objects/hosts", QUERY))
-            .unwrap();
+        let answer = reader.send(version, overridden("GET", "/v1/objects/hosts", QUERY)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         let found: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(found["results"][0]["attrs"], serde_json::json!({ "name": "web1" }));
@@ -138,11 +125,7 @@ fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
         let refused = reader.send(version, disguised).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
         let refused = reader.send(version, post("/v1/objects/hosts", QUERY)).unwrap();
-        assert_eq!(
-            (refused.status, refused.reason().as_str()),
-            (403, "no_permission"),
-            "a plain POST modifies"
-        );
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"), "a plain POST modifies");
     }
     assert_eq!(reader.get("/v1/objects/hosts/web1").status, 200, "web1 is still there");
 }
@@ -162,9 +145,7 @@ fn actions_pass_for_the_right_user_and_are_refused_for_others() {
         assert!(answer.body.contains("Successfully processed check result"));
         let refused = reader.send(version, post(ACTION, RESULT)).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
-        let refused = operator
-            .send(version, post("/v1/actions/shutdown-process", "{}"))
-            .unwrap();
+        let refused = operator.send(version, post("/v1/actions/shutdown-process", "{}")).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (403, "denied"));
         let refused = operator.send(version, overridden("GET", ACTION, RESULT)).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (400, "method_override"));
@@ -192,19 +173,10 @@ fn an_event_stream_brings_events_while_it_is_open() {
         // Icinga itself may be five seconds late.
         let first = operator.runtime().block_on(async {
             let frame = tokio::time::timeout(Duration::from_secs(30), events.body_mut().frame());
-            frame
-                .await
-                .expect("an event")
-                .expect("a frame")
-                .expect("a whole frame")
-                .into_data()
-                .expect("data")
+            frame.await.expect("an event").expect("a frame").expect("a whole frame").into_data().expect("data")
         });
         let event: serde_json::Value = serde_json::from_slice(&first).unwrap();
-        assert_eq!(
-            (&event["type"], &event["host"]),
-            (&"CheckResult".into(), &"web1".into())
-        );
+        assert_eq!((&event["type"], &event["host"]), (&"CheckResult".into(), &"web1".into()));
     }
 }
 
@@ -219,10 +191,7 @@ fn whoami_answers_as_icinga_does() {
     let ours: serde_json::Value = serde_json::from_str(&reader.get("/v1").body).unwrap();
     let result = &ours["results"][0];
     assert_eq!(result["user"], "reader");
-    assert_eq!(
-        result["permissions"],
-        serde_json::json!(["Objects/Query/*", "status/query"])
-    );
+    assert_eq!(result["permissions"], serde_json::json!(["Objects/Query/*", "status/query"]));
     // The fields of Icinga's own answer are all there.
     for field in ["info", "permissions", "user", "version"] {
         assert!(!result[field].is_null(), "{field}");
@@ -245,9 +214,5 @@ fn an_upstream_whose_certificate_does_not_count_is_not_spoken_to() {
     let before = gateway.generation();
     gateway.write_config(&good);
     gateway.wait_for_generation_after(before);
-    assert_eq!(
-        reader.get("/v1/objects/hosts").status,
-        200,
-        "the twin: with the right anchor"
-    );
+    assert_eq!(reader.get("/v1/objects/hosts").status, 200, "the twin: with the right anchor");
 }

@@ -35,9 +35,7 @@ impl Scene {
     }
 
     fn judge_subject(&self, subject: DistinguishedName) -> (u16, String) {
-        let answer = self
-            .client(&self.pki.with_subject("odd", subject, Kind::Client))
-            .get("/");
+        let answer = self.client(&self.pki.with_subject("odd", subject, Kind::Client)).get("/");
         match answer.status {
             200 => (200, String::new()),
             status => (status, answer.reason()),
@@ -77,9 +75,7 @@ fn the_common_name_of_a_verified_certificate_is_the_user() {
 fn a_name_that_no_user_has_is_unknown() {
     let scene = Scene::new();
     // Also the name of a user is no common name, a longer name is another, and case matters.
-    for name in [
-        "bob", "Alice", "ALICE", "alic", "alicee", " alice", "alice ", "alice.", "al*", "*", "?lice",
-    ] {
+    for name in ["bob", "Alice", "ALICE", "alic", "alicee", " alice", "alice ", "alice.", "al*", "*", "?lice"] {
         assert_eq!(scene.judge(&[name.into()]), refused("unknown_user"), "{name:?}");
     }
     assert_eq!(scene.judge(&["alice".into()]), ok());
@@ -164,10 +160,7 @@ fn a_user_may_have_several_common_names() {
     assert_eq!(scene.judge(&["three".into()]), refused("unknown_user"));
     assert_eq!(scene.judge(&["onetwo".into()]), refused("unknown_user"));
     // The same letters in another Unicode form are other bytes.
-    assert_eq!(
-        scene.judge(&["Jo\u{308}rg Mu\u{308}ller".into()]),
-        refused("unknown_user")
-    );
+    assert_eq!(scene.judge(&["Jo\u{308}rg Mu\u{308}ller".into()]), refused("unknown_user"));
 }
 
 #[test]
@@ -215,11 +208,7 @@ fn a_certificate_that_expires_on_an_open_connection_is_refused_at_the_next_reque
             let answer = connection.send(get("/")).unwrap();
             (answer.status != 200).then_some(answer)
         });
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (403, "expired"),
-            "{version:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "expired"), "{version:?}");
         eventually("the end of the connection", || connection.send(get("/")).err());
     }
     // The twin lives on.

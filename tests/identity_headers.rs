@@ -46,9 +46,7 @@ impl Scene {
         let mut request = get("/");
         for (name, value) in fields {
             let name: HeaderName = name.parse().unwrap();
-            request
-                .headers_mut()
-                .append(name, HeaderValue::from_str(value).unwrap());
+            request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
         }
         let answer = self.alice().send(version, request).unwrap();
         assert_eq!(answer.status, 200, "{fields:?}");
@@ -67,12 +65,8 @@ impl Scene {
 /// All fields whose folded name begins so.
 fn beginning_with<'r>(up: &'r Recorded, start: &str) -> Vec<&'r str> {
     let names = up.headers.iter().map(|(name, _)| name.as_str());
-    let mut names: Vec<_> = names
-        .filter(|name| {
-            name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
-                .starts_with(start)
-        })
-        .collect();
+    let mut names: Vec<_> =
+        names.filter(|name| name.replace(|c: char| !c.is_ascii_alphanumeric(), "-").starts_with(start)).collect();
     names.sort_unstable();
     names
 }
@@ -95,11 +89,7 @@ fn facts(identity: &Identity) -> (String, String, i64) {
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
     let hexadecimal = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-    (
-        hexadecimal(certificate.raw_serial()),
-        hexadecimal(digest.as_ref()),
-        certificate.validity().not_after.timestamp(),
-    )
+    (hexadecimal(certificate.raw_serial()), hexadecimal(digest.as_ref()), certificate.validity().not_after.timestamp())
 }
 
 #[test]
@@ -174,20 +164,12 @@ fn a_clients_own_identity_fields_never_arrive_in_any_spelling() {
 #[test]
 fn what_connection_names_cannot_take_our_fields_away() {
     let scene = Scene::new();
-    for named in [
-        "X-Client-CN",
-        "x-client-user, x-client-verify",
-        "close, X_Client_CN",
-        "Via, Forwarded, X-Request-Id",
-    ] {
+    for named in ["X-Client-CN", "x-client-user, x-client-verify", "close, X_Client_CN", "Via, Forwarded, X-Request-Id"]
+    {
         let up = scene.sent_raw(&format!("X-Client-CN: root\r\nConnection: {named}\r\n"));
         assert_eq!(beginning_with(&up, "x-client-"), X_CLIENT, "{named}");
         assert_eq!(up.values("x-client-cn"), ["alice"], "{named}");
-        assert_eq!(
-            (up.values("via").len(), up.values("forwarded").len()),
-            (1, 1),
-            "{named}"
-        );
+        assert_eq!((up.values("via").len(), up.values("forwarded").len()), (1, 1), "{named}");
     }
 }
 
@@ -227,15 +209,7 @@ fn fields_by_which_other_gateways_vouch_never_arrive() {
 #[test]
 fn what_only_resembles_an_identity_field_passes() {
     let scene = Scene::new();
-    for name in [
-        "X-Client-Version",
-        "X-Client-CNx",
-        "X-Clien-CN",
-        "Client",
-        "X-SSL-Labs",
-        "Remote-Users",
-        "X-User",
-    ] {
+    for name in ["X-Client-Version", "X-Client-CNx", "X-Clien-CN", "Client", "X-SSL-Labs", "Remote-Users", "X-User"] {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "one"), (name, "two")]);
             assert_eq!(up.values(name), ["one", "two"], "{name} {version:?}");
@@ -246,10 +220,7 @@ fn what_only_resembles_an_identity_field_passes() {
 #[test]
 fn without_a_set_nothing_is_told_and_nothing_believed() {
     let scene = Scene::with("[identity_headers]\nsets = []\n");
-    let up = scene.sent(
-        Version::Http1,
-        &[("X-Client-CN", "root"), ("X_Client_User", "root"), ("X-Mine", "1")],
-    );
+    let up = scene.sent(Version::Http1, &[("X-Client-CN", "root"), ("X_Client_User", "root"), ("X-Mine", "1")]);
     assert_eq!(beginning_with(&up, "x-client-"), [""; 0]);
     assert_eq!(up.values("x-mine"), ["1"]);
 }

@@ -37,10 +37,7 @@ impl Scene {
     /// `200`, or status and reason of a refusal; checked against what reached the upstream and against the log.
     fn judge(&self, name: &str, method: &str, path: &str) -> String {
         let before = self.upstream.recorded().len();
-        let answer = self
-            .client(name)
-            .send(Version::Http1, request(method, path, ""))
-            .unwrap();
+        let answer = self.client(name).send(Version::Http1, request(method, path, "")).unwrap();
         let went_up = self.upstream.recorded().len() - before;
         assert_eq!(went_up, usize::from(answer.status == 200), "{name} {method} {path}");
         if answer.status == 200 {
@@ -157,10 +154,8 @@ fn deny_wins_over_every_permission() {
 
 #[test]
 fn deny_sees_every_spelling_of_a_path_that_an_upstream_takes_for_the_same() {
-    let scene = Scene::new(&user_with(
-        "alice",
-        "permissions = [\"GET /*\"]\ndeny = [\"GET /secret!/*\", \"GET /x/*\"]",
-    ));
+    let scene =
+        Scene::new(&user_with("alice", "permissions = [\"GET /*\"]\ndeny = [\"GET /secret!/*\", \"GET /x/*\"]"));
     scene.check(&[
         ("alice", "GET", "/secret!/a", DENIED),
         ("alice", "GET", "/secret%21/a", DENIED),
@@ -176,10 +171,7 @@ fn deny_sees_every_spelling_of_a_path_that_an_upstream_takes_for_the_same() {
 fn roles_add_up() {
     let roles = "[role.reader]\npermissions = [\"GET /docs/*\"]\n[role.writer]\npermissions = [\"PUT /docs/*\"]\n";
     let users = user_with("alice", "roles = [\"reader\"]")
-        + &user_with(
-            "bob",
-            "roles = [\"reader\", \"writer\"]\npermissions = [\"DELETE /docs/*\"]",
-        )
+        + &user_with("bob", "roles = [\"reader\", \"writer\"]\npermissions = [\"DELETE /docs/*\"]")
         + roles;
     let scene = Scene::new(&users);
     scene.check(&[
@@ -194,20 +186,11 @@ fn roles_add_up() {
 
 #[test]
 fn the_log_names_the_permission_that_decided() {
-    let scene = Scene::new(&user_with(
-        "alice",
-        "permissions = [\"GET /a*\"]\ndeny = [\"GET /ab*\"]",
-    ));
+    let scene = Scene::new(&user_with("alice", "permissions = [\"GET /a*\"]\ndeny = [\"GET /ab*\"]"));
     scene.check(&[("alice", "GET", "/ac", "200"), ("alice", "GET", "/abc", DENIED)]);
     let granted = scene.gateway.wait_for_access(|line| line["path"] == "/ac");
-    assert_eq!(
-        (&granted["permission"], &granted["reason"]),
-        (&"GET /a*".into(), &"permission".into())
-    );
+    assert_eq!((&granted["permission"], &granted["reason"]), (&"GET /a*".into(), &"permission".into()));
     assert_eq!(granted["requirement"], "GET /ac");
     let denied = scene.gateway.wait_for_access(|line| line["path"] == "/abc");
-    assert_eq!(
-        (&denied["permission"], &denied["reason"]),
-        (&"GET /ab*".into(), &"denied".into())
-    );
+    assert_eq!((&denied["permission"], &denied["reason"]), (&"GET /ab*".into(), &"denied".into()));
 }

@@ -176,9 +176,5 @@ fn a_route_may_belong_to_one_listener() {
     }
     assert!(inner.recorded().is_empty());
     assert_eq!(get("inner", "/both").status, 200);
-    assert_eq!(
-        inner.only().target,
-        "/both",
-        "a route that names its listener goes first"
-    );
+    assert_eq!(inner.only().target, "/both", "a route that names its listener goes first");
 }

@@ -15,10 +15,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgra
 /// Switches, then gives back what it is sent.
 fn echoing() -> Upstream {
     Upstream::scripted(|mut stream, _| {
-        if read_head(&mut stream)
-            .to_ascii_lowercase()
-            .contains("upgrade: websocket")
-        {
+        if read_head(&mut stream).to_ascii_lowercase().contains("upgrade: websocket") {
             write(&mut stream, SWITCHING);
             echo(&mut stream);
         } else {
@@ -38,11 +35,7 @@ fn open_tunnel(client: &Client) -> Raw {
     raw.write(HANDSHAKE);
     let head = raw.read_until("\r\n\r\n").to_ascii_lowercase();
     assert_eq!(status(&head), 101, "{head}");
-    for field in [
-        "connection: upgrade\r\n",
-        "upgrade: websocket\r\n",
-        "sec-websocket-accept: s3pp",
-    ] {
+    for field in ["connection: upgrade\r\n", "upgrade: websocket\r\n", "sec-websocket-accept: s3pp"] {
         assert!(head.contains(field), "{field}: {head}");
     }
     raw
@@ -107,11 +100,7 @@ fn the_upstream_sees_the_handshake_and_the_identity() {
 
 #[test]
 fn bytes_sent_together_with_the_handshake_are_not_lost() {
-    for early in [
-        b"\x81\x85early bytes".as_slice(),
-        b"\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-        b"\0",
-    ] {
+    for early in [b"\x81\x85early bytes".as_slice(), b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"\0"] {
         let chain = Chain::to(Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);
             write(&mut stream, &[SWITCHING, b"welcome"].concat());
@@ -143,12 +132,7 @@ fn an_end_from_the_upstream_leaves_the_other_direction_open() {
     raw.write(b"I heard");
     raw.close_writing();
     eventually("the upstream hears the rest", || {
-        heard
-            .lock()
-            .unwrap()
-            .first()
-            .filter(|rest| *rest == "I heard")
-            .map(drop)
+        heard.lock().unwrap().first().filter(|rest| *rest == "I heard").map(drop)
     });
     tunnels_open(&chain, 0.0);
 }
@@ -203,9 +187,7 @@ fn an_upgrade_that_the_client_did_not_ask_for_is_refused() {
         write(&mut stream, &[SWITCHING, b"smuggled"].concat());
         echo(&mut stream);
     }));
-    let answer = chain
-        .client
-        .exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(!answer.contains("smuggled"), "{answer}");
     assert_eq!(status(&answer), 502, "{answer}");
     let answer = chain.client.send(Version::Http2, get("/")).unwrap();
@@ -217,10 +199,7 @@ fn an_upgrade_that_the_client_did_not_ask_for_is_refused() {
 fn an_upgrade_to_something_else_than_was_asked_for_is_refused() {
     let chain = Chain::to(Upstream::scripted(|mut stream, _| {
         read_head(&mut stream);
-        write(
-            &mut stream,
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nsmuggled",
-        );
+        write(&mut stream, b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nsmuggled");
         echo(&mut stream);
     }));
     let mut raw = chain.client.raw();
@@ -237,9 +216,7 @@ fn a_tunnel_on_which_nothing_moves_ends_after_the_idle_timeout() {
     raw.write(b"hello");
     assert_eq!(raw.read_exact(5), b"hello");
     assert_eq!(raw.read_to_end(), "");
-    chain
-        .gateway
-        .wait_for_access(|line| line["status"] == 101 && line["end"] == "idle");
+    chain.gateway.wait_for_access(|line| line["status"] == 101 && line["end"] == "idle");
     tunnels_open(&chain, 0.0);
 }
 
@@ -248,9 +225,7 @@ fn a_client_that_vanishes_ends_its_tunnel() {
     let chain = Chain::to(echoing());
     let raw = open_tunnel(&chain.client);
     tunnels_open(&chain, 1.0);
-    socket2::SockRef::from(raw.socket())
-        .set_linger(Some(std::time::Duration::ZERO))
-        .unwrap();
+    socket2::SockRef::from(raw.socket()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     drop(raw);
     tunnels_open(&chain, 0.0);
     chain.is_unharmed();
@@ -265,9 +240,7 @@ fn tunnels_end_when_the_gateway_drains() {
     tunnels_open(&chain, 1.0);
     chain.gateway.signal("TERM");
     assert_eq!(raw.read_to_end(), "");
-    chain
-        .gateway
-        .wait_for_access(|line| line["status"] == 101 && line["end"] == "drained");
+    chain.gateway.wait_for_access(|line| line["status"] == 101 && line["end"] == "drained");
     assert_eq!(chain.gateway.wait_for_exit(), 0);
 }
 

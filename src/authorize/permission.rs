@@ -70,10 +70,7 @@ impl CompiledPermission {
             }
             _ => Scope::Name(Pattern::new(text, Case::Folds)),
         };
-        Self {
-            text: text.into(),
-            scope,
-        }
+        Self { text: text.into(), scope }
     }
 }
 
@@ -121,9 +118,9 @@ impl Permission {
         match (&self.compiled.scope, rule) {
             (Scope::Everything, _) => true,
             (Scope::Name(pattern), RequirementRule::Named(template)) => name_meets(pattern, template.as_pattern()),
-            (Scope::Name(pattern), RequirementRule::ByMethod(names)) => names
-                .iter()
-                .any(|(_, template)| name_meets(pattern, template.as_pattern())),
+            (Scope::Name(pattern), RequirementRule::ByMethod(names)) => {
+                names.iter().any(|(_, template)| name_meets(pattern, template.as_pattern()))
+            }
             (Scope::MethodAndPath(granted), RequirementRule::MethodAndPath) => {
                 granted.path.overlaps(&Pattern::new(path, Case::Matters))
             }
@@ -139,10 +136,7 @@ mod tests {
 
     fn compiled(text: &str, effect: Effect) -> Permission {
         let file: FileId = Sources::default().add("test".into(), String::new()).unwrap();
-        Permission::new(
-            Arc::new(CompiledPermission::new(text, effect)),
-            Place::new(file, &(0..0)),
-        )
+        Permission::new(Arc::new(CompiledPermission::new(text, effect)), Place::new(file, &(0..0)))
     }
 
     fn permission(text: &str) -> Permission {
@@ -150,10 +144,7 @@ mod tests {
     }
 
     fn request(method: &str, path: &str) -> Requirement {
-        Requirement::MethodAndPath {
-            method: method.into(),
-            path: path.into(),
-        }
+        Requirement::MethodAndPath { method: method.into(), path: path.into() }
     }
 
     #[test]

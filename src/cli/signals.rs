@@ -11,8 +11,8 @@ const FORCED: i32 = 2;
 ///
 /// # Errors
 /// If a signal cannot be caught.
-pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Request>> {
-    let (sender, requests) = mpsc::channel(8);
+pub(super) fn listen() -> std::io::Result<mpsc::UnboundedReceiver<Request>> {
+    let (sender, requests) = mpsc::unbounded_channel();
     let on = |kind: SignalKind| -> std::io::Result<Signal> { signal(kind) };
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -29,12 +29,12 @@ pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Request>> {
                 _ = hangup.recv() => Request::Reload,
                 _ = reopen.recv() => Request::ReopenLogs,
             };
-            if matches!(request, Request::Shutdown) && std::mem::replace(&mut shutting_down, true) {
+            if request == Request::Shutdown && std::mem::replace(&mut shutting_down, true) {
                 super::say_error("ended by a second signal");
                 std::process::exit(FORCED);
             }
             // Nobody receives while a shutdown is under way, and then nothing else matters.
-            let _ = sender.try_send(request);
+            let _ = sender.send(request);
         }
     });
     Ok(requests)

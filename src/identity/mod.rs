@@ -122,9 +122,6 @@ impl ApiUsers {
 
     fn principal(&self, id: UserId) -> Option<Principal> {
         let user = self.users.get(id.index())?;
-        Some(Principal {
-            id,
-            name: user.name.clone(),
-        })
+        Some(Principal { id, name: user.name.clone() })
     }
 }

@@ -14,11 +14,7 @@ pub(super) struct Activity {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self {
-            under_way: AtomicUsize::new(0),
-            begun: Instant::now(),
-            idle_since: AtomicU64::new(0),
-        }
+        Self { under_way: AtomicUsize::new(0), begun: Instant::now(), idle_since: AtomicU64::new(0) }
     }
 
     pub(super) fn request_begins(&self) {

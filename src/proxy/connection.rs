@@ -41,8 +41,7 @@ impl ProxyHandler {
 
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
-        self.policy(&self.shared.snapshot.load())
-            .map_or(0, |policy| policy.limits.connections)
+        self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) {
@@ -51,11 +50,7 @@ impl ConnectionHandler for ProxyHandler {
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
-        let work = Box::pin(handshake(
-            stream,
-            &policy.hosts,
-            begun + policy.limits.handshake_timeout,
-        ));
+        let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
         let outcome = tokio::select! {
             outcome = work => outcome,
             () = drain.begun() => return,
@@ -83,10 +78,7 @@ impl ProxyHandler {
             Resumption::Full => "full",
             Resumption::Resumed => "resumed",
         };
-        metrics
-            .handshakes
-            .with_label_values(&[&*self.listener, established.facts.version, resumption])
-            .inc();
+        metrics.handshakes.with_label_values(&[&*self.listener, established.facts.version, resumption]).inc();
         metrics.handshake_duration.observe(begun.elapsed().as_secs_f64());
     }
 
@@ -94,10 +86,7 @@ impl ProxyHandler {
     fn handshake_failed(&self, failure: &HandshakeFailure, client: SocketAddr) {
         let reason = failure.reason.word();
         let metrics = &self.shared.telemetry.metrics;
-        metrics
-            .handshake_failures
-            .with_label_values(&[&*self.listener, reason])
-            .inc();
+        metrics.handshake_failures.with_label_values(&[&*self.listener, reason]).inc();
         let certificate = failure.certificate.as_ref();
         let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
         let fields = (
@@ -152,12 +141,7 @@ impl ProxyHandler {
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         let (shared, listener, address) = (self.shared.clone(), self.listener.clone(), context.address);
-        let server_name = context
-            .client
-            .facts
-            .server_name
-            .as_ref()
-            .map(|name| name.as_str().to_owned());
+        let server_name = context.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
         let tls = context.client.facts.version;
         Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
             let circumstances = Circumstances {

@@ -22,6 +22,9 @@ pub(super) struct Circumstances {
     pub(super) request_id: String,
 }
 
+/// The status in log and metrics of a client that left before there was an answer; nginx made it known.
+const CLIENT_LEFT: u16 = 499;
+
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
     circumstances: Circumstances,
@@ -78,7 +81,7 @@ impl Record {
             upstream: None,
             endpoint: None,
             upstream_ms: None,
-            status: 0,
+            status: CLIENT_LEFT,
             end: "client_gone",
             request: Arc::default(),
             response: Arc::default(),
@@ -133,14 +136,8 @@ impl Record {
     }
 
     fn count_decision(&self) {
-        let Circumstances {
-            telemetry, listener, ..
-        } = &self.circumstances;
-        telemetry
-            .metrics
-            .decisions
-            .with_label_values(&[&**listener, self.decision, self.reason])
-            .inc();
+        let Circumstances { telemetry, listener, .. } = &self.circumstances;
+        telemetry.metrics.decisions.with_label_values(&[&**listener, self.decision, self.reason]).inc();
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
@@ -191,23 +188,15 @@ impl Record {
     }
 
     fn write(&self) {
-        let Circumstances {
-            telemetry, listener, ..
-        } = &self.circumstances;
+        let Circumstances { telemetry, listener, .. } = &self.circumstances;
         let seconds = self.begun.elapsed().as_secs_f64();
         let (sent, received) = (self.request.bytes(), self.response_bytes + self.response.bytes());
         let metrics = &telemetry.metrics;
         let route = self.route.as_deref().unwrap_or("-");
-        metrics
-            .requests
-            .with_label_values(&[&**listener, route, status_text(self.status).as_str()])
-            .inc();
+        metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();
         metrics.request_duration.with_label_values(&[route]).observe(seconds);
         metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
-        metrics
-            .response_bytes
-            .with_label_values(&[&**listener])
-            .inc_by(received);
+        metrics.response_bytes.with_label_values(&[&**listener]).inc_by(received);
         if self.end != "complete" {
             metrics.responses_cut.with_label_values(&[&**listener, self.end]).inc();
         }
@@ -257,15 +246,6 @@ impl Drop for Record {
         if let Some(action) = self.on_end.take() {
             action();
         }
-    }
-}
-
-fn status_text(status: u16) -> String {
-    // 0 is a client that left before there was an answer; nginx made 499 known for it.
-    if status == 0 {
-        "499".to_owned()
-    } else {
-        status.to_string()
     }
 }
 

@@ -71,13 +71,7 @@ pub async fn handshake(
         Ok((Err((reason, detail)), certificate)) => (reason, detail, certificate),
         Err(_) => (FailureReason::Timeout, "the handshake deadline passed".to_owned(), None),
     };
-    Err(HandshakeFailure {
-        reason,
-        detail,
-        server_name: progress.server_name,
-        certificate,
-        refused: progress.refused,
-    })
+    Err(HandshakeFailure { reason, detail, server_name: progress.server_name, certificate, refused: progress.refused })
 }
 
 /// What is known of a handshake also if it fails.
@@ -132,9 +126,7 @@ async fn run(
         progress.refused = Some(stream);
         return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
     }
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream)
-        .await
-        .map_err(io_failed)?;
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
     progress.server_name = start.client_hello().server_name().map(str::to_owned);
     let name = progress.server_name.as_deref().and_then(HostName::parse);
     let Some(host) = hosts.find(name.as_ref()) else {
@@ -143,10 +135,7 @@ async fn run(
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
         progress.refused = Some(stream);
-        return Err((
-            FailureReason::UnknownServerName,
-            "no certificate here has this name".to_owned(),
-        ));
+        return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
     };
     let accept = start.into_stream(host.config.clone()).into_fallible();
     let stream = accept.await.map_err(|(error, stream)| {
@@ -161,16 +150,9 @@ fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName>) -> Handsh
     let connection = stream.get_ref().1;
     HandshakeFacts {
         server_name,
-        protocol: if connection.alpn_protocol() == Some(b"h2") {
-            Protocol::Http2
-        } else {
-            Protocol::Http1
-        },
+        protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
         chain: connection.peer_certificates().unwrap_or_default().to_vec(),
-        version: connection
-            .protocol_version()
-            .and_then(|version| version.as_str())
-            .unwrap_or("unknown"),
+        version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
         resumption: match connection.handshake_kind() {
             Some(rustls::HandshakeKind::Resumed) => Resumption::Resumed,
             _ => Resumption::Full,

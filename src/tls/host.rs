@@ -64,25 +64,18 @@ impl HostPolicy {
                     ClientAuth::Required => Presence::Mandatory,
                     ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
                 };
-                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier {
-                    domain: domain.clone(),
-                    presence,
-                }))
+                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier { domain: domain.clone(), presence }))
             }
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
         config.session_storage = ServerSessionMemoryCache::new(4096);
         config.send_tls13_tickets = 1;
         // Early data could be replayed, so an authenticating edge takes none.
         config.max_early_data_size = 0;
-        Ok(Self {
-            label,
-            client_auth,
-            trust_domain,
-            config: Arc::new(config),
-        })
+        Ok(Self { label, client_auth, trust_domain, config: Arc::new(config) })
     }
 }

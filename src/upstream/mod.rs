@@ -1,16 +1,18 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
+mod attempt;
 mod endpoint;
 mod pool;
 
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
 
+use self::attempt::{Attempt, Replay, Sending};
 use crate::config::HostHeader;
 use crate::limit::{BodyEnd, BodyFailure, Meter};
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -18,7 +20,6 @@ use pool::{Connection, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
 
 /// The body of a request on its way up.
 pub type RequestBody = UnsyncBoxBody<Bytes, BodyFailure>;
@@ -153,14 +154,8 @@ impl UpstreamError {
     /// The word in metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Connect {
-                source: ConnectError::Timeout,
-                ..
-            } => "connect_timeout",
-            Self::Connect {
-                source: ConnectError::Tls(_),
-                ..
-            } => "upstream_tls",
+            Self::Connect { source: ConnectError::Timeout, .. } => "connect_timeout",
+            Self::Connect { source: ConnectError::Tls(_), .. } => "upstream_tls",
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",
@@ -170,24 +165,11 @@ impl UpstreamError {
     }
 }
 
-/// What a failed attempt leaves.
-enum Attempt {
-    Answered(Box<Answer>),
-    /// Nothing was sent: any request may go again.
-    Unsent(Box<Request<RequestBody>>, UpstreamError),
-    /// Something was sent, and the connection ended without an answer.
-    Unanswered(UpstreamError),
-    Failed(UpstreamError),
-}
-
 impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
         let pool = || Arc::new(Pool::new(settings.pool_size, settings.pool_idle_timeout));
-        let targets = settings
-            .endpoints
-            .into_iter()
-            .map(|endpoint| Target { endpoint, pool: pool() });
+        let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,
             host_header: settings.host_header,
@@ -220,41 +202,25 @@ impl Upstream {
     pub async fn send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
         let result = self.try_send(outgoing, choice).await;
         if let Err(error) = &result {
-            self.telemetry
-                .metrics
-                .upstream_failures
-                .with_label_values(&[&*self.name, error.word()])
-                .inc();
+            self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, error.word()]).inc();
         }
         result
     }
 
     async fn try_send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
-        let Outgoing {
-            mut request,
-            meter,
-            response_timeout,
-        } = outgoing;
+        let Outgoing { mut request, meter, response_timeout } = outgoing;
         let replay = Replay::of(&request, &meter);
         let target = self.target(choice);
         while let Some(connection) = target.pool.take() {
             self.count_connection("pooled");
-            let attempt = Sending {
-                target,
-                meter: &meter,
-                response_timeout,
-            };
+            let attempt = Sending { target, meter: &meter, response_timeout };
             match attempt.run(connection, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
                 Attempt::Unsent(unsent, _) => request = *unsent,
                 Attempt::Unanswered(error) => match replay.again() {
                     Some(again) => {
                         request = again;
-                        self.telemetry
-                            .metrics
-                            .upstream_retries
-                            .with_label_values(&[&*self.name])
-                            .inc();
+                        self.telemetry.metrics.upstream_retries.with_label_values(&[&*self.name]).inc();
                         break;
                     }
                     None => return Err(error),
@@ -264,14 +230,7 @@ impl Upstream {
         }
         let (connection, target) = self.connect_any(choice).await?;
         self.count_connection("new");
-        match (Sending {
-            target,
-            meter: &meter,
-            response_timeout,
-        })
-        .run(connection, request)
-        .await
-        {
+        match (Sending { target, meter: &meter, response_timeout }).run(connection, request).await {
             Attempt::Answered(answer) => Ok(*answer),
             Attempt::Unsent(_, error) | Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
         }
@@ -301,18 +260,11 @@ impl Upstream {
     }
 
     fn count_connection(&self, origin: &str) {
-        self.telemetry
-            .metrics
-            .upstream_connections
-            .with_label_values(&[&*self.name, origin])
-            .inc();
+        self.telemetry.metrics.upstream_connections.with_label_values(&[&*self.name, origin]).inc();
     }
 
     async fn connect(&self, target: &Target) -> Result<Connection, UpstreamError> {
-        let failed = |source| UpstreamError::Connect {
-            endpoint: target.endpoint.authority.clone(),
-            source,
-        };
+        let failed = |source| UpstreamError::Connect { endpoint: target.endpoint.authority.clone(), source };
         let stream = target.endpoint.connect(self.connect_timeout).await.map_err(failed)?;
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .handshake(TokioIo::new(stream))
@@ -332,142 +284,4 @@ impl Upstream {
     pub fn close_stale(&self) {
         self.targets.iter().for_each(|target| target.pool.close_stale());
     }
-}
-
-/// A request that may be sent once more after it got no answer.
-struct Replay(Option<Request<()>>);
-
-impl Replay {
-    fn of(request: &Request<RequestBody>, meter: &Meter) -> Self {
-        let idempotent = matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-        );
-        let has_no_body = meter.end() == BodyEnd::Complete && meter.bytes() == 0;
-        let leaves_http = request.headers().contains_key(http::header::UPGRADE);
-        let may = idempotent && has_no_body && !leaves_http;
-        Self(may.then(|| {
-            let mut copy = Request::new(());
-            *copy.method_mut() = request.method().clone();
-            *copy.uri_mut() = request.uri().clone();
-            *copy.headers_mut() = request.headers().clone();
-            *copy.extensions_mut() = request.extensions().clone();
-            copy
-        }))
-    }
-
-    fn again(self) -> Option<Request<RequestBody>> {
-        use http_body_util::{BodyExt, Empty};
-        self.0
-            .map(|head| head.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync()))
-    }
-}
-
-/// One attempt on one connection.
-struct Sending<'a> {
-    target: &'a Target,
-    meter: &'a Arc<Meter>,
-    response_timeout: Duration,
-}
-
-impl Sending<'_> {
-    async fn run(&self, mut connection: Connection, request: Request<RequestBody>) -> Attempt {
-        /// Far longer than a connection needs that will ever be ready.
-        const READY: Duration = Duration::from_secs(1);
-        let Connection { sender, task } = &mut connection;
-        // A pooled connection whose last answer was just read is ready in a moment; a dead one says so. One whose
-        // endpoint answered without reading the request does neither.
-        match tokio::time::timeout(READY, sender.ready()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(source)) => {
-                let endpoint = self.name();
-                return Attempt::Unsent(Box::new(request), UpstreamError::Broken { endpoint, source });
-            }
-            Err(_) => {
-                task.abort();
-                let endpoint = self.name();
-                return Attempt::Unsent(Box::new(request), UpstreamError::ResponseTimeout { endpoint });
-            }
-        }
-        let asked = request.headers().get(http::header::UPGRADE).cloned();
-        let outcome = tokio::select! {
-            outcome = sender.try_send_request(request) => outcome,
-            () = self.timeout() => {
-                return Attempt::Failed(match self.meter.end() {
-                    BodyEnd::Complete | BodyEnd::Unfinished => {
-                        UpstreamError::ResponseTimeout { endpoint: self.name() }
-                    }
-                    end => UpstreamError::RequestBody(end),
-                });
-            }
-        };
-        match outcome {
-            Ok(response) if !is_asked_for(&response, asked.as_ref()) => {
-                Attempt::Failed(UpstreamError::Upgraded { endpoint: self.name() })
-            }
-            Ok(response) => {
-                let lease = Lease {
-                    connection: Some(connection),
-                    pool: self.target.pool.clone(),
-                    request: self.meter.clone(),
-                };
-                Attempt::Answered(Box::new(Answer {
-                    response,
-                    lease,
-                    endpoint: self.name(),
-                }))
-            }
-            Err(mut error) => match (error.take_message(), self.meter.end()) {
-                (Some(unsent), _) => {
-                    let (endpoint, source) = (self.name(), error.into_error());
-                    Attempt::Unsent(Box::new(unsent), UpstreamError::Broken { endpoint, source })
-                }
-                (None, end @ (BodyEnd::TooLarge | BodyEnd::Stalled | BodyEnd::Broken)) => {
-                    Attempt::Failed(UpstreamError::RequestBody(end))
-                }
-                (None, _) => self.broken(error.into_error()),
-            },
-        }
-    }
-
-    fn broken(&self, source: hyper::Error) -> Attempt {
-        // Garbage in place of an answer is an answer of a kind; only a connection that ended may be tried again.
-        let ended = source.is_incomplete_message() || source.is_closed() || source.is_canceled() || is_io(&source);
-        let error = UpstreamError::Broken {
-            endpoint: self.name(),
-            source,
-        };
-        if ended {
-            Attempt::Unanswered(error)
-        } else {
-            Attempt::Failed(error)
-        }
-    }
-
-    fn name(&self) -> String {
-        self.target.endpoint.authority.clone()
-    }
-
-    /// Ends when the request body has made no progress, or has been complete, for the response timeout.
-    async fn timeout(&self) {
-        loop {
-            let until = self.meter.last_progress() + self.response_timeout;
-            if until <= Instant::now() {
-                return;
-            }
-            sleep_until(until).await;
-        }
-    }
-}
-
-/// Whether an answer stays in HTTP, or leaves it for the protocol that was asked for.
-fn is_asked_for(response: &Response<Incoming>, asked: Option<&HeaderValue>) -> bool {
-    let upgraded = response.headers().get(http::header::UPGRADE);
-    let same = matches!((upgraded, asked), (Some(upgraded), Some(asked))
-        if upgraded.as_bytes().eq_ignore_ascii_case(asked.as_bytes()));
-    response.status() != StatusCode::SWITCHING_PROTOCOLS || same
-}
-
-fn is_io(error: &hyper::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
 }

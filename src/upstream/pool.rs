@@ -31,11 +31,7 @@ struct Unused {
 
 impl Pool {
     pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
-        Self {
-            unused: Mutex::new(Vec::new()),
-            capacity,
-            idle_timeout,
-        }
+        Self { unused: Mutex::new(Vec::new()), capacity, idle_timeout }
     }
 
     /// The connection used last, which is the least likely to be stale.
@@ -62,10 +58,7 @@ impl Pool {
             unused.remove(0);
         }
         if unused.len() < self.capacity {
-            unused.push(Unused {
-                connection,
-                since: Instant::now(),
-            });
+            unused.push(Unused { connection, since: Instant::now() });
         }
     }
 

@@ -58,10 +58,7 @@ fn interim_answers_come_before_the_final_one() {
         raw.write(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let hint = raw.read_until("\r\n\r\n");
         assert!(hint.starts_with("HTTP/1.1 103 Early Hints\r\n"), "{hint}");
-        assert!(
-            hint.contains(&format!("link: <{path}>\r\n")) && !hint.contains("keep-alive"),
-            "{hint}"
-        );
+        assert!(hint.contains(&format!("link: <{path}>\r\n")) && !hint.contains("keep-alive"), "{hint}");
         let answer = raw.read_until(&format!("\r\n\r\n{path}"));
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     }
@@ -107,10 +104,7 @@ fn interim_answers_come_through_while_the_body_is_held_back() {
                 (waiting.load(Ordering::SeqCst) > before).then_some(())
             });
         }
-        write(
-            &mut stream,
-            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-        );
+        write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     }));
     let (feed, body) = fed();
     for _ in 0..256 {
@@ -155,15 +149,10 @@ fn an_answer_before_the_end_of_the_request_reaches_the_client() {
             let mut connection = chain.client.connect(version).unwrap();
             let answer = connection.send(request("POST", "/", "").map(|_| body)).unwrap();
             assert_eq!((answer.status, answer.body.as_str()), (413, "large"), "{version:?}");
-            eventually("nobody takes the rest of the body", || {
-                (!feed.data("more")).then_some(())
-            });
+            eventually("nobody takes the rest of the body", || (!feed.data("more")).then_some(()));
             assert_eq!(chain.client.get("/").body, "ok");
         }
         let pooled = [("origin", "pooled")];
-        assert_eq!(
-            chain.gateway.metric("portcullis_upstream_connections_total", &pooled),
-            0.0
-        );
+        assert_eq!(chain.gateway.metric("portcullis_upstream_connections_total", &pooled), 0.0);
     }
 }

@@ -26,18 +26,11 @@ fn route_with_timeouts(upstream: SocketAddr) -> String {
 fn expect_failure(chain: &Chain, status: u16, reason: &str) {
     for version in BOTH {
         let answer = chain.client.send(version, get("/")).unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (status, reason),
-            "{version:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{version:?}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     }
     let failures = [("upstream", "api"), ("reason", reason)];
-    assert_eq!(
-        chain.gateway.metric("portcullis_upstream_failures_total", &failures),
-        2.0
-    );
+    assert_eq!(chain.gateway.metric("portcullis_upstream_failures_total", &failures), 2.0);
     let line = chain.gateway.wait_for_access(|line| line["status"] == status);
     assert_eq!((&line["decision"], &line["reason"]), (&"permit".into(), &reason.into()));
     assert!(line["detail"].is_string(), "{line}");
@@ -109,15 +102,9 @@ fn an_answer_that_breaks_off_never_looks_whole() {
         for version in BOTH {
             let mut connection = chain.client.connect(version).unwrap();
             let outcome = connection.send(get("/"));
-            assert!(
-                outcome.is_err(),
-                "{version:?} {:?}: {outcome:?}",
-                String::from_utf8_lossy(bytes)
-            );
+            assert!(outcome.is_err(), "{version:?} {:?}: {outcome:?}", String::from_utf8_lossy(bytes));
         }
-        let log = eventually("two lines", || {
-            Some(chain.gateway.access_log()).filter(|log| log.len() == 2)
-        });
+        let log = eventually("two lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 2));
         assert!(log.iter().all(|line| line["end"] == "upstream_broke_off"), "{log:#?}");
         let cut = [("reason", "upstream_broke_off")];
         assert_eq!(chain.gateway.metric("portcullis_responses_cut_total", &cut), 2.0);
@@ -126,9 +113,7 @@ fn an_answer_that_breaks_off_never_looks_whole() {
 
 #[test]
 fn the_bytes_before_a_break_reach_the_client_and_no_end_follows() {
-    let chain = Chain::to(saying(
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
-    ));
+    let chain = Chain::to(saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"));
     let answer = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.ends_with("5\r\nhello\r\n"), "{answer:?}");
 }
@@ -143,10 +128,7 @@ fn an_answer_longer_than_it_says_poisons_nothing() {
             let head = read_head(&mut stream);
             let Some(path) = head.split(' ').nth(1) else { return };
             let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}", path.len());
-            write(
-                &mut stream,
-                (answer + "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").as_bytes(),
-            );
+            write(&mut stream, (answer + "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").as_bytes());
         }
     }));
     for version in BOTH {

@@ -30,11 +30,7 @@ fn methods_paths_queries_and_bodies_go_up_as_they_are() {
         assert_eq!((seen.method.as_str(), seen.target.as_str()), (method, path.as_str()));
         assert_eq!(seen.body, text);
         if !text.is_empty() {
-            assert_eq!(
-                seen.values("content-length"),
-                ["9"],
-                "a known length stays known ({version:?})"
-            );
+            assert_eq!(seen.values("content-length"), ["9"], "a known length stays known ({version:?})");
         }
     }
 }
@@ -50,10 +46,7 @@ fn bodies_of_unknown_length_go_up_and_come_down_in_chunks() {
         feed.data("one ");
         feed.data("two");
         drop(feed);
-        let answer = chain
-            .client
-            .send(version, request("POST", "/", "").map(|_| body))
-            .unwrap();
+        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "one two!"));
         assert_eq!(answer.header("content-length"), None);
         let seen = chain.upstream.recorded().pop().unwrap();
@@ -102,9 +95,7 @@ fn answers_without_a_body_have_none_and_keep_the_length_that_they_name() {
             assert_eq!(answer.header("content-length"), length, "{path} {version:?}");
         }
     }
-    let log = eventually("eight lines", || {
-        Some(chain.gateway.access_log()).filter(|log| log.len() == 8)
-    });
+    let log = eventually("eight lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 8));
     assert!(log.iter().all(|line| line["end"] == "complete"), "{log:#?}");
 }
 
@@ -209,10 +200,7 @@ fn response_trailers_come_down_to_clients_that_take_them() {
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
         trailers.insert("set-cookie", HeaderValue::from_static("no=1"));
         let frames = [Frame::data(Bytes::from("data")), Frame::trailers(trailers)];
-        Response::builder()
-            .header("trailer", "grpc-status, set-cookie")
-            .body(pieces(frames))
-            .unwrap()
+        Response::builder().header("trailer", "grpc-status, set-cookie").body(pieces(frames)).unwrap()
     }));
     for version in BOTH {
         let answer = chain.client.send(version, with_fields(&[("te", "trailers")])).unwrap();
@@ -246,10 +234,7 @@ fn a_body_behind_a_get_is_forwarded_too() {
 #[test]
 fn http_1_0_is_answered_in_http_1_0_without_chunks() {
     let chain = Chain::to(Upstream::answering(|_| {
-        Response::new(pieces([
-            Frame::data(Bytes::from("one")),
-            Frame::data(Bytes::from("two")),
-        ]))
+        Response::new(pieces([Frame::data(Bytes::from("one")), Frame::data(Bytes::from("two"))]))
     }));
     let answer = chain.client.exchange(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");

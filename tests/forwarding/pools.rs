@@ -39,12 +39,8 @@ fn a_connection_is_used_again() {
     }
     let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections.len(), 1);
-    let new = chain
-        .gateway
-        .metric("portcullis_upstream_connections_total", &[("origin", "new")]);
-    let pooled = chain
-        .gateway
-        .metric("portcullis_upstream_connections_total", &[("origin", "pooled")]);
+    let new = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "new")]);
+    let pooled = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "pooled")]);
     assert_eq!((new, pooled), (1.0, 8.0));
 }
 
@@ -60,9 +56,7 @@ fn the_connection_used_last_is_used_first() {
             }
             sink.add(number, &head);
             let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            eventually("the answer is allowed", || {
-                gate.lock().unwrap().contains(&path).then_some(())
-            });
+            eventually("the answer is allowed", || gate.lock().unwrap().contains(&path).then_some(()));
             write(&mut stream, HELLO);
         }
     }));
@@ -103,9 +97,7 @@ fn an_unused_connection_is_closed_after_its_time() {
         )
     });
     assert_eq!(chain.client.get("/").status, 200);
-    eventually("the unused connection is closed", || {
-        (*closed.lock().unwrap() == 1).then_some(())
-    });
+    eventually("the unused connection is closed", || (*closed.lock().unwrap() == 1).then_some(()));
     assert_eq!(chain.client.get("/").status, 200);
 }
 
@@ -192,9 +184,7 @@ fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_cl
         let answer = chain.client.send(Version::Http2, request(method, "/second", ""));
         assert_eq!(answer.unwrap().status, 200, "{method}");
         assert_eq!(seen.connections(), [0, 0, 1], "{method}");
-        let retries = chain
-            .gateway
-            .metric("portcullis_upstream_retries_total", &[("upstream", "api")]);
+        let retries = chain.gateway.metric("portcullis_upstream_retries_total", &[("upstream", "api")]);
         assert_eq!(retries, 1.0);
     }
 }
@@ -205,15 +195,8 @@ fn a_request_with_side_effects_is_never_sent_twice() {
         let seen = Seen::default();
         let chain = Chain::to(answers_once(&seen));
         assert_eq!(chain.client.get("/first").status, 200);
-        let answer = chain
-            .client
-            .send(Version::Http1, request(method, "/second", text))
-            .unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (502, "upstream_broke_off"),
-            "{method}"
-        );
+        let answer = chain.client.send(Version::Http1, request(method, "/second", text)).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{method}");
         assert_eq!(seen.connections(), [0, 0], "{method}");
         assert_eq!(chain.gateway.metric("portcullis_upstream_retries_total", &[]), 0.0);
         assert_eq!(chain.client.get("/third").status, 200);

@@ -61,10 +61,7 @@ fn plain_http_is_answered_in_words_that_a_client_can_show() {
     let answer = String::from_utf8(answer).unwrap();
     assert_eq!(status(&answer), 400);
     assert_eq!(crate::support::client::reason(&answer), "plain_http");
-    assert!(
-        answer.contains("Content-Type: application/problem+json\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("Content-Type: application/problem+json\r\n"), "{answer}");
     wait_for_failure(&gateway, "not_tls");
     good_client_gets_in(&pki, &gateway);
 }
@@ -142,7 +139,7 @@ fn a_client_without_alpn_speaks_http_1() {
 fn a_client_that_speaks_neither_http_version_is_refused() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
-    let client = alice_offering(&pki, &gateway, &["spdy/3", "http/1.0"]);
+    let client = alice_offering(&pki, &gateway, &["spdy/2", "spdy/3"]);
     assert_eq!(client.alert(), AlertDescription::NoApplicationProtocol);
     wait_for_failure(&gateway, "no_application_protocol");
 }

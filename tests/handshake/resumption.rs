@@ -21,10 +21,7 @@ fn a_session_is_resumed_and_keeps_its_identity() {
         assert_eq!(client.get("/").status, 200);
         assert_eq!(resumed(&gateway), before as f64 + 1.0, "{version:?}");
         let up = upstream.recorded();
-        assert_eq!(
-            up[up.len() - 1].values("x-client-fingerprint"),
-            up[up.len() - 2].values("x-client-fingerprint")
-        );
+        assert_eq!(up[up.len() - 1].values("x-client-fingerprint"), up[up.len() - 2].values("x-client-fingerprint"));
         assert_eq!(up[up.len() - 1].values("x-client-cn"), ["alice"]);
     }
 }
@@ -59,11 +56,7 @@ fn a_certificate_that_has_expired_since_the_first_handshake_does_not_count_in_th
             let answer = client.send(Version::Http1, get("/")).unwrap();
             (answer.status != 200).then_some(answer)
         });
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (403, "expired"),
-            "{version:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "expired"), "{version:?}");
         assert!(resumed(&gateway) > before, "{version:?}");
     }
 }

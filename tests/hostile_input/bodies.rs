@@ -66,11 +66,7 @@ fn bodies_over_the_limit_are_refused_and_those_below_pass() {
             }
         }
     }
-    let whole = chain
-        .upstream
-        .recorded()
-        .into_iter()
-        .filter(|seen| !seen.body.is_empty());
+    let whole = chain.upstream.recorded().into_iter().filter(|seen| !seen.body.is_empty());
     let lengths: Vec<_> = whole.map(|seen| seen.body.len()).collect();
     assert_eq!(lengths, [LIMIT; 4]);
     let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", "413")]);
@@ -87,11 +83,7 @@ fn a_large_upload_that_is_forbidden_is_told_so() {
     for version in BOTH {
         let upload = request("POST", "/", "").map(|_| body(vec![b'x'; 8 * 1024 * 1024]));
         let answer = bob.send(version, upload).unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (403, "no_permission"),
-            "{version:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{version:?}");
     }
     assert_eq!(decisions(&chain, "no_permission"), 2.0);
     assert!(chain.upstream.recorded().is_empty());
@@ -116,15 +108,8 @@ fn slow_bodies_time_out() {
     for version in BOTH {
         let (feed, body) = fed();
         feed.data("hello");
-        let answer = chain
-            .client
-            .send(version, request("POST", "/", "").map(|_| body))
-            .unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (408, "body_timeout"),
-            "{version:?}"
-        );
+        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (408, "body_timeout"), "{version:?}");
         drop(feed);
     }
     let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", "408")]);
@@ -143,10 +128,7 @@ fn a_body_that_is_slow_but_moves_passes() {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
         });
-        let answer = chain
-            .client
-            .send(version, request("POST", "/", "").map(|_| body))
-            .unwrap();
+        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
         feeder.join().unwrap();
         assert_eq!(answer.status, 200, "{version:?}");
     }
@@ -190,9 +172,7 @@ fn clients_that_vanish_in_the_middle_of_a_body_harm_nobody() {
         // The upstream is told at once, too.
         arrivals.recv().unwrap();
     }
-    let gone = eventually("six are logged", || {
-        Some(chain.gateway.access_log()).filter(|log| log.len() == 6)
-    });
+    let gone = eventually("six are logged", || Some(chain.gateway.access_log()).filter(|log| log.len() == 6));
     assert!(gone.iter().all(|line| line["status"] != 200), "{gone:#?}");
     chain.is_unharmed();
 }

@@ -20,12 +20,8 @@ const CANCEL: [u8; 4] = 8u32.to_be_bytes();
 /// `:status 200` in HPACK's static table.
 const STATUS_200: u8 = 0x88;
 
-const REQUEST: [(&str, &str); 4] = [
-    (":method", "GET"),
-    (":scheme", "https"),
-    (":authority", "localhost"),
-    (":path", "/"),
-];
+const REQUEST: [(&str, &str); 4] =
+    [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];
 
 struct Frame {
     kind: u8,
@@ -109,10 +105,7 @@ impl Http2 {
 
     /// Writes as much as the gateway takes.
     fn flood(&mut self, bytes: &[u8]) {
-        self.raw
-            .socket()
-            .set_write_timeout(Some(Duration::from_secs(2)))
-            .unwrap();
+        self.raw.socket().set_write_timeout(Some(Duration::from_secs(2))).unwrap();
         for part in bytes.chunks(16 * 1024) {
             if self.raw.try_write(part).is_err() {
                 return;
@@ -163,11 +156,7 @@ fn requests_that_are_malformed_never_reach_an_upstream() {
         let answer = client.find(&[HEADERS, RST_STREAM, GOAWAY]);
         let permitted = answer.is_some_and(|frame| frame.kind == HEADERS && frame.payload[0] == STATUS_200);
         assert!(!permitted, "{:?}", String::from_utf8_lossy(&block));
-        assert!(
-            chain.upstream.recorded().is_empty(),
-            "{:?}",
-            String::from_utf8_lossy(&block)
-        );
+        assert!(chain.upstream.recorded().is_empty(), "{:?}", String::from_utf8_lossy(&block));
         chain.is_unharmed();
     }
 }
@@ -186,11 +175,7 @@ fn frames_out_of_place_end_the_connection() {
         frame(PING, 0, 0, b"short"),
         frame(WINDOW_UPDATE, 0, 0, &0u32.to_be_bytes()),
         frame(CONTINUATION, END_HEADERS, 1, &[]),
-        [
-            frame(HEADERS, END_STREAM, 1, &packed(&REQUEST)),
-            frame(PING, 0, 0, &[0; 8]),
-        ]
-        .concat(),
+        [frame(HEADERS, END_STREAM, 1, &packed(&REQUEST)), frame(PING, 0, 0, &[0; 8])].concat(),
         frame(HEADERS, WHOLE, 1, &[0xff; 64]),
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
     ] {
@@ -211,10 +196,7 @@ fn streams_that_are_reset_again_and_again_end_the_connection() {
     let attempt = |at: u32| [whole_request(2 * at + 1), frame(RST_STREAM, 0, 2 * at + 1, &CANCEL)].concat();
     client.flood(&(0..ATTEMPTS).flat_map(attempt).collect::<Vec<_>>());
     let end = client.find(&[GOAWAY]);
-    assert!(
-        end.is_none_or(|frame| frame.payload[4..8] == 11u32.to_be_bytes()),
-        "enhance your calm"
-    );
+    assert!(end.is_none_or(|frame| frame.payload[4..8] == 11u32.to_be_bytes()), "enhance your calm");
     assert!(client.find(&[]).is_none(), "the connection is closed");
     let reached = chain.upstream.recorded().len();
     assert!(reached < 2_000, "{reached} of {ATTEMPTS} requests went up");
@@ -236,11 +218,7 @@ fn floods_of_control_frames_do_not_pile_up() {
         // Nobody reads the acknowledgements.
         client.flood(&one.repeat(200_000));
         let resident = chain.gateway.metric("process_resident_memory_bytes", &[]);
-        assert!(
-            resident < MOST,
-            "{resident} bytes are resident after many frames of kind {}",
-            one[3]
-        );
+        assert!(resident < MOST, "{resident} bytes are resident after many frames of kind {}", one[3]);
         chain.is_unharmed();
     }
 }
@@ -281,11 +259,7 @@ fn a_host_field_may_not_differ_from_the_authority() {
     for (host, code) in [("localhost", 200), ("elsewhere", 400)] {
         let mut request = request("GET", "/", "");
         request.headers_mut().insert("host", HeaderValue::from_static(host));
-        assert_eq!(
-            chain.client.send(Version::Http2, request).unwrap().status,
-            code,
-            "{host}"
-        );
+        assert_eq!(chain.client.send(Version::Http2, request).unwrap().status, code, "{host}");
     }
     assert_eq!(super::decisions(&chain, "bad_host"), 1.0);
 }
@@ -304,9 +278,5 @@ fn more_streams_than_allowed_are_refused_alone() {
     client.raw.write(&requests.collect::<Vec<_>>());
     let refused = client.find(&[RST_STREAM, GOAWAY]).unwrap();
     assert_eq!((refused.kind, refused.stream), (RST_STREAM, 9));
-    assert_eq!(
-        refused.payload,
-        7u32.to_be_bytes(),
-        "refused stream, so it may go again"
-    );
+    assert_eq!(refused.payload, 7u32.to_be_bytes(), "refused stream, so it may go again");
 }

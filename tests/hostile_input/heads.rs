@@ -117,17 +117,9 @@ fn there_is_exactly_one_host() {
         "bad_framing",
     );
     let chain = Chain::to(Upstream::start());
-    for host in [
-        "",
-        "a b",
-        "localhost:port",
-        "localhost/",
-        "user@localhost",
-        "loc\u{e4}lhost",
-    ] {
-        let answer = chain
-            .client
-            .exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
+    for host in ["", "a b", "localhost:port", "localhost/", "user@localhost", "loc\u{e4}lhost"] {
+        let answer =
+            chain.client.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
         assert_eq!(status(&answer), 400, "{host}: {answer}");
     }
     assert_eq!(decisions(&chain, "bad_host"), 6.0);
@@ -143,11 +135,7 @@ fn there_is_exactly_one_host() {
 fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
     let long = |length: usize| format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(length));
     all_are_refused(
-        &[
-            long(33 * 1024),
-            long(300 * 1024),
-            format!("GET /{} HTTP/1.1\r\n", "x".repeat(33 * 1024)),
-        ],
+        &[long(33 * 1024), long(300 * 1024), format!("GET /{} HTTP/1.1\r\n", "x".repeat(33 * 1024))],
         431,
         "head_too_large",
     );
@@ -164,15 +152,9 @@ fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
 fn a_long_head_behind_a_chunked_body_is_refused_too() {
     let chain = Chain::to(Upstream::start());
     let first = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
-    let second = format!(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
-        "x".repeat(34 * 1024)
-    );
+    let second = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(34 * 1024));
     let answers = chain.client.exchange((first.to_owned() + &second).as_bytes());
-    let codes: Vec<_> = answers
-        .match_indices("HTTP/1.1 ")
-        .map(|(at, _)| status(&answers[at..]))
-        .collect();
+    let codes: Vec<_> = answers.match_indices("HTTP/1.1 ").map(|(at, _)| status(&answers[at..])).collect();
     assert_eq!(codes, [200, 431], "{answers}");
     assert_eq!(decisions(&chain, "head_too_large"), 1.0);
     assert_eq!(chain.upstream.only().method, "POST");
@@ -218,9 +200,7 @@ fn slow_heads_time_out() {
     while raw.try_write(b"x").is_ok() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    crate::support::eventually("four are counted", || {
-        (decisions(&chain, "head_timeout") == 4.0).then_some(())
-    });
+    crate::support::eventually("four are counted", || (decisions(&chain, "head_timeout") == 4.0).then_some(()));
     chain.is_unharmed();
 }
 

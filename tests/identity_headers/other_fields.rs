@@ -66,28 +66,17 @@ fn via_grows_and_the_request_id_comes_back() {
 #[test]
 fn fields_that_would_show_an_upstream_another_path_or_host_never_arrive() {
     let scene = Scene::new();
-    for name in [
-        "X-Original-URL",
-        "X_Original_Url",
-        "X-Rewrite-URL",
-        "X-Original-URI",
-        "X-Original-Host",
-        "X-Forwarded-Uri",
-    ] {
+    for name in
+        ["X-Original-URL", "X_Original_Url", "X-Rewrite-URL", "X-Original-URI", "X-Original-Host", "X-Forwarded-Uri"]
+    {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "/admin")]);
-            assert!(
-                !up.headers.values().any(|value| value == "/admin"),
-                "{name} {version:?}"
-            );
+            assert!(!up.headers.values().any(|value| value == "/admin"), "{name} {version:?}");
         }
     }
     // Of the same make, but harmless.
     let up = scene.sent(Version::Http1, &[("X-Original-Size", "1"), ("X-Forwarded-Form", "2")]);
-    assert_eq!(
-        (up.values("x-original-size"), up.values("x-forwarded-form")),
-        (vec!["1"], vec!["2"])
-    );
+    assert_eq!((up.values("x-original-size"), up.values("x-forwarded-form")), (vec!["1"], vec!["2"]));
 }
 
 #[test]
@@ -97,14 +86,7 @@ fn connection_fields_stay_on_their_connection() {
         "Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nX-Stay: 2\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\n\
          Proxy-Authorization: Basic eA==\r\nTE: trailers, gzip;q=0.5\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
     );
-    for name in [
-        "x-hop",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authorization",
-        "upgrade",
-        "http2-settings",
-    ] {
+    for name in ["x-hop", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "http2-settings"] {
         assert_eq!(up.values(name), [""; 0], "{name}");
     }
     assert_eq!((up.values("x-stay"), up.values("te")), (vec!["2"], vec!["trailers"]));
@@ -116,11 +98,7 @@ fn connection_must_not_name_what_every_hop_needs() {
     for name in ["Host", "content-length", "Authorization", "Cookie", "Content-Type"] {
         let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close, {name}\r\n\r\n");
         let answer = scene.alice().exchange(request.as_bytes());
-        assert_eq!(
-            (status(&answer), reason(&answer).as_str()),
-            (400, "bad_connection_field"),
-            "{name}"
-        );
+        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "bad_connection_field"), "{name}");
     }
     assert!(scene.upstream.recorded().is_empty());
 }
@@ -129,15 +107,8 @@ fn connection_must_not_name_what_every_hop_needs() {
 fn cookies_that_http_2_has_split_arrive_as_one_field() {
     let scene = Scene::new();
     for version in BOTH {
-        let up = scene.sent(
-            version,
-            &[("cookie", "a=1"), ("cookie", "b=2"), ("authorization", "Bearer x")],
-        );
+        let up = scene.sent(version, &[("cookie", "a=1"), ("cookie", "b=2"), ("authorization", "Bearer x")]);
         assert_eq!(up.values("cookie"), ["a=1; b=2"]);
-        assert_eq!(
-            up.values("authorization"),
-            ["Bearer x"],
-            "without credentials of ours the client's own go up"
-        );
+        assert_eq!(up.values("authorization"), ["Bearer x"], "without credentials of ours the client's own go up");
     }
 }

@@ -25,9 +25,7 @@ fn a_requirement_takes_its_captures_from_the_path() {
         ("bob", "GET", "/v1/objects", NO_PERMISSION),
         ("bob", "GET", "/v1/objects/", NO_PERMISSION),
     ]);
-    let line = scene
-        .gateway
-        .wait_for_access(|line| line["path"] == "/v1/objects/services");
+    let line = scene.gateway.wait_for_access(|line| line["path"] == "/v1/objects/services");
     assert_eq!(line["requirement"], "objects/query/services");
     assert_eq!(line["route"], "/v1/objects/{type}");
 }

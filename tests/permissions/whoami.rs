@@ -8,10 +8,8 @@ use crate::support::gateway::user;
 const WHOAMI: &str = "[[route]]\npath = \"/v1\"\nrespond = \"whoami\"\n";
 
 fn scene() -> Scene {
-    let users = user_with(
-        "alice",
-        "permissions = [\"GET /<b>&*\"]\ndeny = [\"GET /x*\"]\nroles = [\"ops\"]",
-    ) + "[role.ops]\npermissions = [\"objects/*\"]\n"
+    let users = user_with("alice", "permissions = [\"GET /<b>&*\"]\ndeny = [\"GET /x*\"]\nroles = [\"ops\"]")
+        + "[role.ops]\npermissions = [\"objects/*\"]\n"
         + &user("nobody", &[])
         + &user_with("banned", "deny = [\"*\"]");
     Scene::with_routes(&users, WHOAMI)
@@ -28,10 +26,7 @@ fn a_user_learns_who_it_is_and_what_it_may_do() {
     let scene = scene();
     for version in BOTH {
         let answer = scene.client("alice").send(version, get("/v1")).unwrap();
-        assert_eq!(
-            (answer.status, answer.header("content-type")),
-            (200, Some("application/json"))
-        );
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         let me = &body["results"][0];
         assert_eq!(me["user"], "alice");
@@ -49,11 +44,7 @@ fn a_browser_gets_a_page_in_which_nothing_is_markup_but_ours() {
     let answer = asking(&scene.client("alice"), "text/html,application/xhtml+xml,*/*;q=0.8");
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(answer.body.contains("<b>alice</b>"), "{}", answer.body);
-    assert!(
-        answer.body.contains("<code>GET /&lt;b&gt;&amp;*</code>"),
-        "{}",
-        answer.body
-    );
+    assert!(answer.body.contains("<code>GET /&lt;b&gt;&amp;*</code>"), "{}", answer.body);
     assert!(!answer.body.contains("/<b>"), "{}", answer.body);
     let answer = asking(&scene.client("alice"), "text/html, application/json");
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -73,23 +64,13 @@ fn it_answers_every_user_that_is_known_and_not_denied() {
 fn it_answers_get_and_head_only() {
     let scene = scene();
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = scene
-            .client("alice")
-            .send(Version::Http1, request(method, "/v1", ""))
-            .unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (405, "method_not_allowed"),
-            "{method}"
-        );
+        let answer = scene.client("alice").send(Version::Http1, request(method, "/v1", "")).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (405, "method_not_allowed"), "{method}");
         let id = answer.header("x-request-id").unwrap().to_owned();
         let line = scene.gateway.wait_for_access(|line| line["id"] == id.as_str());
         assert_eq!(line["decision"], "refuse", "{method}");
     }
-    let head = scene
-        .client("alice")
-        .send(Version::Http1, request("HEAD", "/v1", ""))
-        .unwrap();
+    let head = scene.client("alice").send(Version::Http1, request("HEAD", "/v1", "")).unwrap();
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(scene.client("alice").get("/v1").status, 200);
     // Below it is another route's business.

@@ -32,11 +32,7 @@ fn a_route_for_a_host_goes_before_a_wildcard_and_that_before_all_hosts() {
         let answer = scene.alice().exchange(raw.as_bytes());
         assert_eq!(status(&answer), 200, "{host}{path}: {answer}");
         let up = scene.upstream.recorded().pop().unwrap();
-        assert_eq!(
-            up.values("host"),
-            [host],
-            "the upstream sees the Host that the client sent"
-        );
+        assert_eq!(up.values("host"), [host], "the upstream sees the Host that the client sent");
         let id = up.values("x-request-id")[0];
         let line = scene.gateway.wait_for_access(|line| line["id"] == id);
         assert_eq!(line["route"], expected, "{host}{path}");
@@ -61,14 +57,7 @@ fn a_host_that_is_none_is_refused() {
         let answer = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         assert_eq!(scene.outcome_of(answer.as_bytes()), "400 bad_host", "{host:?}");
     }
-    for host in [
-        "localhost",
-        "localhost:8443",
-        "LocalHost",
-        "localhost.",
-        "127.0.0.1",
-        "[::1]:8443",
-    ] {
+    for host in ["localhost", "localhost:8443", "LocalHost", "localhost.", "127.0.0.1", "[::1]:8443"] {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         assert_eq!(scene.outcome_of(request.as_bytes()), "GET /", "{host:?}");
     }
@@ -77,11 +66,7 @@ fn a_host_that_is_none_is_refused() {
 #[test]
 fn a_request_with_two_hosts_or_none_is_refused() {
     let scene = Scene::new(&route("/", ""));
-    for lines in [
-        "",
-        "Host: localhost\r\nHost: localhost\r\n",
-        "Host: localhost\r\nhost: other.test\r\n",
-    ] {
+    for lines in ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nhost: other.test\r\n"] {
         let request = format!("GET / HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
         assert_eq!(scene.outcome_of(request.as_bytes()), "400 bad_framing", "{lines:?}");
     }
@@ -95,12 +80,7 @@ fn a_request_with_two_hosts_or_none_is_refused() {
 #[test]
 fn in_http_2_authority_and_host_must_agree() {
     let scene = Scene::new(&route("/", ""));
-    for (host, expected) in [
-        ("localhost", 200),
-        ("LOCALHOST", 200),
-        ("other.test", 400),
-        ("localhost:1", 400),
-    ] {
+    for (host, expected) in [("localhost", 200), ("LOCALHOST", 200), ("other.test", 400), ("localhost:1", 400)] {
         let mut request = request("GET", "/", "");
         request.headers_mut().insert("host", host.parse().unwrap());
         let answer = scene.alice().send(Version::Http2, request).unwrap();
@@ -186,11 +166,7 @@ fn a_stranger_gets_no_further_by_naming_another_host() {
             let mut request = request("GET", "/", "");
             *request.uri_mut() = format!("https://{host}/").parse().unwrap();
             let answer = stranger.send(version, request).unwrap();
-            assert_eq!(
-                (answer.status, answer.reason().as_str()),
-                (expected, word),
-                "{host} {version:?}"
-            );
+            assert_eq!((answer.status, answer.reason().as_str()), (expected, word), "{host} {version:?}");
         }
     }
     assert!(upstream.recorded().is_empty());

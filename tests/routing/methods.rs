@@ -15,13 +15,8 @@ fn overriding(name: &str, values: &[&str]) -> Request<crate::support::client::Re
     request
 }
 
-const NAMES: [&str; 5] = [
-    "X-HTTP-Method-Override",
-    "x_http_method_override",
-    "X-HTTP-Method",
-    "X-Method-Override",
-    "X.Method.Override",
-];
+const NAMES: [&str; 5] =
+    ["X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override", "X.Method.Override"];
 
 #[test]
 fn an_overriding_method_is_refused_by_default() {
@@ -29,11 +24,7 @@ fn an_overriding_method_is_refused_by_default() {
     for version in BOTH {
         for name in NAMES {
             let answer = scene.alice().send(version, overriding(name, &["GET"])).unwrap();
-            assert_eq!(
-                (answer.status, answer.reason().as_str()),
-                (400, "method_override"),
-                "{name}"
-            );
+            assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{name}");
         }
         let answer = scene.alice().send(version, overriding("x-method", &["GET"])).unwrap();
         assert_eq!(answer.status, 200);
@@ -60,25 +51,12 @@ fn where_it_is_judged_the_overriding_method_is_the_one_that_counts_and_goes_up()
             assert_eq!(up.values(name), [""; 0], "nobody may apply it again");
             let id = answer.header("x-request-id").unwrap().to_owned();
             let line = gateway.wait_for_access(|line| line["id"] == id.as_str());
-            assert_eq!(
-                (&line["method"], &line["requirement"]),
-                (&"GET".into(), &"GET /x".into())
-            );
+            assert_eq!((&line["method"], &line["requirement"]), (&"GET".into(), &"GET /x".into()));
 
             let answer = client("writer").send(version, overriding(name, &["GET"])).unwrap();
-            assert_eq!(
-                (answer.status, answer.reason().as_str()),
-                (403, "no_permission"),
-                "{name} {version:?}"
-            );
+            assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{name} {version:?}");
         }
-        assert_eq!(
-            client("writer")
-                .send(version, request("POST", "/x", ""))
-                .unwrap()
-                .status,
-            200
-        );
+        assert_eq!(client("writer").send(version, request("POST", "/x", "")).unwrap().status, 200);
         assert_eq!(upstream.recorded().pop().unwrap().method, "POST");
     }
 }
@@ -101,27 +79,15 @@ fn where_it_is_judged_all_but_one_known_method_is_refused() {
     ] {
         let request = overriding("x-http-method-override", values);
         let answer = scene.alice().send(Version::Http1, request).unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (400, "method_override"),
-            "{values:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{values:?}");
     }
     let mut two = overriding("x-http-method-override", &["GET"]);
     two.headers_mut().insert("x-http-method", "GET".parse().unwrap());
     let answer = scene.alice().send(Version::Http1, two).unwrap();
-    assert_eq!(
-        (answer.status, answer.reason().as_str()),
-        (400, "method_override"),
-        "two names"
-    );
+    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "two names");
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
         let request = overriding("x-http-method-override", &[method]);
-        assert_eq!(
-            scene.alice().send(Version::Http1, request).unwrap().status,
-            200,
-            "{method}"
-        );
+        assert_eq!(scene.alice().send(Version::Http1, request).unwrap().status, 200, "{method}");
         assert_eq!(scene.upstream.recorded().pop().unwrap().method, method);
     }
 }
@@ -134,14 +100,8 @@ fn connect_and_trace_are_never_forwarded() {
         "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n",
         "CONNECT other.test:22 HTTP/1.1\r\nHost: other.test:22\r\n",
     ] {
-        let answer = scene
-            .alice()
-            .exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
-        assert_eq!(
-            (status(&answer), reason(&answer).as_str()),
-            (400, "method_not_forwarded"),
-            "{request}"
-        );
+        let answer = scene.alice().exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
+        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "method_not_forwarded"), "{request}");
     }
     let trace = request("TRACE", "/", "");
     let answer = scene.alice().send(Version::Http2, trace).unwrap();

@@ -29,11 +29,7 @@ fn every_oddity_is_refused_by_name_in_both_versions() {
     for (word, _, target, _) in ODDITIES {
         assert_eq!(scene.outcome(target), format!("400 {word}"), "{target}");
         let answer = scene.alice().send(Version::Http2, get(target)).unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (400, word),
-            "{target} in HTTP/2"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (400, word), "{target} in HTTP/2");
     }
     assert!(scene.upstream.recorded().is_empty());
 }
@@ -53,11 +49,7 @@ fn a_route_takes_the_oddity_that_it_names_and_no_other() {
         let (_, word, ..) = ODDITIES.iter().find(|oddity| oddity.0 == key).unwrap();
         let scene = Scene::new(&route("/", &format!("{key} = \"{word}\"")));
         for (other, _, target, goes_up) in ODDITIES {
-            let expected = if other == key {
-                format!("GET {goes_up}?q=%2f")
-            } else {
-                format!("400 {other}")
-            };
+            let expected = if other == key { format!("GET {goes_up}?q=%2f") } else { format!("400 {other}") };
             assert_eq!(scene.outcome(&format!("{target}?q=%2f")), expected, "{key} on {target}");
         }
     }
@@ -115,9 +107,8 @@ fn what_has_no_canonical_path_is_refused_on_every_route() {
 #[test]
 fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
     let scene = Scene::new(&route("/", ""));
-    for (before, (target, word)) in [("/a#b", "bad_path"), ("/a<b", "bad_path"), ("/a%2fb", "encoded_slash")]
-        .into_iter()
-        .enumerate()
+    for (before, (target, word)) in
+        [("/a#b", "bad_path"), ("/a<b", "bad_path"), ("/a%2fb", "encoded_slash")].into_iter().enumerate()
     {
         assert_eq!(scene.outcome(target), format!("400 {word}"));
         let line = eventually("the log line", || scene.gateway.access_log().get(before).cloned());
@@ -152,19 +143,9 @@ fn ordinary_paths_go_up_in_their_one_form() {
 #[test]
 fn the_query_goes_up_as_it_came() {
     let scene = Scene::new(&route("/", ""));
-    for query in [
-        "",
-        "a=1&a=2",
-        "a=%2f%5c%00%zz%",
-        "a=../..//x\\y",
-        "??a=?b",
-        "a={x}|^`",
-        "filter=match(%22a*%22,h)&x=+",
-    ] {
-        assert_eq!(
-            scene.outcome(&format!("/p?{query}")),
-            format!("GET /p?{query}"),
-            "{query}"
-        );
+    for query in
+        ["", "a=1&a=2", "a=%2f%5c%00%zz%", "a=../..//x\\y", "??a=?b", "a={x}|^`", "filter=match(%22a*%22,h)&x=+"]
+    {
+        assert_eq!(scene.outcome(&format!("/p?{query}")), format!("GET /p?{query}"), "{query}");
     }
 }

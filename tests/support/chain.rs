@@ -28,12 +28,7 @@ impl Chain {
         let config = listener(&pki) + &user("alice", &["*"]) + &config(&pki, upstream.address);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        Self {
-            client,
-            gateway,
-            upstream,
-            pki,
-        }
+        Self { client, gateway, upstream, pki }
     }
 
     /// Nothing that happened was a mistake of the gateway, and it still serves others.

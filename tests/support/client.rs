@@ -37,9 +37,7 @@ impl Answer {
     /// A field of a problem+json body.
     pub fn problem(&self, field: &str) -> String {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
-        body[field]
-            .as_str()
-            .map_or_else(|| body[field].to_string(), str::to_owned)
+        body[field].as_str().map_or_else(|| body[field].to_string(), str::to_owned)
     }
 
     /// The reason word of a refusal.
@@ -60,10 +58,10 @@ pub enum Version {
 }
 
 impl Version {
-    fn alpn(self) -> &'static [u8] {
+    fn alpn(self) -> &'static str {
         match self {
-            Self::Http1 => b"http/1.1",
-            Self::Http2 => b"h2",
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
         }
     }
 }
@@ -87,12 +85,7 @@ pub fn body_with_trailers(text: &'static str, trailers: HeaderMap) -> RequestBod
 impl Client {
     /// A client with a certificate, or without.
     pub fn new(pki: &Pki, identity: Option<&Identity>, address: SocketAddr) -> Self {
-        Self::with_provider(
-            pki,
-            identity,
-            address,
-            &[&rustls::version::TLS13, &rustls::version::TLS12],
-        )
+        Self::with_provider(pki, identity, address, &[&rustls::version::TLS13, &rustls::version::TLS12])
     }
 
     /// A client that speaks only these TLS versions.
@@ -120,16 +113,8 @@ impl Client {
                 builder.with_client_auth_cert(chain, key).expect("a pair")
             }
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
-        Self {
-            config,
-            address,
-            server_name: "localhost".to_owned(),
-            runtime: runtime.expect("a runtime"),
-        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self { config, address, server_name: "localhost".to_owned(), runtime: runtime.expect("a runtime") }
     }
 
     /// Asks for another server name.
@@ -147,14 +132,12 @@ impl Client {
     /// Opens a connection.
     pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![version.alpn().to_vec()];
+        config.alpn_protocols = vec![version.alpn().as_bytes().to_vec()];
         self.runtime.block_on(within_patience(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
-            let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-                .connect(name, stream)
-                .await?;
+            let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             let io = TokioIo::new(stream);
             let other = |error: hyper::Error| std::io::Error::other(error);
             let sender = match version {
@@ -170,11 +153,7 @@ impl Client {
                     Sender::Http2(sender)
                 }
             };
-            Ok(Connection {
-                client: self,
-                sender,
-                version,
-            })
+            Ok(Connection { client: self, sender, version })
         }))
     }
 
@@ -195,18 +174,19 @@ impl Client {
 
     /// A TLS connection for raw bytes of this version.
     pub fn raw_in(&self, version: Version) -> Raw {
+        self.raw_speaking(version.alpn())
+    }
+
+    /// A TLS connection for raw bytes, with this application protocol offered.
+    pub fn raw_speaking(&self, protocol: &str) -> Raw {
         let mut config = self.config.clone();
-        config.alpn_protocols = vec![version.alpn().to_vec()];
-        Raw {
-            stream: self.open(config),
-        }
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Raw { stream: self.open(config) }
     }
 
     /// A TLS connection for raw bytes with the protocols that the config names, if any.
     pub fn raw_as_configured(&self) -> Raw {
-        Raw {
-            stream: self.open(self.config.clone()),
-        }
+        Raw { stream: self.open(self.config.clone()) }
     }
 
     /// A connection whose handshake begins with the first byte that is read or written.
@@ -253,11 +233,7 @@ pub fn get(path: &str) -> Request<RequestBody> {
 /// A request with a Host and a body.
 pub fn request(method: &str, path: &str, text: &str) -> Request<RequestBody> {
     let uri = format!("https://localhost{path}");
-    Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(body(text.to_owned()))
-        .expect("a request")
+    Request::builder().method(method).uri(uri).body(body(text.to_owned())).expect("a request")
 }
 
 enum Sender {
@@ -292,9 +268,7 @@ impl Connection<'_> {
         request: Request<RequestBody>,
         patience: std::time::Duration,
     ) -> Option<Result<Response<hyper::body::Incoming>, std::io::Error>> {
-        self.client
-            .runtime
-            .block_on(async { tokio::time::timeout(patience, self.start_async(request)).await.ok() })
+        self.client.runtime.block_on(async { tokio::time::timeout(patience, self.start_async(request)).await.ok() })
     }
 
     /// The HTTP/2 sender, to be cloned for requests at the same time.
@@ -311,16 +285,8 @@ impl Connection<'_> {
     ) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
         if self.version == Version::Http1 {
             // Origin form and a Host field, as HTTP/1.1 has it.
-            let host = request
-                .uri()
-                .authority()
-                .map(|authority| authority.to_string())
-                .unwrap_or_default();
-            let path = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |path| path.as_str())
-                .to_owned();
+            let host = request.uri().authority().map(|authority| authority.to_string()).unwrap_or_default();
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
             *request.uri_mut() = path.parse().expect("a path");
             if !request.headers().contains_key("host") {
                 request.headers_mut().insert("host", host.parse().expect("a host"));
@@ -342,9 +308,7 @@ impl Connection<'_> {
 
 /// What hangs is an error, not a test that never ends.
 async fn within_patience<T>(work: impl Future<Output = Result<T, std::io::Error>>) -> Result<T, std::io::Error> {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// Reads an answer to its end; a body that breaks off is an error.
@@ -353,12 +317,7 @@ pub async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, s
     let collected = body.collect().await.map_err(std::io::Error::other)?;
     let trailers = collected.trailers().cloned();
     let body = String::from_utf8_lossy(&collected.to_bytes()).into_owned();
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-        trailers,
-    })
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
 }
 
 /// Raw bytes over TLS.
@@ -367,6 +326,25 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// The certificate that the server showed in the handshake, in DER.
+    pub fn server_certificate(&mut self) -> Vec<u8> {
+        self.complete_handshake();
+        let chain = self.stream.conn.peer_certificates().expect("a certificate");
+        chain[0].to_vec()
+    }
+
+    /// Whether the handshake resumed an earlier session.
+    pub fn is_resumed(&mut self) -> bool {
+        self.complete_handshake();
+        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
+    fn complete_handshake(&mut self) {
+        while self.stream.conn.is_handshaking() {
+            self.stream.conn.complete_io(&mut self.stream.sock).expect("a handshake");
+        }
+    }
+
     pub fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");
@@ -438,11 +416,7 @@ impl Raw {
         let outcome = self.stream.read_to_end(&mut bytes);
         if let Err(error) = &outcome {
             let ends = [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::ConnectionReset];
-            assert!(
-                ends.contains(&error.kind()),
-                "{error} after {:?}",
-                String::from_utf8_lossy(&bytes)
-            );
+            assert!(ends.contains(&error.kind()), "{error} after {:?}", String::from_utf8_lossy(&bytes));
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -457,9 +431,5 @@ pub fn reason(answer: &str) -> String {
 
 /// The status of a raw answer.
 pub fn status(answer: &str) -> u16 {
-    answer
-        .split(' ')
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| panic!("no status in {answer:?}"))
+    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no status in {answer:?}"))
 }

@@ -172,11 +172,7 @@ impl Daemon {
             .spawn()
             .unwrap();
         let watchdog = watch(outer.id());
-        Self {
-            outer,
-            watchdog,
-            log_file,
-        }
+        Self { outer, watchdog, log_file }
     }
 
     /// The port is open only after hosts and users have been loaded, so there is nothing else to wait for.
@@ -233,10 +229,8 @@ fn watch(group: u32) -> Child {
 /// Rust's library sends no signal but SIGKILL, and that to no group; the shell's built-in `kill` does. (Only with `-s`
 /// does dash, Debian's shell, take the `--` that a group's negative number needs.)
 fn send_signal(name: &str, target: &str) {
-    let _ = Command::new("sh")
-        .args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target])
-        .stderr(Stdio::null())
-        .status();
+    let _ =
+        Command::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target]).stderr(Stdio::null()).status();
 }
 
 fn eventually(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
@@ -352,12 +346,7 @@ impl Identity {
 }
 
 fn spawn_quietly(mut command: Command) -> Child {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn expect_success(child: Child) {
@@ -385,9 +374,7 @@ fn icinga(directory: &Path, arguments: &[&str]) -> Command {
         command.arg(format!("{constant}={}", directory.join(folder).display()));
     }
     for (constant, question) in [("RunAsUser", "-un"), ("RunAsGroup", "-gn")] {
-        command
-            .arg("--define")
-            .arg(format!("{constant}={}", own_name(question)));
+        command.arg("--define").arg(format!("{constant}={}", own_name(question)));
     }
     command
 }

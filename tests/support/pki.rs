@@ -54,10 +54,7 @@ impl Pki {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).expect("a CA certificate");
         std::fs::write(folder.path().join("ca.crt"), certificate.pem()).expect("a writable folder");
-        let pki = Self {
-            issuer: Issuer::new(params, key),
-            folder,
-        };
+        let pki = Self { issuer: Issuer::new(params, key), folder };
         pki.server("server", &["localhost", "127.0.0.1", "::1"]);
         pki
     }
@@ -89,15 +86,8 @@ impl Pki {
     pub fn of_kind(&self, common_name: &str, kind: Kind) -> Identity {
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, common_name);
-        let file = format!(
-            "{}-{kind:?}",
-            common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
-        );
-        let file = if kind == Kind::Client {
-            common_name.to_owned()
-        } else {
-            file
-        };
+        let file = format!("{}-{kind:?}", common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let file = if kind == Kind::Client { common_name.to_owned() } else { file };
         self.with_subject(&file, subject, kind)
     }
 
@@ -145,12 +135,7 @@ impl Pki {
         let key = key.serialize_pem();
         std::fs::write(&certificate_file, &certificate).expect("a writable folder");
         std::fs::write(&key_file, &key).expect("a writable folder");
-        Identity {
-            certificate_file,
-            key_file,
-            certificate,
-            key,
-        }
+        Identity { certificate_file, key_file, certificate, key }
     }
 }
 
@@ -159,11 +144,7 @@ pub fn subject(common_names: &[DnValue]) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     for (at, name) in common_names.iter().enumerate() {
         // rcgen keeps one value for each type, so further ones are written as custom types with the same OID.
-        let kind = if at == 0 {
-            DnType::CommonName
-        } else {
-            DnType::CustomDnType(vec![2, 5, 4, 3])
-        };
+        let kind = if at == 0 { DnType::CommonName } else { DnType::CustomDnType(vec![2, 5, 4, 3]) };
         subject.push(kind, name.clone());
     }
     subject

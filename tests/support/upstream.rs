@@ -1,5 +1,6 @@
 //! An upstream that records what reaches it: a real hyper server, or a script of raw bytes that misbehaves.
 
+use super::eventually;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
@@ -13,7 +14,7 @@ use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 
 /// What reached an upstream.
@@ -31,11 +32,7 @@ pub struct Recorded {
 impl Recorded {
     /// The values of a header.
     pub fn values(&self, name: &str) -> Vec<&str> {
-        self.headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.to_str().expect("ASCII"))
-            .collect()
+        self.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII")).collect()
     }
 }
 
@@ -70,14 +67,9 @@ impl Upstream {
         acceptor: Option<tokio_rustls::TlsAcceptor>,
         answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         let recorded: Arc<Mutex<Vec<Recorded>>> = Arc::default();
         let (sink, answer) = (recorded.clone(), Arc::new(answer));
@@ -105,11 +97,7 @@ impl Upstream {
                 }
             }
         });
-        Self {
-            address,
-            recorded,
-            _runtime: Some(runtime),
-        }
+        Self { address, recorded, _runtime: Some(runtime) }
     }
 
     /// Hands each connection to `script`, one thread each, with its number: for upstreams that misbehave.
@@ -123,11 +111,7 @@ impl Upstream {
                 std::thread::spawn(move || script(stream, number));
             }
         });
-        Self {
-            address,
-            recorded: Arc::default(),
-            _runtime: None,
-        }
+        Self { address, recorded: Arc::default(), _runtime: None }
     }
 
     /// What has reached it so far.
@@ -175,6 +159,51 @@ impl http_body::Body for Pieces {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+/// An upstream that answers `late` to each request, but only once the gate is open.
+pub struct HeldUpstream {
+    pub upstream: Upstream,
+    gate: Arc<(Mutex<Gate>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Gate {
+    waiting: usize,
+    open: bool,
+}
+
+impl HeldUpstream {
+    pub fn start() -> Self {
+        let gate: Arc<(Mutex<Gate>, Condvar)> = Arc::default();
+        let shared = gate.clone();
+        let upstream = Upstream::scripted(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                let (state, changed) = &*shared;
+                let mut state = state.lock().expect("no panic while locked");
+                state.waiting += 1;
+                while !state.open {
+                    state = changed.wait(state).expect("no panic while locked");
+                }
+                drop(state);
+                write(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+            }
+        });
+        Self { upstream, gate }
+    }
+
+    /// Waits until so many requests have arrived.
+    pub fn wait_for_requests(&self, count: usize) {
+        eventually("requests at the upstream", || {
+            (self.gate.0.lock().expect("no panic while locked").waiting >= count).then_some(())
+        });
+    }
+
+    /// Lets all answers go, now and later.
+    pub fn open(&self) {
+        self.gate.0.lock().expect("no panic while locked").open = true;
+        self.gate.1.notify_all();
     }
 }
 

@@ -1,7 +1,7 @@
 //! ApiUsers, roles and their permissions. Equal permissions are compiled once, however many users have them.
 
-use super::Assembly;
 use super::trust::TrustDomains;
+use super::{Assembly, Depth};
 use crate::authorize::{CompiledPermission, Effect, Permission, PermissionSet, Policy, UserPermissions};
 use crate::config::{ApiUser, Spanned};
 use crate::identity::{ApiUsers, Taken, UserId};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
-    /// Every distinct permission with one place of it, for warnings.
+    /// Every distinct permission with one place of it; only where warnings are asked for.
     pub(super) granted: Vec<Permission>,
 }
 
@@ -42,11 +42,7 @@ impl Assembly<'_> {
             let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
             permissions.push(UserPermissions { own, roles });
         }
-        Users {
-            users,
-            policy: Policy::new(permissions),
-            granted,
-        }
+        Users { users, policy: Policy::new(permissions), granted }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -63,8 +59,7 @@ impl Assembly<'_> {
             .map_err(|Taken(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
-                self.problems
-                    .error(name.place, message, format!("the other stands at {other}; keep one"));
+                self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
             })
             .ok()
     }
@@ -80,8 +75,7 @@ impl Assembly<'_> {
                 Ok(name) => name,
                 Err(error) => {
                     let hint = "write the common name exactly as the certificate has it; `*` has no meaning here";
-                    self.problems
-                        .error(text.place, format!("client_cn cannot be used: {error}"), hint);
+                    self.problems.error(text.place, format!("client_cn cannot be used: {error}"), hint);
                     continue;
                 }
             };
@@ -100,8 +94,7 @@ impl Assembly<'_> {
         if role.is_none() {
             let names: Vec<String> = roles.keys().map(|name| (*name).to_owned()).collect();
             let message = format!("there is no role \"{}\"", name.value);
-            self.problems
-                .error(name.place, message, self.known("roles", names.iter()));
+            self.problems.error(name.place, message, self.known("roles", names.iter()));
         }
         role.cloned()
     }
@@ -115,28 +108,24 @@ impl Assembly<'_> {
     ) -> PermissionSet {
         let mut compile = |texts: &'c [Spanned<String>], effect: Effect| -> Vec<Permission> {
             let usable = texts.iter().filter(|text| !self.is_empty_permission(text));
-            usable
-                .map(|text| {
-                    let known = interner.0.len();
-                    let compiled = interner
-                        .0
-                        .entry((text.value.as_str(), effect))
-                        .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
-                        .clone();
-                    let permission = Permission::new(compiled, text.place);
-                    if interner.0.len() > known && effect == Effect::Grant {
-                        all.push(permission.clone());
-                    }
-                    permission
-                })
-                .collect()
+            let mut compiled = Vec::with_capacity(texts.len());
+            compiled.extend(usable.map(|text| {
+                let known = interner.0.len();
+                let compiled = interner
+                    .0
+                    .entry((text.value.as_str(), effect))
+                    .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
+                    .clone();
+                let permission = Permission::new(compiled, text.place);
+                if interner.0.len() > known && effect == Effect::Grant && self.depth == Depth::Warnings {
+                    all.push(permission.clone());
+                }
+                permission
+            }));
+            compiled
         };
         let granted = compile(granted, Effect::Grant);
-        PermissionSet {
-            role: None,
-            granted,
-            denied: compile(denied, Effect::Deny),
-        }
+        PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
     }
 
     fn is_empty_permission(&self, text: &Spanned<String>) -> bool {

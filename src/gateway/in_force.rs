@@ -1,0 +1,101 @@
+//! From a snapshot to sockets: what it needs is bound first, all of it, and only then it comes into force.
+
+use super::{Gateway, GatewayError, Running, RunningAdmin};
+use crate::admin::{Admin, AdminState};
+use crate::listener::BoundListener;
+use crate::proxy::ProxyHandler;
+use crate::snapshot::Snapshot;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+
+/// What was bound for a snapshot that is not in force yet.
+pub(super) struct Bound {
+    listeners: Vec<(SocketAddr, Arc<str>, BoundListener)>,
+    admin: Option<(SocketAddr, Admin)>,
+}
+
+impl Gateway {
+    /// Binds what a snapshot needs and is not bound yet. Touches nothing that runs.
+    pub(super) async fn bind(&self, snapshot: &Snapshot) -> Result<Bound, GatewayError> {
+        let mut bound = Bound { listeners: Vec::new(), admin: None };
+        for policy in snapshot.listeners.values() {
+            let (name, address) = (policy.name.clone(), policy.address);
+            if self.listeners.get(&name).is_some_and(|running| running.configured == address) {
+                continue;
+            }
+            // The address of a listener that is about to go can be taken over; binding it again would fail.
+            let heir = self.listeners.values().find(|running| running.configured == address && address.port() != 0);
+            let socket = match heir {
+                Some(running) => running.bound.renamed(name.clone()),
+                None => BoundListener::bind(name.clone(), address).map_err(|source| GatewayError::Bind {
+                    address,
+                    what: format!("listener \"{name}\""),
+                    source,
+                })?,
+            };
+            bound.listeners.push((address, name, socket));
+        }
+        let wanted = snapshot.process.admin;
+        if let Some(address) = wanted.filter(|_| self.admin.as_ref().map(|admin| admin.configured) != wanted) {
+            let failed = |source| GatewayError::Bind { address, what: "admin".to_owned(), source };
+            bound.admin = Some((address, Admin::bind(address).await.map_err(failed)?));
+        }
+        Ok(bound)
+    }
+
+    /// The one place where a snapshot comes into force. Cannot fail.
+    pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
+        self.shared.snapshot.store(snapshot.clone());
+        self.publish(&snapshot);
+        let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();
+        self.listeners.retain(|name, running| {
+            let stays = snapshot.listeners.contains_key(name) && !changed.contains(name);
+            if !stays {
+                running.drain.begin_alone();
+            }
+            stays
+        });
+        for (configured, name, socket) in bound.listeners {
+            let drain = self.drain.child();
+            let handler = Arc::new(ProxyHandler::new(self.shared.clone(), name.clone()));
+            let telemetry = self.shared.telemetry.clone();
+            tracing::info!(listener = &*name, address = %socket.address(), "listening");
+            self.drain.spawn(socket.clone().accept_until_drained(handler, telemetry, drain.clone()));
+            self.listeners.insert(name, Running { configured, bound: socket, drain });
+        }
+        if self.admin.as_ref().map(|admin| admin.configured) != snapshot.process.admin
+            && let Some(old) = self.admin.take()
+        {
+            old.stop.cancel();
+        }
+        if let Some((configured, admin)) = bound.admin {
+            let (address, stop) = (admin.address(), CancellationToken::new());
+            tracing::info!(%address, "admin listening");
+            let state = AdminState { telemetry: self.shared.telemetry.clone(), drain: self.drain.clone() };
+            tokio::spawn(admin.serve(state, stop.clone()));
+            self.admin = Some(RunningAdmin { configured, address, stop });
+        }
+    }
+
+    fn publish(&self, snapshot: &Snapshot) {
+        let metrics = &self.shared.telemetry.metrics;
+        let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        metrics.loaded_at.set(i64::try_from(now).unwrap_or(i64::MAX));
+        metrics.api_users.set(as_gauge(snapshot.users.len()));
+        if snapshot.generation == 1 {
+            metrics.reload_last_success.set(1);
+        }
+        metrics.certificate_not_after.reset();
+        for (kind, name, not_after) in &snapshot.expiries {
+            let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
+            // Of several anchors the one that expires first is what matters.
+            if gauge.get() == 0 || *not_after < gauge.get() {
+                gauge.set(*not_after);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
+
+mod in_force;
+mod reload;
+
+use crate::config::WatchedFile;
+use crate::drain::{Drain, Drained};
+use crate::listener::BoundListener;
+use crate::proxy::Shared;
+use crate::snapshot::{FileWatch, Outcome};
+use crate::telemetry::{LogControl, Telemetry};
+use arc_swap::ArcSwap;
+use reload::{Cause, changed};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// A running gateway.
+pub struct Gateway {
+    config: PathBuf,
+    shared: Arc<Shared>,
+    drain: Drain,
+    log: Option<LogControl>,
+    listeners: HashMap<Arc<str>, Running>,
+    admin: Option<RunningAdmin>,
+    watch: FileWatch,
+    watched: Vec<WatchedFile>,
+}
+
+struct Running {
+    /// As configured: port 0 stays 0 here.
+    configured: SocketAddr,
+    bound: BoundListener,
+    drain: Drain,
+}
+
+struct RunningAdmin {
+    configured: SocketAddr,
+    address: SocketAddr,
+    stop: CancellationToken,
+}
+
+/// Why the gateway cannot start, or a snapshot cannot come into force.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The config is wrong; the text says where.
+    #[error("{0}")]
+    Config(String),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({what})")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// For whom.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("cannot open the access log")]
+    AccessLog(#[source] std::io::Error),
+    /// The user to become is unknown, or we may not.
+    #[error("cannot become user \"{user}\"")]
+    User {
+        /// Who.
+        user: String,
+        /// Why.
+        source: nix::Error,
+    },
+}
+
+/// What asks the gateway to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Read everything again.
+    Reload,
+    /// Open the access log again, after it was moved away.
+    ReopenLogs,
+    /// Finish.
+    Shutdown,
+}
+
+impl Gateway {
+    /// Binds everything that a first load describes, and begins to accept.
+    ///
+    /// # Errors
+    /// [`GatewayError`]; then nothing is left running.
+    pub async fn start(
+        config: PathBuf,
+        outcome: Outcome,
+        telemetry: Arc<Telemetry>,
+        log: Option<LogControl>,
+    ) -> Result<Self, GatewayError> {
+        let report = outcome.report();
+        let Some(snapshot) = outcome.snapshot else {
+            return Err(GatewayError::Config(report));
+        };
+        telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
+        let mut gateway = Self {
+            config,
+            shared: Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), telemetry }),
+            drain: Drain::default(),
+            log,
+            listeners: HashMap::new(),
+            admin: None,
+            watch: FileWatch::new(),
+            watched: outcome.watched,
+        };
+        let snapshot = gateway.shared.snapshot.load_full();
+        let bound = gateway.bind(&snapshot).await?;
+        become_user(snapshot.process.user.as_deref())?;
+        gateway.put_into_force(snapshot, bound);
+        gateway.watch.watch(&gateway.watched);
+        tokio::spawn(housekeeping(gateway.shared.clone()));
+        Ok(gateway)
+    }
+
+    /// The real addresses of the listeners, by name.
+    pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
+        let mut addresses: Vec<_> =
+            self.listeners.iter().map(|(name, running)| (name.clone(), running.bound.address())).collect();
+        addresses.sort();
+        addresses
+    }
+
+    /// The real address of the admin listener.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
+    /// Runs until a request asks for a shutdown, or nobody can ask any more. Reloads on request and when files change.
+    pub async fn run(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) {
+        loop {
+            let request = tokio::select! {
+                request = requests.recv() => request.unwrap_or(Request::Shutdown),
+                () = changed(&mut self.watch, &self.watched) => {
+                    self.reload(Cause::FilesChanged).await;
+                    continue;
+                }
+            };
+            // What came during a long reload is taken together: a shutdown waits for no further one, and several
+            // requests of one kind are as good as one.
+            let mut asked = vec![request];
+            asked.extend(std::iter::from_fn(|| requests.try_recv().ok()));
+            if asked.contains(&Request::Shutdown) {
+                return;
+            }
+            if asked.contains(&Request::ReopenLogs) {
+                self.reopen_logs();
+            }
+            if asked.contains(&Request::Reload) {
+                self.reload(Cause::Asked).await;
+            }
+        }
+    }
+
+    /// Ends in order: readiness fails, then nothing new is taken, then what runs may finish until the deadline.
+    pub async fn shut_down(mut self) -> Drained {
+        let process = self.shared.snapshot.load().process.clone();
+        self.shared.telemetry.metrics.draining.set(1);
+        tracing::info!(delay = ?process.drain_delay, deadline = ?process.drain_deadline, "draining");
+        self.drain.announce();
+        tokio::time::sleep(process.drain_delay).await;
+        self.drain.begin();
+        // The sockets close now, with their accept loops: a new client is refused, and not left waiting for nobody.
+        self.listeners.clear();
+        let drained = self.drain.finished(process.drain_deadline).await;
+        if let Some(admin) = &self.admin {
+            admin.stop.cancel();
+        }
+        match drained {
+            Drained::Complete => tracing::info!("drained"),
+            Drained::DeadlinePassed => tracing::warn!("the drain deadline passed; closing what is left"),
+        }
+        drained
+    }
+
+    fn reopen_logs(&self) {
+        let config = self.shared.snapshot.load().process.access_log.clone();
+        match self.shared.telemetry.reopen_access_log(&config) {
+            Ok(()) => tracing::info!("access log opened again"),
+            Err(error) => tracing::error!(%error, "cannot open the access log again; the old one stays"),
+        }
+    }
+}
+
+/// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`).
+fn become_user(user: Option<&str>) -> Result<(), GatewayError> {
+    use nix::unistd::{User, initgroups, setgid, setuid};
+    let Some(name) = user else { return Ok(()) };
+    let failed = |source| GatewayError::User { user: name.to_owned(), source };
+    let user = User::from_name(name).map_err(failed)?.ok_or_else(|| failed(nix::Error::ENOENT))?;
+    let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
+    // Groups first: without root they cannot be changed any more.
+    initgroups(&c_name, user.gid).map_err(failed)?;
+    setgid(user.gid).map_err(failed)?;
+    setuid(user.uid).map_err(failed)?;
+    tracing::info!(user = name, "privileges given up");
+    Ok(())
+}
+
+/// Small things that need doing now and then.
+async fn housekeeping(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        shared.snapshot.load().upstreams.values().for_each(|upstream| upstream.close_stale());
+    }
+}
