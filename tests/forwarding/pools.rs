@@ -123,10 +123,7 @@ fn an_upstream_that_says_it_closes_gets_each_request_once() {
         let sink = seen.clone();
         let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
             sink.add(number, &read_head(&mut stream));
-            write(
-                &mut stream,
-                format!("{fields}\r\ncontent-length: 5\r\n\r\nhello").as_bytes(),
-            );
+            write(&mut stream, format!("{fields}\r\ncontent-length: 5\r\n\r\nhello").as_bytes());
             // Open for a while yet: that it will close must be known from the answer.
             read_head(&mut stream);
         }));
