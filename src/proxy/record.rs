@@ -50,6 +50,8 @@ pub(super) struct Record {
     pub(super) request: Arc<Meter>,
     /// The response body.
     pub(super) response: Arc<Meter>,
+    /// Bytes that no meter counted.
+    request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -85,6 +87,7 @@ impl Record {
             end: "client_gone",
             request: Arc::default(),
             response: Arc::default(),
+            request_bytes: 0,
             response_bytes: 0,
             on_end: None,
         }
@@ -183,14 +186,16 @@ impl Record {
     }
 
     /// Bytes of a tunnel.
-    pub(super) fn tunnelled(&mut self, received: u64) {
+    pub(super) fn tunnelled(&mut self, sent: u64, received: u64) {
+        self.request_bytes = sent;
         self.response_bytes = received;
     }
 
     fn write(&self) {
         let Circumstances { telemetry, listener, .. } = &self.circumstances;
         let seconds = self.begun.elapsed().as_secs_f64();
-        let (sent, received) = (self.request.bytes(), self.response_bytes + self.response.bytes());
+        let sent = self.request_bytes + self.request.bytes();
+        let received = self.response_bytes + self.response.bytes();
         let metrics = &telemetry.metrics;
         let route = self.route.as_deref().unwrap_or("-");
         metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();

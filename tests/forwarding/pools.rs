@@ -117,6 +117,25 @@ fn without_a_pool_each_request_has_a_connection_of_its_own() {
 }
 
 #[test]
+fn an_upstream_that_says_it_closes_gets_each_request_once() {
+    for fields in ["HTTP/1.1 200 OK\r\nconnection: close", "HTTP/1.0 200 OK"] {
+        let seen = Seen::default();
+        let sink = seen.clone();
+        let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
+            sink.add(number, &read_head(&mut stream));
+            write(&mut stream, format!("{fields}\r\ncontent-length: 5\r\n\r\nhello").as_bytes());
+            // Open for a while yet: that it will close must be known from the answer.
+            read_head(&mut stream);
+        }));
+        for _ in 0..10 {
+            let answer = chain.client.send(BOTH[0], request("POST", "/", "")).unwrap();
+            assert_eq!(answer.status, 200, "{fields}");
+        }
+        assert_eq!(seen.connections(), (0..10).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn an_upstream_that_closes_after_each_answer_serves_all_requests() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",

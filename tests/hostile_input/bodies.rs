@@ -119,11 +119,11 @@ fn slow_bodies_time_out() {
 
 #[test]
 fn a_body_that_is_slow_but_moves_passes() {
-    let chain = Chain::with(Upstream::start(), "idle_timeout = \"1s\"\n");
+    let chain = Chain::with(Upstream::start(), "idle_timeout = \"2s\"\n");
     for version in BOTH {
         let (feed, body) = fed();
         let feeder = std::thread::spawn(move || {
-            for _ in 0..15 {
+            for _ in 0..25 {
                 feed.data("x");
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
@@ -132,7 +132,7 @@ fn a_body_that_is_slow_but_moves_passes() {
         feeder.join().unwrap();
         assert_eq!(answer.status, 200, "{version:?}");
     }
-    assert!(chain.upstream.recorded().iter().all(|seen| seen.body.len() == 15));
+    assert!(chain.upstream.recorded().iter().all(|seen| seen.body.len() == 25));
 }
 
 #[test]

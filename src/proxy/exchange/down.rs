@@ -75,7 +75,7 @@ impl Exchange<'_> {
             let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
             let end = tunnel(client, upstream, limits.idle_timeout, drain.begun()).await;
             open.dec();
-            record.tunnelled(end.received);
+            record.tunnelled(end.sent, end.received);
             record.ended(end.reason);
         });
         let mut down = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
