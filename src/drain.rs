@@ -51,11 +51,7 @@ impl Drain {
 
     /// A drain that begins with this one, or earlier on its own: for one listener.
     pub fn child(&self) -> Self {
-        Self {
-            announced: self.announced.clone(),
-            begun: self.begun.child_token(),
-            running: self.running.clone(),
-        }
+        Self { announced: self.announced.clone(), begun: self.begun.child_token(), running: self.running.clone() }
     }
 
     /// Begins this drain alone, without waiting for others.

@@ -34,9 +34,7 @@ impl HostName {
         let valid = !host.is_empty()
             && host.len() <= 253
             && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
-            && host
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
         valid.then(|| Self(host.to_ascii_lowercase()))
     }
 
@@ -80,11 +78,7 @@ pub struct HostTable<T> {
 
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
-        Self {
-            exact: HashMap::new(),
-            wildcard: HashMap::new(),
-            default: None,
-        }
+        Self { exact: HashMap::new(), wildcard: HashMap::new(), default: None }
     }
 }
 
@@ -124,10 +118,8 @@ impl<T> HostTable<T> {
 
     /// Whether some name that the pattern means has an entry.
     pub fn could_serve(&self, pattern: &HostPattern) -> bool {
-        let served_by_wildcard = |name: &str| {
-            name.split_once('.')
-                .is_some_and(|(_, rest)| self.wildcard.contains_key(rest))
-        };
+        let served_by_wildcard =
+            |name: &str| name.split_once('.').is_some_and(|(_, rest)| self.wildcard.contains_key(rest));
         self.default.is_some()
             || match pattern {
                 HostPattern::Exact(name) => self.exact.contains_key(name) || served_by_wildcard(name),
@@ -140,18 +132,14 @@ impl<T> HostTable<T> {
 
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.exact
-            .values()
-            .chain(self.wildcard.values())
-            .chain(self.default.as_ref())
+        self.exact.values().chain(self.wildcard.values()).chain(self.default.as_ref())
     }
 
     /// The entries that cover a name, most specific first.
     pub fn covering(&self, name: Option<&HostName>) -> impl Iterator<Item = &T> {
         let exact = name.and_then(|name| self.exact.get(name.as_str()));
-        let wildcard = name
-            .and_then(|name| name.as_str().split_once('.'))
-            .and_then(|(_, rest)| self.wildcard.get(rest));
+        let wildcard =
+            name.and_then(|name| name.as_str().split_once('.')).and_then(|(_, rest)| self.wildcard.get(rest));
         exact.into_iter().chain(wildcard).chain(self.default.as_ref())
     }
 
@@ -176,20 +164,9 @@ mod tests {
         ] {
             assert_eq!(HostName::parse_authority(text).unwrap().as_str(), expected);
         }
-        for text in [
-            "",
-            "a b",
-            "user@host",
-            "host:",
-            "host:99999",
-            "host:8a",
-            "a..b",
-            "[::1",
-            "[x]",
-            "[::1]x",
-            "a/b",
-            "é",
-        ] {
+        for text in
+            ["", "a b", "user@host", "host:", "host:99999", "host:8a", "a..b", "[::1", "[x]", "[::1]x", "a/b", "é"]
+        {
             assert_eq!(HostName::parse_authority(text), None, "{text}");
         }
     }
@@ -197,12 +174,8 @@ mod tests {
     #[test]
     fn a_wildcard_covers_exactly_one_label() {
         let mut table = HostTable::default();
-        table
-            .insert(HostPattern::parse("*.example.org").as_ref(), "wildcard")
-            .unwrap();
-        table
-            .insert(HostPattern::parse("api.example.org").as_ref(), "exact")
-            .unwrap();
+        table.insert(HostPattern::parse("*.example.org").as_ref(), "wildcard").unwrap();
+        table.insert(HostPattern::parse("api.example.org").as_ref(), "exact").unwrap();
         let find = |name: &str| table.find(HostName::parse(name).as_ref()).copied();
         assert_eq!(find("api.example.org"), Some("exact"));
         assert_eq!(find("www.example.org"), Some("wildcard"));

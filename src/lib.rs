@@ -4,30 +4,30 @@
 
 // Foundations
 pub mod config;
-pub mod telemetry;
 pub mod drain;
-pub mod host;
 pub mod head;
+pub mod host;
+pub mod telemetry;
 
 // The request's way
-pub mod listener;
-pub mod tls;
-pub mod identity;
-pub mod route;
 pub mod authorize;
-pub mod limit;
-pub mod upstream;
 pub mod forward;
+pub mod identity;
+pub mod limit;
+pub mod listener;
 pub mod respond;
+pub mod route;
+pub mod tls;
+pub mod upstream;
 
 // What holds it together
-pub mod snapshot;
 pub mod proxy;
+pub mod snapshot;
 
 // Beside it
 pub mod admin;
 pub mod pki;
 
 // Top
-pub mod gateway;
 pub mod cli;
+pub mod gateway;

@@ -108,6 +108,7 @@ impl Refusal<'_> {
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
+            Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
             Self::Framing(_) => "bad_framing",
             Self::HeadTooLarge => "head_too_large",
@@ -176,20 +177,13 @@ impl Refusal<'_> {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect {
-            source: ConnectError::Timeout,
-            ..
+        UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
+            StatusCode::GATEWAY_TIMEOUT
         }
-        | UpstreamError::ResponseTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
-        UpstreamError::Connect {
-            source: ConnectError::Tcp(_),
-            ..
-        } => StatusCode::SERVICE_UNAVAILABLE,
-        UpstreamError::Connect {
-            source: ConnectError::Tls(_),
-            ..
-        }
-        | UpstreamError::Broken { .. } => StatusCode::BAD_GATEWAY,
+        UpstreamError::Connect { source: ConnectError::Tcp(_), .. } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect { source: ConnectError::Tls(_), .. }
+        | UpstreamError::Broken { .. }
+        | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
     }
 }
@@ -231,11 +225,7 @@ impl Form {
     pub fn of_accept(values: &[&[u8]]) -> Self {
         let text: Vec<Cow<'_, str>> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
         let names = |kind: &str| text.iter().any(|value| value.to_ascii_lowercase().contains(kind));
-        if names("text/html") && !names("application/json") {
-            Self::Html
-        } else {
-            Self::Json
-        }
+        if names("text/html") && !names("application/json") { Self::Html } else { Self::Json }
     }
 }
 
@@ -269,11 +259,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
             ),
         ),
     };
-    OwnAnswer {
-        status,
-        content_type,
-        body,
-    }
+    OwnAnswer { status, content_type, body }
 }
 
 /// A small page. `content` is markup; the title is text.
@@ -287,11 +273,7 @@ pub fn page(title: &str, content: &str) -> String {
 
 /// Text as it may stand in HTML.
 pub fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ fn a_permitted_request_is_told_in_full() {
         );
         assert!(line["client"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
         assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
-        let (whole, above) = (
-            line["duration_ms"].as_f64().unwrap(),
-            line["upstream_ms"].as_f64().unwrap(),
-        );
+        let (whole, above) = (line["duration_ms"].as_f64().unwrap(), line["upstream_ms"].as_f64().unwrap());
         assert!(0.0 < above && above <= whole, "{line}");
         let seen = upstream.recorded().pop().unwrap();
         assert_eq!(seen.values("x-request-id"), [line["id"].as_str().unwrap()]);
@@ -76,10 +73,7 @@ fn what_is_denied_names_the_pattern_that_denies() {
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/api/secret/x").reason(), "denied");
     let line = gateway.wait_for_access(|line| line["reason"] == "denied");
-    assert_contains(
-        &line,
-        &serde_json::json!({ "permission": "GET /api/secret/*", "decision": "refuse" }),
-    );
+    assert_contains(&line, &serde_json::json!({ "permission": "GET /api/secret/*", "decision": "refuse" }));
     assert_eq!(client.get("/api/open").status, 200);
 }
 
@@ -88,25 +82,16 @@ fn a_stranger_is_named_by_the_certificate_but_is_no_user() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let stranger = pki.client("stranger");
-    assert_eq!(
-        Client::new(&pki, Some(&stranger), gateway.address()).get("/").status,
-        403
-    );
+    assert_eq!(Client::new(&pki, Some(&stranger), gateway.address()).get("/").status, 403);
     let line = gateway.wait_for_access(|line| line["reason"] == "unknown_user");
-    assert_contains(
-        &line,
-        &serde_json::json!({ "cn": "stranger", "serial": serial_and_fingerprint(&stranger).0 }),
-    );
+    assert_contains(&line, &serde_json::json!({ "cn": "stranger", "serial": serial_and_fingerprint(&stranger).0 }));
     assert!(line.get("user").is_none(), "{line}");
 }
 
 #[test]
 fn an_upstream_that_fails_is_told_with_the_cause() {
     let pki = Pki::new();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(nobody)));
     let answer = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).get("/");
     let line = gateway.wait_for_access(|line| line["path"] == "/");
@@ -115,11 +100,7 @@ fn an_upstream_that_fails_is_told_with_the_cause() {
         &serde_json::json!({ "decision": "permit", "reason": answer.reason(), "status": 503, "upstream": "api" }),
     );
     assert!(line["detail"].as_str().unwrap().contains(&nobody.to_string()), "{line}");
-    assert!(
-        !answer.body.contains(&nobody.to_string()),
-        "the client learns no address: {}",
-        answer.body
-    );
+    assert!(!answer.body.contains(&nobody.to_string()), "the client learns no address: {}", answer.body);
 }
 
 #[test]
@@ -129,25 +110,12 @@ fn the_query_is_never_logged() {
         let gateway = gateway(&pki, &upstream, &format!("[access_log]\nformat = \"{format}\"\n"));
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         assert_eq!(client.get("/api/x?token=hush").status, 200);
-        assert_eq!(
-            client.get("/api/%00?token=hush").status,
-            400,
-            "also where the path is bad"
-        );
-        assert_eq!(
-            client
-                .send(Version::Http1, request("PUT", "/api/x?token=hush", ""))
-                .unwrap()
-                .status,
-            403
-        );
+        assert_eq!(client.get("/api/%00?token=hush").status, 400, "also where the path is bad");
+        assert_eq!(client.send(Version::Http1, request("PUT", "/api/x?token=hush", "")).unwrap().status, 403);
         eventually("three lines", || (gateway.access_log().len() == 3).then_some(()));
         let all = gateway.access_log().iter().map(Value::to_string).collect::<String>();
         assert!(!all.contains("hush") && !all.contains("token"), "{all}");
-        assert!(
-            upstream.recorded().pop().unwrap().target.ends_with("?token=hush"),
-            "but it is forwarded"
-        );
+        assert!(upstream.recorded().pop().unwrap().target.ends_with("?token=hush"), "but it is forwarded");
         let own = gateway.log().iter().map(Value::to_string).collect::<String>();
         assert!(!own.contains("hush"), "{own}");
     }
@@ -173,11 +141,7 @@ fn names_and_paths_cannot_forge_fields_or_lines_of_the_text_format() {
         let users: Vec<_> = fields.iter().filter(|field| field.starts_with("user=")).collect();
         assert_eq!(users.len(), 1, "{text}");
         assert_ne!(users[0], "user=alice", "{text}");
-        assert_eq!(
-            fields.iter().filter(|field| field.starts_with("route=")).count(),
-            1,
-            "{text}"
-        );
+        assert_eq!(fields.iter().filter(|field| field.starts_with("route=")).count(), 1, "{text}");
         assert!(fields.contains(&format!("cn={forged:?}")), "{text}");
         assert!(text.starts_with("20"), "a line begins with its time: {text}");
     }
@@ -192,10 +156,7 @@ fn an_honest_text_line_is_readable() {
     eventually("a line", || (gateway.access_log().len() == 1).then_some(()));
     let line = gateway.access_log().remove(0);
     let text = line.as_str().unwrap();
-    for part in [
-        " main permit permission HTTP/1.1 \"GET /api/x\" 200 complete ",
-        " user=alice cn=alice route=/ ",
-    ] {
+    for part in [" main permit permission HTTP/1.1 \"GET /api/x\" 200 complete ", " user=alice cn=alice route=/ "] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }
@@ -225,10 +186,8 @@ fn lines_are_appended_to_a_file_named_relative_to_the_config() {
         let text = std::fs::read_to_string(&file).ok()?;
         (text.lines().count() == 2).then_some(text)
     });
-    let paths: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["path"].clone())
-        .collect();
+    let paths: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["path"].clone()).collect();
     assert_eq!(paths, ["/api/x", "/api/y"]);
     assert!(gateway.access_log().is_empty(), "standard output stays free");
 }
@@ -242,10 +201,7 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
     held.wait_for_requests(1);
     drop(raw);
     let line = gateway.wait_for_access(|line| line["path"] == "/api/x");
-    assert_contains(
-        &line,
-        &serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice" }),
-    );
+    assert_contains(&line, &serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice" }));
     assert_eq!(gateway.metric("portcullis_requests_total", &[("code", "499")]), 1.0);
     assert_eq!(line["status"], 499, "the same word as in the metrics");
     held.open();
@@ -260,10 +216,7 @@ fn a_head_that_was_never_a_request_has_a_line_too() {
         client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\nContent-Length: 1\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     let line = gateway.wait_for_access(|line| line["decision"] == "refuse");
-    assert_contains(
-        &line,
-        &serde_json::json!({ "method": "-", "path": "-", "end": "complete" }),
-    );
+    assert_contains(&line, &serde_json::json!({ "method": "-", "path": "-", "end": "complete" }));
     assert!(answer.contains(line["id"].as_str().unwrap()), "{answer}");
     assert_eq!(client.send(Version::Http1, get("/api/")).unwrap().status, 200);
 }
@@ -276,10 +229,7 @@ fn a_log_file_that_cannot_be_opened_stops_the_start() {
     std::fs::write(&file, config).unwrap();
     let (_, error, code) = crate::support::run(crate::support::PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
     assert_eq!(code, 1);
-    assert!(
-        error.contains("cannot open the access log") && error.contains("No such file"),
-        "{error}"
-    );
+    assert!(error.contains("cannot open the access log") && error.contains("No such file"), "{error}");
 }
 
 fn gateway(pki: &Pki, upstream: &Upstream, more: &str) -> Gateway {

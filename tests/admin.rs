@@ -22,17 +22,11 @@ fn health_answers_and_unknown_paths_and_methods_do_not() {
     assert_eq!(gateway.admin("/nowhere").0, 404);
     assert_eq!(gateway.admin("/metrics?x=1").0, 200);
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = ask(
-            &gateway,
-            &format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-        );
+        let answer = ask(&gateway, &format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
     }
     let head = ask(&gateway, "HEAD /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    assert!(
-        head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"),
-        "{head}"
-    );
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
 }
 
 #[test]
@@ -51,20 +45,10 @@ fn metrics_have_the_text_format_of_prometheus() {
     let gateway = gateway(&pki, &upstream);
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 200);
-    assert_eq!(
-        client.send(Version::Http2, request("POST", "/", "x")).unwrap().status,
-        403
-    );
-    let answer = ask(
-        &gateway,
-        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    );
+    assert_eq!(client.send(Version::Http2, request("POST", "/", "x")).unwrap().status, 403);
+    let answer = ask(&gateway, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.to_ascii_lowercase()
-            .contains("content-type: text/plain; version=0.0.4"),
-        "{head}"
-    );
+    assert!(head.to_ascii_lowercase().contains("content-type: text/plain; version=0.0.4"), "{head}");
     assert_eq!(check_format(text), Ok(()));
     check_with_promtool(text);
 }
@@ -83,10 +67,7 @@ fn the_format_check_sees_mistakes() {
     ] {
         assert!(check_format(&bad).is_err(), "{bad}");
     }
-    assert_eq!(
-        check_format(&format!("{metric}a_total{{b=\"c\"}} 1\na_total{{b=\"d\"}} 2\n")),
-        Ok(())
-    );
+    assert_eq!(check_format(&format!("{metric}a_total{{b=\"c\"}} 1\na_total{{b=\"d\"}} 2\n")), Ok(()));
 }
 
 #[test]
@@ -103,80 +84,35 @@ fn counters_move_with_what_happens() {
     stranger.send(Version::Http1, get("/")).unwrap_err();
     let count = |name: &str, labels: &[(&str, &str)]| gateway.metric(&format!("portcullis_{name}"), labels);
     // The last record is written when its answer is over, which the client may know before the gateway does.
-    eventually("all requests are counted", || {
-        (count("requests_total", &[]) == 4.0).then_some(())
-    });
-    eventually("the failed handshake is counted", || {
-        (count("handshake_failures_total", &[]) == 1.0).then_some(())
-    });
+    eventually("all requests are counted", || (count("requests_total", &[]) == 4.0).then_some(()));
+    eventually("the failed handshake is counted", || (count("handshake_failures_total", &[]) == 1.0).then_some(()));
     let main = ("listener", "main");
     assert_eq!(count("requests_total", &[main, ("route", "/"), ("code", "200")]), 3.0);
     assert_eq!(count("requests_total", &[main, ("code", "403")]), 1.0);
-    assert_eq!(
-        count(
-            "decisions_total",
-            &[main, ("decision", "permit"), ("reason", "permission")]
-        ),
-        3.0
-    );
-    assert_eq!(
-        count(
-            "decisions_total",
-            &[("decision", "refuse"), ("reason", "no_permission")]
-        ),
-        1.0
-    );
+    assert_eq!(count("decisions_total", &[main, ("decision", "permit"), ("reason", "permission")]), 3.0);
+    assert_eq!(count("decisions_total", &[("decision", "refuse"), ("reason", "no_permission")]), 1.0);
     assert_eq!(count("request_duration_seconds_count", &[("route", "/")]), 4.0);
-    assert_eq!(
-        count(
-            "handshakes_total",
-            &[main, ("version", "TLSv1_3"), ("resumption", "full")]
-        ),
-        1.0
-    );
-    assert_eq!(
-        count("handshake_failures_total", &[main, ("reason", "no_certificate")]),
-        1.0
-    );
+    assert_eq!(count("handshakes_total", &[main, ("version", "TLSv1_3"), ("resumption", "full")]), 1.0);
+    assert_eq!(count("handshake_failures_total", &[main, ("reason", "no_certificate")]), 1.0);
     assert_eq!(count("handshake_duration_seconds_count", &[]), 1.0);
     assert_eq!(count("connections_total", &[main]), 2.0);
     assert_eq!(count("connections_open", &[main]), 1.0);
-    assert_eq!(
-        count("upstream_connections_total", &[("upstream", "api"), ("origin", "new")]),
-        1.0
-    );
-    assert_eq!(
-        count(
-            "upstream_connections_total",
-            &[("upstream", "api"), ("origin", "pooled")]
-        ),
-        2.0
-    );
-    assert_eq!(
-        count("response_body_bytes_total", &[main]),
-        3.0 * 5.0 + refusal_length(&mut connection)
-    );
+    assert_eq!(count("upstream_connections_total", &[("upstream", "api"), ("origin", "new")]), 1.0);
+    assert_eq!(count("upstream_connections_total", &[("upstream", "api"), ("origin", "pooled")]), 2.0);
+    assert_eq!(count("response_body_bytes_total", &[main]), 3.0 * 5.0 + refusal_length(&mut connection));
     drop(connection);
-    eventually("the connection is counted as closed", || {
-        (count("connections_open", &[main]) == 0.0).then_some(())
-    });
+    eventually("the connection is counted as closed", || (count("connections_open", &[main]) == 0.0).then_some(()));
     assert_eq!(count("panics_total", &[]), 0.0);
 }
 
 #[test]
 fn an_unreachable_upstream_is_counted() {
     let pki = Pki::new();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(nobody)));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 503);
-    assert_eq!(
-        gateway.metric("portcullis_upstream_failures_total", &[("upstream", "api")]),
-        1.0
-    );
+    assert_eq!(gateway.metric("portcullis_upstream_failures_total", &[("upstream", "api")]), 1.0);
 }
 
 #[test]
@@ -189,17 +125,11 @@ fn the_snapshot_its_certificates_and_the_build_are_told() {
     assert_eq!(value("portcullis_api_users", &[]), 1.0);
     assert_eq!(value("portcullis_snapshot_generation", &[]), 1.0);
     assert_eq!(value("portcullis_reload_last_success", &[]), 1.0);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     let loaded = value("portcullis_snapshot_loaded_timestamp_seconds", &[]);
     assert!(loaded > now - 600.0 && loaded <= now + 1.0, "{loaded}");
     for (kind, name, file) in [("server", "main/*", "server.crt"), ("trust_anchor", "test", "ca.crt")] {
-        let told = value(
-            "portcullis_certificate_not_after_timestamp_seconds",
-            &[("kind", kind), ("name", name)],
-        );
+        let told = value("portcullis_certificate_not_after_timestamp_seconds", &[("kind", kind), ("name", name)]);
         assert_eq!(told, not_after(&pki, file), "{kind}");
     }
 }
@@ -214,10 +144,7 @@ fn the_process_is_told_with_the_standard_names() {
     assert!(value("process_open_fds") > 3.0);
     assert!(value("process_max_fds") >= value("process_open_fds"));
     assert!(value("process_threads") >= 2.0);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     let start = value("process_start_time_seconds");
     assert!(start > now - 3600.0 && start < now + 2.0, "{start}");
 }
@@ -233,9 +160,7 @@ fn admin_off_means_that_nobody_listens() {
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 200, "the rest goes on");
     gateway.write_config(&text);
-    eventually("the admin listener is back", || {
-        TcpStream::connect(gateway.admin_address()).ok()
-    });
+    eventually("the admin listener is back", || TcpStream::connect(gateway.admin_address()).ok());
     assert_eq!(gateway.admin("/livez").0, 200);
 }
 
@@ -273,9 +198,7 @@ fn check_format(text: &str) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{what}: {line}"));
         if let Some(rest) = line.strip_prefix("# HELP ") {
             family = rest.split(' ').next().unwrap_or("");
-            let kind = lines
-                .next()
-                .and_then(|next| next.strip_prefix(&format!("# TYPE {family} ")));
+            let kind = lines.next().and_then(|next| next.strip_prefix(&format!("# TYPE {family} ")));
             match kind {
                 Some(kind @ ("counter" | "gauge" | "histogram")) if kinds.insert(family, kind).is_none() => continue,
                 Some("counter" | "gauge" | "histogram") => return wrong("a family twice"),
@@ -288,9 +211,9 @@ fn check_format(text: &str) -> Result<(), String> {
         }
         let name = name_and_labels.split('{').next().unwrap_or("");
         let belongs = match kinds.get(family) {
-            Some(&"histogram") => ["_bucket", "_sum", "_count"]
-                .iter()
-                .any(|end| name.strip_suffix(end) == Some(family)),
+            Some(&"histogram") => {
+                ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(family))
+            }
             Some(&"counter") => name == family && name.ends_with("_total"),
             _ => name == family,
         };
@@ -298,19 +221,12 @@ fn check_format(text: &str) -> Result<(), String> {
             return wrong("not of its family");
         }
     }
-    if kinds.is_empty() {
-        Err("no metrics".to_owned())
-    } else {
-        Ok(())
-    }
+    if kinds.is_empty() { Err("no metrics".to_owned()) } else { Ok(()) }
 }
 
 /// Prometheus' own judgement, where its tool is installed. Not in Debian's small packages, so never demanded.
 fn check_with_promtool(text: &str) {
-    let spawned = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .spawn();
+    let spawned = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     let Ok(mut promtool) = spawned else {
         eprintln!("skipped: promtool is not installed");
         return;

@@ -11,10 +11,7 @@ fn modules_import_only_from_modules_above_them() {
         .filter_map(|path| Some((module_of(path)?, path)))
         .flat_map(|(module, path)| {
             let imports = wrong_imports(&order, &module, &read(path));
-            imports
-                .into_iter()
-                .map(|wrong| format!("{}: {wrong}", path.display()))
-                .collect::<Vec<_>>()
+            imports.into_iter().map(|wrong| format!("{}: {wrong}", path.display())).collect::<Vec<_>>()
         })
         .collect();
     assert!(wrong.is_empty(), "against the arrow:\n{}", wrong.join("\n"));
@@ -59,10 +56,7 @@ fn an_import_against_the_arrow_is_found() {
 
 #[test]
 fn every_file_says_its_job_in_its_first_line() {
-    let silent: Vec<_> = source_files()
-        .into_iter()
-        .filter(|path| !read(path).starts_with("//! "))
-        .collect();
+    let silent: Vec<_> = source_files().into_iter().filter(|path| !read(path).starts_with("//! ")).collect();
     assert!(silent.is_empty(), "without a first line: {silent:#?}");
 }
 
@@ -74,9 +68,7 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     const MOST_LINES: usize = 400;
     let is_long = |path: &PathBuf| read(path).lines().count() > MOST_LINES;
     let long = source_files().into_iter().filter(is_long);
-    let long: Vec<PathBuf> = long
-        .map(|path| path.strip_prefix(sources_root()).unwrap().to_owned())
-        .collect();
+    let long: Vec<PathBuf> = long.map(|path| path.strip_prefix(sources_root()).unwrap().to_owned()).collect();
     assert_eq!(long, STILL_LONG.map(PathBuf::from), "over {MOST_LINES} lines");
 }
 
@@ -88,9 +80,7 @@ fn nothing_is_left_for_later() {
         .flat_map(|path| {
             let text = read(path);
             let words = unfinished.iter().filter(move |word| text.contains(**word));
-            words
-                .map(|word| format!("{}: {word}", path.display()))
-                .collect::<Vec<_>>()
+            words.map(|word| format!("{}: {word}", path.display())).collect::<Vec<_>>()
         })
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -132,9 +122,7 @@ fn module_of(path: &Path) -> Option<String> {
 
 /// The modules of `lib.rs` in their order.
 fn module_order(lib: &str) -> Vec<String> {
-    let modules = lib
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     modules.map(str::to_owned).collect()
 }
 
@@ -143,10 +131,7 @@ fn wrong_imports(order: &[String], module: &str, text: &str) -> Vec<String> {
     let position = |name: &str| order.iter().position(|listed| listed == name);
     let own = position(module).expect("a module of lib.rs");
     let imports = imported_modules(&shipping_code(text));
-    imports
-        .into_iter()
-        .filter(|import| position(import).is_none_or(|at| at > own))
-        .collect()
+    imports.into_iter().filter(|import| position(import).is_none_or(|at| at > own)).collect()
 }
 
 /// The text without comments and without code that only tests compile.
@@ -195,15 +180,9 @@ fn group_heads(group: &str) -> Vec<String> {
             break;
         }
     }
-    entries
-        .iter()
-        .map(|entry| first_word(entry.trim()))
-        .filter(|word| !word.is_empty())
-        .collect()
+    entries.iter().map(|entry| first_word(entry.trim())).filter(|word| !word.is_empty()).collect()
 }
 
 fn first_word(text: &str) -> String {
-    text.chars()
-        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
-        .collect()
+    text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
 }

@@ -45,12 +45,7 @@ fn what_is_refused_by_check_is_refused_by_run_with_the_same_words() {
         let (_, refused, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
         assert_eq!(code, 1, "{}", path.display());
         let errors_of = |report: &str| report.lines().filter(|line| line.starts_with("error: ")).count();
-        assert_eq!(
-            errors_of(&refused),
-            errors_of(&checked),
-            "{}\n{refused}",
-            path.display()
-        );
+        assert_eq!(errors_of(&refused), errors_of(&checked), "{}\n{refused}", path.display());
     }
 }
 
@@ -110,10 +105,7 @@ fn a_config_that_is_not_there_is_said_so_and_where_to_name_it() {
     for command in ["check", "run"] {
         let (_, err, code) = run(PORTCULLIS, &[command, "-c", "/nowhere/gateway.toml"]);
         assert_eq!(code, 1);
-        assert!(
-            err.contains("cannot read /nowhere/gateway.toml") && err.contains("--config FILE"),
-            "{err}"
-        );
+        assert!(err.contains("cannot read /nowhere/gateway.toml") && err.contains("--config FILE"), "{err}");
     }
 }
 
@@ -152,10 +144,7 @@ fn fixtures() -> Pki {
     }
     let write = |name: &str, text: &str| std::fs::write(pki.path(name), text).unwrap();
     write("empty.pem", "");
-    write(
-        "garbage.pem",
-        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
-    );
+    write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
     write(
@@ -169,18 +158,12 @@ fn fixtures() -> Pki {
 
 /// Only its label matters: it is refused before anybody looks inside.
 fn encrypted_key() -> String {
-    KeyPair::generate()
-        .unwrap()
-        .serialize_pem()
-        .replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+    KeyPair::generate().unwrap().serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 }
 
 fn golden_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config_errors");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort_unstable();
     assert!(files.len() > 30, "the golden files are found");
@@ -216,7 +199,5 @@ fn without_time(line: &str) -> String {
 }
 
 fn as_comments(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
-        .collect()
+    text.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
 }

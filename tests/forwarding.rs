@@ -1,1 +1,12 @@
-//! To be written.
+//! Requests up and answers down: fields, bodies, trailers, pools, failures.
+
+/// 1xx answers, and answers that come before the request is whole.
+mod early;
+/// Upstreams that cannot be reached, are silent, or break off.
+mod failures;
+/// What a request and an answer carry.
+mod messages;
+/// Connections that are kept, and which request may go again.
+mod pools;
+/// Upstreams behind TLS, and what the gateway shows them.
+mod secured;

@@ -1,1 +1,218 @@
-//! To be written.
+//! In front of the real Icinga 2: its API over TLS, with the gateway's credentials there and ApiUsers here.
+
+use crate::support::client::{BOTH, Version, get, request};
+use crate::support::gateway::listener;
+use crate::support::{Client, Gateway, Icinga, Pki, require_program};
+use http::Request;
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// Queries, actions and event streams, each with its own requirement, as `gateway.toml` shows.
+fn config(pki: &Pki, icinga: &Icinga) -> String {
+    std::fs::write(pki.path("credentials"), format!("{}:{}\n", icinga.user, icinga.password)).unwrap();
+    listener(pki)
+        + &format!(
+            r#"
+[api_user.reader]
+client_cn = "reader"
+permissions = ["Objects/Query/*", "status/query"]
+
+[api_user.operator]
+client_cn = "operator"
+permissions = ["actions/*", "events/subscribe", "objects/query/hosts"]
+deny = ["actions/shutdown-process"]
+
+[upstream.icinga]
+endpoints = ["https://{name}:{port}"]
+anchors = ["{anchors}"]
+basic_credentials = "{credentials}"
+pool_idle_timeout = "8s"
+
+[[route]]
+path = "/v1"
+respond = "whoami"
+
+[[route]]
+path = "/v1/objects/{{type}}"
+upstream = "icinga"
+requirement = {{ GET = "objects/query/{{type}}", POST = "objects/modify/{{type}}", DELETE = "objects/delete/{{type}}" }}
+method_override = "judge"
+
+[[route]]
+path = "/v1/actions/{{action}}"
+match = "exact"
+upstream = "icinga"
+requirement = {{ POST = "actions/{{action}}" }}
+
+[[route]]
+path = "/v1/events"
+match = "exact"
+upstream = "icinga"
+requirement = {{ POST = "events/subscribe" }}
+idle_timeout = "off"
+"#,
+            name = icinga.node_name,
+            port = icinga.port,
+            anchors = icinga.ca_file.display(),
+            credentials = pki.path("credentials").display(),
+        )
+}
+
+fn has_icinga() -> bool {
+    // `require_program` fails where `tests/run` has installed everything; Icinga's own search looks in more folders.
+    Icinga::is_installed() || require_program("icinga2")
+}
+
+fn post(path: &str, text: &str) -> Request<crate::support::client::RequestBody> {
+    let mut request = request("POST", path, text);
+    request.headers_mut().insert("accept", "application/json".parse().unwrap());
+    request
+}
+
+fn overridden(method: &str, path: &str, text: &str) -> Request<crate::support::client::RequestBody> {
+    let mut request = post(path, text);
+    request.headers_mut().insert("x-http-method-override", method.parse().unwrap());
+    request
+}
+
+const RESULT: &str = r#"{"type":"Host","host":"web1","exit_status":1,"plugin_output":"down by test"}"#;
+const QUERY: &str = r#"{"filter":"host.name==name","filter_vars":{"name":"web1"},"attrs":["name"]}"#;
+const ACTION: &str = "/v1/actions/process-check-result";
+
+#[test]
+fn queries_pass_for_the_right_user_and_are_refused_for_others() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let gateway = Gateway::start(&config(&pki, &icinga));
+    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
+    let (reader, operator, stranger) = (client("reader"), client("operator"), client("stranger"));
+    for version in BOTH {
+        let answer = reader.send(version, get("/v1/objects/hosts")).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.body.contains("\"name\":\"web1\"") && answer.header("server").unwrap().starts_with("Icinga/"));
+        let one = reader.send(version, get("/v1/objects/hosts/web1")).unwrap();
+        assert_eq!(one.status, 200, "{}", one.body);
+
+        assert_eq!(operator.send(version, get("/v1/objects/hosts")).unwrap().status, 200);
+        let refused = operator.send(version, get("/v1/objects/services")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+        let refused = stranger.send(version, get("/v1/objects/hosts")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "unknown_user"));
+    }
+    let log = icinga.log();
+    assert!(!log.contains("GET /v1/objects/services"), "what is refused here never reaches Icinga:\n{log}");
+}
+
+#[test]
+fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let gateway = Gateway::start(&config(&pki, &icinga));
+    let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
+    for version in BOTH {
+        let answer = reader.send(version, overridden("GET", "/v1/objects/hosts", QUERY)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let found: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(found["results"][0]["attrs"], serde_json::json!({ "name": "web1" }));
+
+        // The other way round: what looks like reading deletes, so it needs the right to delete.
+        let mut disguised = overridden("DELETE", "/v1/objects/hosts/web1", "");
+        *disguised.method_mut() = http::Method::GET;
+        let refused = reader.send(version, disguised).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+        let refused = reader.send(version, post("/v1/objects/hosts", QUERY)).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"), "a plain POST modifies");
+    }
+    assert_eq!(reader.get("/v1/objects/hosts/web1").status, 200, "web1 is still there");
+}
+
+#[test]
+fn actions_pass_for_the_right_user_and_are_refused_for_others() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let gateway = Gateway::start(&config(&pki, &icinga));
+    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
+    let (reader, operator) = (client("reader"), client("operator"));
+    for version in BOTH {
+        let answer = operator.send(version, post(ACTION, RESULT)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.body.contains("Successfully processed check result"));
+        let refused = reader.send(version, post(ACTION, RESULT)).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+        let refused = operator.send(version, post("/v1/actions/shutdown-process", "{}")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "denied"));
+        let refused = operator.send(version, overridden("GET", ACTION, RESULT)).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (400, "method_override"));
+    }
+}
+
+#[test]
+fn an_event_stream_brings_events_while_it_is_open() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let gateway = Gateway::start(&config(&pki, &icinga));
+    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
+    let (reader, operator) = (client("reader"), client("operator"));
+    for version in BOTH {
+        let path = "/v1/events?queue=test&types=CheckResult";
+        let refused = reader.send(version, post(path, "")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+
+        let mut connection = operator.connect(version).unwrap();
+        let mut events = connection.start(post(path, "")).unwrap();
+        assert_eq!(events.status(), 200);
+        assert_eq!(operator.send(Version::Http1, post(ACTION, RESULT)).unwrap().status, 200);
+        // Icinga itself may be five seconds late.
+        let first = operator.runtime().block_on(async {
+            let frame = tokio::time::timeout(Duration::from_secs(30), events.body_mut().frame());
+            frame.await.expect("an event").expect("a frame").expect("a whole frame").into_data().expect("data")
+        });
+        let event: serde_json::Value = serde_json::from_slice(&first).unwrap();
+        assert_eq!((&event["type"], &event["host"]), (&"CheckResult".into(), &"web1".into()));
+    }
+}
+
+#[test]
+fn whoami_answers_as_icinga_does() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let gateway = Gateway::start(&config(&pki, &icinga));
+    let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
+    let ours: serde_json::Value = serde_json::from_str(&reader.get("/v1").body).unwrap();
+    let result = &ours["results"][0];
+    assert_eq!(result["user"], "reader");
+    assert_eq!(result["permissions"], serde_json::json!(["Objects/Query/*", "status/query"]));
+    // The fields of Icinga's own answer are all there.
+    for field in ["info", "permissions", "user", "version"] {
+        assert!(!result[field].is_null(), "{field}");
+    }
+}
+
+#[test]
+fn an_upstream_whose_certificate_does_not_count_is_not_spoken_to() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let good = config(&pki, &icinga);
+    let other_ca = Pki::named("Other CA");
+    let wrong = good.replace(icinga.ca_file.to_str().unwrap(), other_ca.ca_file().to_str().unwrap());
+    let gateway = Gateway::start(&wrong);
+    let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
+    let refused = reader.get("/v1/objects/hosts");
+    assert_eq!((refused.status, refused.reason().as_str()), (502, "upstream_tls"));
+    let before = gateway.generation();
+    gateway.write_config(&good);
+    gateway.wait_for_generation_after(before);
+    assert_eq!(reader.get("/v1/objects/hosts").status, 200, "the twin: with the right anchor");
+}

@@ -17,20 +17,11 @@ use crate::support::require_program;
 fn a_client_certificate_is_made_in_three_commands_as_in_icinga() {
     let Some(desk) = Desk::new() else { return };
     let made = desk.succeeds("pki new-ca");
-    assert!(
-        made.contains("information: wrote ./pki/ca.crt (certificate, valid until 20"),
-        "{made}"
-    );
+    assert!(made.contains("information: wrote ./pki/ca.crt (certificate, valid until 20"), "{made}");
     desk.succeeds("pki new-cert --cn my-api-client --key my.key --csr my.csr");
     let signed = desk.succeeds("pki sign-csr --csr my.csr --cert my.crt");
-    assert!(
-        signed.contains("information: wrote my.crt (certificate, valid until 20"),
-        "{signed}"
-    );
-    assert!(
-        signed.contains("left out, though the request asks for it: DNS:my-api-client\n"),
-        "{signed}"
-    );
+    assert!(signed.contains("information: wrote my.crt (certificate, valid until 20"), "{signed}");
+    assert!(signed.contains("left out, though the request asks for it: DNS:my-api-client\n"), "{signed}");
     assert!(
         signed.contains("[api_user.my-api-client]\nclient_cn = \"my-api-client\"\npermissions = []   #"),
         "{signed}"
@@ -54,30 +45,19 @@ fn the_authority_may_sign_certificates_but_no_other_authorities() {
         assert!(text.contains(part), "{part}: {text}");
     }
     desk.openssl_succeeds("x509 -in deep/down/ca.crt -noout -checkend 2505600");
-    assert!(
-        !desk
-            .openssl("x509 -in deep/down/ca.crt -noout -checkend 2678400")
-            .status
-            .success()
-    );
+    assert!(!desk.openssl("x509 -in deep/down/ca.crt -noout -checkend 2678400").status.success());
 }
 
 #[test]
 fn a_name_that_is_no_dns_name_is_not_requested_as_one() {
     let Some(desk) = Desk::new() else { return };
-    desk.run(
-        &["pki", "new-cert", "--cn", "Jörg Müller", "--key", "k", "--csr", "r"],
-        Expect::Success,
-    );
+    desk.run(&["pki", "new-cert", "--cn", "Jörg Müller", "--key", "k", "--csr", "r"], Expect::Success);
     let text = desk.openssl_succeeds("req -in r -noout -text");
     assert!(!text.contains("Alternative Name"), "{text}");
     desk.succeeds("pki new-ca");
     let signed = desk.succeeds("pki sign-csr --csr r --cert c");
     assert!(!signed.contains("left out"), "{signed}");
-    assert!(
-        signed.contains("[api_user.\"Jörg Müller\"]\nclient_cn = \"Jörg Müller\"\n"),
-        "{signed}"
-    );
+    assert!(signed.contains("[api_user.\"Jörg Müller\"]\nclient_cn = \"Jörg Müller\"\n"), "{signed}");
 }
 
 #[test]
@@ -113,15 +93,9 @@ fn requests_made_by_openssl_are_signed_whatever_their_key() {
         // The digest is openssl's own choice: SHA-256 for P-384, too.
         desk.openssl_succeeds(&format!("req -new -key {index}.key -subj /CN=alice -out {index}.csr"));
         desk.succeeds(&format!("pki sign-csr --csr {index}.csr --cert {index}.crt"));
-        desk.openssl_succeeds(&format!(
-            "verify -x509_strict -CAfile pki/ca.crt -purpose sslclient {index}.crt"
-        ));
+        desk.openssl_succeeds(&format!("verify -x509_strict -CAfile pki/ca.crt -purpose sslclient {index}.crt"));
         let certified = desk.openssl_succeeds(&format!("x509 -in {index}.crt -noout -pubkey"));
-        assert_eq!(
-            certified,
-            desk.openssl_succeeds(&format!("pkey -in {index}.key -pubout")),
-            "{key}"
-        );
+        assert_eq!(certified, desk.openssl_succeeds(&format!("pkey -in {index}.key -pubout")), "{key}");
     }
 }
 
@@ -129,19 +103,14 @@ fn requests_made_by_openssl_are_signed_whatever_their_key() {
 fn ecdsa_requests_are_verified_with_every_usual_digest() {
     let Some(desk) = Desk::with_authority() else { return };
     for curve in ["P-256", "P-384"] {
-        desk.openssl_succeeds(&format!(
-            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve} -out k"
-        ));
+        desk.openssl_succeeds(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve} -out k"));
         for digest in ["sha256", "sha384", "sha512"] {
             desk.openssl_succeeds(&format!("req -new -{digest} -key k -subj /CN=alice -out r"));
             desk.succeeds("pki sign-csr --csr r --cert c --force");
             desk.openssl_succeeds("verify -CAfile pki/ca.crt -purpose sslclient c");
         }
         desk.openssl_succeeds("req -new -sha1 -key k -subj /CN=alice -out r");
-        desk.refuses(
-            "pki sign-csr --csr r --cert c --force",
-            "method 1.2.840.10045.4.1, which is not accepted",
-        );
+        desk.refuses("pki sign-csr --csr r --cert c --force", "method 1.2.840.10045.4.1, which is not accepted");
     }
 }
 
@@ -158,14 +127,9 @@ fn rsa_keys_below_2048_bits_are_refused() {
 fn keys_on_unusual_curves_are_refused() {
     let Some(desk) = Desk::with_authority() else { return };
     for parameters in ["secp256k1", "P-256 -pkeyopt ec_param_enc:explicit"] {
-        desk.openssl_succeeds(&format!(
-            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{parameters} -out k"
-        ));
+        desk.openssl_succeeds(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{parameters} -out k"));
         desk.openssl_succeeds("req -new -key k -subj /CN=alice -out r");
-        desk.refuses(
-            "pki sign-csr --csr r --cert c",
-            "public key of the request is not accepted",
-        );
+        desk.refuses("pki sign-csr --csr r --cert c", "public key of the request is not accepted");
     }
 }
 
@@ -185,15 +149,7 @@ fn the_requester_chooses_nothing_but_name_and_key() {
 
     let text = desk.openssl_succeeds("x509 -in c -noout -text -nameopt RFC2253");
     assert!(text.contains("Subject: CN=alice\n"), "{text}");
-    for absent in [
-        "Alternative Name",
-        "CA:TRUE",
-        "Certificate Sign",
-        "Server Auth",
-        "1.2.3.4",
-        "00:01:02",
-        "hello",
-    ] {
+    for absent in ["Alternative Name", "CA:TRUE", "Certificate Sign", "Server Auth", "1.2.3.4", "00:01:02", "hello"] {
         assert!(!text.contains(absent), "{absent}: {text}");
     }
     for part in ["CA:FALSE", "Subject Key Identifier", "Authority Key Identifier"] {
@@ -201,15 +157,9 @@ fn the_requester_chooses_nothing_but_name_and_key() {
     }
     let usages = desk.openssl_succeeds("x509 -in c -noout -ext keyUsage,extendedKeyUsage");
     let usages: Vec<&str> = usages.lines().map(str::trim).collect();
-    assert!(
-        usages.contains(&"Digital Signature") && usages.contains(&"TLS Web Client Authentication"),
-        "{usages:?}"
-    );
+    assert!(usages.contains(&"Digital Signature") && usages.contains(&"TLS Web Client Authentication"), "{usages:?}");
     let days = desk.openssl("x509 -in c -noout -checkend 34214400").status.success();
-    assert!(
-        days && !desk.openssl("x509 -in c -noout -checkend 34387200").status.success(),
-        "{text}"
-    );
+    assert!(days && !desk.openssl("x509 -in c -noout -checkend 34387200").status.success(), "{text}");
 }
 
 #[test]
@@ -223,10 +173,7 @@ fn serial_numbers_are_positive_random_and_of_16_octets() {
     assert_ne!(serials[0], serials[1]);
     for serial in serials {
         let digits = serial.trim().strip_prefix("serial=").unwrap();
-        assert!(
-            digits.len() == 32 && ('4'..='7').contains(&digits.chars().next().unwrap()),
-            "{digits}"
-        );
+        assert!(digits.len() == 32 && ('4'..='7').contains(&digits.chars().next().unwrap()), "{digits}");
     }
 }
 
@@ -234,19 +181,14 @@ fn serial_numbers_are_positive_random_and_of_16_octets() {
 fn an_altered_request_is_refused() {
     let Some(desk) = Desk::with_authority() else { return };
     for key in ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-256", "ed25519"] {
-        desk.openssl_succeeds(&format!(
-            "req -new -newkey {key} -nodes -keyout k -subj /CN=alice -outform DER -out d"
-        ));
+        desk.openssl_succeeds(&format!("req -new -newkey {key} -nodes -keyout k -subj /CN=alice -outform DER -out d"));
         let honest = fs::read(desk.path("d")).unwrap();
         let at = honest.windows(5).position(|part| part == b"alice").unwrap();
         let mut altered = honest.clone();
         altered[at..at + 5].copy_from_slice(b"admin");
         fs::write(desk.path("altered"), altered).unwrap();
         desk.openssl_succeeds("req -inform DER -in altered -out altered.csr");
-        desk.refuses(
-            "pki sign-csr --csr altered.csr --cert c",
-            "the signature of the request is wrong",
-        );
+        desk.refuses("pki sign-csr --csr altered.csr --cert c", "the signature of the request is wrong");
         desk.openssl_succeeds("req -inform DER -in d -out honest.csr");
         desk.succeeds("pki sign-csr --csr honest.csr --cert honest.crt --force");
     }
@@ -260,10 +202,7 @@ fn a_request_without_exactly_one_plain_common_name_is_refused() {
     for (name, message) in [
         (None, "has no common name"),
         (text(""), "it is empty"),
-        (
-            text("alice\0.evil"),
-            r#""alice\0.evil" cannot be a common name, it has control characters"#,
-        ),
+        (text("alice\0.evil"), r#""alice\0.evil" cannot be a common name, it has control characters"#),
         (text("alice\x1b[2J"), r#""alice\u{1b}[2J" cannot be"#),
         (text("alice\u{85}"), "control characters"),
         (text(&"a".repeat(65)), "longer than 64 characters"),
@@ -273,9 +212,7 @@ fn a_request_without_exactly_one_plain_common_name_is_refused() {
         desk.refuses("pki sign-csr --csr r --cert c", message);
     }
     for subject in ["/CN=alice/CN=admin", "/CN=alice+CN=admin"] {
-        desk.openssl_succeeds(&format!(
-            "req -new -newkey rsa:2048 -nodes -keyout k -subj {subject} -out r"
-        ));
+        desk.openssl_succeeds(&format!("req -new -newkey rsa:2048 -nodes -keyout k -subj {subject} -out r"));
         desk.refuses("pki sign-csr --csr r --cert c", "has 2 common names");
     }
     desk.write("r", &request_named(text(&"a".repeat(64))));
@@ -286,10 +223,7 @@ fn a_request_without_exactly_one_plain_common_name_is_refused() {
 fn new_cert_refuses_the_names_that_sign_csr_would_refuse() {
     let Some(desk) = Desk::new() else { return };
     for name in ["", "a\tb", &"a".repeat(65)] {
-        let output = desk.run(
-            &["pki", "new-cert", "--cn", name, "--key", "k", "--csr", "r"],
-            Expect::Failure,
-        );
+        let output = desk.run(&["pki", "new-cert", "--cn", name, "--key", "k", "--csr", "r"], Expect::Failure);
         assert!(output.contains("cannot be a common name"), "{output}");
     }
     assert!(!desk.path("k").exists());
@@ -305,22 +239,13 @@ fn a_file_that_is_not_one_request_is_refused() {
         r#"a block of kind "CERTIFICATE", but a certificate request"#,
     );
     desk.write("r", "hello");
-    desk.refuses(
-        "pki sign-csr --csr r --cert c",
-        "it holds no PEM block, but a certificate request",
-    );
-    desk.write(
-        "r",
-        "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
-    );
+    desk.refuses("pki sign-csr --csr r --cert c", "it holds no PEM block, but a certificate request");
+    desk.write("r", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
     desk.refuses("pki sign-csr --csr r --cert c", "r cannot be used: it is damaged");
     desk.succeeds("pki new-cert --cn alice --key k --csr alice.csr");
     desk.write("r", &format!("{0}{0}", desk.read("alice.csr")));
     desk.refuses("pki sign-csr --csr r --cert c", "it holds 2 certificate requests");
-    desk.write(
-        "r",
-        &format!("Certificate Request:\n    Data:\n{}", desk.read("alice.csr")),
-    );
+    desk.write("r", &format!("Certificate Request:\n    Data:\n{}", desk.read("alice.csr")));
     desk.succeeds("pki sign-csr --csr r --cert c");
 }
 
@@ -339,12 +264,7 @@ fn a_server_certificate_has_the_names_given_and_no_others() {
     assert!(signed.contains("asks for it: DNS:evil.example.org\n"), "{signed}");
     assert!(!signed.contains("api_user"), "{signed}");
     let verify = "verify -x509_strict -CAfile pki/ca.crt -purpose";
-    for name in [
-        "hostname api.example.org",
-        "hostname a.apps.example.org",
-        "ip 127.0.0.1",
-        "ip ::1",
-    ] {
+    for name in ["hostname api.example.org", "hostname a.apps.example.org", "ip 127.0.0.1", "ip ::1"] {
         desk.openssl_succeeds(&format!("{verify} sslserver -verify_{name} c"));
     }
     for name in ["hostname evil.example.org", "hostname gateway", "ip 127.0.0.2"] {
@@ -357,16 +277,10 @@ fn a_server_certificate_has_the_names_given_and_no_others() {
 fn a_server_certificate_needs_names_and_a_client_certificate_takes_none() {
     let Some(desk) = Desk::with_authority() else { return };
     desk.succeeds("pki new-cert --cn gateway --key k --csr r");
-    desk.refuses(
-        "pki sign-csr --csr r --cert c --server",
-        "needs at least one name: give --dns NAME or --ip ADDRESS",
-    );
+    desk.refuses("pki sign-csr --csr r --cert c --server", "needs at least one name: give --dns NAME or --ip ADDRESS");
     desk.refuses("pki sign-csr --csr r --cert c --dns a.example.org", "--server");
     desk.refuses("pki sign-csr --csr r --cert c --ip 127.0.0.1", "--server");
-    desk.refuses(
-        "pki sign-csr --csr r --cert c --server --dns 127.0.0.1",
-        "it is an address: give it as --ip",
-    );
+    desk.refuses("pki sign-csr --csr r --cert c --server --dns 127.0.0.1", "it is an address: give it as --ip");
     desk.refuses("pki sign-csr --csr r --cert c --server --dns a_b", "is not a DNS name");
     desk.succeeds("pki sign-csr --csr r --cert c --server --dns a.example.org");
 }
@@ -379,10 +293,7 @@ fn a_certificate_ends_no_later_than_its_authority() {
     desk.succeeds("pki new-ca --days 10");
     desk.succeeds("pki new-cert --cn alice --key k --csr r");
     let cut = desk.succeeds("pki sign-csr --csr r --cert c");
-    assert!(
-        cut.contains("information: cut short: the CA itself is valid until"),
-        "{cut}"
-    );
+    assert!(cut.contains("information: cut short: the CA itself is valid until"), "{cut}");
     let end = desk.openssl_succeeds("x509 -in c -noout -enddate");
     assert_eq!(end, desk.openssl_succeeds("x509 -in pki/ca.crt -noout -enddate"));
     let whole = desk.succeeds("pki sign-csr --csr r --cert c --days 9 --force");
@@ -423,10 +334,7 @@ fn an_authority_whose_name_cannot_be_repeated_exactly_is_refused() {
             "req -x509 -newkey rsa:2048 -nodes -subj {subject} -addext basicConstraints=CA:TRUE \
              -keyout pki/ca.key -out pki/ca.crt"
         ));
-        desk.refuses(
-            "pki sign-csr --csr r --cert c",
-            "the authority's subject repeats an attribute or is unusual",
-        );
+        desk.refuses("pki sign-csr --csr r --cert c", "the authority's subject repeats an attribute or is unusual");
     }
 }
 
@@ -441,18 +349,8 @@ fn what_is_not_a_valid_authority_is_refused() {
     let now = OffsetDateTime::now_utc();
     let day = Duration::days(1);
     for (is_ca, from, until, message) in [
-        (
-            IsCa::ExplicitNoCa,
-            now - day,
-            now + day,
-            "is not the certificate of an authority (basic constraints",
-        ),
-        (
-            IsCa::NoCa,
-            now - day,
-            now + day,
-            "is not the certificate of an authority (basic constraints",
-        ),
+        (IsCa::ExplicitNoCa, now - day, now + day, "is not the certificate of an authority (basic constraints"),
+        (IsCa::NoCa, now - day, now + day, "is not the certificate of an authority (basic constraints"),
         (certifier(), now - day * 2, now - day, "the authority is not valid now"),
         (certifier(), now + day, now + day * 2, "the authority is not valid now"),
     ] {
@@ -493,14 +391,8 @@ fn private_keys_are_readable_by_the_owner_alone() {
     let Some(desk) = Desk::new() else { return };
     let commands = "umask 0; \"$0\" pki new-ca && \"$0\" pki new-cert --cn alice --key k --csr r --cert c";
     let run = |force: &str| {
-        let script = commands
-            .replace("new-ca", &format!("new-ca {force}"))
-            .replace("--cn", &format!("{force} --cn"));
-        let output = desk
-            .command("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")])
-            .output()
-            .unwrap();
+        let script = commands.replace("new-ca", &format!("new-ca {force}")).replace("--cn", &format!("{force} --cn"));
+        let output = desk.command("sh").args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let modes = ["pki/ca.key", "k", "pki/ca.crt", "r", "c"].map(|name| desk.mode(name));
         assert_eq!(modes, [0o600, 0o600, 0o644, 0o644, 0o644]);
@@ -518,17 +410,11 @@ fn nothing_is_overwritten_without_force() {
     desk.succeeds("pki sign-csr --csr r --cert c");
     for (command, outputs) in [
         ("pki new-ca", &["pki/ca.key", "pki/ca.crt"][..]),
-        (
-            "pki new-cert --cn alice --key k --csr r --cert self",
-            &["k", "r", "self"],
-        ),
+        ("pki new-cert --cn alice --key k --csr r --cert self", &["k", "r", "self"]),
         ("pki sign-csr --csr r --cert c", &["c"]),
     ] {
         let before: Vec<String> = outputs.iter().map(|name| desk.read(name)).collect();
-        desk.refuses(
-            command,
-            "exists already: choose another name, or replace it with --force",
-        );
+        desk.refuses(command, "exists already: choose another name, or replace it with --force");
         for (name, before) in outputs.iter().zip(&before) {
             assert_eq!(desk.read(name), *before, "{command}: {name}");
         }
@@ -537,11 +423,7 @@ fn nothing_is_overwritten_without_force() {
             assert_ne!(desk.read(name), *before, "{command}: {name}");
         }
     }
-    assert_eq!(
-        desk.listing(),
-        ["c", "k", "openssl.cnf", "pki", "r", "self"],
-        "no temporary files stay"
-    );
+    assert_eq!(desk.listing(), ["c", "k", "openssl.cnf", "pki", "r", "self"], "no temporary files stay");
 }
 
 #[test]
@@ -549,20 +431,11 @@ fn when_one_output_cannot_be_written_none_is() {
     let Some(desk) = Desk::new() else { return };
     desk.write("r", "precious");
     desk.refuses("pki new-cert --cn alice --key k --csr r", "r exists already");
-    desk.refuses(
-        "pki new-cert --cn alice --key k --csr absent/r",
-        "the folder absent does not exist",
-    );
-    desk.refuses(
-        "pki new-cert --cn alice --key k --csr r/r --force",
-        "the folder r does not exist",
-    );
+    desk.refuses("pki new-cert --cn alice --key k --csr absent/r", "the folder absent does not exist");
+    desk.refuses("pki new-cert --cn alice --key k --csr r/r --force", "the folder r does not exist");
     desk.refuses("pki new-cert --cn alice --key k --csr ./k", "./k is named twice");
     fs::create_dir(desk.path("folder")).unwrap();
-    desk.refuses(
-        "pki new-cert --cn alice --key k --csr folder --force",
-        "folder is not a regular file",
-    );
+    desk.refuses("pki new-cert --cn alice --key k --csr folder --force", "folder is not a regular file");
     std::os::unix::fs::symlink("nowhere", desk.path("link")).unwrap();
     desk.refuses("pki new-cert --cn alice --key k --csr link", "link exists already");
     assert_eq!(desk.listing(), ["folder", "link", "openssl.cnf", "r"]);
@@ -576,19 +449,13 @@ fn a_failed_write_leaves_nothing_behind() {
     let run = |limit: &str, force: &str| {
         // Without the trap, the signal that announces the limit would end the program.
         let script = format!("trap '' XFSZ; {limit} exec \"$0\" pki new-cert --cn alice --key k --csr r {force}");
-        desk.command("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")])
-            .output()
-            .unwrap()
+        desk.command("sh").args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).output().unwrap()
     };
     for force in ["", "--force"] {
         let before = desk.listing();
         let output = run("ulimit -f 0;", force);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            !output.status.success() && error.contains("cannot write k"),
-            "{output:?}"
-        );
+        assert!(!output.status.success() && error.contains("cannot write k"), "{output:?}");
         assert_eq!(desk.listing(), before);
         assert!(run("", force).status.success());
         let key = desk.read("k");
@@ -602,10 +469,7 @@ fn force_does_not_destroy_what_the_command_reads() {
     let Some(desk) = Desk::with_authority() else { return };
     desk.succeeds("pki new-cert --cn alice --key k --csr r");
     for target in ["r", "./r", "pki/ca.key", "./pki/../pki/ca.crt"] {
-        desk.refuses(
-            &format!("pki sign-csr --csr r --cert {target} --force"),
-            "is named twice in this command",
-        );
+        desk.refuses(&format!("pki sign-csr --csr r --cert {target} --force"), "is named twice in this command");
     }
     desk.succeeds("pki sign-csr --csr r --cert c --force");
 }
@@ -624,9 +488,7 @@ struct Desk {
 impl Desk {
     /// None if there is no openssl to check with.
     fn new() -> Option<Self> {
-        let desk = require_program("openssl").then(|| Self {
-            folder: tempfile::tempdir().unwrap(),
-        })?;
+        let desk = require_program("openssl").then(|| Self { folder: tempfile::tempdir().unwrap() })?;
         // Not the system's: its extensions would mix with those of the tests.
         desk.write("openssl.cnf", "[req]\ndistinguished_name = dn\n[dn]\n");
         Some(desk)
@@ -656,28 +518,20 @@ impl Desk {
 
     fn listing(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
     fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command
-            .current_dir(self.folder.path())
-            .env("OPENSSL_CONF", self.path("openssl.cnf"));
+        command.current_dir(self.folder.path()).env("OPENSSL_CONF", self.path("openssl.cnf"));
         command
     }
 
     /// Runs portcullis; returns standard output on success, standard error on failure.
     fn run(&self, arguments: &[&str], expected: Expect) -> String {
-        let output = self
-            .command(env!("CARGO_BIN_EXE_portcullis"))
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = self.command(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().unwrap();
         match expected {
             Expect::Success => success(arguments, output),
             Expect::Failure => {
@@ -738,11 +592,7 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 fn success(arguments: &[&str], output: Output) -> String {
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -757,9 +607,5 @@ fn request_named(name: Option<DnValue>) -> String {
     if let Some(name) = name {
         parameters.distinguished_name.push(DnType::CommonName, name);
     }
-    parameters
-        .serialize_request(&KeyPair::generate().unwrap())
-        .unwrap()
-        .pem()
-        .unwrap()
+    parameters.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap()
 }

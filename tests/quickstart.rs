@@ -17,11 +17,7 @@ fn the_commands_that_it_prints_work() {
     if !require_program("curl") {
         return;
     }
-    let commands: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("curl "))
-        .collect();
+    let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
     assert_eq!(commands.len(), 5, "{text}");
     let expected = [
         (200, "Hello from the upstream"),
@@ -34,17 +30,9 @@ fn the_commands_that_it_prints_work() {
         let (body, code) = quickstart.shell(command);
         assert!(body.contains(part) && code == status, "{command}\n{code}\n{body}");
     }
-    let explain = text
-        .lines()
-        .map(str::trim)
-        .find(|line| line.starts_with("portcullis explain"))
-        .unwrap();
+    let explain = text.lines().map(str::trim).find(|line| line.starts_with("portcullis explain")).unwrap();
     let arguments: Vec<&str> = explain.split(' ').skip(1).collect();
-    let output = Command::new(PORTCULLIS)
-        .args(&arguments)
-        .current_dir(home.path())
-        .output()
-        .unwrap();
+    let output = Command::new(PORTCULLIS).args(&arguments).current_dir(home.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "POST is not permitted");
     assert!(String::from_utf8_lossy(&output.stdout).contains("no_permission"));
     assert_eq!(quickstart.interrupt(), 0);
@@ -58,16 +46,9 @@ fn what_reaches_the_upstream_names_the_user() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
-    let command = text
-        .lines()
-        .map(str::trim)
-        .find(|line| line.starts_with("curl "))
-        .unwrap();
+    let command = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
     let (body, _) = quickstart.shell(&format!("{command} -H 'X-Client-User: root'"));
-    assert!(
-        body.contains("x-client-user: my-api-client") && !body.contains("root"),
-        "{body}"
-    );
+    assert!(body.contains("x-client-user: my-api-client") && !body.contains("root"), "{body}");
     assert_eq!(quickstart.interrupt(), 0);
 }
 
@@ -79,11 +60,7 @@ fn a_change_of_the_config_is_in_force_at_once() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
-    let post = text
-        .lines()
-        .map(str::trim)
-        .find(|line| line.contains("-X POST"))
-        .unwrap();
+    let post = text.lines().map(str::trim).find(|line| line.contains("-X POST")).unwrap();
     assert_eq!(quickstart.shell(post).1, 403);
     let config = home.path().join("quickstart/gateway.toml");
     let old = std::fs::read_to_string(&config).unwrap();
@@ -101,13 +78,7 @@ fn a_second_run_uses_what_is_there() {
     first.wait_for_instructions();
     assert_eq!(first.interrupt(), 0);
     std::fs::write(folder.join("gateway.toml"), read("gateway.toml") + "# mine\n").unwrap();
-    let names = [
-        "gateway.toml",
-        "pki/ca.crt",
-        "pki/ca.key",
-        "pki/server.crt",
-        "pki/my-api-client.key",
-    ];
+    let names = ["gateway.toml", "pki/ca.crt", "pki/ca.key", "pki/server.crt", "pki/my-api-client.key"];
     let before = names.map(read);
     let mut second = Quickstart::start(home.path());
     second.wait_for_instructions();
@@ -123,11 +94,7 @@ fn private_keys_are_for_the_owner_alone() {
     quickstart.wait_for_instructions();
     for name in ["ca", "server", "my-api-client", "stranger"] {
         let file = home.path().join(format!("quickstart/pki/{name}.key"));
-        assert_eq!(
-            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600,
-            "{name}"
-        );
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
     assert_eq!(quickstart.interrupt(), 0);
 }
@@ -140,23 +107,12 @@ fn a_port_that_somebody_has_is_said_with_what_to_do() {
     assert_eq!(quickstart.interrupt(), 0);
     let config = home.path().join("quickstart/gateway.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    let usual = text
-        .lines()
-        .find(|line| line.starts_with("endpoints"))
-        .unwrap()
-        .to_owned();
+    let usual = text.lines().find(|line| line.starts_with("endpoints")).unwrap().to_owned();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
-    std::fs::write(
-        &config,
-        text.replace(&usual, &format!("endpoints = [\"http://{taken}\"]")),
-    )
-    .unwrap();
+    std::fs::write(&config, text.replace(&usual, &format!("endpoints = [\"http://{taken}\"]"))).unwrap();
     let error = error_of(home.path());
-    assert!(
-        error.contains(&format!("cannot start the small upstream on {taken}")),
-        "{error}"
-    );
+    assert!(error.contains(&format!("cannot start the small upstream on {taken}")), "{error}");
     assert!(error.contains("gateway.toml") && error.contains("in use"), "{error}");
 }
 
@@ -187,11 +143,7 @@ fn the_folder_can_be_chosen() {
 /// With the usual ports taken, each quickstart chooses free ones, and none of them gets in another's way.
 fn hold_the_usual_ports() {
     static HELD: std::sync::OnceLock<Vec<std::io::Result<TcpListener>>> = std::sync::OnceLock::new();
-    HELD.get_or_init(|| {
-        [8443, 8080, 9190]
-            .map(|port| TcpListener::bind(("127.0.0.1", port)))
-            .into()
-    });
+    HELD.get_or_init(|| [8443, 8080, 9190].map(|port| TcpListener::bind(("127.0.0.1", port))).into());
 }
 
 /// A running quickstart in a folder of its own.
@@ -223,11 +175,7 @@ impl Quickstart {
                 *sink.lock().unwrap() += &(line + "\n");
             }
         });
-        Self {
-            child,
-            home: home.to_owned(),
-            output,
-        }
+        Self { child, home: home.to_owned(), output }
     }
 
     fn wait_for_instructions(&mut self) -> String {
@@ -243,15 +191,9 @@ impl Quickstart {
     /// Runs a printed command as somebody would who copies it, and gives body and status.
     fn shell(&self, command: &str) -> (String, u16) {
         let command = format!("{command} -sS -w '\n%{{http_code}}'");
-        let output = Command::new("sh")
-            .args(["-c", &command])
-            .current_dir(&self.home)
-            .output()
-            .unwrap();
+        let output = Command::new("sh").args(["-c", &command]).current_dir(&self.home).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (body, status) = text
-            .rsplit_once('\n')
-            .unwrap_or_else(|| panic!("{command}: {output:?}"));
+        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{command}: {output:?}"));
         (body.to_owned(), status.parse().unwrap())
     }
 
@@ -259,9 +201,7 @@ impl Quickstart {
     fn interrupt(&mut self) -> i32 {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-        eventually("the end", || self.child.try_wait().unwrap())
-            .code()
-            .unwrap_or(-1)
+        eventually("the end", || self.child.try_wait().unwrap()).code().unwrap_or(-1)
     }
 }
 

@@ -17,11 +17,7 @@ fn curl_speaks_http1_and_http2_with_a_client_certificate() {
     let gateway = gateway(&pki, &upstream);
     for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2"), ("--http1.0", "1")] {
         let (out, status) = curl(&pki, gateway.address(), "/api/x", &[flag]);
-        assert_eq!(
-            (out.as_str(), status.as_str()),
-            ("hello", &*format!("200 {version}")),
-            "{flag}"
-        );
+        assert_eq!((out.as_str(), status.as_str()), ("hello", &*format!("200 {version}")), "{flag}");
     }
     assert_eq!(upstream.recorded().len(), 3);
 }
@@ -38,11 +34,7 @@ fn curl_asks_several_times_on_one_connection() {
         let second = format!("https://localhost:{}/api/2", gateway.address().port());
         let (out, _) = curl(&pki, gateway.address(), "/api/1", &[flag, &second]);
         assert_eq!(out.matches("hello").count(), 2, "{out}");
-        assert_eq!(
-            gateway.metric("portcullis_connections_total", &[]),
-            before + 1.0,
-            "{flag}"
-        );
+        assert_eq!(gateway.metric("portcullis_connections_total", &[]), before + 1.0, "{flag}");
     }
 }
 
@@ -66,17 +58,10 @@ fn curl_uploads_and_posts_with_expectation() {
     ];
     for (number, flags) in ways.into_iter().enumerate() {
         let (out, status) = curl(&pki, gateway.address(), "/api/upload", flags);
-        assert!(
-            status.starts_with("200 ") && out == "hello",
-            "{flags:?}: {status} {out}"
-        );
+        assert!(status.starts_with("200 ") && out == "hello", "{flags:?}: {status} {out}");
         let recorded = upstream.recorded();
         assert_eq!(recorded.len(), number + 1, "{flags:?}");
-        assert!(
-            recorded[number].body == content,
-            "{flags:?}: {} bytes",
-            recorded[number].body.len()
-        );
+        assert!(recorded[number].body == content, "{flags:?}: {} bytes", recorded[number].body.len());
     }
 }
 
@@ -87,15 +72,7 @@ fn curl_is_told_no_before_it_sends_a_body_for_nothing() {
     }
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
-    let flags = [
-        "--http1.1",
-        "-X",
-        "DELETE",
-        "--data-binary",
-        "x",
-        "-H",
-        "Expect: 100-continue",
-    ];
+    let flags = ["--http1.1", "-X", "DELETE", "--data-binary", "x", "-H", "Expect: 100-continue"];
     let (out, status) = curl(&pki, gateway.address(), "/api/x", &flags);
     assert_eq!(status, "403 1.1", "{out}");
     assert!(out.contains("no_permission") && upstream.recorded().is_empty(), "{out}");
@@ -110,17 +87,11 @@ fn curl_sees_head_and_compressed_answers_as_the_upstream_gave_them() {
     let gateway = gateway(&pki, &upstream);
     for flag in ["--http1.1", "--http2"] {
         let (out, status) = curl(&pki, gateway.address(), "/api/x", &["--head", flag]);
-        assert!(
-            status.starts_with("200 ") && out.to_ascii_lowercase().contains("content-length: 5"),
-            "{status}{out}"
-        );
+        assert!(status.starts_with("200 ") && out.to_ascii_lowercase().contains("content-length: 5"), "{status}{out}");
     }
     let flags = ["-H", "Accept: text/html", "-X", "PATCH"];
     let (out, status) = curl(&pki, gateway.address(), "/api/x", &flags);
-    assert!(
-        status.starts_with("403 ") && out.starts_with("<!doctype html>"),
-        "{out}"
-    );
+    assert!(status.starts_with("403 ") && out.starts_with("<!doctype html>"), "{out}");
 }
 
 #[test]
@@ -147,22 +118,12 @@ fn openssl_without_a_certificate_is_told_so_by_alert() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let bare = s_client(&pki, gateway.address(), &["-tls1_3"]);
-    assert!(
-        bare.contains("alert certificate required") && bare.contains("SSL alert number 116"),
-        "{bare}"
-    );
+    assert!(bare.contains("alert certificate required") && bare.contains("SSL alert number 116"), "{bare}");
     let bare = s_client(&pki, gateway.address(), &["-tls1_2"]);
     assert!(bare.contains("SSL alert number"), "{bare}");
     let (certificate, key) = alice(&pki);
-    let with = s_client(
-        &pki,
-        gateway.address(),
-        &["-tls1_3", "-cert", &certificate, "-key", &key],
-    );
-    assert!(
-        with.contains("HTTP/1.1 200 OK") && with.contains("Verify return code: 0 (ok)"),
-        "{with}"
-    );
+    let with = s_client(&pki, gateway.address(), &["-tls1_3", "-cert", &certificate, "-key", &key]);
+    assert!(with.contains("HTTP/1.1 200 OK") && with.contains("Verify return code: 0 (ok)"), "{with}");
 }
 
 #[test]
@@ -173,23 +134,11 @@ fn openssl_gets_tls_1_2_and_nothing_older() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let (certificate, key) = alice(&pki);
-    let good = s_client(
-        &pki,
-        gateway.address(),
-        &["-tls1_2", "-cert", &certificate, "-key", &key],
-    );
+    let good = s_client(&pki, gateway.address(), &["-tls1_2", "-cert", &certificate, "-key", &key]);
     assert!(good.contains("TLSv1.2") && good.contains("HTTP/1.1 200 OK"), "{good}");
     for old in ["-tls1_1", "-tls1"] {
         // Security level 0 lets openssl itself offer what it else would refuse to.
-        let flags = [
-            old,
-            "-cipher",
-            "DEFAULT@SECLEVEL=0",
-            "-cert",
-            &certificate,
-            "-key",
-            &key,
-        ];
+        let flags = [old, "-cipher", "DEFAULT@SECLEVEL=0", "-cert", &certificate, "-key", &key];
         let bad = s_client(&pki, gateway.address(), &flags);
         // rustls looks at the signature algorithms first, which old clients do not send: handshake_failure (40), else
         // protocol_version (70).
@@ -197,10 +146,7 @@ fn openssl_gets_tls_1_2_and_nothing_older() {
         assert!(refused.iter().any(|alert| bad.contains(alert)), "{old}: {bad}");
         assert!(!bad.contains("HTTP/1.1 200"), "{old}: {bad}");
     }
-    assert_eq!(
-        gateway.metric("portcullis_handshake_failures_total", &[("reason", "incompatible")]),
-        2.0
-    );
+    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &[("reason", "incompatible")]), 2.0);
 }
 
 #[test]
@@ -215,26 +161,13 @@ fn openssl_resumes_a_session_and_is_the_same_user() {
     for version in ["-tls1_3", "-tls1_2"] {
         let who = [version, "-cert", &certificate, "-key", &key];
         let first = s_client(&pki, gateway.address(), &[&who[..], &["-sess_out", &session]].concat());
-        assert!(
-            first.contains("New, TLS") && first.contains("HTTP/1.1 200 OK"),
-            "{first}"
-        );
+        assert!(first.contains("New, TLS") && first.contains("HTTP/1.1 200 OK"), "{first}");
         let second = s_client(&pki, gateway.address(), &[&who[..], &["-sess_in", &session]].concat());
-        assert!(
-            second.contains("Reused, TLS") && second.contains("HTTP/1.1 200 OK"),
-            "{version}: {second}"
-        );
+        assert!(second.contains("Reused, TLS") && second.contains("HTTP/1.1 200 OK"), "{version}: {second}");
     }
-    let users: Vec<_> = upstream
-        .recorded()
-        .iter()
-        .map(|seen| seen.values("x-client-user").join(","))
-        .collect();
+    let users: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("x-client-user").join(",")).collect();
     assert_eq!(users, ["alice"; 4]);
-    assert_eq!(
-        gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]),
-        2.0
-    );
+    assert_eq!(gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]), 2.0);
 }
 
 /// The way of the seed text, with our own binary alone: CA, request, signature, ApiUser, reload, curl.
@@ -265,11 +198,8 @@ fn from_a_new_authority_to_an_answer_with_our_own_commands() {
     let ask = || {
         let url = format!("https://localhost:{}/hello", gateway.address().port());
         let files = ["--cacert", "pki/ca.crt", "--cert", "my.crt", "--key", "my.key"];
-        let output = Command::new("curl")
-            .args(files)
-            .args(["-sS", "-w", " %{http_code}", &url])
-            .current_dir(&root)
-            .output();
+        let output =
+            Command::new("curl").args(files).args(["-sS", "-w", " %{http_code}", &url]).current_dir(&root).output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     assert!(ask().ends_with(" 403"), "nobody has added the user yet");
@@ -278,10 +208,7 @@ fn from_a_new_authority_to_an_answer_with_our_own_commands() {
     gateway.reload_with(&format!("{config}{hint}"));
     let answer = ask();
     assert!(answer.contains("no_permission") && answer.ends_with(" 403"), "{answer}");
-    gateway.reload_with(&format!(
-        "{config}{}",
-        hint.replace("permissions = []", "permissions = [\"GET /hello\"]")
-    ));
+    gateway.reload_with(&format!("{config}{}", hint.replace("permissions = []", "permissions = [\"GET /hello\"]")));
     assert_eq!(ask(), "hello 200");
     assert_eq!(upstream.only().values("x-client-user"), ["my-api-client"]);
 }
@@ -301,17 +228,8 @@ fn curl(pki: &Pki, address: SocketAddr, path: &str, flags: &[&str]) -> (String, 
     let (certificate, key) = alice(pki);
     let url = format!("https://localhost:{}{path}", address.port());
     let authority = text(&pki.ca_file());
-    let common = [
-        "-sS",
-        "--cacert",
-        &authority,
-        "--cert",
-        &certificate,
-        "--key",
-        &key,
-        "-w",
-        "\n%{http_code} %{http_version}",
-    ];
+    let common =
+        ["-sS", "--cacert", &authority, "--cert", &certificate, "--key", &key, "-w", "\n%{http_code} %{http_version}"];
     let (out, error, code) = run("curl", &[&common[..], flags, &[&url]].concat());
     assert_eq!(code, 0, "{flags:?}: {error}");
     let (body, status) = out.rsplit_once('\n').expect("a status");
@@ -321,14 +239,7 @@ fn curl(pki: &Pki, address: SocketAddr, path: &str, flags: &[&str]) -> (String, 
 /// Runs `openssl s_client` with one request, and gives all that it printed.
 fn s_client(pki: &Pki, address: SocketAddr, flags: &[&str]) -> String {
     let mut child = Command::new("openssl")
-        .args([
-            "s_client",
-            "-connect",
-            &address.to_string(),
-            "-servername",
-            "localhost",
-            "-ign_eof",
-        ])
+        .args(["s_client", "-connect", &address.to_string(), "-servername", "localhost", "-ign_eof"])
         .args(["-CAfile", &text(&pki.ca_file())])
         .args(flags)
         .stdin(Stdio::piped())
@@ -345,15 +256,7 @@ fn s_client(pki: &Pki, address: SocketAddr, flags: &[&str]) -> String {
 }
 
 fn portcullis(folder: &Path, line: &str) -> String {
-    let output = Command::new(PORTCULLIS)
-        .args(line.split(' '))
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{line}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(PORTCULLIS).args(line.split(' ')).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

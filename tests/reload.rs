@@ -25,11 +25,7 @@ fn alice() -> String {
 
 /// What a refused request says, or `ok`.
 fn outcome(answer: &Answer) -> String {
-    if answer.status == 200 {
-        "ok".to_owned()
-    } else {
-        answer.reason()
-    }
+    if answer.status == 200 { "ok".to_owned() } else { answer.reason() }
 }
 
 fn ask(connection: &mut Connection<'_>, path: &str) -> String {
@@ -49,11 +45,7 @@ fn a_user_who_is_added_gets_in_on_the_connection_that_is_open() {
     for connection in &mut connections {
         assert_eq!(ask(connection, "/"), "ok");
     }
-    assert_eq!(
-        gateway.metric("portcullis_connections_total", &[]),
-        2.0,
-        "no connection was opened anew"
-    );
+    assert_eq!(gateway.metric("portcullis_connections_total", &[]), 2.0, "no connection was opened anew");
 }
 
 #[test]
@@ -67,11 +59,7 @@ fn a_user_who_is_removed_is_out_at_the_next_request() {
         let (mut alice, mut bob) = (first.connect(version).unwrap(), second.connect(version).unwrap());
         assert_eq!((ask(&mut alice, "/"), ask(&mut bob, "/")), ("ok".into(), "ok".into()));
         gateway.reload_with(&config(&pki, &upstream, &user("bob", &["GET /*"])));
-        assert_eq!(
-            (ask(&mut alice, "/"), ask(&mut bob, "/")),
-            ("unknown_user".into(), "ok".into()),
-            "{version:?}"
-        );
+        assert_eq!((ask(&mut alice, "/"), ask(&mut bob, "/")), ("unknown_user".into(), "ok".into()), "{version:?}");
     }
 }
 
@@ -85,19 +73,9 @@ fn narrowed_and_denied_permissions_count_at_the_next_request() {
         let mut connection = client.connect(version).unwrap();
         assert_eq!(ask(&mut connection, "/b"), "ok");
         gateway.reload_with(&config(&pki, &upstream, &user("alice", &["GET /a"])));
-        assert_eq!(
-            (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
-            ("ok".into(), "no_permission".into())
-        );
-        gateway.reload_with(&config(
-            &pki,
-            &upstream,
-            &(user("alice", &["*"]) + "deny = [\"GET /a\"]\n"),
-        ));
-        assert_eq!(
-            (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
-            ("denied".into(), "ok".into())
-        );
+        assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("ok".into(), "no_permission".into()));
+        gateway.reload_with(&config(&pki, &upstream, &(user("alice", &["*"]) + "deny = [\"GET /a\"]\n")));
+        assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("denied".into(), "ok".into()));
     }
 }
 
@@ -111,11 +89,7 @@ fn a_common_name_that_moves_to_another_user_is_that_user_at_once() {
     let renamed = alice().replace("[api_user.alice]", "[api_user.carol]");
     gateway.reload_with(&config(&pki, &upstream, &renamed));
     assert_eq!(ask(&mut connection, "/"), "ok");
-    let users: Vec<_> = upstream
-        .recorded()
-        .iter()
-        .map(|seen| seen.values("x-client-user").join(","))
-        .collect();
+    let users: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("x-client-user").join(",")).collect();
     assert_eq!(users, ["alice", "carol"]);
 }
 
@@ -131,10 +105,7 @@ fn routes_and_upstreams_change_under_an_open_connection() {
     assert_eq!(connection.send(get("/a")).unwrap().body, "second");
     let elsewhere = config(&pki, &two, &alice()).replace("path = \"/\"", "path = \"/b\"");
     gateway.reload_with(&elsewhere);
-    assert_eq!(
-        (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
-        ("no_route".into(), "ok".into())
-    );
+    assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("no_route".into(), "ok".into()));
     assert_eq!(one.recorded().len(), 1);
 }
 
@@ -167,10 +138,7 @@ fn the_access_log_counts_generations_and_each_request_has_one() {
         assert_eq!(line["generation"].as_u64(), expected.last().copied());
         gateway.reload_with(&config(&pki, &upstream, &alice()));
     }
-    assert!(
-        expected.is_sorted() && expected[0] == 1 && expected[2] >= 3,
-        "{expected:?}"
-    );
+    assert!(expected.is_sorted() && expected[0] == 1 && expected[2] >= 3, "{expected:?}");
 }
 
 #[test]

@@ -28,10 +28,7 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
     let begun = Instant::now();
     let (out, err, code) = run(PORTCULLIS, &["check", "-c", config.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    eprintln!(
-        "check of {users} users with {PERMISSIONS} permissions each: {:?}",
-        begun.elapsed()
-    );
+    eprintln!("check of {users} users with {PERMISSIONS} permissions each: {:?}", begun.elapsed());
 
     let root = folder.path().to_owned();
     let begun = Instant::now();
@@ -43,16 +40,9 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
     let last = users - 1;
     let client = Client::new(&pki, Some(&pki.client(&format!("user-{last}"))), gateway.address());
     for version in BOTH {
-        assert_eq!(
-            client.send(version, get(&format!("/v1/{last}/19/x"))).unwrap().status,
-            200
-        );
+        assert_eq!(client.send(version, get(&format!("/v1/{last}/19/x"))).unwrap().status, 200);
         let others = client.send(version, get(&format!("/v1/{}/19/x", last - 1))).unwrap();
-        assert_eq!(
-            others.reason(),
-            "no_permission",
-            "another user's permission is not ours"
-        );
+        assert_eq!(others.reason(), "no_permission", "another user's permission is not ours");
     }
 
     let begun = Instant::now();
@@ -69,11 +59,7 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
 fn write_users(root: &Path, file: usize, users: usize, version: &str) {
     let mut text = String::new();
     for user in (0..users).filter(|user| user * FILES / users == file) {
-        write!(
-            text,
-            "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = ["
-        )
-        .unwrap();
+        write!(text, "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = [").unwrap();
         for permission in 0..PERMISSIONS {
             write!(text, "\"GET /{version}/{user}/{permission}/*\", ").unwrap();
         }

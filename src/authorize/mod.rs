@@ -107,14 +107,10 @@ impl Policy {
             return Err(Denied::DeniedBy(denied));
         }
         if *requirement == Requirement::AnyApiUser {
-            return Ok(Permit {
-                grant: Grant::AnyApiUser,
-            });
+            return Ok(Permit { grant: Grant::AnyApiUser });
         }
         find(user, |set| &set.granted, |permission| permission.grants(requirement))
-            .map(|matched| Permit {
-                grant: Grant::Permission(matched),
-            })
+            .map(|matched| Permit { grant: Grant::Permission(matched) })
             .ok_or(Denied::NoPermission)
     }
 }
@@ -123,9 +119,7 @@ impl Policy {
 pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
     match admission {
         Admission::Authorized => None,
-        Admission::PublicWithIdentity | Admission::Public => Some(Permit {
-            grant: Grant::PublicRoute,
-        }),
+        Admission::PublicWithIdentity | Admission::Public => Some(Permit { grant: Grant::PublicRoute }),
     }
 }
 
@@ -136,9 +130,6 @@ fn find<'s>(
 ) -> Option<Matched<'s>> {
     user.sets().find_map(|set| {
         let permission = list(set).iter().find(|permission| matches(permission))?;
-        Some(Matched {
-            permission,
-            role: set.role.as_deref(),
-        })
+        Some(Matched { permission, role: set.role.as_deref() })
     })
 }

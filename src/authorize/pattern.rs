@@ -42,16 +42,7 @@ impl Pattern {
         let text = text.as_ref();
         let tokens = tokens(text, case);
         let octets = |tokens: &[Token]| -> Option<Box<[u8]>> {
-            tokens
-                .iter()
-                .map(|token| {
-                    if let Token::Octet(octet) = token {
-                        Some(*octet)
-                    } else {
-                        None
-                    }
-                })
-                .collect()
+            tokens.iter().map(|token| if let Token::Octet(octet) = token { Some(*octet) } else { None }).collect()
         };
         let shape = match tokens.split_last() {
             Some((Token::AnyRun, [])) => Shape::Anything,

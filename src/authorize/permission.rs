@@ -2,7 +2,7 @@
 
 use super::pattern::{Case, Pattern};
 use crate::config::Place;
-use crate::route::{Requirement, RequirementRule, canonical_literal, decoded};
+use crate::route::{Requirement, RequirementRule, canonical_literal, decoded, without_parameters};
 use std::sync::Arc;
 
 /// A permission as it stands in the config.
@@ -70,10 +70,7 @@ impl CompiledPermission {
             }
             _ => Scope::Name(Pattern::new(text, Case::Folds)),
         };
-        Self {
-            text: text.into(),
-            scope,
-        }
+        Self { text: text.into(), scope }
     }
 }
 
@@ -100,13 +97,14 @@ impl Permission {
         }
     }
 
-    /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream will read
-    /// it, so that `/a%21` is denied where `/a!` is.
+    /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
+    /// that `/a%21` and `/a!;x` are denied where `/a!` is.
     pub fn denies(&self, requirement: &Requirement) -> bool {
         let decoded_matches = match (&self.compiled.scope, requirement) {
             (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
                 let pattern = denied.decoded.as_ref().unwrap_or(&denied.path);
-                denied.method.matches(method.as_bytes()) && pattern.matches(&decoded(path))
+                let readings = [decoded(path), decoded(&without_parameters(path))];
+                denied.method.matches(method.as_bytes()) && readings.iter().any(|path| pattern.matches(path))
             }
             (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(&decoded(name)),
             _ => false,
@@ -120,9 +118,9 @@ impl Permission {
         match (&self.compiled.scope, rule) {
             (Scope::Everything, _) => true,
             (Scope::Name(pattern), RequirementRule::Named(template)) => name_meets(pattern, template.as_pattern()),
-            (Scope::Name(pattern), RequirementRule::ByMethod(names)) => names
-                .iter()
-                .any(|(_, template)| name_meets(pattern, template.as_pattern())),
+            (Scope::Name(pattern), RequirementRule::ByMethod(names)) => {
+                names.iter().any(|(_, template)| name_meets(pattern, template.as_pattern()))
+            }
             (Scope::MethodAndPath(granted), RequirementRule::MethodAndPath) => {
                 granted.path.overlaps(&Pattern::new(path, Case::Matters))
             }
@@ -138,10 +136,7 @@ mod tests {
 
     fn compiled(text: &str, effect: Effect) -> Permission {
         let file: FileId = Sources::default().add("test".into(), String::new()).unwrap();
-        Permission::new(
-            Arc::new(CompiledPermission::new(text, effect)),
-            Place::new(file, &(0..0)),
-        )
+        Permission::new(Arc::new(CompiledPermission::new(text, effect)), Place::new(file, &(0..0)))
     }
 
     fn permission(text: &str) -> Permission {
@@ -149,10 +144,7 @@ mod tests {
     }
 
     fn request(method: &str, path: &str) -> Requirement {
-        Requirement::MethodAndPath {
-            method: method.into(),
-            path: path.into(),
-        }
+        Requirement::MethodAndPath { method: method.into(), path: path.into() }
     }
 
     #[test]
@@ -182,7 +174,9 @@ mod tests {
         assert!(!deny.grants(&request("GET", "/secret%21/x")));
         assert!(compiled("GET /secret%21/*", Effect::Deny).denies(&request("GET", "/secret!/x")));
         assert!(compiled("GET /a b*", Effect::Deny).denies(&request("GET", "/a%20bc")));
+        assert!(deny.denies(&request("GET", "/secret!;v=1/x")));
         assert!(!deny.denies(&request("GET", "/public/x")));
+        assert!(!deny.denies(&request("GET", "/public;secret!/x")));
     }
 
     #[test]

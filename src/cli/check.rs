@@ -10,13 +10,7 @@ use std::sync::Arc;
 
 pub(super) fn check(config: &Path) -> ExitCode {
     let outcome = load(config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
-    let count = |severity| {
-        outcome
-            .problems
-            .iter()
-            .filter(|problem| problem.severity == severity)
-            .count()
-    };
+    let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let report = outcome.report();
     if !report.is_empty() {

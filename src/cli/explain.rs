@@ -47,12 +47,7 @@ const NO_ANSWER: u8 = 2;
 
 impl Explain {
     pub(super) fn run(&self) -> ExitCode {
-        let outcome = load(
-            &self.config.config,
-            None,
-            &Arc::new(Telemetry::default()),
-            Depth::Errors,
-        );
+        let outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Errors);
         let Some(snapshot) = &outcome.snapshot else {
             say_error(&outcome.report());
             return ExitCode::from(NO_ANSWER);
@@ -74,33 +69,14 @@ impl Explain {
         let (authority, target) = self.split_url()?;
         let name = HostName::parse_authority(&authority).ok_or("the URL names no host")?;
         let host = listener.host(Some(&name)).ok_or_else(|| {
-            format!(
-                "listener \"{}\" serves no host \"{}\"; give a whole URL",
-                listener.name,
-                name.as_str()
-            )
+            format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str())
         })?;
         let standing = self.standing(snapshot, host)?;
         let no_fields: &[(&str, &[u8])] = &[];
-        let head = RequestHead {
-            method: &self.method,
-            target: &target,
-            authority: Some(&authority),
-            fields: no_fields,
-        };
-        let judgement = decide(
-            snapshot,
-            Client {
-                listener,
-                host,
-                standing: &standing,
-            },
-            &head,
-        );
-        Ok((
-            judgement.outcome.is_ok(),
-            describe(snapshot, outcome, &standing, &judgement),
-        ))
+        let head =
+            RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
+        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
+        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -118,10 +94,7 @@ impl Explain {
                 let mut all = snapshot.listeners.values();
                 match (all.next(), all.next()) {
                     (Some(only), None) => Ok(only),
-                    _ => Err(format!(
-                        "there are several listeners, say which: --listener NAME ({})",
-                        names()
-                    )),
+                    _ => Err(format!("there are several listeners, say which: --listener NAME ({})", names())),
                 }
             }
         }
@@ -132,10 +105,7 @@ impl Explain {
         if self.url.starts_with('/') {
             return Ok(("localhost".to_owned(), self.url.clone()));
         }
-        let rest = self
-            .url
-            .strip_prefix("https://")
-            .ok_or("the URL begins with https:// or is a path")?;
+        let rest = self.url.strip_prefix("https://").ok_or("the URL begins with https:// or is a path")?;
         // A client sends no fragment, and `/` where there is no path.
         let rest = rest.split('#').next().unwrap_or(rest);
         let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -150,11 +120,15 @@ impl Explain {
             return Ok(standing(snapshot, host, &chain, ChainSeen::Never).0);
         }
         if let Some(name) = &self.user {
-            let user = snapshot
-                .users
-                .named(name)
-                .ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            return Ok(Standing::Known(user));
+            let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
+            return match &host.trust_domain {
+                None => Ok(Standing::Anonymous),
+                Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
+                Some(domain) => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain \"{}\"",
+                    domain.name
+                )),
+            };
         }
         let Some(cn) = &self.cn else {
             return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);
@@ -164,10 +138,7 @@ impl Explain {
         };
         Ok(match CommonName::new(cn) {
             Err(error) => Standing::UnusableName(error),
-            Ok(name) => snapshot
-                .users
-                .by_common_name(domain.id, &name)
-                .map_or(Standing::UnknownUser, Standing::Known),
+            Ok(name) => snapshot.users.by_common_name(domain.id, &name).map_or(Standing::UnknownUser, Standing::Known),
         })
     }
 }
@@ -180,40 +151,17 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
     };
     let sources = &outcome.sources;
     let permission = |matched: &Matched<'_>| {
-        let role = matched
-            .role
-            .map(|role| format!(" of role \"{role}\""))
-            .unwrap_or_default();
-        format!(
-            "\"{}\"{role} at {}",
-            matched.permission.text(),
-            sources.describe(matched.permission.place)
-        )
+        let role = matched.role.map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
+        format!("\"{}\"{role} at {}", matched.permission.text(), sources.describe(matched.permission.place))
     };
     match &judgement.outcome {
         Ok(_) => line("decision", "permit".to_owned()),
         Err(refusal) => {
             let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-            line(
-                "decision",
-                format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()),
-            );
+            line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
         }
     }
-    match standing {
-        Standing::Known(user) => {
-            let place = snapshot
-                .users
-                .get(user.id)
-                .map(|user| sources.describe(user.place))
-                .unwrap_or_default();
-            line("user", format!("{} at {place}", user.name));
-        }
-        Standing::Anonymous => line("user", "none: no certificate".to_owned()),
-        Standing::UnknownUser => line("user", "none: no ApiUser has this common name".to_owned()),
-        Standing::UnusableName(error) => line("user", format!("none: {error}")),
-        Standing::Refused(reason) => line("user", format!("none: the certificate is refused ({})", reason.word())),
-    }
+    line("user", describe_user(snapshot, outcome, standing));
     if let Some(target) = &judgement.target {
         line("path", format!("{} {}", judgement.method, target.path));
     }
@@ -242,10 +190,7 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
 fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) -> String {
     match standing {
         Standing::Known(user) => {
-            let place = snapshot
-                .users
-                .get(user.id)
-                .map(|user| outcome.sources.describe(user.place));
+            let place = snapshot.users.get(user.id).map(|user| outcome.sources.describe(user.place));
             format!("{} at {}", user.name, place.unwrap_or_default())
         }
         Standing::Anonymous => "none: no certificate".to_owned(),

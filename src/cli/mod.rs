@@ -48,13 +48,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ConfigFlag {
     /// The config file
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        default_value = "./gateway.toml",
-        env = "PORTCULLIS_CONFIG"
-    )]
+    #[arg(short, long, value_name = "FILE", default_value = "./gateway.toml", env = "PORTCULLIS_CONFIG")]
     config: PathBuf,
 }
 

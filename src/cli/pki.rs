@@ -127,32 +127,21 @@ fn new_cert(flags: &NewCert, out: &mut dyn Write) -> Result<(), PkiError> {
     }
     if let Some(path) = &flags.cert {
         let signed = self_signed(&flags.cn, &key, LEAF_DAYS)?;
-        files.push(OutputFile::certificate(
-            path,
-            &signed.certificate_pem,
-            signed.valid_until,
-        ));
+        files.push(OutputFile::certificate(path, &signed.certificate_pem, signed.valid_until));
     }
     write_and_report(&files, overwrite(flags.force), out)
 }
 
 fn sign_csr(flags: &SignCsr, out: &mut dyn Write) -> Result<(), PkiError> {
     let profile = match flags.server {
-        true => Profile::Server {
-            dns: flags.dns.clone(),
-            ip: flags.ip.clone(),
-        },
+        true => Profile::Server { dns: flags.dns.clone(), ip: flags.ip.clone() },
         false => Profile::Client,
     };
     let authority = Authority::load(&flags.ca_dir)?;
     let request = CertificateRequest::load(&flags.csr)?;
     let signed = authority.sign(&request, &profile, flags.days)?;
     let inputs = authority.files(&flags.ca_dir);
-    let inputs: Vec<&Path> = inputs
-        .iter()
-        .map(OutputFile::path)
-        .chain([flags.csr.as_path()])
-        .collect();
+    let inputs: Vec<&Path> = inputs.iter().map(OutputFile::path).chain([flags.csr.as_path()]).collect();
     refuse_shared_paths(&[&flags.cert], &inputs)?;
     let file = OutputFile::certificate(&flags.cert, &signed.certificate_pem, signed.valid_until);
     write_and_report(&[file], overwrite(flags.force), out)?;
@@ -165,10 +154,7 @@ fn overwrite(force: bool) -> Overwrite {
 
 fn write_and_report(files: &[OutputFile], overwrite: Overwrite, out: &mut dyn Write) -> Result<(), PkiError> {
     write_files(files, overwrite)?;
-    files
-        .iter()
-        .try_for_each(|file| writeln!(out, "information: wrote {file}"))
-        .map_err(PkiError::Report)
+    files.iter().try_for_each(|file| writeln!(out, "information: wrote {file}")).map_err(PkiError::Report)
 }
 
 fn report_signed(
@@ -178,11 +164,7 @@ fn report_signed(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if signed.lifetime == Lifetime::CutToAuthority {
-        writeln!(
-            out,
-            "information: cut short: the CA itself is valid until {} only",
-            signed.valid_until
-        )?;
+        writeln!(out, "information: cut short: the CA itself is valid until {} only", signed.valid_until)?;
     }
     if !signed.left_out.is_empty() {
         let names = signed.left_out.join(", ");
@@ -198,9 +180,7 @@ fn report_signed(
 }
 
 fn toml_key(name: &str) -> String {
-    let is_bare = name
-        .chars()
-        .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+    let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
     if is_bare { name.to_owned() } else { toml_string(name) }
 }
 

@@ -21,11 +21,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
         Ok(log) => log,
         Err(error) => return failed(&error),
     };
-    for problem in outcome
-        .problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Warning)
-    {
+    for problem in outcome.problems.iter().filter(|problem| problem.severity == Severity::Warning) {
         tracing::warn!("{}", problem.message);
     }
     let runtime = match runtime(process.workers) {

@@ -19,22 +19,12 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         read(&mut table);
     };
     single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
-    single(&mut root, "admin", &mut |table| {
-        config.admin = Admin {
-            address: table.string("address"),
-        }
-    });
+    single(&mut root, "admin", &mut |table| config.admin = Admin { address: table.string("address") });
     single(&mut root, "access_log", &mut |table| {
-        config.access_log = AccessLog {
-            format: log_format(table),
-            path: table.string("path"),
-        };
+        config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
     });
     single(&mut root, "log", &mut |table| {
-        config.log = Log {
-            level: table.string("level"),
-            format: log_format(table),
-        };
+        config.log = Log { level: table.string("level"), format: log_format(table) };
     });
     single(&mut root, "limits", &mut |table| {
         config.limits = Limits {
@@ -43,50 +33,31 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         };
     });
     single(&mut root, "identity_headers", &mut |table| {
-        config.identity_headers = IdentityHeaders {
-            sets: Some(table.strings("sets")),
-        };
+        config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
     });
     decode_named(&mut root, config);
 }
 
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
-    config.listeners.extend(
-        root.named_tables("listener")
-            .into_iter()
-            .map(|(name, table)| listener(name, table)),
-    );
+    config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
     config.trust_domains.extend(
         root.named_tables("trust_domain")
             .into_iter()
-            .map(|(name, mut table)| TrustDomain {
-                name,
-                anchors: table.strings("anchors"),
-            }),
-    );
-    config.api_users.extend(
-        root.named_tables("api_user")
-            .into_iter()
-            .map(|(name, mut table)| api_user(name, &mut table)),
+            .map(|(name, mut table)| TrustDomain { name, anchors: table.strings("anchors") }),
     );
     config
-        .roles
-        .extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
-            name,
-            permissions: table.strings("permissions"),
-            deny: table.strings("deny"),
-        }));
-    config.upstreams.extend(
-        root.named_tables("upstream")
-            .into_iter()
-            .map(|(name, mut table)| upstream(name, &mut table)),
-    );
-    config.routes.extend(
-        root.listed_tables("route")
-            .into_iter()
-            .map(|mut table| route(&mut table)),
-    );
+        .api_users
+        .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
+        name,
+        permissions: table.strings("permissions"),
+        deny: table.strings("deny"),
+    }));
+    config
+        .upstreams
+        .extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
+    config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
 fn gateway(table: &mut TableReader<'_>) -> Gateway {
@@ -103,14 +74,7 @@ fn gateway(table: &mut TableReader<'_>) -> Gateway {
 }
 
 fn log_format(table: &mut TableReader<'_>) -> Option<Spanned<LogFormat>> {
-    table.choice(
-        "format",
-        &[
-            ("json", LogFormat::Json),
-            ("text", LogFormat::Text),
-            ("off", LogFormat::Off),
-        ],
-    )
+    table.choice("format", &[("json", LogFormat::Json), ("text", LogFormat::Text), ("off", LogFormat::Off)])
 }
 
 fn connection_limits(table: &mut TableReader<'_>) -> Limits {
@@ -145,11 +109,7 @@ fn merge(connection: Limits, request: Limits) -> Limits {
 }
 
 fn client_auth(table: &mut TableReader<'_>) -> Option<Spanned<ClientAuth>> {
-    let words = [
-        ("required", ClientAuth::Required),
-        ("optional", ClientAuth::Optional),
-        ("off", ClientAuth::Off),
-    ];
+    let words = [("required", ClientAuth::Required), ("optional", ClientAuth::Optional), ("off", ClientAuth::Off)];
     table.choice("client_auth", &words)
 }
 
@@ -162,10 +122,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         .map(|mut entry| {
             let names = entry.strings("names");
             if names.is_empty() {
-                entry.missing(
-                    "names",
-                    "write the server names of this entry: `names = [\"api.example.org\"]`",
-                );
+                entry.missing("names", "write the server names of this entry: `names = [\"api.example.org\"]`");
             }
             host(&mut entry, names)
         })
@@ -176,13 +133,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.client_auth.is_some()
         || own.trust_domain.is_some();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener {
-        name,
-        address,
-        default_host,
-        hosts,
-        limits,
-    }
+    Listener { name, address, default_host, hosts, limits }
 }
 
 fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
@@ -216,10 +167,7 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         certificate: table.string("certificate"),
         private_key: table.string("private_key"),
         basic_credentials: table.string("basic_credentials"),
-        host_header: table.choice(
-            "host_header",
-            &[("client", HostHeader::Client), ("endpoint", HostHeader::Endpoint)],
-        ),
+        host_header: table.choice("host_header", &[("client", HostHeader::Client), ("endpoint", HostHeader::Endpoint)]),
         pool_idle_timeout: table.duration("pool_idle_timeout"),
         pool_size: table.integer("pool_size", 0..=100_000),
         limits: upstream_limits(table),
@@ -229,14 +177,9 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
 fn route(table: &mut TableReader<'_>) -> Route {
     let requirement = match table.holds_string("requirement") {
         true => table.string("requirement").map(Requirement::All),
-        false => table
-            .table("requirement")
-            .map(|table| Requirement::ByMethod(table.free_strings())),
+        false => table.table("requirement").map(|table| Requirement::ByMethod(table.free_strings())),
     };
-    let limits = Limits {
-        body_size: table.size_or_off("body_size"),
-        ..upstream_limits(table)
-    };
+    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
         place: table.place(),
@@ -269,11 +212,7 @@ const PATH_RELAXATIONS: [(&str, &str); 8] = [
 fn path_relaxations(table: &mut TableReader<'_>) -> Vec<Spanned<&'static str>> {
     let mut relaxed = Vec::new();
     for (key, word) in PATH_RELAXATIONS {
-        if let Some(Spanned {
-            value: Some(key),
-            place,
-        }) = table.choice(key, &[("refuse", None), (word, Some(key))])
-        {
+        if let Some(Spanned { value: Some(key), place }) = table.choice(key, &[("refuse", None), (word, Some(key))]) {
             relaxed.push(Spanned { value: key, place });
         }
     }

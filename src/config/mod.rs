@@ -116,9 +116,7 @@ impl Loaded {
     fn unreadable(&mut self, role: FileRole, message: String) {
         self.readable = Readable::No;
         match role {
-            FileRole::Main => self
-                .problems
-                .error_without_place(message, "name the config file with --config FILE"),
+            FileRole::Main => self.problems.error_without_place(message, "name the config file with --config FILE"),
             FileRole::Included(place) => self.problems.error(place, message, "check the file and its mode"),
         }
     }
@@ -158,16 +156,14 @@ impl Loaded {
         let is_plain = !folder.to_string_lossy().contains(['*', '?', '[']);
         if is_plain && !folder.as_os_str().is_empty() && !folder.is_dir() {
             let message = format!("there is no folder {}", folder.display());
-            self.problems
-                .error(pattern.place, message, "make it, or remove it from `include`");
+            self.problems.error(pattern.place, message, "make it, or remove it from `include`");
         }
     }
 
     fn or_report_unreadable(&self, pattern: &Spanned<String>, path: glob::GlobResult) -> Option<PathBuf> {
         path.map_err(|error| {
             let message = format!("cannot read {}: {}", error.path().display(), error.error());
-            self.problems
-                .error(pattern.place, message, "check the folder and its mode");
+            self.problems.error(pattern.place, message, "check the folder and its mode");
         })
         .ok()
     }
@@ -175,6 +171,5 @@ impl Loaded {
 
 /// Editors and Kubernetes keep their own files beside ours; their names start with a dot.
 fn is_hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
 }

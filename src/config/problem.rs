@@ -50,10 +50,7 @@ impl Problems {
 
     /// Whether anything was found that refuses the config.
     pub fn any_error(&self) -> bool {
-        self.found
-            .borrow()
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.found.borrow().iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// All that was found: errors first, then in the order of the files.
@@ -65,21 +62,13 @@ impl Problems {
 
     fn push(&self, severity: Severity, place: Option<Place>, message: String, hint: String) {
         let hint = (!hint.is_empty()).then_some(hint);
-        self.found.borrow_mut().push(Problem {
-            severity,
-            message,
-            place,
-            hint,
-        });
+        self.found.borrow_mut().push(Problem { severity, message, place, hint });
     }
 }
 
 /// Renders problems as people know them from compilers, each with its lines of source.
 pub fn render(problems: &[Problem], sources: &Sources) -> String {
-    problems
-        .iter()
-        .map(|problem| render_one(problem, sources) + "\n")
-        .collect()
+    problems.iter().map(|problem| render_one(problem, sources) + "\n").collect()
 }
 
 fn render_one(problem: &Problem, sources: &Sources) -> String {
@@ -89,9 +78,7 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
     };
     let title = level.primary_title(&problem.message);
     let place = problem.place.and_then(|place| Some((place, sources.file(place.file)?)));
-    let path = place
-        .map(|(_, file)| file.path.display().to_string())
-        .unwrap_or_default();
+    let path = place.map(|(_, file)| file.path.display().to_string()).unwrap_or_default();
     let mut group = match place {
         Some((place, file)) => title.element(
             Snippet::source(file.text.as_ref())
@@ -109,9 +96,7 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
 /// Only the first line of a long span: a whole table underlined says less than its heading.
 fn visible_span(place: Place, text: &str) -> std::ops::Range<usize> {
     let range = place.range();
-    let end = text
-        .get(range.clone())
-        .and_then(|span| span.find('\n'))
-        .map_or(range.end, |newline| range.start + newline);
+    let end =
+        text.get(range.clone()).and_then(|span| span.find('\n')).map_or(range.end, |newline| range.start + newline);
     range.start..end
 }

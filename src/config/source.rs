@@ -21,11 +21,7 @@ impl Place {
     /// The span `range` of `file`.
     pub fn new(file: FileId, range: &Range<usize>) -> Self {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self {
-            file,
-            start: clamp(range.start),
-            end: clamp(range.end),
-        }
+        Self { file, start: clamp(range.start), end: clamp(range.end) }
     }
 
     /// The span as byte offsets into the file's text.
@@ -46,10 +42,7 @@ pub struct Spanned<T> {
 impl<T> Spanned<T> {
     /// The same place with another value, for parsing text into meaning.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned {
-            value: f(self.value),
-            place: self.place,
-        }
+        Spanned { value: f(self.value), place: self.place }
     }
 }
 
@@ -72,10 +65,7 @@ impl Sources {
     /// Adds a file. `None` if there are more files than a [`FileId`] can count.
     pub fn add(&mut self, path: PathBuf, text: String) -> Option<FileId> {
         let id = u16::try_from(self.files.len()).ok()?;
-        self.files.push(SourceFile {
-            path,
-            text: text.into(),
-        });
+        self.files.push(SourceFile { path, text: text.into() });
         Some(FileId(id))
     }
 
@@ -86,9 +76,7 @@ impl Sources {
 
     /// The folder against which paths in this file are resolved.
     pub fn folder(&self, id: FileId) -> &Path {
-        self.file(id)
-            .and_then(|file| file.path.parent())
-            .unwrap_or_else(|| Path::new(""))
+        self.file(id).and_then(|file| file.path.parent()).unwrap_or_else(|| Path::new(""))
     }
 
     /// `path:line:column`, both counted from 1 as editors do.

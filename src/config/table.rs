@@ -22,15 +22,7 @@ type Value<'a> = toml::Spanned<DeValue<'a>>;
 impl<'a> TableReader<'a> {
     pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, problems: &'a Problems) -> Self {
         let unknown_keys = UnknownKeys::Refuse;
-        Self {
-            name,
-            table,
-            file: place.file,
-            place,
-            problems,
-            known: Vec::new(),
-            unknown_keys,
-        }
+        Self { name, table, file: place.file, place, problems, known: Vec::new(), unknown_keys }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -43,11 +35,7 @@ impl<'a> TableReader<'a> {
 
     /// What the operator would call this key: `listener.main.address`.
     fn full_name(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
-        }
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
@@ -70,8 +58,7 @@ impl<'a> TableReader<'a> {
 
     /// Reports that a key must be there.
     pub(super) fn missing(&self, key: &str, hint: &str) {
-        self.problems
-            .error(self.place, format!("`{}` is missing", self.full_name(key)), hint);
+        self.problems.error(self.place, format!("`{}` is missing", self.full_name(key)), hint);
     }
 
     pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
@@ -80,10 +67,7 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "a string in quotes");
             return None;
         };
-        Some(Spanned {
-            value: text.to_owned(),
-            place: self.place_of(value),
-        })
+        Some(Spanned { value: text.to_owned(), place: self.place_of(value) })
     }
 
     pub(super) fn required_string(&mut self, key: &'static str, hint: &str) -> Option<Spanned<String>> {
@@ -101,10 +85,7 @@ impl<'a> TableReader<'a> {
             return Vec::new();
         };
         if let Some(text) = value.get_ref().as_str() {
-            return vec![Spanned {
-                value: text.to_owned(),
-                place: self.place_of(value),
-            }];
+            return vec![Spanned { value: text.to_owned(), place: self.place_of(value) }];
         }
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, "a string or an array of strings");
@@ -113,10 +94,7 @@ impl<'a> TableReader<'a> {
         let mut strings = Vec::with_capacity(array.len());
         for item in array.iter() {
             match item.get_ref().as_str() {
-                Some(text) => strings.push(Spanned {
-                    value: text.to_owned(),
-                    place: self.place_of(item),
-                }),
+                Some(text) => strings.push(Spanned { value: text.to_owned(), place: self.place_of(item) }),
                 None => self.wrong_type(key, item, "a string in quotes"),
             }
         }
@@ -127,10 +105,7 @@ impl<'a> TableReader<'a> {
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Spanned<T>> {
         let text = self.string(key)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
-            return Some(Spanned {
-                value: *value,
-                place: text.place,
-            });
+            return Some(Spanned { value: *value, place: text.place });
         }
         let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         self.problems.error(
@@ -159,11 +134,7 @@ impl<'a> TableReader<'a> {
     }
 
     pub(super) fn duration_or_off(&mut self, key: &'static str) -> Option<Option<Duration>> {
-        if self.is_off(key) {
-            Some(None)
-        } else {
-            self.duration(key).map(Some)
-        }
+        if self.is_off(key) { Some(None) } else { self.duration(key).map(Some) }
     }
 
     /// A size in bytes such as `"32KiB"`.
@@ -176,11 +147,7 @@ impl<'a> TableReader<'a> {
     }
 
     pub(super) fn size_or_off(&mut self, key: &'static str) -> Option<Option<u64>> {
-        if self.is_off(key) {
-            Some(None)
-        } else {
-            self.size(key).map(Some)
-        }
+        if self.is_off(key) { Some(None) } else { self.size(key).map(Some) }
     }
 
     fn is_off(&mut self, key: &'static str) -> bool {
@@ -202,13 +169,10 @@ impl<'a> TableReader<'a> {
             return None;
         };
         let parsed = i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
-        let number = parsed
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| range.contains(number));
+        let number = parsed.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!("`{}` cannot be {}", self.full_name(key), integer.as_str());
-            self.problems
-                .error(self.place_of(value), message, format!("write {expected}"));
+            self.problems.error(self.place_of(value), message, format!("write {expected}"));
         }
         number
     }
@@ -224,12 +188,7 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "a table");
             return None;
         };
-        Some(TableReader::new(
-            self.full_name(key),
-            table,
-            self.place_of(value),
-            self.problems,
-        ))
+        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.problems))
     }
 
     /// The tables `[key.NAME]`, each with its name.
@@ -247,10 +206,7 @@ impl<'a> TableReader<'a> {
             let place = Place::new(self.file, &name.span());
             match entry.get_ref().as_table() {
                 Some(inner) => {
-                    let name = Spanned {
-                        value: name.get_ref().to_string(),
-                        place,
-                    };
+                    let name = Spanned { value: name.get_ref().to_string(), place };
                     readers.push((name, TableReader::new(full, inner, place, self.problems)));
                 }
                 None => self.problems.error(
@@ -293,14 +249,8 @@ impl<'a> TableReader<'a> {
         for (key, value) in self.table {
             match value.get_ref().as_str() {
                 Some(text) => pairs.push((
-                    Spanned {
-                        value: key.get_ref().to_string(),
-                        place: Place::new(self.file, &key.span()),
-                    },
-                    Spanned {
-                        value: text.to_owned(),
-                        place: self.place_of(value),
-                    },
+                    Spanned { value: key.get_ref().to_string(), place: Place::new(self.file, &key.span()) },
+                    Spanned { value: text.to_owned(), place: self.place_of(value) },
                 )),
                 None => self.wrong_type(key.get_ref(), value, "a string in quotes"),
             }
@@ -322,11 +272,7 @@ impl Drop for TableReader<'_> {
         if self.unknown_keys == UnknownKeys::Allow {
             return;
         }
-        for key in self
-            .table
-            .keys()
-            .filter(|key| !self.known.contains(&key.get_ref().as_ref()))
-        {
+        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
             let place = Place::new(self.file, &key.span());
             let message = format!("unknown key `{}`", self.full_name(key.get_ref()));
             self.problems.error(place, message, nearest(key.get_ref(), &self.known));
@@ -335,10 +281,7 @@ impl Drop for TableReader<'_> {
 }
 
 fn nearest(key: &str, known: &[&'static str]) -> String {
-    let best = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(key, name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = known.iter().map(|name| (strsim::jaro_winkler(key, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
         _ => format!("known keys here: {}", known.join(", ")),

@@ -36,12 +36,7 @@ fn stamp(path: &Path) -> u64 {
         if metadata.is_dir() {
             names_in(path).hash(&mut hasher);
         } else {
-            let times = (
-                metadata.mtime(),
-                metadata.mtime_nsec(),
-                metadata.ctime(),
-                metadata.ctime_nsec(),
-            );
+            let times = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
             (metadata.len(), times).hash(&mut hasher);
         }
     }
@@ -49,10 +44,5 @@ fn stamp(path: &Path) -> u64 {
 }
 
 fn names_in(folder: &Path) -> BTreeSet<PathBuf> {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .collect()
+    std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect()
 }

@@ -64,25 +64,15 @@ fn connection_names<F: Fields + ?Sized>(fields: &F) -> Vec<&str> {
 /// # Errors
 /// [`BadConnection`] if it names a field that must not vanish.
 pub fn check_connection<F: Fields + ?Sized>(fields: &F) -> Result<(), BadConnection> {
-    connection_names(fields)
-        .iter()
-        .all(|name| may_be_named_by_connection(name))
-        .then_some(())
-        .ok_or(BadConnection)
+    connection_names(fields).iter().all(|name| may_be_named_by_connection(name)).then_some(()).ok_or(BadConnection)
 }
 
 /// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
 pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Upgrade {
-    let named = connection_names(fields)
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case("upgrade"));
+    let named = connection_names(fields).iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
     let values = fields.all("upgrade");
     let is_websocket = matches!(values.as_slice(), [only] if only.eq_ignore_ascii_case(b"websocket"));
-    if named && is_websocket && method == "GET" {
-        Upgrade::WebSocket
-    } else {
-        Upgrade::None
-    }
+    if named && is_websocket && method == "GET" { Upgrade::WebSocket } else { Upgrade::None }
 }
 
 /// Writes the fields that go up with a request that was permitted.
@@ -137,11 +127,7 @@ fn own_fields(edit: &RequestEdit<'_>, via: &[&[u8]], sink: &mut dyn FieldSink) {
     line.extend_from_slice(format!("{} portcullis", edit.client_version).as_bytes());
     sink.add("via", &line);
     let address = edit.client.to_string();
-    let node = if edit.client.is_ipv6() {
-        format!("\"[{address}]\"")
-    } else {
-        address.clone()
-    };
+    let node = if edit.client.is_ipv6() { format!("\"[{address}]\"") } else { address.clone() };
     let forwarded = format!("for={node};host=\"{}\";proto=https", edit.requested_host);
     sink.add("forwarded", forwarded.as_bytes());
     sink.add("x-forwarded-for", address.as_bytes());

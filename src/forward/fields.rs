@@ -29,13 +29,8 @@ pub(super) enum FieldKind {
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Names that let some frameworks see another path or host.
-const PATH_OVERRIDES: [&str; 5] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-original-host",
-    "x-forwarded-uri",
-];
+const PATH_OVERRIDES: [&str; 5] =
+    ["x-original-url", "x-rewrite-url", "x-original-uri", "x-original-host", "x-forwarded-uri"];
 
 const FORWARDING: [&str; 13] = [
     "forwarded",

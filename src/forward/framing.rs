@@ -25,6 +25,9 @@ pub enum FramingError {
     /// Not a request head.
     #[error("the request head is malformed")]
     Malformed,
+    /// A target that is no URI, or one with a fragment.
+    #[error("the request target is no URI, or has a fragment")]
+    Target,
     /// A line end without carriage return, or a carriage return alone.
     #[error("a line of the head does not end with CR LF")]
     BareLineEnd,
@@ -72,8 +75,17 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
     };
     // The parser forgives a bare line feed; another server may see the line end elsewhere.
     strict_line_ends(bytes.get(..length).unwrap_or(bytes))?;
+    check_target(request.path.unwrap_or_default())?;
     let framing = framing(request.version, request.headers)?;
     Ok(Some(HeadSummary { length, framing }))
+}
+
+/// The HTTP engine cuts a fragment off in silence, and answers what is no URI without a word and without a log line.
+fn check_target(target: &str) -> Result<(), FramingError> {
+    if target.contains('#') || target.parse::<http::Uri>().is_err() {
+        return Err(FramingError::Target);
+    }
+    Ok(())
 }
 
 fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
@@ -89,10 +101,7 @@ fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
 
 fn framing(version: Option<u8>, fields: &[httparse::Header<'_>]) -> Result<Framing, FramingError> {
     let values = |name: &'static str| {
-        fields
-            .iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| field.value)
+        fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     };
     if values("host").count() != 1 {
         return Err(FramingError::Host);
@@ -199,11 +208,7 @@ impl ChunkScanner {
             (State::Extension, b'\t' | b' '..=b'~') => self.grow(MAX_EXTENSION, State::Extension),
             (State::SizeLineFeed, b'\n') => {
                 self.line = 0;
-                Some(if self.remaining == 0 {
-                    State::TrailerStart
-                } else {
-                    State::Data
-                })
+                Some(if self.remaining == 0 { State::TrailerStart } else { State::Data })
             }
             (State::DataCarriageReturn, b'\r') => Some(State::DataLineFeed),
             (State::DataLineFeed, b'\n') => Some(State::Size),
@@ -236,10 +241,7 @@ mod tests {
     #[test]
     fn ordinary_heads_have_one_length() {
         assert_eq!(head("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Some(Framing::Length(0))));
-        assert_eq!(
-            head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"),
-            Ok(Some(Framing::Length(5)))
-        );
+        assert_eq!(head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), Ok(Some(Framing::Length(5))));
         assert_eq!(
             head("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
             Ok(Some(Framing::Chunked))
@@ -250,41 +252,17 @@ mod tests {
     #[test]
     fn heads_with_two_readings_are_refused() {
         for (fields, error) in [
-            (
-                "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-                FramingError::LengthAndChunked,
-            ),
-            (
-                "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-                FramingError::LengthAndChunked,
-            ),
-            (
-                "Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
-                FramingError::BadLength,
-            ),
-            (
-                "Host: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
-                FramingError::BadLength,
-            ),
+            ("Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", FramingError::LengthAndChunked),
+            ("Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", FramingError::LengthAndChunked),
+            ("Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n", FramingError::BadLength),
+            ("Host: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length: +5\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length: 5, 5\r\n", FramingError::BadLength),
-            (
-                "Host: a\r\nContent-Length: 99999999999999999999\r\n",
-                FramingError::BadLength,
-            ),
+            ("Host: a\r\nContent-Length: 99999999999999999999\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length:\r\n", FramingError::BadLength),
-            (
-                "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
-                FramingError::UnknownCoding,
-            ),
-            (
-                "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                FramingError::UnknownCoding,
-            ),
-            (
-                "Host: a\r\nTransfer-Encoding: xchunked\r\n",
-                FramingError::UnknownCoding,
-            ),
+            ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", FramingError::UnknownCoding),
+            ("Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", FramingError::UnknownCoding),
+            ("Host: a\r\nTransfer-Encoding: xchunked\r\n", FramingError::UnknownCoding),
             ("Host: a\r\nTransfer-Encoding:\r\n", FramingError::UnknownCoding),
             ("Host: a\r\nHost: a\r\n", FramingError::Host),
             ("Accept: a\r\n", FramingError::Host),
@@ -295,11 +273,11 @@ mod tests {
             ("Host: a\r\nX: a\rb\r\n", FramingError::Malformed),
             ("Host: a\r\nX: a\0b\r\n", FramingError::Malformed),
         ] {
-            assert_eq!(
-                head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")),
-                Err(error),
-                "{fields:?}"
-            );
+            assert_eq!(head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")), Err(error), "{fields:?}");
+        }
+        for target in ["/a#b", "/a?b#c", "/a<b", "/a`b"] {
+            let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(head(&text), Err(FramingError::Target), "{target}");
         }
         assert_eq!(
             head("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
@@ -324,11 +302,7 @@ mod tests {
     fn chunked_bodies_end_where_they_end_however_they_are_split() {
         let body = b"5\r\nhello\r\n0a;x=\"y\"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nGET";
         for piece in 1..body.len() {
-            assert_eq!(
-                scan_in_pieces(body, piece),
-                Ok((body.len() - 3, true)),
-                "pieces of {piece}"
-            );
+            assert_eq!(scan_in_pieces(body, piece), Ok((body.len() - 3, true)), "pieces of {piece}");
         }
         assert_eq!(scan_in_pieces(b"0\r\n\r\n", 64), Ok((5, true)));
         assert_eq!(scan_in_pieces(b"5\r\nhel", 64), Ok((6, false)));
@@ -351,11 +325,7 @@ mod tests {
             "fffffffffffffffff\r\n",
             "5;a\nb\r\nhello\r\n",
         ] {
-            assert_eq!(
-                scan_in_pieces(body.as_bytes(), 64),
-                Err(FramingError::BadChunk),
-                "{body:?}"
-            );
+            assert_eq!(scan_in_pieces(body.as_bytes(), 64), Err(FramingError::BadChunk), "{body:?}");
         }
         let endless = format!("5;{}\r\n", "a".repeat(300));
         assert_eq!(scan_in_pieces(endless.as_bytes(), 64), Err(FramingError::BadChunk));

@@ -33,11 +33,7 @@ impl<B: Body> Body for FilteredTrailers<B> {
         if let Some(Ok(frame)) = &mut next
             && let Some(trailers) = frame.trailers_mut()
         {
-            let forbidden: Vec<_> = trailers
-                .keys()
-                .filter(|name| !may_be_trailer(name.as_str()))
-                .cloned()
-                .collect();
+            let forbidden: Vec<_> = trailers.keys().filter(|name| !may_be_trailer(name.as_str())).cloned().collect();
             for name in forbidden {
                 trailers.remove(name);
             }

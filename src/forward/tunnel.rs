@@ -31,16 +31,8 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let activity = Activity::new();
-    let mut client = Watched {
-        inner: client,
-        activity: &activity,
-        bytes: &activity.sent,
-    };
-    let mut upstream = Watched {
-        inner: upstream,
-        activity: &activity,
-        bytes: &activity.received,
-    };
+    let mut client = Watched { inner: client, activity: &activity, bytes: &activity.sent };
+    let mut upstream = Watched { inner: upstream, activity: &activity, bytes: &activity.received };
     let reason = tokio::select! {
         outcome = copy_bidirectional(&mut client, &mut upstream) => match outcome {
             Ok(_) => "complete",
@@ -50,11 +42,7 @@ where
         () = stop => "drained",
     };
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-    TunnelEnd {
-        sent: count(&activity.sent),
-        received: count(&activity.received),
-        reason,
-    }
+    TunnelEnd { sent: count(&activity.sent), received: count(&activity.received), reason }
 }
 
 /// What moved, and when last.
@@ -68,12 +56,7 @@ struct Activity {
 impl Activity {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self {
-            begun: Instant::now(),
-            last: zero(),
-            sent: zero(),
-            received: zero(),
-        }
+        Self { begun: Instant::now(), last: zero(), sent: zero(), received: zero() }
     }
 
     fn touch(&self) {
@@ -113,8 +96,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
         if read > 0 {
-            self.bytes
-                .fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.bytes.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.activity.touch();
         }
         polled

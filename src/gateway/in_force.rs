@@ -19,24 +19,14 @@ pub(super) struct Bound {
 impl Gateway {
     /// Binds what a snapshot needs and is not bound yet. Touches nothing that runs.
     pub(super) async fn bind(&self, snapshot: &Snapshot) -> Result<Bound, GatewayError> {
-        let mut bound = Bound {
-            listeners: Vec::new(),
-            admin: None,
-        };
+        let mut bound = Bound { listeners: Vec::new(), admin: None };
         for policy in snapshot.listeners.values() {
             let (name, address) = (policy.name.clone(), policy.address);
-            if self
-                .listeners
-                .get(&name)
-                .is_some_and(|running| running.configured == address)
-            {
+            if self.listeners.get(&name).is_some_and(|running| running.configured == address) {
                 continue;
             }
             // The address of a listener that is about to go can be taken over; binding it again would fail.
-            let heir = self
-                .listeners
-                .values()
-                .find(|running| running.configured == address && address.port() != 0);
+            let heir = self.listeners.values().find(|running| running.configured == address && address.port() != 0);
             let socket = match heir {
                 Some(running) => running.bound.renamed(name.clone()),
                 None => BoundListener::bind(name.clone(), address).map_err(|source| GatewayError::Bind {
@@ -49,11 +39,7 @@ impl Gateway {
         }
         let wanted = snapshot.process.admin;
         if let Some(address) = wanted.filter(|_| self.admin.as_ref().map(|admin| admin.configured) != wanted) {
-            let failed = |source| GatewayError::Bind {
-                address,
-                what: "admin".to_owned(),
-                source,
-            };
+            let failed = |source| GatewayError::Bind { address, what: "admin".to_owned(), source };
             bound.admin = Some((address, Admin::bind(address).await.map_err(failed)?));
         }
         Ok(bound)
@@ -76,16 +62,8 @@ impl Gateway {
             let handler = Arc::new(ProxyHandler::new(self.shared.clone(), name.clone()));
             let telemetry = self.shared.telemetry.clone();
             tracing::info!(listener = &*name, address = %socket.address(), "listening");
-            self.drain
-                .spawn(socket.clone().accept_until_drained(handler, telemetry, drain.clone()));
-            self.listeners.insert(
-                name,
-                Running {
-                    configured,
-                    bound: socket,
-                    drain,
-                },
-            );
+            self.drain.spawn(socket.clone().accept_until_drained(handler, telemetry, drain.clone()));
+            self.listeners.insert(name, Running { configured, bound: socket, drain });
         }
         if self.admin.as_ref().map(|admin| admin.configured) != snapshot.process.admin
             && let Some(old) = self.admin.take()
@@ -95,28 +73,17 @@ impl Gateway {
         if let Some((configured, admin)) = bound.admin {
             let (address, stop) = (admin.address(), CancellationToken::new());
             tracing::info!(%address, "admin listening");
-            let state = AdminState {
-                telemetry: self.shared.telemetry.clone(),
-                drain: self.drain.clone(),
-            };
+            let state = AdminState { telemetry: self.shared.telemetry.clone(), drain: self.drain.clone() };
             tokio::spawn(admin.serve(state, stop.clone()));
-            self.admin = Some(RunningAdmin {
-                configured,
-                address,
-                stop,
-            });
+            self.admin = Some(RunningAdmin { configured, address, stop });
         }
     }
 
     fn publish(&self, snapshot: &Snapshot) {
         let metrics = &self.shared.telemetry.metrics;
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics
-            .generation
-            .set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         metrics.loaded_at.set(i64::try_from(now).unwrap_or(i64::MAX));
         metrics.api_users.set(as_gauge(snapshot.users.len()));
         if snapshot.generation == 1 {

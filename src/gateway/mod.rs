@@ -99,15 +99,10 @@ impl Gateway {
         let Some(snapshot) = outcome.snapshot else {
             return Err(GatewayError::Config(report));
         };
-        telemetry
-            .set_access_log(&snapshot.process.access_log)
-            .map_err(GatewayError::AccessLog)?;
+        telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
         let mut gateway = Self {
             config,
-            shared: Arc::new(Shared {
-                snapshot: ArcSwap::from_pointee(snapshot),
-                telemetry,
-            }),
+            shared: Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), telemetry }),
             drain: Drain::default(),
             log,
             listeners: HashMap::new(),
@@ -126,11 +121,8 @@ impl Gateway {
 
     /// The real addresses of the listeners, by name.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
-        let mut addresses: Vec<_> = self
-            .listeners
-            .iter()
-            .map(|(name, running)| (name.clone(), running.bound.address()))
-            .collect();
+        let mut addresses: Vec<_> =
+            self.listeners.iter().map(|(name, running)| (name.clone(), running.bound.address())).collect();
         addresses.sort();
         addresses
     }
@@ -200,13 +192,8 @@ impl Gateway {
 fn become_user(user: Option<&str>) -> Result<(), GatewayError> {
     use nix::unistd::{User, initgroups, setgid, setuid};
     let Some(name) = user else { return Ok(()) };
-    let failed = |source| GatewayError::User {
-        user: name.to_owned(),
-        source,
-    };
-    let user = User::from_name(name)
-        .map_err(failed)?
-        .ok_or_else(|| failed(nix::Error::ENOENT))?;
+    let failed = |source| GatewayError::User { user: name.to_owned(), source };
+    let user = User::from_name(name).map_err(failed)?.ok_or_else(|| failed(nix::Error::ENOENT))?;
     let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
     // Groups first: without root they cannot be changed any more.
     initgroups(&c_name, user.gid).map_err(failed)?;
@@ -221,11 +208,6 @@ async fn housekeeping(shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         ticks.tick().await;
-        shared
-            .snapshot
-            .load()
-            .upstreams
-            .values()
-            .for_each(|upstream| upstream.close_stale());
+        shared.snapshot.load().upstreams.values().for_each(|upstream| upstream.close_stale());
     }
 }

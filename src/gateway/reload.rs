@@ -73,12 +73,7 @@ impl Gateway {
             Err(error) => {
                 tracing::error!(%error, "loading the config panicked");
                 let (problems, sources) = (Vec::new(), crate::config::Sources::default());
-                Outcome {
-                    snapshot: None,
-                    problems,
-                    sources,
-                    watched: self.watched.clone(),
-                }
+                Outcome { snapshot: None, problems, sources, watched: self.watched.clone() }
             }
         }
     }
@@ -87,14 +82,8 @@ impl Gateway {
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
-        telemetry
-            .set_access_log(&snapshot.process.access_log)
-            .map_err(GatewayError::AccessLog)?;
-        if let Some(Err(error)) = self
-            .log
-            .as_ref()
-            .map(|log| log.set_filter(&snapshot.process.log_filter))
-        {
+        telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
+        if let Some(Err(error)) = self.log.as_ref().map(|log| log.set_filter(&snapshot.process.log_filter)) {
             return Err(GatewayError::Config(error.to_string()));
         }
         self.warn_about_restarts(&snapshot);

@@ -140,18 +140,12 @@ pub fn is_identity_field(name: &str) -> bool {
         known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
     };
     // The first octet settles most names.
-    matches!(
-        name.bytes().next().map(fold),
-        Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-')
-    ) && IDENTITY_FIELD_NAMES.iter().any(same)
+    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-'))
+        && IDENTITY_FIELD_NAMES.iter().any(same)
 }
 
 fn fold(octet: u8) -> u8 {
-    if octet.is_ascii_alphanumeric() {
-        octet.to_ascii_lowercase()
-    } else {
-        b'-'
-    }
+    if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
 }
 
 /// What upstreams are told about one client: names and values, ready to be written. Made once for each connection and
@@ -175,10 +169,7 @@ impl IdentityBlock {
 
     /// What is told about a client that showed no certificate.
     pub fn for_nobody(sets: &[IdentitySet]) -> Self {
-        let fields = sets
-            .iter()
-            .map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned()))
-            .collect();
+        let fields = sets.iter().map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned())).collect();
         Self { fields }
     }
 
@@ -233,14 +224,7 @@ mod tests {
 
     #[test]
     fn look_alikes_are_identity_fields() {
-        for name in [
-            "X-Client-CN",
-            "x_client_cn",
-            "X.Client-Cn",
-            "CLIENT_CERT",
-            "Remote-User",
-            "x-client~user",
-        ] {
+        for name in ["X-Client-CN", "x_client_cn", "X.Client-Cn", "CLIENT_CERT", "Remote-User", "x-client~user"] {
             assert!(is_identity_field(name), "{name}");
         }
         for name in ["X-Client-Version", "Accept", "x-request-id", "client", "X-Client-CNx"] {

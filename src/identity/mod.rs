@@ -89,6 +89,12 @@ impl ApiUsers {
         self.principal(*self.by_common_name.get(&(domain, name.clone()))?)
     }
 
+    /// Whether any certificate of a trust domain can be this user.
+    pub fn can_be_proven_in(&self, domain: TrustDomainId, user: UserId) -> bool {
+        let mut bound = self.by_common_name.iter();
+        bound.any(|((bound_domain, _), bound_user)| *bound_domain == domain && *bound_user == user)
+    }
+
     /// The user with this name.
     pub fn named(&self, name: &str) -> Option<Principal> {
         self.principal(*self.by_name.get(name)?)
@@ -116,9 +122,6 @@ impl ApiUsers {
 
     fn principal(&self, id: UserId) -> Option<Principal> {
         let user = self.users.get(id.index())?;
-        Some(Principal {
-            id,
-            name: user.name.clone(),
-        })
+        Some(Principal { id, name: user.name.clone() })
     }
 }

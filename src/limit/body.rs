@@ -113,13 +113,7 @@ impl<B: Body> MeteredBody<B> {
         if inner.is_end_stream() {
             meter.set_end(BodyEnd::Complete);
         }
-        Self {
-            inner,
-            allowed: size_limit,
-            idle_timeout,
-            timer: None,
-            meter,
-        }
+        Self { inner, allowed: size_limit, idle_timeout, timer: None, meter }
     }
 }
 

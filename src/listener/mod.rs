@@ -43,20 +43,12 @@ impl BoundListener {
         socket.listen(BACKLOG)?;
         let listener = Arc::new(TcpListener::from_std(socket.into())?);
         let address = listener.local_addr()?;
-        Ok(Self {
-            name,
-            listener,
-            address,
-        })
+        Ok(Self { name, listener, address })
     }
 
     /// The same socket under another name, for a listener that was renamed.
     pub fn renamed(&self, name: Arc<str>) -> Self {
-        Self {
-            name,
-            listener: self.listener.clone(),
-            address: self.address,
-        }
+        Self { name, listener: self.listener.clone(), address: self.address }
     }
 
     /// The real address: the port is known even if 0 was asked for.
@@ -102,10 +94,7 @@ impl BoundListener {
             prepare(&stream);
             let (handler, child, telemetry) = (handler.clone(), drain.clone(), telemetry.clone());
             drain.spawn(async move {
-                let _guard = ConnectionGuard {
-                    _place: place,
-                    telemetry,
-                };
+                let _guard = ConnectionGuard { _place: place, telemetry };
                 handler.serve(stream, client, child).await;
             });
         }
@@ -114,9 +103,7 @@ impl BoundListener {
 
 /// Small answers leave at once, and a client that vanished is noticed in minutes, not hours.
 fn prepare(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15));
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
     // Both are comforts: a socket that refuses them still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);

@@ -162,9 +162,6 @@ pub enum PkiError {
 impl PkiError {
     /// Says which file the fault is in.
     pub(super) fn in_file(self, path: &Path) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            source: Box::new(self),
-        }
+        Self::File { path: path.to_owned(), source: Box::new(self) }
     }
 }

@@ -24,26 +24,17 @@ enum Content {
 impl OutputFile {
     /// A private key: mode 0600.
     pub fn private_key(path: impl Into<PathBuf>, key: &PrivateKey) -> Self {
-        Self {
-            path: path.into(),
-            content: Content::PrivateKey(key.to_pem()),
-        }
+        Self { path: path.into(), content: Content::PrivateKey(key.to_pem()) }
     }
 
     /// A certificate request: mode 0644, less what the umask takes.
     pub fn request(path: impl Into<PathBuf>, request: &CertificateRequest) -> Self {
-        Self {
-            path: path.into(),
-            content: Content::Request(request.pem().to_owned()),
-        }
+        Self { path: path.into(), content: Content::Request(request.pem().to_owned()) }
     }
 
     /// A certificate in PEM form, and its last day: mode 0644, less what the umask takes.
     pub fn certificate(path: impl Into<PathBuf>, pem: &str, valid_until: Date) -> Self {
-        Self {
-            path: path.into(),
-            content: Content::Certificate(pem.to_owned(), valid_until),
-        }
+        Self { path: path.into(), content: Content::Certificate(pem.to_owned(), valid_until) }
     }
 
     /// Where it goes.

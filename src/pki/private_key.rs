@@ -16,9 +16,7 @@ impl PrivateKey {
     /// # Errors
     /// [`PkiError::Library`] if the system gives no random numbers.
     pub fn generate() -> Result<Self, PkiError> {
-        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
-            .map(|pair| Self(Zeroizing::new(pair)))
-            .map_err(PkiError::Library)
+        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map(|pair| Self(Zeroizing::new(pair))).map_err(PkiError::Library)
     }
 
     /// The key in PKCS#8 form, as PEM.
@@ -34,9 +32,7 @@ impl PrivateKey {
                 false => error,
             })?;
         let block = blocks.into_iter().next().map(Zeroizing::new).unwrap_or_default();
-        KeyPair::try_from(block.as_slice())
-            .map(|pair| Self(Zeroizing::new(pair)))
-            .map_err(PkiError::UnusableKey)
+        KeyPair::try_from(block.as_slice()).map(|pair| Self(Zeroizing::new(pair))).map_err(PkiError::UnusableKey)
     }
 
     /// The pair as rcgen wants it.

@@ -45,10 +45,7 @@ impl CertificateRequest {
     /// # Errors
     /// [`PkiError::Read`], or [`PkiError::File`] whose source is an error of [`CertificateRequest::from_pem`].
     pub fn load(path: &Path) -> Result<Self, PkiError> {
-        let text = fs::read(path).map_err(|source| PkiError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source })?;
         Self::from_pem(&text).map_err(|error| error.in_file(path))
     }
 
@@ -117,20 +114,13 @@ pub(super) fn own_dns_name(common_name: &str) -> Result<Vec<SanType>, PkiError> 
 
 /// A DNS name as rcgen wants it.
 pub(super) fn dns_entry(name: &DnsName) -> Result<SanType, PkiError> {
-    name.as_str()
-        .try_into()
-        .map(SanType::DnsName)
-        .map_err(PkiError::Library)
+    name.as_str().try_into().map(SanType::DnsName).map_err(PkiError::Library)
 }
 
 fn only_common_name(subject: &X509Name<'_>) -> Result<String, PkiError> {
     let names: Vec<_> = subject.iter_common_name().collect();
     let [name] = names.as_slice() else {
-        return Err(if names.is_empty() {
-            PkiError::NoCommonName
-        } else {
-            PkiError::SeveralCommonNames(names.len())
-        });
+        return Err(if names.is_empty() { PkiError::NoCommonName } else { PkiError::SeveralCommonNames(names.len()) });
     };
     let name = name.as_str().map_err(|_| PkiError::CommonNameEncoding)?;
     check_common_name(name)?;
@@ -169,8 +159,5 @@ fn describe(name: &GeneralName<'_>) -> String {
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
-    <[u8; 4]>::try_from(bytes)
-        .map(IpAddr::from)
-        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
-        .ok()
+    <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }

@@ -71,21 +71,10 @@ impl Authority {
         parameters.subject_alt_names = names;
         let issuer = Issuer::from_ca_cert_der(&self.certificate().into(), self.key().pair())
             .map_err(|_| PkiError::AuthorityName)?;
-        let certificate = parameters
-            .signed_by(request.public_key(), &issuer)
-            .map_err(PkiError::Library)?;
+        let certificate = parameters.signed_by(request.public_key(), &issuer).map_err(PkiError::Library)?;
         check_issuer(certificate.der(), self.certificate())?;
-        let lifetime = if not_after < asked.not_after {
-            Lifetime::CutToAuthority
-        } else {
-            Lifetime::AsAsked
-        };
-        Ok(Signed {
-            certificate_pem: certificate.pem(),
-            valid_until: not_after.date(),
-            lifetime,
-            left_out,
-        })
+        let lifetime = if not_after < asked.not_after { Lifetime::CutToAuthority } else { Lifetime::AsAsked };
+        Ok(Signed { certificate_pem: certificate.pem(), valid_until: not_after.date(), lifetime, left_out })
     }
 }
 
@@ -124,10 +113,7 @@ impl Validity {
         }
         let now = OffsetDateTime::now_utc();
         let now = now - Duration::nanoseconds(now.nanosecond().into());
-        Ok(Self {
-            not_before: now - BACKDATED,
-            not_after: now + Duration::days(days.into()),
-        })
+        Ok(Self { not_before: now - BACKDATED, not_after: now + Duration::days(days.into()) })
     }
 }
 
@@ -172,22 +158,13 @@ fn left_out(request: &CertificateRequest, granted: &[SanType]) -> Vec<String> {
         })
         .collect();
     let is_granted = |asked: &String| granted.iter().any(|name| name.eq_ignore_ascii_case(asked));
-    request
-        .requested_names()
-        .iter()
-        .filter(|asked| !is_granted(asked))
-        .cloned()
-        .collect()
+    request.requested_names().iter().filter(|asked| !is_granted(asked)).cloned().collect()
 }
 
 /// rcgen keeps one attribute of each kind, so `DC=example, DC=org` would come out as another name, and no one would
 /// find the chain: better no certificate than a useless one.
 fn check_issuer(certificate: &[u8], authority: &[u8]) -> Result<(), PkiError> {
-    let parse = |der| {
-        X509Certificate::from_der(der)
-            .map(|(_, parsed)| parsed)
-            .map_err(|_| PkiError::AuthorityName)
-    };
+    let parse = |der| X509Certificate::from_der(der).map(|(_, parsed)| parsed).map_err(|_| PkiError::AuthorityName);
     let (certificate, authority) = (parse(certificate)?, parse(authority)?);
     let same = certificate.issuer().as_raw() == authority.subject().as_raw();
     if same { Ok(()) } else { Err(PkiError::AuthorityName) }

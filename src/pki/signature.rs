@@ -51,13 +51,9 @@ fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> Result<KeyKind, PkiError> {
 
 fn curve(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyKind> {
     let curve = key.algorithm.parameters.as_ref()?.as_oid().ok()?;
-    [
-        (oid::OID_EC_P256, KeyKind::P256),
-        (oid::OID_NIST_EC_P384, KeyKind::P384),
-        (oid::OID_NIST_EC_P521, KeyKind::P521),
-    ]
-    .into_iter()
-    .find_map(|(known, kind)| (known == curve).then_some(kind))
+    [(oid::OID_EC_P256, KeyKind::P256), (oid::OID_NIST_EC_P384, KeyKind::P384), (oid::OID_NIST_EC_P521, KeyKind::P521)]
+        .into_iter()
+        .find_map(|(known, kind)| (known == curve).then_some(kind))
 }
 
 /// The size of a big-endian number, without leading zeros.
@@ -85,8 +81,5 @@ fn algorithm(kind: KeyKind, method: &Oid<'_>) -> Option<&'static dyn Verificatio
         (P521, oid::OID_SIG_ECDSA_WITH_SHA512, &accepted::ECDSA_P521_SHA512_ASN1),
         (Ed25519, oid::OID_SIG_ED25519, &accepted::ED25519),
     ];
-    table
-        .into_iter()
-        .find(|(key, name, _)| *key == kind && name == method)
-        .map(|(_, _, algorithm)| algorithm)
+    table.into_iter().find(|(key, name, _)| *key == kind && name == method).map(|(_, _, algorithm)| algorithm)
 }

@@ -33,12 +33,7 @@ impl ConnectedClient {
     /// A client whose handshake was made under `generation`.
     pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64) -> Self {
         let verified_in = (facts.resumption == Resumption::Full).then_some(generation);
-        Self {
-            listener,
-            facts,
-            verified_in,
-            view: ArcSwapOption::empty(),
-        }
+        Self { listener, facts, verified_in, view: ArcSwapOption::empty() }
     }
 
     /// The client as this snapshot sees it.
@@ -67,20 +62,12 @@ impl ConnectedClient {
         let sets = &snapshot.identity_sets;
         let identity = match &peer {
             Some(peer) => {
-                let domain = snapshot
-                    .trust_domain(peer.trust_domain)
-                    .map_or("", |domain| &domain.name);
+                let domain = snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name);
                 IdentityBlock::for_client(sets, peer, domain, principal(&standing))
             }
             None => IdentityBlock::for_nobody(sets),
         };
-        ClientView {
-            generation: snapshot.generation,
-            place,
-            standing,
-            peer,
-            identity,
-        }
+        ClientView { generation: snapshot.generation, place, standing, peer, identity }
     }
 
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {
@@ -134,18 +121,13 @@ pub fn standing(
     }
     let standing = match &peer.common_name {
         Err(error) => Standing::UnusableName(*error),
-        Ok(_) => snapshot
-            .users
-            .identify(&peer)
-            .map_or(Standing::UnknownUser, Standing::Known),
+        Ok(_) => snapshot.users.identify(&peer).map_or(Standing::UnknownUser, Standing::Known),
     };
     (standing, Some(peer))
 }
 
 fn expired(peer: &PeerCertificate) -> bool {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     // A clock before 1970 makes every certificate expired rather than none.
     now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > peer.not_after
 }
@@ -166,11 +148,7 @@ impl ClientView {
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        Some(Client {
-            listener,
-            host,
-            standing: &self.standing,
-        })
+        Some(Client { listener, host, standing: &self.standing })
     }
 
     /// The ApiUser, if it is one.

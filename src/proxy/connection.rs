@@ -1,6 +1,7 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
 use super::Shared;
+use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{ConnectionContext, answer};
 use super::guard::Guard;
@@ -40,8 +41,7 @@ impl ProxyHandler {
 
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
-        self.policy(&self.shared.snapshot.load())
-            .map_or(0, |policy| policy.limits.connections)
+        self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) {
@@ -50,11 +50,7 @@ impl ConnectionHandler for ProxyHandler {
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
-        let work = Box::pin(handshake(
-            stream,
-            &policy.hosts,
-            begun + policy.limits.handshake_timeout,
-        ));
+        let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
         let outcome = tokio::select! {
             outcome = work => outcome,
             () = drain.begun() => return,
@@ -63,7 +59,10 @@ impl ConnectionHandler for ProxyHandler {
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
-            Err(failure) => self.handshake_failed(&failure, client),
+            Err(failure) => {
+                self.handshake_failed(&failure, client);
+                Box::pin(failure.close()).await;
+            }
             Ok(established) => {
                 self.handshake_done(&established, begun);
                 Box::pin(self.serve_http(established, generation, client, drain, policy.limits)).await;
@@ -79,10 +78,7 @@ impl ProxyHandler {
             Resumption::Full => "full",
             Resumption::Resumed => "resumed",
         };
-        metrics
-            .handshakes
-            .with_label_values(&[&*self.listener, established.facts.version, resumption])
-            .inc();
+        metrics.handshakes.with_label_values(&[&*self.listener, established.facts.version, resumption]).inc();
         metrics.handshake_duration.observe(begun.elapsed().as_secs_f64());
     }
 
@@ -90,10 +86,7 @@ impl ProxyHandler {
     fn handshake_failed(&self, failure: &HandshakeFailure, client: SocketAddr) {
         let reason = failure.reason.word();
         let metrics = &self.shared.telemetry.metrics;
-        metrics
-            .handshake_failures
-            .with_label_values(&[&*self.listener, reason])
-            .inc();
+        metrics.handshake_failures.with_label_values(&[&*self.listener, reason]).inc();
         let certificate = failure.certificate.as_ref();
         let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
         let fields = (
@@ -132,6 +125,7 @@ impl ProxyHandler {
             drain,
             guard: None,
             close: CancellationToken::new(),
+            activity: Arc::new(Activity::new()),
         };
         match protocol {
             Protocol::Http1 => {
@@ -147,12 +141,7 @@ impl ProxyHandler {
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         let (shared, listener, address) = (self.shared.clone(), self.listener.clone(), context.address);
-        let server_name = context
-            .client
-            .facts
-            .server_name
-            .as_ref()
-            .map(|name| name.as_str().to_owned());
+        let server_name = context.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
         let tls = context.client.facts.version;
         Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
             let circumstances = Circumstances {
@@ -193,6 +182,9 @@ where
         outcome = connection.as_mut() => outcome,
         () = told_to_close(&context) => {
             connection.as_mut().graceful_shutdown();
+            if let Some(guard) = &context.guard {
+                guard.take_no_more();
+            }
             connection.await
         }
     };
@@ -228,9 +220,17 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
+        () = context.activity.idle_for(limits.keep_alive_timeout) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(GOODBYE, connection).await.unwrap_or(Ok(()))
+        }
     };
     log_end(&context, outcome);
 }
+
+/// How long a client that is idle has for taking note that the connection ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Ends when the connection is to take no further request.
 async fn told_to_close(context: &ConnectionContext) {

@@ -136,14 +136,8 @@ impl Record {
     }
 
     fn count_decision(&self) {
-        let Circumstances {
-            telemetry, listener, ..
-        } = &self.circumstances;
-        telemetry
-            .metrics
-            .decisions
-            .with_label_values(&[&**listener, self.decision, self.reason])
-            .inc();
+        let Circumstances { telemetry, listener, .. } = &self.circumstances;
+        telemetry.metrics.decisions.with_label_values(&[&**listener, self.decision, self.reason]).inc();
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
@@ -194,23 +188,15 @@ impl Record {
     }
 
     fn write(&self) {
-        let Circumstances {
-            telemetry, listener, ..
-        } = &self.circumstances;
+        let Circumstances { telemetry, listener, .. } = &self.circumstances;
         let seconds = self.begun.elapsed().as_secs_f64();
         let (sent, received) = (self.request.bytes(), self.response_bytes + self.response.bytes());
         let metrics = &telemetry.metrics;
         let route = self.route.as_deref().unwrap_or("-");
-        metrics
-            .requests
-            .with_label_values(&[&**listener, route, self.status.to_string().as_str()])
-            .inc();
+        metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();
         metrics.request_duration.with_label_values(&[route]).observe(seconds);
         metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
-        metrics
-            .response_bytes
-            .with_label_values(&[&**listener])
-            .inc_by(received);
+        metrics.response_bytes.with_label_values(&[&**listener]).inc_by(received);
         if self.end != "complete" {
             metrics.responses_cut.with_label_values(&[&**listener, self.end]).inc();
         }

@@ -87,9 +87,7 @@ fn judge<'s, F: Fields + ?Sized>(
     let host = found.host.insert(requested_host(head)?);
     belongs_to_connection(client, host)?;
     check_connection(head.fields).map_err(|_| Refusal::BadConnection)?;
-    let target = found
-        .target
-        .insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
+    let target = found.target.insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
 
     let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
         // Strangers learn nothing about which paths there are.
@@ -108,10 +106,7 @@ fn judge<'s, F: Fields + ?Sized>(
     let principal = principal(client.standing)?;
     let requirement = route.requirement.for_request(&found.method, &target.path, &captured);
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
-    snapshot
-        .policy
-        .authorize(principal, requirement)
-        .map_err(Refusal::Denied)
+    snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
 }
 
 /// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.

@@ -12,8 +12,7 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
     let sets = policy.of(user.id);
     let texts = |list: fn(&PermissionSet) -> &Vec<crate::authorize::Permission>| -> Vec<&str> {
         let sets = sets.into_iter().flat_map(|user| user.sets());
-        sets.flat_map(|set| list(set).iter().map(|permission| permission.text()))
-            .collect()
+        sets.flat_map(|set| list(set).iter().map(|permission| permission.text())).collect()
     };
     let granted = texts(|set| &set.granted);
     let denied = texts(|set| &set.denied);
@@ -29,17 +28,11 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
                 "version": version,
                 "certificate_expires": expires,
             });
-            (
-                "application/json",
-                serde_json::json!({ "results": [result] }).to_string() + "\n",
-            )
+            ("application/json", serde_json::json!({ "results": [result] }).to_string() + "\n")
         }
         Form::Html => {
             let list = |texts: &[&str]| -> String {
-                texts
-                    .iter()
-                    .map(|text| format!("<li><code>{}</code></li>\n", escape_html(text)))
-                    .collect()
+                texts.iter().map(|text| format!("<li><code>{}</code></li>\n", escape_html(text))).collect()
             };
             let denied_part = if denied.is_empty() {
                 String::new()
@@ -53,15 +46,8 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
                 list(&granted),
                 escape_html(expires.as_deref().unwrap_or("unknown")),
             );
-            (
-                "text/html; charset=utf-8",
-                page(&format!("Hello from {version}!"), &content),
-            )
+            ("text/html; charset=utf-8", page(&format!("Hello from {version}!"), &content))
         }
     };
-    OwnAnswer {
-        status: StatusCode::OK,
-        content_type,
-        body,
-    }
+    OwnAnswer { status: StatusCode::OK, content_type, body }
 }

@@ -70,9 +70,7 @@ impl Oddities {
 
     /// The first one that is in `self` and not in `taken`.
     pub fn first_beyond(self, taken: Self) -> Option<Oddity> {
-        Oddity::ALL
-            .into_iter()
-            .find(|oddity| self.0 & !taken.0 & (*oddity as u16) != 0)
+        Oddity::ALL.into_iter().find(|oddity| self.0 & !taken.0 & (*oddity as u16) != 0)
     }
 }
 
@@ -166,11 +164,7 @@ fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathE
         if byte == b'\\' {
             oddities.insert(Oddity::RawBackslash);
         }
-        if is_path_byte(byte) {
-            path.push(char::from(byte))
-        } else {
-            push_escape(&mut path, byte)
-        }
+        if is_path_byte(byte) { path.push(char::from(byte)) } else { push_escape(&mut path, byte) }
     }
     if std::str::from_utf8(&decoded).is_err() {
         oddities.insert(Oddity::InvalidUtf8);
@@ -199,9 +193,7 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
     let mut rest = inner.split('/').peekable();
     while let Some(segment) = rest.next() {
         let is_last = rest.peek().is_none();
-        let (name, parameters) = segment
-            .split_once(';')
-            .map_or((segment, None), |(name, tail)| (name, Some(tail)));
+        let (name, parameters) = segment.split_once(';').map_or((segment, None), |(name, tail)| (name, Some(tail)));
         if matches!(name, "." | "..") && parameters.is_some() {
             return Err(PathError::DotParameters);
         }
@@ -248,6 +240,12 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
     canonical
 }
 
+/// A canonical path without what follows `;` in its segments, which some upstreams (servlet containers) cut off.
+pub fn without_parameters(path: &str) -> String {
+    let plain = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
+    path.split('/').map(plain).collect::<Vec<_>>().join("/")
+}
+
 /// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.
 pub fn decoded(path: &str) -> Vec<u8> {
     let mut plain = Vec::with_capacity(path.len());
@@ -271,9 +269,7 @@ fn hex_pair(bytes: &[u8]) -> Option<u8> {
 }
 
 fn push_escape(path: &mut String, byte: u8) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
     path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
 }
@@ -303,15 +299,7 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_not_odd() {
-        for target in [
-            "/",
-            "/v1/objects/hosts",
-            "/a/",
-            "/a;b=c/d",
-            "/%C3%A4",
-            "/a%20b",
-            "/100%25",
-        ] {
+        for target in ["/", "/v1/objects/hosts", "/a/", "/a;b=c/d", "/%C3%A4", "/a%20b", "/100%25"] {
             assert_eq!(path(target), (target.to_owned(), None));
         }
         assert_eq!(path("/%61%7e?x=%2f").0, "/a~");
@@ -379,10 +367,10 @@ mod tests {
 
         #[test]
         fn decoding_sees_the_same_bytes_before_and_after(target in "/[a-z%0-9A-F!+]{0,30}") {
-            if let Ok(canonical) = CanonicalTarget::parse(&target) {
-                if canonical.oddities == Oddities::default() {
-                    prop_assert_eq!(decoded(&canonical.path), decoded(&target));
-                }
+            if let Ok(canonical) = CanonicalTarget::parse(&target)
+                && canonical.oddities == Oddities::default()
+            {
+                prop_assert_eq!(decoded(&canonical.path), decoded(&target));
             }
         }
     }

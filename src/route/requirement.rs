@@ -11,7 +11,7 @@ pub enum RequirementRule {
     Named(Template),
     /// A name for each method, in the order of the config; no other method is allowed.
     ByMethod(Vec<(String, Template)>),
-    /// Being an ApiUser is enough (`respond = "whoami"`, as Icinga's `/v1`).
+    /// Being an ApiUser is enough, and only to read (`respond = "whoami"`, as Icinga's `/v1`).
     AnyApiUser,
 }
 
@@ -45,16 +45,16 @@ impl RequirementRule {
     /// What a request needs. `None` if the route does not allow the method at all.
     pub fn for_request(&self, method: &str, path: &str, captured: &[&str]) -> Option<Requirement> {
         match self {
-            Self::MethodAndPath => Some(Requirement::MethodAndPath {
-                method: method.to_owned(),
-                path: path.to_owned(),
-            }),
+            Self::MethodAndPath => {
+                Some(Requirement::MethodAndPath { method: method.to_owned(), path: path.to_owned() })
+            }
             Self::Named(template) => Some(Requirement::Named(template.fill(captured))),
             Self::ByMethod(names) => {
                 let (_, template) = names.iter().find(|(name, _)| name == method)?;
                 Some(Requirement::Named(template.fill(captured)))
             }
-            Self::AnyApiUser => Some(Requirement::AnyApiUser),
+            // Asking changes nothing, so only methods that change nothing ask.
+            Self::AnyApiUser => matches!(method, "GET" | "HEAD").then_some(Requirement::AnyApiUser),
         }
     }
 }
@@ -103,20 +103,12 @@ impl Template {
             let (name, tail) = after.split_once('}').ok_or(TemplateError::UnpairedBrace)?;
             let index = captures.iter().position(|capture| *capture == name);
             pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Capture(
-                index.ok_or_else(|| TemplateError::UnknownCapture(name.to_owned()))?,
-            ));
+            pieces.push(Piece::Capture(index.ok_or_else(|| TemplateError::UnknownCapture(name.to_owned()))?));
             rest = tail;
         }
         pieces.push(Piece::Text(rest.to_owned()));
-        let unpaired = pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Text(text) if text.contains(['{', '}'])));
-        if unpaired {
-            Err(TemplateError::UnpairedBrace)
-        } else {
-            Ok(Self { pieces })
-        }
+        let unpaired = pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(['{', '}'])));
+        if unpaired { Err(TemplateError::UnpairedBrace) } else { Ok(Self { pieces }) }
     }
 
     /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
@@ -159,10 +151,7 @@ mod tests {
         for text in ["GET /x", "{type}/x", "a*", "a?", "a\\b", "", "a\nb", "/x"] {
             assert_eq!(Template::parse(text, &["type"]), Err(TemplateError::NotAName), "{text}");
         }
-        assert_eq!(
-            Template::parse("a{b}", &[]),
-            Err(TemplateError::UnknownCapture("b".into()))
-        );
+        assert_eq!(Template::parse("a{b}", &[]), Err(TemplateError::UnknownCapture("b".into())));
         assert_eq!(Template::parse("a}b", &[]), Err(TemplateError::UnpairedBrace));
         assert_eq!(Template::parse("a{b", &["b"]), Err(TemplateError::UnpairedBrace));
     }
@@ -170,11 +159,11 @@ mod tests {
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
         let rule = RequirementRule::ByMethod(vec![("GET".into(), Template::parse("read", &[]).unwrap())]);
-        assert_eq!(
-            rule.for_request("GET", "/", &[]),
-            Some(Requirement::Named("read".into()))
-        );
+        assert_eq!(rule.for_request("GET", "/", &[]), Some(Requirement::Named("read".into())));
         assert_eq!(rule.for_request("get", "/", &[]), None);
+        assert_eq!(rule.for_request("POST", "/", &[]), None);
+        let rule = RequirementRule::AnyApiUser;
+        assert_eq!(rule.for_request("HEAD", "/", &[]), Some(Requirement::AnyApiUser));
         assert_eq!(rule.for_request("POST", "/", &[]), None);
     }
 }

@@ -59,10 +59,7 @@ impl PathPattern {
     pub fn parse(text: &str, extent: Extent) -> Result<Self, PathPatternError> {
         let inner = text.strip_prefix('/').ok_or(PathPatternError::NoSlash)?;
         if inner.is_empty() && extent == Extent::Prefix {
-            return Ok(Self {
-                segments: Vec::new(),
-                extent,
-            });
+            return Ok(Self { segments: Vec::new(), extent });
         }
         if extent == Extent::Prefix && inner.ends_with('/') {
             return Err(PathPatternError::TrailingSlash);
@@ -94,11 +91,7 @@ impl PathPattern {
 fn parse_segment(part: &str, is_last: bool) -> Result<Segment, PathPatternError> {
     if let Some(name) = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        return if is_name {
-            Ok(Segment::Capture(name.to_owned()))
-        } else {
-            Err(PathPatternError::BadCapture)
-        };
+        return if is_name { Ok(Segment::Capture(name.to_owned())) } else { Err(PathPatternError::BadCapture) };
     }
     if part.contains(['{', '}']) {
         return Err(PathPatternError::BadCapture);
@@ -131,12 +124,7 @@ struct Node<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self {
-            literals: HashMap::new(),
-            capture: None,
-            exact: None,
-            prefix: None,
-        }
+        Self { literals: HashMap::new(), capture: None, exact: None, prefix: None }
     }
 }
 
@@ -179,9 +167,7 @@ fn find_in<'t, 'p, T>(node: &'t Node<T>, rest: Option<&'p str>, captured: &mut V
     let Some(rest) = rest else {
         return node.exact.as_ref().or(node.prefix.as_ref());
     };
-    let (segment, after) = rest
-        .split_once('/')
-        .map_or((rest, None), |(segment, after)| (segment, Some(after)));
+    let (segment, after) = rest.split_once('/').map_or((rest, None), |(segment, after)| (segment, Some(after)));
     if let Some(child) = node.literals.get(segment)
         && let Some(found) = find_in(child, after, captured)
     {
@@ -231,11 +217,7 @@ mod tests {
             ("/v1/objectsx", "/", vec![]),
             ("/v1/objects/hosts", "/v1/objects/hosts", vec![]),
             ("/v1/objects/services", "/v1/objects/{type}", vec!["services"]),
-            (
-                "/v1/objects/services/a",
-                "/v1/objects/{type}/{name}",
-                vec!["services", "a"],
-            ),
+            ("/v1/objects/services/a", "/v1/objects/{type}/{name}", vec!["services", "a"]),
             ("/v1/objects/services/a/b", "/v1/objects/{type}", vec!["services"]),
             ("/v1/objects/", "/v1/objects", vec![]),
         ] {
@@ -250,14 +232,8 @@ mod tests {
             let result = PathPattern::parse(text, Extent::Prefix);
             assert_eq!(result, Err(PathPatternError::NeverCanonical), "{text}");
         }
-        assert_eq!(
-            PathPattern::parse("/a/", Extent::Prefix),
-            Err(PathPatternError::TrailingSlash)
-        );
-        assert_eq!(
-            PathPattern::parse("/a{b}", Extent::Prefix),
-            Err(PathPatternError::BadCapture)
-        );
+        assert_eq!(PathPattern::parse("/a/", Extent::Prefix), Err(PathPatternError::TrailingSlash));
+        assert_eq!(PathPattern::parse("/a{b}", Extent::Prefix), Err(PathPatternError::BadCapture));
         assert!(PathPattern::parse("/a/", Extent::Exact).is_ok());
     }
 
@@ -276,19 +252,12 @@ mod tests {
                 })
         };
         let rank = |pattern: &PathPattern| {
-            let mut rank: Vec<u8> = pattern
-                .segments
-                .iter()
-                .map(|s| if matches!(s, Segment::Literal(_)) { 2 } else { 1 })
-                .collect();
+            let mut rank: Vec<u8> =
+                pattern.segments.iter().map(|s| if matches!(s, Segment::Literal(_)) { 2 } else { 1 }).collect();
             rank.push(0);
             (rank, pattern.extent == Extent::Exact)
         };
-        patterns
-            .iter()
-            .filter(|(pattern, _)| fits(pattern))
-            .max_by_key(|(pattern, _)| rank(pattern))
-            .map(|(_, id)| id)
+        patterns.iter().filter(|(pattern, _)| fits(pattern)).max_by_key(|(pattern, _)| rank(pattern)).map(|(_, id)| id)
     }
 
     proptest! {

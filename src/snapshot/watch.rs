@@ -35,11 +35,7 @@ impl FileWatch {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "cannot watch files; they are looked at every few seconds instead");
         }
-        Self {
-            watcher: watcher.ok(),
-            folders: BTreeSet::new(),
-            events,
-        }
+        Self { watcher: watcher.ok(), folders: BTreeSet::new(), events }
     }
 
     /// Watches these files from now on, and no others.
@@ -70,10 +66,7 @@ impl FileWatch {
             }
             return;
         }
-        let _ = timeout(PATIENCE, async {
-            while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {}
-        })
-        .await;
+        let _ = timeout(PATIENCE, async { while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {} }).await;
     }
 }
 

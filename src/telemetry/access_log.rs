@@ -107,16 +107,8 @@ impl AccessLog {
             Some(path) => Box::new(std::fs::OpenOptions::new().create(true).append(true).open(path)?),
             None => Box::new(std::io::stdout()),
         };
-        let (writer, worker) = NonBlockingBuilder::default()
-            .lossy(true)
-            .thread_name("access-log")
-            .finish(target);
-        Ok(Self {
-            config: config.clone(),
-            dropped: writer.error_counter(),
-            writer,
-            _worker: worker,
-        })
+        let (writer, worker) = NonBlockingBuilder::default().lossy(true).thread_name("access-log").finish(target);
+        Ok(Self { config: config.clone(), dropped: writer.error_counter(), writer, _worker: worker })
     }
 
     pub(super) fn config(&self) -> &AccessLogConfig {
@@ -164,18 +156,11 @@ fn text_line(entry: &AccessEntry<'_>) -> String {
         or_dash(entry.upstream),
         entry.id,
         entry.generation,
-        entry
-            .detail
-            .map(|detail| format!(" detail={detail:?}"))
-            .unwrap_or_default(),
+        entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
     )
 }
 
 /// Client-chosen text in a log line: what could end the line or the field is escaped.
 fn quoted(text: &str) -> String {
-    if text.chars().all(|c| c.is_ascii_graphic() && c != '"') {
-        text.to_owned()
-    } else {
-        format!("{text:?}")
-    }
+    if text.chars().all(|c| c.is_ascii_graphic() && c != '"') { text.to_owned() } else { format!("{text:?}") }
 }

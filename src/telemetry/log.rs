@@ -26,9 +26,9 @@ impl LogControl {
         let registry = tracing_subscriber::registry().with(filter);
         // A second start in one process (tests) keeps the first subscriber.
         let _ = match format {
-            LogFormat::Json => registry
-                .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
-                .try_init(),
+            LogFormat::Json => {
+                registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+            }
             LogFormat::Text => registry
                 .with(
                     fmt::layer()
@@ -53,9 +53,7 @@ impl LogControl {
 
 /// Strict: a filter with one bad part is no filter.
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| LogError(error.to_string()))
+    EnvFilter::builder().parse(filter).map_err(|error| LogError(error.to_string()))
 }
 
 /// Whether a text is a usable filter.

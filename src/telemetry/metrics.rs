@@ -94,29 +94,19 @@ impl Maker<'_> {
     }
 
     fn durations(name: &str, help: &str) -> HistogramOpts {
-        let buckets = [
-            0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-        ];
+        let buckets =
+            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
         HistogramOpts::new(name, help).buckets(buckets.to_vec())
     }
 }
 
 impl Default for Metrics {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one line for each metric; splitting the list would only hide some"
-    )]
+    #[expect(clippy::too_many_lines, reason = "one line for each metric; splitting the list would only hide some")]
     fn default() -> Self {
         let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
         let make = Maker(&registry);
-        let build = make.gauges(
-            "build_info",
-            "Version and crypto provider; always 1",
-            &["version", "crypto_provider"],
-        );
-        build
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"])
-            .set(1);
+        let build = make.gauges("build_info", "Version and crypto provider; always 1", &["version", "crypto_provider"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"]).set(1);
         let metrics = Self {
             connections: make.counters("connections_total", "Accepted connections", &["listener"]),
             connections_open: make.gauges("connections_open", "Connections open now", &["listener"]),
@@ -141,25 +131,14 @@ impl Default for Metrics {
                 "Accept until the client is verified",
             ))),
             requests: make.counters("requests_total", "Answered requests", &["listener", "route", "code"]),
-            decisions: make.counters(
-                "decisions_total",
-                "Decisions by reason",
-                &["listener", "decision", "reason"],
-            ),
+            decisions: make.counters("decisions_total", "Decisions by reason", &["listener", "decision", "reason"]),
             request_duration: make.register(HistogramVec::new(
-                Maker::durations(
-                    "request_duration_seconds",
-                    "Request head complete until all was answered",
-                ),
+                Maker::durations("request_duration_seconds", "Request head complete until all was answered"),
                 &["route"],
             )),
             request_bytes: make.counters("request_body_bytes_total", "Bytes of request bodies", &["listener"]),
             response_bytes: make.counters("response_body_bytes_total", "Bytes of response bodies", &["listener"]),
-            responses_cut: make.counters(
-                "responses_cut_total",
-                "Answers that ended early",
-                &["listener", "reason"],
-            ),
+            responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
             tunnels_open: make.gauges("tunnels_open", "Upgraded connections open now", &["listener"]),
             upstream_connections: make.counters(
                 "upstream_connections_total",
@@ -183,10 +162,7 @@ impl Default for Metrics {
                 &["kind", "name"],
             ),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
-            access_log_dropped: make.gauge(
-                "access_log_dropped_lines",
-                "Access log lines dropped since it was opened",
-            ),
+            access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
             draining: make.gauge("draining", "1 while the gateway drains"),
             registry: registry.clone(),
         };

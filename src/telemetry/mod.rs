@@ -52,9 +52,7 @@ impl Telemetry {
     /// The metrics in Prometheus' text format.
     pub fn scrape(&self) -> String {
         let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
-        self.metrics
-            .access_log_dropped
-            .set(i64::try_from(dropped).unwrap_or(i64::MAX));
+        self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
         self.metrics.encode()
     }
 }

@@ -26,13 +26,7 @@ impl ProcessCollector {
     }
 
     fn gauges(&self) -> [&Gauge; 5] {
-        [
-            &self.resident,
-            &self.descriptors,
-            &self.descriptor_limit,
-            &self.start,
-            &self.threads,
-        ]
+        [&self.resident, &self.descriptors, &self.descriptor_limit, &self.start, &self.threads]
     }
 
     fn read(&self) -> Option<()> {
@@ -48,44 +42,28 @@ impl ProcessCollector {
         self.cpu.inc_by((cpu - self.cpu.get()).max(0.0));
         self.threads.set(field(17)?);
         let system = std::fs::read_to_string("/proc/stat").ok()?;
-        let boot = system
-            .lines()
-            .find_map(|line| line.strip_prefix("btime "))?
-            .trim()
-            .parse::<f64>()
-            .ok()?;
+        let boot = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<f64>().ok()?;
         self.start.set(boot + field(19)? / TICKS_PER_SECOND);
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        self.resident
-            .set(resident.split_whitespace().next()?.parse::<f64>().ok()? * KIBIBYTE);
-        self.descriptors
-            .set(std::fs::read_dir("/proc/self/fd").ok()?.count() as f64);
+        self.resident.set(resident.split_whitespace().next()?.parse::<f64>().ok()? * KIBIBYTE);
+        self.descriptors.set(std::fs::read_dir("/proc/self/fd").ok()?.count() as f64);
         let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
         let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-        self.descriptor_limit
-            .set(open_files.split_whitespace().next()?.parse().ok()?);
+        self.descriptor_limit.set(open_files.split_whitespace().next()?.parse().ok()?);
         Some(())
     }
 }
 
 impl Collector for ProcessCollector {
     fn desc(&self) -> Vec<&Desc> {
-        self.gauges()
-            .into_iter()
-            .flat_map(Collector::desc)
-            .chain(self.cpu.desc())
-            .collect()
+        self.gauges().into_iter().flat_map(Collector::desc).chain(self.cpu.desc()).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
         if self.read().is_none() {
             return Vec::new();
         }
-        self.gauges()
-            .into_iter()
-            .flat_map(Collector::collect)
-            .chain(self.cpu.collect())
-            .collect()
+        self.gauges().into_iter().flat_map(Collector::collect).chain(self.cpu.collect()).collect()
     }
 }

@@ -7,9 +7,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -63,19 +64,44 @@ pub async fn handshake(
     hosts: &HostTable<Arc<HostPolicy>>,
     deadline: Instant,
 ) -> Result<Established, HandshakeFailure> {
-    let mut server_name = None;
-    let work = with_refused_certificate(run(stream, hosts, &mut server_name));
+    let mut progress = Progress::default();
+    let work = with_refused_certificate(run(stream, hosts, &mut progress));
     let (reason, detail, certificate) = match timeout_at(deadline, work).await {
         Ok((Ok(established), _)) => return Ok(established),
         Ok((Err((reason, detail)), certificate)) => (reason, detail, certificate),
         Err(_) => (FailureReason::Timeout, "the handshake deadline passed".to_owned(), None),
     };
-    Err(HandshakeFailure {
-        reason,
-        detail,
-        server_name,
-        certificate,
-    })
+    Err(HandshakeFailure { reason, detail, server_name: progress.server_name, certificate, refused: progress.refused })
+}
+
+/// What is known of a handshake also if it fails.
+#[derive(Default)]
+struct Progress {
+    server_name: Option<String>,
+    /// The connection, once the client has been told why.
+    refused: Option<TcpStream>,
+}
+
+impl HandshakeFailure {
+    /// Closes. With unread bytes that would reset the connection and could take our last words with it, so a little is
+    /// read: in TLS 1.3 a client sends its request before it learns that it is refused.
+    pub async fn close(self) {
+        const LINGER: Duration = Duration::from_secs(2);
+        const MOST_READ: usize = 256 * 1024;
+        let Some(mut stream) = self.refused else { return };
+        let linger = async {
+            let (mut scratch, mut left) = ([0; 4096], MOST_READ);
+            if stream.shutdown().await.is_err() {
+                return;
+            }
+            while left > 0
+                && let Ok(read @ 1..) = stream.read(&mut scratch).await
+            {
+                left = left.saturating_sub(read);
+            }
+        };
+        let _ = timeout(LINGER, linger).await;
+    }
 }
 
 type Failed = (FailureReason, String);
@@ -87,7 +113,7 @@ fn io_failed(error: io::Error) -> Failed {
 async fn run(
     mut stream: TcpStream,
     hosts: &HostTable<Arc<HostPolicy>>,
-    server_name: &mut Option<String>,
+    progress: &mut Progress,
 ) -> Result<Established, Failed> {
     /// The content type with which every TLS connection begins (RFC 8446 section 5.1).
     const HANDSHAKE: u8 = 22;
@@ -97,25 +123,25 @@ async fn run(
     }
     if first != [HANDSHAKE] {
         answer_plain_http(&mut stream).await;
+        progress.refused = Some(stream);
         return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
     }
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream)
-        .await
-        .map_err(io_failed)?;
-    *server_name = start.client_hello().server_name().map(str::to_owned);
-    let name = server_name.as_deref().and_then(HostName::parse);
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
+    progress.server_name = start.client_hello().server_name().map(str::to_owned);
+    let name = progress.server_name.as_deref().and_then(HostName::parse);
     let Some(host) = hosts.find(name.as_ref()) else {
         let mut stream = start.io;
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
-        let _ = stream.shutdown().await;
-        return Err((
-            FailureReason::UnknownServerName,
-            "no certificate here has this name".to_owned(),
-        ));
+        progress.refused = Some(stream);
+        return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
     };
-    let stream = start.into_stream(host.config.clone()).await.map_err(io_failed)?;
+    let accept = start.into_stream(host.config.clone()).into_fallible();
+    let stream = accept.await.map_err(|(error, stream)| {
+        progress.refused = Some(stream);
+        io_failed(error)
+    })?;
     let facts = facts(&stream, name);
     Ok(Established { stream, facts })
 }
@@ -124,16 +150,9 @@ fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName>) -> Handsh
     let connection = stream.get_ref().1;
     HandshakeFacts {
         server_name,
-        protocol: if connection.alpn_protocol() == Some(b"h2") {
-            Protocol::Http2
-        } else {
-            Protocol::Http1
-        },
+        protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
         chain: connection.peer_certificates().unwrap_or_default().to_vec(),
-        version: connection
-            .protocol_version()
-            .and_then(|version| version.as_str())
-            .unwrap_or("unknown"),
+        version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
         resumption: match connection.handshake_kind() {
             Some(rustls::HandshakeKind::Resumed) => Resumption::Resumed,
             _ => Resumption::Full,
@@ -150,15 +169,5 @@ async fn answer_plain_http(stream: &mut TcpStream) {
          Connection: close\r\n\r\n{BODY}",
         BODY.len()
     );
-    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
-        return;
-    }
-    // Closing with unread bytes would reset the connection and could take the answer with it; so read a little.
-    let mut scratch = [0; 4096];
-    for _ in 0..16 {
-        match stream.read(&mut scratch).await {
-            Ok(read) if read > 0 => {}
-            _ => return,
-        }
-    }
+    let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -64,10 +64,7 @@ impl HostPolicy {
                     ClientAuth::Required => Presence::Mandatory,
                     ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
                 };
-                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier {
-                    domain: domain.clone(),
-                    presence,
-                }))
+                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier { domain: domain.clone(), presence }))
             }
             None => builder.with_no_client_auth(),
         };
@@ -79,11 +76,6 @@ impl HostPolicy {
         config.send_tls13_tickets = 1;
         // Early data could be replayed, so an authenticating edge takes none.
         config.max_early_data_size = 0;
-        Ok(Self {
-            label,
-            client_auth,
-            trust_domain,
-            config: Arc::new(config),
-        })
+        Ok(Self { label, client_auth, trust_domain, config: Arc::new(config) })
     }
 }

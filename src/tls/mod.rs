@@ -23,9 +23,7 @@ use std::sync::{Arc, OnceLock};
 /// The one crypto provider: aws-lc-rs, with X25519MLKEM768 offered first.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER
-        .get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .clone()
+    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
 
 /// Random bytes for names and serials.

@@ -77,10 +77,7 @@ impl CertificateFacts {
     pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let not_after = certificate.validity().not_after.timestamp();
-        Some(Self {
-            subject: rfc4514(certificate.subject()),
-            not_after,
-        })
+        Some(Self { subject: rfc4514(certificate.subject()), not_after })
     }
 }
 
@@ -94,10 +91,8 @@ pub fn rfc3339(seconds: i64) -> String {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hexadecimal(octets: &[u8]) -> String {
-    octets
-        .iter()
-        .fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        })
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
 }

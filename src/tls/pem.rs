@@ -35,10 +35,7 @@ pub enum PemError {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    std::fs::read(path).map_err(|source| PemError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
 }
 
 /// All certificates of a file, at least one.
@@ -51,14 +48,8 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
         path: path.to_owned(),
         reason: format!("{error:?}"),
     };
-    let found = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(malformed)?;
-    if found.is_empty() {
-        Err(PemError::NoCertificate(path.to_owned()))
-    } else {
-        Ok(found)
-    }
+    let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+    if found.is_empty() { Err(PemError::NoCertificate(path.to_owned())) } else { Ok(found) }
 }
 
 /// The private key of a file.

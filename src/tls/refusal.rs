@@ -6,6 +6,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error, InvalidMessage};
 use std::cell::RefCell;
 use std::io;
+use tokio::net::TcpStream;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What a refused certificate says; for the log only, since nobody vouched for it.
@@ -63,6 +64,8 @@ pub struct HandshakeFailure {
     pub server_name: Option<String>,
     /// The certificate that was refused, if one was sent.
     pub certificate: Option<PresentedCertificate>,
+    /// The connection, if the client has been told why and may not have read it yet.
+    pub(super) refused: Option<TcpStream>,
 }
 
 /// Why a handshake failed.

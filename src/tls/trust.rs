@@ -54,11 +54,7 @@ impl TrustDomain {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
             .map_err(TrustDomainError::Unusable)?;
-        Ok(Self {
-            id,
-            name: name.into(),
-            verifier,
-        })
+        Ok(Self { id, name: name.into(), verifier })
     }
 
     /// Judges a chain, leaf first, at this moment.

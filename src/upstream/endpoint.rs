@@ -32,9 +32,7 @@ pub struct EndpointTls {
 
 impl std::fmt::Debug for EndpointTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EndpointTls")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("EndpointTls").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -94,31 +92,18 @@ impl EndpointAddress {
         let port = match (behind, scheme) {
             ("", Scheme::Https) => 443,
             ("", Scheme::Http) => 80,
-            _ => behind
-                .strip_prefix(':')
-                .and_then(|port| port.parse().ok())
-                .ok_or(EndpointError::Authority)?,
+            _ => behind.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or(EndpointError::Authority)?,
         };
         let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() || port == 0 {
             return Err(EndpointError::Authority);
         }
-        Ok(Self {
-            scheme,
-            host,
-            port,
-            authority: authority.to_owned(),
-        })
+        Ok(Self { scheme, host, port, authority: authority.to_owned() })
     }
 
     /// The endpoint, with how it is verified if it speaks TLS.
     pub fn into_endpoint(self, tls: Option<EndpointTls>) -> Endpoint {
-        Endpoint {
-            host: self.host,
-            port: self.port,
-            authority: self.authority,
-            tls,
-        }
+        Endpoint { host: self.host, port: self.port, authority: self.authority, tls }
     }
 }
 
@@ -139,24 +124,17 @@ pub enum ConnectError {
 impl Endpoint {
     /// Connects, at most `timeout` in all.
     pub(super) async fn connect(&self, timeout: Duration) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now())
-            .await
-            .map_err(|_| ConnectError::Timeout)?
+        tokio::time::timeout(timeout, self.connect_now()).await.map_err(|_| ConnectError::Timeout)?
     }
 
     async fn connect_now(&self) -> Result<EndpointStream, ConnectError> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(ConnectError::Tcp)?;
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
         stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
         match &self.tls {
             None => Ok(EndpointStream::Plain(stream)),
             Some(tls) => {
                 let connector = TlsConnector::from(tls.config.clone());
-                let stream = connector
-                    .connect(tls.name.clone(), stream)
-                    .await
-                    .map_err(ConnectError::Tls)?;
+                let stream = connector.connect(tls.name.clone(), stream).await.map_err(ConnectError::Tls)?;
                 Ok(EndpointStream::Tls(Box::new(stream)))
             }
         }
@@ -225,30 +203,13 @@ mod tests {
 
     #[test]
     fn endpoints_are_a_scheme_a_host_and_a_port() {
-        let parse = |text: &str| {
-            EndpointAddress::parse(text)
-                .map(|found| (found.scheme, found.host, found.port))
-                .ok()
-        };
-        assert_eq!(
-            parse("http://127.0.0.1:8080"),
-            Some((Scheme::Http, "127.0.0.1".into(), 8080))
-        );
-        assert_eq!(
-            parse("https://icinga.example.org"),
-            Some((Scheme::Https, "icinga.example.org".into(), 443))
-        );
+        let parse = |text: &str| EndpointAddress::parse(text).map(|found| (found.scheme, found.host, found.port)).ok();
+        assert_eq!(parse("http://127.0.0.1:8080"), Some((Scheme::Http, "127.0.0.1".into(), 8080)));
+        assert_eq!(parse("https://icinga.example.org"), Some((Scheme::Https, "icinga.example.org".into(), 443)));
         assert_eq!(parse("http://[::1]:80/"), Some((Scheme::Http, "::1".into(), 80)));
-        for text in [
-            "127.0.0.1:80",
-            "ftp://a",
-            "http://",
-            "http://a:",
-            "http://a:x",
-            "http://a:0",
-            "http://a/b",
-            "http://u@a",
-        ] {
+        for text in
+            ["127.0.0.1:80", "ftp://a", "http://", "http://a:", "http://a:x", "http://a:0", "http://a/b", "http://u@a"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -1,25 +1,25 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
+mod attempt;
 mod endpoint;
 mod pool;
 
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
 
+use self::attempt::{Attempt, Replay, Sending};
 use crate::config::HostHeader;
 use crate::limit::{BodyEnd, BodyFailure, Meter};
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use pool::Pool;
+use pool::{Connection, Pool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
 
 /// The body of a request on its way up.
 pub type RequestBody = UnsyncBoxBody<Bytes, BodyFailure>;
@@ -86,7 +86,7 @@ pub struct Answer {
 
 /// A connection in use. Dropping it closes the connection.
 pub struct Lease {
-    sender: SendRequest<RequestBody>,
+    connection: Option<Connection>,
     pool: Arc<Pool>,
     request: Arc<Meter>,
 }
@@ -94,9 +94,22 @@ pub struct Lease {
 impl Lease {
     /// Keeps the connection for another request. Call it when the response body was read to its end. After an early
     /// answer the rest of the request is still on its way, so then the connection is closed.
-    pub fn release(self) {
-        if self.request.end() == BodyEnd::Complete {
-            self.pool.put(self.sender);
+    pub fn release(mut self) {
+        if self.request.end() == BodyEnd::Complete
+            && let Some(connection) = self.connection.take()
+        {
+            self.pool.put(connection);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // hyper would go on sending the rest of the request, or wait for ever if the endpoint reads no more.
+        if self.request.end() != BodyEnd::Complete
+            && let Some(connection) = &self.connection
+        {
+            connection.task.abort();
         }
     }
 }
@@ -126,6 +139,12 @@ pub enum UpstreamError {
         /// How.
         source: hyper::Error,
     },
+    /// 101 where no upgrade was asked for, or to another protocol.
+    #[error("{endpoint} left HTTP without being asked")]
+    Upgraded {
+        /// Who.
+        endpoint: String,
+    },
     /// The client's body failed, so the request could not be sent whole.
     #[error("the request body failed on its way")]
     RequestBody(BodyEnd),
@@ -135,40 +154,22 @@ impl UpstreamError {
     /// The word in metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Connect {
-                source: ConnectError::Timeout,
-                ..
-            } => "connect_timeout",
-            Self::Connect {
-                source: ConnectError::Tls(_),
-                ..
-            } => "upstream_tls",
+            Self::Connect { source: ConnectError::Timeout, .. } => "connect_timeout",
+            Self::Connect { source: ConnectError::Tls(_), .. } => "upstream_tls",
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",
+            Self::Upgraded { .. } => "upstream_upgraded",
             Self::RequestBody(_) => "request_body",
         }
     }
-}
-
-/// What a failed attempt leaves.
-enum Attempt {
-    Answered(Box<Answer>),
-    /// Nothing was sent: any request may go again.
-    Unsent(Request<RequestBody>),
-    /// Something was sent, and the connection ended without an answer.
-    Unanswered(UpstreamError),
-    Failed(UpstreamError),
 }
 
 impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
         let pool = || Arc::new(Pool::new(settings.pool_size, settings.pool_idle_timeout));
-        let targets = settings
-            .endpoints
-            .into_iter()
-            .map(|endpoint| Target { endpoint, pool: pool() });
+        let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,
             host_header: settings.host_header,
@@ -201,41 +202,25 @@ impl Upstream {
     pub async fn send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
         let result = self.try_send(outgoing, choice).await;
         if let Err(error) = &result {
-            self.telemetry
-                .metrics
-                .upstream_failures
-                .with_label_values(&[&*self.name, error.word()])
-                .inc();
+            self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, error.word()]).inc();
         }
         result
     }
 
     async fn try_send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
-        let Outgoing {
-            mut request,
-            meter,
-            response_timeout,
-        } = outgoing;
+        let Outgoing { mut request, meter, response_timeout } = outgoing;
         let replay = Replay::of(&request, &meter);
         let target = self.target(choice);
-        while let Some(sender) = target.pool.take() {
+        while let Some(connection) = target.pool.take() {
             self.count_connection("pooled");
-            let attempt = Sending {
-                target,
-                meter: &meter,
-                response_timeout,
-            };
-            match attempt.run(sender, request).await {
+            let attempt = Sending { target, meter: &meter, response_timeout };
+            match attempt.run(connection, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
-                Attempt::Unsent(unsent) => request = unsent,
+                Attempt::Unsent(unsent, _) => request = *unsent,
                 Attempt::Unanswered(error) => match replay.again() {
                     Some(again) => {
                         request = again;
-                        self.telemetry
-                            .metrics
-                            .upstream_retries
-                            .with_label_values(&[&*self.name])
-                            .inc();
+                        self.telemetry.metrics.upstream_retries.with_label_values(&[&*self.name]).inc();
                         break;
                     }
                     None => return Err(error),
@@ -243,33 +228,22 @@ impl Upstream {
                 Attempt::Failed(error) => return Err(error),
             }
         }
-        let (sender, target) = self.connect_any(choice).await?;
+        let (connection, target) = self.connect_any(choice).await?;
         self.count_connection("new");
-        match (Sending {
-            target,
-            meter: &meter,
-            response_timeout,
-        })
-        .run(sender, request)
-        .await
-        {
+        match (Sending { target, meter: &meter, response_timeout }).run(connection, request).await {
             Attempt::Answered(answer) => Ok(*answer),
-            Attempt::Unsent(_) => Err(UpstreamError::Connect {
-                endpoint: target.endpoint.authority.clone(),
-                source: ConnectError::Tcp(std::io::ErrorKind::ConnectionReset.into()),
-            }),
-            Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
+            Attempt::Unsent(_, error) | Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
         }
     }
 
     /// A new connection to the chosen endpoint, or to the next that can be reached. Nothing was sent yet, so this is
     /// safe for every request.
-    async fn connect_any(&self, choice: usize) -> Result<(SendRequest<RequestBody>, &Target), UpstreamError> {
+    async fn connect_any(&self, choice: usize) -> Result<(Connection, &Target), UpstreamError> {
         let mut failed = 0;
         loop {
             let target = self.target(choice.wrapping_add(failed));
             match self.connect(target).await {
-                Ok(sender) => return Ok((sender, target)),
+                Ok(connection) => return Ok((connection, target)),
                 Err(error) => {
                     failed += 1;
                     if failed >= self.targets.len() {
@@ -286,141 +260,28 @@ impl Upstream {
     }
 
     fn count_connection(&self, origin: &str) {
-        self.telemetry
-            .metrics
-            .upstream_connections
-            .with_label_values(&[&*self.name, origin])
-            .inc();
+        self.telemetry.metrics.upstream_connections.with_label_values(&[&*self.name, origin]).inc();
     }
 
-    async fn connect(&self, target: &Target) -> Result<SendRequest<RequestBody>, UpstreamError> {
-        let failed = |source| UpstreamError::Connect {
-            endpoint: target.endpoint.authority.clone(),
-            source,
-        };
+    async fn connect(&self, target: &Target) -> Result<Connection, UpstreamError> {
+        let failed = |source| UpstreamError::Connect { endpoint: target.endpoint.authority.clone(), source };
         let stream = target.endpoint.connect(self.connect_timeout).await.map_err(failed)?;
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(ConnectError::Tcp(std::io::Error::other(error))))?;
         let name = self.name.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(upstream = &*name, %error, "upstream connection ended");
             }
         });
-        Ok(sender)
+        let task = task.abort_handle();
+        Ok(Connection { sender, task })
     }
 
     /// Closes connections that have been unused for too long. Call it now and then.
     pub fn close_stale(&self) {
         self.targets.iter().for_each(|target| target.pool.close_stale());
     }
-}
-
-/// A request that may be sent once more after it got no answer.
-struct Replay(Option<Request<()>>);
-
-impl Replay {
-    fn of(request: &Request<RequestBody>, meter: &Meter) -> Self {
-        let idempotent = matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-        );
-        let has_no_body = meter.end() == BodyEnd::Complete && meter.bytes() == 0;
-        let leaves_http = request.headers().contains_key(http::header::UPGRADE);
-        let may = idempotent && has_no_body && !leaves_http;
-        Self(may.then(|| {
-            let mut copy = Request::new(());
-            *copy.method_mut() = request.method().clone();
-            *copy.uri_mut() = request.uri().clone();
-            *copy.headers_mut() = request.headers().clone();
-            *copy.extensions_mut() = request.extensions().clone();
-            copy
-        }))
-    }
-
-    fn again(self) -> Option<Request<RequestBody>> {
-        use http_body_util::{BodyExt, Empty};
-        self.0
-            .map(|head| head.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync()))
-    }
-}
-
-/// One attempt on one connection.
-struct Sending<'a> {
-    target: &'a Target,
-    meter: &'a Arc<Meter>,
-    response_timeout: Duration,
-}
-
-impl Sending<'_> {
-    async fn run(&self, mut sender: SendRequest<RequestBody>, request: Request<RequestBody>) -> Attempt {
-        // A pooled connection whose last answer was just read is ready in a moment; a dead one says so.
-        if sender.ready().await.is_err() {
-            return Attempt::Unsent(request);
-        }
-        let outcome = tokio::select! {
-            outcome = sender.try_send_request(request) => outcome,
-            () = self.timeout() => {
-                return Attempt::Failed(match self.meter.end() {
-                    BodyEnd::Complete | BodyEnd::Unfinished => {
-                        UpstreamError::ResponseTimeout { endpoint: self.name() }
-                    }
-                    end => UpstreamError::RequestBody(end),
-                });
-            }
-        };
-        match outcome {
-            Ok(response) => {
-                let (pool, request) = (self.target.pool.clone(), self.meter.clone());
-                let lease = Lease { sender, pool, request };
-                Attempt::Answered(Box::new(Answer {
-                    response,
-                    lease,
-                    endpoint: self.name(),
-                }))
-            }
-            Err(mut error) => match (error.take_message(), self.meter.end()) {
-                (Some(unsent), _) => Attempt::Unsent(unsent),
-                (None, end @ (BodyEnd::TooLarge | BodyEnd::Stalled | BodyEnd::Broken)) => {
-                    Attempt::Failed(UpstreamError::RequestBody(end))
-                }
-                (None, _) => self.broken(error.into_error()),
-            },
-        }
-    }
-
-    fn broken(&self, source: hyper::Error) -> Attempt {
-        // Garbage in place of an answer is an answer of a kind; only a connection that ended may be tried again.
-        let ended = source.is_incomplete_message() || source.is_closed() || source.is_canceled() || is_io(&source);
-        let error = UpstreamError::Broken {
-            endpoint: self.name(),
-            source,
-        };
-        if ended {
-            Attempt::Unanswered(error)
-        } else {
-            Attempt::Failed(error)
-        }
-    }
-
-    fn name(&self) -> String {
-        self.target.endpoint.authority.clone()
-    }
-
-    /// Ends when the request body has made no progress, or has been complete, for the response timeout.
-    async fn timeout(&self) {
-        loop {
-            let until = self.meter.last_progress() + self.response_timeout;
-            if until <= Instant::now() {
-                return;
-            }
-            sleep_until(until).await;
-        }
-    }
-}
-
-fn is_io(error: &hyper::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
 }

@@ -4,6 +4,7 @@ use super::RequestBody;
 use hyper::client::conn::http1::SendRequest;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// Unused connections to one endpoint.
@@ -14,34 +15,38 @@ pub(super) struct Pool {
     idle_timeout: Duration,
 }
 
+/// An open connection to an endpoint.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<RequestBody>,
+    /// Reads and writes; ends by itself once the sender is gone and nothing is on its way.
+    pub(super) task: AbortHandle,
+}
+
 #[derive(Debug)]
 struct Unused {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     since: Instant,
 }
 
 impl Pool {
     pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
-        Self {
-            unused: Mutex::new(Vec::new()),
-            capacity,
-            idle_timeout,
-        }
+        Self { unused: Mutex::new(Vec::new()), capacity, idle_timeout }
     }
 
     /// The connection used last, which is the least likely to be stale.
-    pub(super) fn take(&self) -> Option<SendRequest<RequestBody>> {
+    pub(super) fn take(&self) -> Option<Connection> {
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Unused { sender, since }) = unused.pop() {
-            if since.elapsed() < self.idle_timeout && !sender.is_closed() {
-                return Some(sender);
+        while let Some(Unused { connection, since }) = unused.pop() {
+            if since.elapsed() < self.idle_timeout && !connection.sender.is_closed() {
+                return Some(connection);
             }
         }
         None
     }
 
-    pub(super) fn put(&self, sender: SendRequest<RequestBody>) {
-        if sender.is_closed() {
+    pub(super) fn put(&self, connection: Connection) {
+        if connection.sender.is_closed() {
             return;
         }
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,16 +58,13 @@ impl Pool {
             unused.remove(0);
         }
         if unused.len() < self.capacity {
-            unused.push(Unused {
-                sender,
-                since: Instant::now(),
-            });
+            unused.push(Unused { connection, since: Instant::now() });
         }
     }
 
     /// Closes what has been unused for too long, also where no request comes by any more.
     pub(super) fn close_stale(&self) {
         let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        unused.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.sender.is_closed());
+        unused.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.connection.sender.is_closed());
     }
 }

@@ -10,9 +10,7 @@ use rustls::pki_types::pem::PemObject;
 const HOSTS: [&str; 1] = ["localhost"];
 
 fn der(identity: &Identity) -> Vec<u8> {
-    CertificateDer::from_pem_slice(identity.certificate.as_bytes())
-        .unwrap()
-        .to_vec()
+    CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap().to_vec()
 }
 
 /// Puts a file in place of another as renewal tools do.
@@ -35,9 +33,7 @@ fn new_handshakes_see_the_new_server_certificate_and_old_connections_live_on() {
     let new = der(&pki.server("server", &HOSTS));
     assert_ne!(old, new);
     gateway.wait_for_generation_after(before);
-    eventually("the new certificate", || {
-        (client.raw().server_certificate() == new).then_some(())
-    });
+    eventually("the new certificate", || (client.raw().server_certificate() == new).then_some(()));
     assert_eq!(ask(&mut connection, "/"), "ok", "the open connection was not closed");
     assert_eq!(client.get("/").status, 200);
 }
@@ -58,12 +54,8 @@ fn a_pair_whose_key_comes_late_breaks_nothing() {
         refused.then_some(())
     });
     replace(&pki.path("server.key"), &new.key);
-    eventually("the new pair", || {
-        (client.raw().server_certificate() == der(&new)).then_some(())
-    });
-    eventually("success", || {
-        (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(())
-    });
+    eventually("the new pair", || (client.raw().server_certificate() == der(&new)).then_some(()));
+    eventually("success", || (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(()));
     assert_eq!(client.get("/").status, 200);
 }
 
@@ -76,9 +68,7 @@ fn a_pair_that_is_written_at_one_go_counts_no_failure() {
         let new = pki.server(&format!("next{round}"), &HOSTS);
         replace(&pki.path("server.crt"), &new.certificate);
         replace(&pki.path("server.key"), &new.key);
-        eventually("the new pair", || {
-            (client.raw().server_certificate() == der(&new)).then_some(())
-        });
+        eventually("the new pair", || (client.raw().server_certificate() == der(&new)).then_some(()));
     }
     assert_eq!(gateway.reloads("failure"), 0.0);
 }
@@ -102,11 +92,7 @@ fn an_open_connection_is_refused_once_its_authority_is_gone() {
         replace(&pki.ca_file(), &theirs);
         gateway.wait_for_generation_after(before);
         let answer = connection.send(get("/")).unwrap();
-        assert_eq!(
-            (answer.status, answer.reason().as_str()),
-            (403, "unknown_issuer"),
-            "{version:?}"
-        );
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_issuer"), "{version:?}");
         // HTTP/2 may answer once more while it says goodbye.
         eventually("the connection is closed", || match connection.send(get("/")) {
             Ok(answer) => (answer.status != 403).then(|| panic!("{answer:?}")),
@@ -116,11 +102,7 @@ fn an_open_connection_is_refused_once_its_authority_is_gone() {
         let before = gateway.generation();
         replace(&pki.ca_file(), &ours);
         gateway.wait_for_generation_after(before);
-        assert_eq!(
-            client.send(version, get("/")).unwrap().status,
-            200,
-            "the anchor is back"
-        );
+        assert_eq!(client.send(version, get("/")).unwrap().status, 200, "the anchor is back");
     }
 }
 
@@ -136,22 +118,12 @@ fn sessions_are_resumed_but_never_past_a_change_of_trust() {
         let mut resumed = client.connect(Version::Http1).unwrap();
         assert_eq!(ask(&mut resumed, "/"), "ok");
         let resumed_after = gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
-        assert_eq!(
-            resumed_after,
-            resumed_before + 1.0,
-            "{versions:?}: the second connection was resumed"
-        );
+        assert_eq!(resumed_after, resumed_before + 1.0, "{versions:?}: the second connection was resumed");
         let before = gateway.generation();
         replace(&pki.ca_file(), &std::fs::read_to_string(other.ca_file()).unwrap());
         gateway.wait_for_generation_after(before);
-        assert_eq!(
-            resumed.send(get("/")).unwrap().reason(),
-            "unknown_issuer",
-            "{versions:?}"
-        );
-        client
-            .send(Version::Http1, get("/"))
-            .expect_err("its ticket does not help");
+        assert_eq!(resumed.send(get("/")).unwrap().reason(), "unknown_issuer", "{versions:?}");
+        client.send(Version::Http1, get("/")).expect_err("its ticket does not help");
         let before = gateway.generation();
         replace(&pki.ca_file(), &ours);
         gateway.wait_for_generation_after(before);
@@ -184,10 +156,6 @@ fn credentials_for_an_upstream_are_read_again() {
     replace(&pki.path("secret"), "root:two\n");
     gateway.wait_for_generation_after(before);
     assert_eq!(client.get("/").status, 200);
-    let sent: Vec<_> = upstream
-        .recorded()
-        .iter()
-        .map(|seen| seen.values("authorization").join(","))
-        .collect();
+    let sent: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("authorization").join(",")).collect();
     assert_eq!(sent, ["Basic cm9vdDpvbmU=", "Basic cm9vdDp0d28="]);
 }

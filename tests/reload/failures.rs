@@ -9,16 +9,12 @@ use crate::support::{Gateway, Pki, Upstream, eventually};
 fn refusals(gateway: &Gateway) -> Vec<String> {
     let lines = gateway.log().into_iter().filter(|line| line["level"] == "ERROR");
     let messages = lines.map(|line| line["message"].as_str().unwrap().to_owned());
-    messages
-        .filter(|message| message.starts_with("reload refused"))
-        .collect()
+    messages.filter(|message| message.starts_with("reload refused")).collect()
 }
 
 /// Waits for one more refusal than before, and gives what the log says about it.
 fn wait_for_refusal(gateway: &Gateway, before: usize) -> String {
-    let mut found = eventually("a refused reload", || {
-        Some(refusals(gateway)).filter(|found| found.len() > before)
-    });
+    let mut found = eventually("a refused reload", || Some(refusals(gateway)).filter(|found| found.len() > before));
     assert_eq!(gateway.metric("portcullis_reload_last_success", &[]), 0.0);
     assert!(gateway.reloads("failure") > before as f64);
     found.pop().unwrap()
@@ -33,26 +29,14 @@ fn a_bad_file_changes_nothing_says_why_and_can_be_mended() {
     let mut connection = client.connect(Version::Http1).unwrap();
     let cases = [
         ("not TOML", good.clone() + "[route\n", "unclosed"),
-        (
-            "an unknown key",
-            good.clone() + "upstraem = \"api\"\n",
-            "unknown key `route[0].upstraem`",
-        ),
+        ("an unknown key", good.clone() + "upstraem = \"api\"\n", "unknown key `route[0].upstraem`"),
         (
             "an unknown upstream",
             good.replace("upstream = \"api\"", "upstream = \"aip\""),
             "there is no upstream \"aip\"",
         ),
-        (
-            "a missing file",
-            good.replace("server.key", "nowhere.key"),
-            "nowhere.key",
-        ),
-        (
-            "a foreign key",
-            good.replace("server.key", "alice.key"),
-            "the private key does not belong",
-        ),
+        ("a missing file", good.replace("server.key", "nowhere.key"), "nowhere.key"),
+        ("a foreign key", good.replace("server.key", "alice.key"), "the private key does not belong"),
         ("an empty file", String::new(), "there is no listener"),
         ("an empty CA file", good.replace("ca.crt", "empty"), "empty"),
     ];
@@ -71,9 +55,7 @@ fn a_bad_file_changes_nothing_says_why_and_can_be_mended() {
         assert_eq!(ask(&mut connection, "/"), "ok", "{what}");
         assert_eq!(client.get("/").status, 200, "{what}: also on new connections");
         gateway.reload_with(&good);
-        eventually(what, || {
-            (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(())
-        });
+        eventually(what, || (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(()));
         assert_eq!(ask(&mut connection, "/"), "ok");
     }
 }
@@ -86,10 +68,7 @@ fn a_config_file_that_vanishes_changes_nothing_and_may_come_back() {
     let client = client(&pki, "alice", &gateway);
     std::fs::remove_file(&gateway.config_file).unwrap();
     let message = wait_for_refusal(&gateway, 0);
-    assert!(
-        message.contains("cannot read") && message.contains("gateway.toml"),
-        "{message}"
-    );
+    assert!(message.contains("cannot read") && message.contains("gateway.toml"), "{message}");
     assert_eq!(client.get("/").status, 200);
     gateway.reload_with(&config(&pki, &upstream, &(alice() + &user("bob", &["*"]))));
     assert_eq!(super::client(&pki, "bob", &gateway).get("/").status, 200);
@@ -114,15 +93,8 @@ fn an_address_that_cannot_be_bound_refuses_the_whole_reload() {
     let wanted = config(&pki, &upstream, &(alice() + &user("bob", &["*"]))) + &extra;
     gateway.write_config(&wanted);
     let message = wait_for_refusal(&gateway, 0);
-    assert!(
-        message.contains("cannot listen on") && message.contains("listener \"extra\""),
-        "{message}"
-    );
-    assert_eq!(
-        client(&pki, "bob", &gateway).get("/").reason(),
-        "unknown_user",
-        "all or nothing"
-    );
+    assert!(message.contains("cannot listen on") && message.contains("listener \"extra\""), "{message}");
+    assert_eq!(client(&pki, "bob", &gateway).get("/").reason(), "unknown_user", "all or nothing");
     assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200);
     drop(taken);
     let before = gateway.generation();

@@ -24,11 +24,7 @@ fn every_rename_over_the_file_is_seen_not_only_the_first() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     let bob = client(&pki, "bob", &gateway);
-    for (users, status) in [
-        (user("bob", &["*"]), 200),
-        (alice(), 403),
-        (user("bob", &["GET /"]), 200),
-    ] {
+    for (users, status) in [(user("bob", &["*"]), 200), (alice(), 403), (user("bob", &["GET /"]), 200)] {
         gateway.reload_with(&config(&pki, &upstream, &users));
         assert_eq!(bob.get("/").status, status);
     }
@@ -45,11 +41,7 @@ fn hangup_reads_everything_again() {
         assert_eq!(gateway.wait_for_generation_after(expected - 1), expected);
         assert_eq!(ask(&mut connection, "/"), "ok");
     }
-    let causes: Vec<_> = gateway
-        .log()
-        .into_iter()
-        .filter(|line| line["message"] == "reloaded")
-        .collect();
+    let causes: Vec<_> = gateway.log().into_iter().filter(|line| line["message"] == "reloaded").collect();
     assert!(causes.iter().all(|line| line["cause"] == "signal"), "{causes:?}");
 }
 
@@ -61,12 +53,7 @@ fn a_touch_without_a_change_breaks_nothing() {
     let client = client(&pki, "alice", &gateway);
     let mut connection = client.connect(Version::Http2).unwrap();
     assert_eq!(ask(&mut connection, "/"), "ok");
-    for path in [
-        gateway.config_file.clone(),
-        pki.path("server.crt"),
-        pki.path("server.key"),
-        pki.ca_file(),
-    ] {
+    for path in [gateway.config_file.clone(), pki.path("server.crt"), pki.path("server.key"), pki.ca_file()] {
         let before = gateway.generation();
         let same = std::fs::read(&path).unwrap();
         std::fs::write(&path, same).unwrap();
@@ -93,11 +80,7 @@ fn users_come_and_go_with_files_of_an_included_folder() {
     let users = folder.path().join("users.d");
     std::fs::create_dir(&users).unwrap();
     let file = folder.path().join("gateway.toml");
-    std::fs::write(
-        &file,
-        "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, &alice()),
-    )
-    .unwrap();
+    std::fs::write(&file, "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, &alice())).unwrap();
     let gateway = Gateway::start_in(folder, file);
     let bob = client(&pki, "bob", &gateway);
     assert_eq!(bob.get("/").status, 403);
@@ -126,11 +109,7 @@ fn hidden_and_foreign_files_of_an_included_folder_are_left_alone() {
     }
     std::fs::write(users.join("alice.toml"), alice()).unwrap();
     let file = folder.path().join("gateway.toml");
-    std::fs::write(
-        &file,
-        "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, ""),
-    )
-    .unwrap();
+    std::fs::write(&file, "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, "")).unwrap();
     let gateway = Gateway::start_in(folder, file);
     assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200);
 }
@@ -164,35 +143,19 @@ fn a_swap_of_a_kubernetes_volume_is_one_change_of_all_its_files() {
     let text = |users: &str| {
         let text = config(&pki, &upstream, users);
         let path = |name: &str| pki.path(name).display().to_string();
-        text.replace(&path("server.crt"), "tls.crt")
-            .replace(&path("server.key"), "tls.key")
+        text.replace(&path("server.crt"), "tls.crt").replace(&path("server.key"), "tls.key")
     };
     let one = server("one");
-    kubernetes_swap(
-        &volume,
-        "1",
-        &[
-            ("gateway.toml", &text("")),
-            ("tls.crt", &one.certificate),
-            ("tls.key", &one.key),
-        ],
-    );
+    kubernetes_swap(&volume, "1", &[("gateway.toml", &text("")), ("tls.crt", &one.certificate), ("tls.key", &one.key)]);
     let gateway = Gateway::start_in(folder, volume.join("gateway.toml"));
     let client = client(&pki, "alice", &gateway);
     assert_eq!(client.get("/").status, 403);
     for (version, users, status) in [("2", alice(), 200), ("3", String::new(), 403), ("4", alice(), 200)] {
         let pair = server(version);
         let before = gateway.generation();
-        let all = [
-            ("gateway.toml", text(&users)),
-            ("tls.crt", pair.certificate.clone()),
-            ("tls.key", pair.key.clone()),
-        ];
-        kubernetes_swap(
-            &volume,
-            version,
-            &all.each_ref().map(|(name, text)| (*name, text.as_str())),
-        );
+        let all =
+            [("gateway.toml", text(&users)), ("tls.crt", pair.certificate.clone()), ("tls.key", pair.key.clone())];
+        kubernetes_swap(&volume, version, &all.each_ref().map(|(name, text)| (*name, text.as_str())));
         gateway.wait_for_generation_after(before);
         assert_eq!(client.get("/").status, status, "version {version}");
     }
@@ -207,11 +170,7 @@ fn a_swapped_volume_of_included_users_is_seen() {
     std::fs::create_dir(&volume).unwrap();
     kubernetes_swap(&volume, "1", &[("alice.toml", &alice())]);
     let file = folder.path().join("gateway.toml");
-    std::fs::write(
-        &file,
-        "include = [\"users/*.toml\"]\n".to_owned() + &config(&pki, &upstream, ""),
-    )
-    .unwrap();
+    std::fs::write(&file, "include = [\"users/*.toml\"]\n".to_owned() + &config(&pki, &upstream, "")).unwrap();
     let gateway = Gateway::start_in(folder, file);
     let client = client(&pki, "alice", &gateway);
     assert_eq!(client.get("/").status, 200);
@@ -241,10 +200,8 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
     let text = config(&pki, &upstream, &alice()) + "[access_log]\npath = \"access.log\"\n";
     let gateway = Gateway::start(&text);
     let client = client(&pki, "alice", &gateway);
-    let (current, moved) = (
-        gateway.config_file.with_file_name("access.log"),
-        gateway.config_file.with_file_name("access.log.1"),
-    );
+    let (current, moved) =
+        (gateway.config_file.with_file_name("access.log"), gateway.config_file.with_file_name("access.log.1"));
     client.get("/1");
     wait_for_paths(&current, &["/1"]);
     std::fs::rename(&current, &moved).unwrap();
@@ -263,9 +220,7 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
 fn wait_for_paths(file: &Path, expected: &[&str]) {
     eventually("lines of the access log", || {
         let text = std::fs::read_to_string(file).ok()?;
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let paths: Vec<String> = lines.map(|line| line["path"].as_str().unwrap().to_owned()).collect();
         (paths == expected).then_some(())
     });

@@ -43,14 +43,9 @@ fn a_listener_is_added_and_removed_while_another_keeps_its_connections() {
     assert_eq!(line["status"], 200);
     gateway.reload_with(&one);
     wait_until_refused(extra);
-    eventually("the removed listener's connection is closed", || {
-        other.send(crate::support::client::get("/")).err()
-    });
+    eventually("the removed listener's connection is closed", || other.send(crate::support::client::get("/")).err());
     assert_eq!(ask(&mut connection, "/"), "ok", "on the connection from the beginning");
-    assert_eq!(
-        gateway.metric("portcullis_connections_total", &[("listener", "main")]),
-        1.0
-    );
+    assert_eq!(gateway.metric("portcullis_connections_total", &[("listener", "main")]), 1.0);
 }
 
 #[test]
@@ -119,9 +114,7 @@ fn two_listeners_may_swap_their_addresses() {
     for (address, listener) in [(addresses[1], "one"), (addresses[0], "two")] {
         let path = format!("/{listener}");
         let visitor = Client::new(&pki, Some(&pki.client("alice")), address);
-        eventually("an answer", || {
-            visitor.send(Version::Http1, crate::support::client::get(&path)).ok()
-        });
+        eventually("an answer", || visitor.send(Version::Http1, crate::support::client::get(&path)).ok());
         gateway.wait_for_access(|line| line["path"] == path.as_str() && line["listener"] == listener);
     }
 }
@@ -132,10 +125,7 @@ fn the_admin_listener_moves() {
     let text = config(&pki, &upstream, &alice());
     let gateway = Gateway::start(&text);
     let old = gateway.admin_address();
-    gateway.write_config(&text.replace(
-        "[admin]\naddress = \"127.0.0.1:0\"",
-        "[admin]\naddress = \"127.0.0.2:0\"",
-    ));
+    gateway.write_config(&text.replace("[admin]\naddress = \"127.0.0.1:0\"", "[admin]\naddress = \"127.0.0.2:0\""));
     wait_until_refused(old);
     assert_ne!(gateway.admin_address(), old);
     assert_eq!(gateway.admin("/readyz").0, 200);

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -37,9 +37,7 @@ impl Answer {
     /// A field of a problem+json body.
     pub fn problem(&self, field: &str) -> String {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
-        body[field]
-            .as_str()
-            .map_or_else(|| body[field].to_string(), str::to_owned)
+        body[field].as_str().map_or_else(|| body[field].to_string(), str::to_owned)
     }
 
     /// The reason word of a refusal.
@@ -59,6 +57,15 @@ pub enum Version {
     Http2,
 }
 
+impl Version {
+    fn alpn(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
+        }
+    }
+}
+
 pub const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
 
 pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -68,15 +75,17 @@ pub fn body(text: impl Into<Bytes>) -> RequestBody {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body with trailers behind it.
+pub fn body_with_trailers(text: &'static str, trailers: HeaderMap) -> RequestBody {
+    // Mapping frames hides the length: in HTTP/1.1 only a chunked body has trailers.
+    let data = body(text).map_frame(|frame| frame);
+    data.with_trailers(async { Some(Ok(trailers)) }).boxed_unsync()
+}
+
 impl Client {
     /// A client with a certificate, or without.
     pub fn new(pki: &Pki, identity: Option<&Identity>, address: SocketAddr) -> Self {
-        Self::with_provider(
-            pki,
-            identity,
-            address,
-            &[&rustls::version::TLS13, &rustls::version::TLS12],
-        )
+        Self::with_provider(pki, identity, address, &[&rustls::version::TLS13, &rustls::version::TLS12])
     }
 
     /// A client that speaks only these TLS versions.
@@ -104,16 +113,8 @@ impl Client {
                 builder.with_client_auth_cert(chain, key).expect("a pair")
             }
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
-        Self {
-            config,
-            address,
-            server_name: "localhost".to_owned(),
-            runtime: runtime.expect("a runtime"),
-        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self { config, address, server_name: "localhost".to_owned(), runtime: runtime.expect("a runtime") }
     }
 
     /// Asks for another server name.
@@ -122,19 +123,21 @@ impl Client {
         self
     }
 
+    /// Changes what the client says in its handshakes. Which protocols `connect` and `raw` ask for stays theirs.
+    pub fn with_config(mut self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
     /// Opens a connection.
     pub fn connect(&self, version: Version) -> Result<Connection<'_>, std::io::Error> {
         let mut config = self.config.clone();
-        config.alpn_protocols = match version {
-            Version::Http1 => vec![b"http/1.1".to_vec()],
-            Version::Http2 => vec![b"h2".to_vec()],
-        };
-        self.runtime.block_on(async {
+        config.alpn_protocols = vec![version.alpn().as_bytes().to_vec()];
+        self.runtime.block_on(within_patience(async {
             let stream = tokio::net::TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
-            let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
-                .connect(name, stream)
-                .await?;
+            let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             let io = TokioIo::new(stream);
             let other = |error: hyper::Error| std::io::Error::other(error);
             let sender = match version {
@@ -150,12 +153,8 @@ impl Client {
                     Sender::Http2(sender)
                 }
             };
-            Ok(Connection {
-                client: self,
-                sender,
-                version,
-            })
-        })
+            Ok(Connection { client: self, sender, version })
+        }))
     }
 
     /// One request on a connection of its own.
@@ -170,21 +169,48 @@ impl Client {
 
     /// A TLS connection for raw bytes, with `http/1.1` settled.
     pub fn raw(&self) -> Raw {
-        self.raw_speaking("http/1.1")
+        self.raw_in(Version::Http1)
+    }
+
+    /// A TLS connection for raw bytes of this version.
+    pub fn raw_in(&self, version: Version) -> Raw {
+        self.raw_speaking(version.alpn())
     }
 
     /// A TLS connection for raw bytes, with this application protocol offered.
     pub fn raw_speaking(&self, protocol: &str) -> Raw {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Raw { stream: self.open(config) }
+    }
+
+    /// A TLS connection for raw bytes with the protocols that the config names, if any.
+    pub fn raw_as_configured(&self) -> Raw {
+        Raw { stream: self.open(self.config.clone()) }
+    }
+
+    /// A connection whose handshake begins with the first byte that is read or written.
+    fn open(&self, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let stream = TcpStream::connect(self.address).expect("a listener");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        Raw {
-            stream: StreamOwned::new(connection, stream),
+        StreamOwned::new(connection, stream)
+    }
+
+    /// Shakes hands and gives what was settled. In TLS 1.3 a refusal of the client may still be on its way.
+    pub fn shake_hands(&self) -> ClientConnection {
+        let mut stream = self.open(self.config.clone());
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).expect("a handshake");
         }
+        stream.conn
+    }
+
+    /// The alert with which the other side refuses the handshake. In TLS 1.3 it comes with the first read.
+    pub fn alert(&self) -> AlertDescription {
+        self.raw_as_configured().alert()
     }
 
     /// Sends raw bytes, and gives all that comes back until the other side closes.
@@ -207,11 +233,7 @@ pub fn get(path: &str) -> Request<RequestBody> {
 /// A request with a Host and a body.
 pub fn request(method: &str, path: &str, text: &str) -> Request<RequestBody> {
     let uri = format!("https://localhost{path}");
-    Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(body(text.to_owned()))
-        .expect("a request")
+    Request::builder().method(method).uri(uri).body(body(text.to_owned())).expect("a request")
 }
 
 enum Sender {
@@ -229,20 +251,32 @@ pub struct Connection<'c> {
 impl Connection<'_> {
     /// Sends a request and reads the answer to its end.
     pub fn send(&mut self, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
-        self.client.runtime.block_on(async {
-            let work = async {
-                let response = self.start_async(request).await?;
-                read(response).await
-            };
-            tokio::time::timeout(PATIENCE, work)
-                .await
-                .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
-        })
+        self.client.runtime.block_on(within_patience(async {
+            let response = self.start_async(request).await?;
+            read(response).await
+        }))
     }
 
     /// Sends a request and gives the answer with its body still to be read.
     pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
-        self.client.runtime.block_on(self.start_async(request))
+        self.client.runtime.block_on(within_patience(self.start_async(request)))
+    }
+
+    /// Sends a request, and gives up after a while.
+    pub fn start_within(
+        &mut self,
+        request: Request<RequestBody>,
+        patience: std::time::Duration,
+    ) -> Option<Result<Response<hyper::body::Incoming>, std::io::Error>> {
+        self.client.runtime.block_on(async { tokio::time::timeout(patience, self.start_async(request)).await.ok() })
+    }
+
+    /// The HTTP/2 sender, to be cloned for requests at the same time.
+    pub fn http2(&self) -> &hyper::client::conn::http2::SendRequest<RequestBody> {
+        match &self.sender {
+            Sender::Http2(sender) => sender,
+            Sender::Http1(_) => panic!("an HTTP/2 connection"),
+        }
     }
 
     async fn start_async(
@@ -251,16 +285,8 @@ impl Connection<'_> {
     ) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
         if self.version == Version::Http1 {
             // Origin form and a Host field, as HTTP/1.1 has it.
-            let host = request
-                .uri()
-                .authority()
-                .map(|authority| authority.to_string())
-                .unwrap_or_default();
-            let path = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |path| path.as_str())
-                .to_owned();
+            let host = request.uri().authority().map(|authority| authority.to_string()).unwrap_or_default();
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
             *request.uri_mut() = path.parse().expect("a path");
             if !request.headers().contains_key("host") {
                 request.headers_mut().insert("host", host.parse().expect("a host"));
@@ -280,18 +306,18 @@ impl Connection<'_> {
     }
 }
 
+/// What hangs is an error, not a test that never ends.
+async fn within_patience<T>(work: impl Future<Output = Result<T, std::io::Error>>) -> Result<T, std::io::Error> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
 /// Reads an answer to its end; a body that breaks off is an error.
 pub async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, std::io::Error> {
     let (head, body) = response.into_parts();
     let collected = body.collect().await.map_err(std::io::Error::other)?;
     let trailers = collected.trailers().cloned();
     let body = String::from_utf8_lossy(&collected.to_bytes()).into_owned();
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body,
-        trailers,
-    })
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
 }
 
 /// Raw bytes over TLS.
@@ -303,10 +329,7 @@ impl Raw {
     /// The certificate that the server showed in the handshake, in DER.
     pub fn server_certificate(&mut self) -> Vec<u8> {
         while self.stream.conn.is_handshaking() {
-            self.stream
-                .conn
-                .complete_io(&mut self.stream.sock)
-                .expect("a handshake");
+            self.stream.conn.complete_io(&mut self.stream.sock).expect("a handshake");
         }
         let chain = self.stream.conn.peer_certificates().expect("a certificate");
         chain[0].to_vec()
@@ -321,6 +344,18 @@ impl Raw {
     pub fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
+    }
+
+    /// The alert with which the other side refuses to go on.
+    pub fn alert(&mut self) -> AlertDescription {
+        let error = match self.stream.read(&mut [0]) {
+            Err(error) => error,
+            Ok(read) => panic!("{read} bytes and no alert"),
+        };
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::AlertReceived(alert)) => *alert,
+            _ => panic!("no alert: {error:?}"),
+        }
     }
 
     /// Reads until the text has come.
@@ -343,27 +378,48 @@ impl Raw {
         bytes
     }
 
+    /// What has come by now or comes next; empty at the end, clean or not.
+    pub fn read_some(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 64 * 1024];
+        let length = match self.stream.read(&mut bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("waited in vain for bytes"),
+            outcome => outcome.unwrap_or(0),
+        };
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// Ends this side of TLS, and goes on reading.
+    pub fn close_writing(&mut self) {
+        self.stream.conn.send_close_notify();
+        self.stream.flush().expect("a connection that takes bytes");
+    }
+
+    /// The socket below, for those who break the rules.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream.sock
+    }
+
     /// Reads until the other side closes, cleanly or not.
     pub fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
         let outcome = self.stream.read_to_end(&mut bytes);
         if let Err(error) = &outcome {
             let ends = [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::ConnectionReset];
-            assert!(
-                ends.contains(&error.kind()),
-                "{error} after {:?}",
-                String::from_utf8_lossy(&bytes)
-            );
+            assert!(ends.contains(&error.kind()), "{error} after {:?}", String::from_utf8_lossy(&bytes));
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
+/// The reason word of a raw answer; nothing if it is no refusal.
+pub fn reason(answer: &str) -> String {
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    problem["reason"].as_str().unwrap_or_default().to_owned()
+}
+
 /// The status of a raw answer.
 pub fn status(answer: &str) -> u16 {
-    answer
-        .split(' ')
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| panic!("no status in {answer:?}"))
+    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no status in {answer:?}"))
 }

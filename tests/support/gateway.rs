@@ -20,12 +20,25 @@ pub struct Gateway {
 /// The beginning of most configs: one listener `main` on a free port that demands certificates of one domain.
 /// Admin on a free port. Logs in JSON, so that tests can read them.
 pub fn listener(pki: &Pki) -> String {
+    listener_with(pki, "")
+}
+
+/// The same with further lines in the table of the listener.
+pub fn listener_with(pki: &Pki, lines: &str) -> String {
+    named_listener("main", pki, lines) + &trust_domain("test", pki) + &process()
+}
+
+/// A listener on a free port with the server certificate of `pki`.
+pub fn named_listener(name: &str, pki: &Pki, lines: &str) -> String {
     format!(
-        "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n\
-         [trust_domain.test]\nanchors = [\"{0}/ca.crt\"]\n{1}",
+        "[listener.{name}]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n{lines}\n",
         pki.folder.path().display(),
-        process()
     )
+}
+
+/// A trust domain whose only anchor is the CA of `pki`.
+pub fn trust_domain(name: &str, pki: &Pki) -> String {
+    format!("[trust_domain.{name}]\nanchors = [\"{}/ca.crt\"]\n", pki.folder.path().display())
 }
 
 /// Admin on a free port and logs in JSON.
@@ -65,13 +78,7 @@ impl Gateway {
             .expect("the gateway starts");
         let log = collect(child.stderr.take().expect("standard error"), "log");
         let access = collect(child.stdout.take().expect("standard output"), "access");
-        let mut gateway = Self {
-            child,
-            log,
-            access,
-            config_file,
-            _folder: folder,
-        };
+        let mut gateway = Self { child, log, access, config_file, _folder: folder };
         eventually("the gateway listens", || {
             if let Ok(Some(status)) = gateway.child.try_wait() {
                 panic!("the gateway ended at once: {status}\n{:#?}", gateway.log());
@@ -83,11 +90,8 @@ impl Gateway {
 
     /// The address of a listener. The last one, if it was bound again.
     pub fn address_of(&self, listener: &str) -> SocketAddr {
-        let line = self
-            .log()
-            .into_iter()
-            .rev()
-            .find(|line| line["message"] == "listening" && line["listener"] == listener);
+        let line =
+            self.log().into_iter().rev().find(|line| line["message"] == "listening" && line["listener"] == listener);
         line.expect("a listener of this name")["address"]
             .as_str()
             .and_then(|text| text.parse().ok())
@@ -103,38 +107,25 @@ impl Gateway {
         // The last one, if it was bound again.
         let lines = self.log().into_iter().rev();
         let line = lines.into_iter().find(|line| line["message"] == "admin listening");
-        line.expect("an admin listener")["address"]
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .expect("an address")
+        line.expect("an admin listener")["address"].as_str().and_then(|text| text.parse().ok()).expect("an address")
     }
 
     /// `GET` from the admin listener: status line and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.admin_address()).expect("the admin listener");
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
-        )
-        .expect("a request");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|text| text.parse().ok())
-            .expect("a status");
+        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
         (status, body.to_owned())
     }
 
     /// The sum of all series of a metric whose labels include these.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let (_, text) = self.admin("/metrics");
-        let wanted: HashMap<&str, String> = labels
-            .iter()
-            .map(|(key, value)| (*key, format!("{key}=\"{value}\"")))
-            .collect();
+        let wanted: HashMap<&str, String> =
+            labels.iter().map(|(key, value)| (*key, format!("{key}=\"{value}\""))).collect();
         text.lines()
             .filter(|line| line.split(['{', ' ']).next() == Some(name))
             .filter(|line| wanted.values().all(|label| line.contains(label.as_str())))
@@ -154,16 +145,12 @@ impl Gateway {
 
     /// A line of the own log with this message.
     pub fn find_log(&self, message: &str) -> Option<serde_json::Value> {
-        self.log()
-            .into_iter()
-            .find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
+        self.log().into_iter().find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
     }
 
     /// Waits for an access log line for which the condition holds.
     pub fn wait_for_access(&self, condition: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        eventually("an access log line", || {
-            self.access_log().into_iter().find(|line| condition(line))
-        })
+        eventually("an access log line", || self.access_log().into_iter().find(|line| condition(line)))
     }
 
     /// Replaces the config file, as an editor does: a new file renamed over the old one.
@@ -199,16 +186,12 @@ impl Gateway {
 
     /// Waits until a snapshot newer than `before` is in force.
     pub fn wait_for_generation_after(&self, before: u64) -> u64 {
-        eventually("a new generation", || {
-            Some(self.generation()).filter(|now| *now > before)
-        })
+        eventually("a new generation", || Some(self.generation()).filter(|now| *now > before))
     }
 
     /// Waits for the end of the process and gives its exit code.
     pub fn wait_for_exit(&mut self) -> i32 {
-        eventually("the end of the gateway", || self.child.try_wait().expect("a child"))
-            .code()
-            .unwrap_or(-1)
+        eventually("the end of the gateway", || self.child.try_wait().expect("a child")).code().unwrap_or(-1)
     }
 }
 

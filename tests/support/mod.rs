@@ -1,15 +1,19 @@
 //! What all tests use: certificates, a gateway (the real binary), an upstream that records, clients, waiting.
 
+pub mod chain;
 pub mod client;
 pub mod eventually;
+pub mod feed;
 pub mod gateway;
-// pub mod icinga;
+pub mod icinga;
 pub mod pki;
 pub mod upstream;
 
+pub use chain::Chain;
 pub use client::Client;
 pub use eventually::eventually;
 pub use gateway::Gateway;
+pub(crate) use icinga::Icinga;
 pub use pki::Pki;
 pub use upstream::Upstream;
 
@@ -20,14 +24,9 @@ use std::process::{Command, Stdio};
 pub fn require_program(name: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let extra = ["/usr/sbin".into(), "/sbin".into()];
-    let found = std::env::split_paths(&paths)
-        .chain(extra)
-        .any(|folder| folder.join(name).is_file());
+    let found = std::env::split_paths(&paths).chain(extra).any(|folder| folder.join(name).is_file());
     if !found {
-        assert!(
-            std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_none(),
-            "{name} is not installed"
-        );
+        assert!(std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_none(), "{name} is not installed");
         eprintln!("skipped: {name} is not installed (tests/run installs it)");
     }
     found
@@ -35,17 +34,9 @@ pub fn require_program(name: &str) -> bool {
 
 /// Runs a program to its end and gives standard output, standard error and exit code.
 pub fn run(program: &str, arguments: &[&str]) -> (String, String, i32) {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program runs");
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        text(&output.stdout),
-        text(&output.stderr),
-        output.status.code().unwrap_or(-1),
-    )
+    (text(&output.stdout), text(&output.stderr), output.status.code().unwrap_or(-1))
 }
 
 /// The real binary.

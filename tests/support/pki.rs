@@ -33,6 +33,8 @@ pub enum Kind {
     NotYetValid,
     /// Valid for a few seconds more.
     ExpiresIn(i64),
+    /// May sign certificates itself.
+    Authority,
 }
 
 impl Pki {
@@ -52,10 +54,7 @@ impl Pki {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).expect("a CA certificate");
         std::fs::write(folder.path().join("ca.crt"), certificate.pem()).expect("a writable folder");
-        let pki = Self {
-            issuer: Issuer::new(params, key),
-            folder,
-        };
+        let pki = Self { issuer: Issuer::new(params, key), folder };
         pki.server("server", &["localhost", "127.0.0.1", "::1"]);
         pki
     }
@@ -87,15 +86,8 @@ impl Pki {
     pub fn of_kind(&self, common_name: &str, kind: Kind) -> Identity {
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, common_name);
-        let file = format!(
-            "{}-{kind:?}",
-            common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
-        );
-        let file = if kind == Kind::Client {
-            common_name.to_owned()
-        } else {
-            file
-        };
+        let file = format!("{}-{kind:?}", common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let file = if kind == Kind::Client { common_name.to_owned() } else { file };
         self.with_subject(&file, subject, kind)
     }
 
@@ -108,6 +100,9 @@ impl Pki {
             Kind::ClientWithoutUsage => Vec::new(),
             _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
         };
+        if kind == Kind::Authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
         let now = OffsetDateTime::now_utc();
         (params.not_before, params.not_after) = match kind {
             Kind::Expired => (now - Duration::days(10), now - Duration::days(1)),
@@ -118,19 +113,29 @@ impl Pki {
         self.sign(file, params)
     }
 
-    fn sign(&self, file: &str, params: CertificateParams) -> Identity {
+    /// A client certificate for which nobody vouches but itself.
+    pub fn self_signed(&self, common_name: &str) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        self.store(&format!("{common_name}-self-signed"), certificate, &key)
+    }
+
+    /// A certificate with any parameters, in `FILE.crt` and `FILE.key`.
+    pub fn sign(&self, file: &str, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        self.store(file, certificate, &key)
+    }
+
+    fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {
         let (certificate_file, key_file) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
         let key = key.serialize_pem();
         std::fs::write(&certificate_file, &certificate).expect("a writable folder");
         std::fs::write(&key_file, &key).expect("a writable folder");
-        Identity {
-            certificate_file,
-            key_file,
-            certificate,
-            key,
-        }
+        Identity { certificate_file, key_file, certificate, key }
     }
 }
 
@@ -139,11 +144,7 @@ pub fn subject(common_names: &[DnValue]) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     for (at, name) in common_names.iter().enumerate() {
         // rcgen keeps one value for each type, so further ones are written as custom types with the same OID.
-        let kind = if at == 0 {
-            DnType::CommonName
-        } else {
-            DnType::CustomDnType(vec![2, 5, 4, 3])
-        };
+        let kind = if at == 0 { DnType::CommonName } else { DnType::CustomDnType(vec![2, 5, 4, 3]) };
         subject.push(kind, name.clone());
     }
     subject

@@ -3,15 +3,19 @@
 use super::eventually;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll};
 
 /// What reached an upstream.
 #[derive(Clone, Debug)]
@@ -28,11 +32,7 @@ pub struct Recorded {
 impl Recorded {
     /// The values of a header.
     pub fn values(&self, name: &str) -> Vec<&str> {
-        self.headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.to_str().expect("ASCII"))
-            .collect()
+        self.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII")).collect()
     }
 }
 
@@ -54,20 +54,29 @@ impl Upstream {
 
     /// Answers as `answer` says, after the whole request was read and recorded.
     pub fn answering(answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port");
+        Self::serving(None, answer)
+    }
+
+    /// Answers every request with 200 and `hello`, over TLS.
+    pub fn over_tls(config: rustls::ServerConfig) -> Self {
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        Self::serving(Some(acceptor), |_| Response::new(full("hello")))
+    }
+
+    fn serving(
+        acceptor: Option<tokio_rustls::TlsAcceptor>,
+        answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         let recorded: Arc<Mutex<Vec<Recorded>>> = Arc::default();
         let (sink, answer) = (recorded.clone(), Arc::new(answer));
         runtime.spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.expect("an accepted connection");
+                stream.set_nodelay(true).expect("an option");
                 let (sink, answer) = (sink.clone(), answer.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (sink, answer) = (sink.clone(), answer.clone());
@@ -77,16 +86,18 @@ impl Upstream {
                         Ok::<_, Infallible>(answer(&recorded))
                     }
                 });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
+                let http = hyper::server::conn::http1::Builder::new();
+                match acceptor.clone() {
+                    None => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), service))),
+                    Some(acceptor) => drop(tokio::spawn(async move {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                        }
+                    })),
+                }
             }
         });
-        Self {
-            address,
-            recorded,
-            _runtime: Some(runtime),
-        }
+        Self { address, recorded, _runtime: Some(runtime) }
     }
 
     /// Hands each connection to `script`, one thread each, with its number: for upstreams that misbehave.
@@ -100,11 +111,7 @@ impl Upstream {
                 std::thread::spawn(move || script(stream, number));
             }
         });
-        Self {
-            address,
-            recorded: Arc::default(),
-            _runtime: None,
-        }
+        Self { address, recorded: Arc::default(), _runtime: None }
     }
 
     /// What has reached it so far.
@@ -137,6 +144,22 @@ async fn record(request: Request<Incoming>, connection: usize) -> Recorded {
 /// A body of known length.
 pub fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed_unsync()
+}
+
+/// A body of unknown length.
+pub fn pieces(frames: impl IntoIterator<Item = Frame<Bytes>>) -> Body {
+    Pieces(frames.into_iter().collect()).boxed_unsync()
+}
+
+struct Pieces(VecDeque<Frame<Bytes>>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
 }
 
 /// An upstream that answers `late` to each request, but only once the gate is open.

@@ -23,10 +23,7 @@ const DAYS: u32 = 397;
 
 impl Layout {
     pub(super) fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            config: folder.join("gateway.toml"),
-        }
+        Self { folder: folder.to_owned(), config: folder.join("gateway.toml") }
     }
 
     pub(super) fn pki(&self, name: &str) -> PathBuf {
@@ -53,24 +50,13 @@ impl Layout {
         let mut files = authority.files(&self.folder.join("pki"));
         let localhost: DnsName = "localhost".parse()?;
         let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        let server = Profile::Server {
-            dns: vec![localhost],
-            ip: addresses,
-        };
-        for (name, profile) in [
-            ("server", &server),
-            (CLIENT, &Profile::Client),
-            (STRANGER, &Profile::Client),
-        ] {
+        let server = Profile::Server { dns: vec![localhost], ip: addresses };
+        for (name, profile) in [("server", &server), (CLIENT, &Profile::Client), (STRANGER, &Profile::Client)] {
             let (request, key) = CertificateRequest::create(name)?;
             let signed = authority.sign(&request, profile, DAYS)?;
             files.push(OutputFile::private_key(self.pki(&format!("{name}.key")), &key));
             let path = self.pki(&format!("{name}.crt"));
-            files.push(OutputFile::certificate(
-                path,
-                &signed.certificate_pem,
-                signed.valid_until,
-            ));
+            files.push(OutputFile::certificate(path, &signed.certificate_pem, signed.valid_until));
         }
         Ok(files)
     }
@@ -90,26 +76,18 @@ impl Ports {
         let choose = |usual: u16| {
             let free = |port: u16| {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                TcpListener::bind(address)
-                    .and_then(|listener| listener.local_addr())
-                    .map(|address| address.port())
+                TcpListener::bind(address).and_then(|listener| listener.local_addr()).map(|address| address.port())
             };
             free(usual).or_else(|_| free(0)).unwrap_or(usual)
         };
-        Self {
-            gateway: choose(8443),
-            upstream: choose(8080),
-            admin: choose(9190),
-        }
+        Self { gateway: choose(8443), upstream: choose(8080), admin: choose(9190) }
     }
 
     /// The ports that the config in the folder has; it may have been edited.
     pub(super) fn of_config(path: &Path) -> Result<Self, QuickstartError> {
         let config = crate::config::load(path).config;
-        let port = |text: Option<&str>| {
-            text.and_then(|text| text.rsplit(':').next())
-                .and_then(|port| port.parse().ok())
-        };
+        let port =
+            |text: Option<&str>| text.and_then(|text| text.rsplit(':').next()).and_then(|port| port.parse().ok());
         let listener = config.listeners.first().and_then(|listener| listener.address.as_ref());
         let endpoint = config.upstreams.first().and_then(|upstream| upstream.endpoints.first());
         let missing = || QuickstartError::Config(format!("{} has no listener or no upstream", path.display()));
@@ -122,11 +100,7 @@ impl Ports {
 }
 
 fn config(ports: Ports) -> String {
-    let Ports {
-        gateway,
-        upstream,
-        admin,
-    } = ports;
+    let Ports { gateway, upstream, admin } = ports;
     format!(
         "# Made by `portcullis quickstart`. Change it while the gateway runs: it is read again at once.\n\n\
          [listener.main]\n\
@@ -169,9 +143,7 @@ pub(super) fn instructions(layout: &Layout, ports: Ports, admin: Option<SocketAd
             path(&format!("{client}.key"))
         )
     };
-    let admin = admin
-        .map(|address| format!("\nMetrics:\n  curl http://{address}/metrics\n"))
-        .unwrap_or_default();
+    let admin = admin.map(|address| format!("\nMetrics:\n  curl http://{address}/metrics\n")).unwrap_or_default();
     format!(
         "\nThe gateway runs on https://localhost:{port} and has proved itself:\n{}\n\n\
          Try it yourself:\n\n  {}\n  {}\n\n\
@@ -180,11 +152,7 @@ pub(super) fn instructions(layout: &Layout, ports: Ports, admin: Option<SocketAd
          Change {} while it runs, for example the permissions; or ask why:\n\n  \
          portcullis explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\
          Ctrl-C ends it.",
-        proof
-            .iter()
-            .map(|line| format!("  {line}"))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        proof.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
         curl(CLIENT, &format!("https://localhost:{port}/hello")),
         curl(CLIENT, &format!("https://localhost:{port}/whoami")),
         curl(STRANGER, &format!("https://localhost:{port}/hello")),

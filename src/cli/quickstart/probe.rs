@@ -20,11 +20,7 @@ pub(super) async fn prove(layout: &Layout, port: u16) -> Result<Vec<String>, Qui
     let mut proof = Vec::new();
     for (client, expected, meaning) in [
         (CLIENT, StatusCode::OK, "allowed"),
-        (
-            STRANGER,
-            StatusCode::FORBIDDEN,
-            "refused: a good certificate, but no ApiUser",
-        ),
+        (STRANGER, StatusCode::FORBIDDEN, "refused: a good certificate, but no ApiUser"),
     ] {
         const PATIENCE: Duration = Duration::from_secs(10);
         let status = tokio::time::timeout(PATIENCE, ask(layout, client, port))
@@ -54,13 +50,9 @@ async fn ask(layout: &Layout, client: &str, port: u16) -> Result<StatusCode, Any
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)?;
     let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(ServerName::try_from("localhost")?, stream)
-        .await?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost")?, stream).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/hello")
-        .header("host", format!("localhost:{port}"))
-        .body(Empty::<Bytes>::new())?;
+    let request = Request::get("/hello").header("host", format!("localhost:{port}")).body(Empty::<Bytes>::new())?;
     Ok(sender.send_request(request).await?.status())
 }

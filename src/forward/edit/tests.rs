@@ -28,21 +28,12 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
         upgrade: requested_upgrade("GET", fields),
     };
     let mut collected = Collected::default();
-    request_fields(
-        &public_permit(Admission::Public).unwrap(),
-        fields,
-        &edit,
-        &mut collected,
-    );
+    request_fields(&public_permit(Admission::Public).unwrap(), fields, &edit, &mut collected);
     collected.0
 }
 
 fn values<'a>(fields: &'a [(String, Vec<u8>)], name: &str) -> Vec<&'a str> {
-    fields
-        .iter()
-        .filter(|(is, _)| is == name)
-        .map(|(_, value)| std::str::from_utf8(value).unwrap())
-        .collect()
+    fields.iter().filter(|(is, _)| is == name).map(|(_, value)| std::str::from_utf8(value).unwrap()).collect()
 }
 
 #[test]
@@ -90,10 +81,7 @@ fn what_the_client_says_about_itself_is_replaced() {
         Some(b"Basic eA=="),
     );
     assert_eq!(values(&up, "x-forwarded-for"), ["192.0.2.1"]);
-    assert_eq!(
-        values(&up, "forwarded"),
-        ["for=192.0.2.1;host=\"api.example.org\";proto=https"]
-    );
+    assert_eq!(values(&up, "forwarded"), ["for=192.0.2.1;host=\"api.example.org\";proto=https"]);
     assert_eq!(values(&up, "x-request-id"), ["id-1"]);
     assert_eq!(values(&up, "authorization"), ["Basic eA=="]);
     for name in ["x-http-method-override", "x-original-url", "x_client_cn"] {
@@ -121,13 +109,8 @@ fn connection_may_not_name_what_every_hop_needs() {
 fn an_answer_keeps_its_length_only_where_no_body_follows() {
     let down = |length| {
         let mut collected = Collected::default();
-        let fields: &[(&str, &[u8])] = &[
-            ("Content-Length", b"5"),
-            ("Connection", b"x-hop"),
-            ("X-Hop", b"1"),
-            ("Server", b"s"),
-            ("Via", b"1.1 a"),
-        ];
+        let fields: &[(&str, &[u8])] =
+            &[("Content-Length", b"5"), ("Connection", b"x-hop"), ("X-Hop", b"1"), ("Server", b"s"), ("Via", b"1.1 a")];
         response_fields(fields, length, "id-1", &mut collected);
         collected.0
     };

@@ -15,8 +15,7 @@ impl Assembly<'_> {
     pub(super) fn listeners(&self, trust: &TrustDomains) -> Vec<ListenerPolicy> {
         let _ = self.unique("listener", &self.config.listeners, |listener| &listener.name);
         if self.config.listeners.is_empty() {
-            self.problems
-                .error_without_place("there is no listener", "add `[listener.main]` with an `address`");
+            self.problems.error_without_place("there is no listener", "add `[listener.main]` with an `address`");
         }
         let mut addresses: HashMap<SocketAddr, &str> = HashMap::new();
         let mut listeners = Vec::new();
@@ -31,8 +30,7 @@ impl Assembly<'_> {
             {
                 let place = said.address.as_ref().map_or(said.name.place, |text| text.place);
                 let message = format!("listener \"{other}\" already has the address {address}");
-                self.problems
-                    .error(place, message, "use another port, or put the hosts under one listener");
+                self.problems.error(place, message, "use another port, or put the hosts under one listener");
             }
             listeners.push(ListenerPolicy {
                 name: said.name.value.as_str().into(),
@@ -49,11 +47,7 @@ impl Assembly<'_> {
         let address = text.value.parse().ok();
         if address.is_none() {
             let message = format!("\"{}\" is not an IP address with a port", text.value);
-            self.problems.error(
-                text.place,
-                message,
-                "write for example \"0.0.0.0:8443\" or \"[::]:8443\"",
-            );
+            self.problems.error(text.place, message, "write for example \"0.0.0.0:8443\" or \"[::]:8443\"");
         }
         address
     }
@@ -86,26 +80,14 @@ impl Assembly<'_> {
 
     pub(super) fn bad_host(&self, name: &Spanned<String>) {
         let message = format!("\"{}\" is not a host name", name.value);
-        self.problems.error(
-            name.place,
-            message,
-            "write a name such as \"api.example.org\" or \"*.example.org\"",
-        );
+        self.problems.error(name.place, message, "write a name such as \"api.example.org\" or \"*.example.org\"");
     }
 
     fn host(&self, listener: &Listener, host: &Host, trust: &TrustDomains) -> Option<Arc<HostPolicy>> {
-        let place = if host.names.is_empty() {
-            listener.name.place
-        } else {
-            host.place
-        };
+        let place = if host.names.is_empty() { listener.name.place } else { host.place };
         let label = match host.names.as_slice() {
             [] => "*".to_owned(),
-            names => names
-                .iter()
-                .map(|name| name.value.as_str())
-                .collect::<Vec<_>>()
-                .join(","),
+            names => names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(","),
         };
         let clients = self.clients(host, place, trust);
         let certificate = self.needed(host.certificate.as_ref(), place, "certificate", "pki/server.crt");
@@ -114,8 +96,9 @@ impl Assembly<'_> {
         let key = key.and_then(|path| Some((path, self.private_key(path)?)));
         let (chain, (key_path, key)) = (chain?, key?);
         self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
-        let built = HostPolicy::new(label, chain, key, clients.ok()?);
-        built
+        // Built also where it is not known who may come, so that a wrong key is reported in the same run.
+        let known = clients.clone().unwrap_or_default();
+        let built = HostPolicy::new(label, chain, key, known)
             .map_err(|error| {
                 let hint = match error {
                     HostError::KeyMismatch => "give the key that the certificate was made for",
@@ -123,8 +106,8 @@ impl Assembly<'_> {
                 };
                 self.problems.error(key_path.place, error.to_string(), hint);
             })
-            .ok()
-            .map(Arc::new)
+            .ok()?;
+        clients.ok().map(|_| Arc::new(built))
     }
 
     /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
@@ -134,17 +117,13 @@ impl Assembly<'_> {
         place: Place,
         trust: &TrustDomains,
     ) -> Result<Option<(Arc<crate::tls::TrustDomain>, ClientAuth)>, ()> {
-        let auth = host
-            .client_auth
-            .as_ref()
-            .map_or(ClientAuth::Required, |said| said.value);
+        let auth = host.client_auth.as_ref().map_or(ClientAuth::Required, |said| said.value);
         if auth == ClientAuth::Off {
             return match &host.trust_domain {
                 None => Ok(None),
                 Some(domain) => {
                     let message = "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
-                    self.problems
-                        .error(domain.place, message, "remove `trust_domain`, or ask for certificates");
+                    self.problems.error(domain.place, message, "remove `trust_domain`, or ask for certificates");
                     Err(())
                 }
             };
@@ -161,11 +140,7 @@ impl Assembly<'_> {
         example: &str,
     ) -> Option<&'h Spanned<String>> {
         if said.is_none() {
-            self.problems.error(
-                place,
-                format!("`{key}` is missing"),
-                format!("write `{key} = \"{example}\"`"),
-            );
+            self.problems.error(place, format!("`{key}` is missing"), format!("write `{key} = \"{example}\"`"));
         }
         said
     }

@@ -49,20 +49,9 @@ impl Outcome {
 
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let Loaded {
-        config,
-        sources,
-        problems,
-        mut watched,
-        readable,
-    } = config::load(path);
+    let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
     if readable == Readable::No {
-        return Outcome {
-            snapshot: None,
-            problems: problems.into_sorted(),
-            sources,
-            watched,
-        };
+        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched };
     }
     let assembly = Assembly {
         config: &config,
@@ -77,12 +66,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
     let snapshot = if problems.any_error() { None } else { snapshot };
-    Outcome {
-        snapshot,
-        problems: problems.into_sorted(),
-        sources,
-        watched,
-    }
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched }
 }
 
 /// What all parts of the assembly share.
@@ -110,9 +94,7 @@ impl Assembly<'_> {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
         }
-        let listeners = listeners
-            .into_iter()
-            .map(|listener| (listener.name.clone(), Arc::new(listener)));
+        let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
             listeners: listeners.collect(),
@@ -157,14 +139,8 @@ impl Assembly<'_> {
 
     /// Remembers when certificates expire, for metrics and warnings.
     fn note_expiry(&self, kind: &'static str, name: &str, chain: &[CertificateDer<'_>]) {
-        let earliest = chain
-            .iter()
-            .filter_map(|der| CertificateFacts::read(der))
-            .map(|facts| facts.not_after)
-            .min();
-        self.expiries
-            .borrow_mut()
-            .extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
+        let earliest = chain.iter().filter_map(|der| CertificateFacts::read(der)).map(|facts| facts.not_after).min();
+        self.expiries.borrow_mut().extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
     }
 
     /// Things by name, where a second one of the same name is an error.
@@ -176,8 +152,7 @@ impl Assembly<'_> {
             if let Some(there) = by_name.insert(text, item) {
                 let other = self.sources.describe(name(there).place);
                 let message = format!("{what} \"{text}\" is defined twice");
-                self.problems
-                    .error(key.place, message, format!("the other stands at {other}; keep one"));
+                self.problems.error(key.place, message, format!("the other stands at {other}; keep one"));
             }
             if text.is_empty() || text.chars().any(char::is_control) {
                 let message = format!("{what} has an empty name, or one with control characters");

@@ -20,24 +20,16 @@ impl Assembly<'_> {
             && !address.ip().is_loopback()
         {
             let message = "the admin listener can be reached from other machines, without TLS and without login";
-            self.problems
-                .warning(text.place, message, "use 127.0.0.1 unless the network is yours alone");
+            self.problems.warning(text.place, message, "use 127.0.0.1 unless the network is yours alone");
         }
         if let Some(filter) = &log.level
             && let Err(error) = check_filter(&filter.value)
         {
-            self.problems.error(
-                filter.place,
-                error.to_string(),
-                "write error, warn, info, debug or trace",
-            );
+            self.problems.error(filter.place, error.to_string(), "write error, warn, info, debug or trace");
         }
         let access_log = AccessLogConfig {
             format: access.format.as_ref().map_or(LogFormat::Json, |said| said.value),
-            path: access
-                .path
-                .as_ref()
-                .map(|text| self.sources.folder(text.place.file).join(&text.value)),
+            path: access.path.as_ref().map(|text| self.sources.folder(text.place.file).join(&text.value)),
         };
         Some(ProcessSettings {
             workers: gateway.workers,
@@ -46,10 +38,7 @@ impl Assembly<'_> {
             user: gateway.user.as_ref().map(|user| user.value.clone()),
             admin,
             access_log,
-            log_filter: log
-                .level
-                .as_ref()
-                .map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
+            log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
         })
     }
@@ -62,14 +51,12 @@ impl Assembly<'_> {
         for name in named {
             match IdentitySet::from_word(&name.value) {
                 Some(set) if sets.contains(&set) => {
-                    self.problems
-                        .error(name.place, "this set of headers is named twice", "name it once");
+                    self.problems.error(name.place, "this set of headers is named twice", "name it once");
                 }
                 Some(set) => sets.push(set),
                 None => {
                     let message = format!("there is no set of identity headers \"{}\"", name.value);
-                    self.problems
-                        .error(name.place, message, format!("known sets: {}", IdentitySet::WORDS));
+                    self.problems.error(name.place, message, format!("known sets: {}", IdentitySet::WORDS));
                 }
             }
         }

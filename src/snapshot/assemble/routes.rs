@@ -23,12 +23,8 @@ impl Assembly<'_> {
         listeners: &mut [ListenerPolicy],
         upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
     ) -> Vec<Arc<Route>> {
-        let mut ready: Vec<Ready<'_>> = self
-            .config
-            .routes
-            .iter()
-            .filter_map(|said| self.route(said, upstreams))
-            .collect();
+        let mut ready: Vec<Ready<'_>> =
+            self.config.routes.iter().filter_map(|said| self.route(said, upstreams)).collect();
         // A route that names its listeners goes before one for all of them, whatever the order of the file.
         ready.sort_by_key(|route| route.said.listeners.is_empty());
         let mut used: HashSet<usize> = HashSet::new();
@@ -40,10 +36,7 @@ impl Assembly<'_> {
             });
             for listener in chosen {
                 for host in &route.hosts {
-                    match listener
-                        .routes
-                        .insert(host.as_ref(), &route.pattern, route.route.clone())
-                    {
+                    match listener.routes.insert(host.as_ref(), &route.pattern, route.route.clone()) {
                         Ok(()) => {
                             used.insert(index);
                         }
@@ -53,44 +46,30 @@ impl Assembly<'_> {
             }
         }
         if self.depth == super::Depth::Warnings {
-            let unused = ready
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| !used.contains(index))
-                .map(|(_, route)| &route.route);
+            let unused =
+                ready.iter().enumerate().filter(|(index, _)| !used.contains(index)).map(|(_, route)| &route.route);
             self.warn_about_routes(listeners, unused);
         }
         ready.into_iter().map(|route| route.route).collect()
     }
 
     fn check_listener_names(&self, names: &[Spanned<String>]) {
-        let known: Vec<String> = self
-            .config
-            .listeners
-            .iter()
-            .map(|listener| listener.name.value.clone())
-            .collect();
+        let known: Vec<String> = self.config.listeners.iter().map(|listener| listener.name.value.clone()).collect();
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
             let message = format!("there is no listener \"{}\"", name.value);
-            self.problems
-                .error(name.place, message, self.known("listeners", known.iter()));
+            self.problems.error(name.place, message, self.known("listeners", known.iter()));
         }
     }
 
     /// Two routes with the same host and path: contradictory, unless one names its listeners and the other does not.
     fn same_route(&self, route: &Ready<'_>, other: &Arc<Route>) {
-        let one_is_for_all = |place: Place| {
-            self.config
-                .routes
-                .iter()
-                .any(|said| said.place == place && said.listeners.is_empty())
-        };
+        let one_is_for_all =
+            |place: Place| self.config.routes.iter().any(|said| said.place == place && said.listeners.is_empty());
         if one_is_for_all(route.said.place) && !one_is_for_all(other.place) {
             return;
         }
         if route.said.place == other.place {
-            self.problems
-                .error(route.said.place, "the route names a host twice", "name it once");
+            self.problems.error(route.said.place, "the route names a host twice", "name it once");
             return;
         }
         let message = format!("another route already has {}", route.route.name);
@@ -100,6 +79,7 @@ impl Assembly<'_> {
 
     fn route<'c>(&self, said: &'c config::Route, upstreams: &HashMap<Arc<str>, Arc<Upstream>>) -> Option<Ready<'c>> {
         let target = self.target(said);
+        let upstream = target.as_ref().map(|target| self.check_upstream_name(said, target, upstreams));
         let path = said.path.as_ref()?;
         let exact = match &said.path_match {
             Some(chosen) => chosen.value == PathMatch::Exact,
@@ -110,11 +90,7 @@ impl Assembly<'_> {
         let pattern = PathPattern::parse(&path.value, extent)
             .map_err(|error| {
                 let hint = "write for example \"/api\" or \"/v1/objects/{type}\"";
-                self.problems.error(
-                    path.place,
-                    format!("\"{}\" is no path for a route: {error}", path.value),
-                    hint,
-                );
+                self.problems.error(path.place, format!("\"{}\" is no path for a route: {error}", path.value), hint);
             })
             .ok();
         let hosts = self.route_hosts(said);
@@ -122,12 +98,9 @@ impl Assembly<'_> {
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
-        self.check_upstream_name(said, &target, upstreams)?;
+        upstream??;
         let mut accepts = Oddities::default();
-        let relaxed = said
-            .path_relaxations
-            .iter()
-            .filter_map(|relaxed| Oddities::from_word(relaxed.value));
+        let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
         relaxed.for_each(|oddity| accepts.insert(oddity));
         let route = Arc::new(Route {
             name: route_name(said, &path.value),
@@ -135,20 +108,12 @@ impl Assembly<'_> {
             admission,
             requirement,
             accepts,
-            method_override: said
-                .method_override
-                .as_ref()
-                .map_or(MethodOverride::Refuse, |said| said.value),
+            method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),
             limits: self.route_limits(said, &target),
             target,
             path_glob: path_glob(&pattern),
         });
-        Some(Ready {
-            said,
-            pattern,
-            hosts,
-            route,
-        })
+        Some(Ready { said, pattern, hosts, route })
     }
 
     /// `None` if the upstream is not there, whether nobody defined it or it could not be built.
@@ -167,11 +132,7 @@ impl Assembly<'_> {
         if self.upstream_said(target).is_none() {
             let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
             let place = said.upstream.as_ref().map_or(said.place, |named| named.place);
-            self.problems.error(
-                place,
-                format!("there is no upstream \"{name}\""),
-                self.known("upstreams", names),
-            );
+            self.problems.error(place, format!("there is no upstream \"{name}\""), self.known("upstreams", names));
         }
         None
     }
@@ -185,21 +146,13 @@ impl Assembly<'_> {
 
     fn upstream_said(&self, target: &Target) -> Option<&config::Upstream> {
         let Target::Upstream(name) = target else { return None };
-        self.config
-            .upstreams
-            .iter()
-            .find(|upstream| *upstream.name.value == **name)
+        self.config.upstreams.iter().find(|upstream| *upstream.name.value == **name)
     }
 
     fn target(&self, said: &config::Route) -> Option<Target> {
         match (&said.upstream, &said.respond) {
             (Some(upstream), None) => Some(Target::Upstream(upstream.value.as_str().into())),
-            (
-                None,
-                Some(Spanned {
-                    value: Respond::Whoami, ..
-                }),
-            ) => Some(Target::Whoami),
+            (None, Some(Spanned { value: Respond::Whoami, .. })) => Some(Target::Whoami),
             (Some(_), Some(respond)) => {
                 let message = "a route has both `upstream` and `respond`, but only one can answer";
                 self.problems.error(respond.place, message, "keep one");
@@ -236,17 +189,12 @@ impl Assembly<'_> {
         let place = said.client_auth.as_ref().map_or(said.place, |said| said.place);
         if said.requirement.is_some() {
             let message = "a route that lets everybody in cannot have a requirement";
-            self.problems.error(
-                place,
-                message,
-                "remove `requirement`, or `client_auth` (then it is \"required\")",
-            );
+            self.problems.error(place, message, "remove `requirement`, or `client_auth` (then it is \"required\")");
             return None;
         }
         if said.respond.is_some() {
             let message = "`whoami` has nothing to say to everybody";
-            self.problems
-                .error(place, message, "remove `client_auth` from this route");
+            self.problems.error(place, message, "remove `client_auth` from this route");
             return None;
         }
         Some(admission)
@@ -258,8 +206,7 @@ impl Assembly<'_> {
             Template::parse(&text.value, &captures)
                 .map_err(|error| {
                     let message = format!("\"{}\" is no requirement: {error}", text.value);
-                    self.problems
-                        .error(text.place, message, "write for example \"objects/query/{type}\"");
+                    self.problems.error(text.place, message, "write for example \"objects/query/{type}\"");
                 })
                 .ok()
         };
@@ -270,11 +217,7 @@ impl Assembly<'_> {
             Some(config::Requirement::ByMethod(pairs)) => {
                 if pairs.is_empty() {
                     let message = "`requirement` names no method, so none would be allowed";
-                    self.problems.error(
-                        said.place,
-                        message,
-                        "write for example `requirement = { GET = \"read\" }`",
-                    );
+                    self.problems.error(said.place, message, "write for example `requirement = { GET = \"read\" }`");
                     return None;
                 }
                 let read: Vec<_> = pairs
@@ -284,23 +227,17 @@ impl Assembly<'_> {
                         template(text).map(|template| (method.value.clone(), template))
                     })
                     .collect();
-                read.into_iter()
-                    .collect::<Option<Vec<_>>>()
-                    .map(RequirementRule::ByMethod)
+                read.into_iter().collect::<Option<Vec<_>>>().map(RequirementRule::ByMethod)
             }
         }
     }
 
     fn check_method(&self, method: &Spanned<String>) {
-        let valid = !method.value.is_empty()
-            && method
-                .value
-                .bytes()
-                .all(|octet| octet.is_ascii_uppercase() || octet == b'-');
+        let valid =
+            !method.value.is_empty() && method.value.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
         if !valid {
             let message = format!("\"{}\" is not a method", method.value);
-            self.problems
-                .error(method.place, message, "methods are written in capitals: GET, POST");
+            self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
         }
     }
 }
@@ -317,9 +254,5 @@ fn path_glob(pattern: &PathPattern) -> String {
         crate::route::Segment::Capture(_) => "*".to_owned(),
     });
     let path = format!("/{}", segments.collect::<Vec<_>>().join("/"));
-    if pattern.extent == Extent::Prefix {
-        path + "*"
-    } else {
-        path
-    }
+    if pattern.extent == Extent::Prefix { path + "*" } else { path }
 }

@@ -17,10 +17,7 @@ pub(super) struct TrustDomains {
 impl Assembly<'_> {
     pub(super) fn trust_domains(&self) -> TrustDomains {
         let _ = self.unique("trust domain", &self.config.trust_domains, |domain| &domain.name);
-        let mut domains = TrustDomains {
-            in_order: Vec::new(),
-            by_name: HashMap::new(),
-        };
+        let mut domains = TrustDomains { in_order: Vec::new(), by_name: HashMap::new() };
         for said in &self.config.trust_domains {
             if said.anchors.is_empty() {
                 self.problems.error(
@@ -29,11 +26,7 @@ impl Assembly<'_> {
                     "name the CA files: `anchors = [\"pki/ca.crt\"]`",
                 );
             }
-            let read: Vec<_> = said
-                .anchors
-                .iter()
-                .map(|path| (path, self.certificates(path)))
-                .collect();
+            let read: Vec<_> = said.anchors.iter().map(|path| (path, self.certificates(path))).collect();
             let complete = !read.is_empty() && read.iter().all(|(_, anchors)| anchors.is_some());
             let anchors: Vec<_> = read.into_iter().filter_map(|(_, anchors)| anchors).flatten().collect();
             for anchor in &anchors {
@@ -51,8 +44,7 @@ impl Assembly<'_> {
     }
 
     fn report_domain(&self, place: Place, error: &TrustDomainError) {
-        self.problems
-            .error(place, with_causes(error), "give PEM files with CA certificates");
+        self.problems.error(place, with_causes(error), "give PEM files with CA certificates");
     }
 
     /// The domain that is meant: the one named, or the only one there is.
@@ -79,8 +71,7 @@ impl Assembly<'_> {
             (Some(only), None) => only.clone(),
             (None, _) => {
                 let hint = "add `[trust_domain.NAME]` with `anchors`";
-                self.problems
-                    .error(at, format!("{whose} needs a trust domain, and there is none"), hint);
+                self.problems.error(at, format!("{whose} needs a trust domain, and there is none"), hint);
                 None
             }
             (Some(_), Some(_)) => {
@@ -96,10 +87,6 @@ impl Assembly<'_> {
         let mut names: Vec<&str> = names.map(String::as_str).collect();
         names.sort_unstable();
         names.truncate(10);
-        if names.is_empty() {
-            format!("there are no {what}")
-        } else {
-            format!("{what}: {}", names.join(", "))
-        }
+        if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", names.join(", ")) }
     }
 }

@@ -17,11 +17,7 @@ impl Assembly<'_> {
         for said in &self.config.upstreams {
             if said.endpoints.is_empty() {
                 let message = format!("upstream \"{}\" has no endpoints", said.name.value);
-                self.problems.error(
-                    said.name.place,
-                    message,
-                    "write `endpoints = [\"http://127.0.0.1:8080\"]`",
-                );
+                self.problems.error(said.name.place, message, "write `endpoints = [\"http://127.0.0.1:8080\"]`");
             }
             if let Some(upstream) = self.upstream(said) {
                 upstreams.insert(upstream.name.clone(), upstream);
@@ -31,14 +27,9 @@ impl Assembly<'_> {
     }
 
     fn upstream(&self, said: &Said) -> Option<Arc<Upstream>> {
-        let addresses: Vec<_> = said
-            .endpoints
-            .iter()
-            .map(|text| (text, self.endpoint_address(text)))
-            .collect();
-        let speaks_tls = addresses
-            .iter()
-            .any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
+        let addresses: Vec<_> = said.endpoints.iter().map(|text| (text, self.endpoint_address(text))).collect();
+        let speaks_tls =
+            addresses.iter().any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
         let mut inputs = Inputs::default();
         let tls = self.client_config(said, speaks_tls, &mut inputs);
         let authorization = said.basic_credentials.as_ref().map(|text| self.basic_credentials(text));
@@ -63,9 +54,7 @@ impl Assembly<'_> {
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
         // An upstream that did not change keeps its connections.
-        let before = self
-            .previous
-            .and_then(|previous| previous.upstreams.get(&settings.name));
+        let before = self.previous.and_then(|previous| previous.upstreams.get(&settings.name));
         let unchanged = before.filter(|upstream| upstream.signature == signature).cloned();
         Some(unchanged.unwrap_or_else(|| Arc::new(Upstream::new(settings, signature, self.telemetry.clone()))))
     }
@@ -74,8 +63,7 @@ impl Assembly<'_> {
         EndpointAddress::parse(&text.value)
             .map_err(|error| {
                 let message = format!("\"{}\" is no endpoint: {error}", text.value);
-                self.problems
-                    .error(text.place, message, "write for example \"http://127.0.0.1:8080\"");
+                self.problems.error(text.place, message, "write for example \"http://127.0.0.1:8080\"");
             })
             .ok()
     }
@@ -90,21 +78,14 @@ impl Assembly<'_> {
         if address.scheme == Scheme::Http {
             return Some(address.into_endpoint(None));
         }
-        let name = said
-            .server_name
-            .as_ref()
-            .map_or(address.host.as_str(), |name| &name.value);
+        let name = said.server_name.as_ref().map_or(address.host.as_str(), |name| &name.value);
         let place = said.server_name.as_ref().map_or(text.place, |name| name.place);
         let Ok(name) = ServerName::try_from(name.to_owned()) else {
             let message = format!("\"{name}\" cannot be the name in a certificate");
-            self.problems
-                .error(place, message, "write a host name or an IP address");
+            self.problems.error(place, message, "write a host name or an IP address");
             return None;
         };
-        Some(address.into_endpoint(Some(EndpointTls {
-            config: config?.clone(),
-            name,
-        })))
+        Some(address.into_endpoint(Some(EndpointTls { config: config?.clone(), name })))
     }
 
     /// How `https` endpoints are verified; `Ok(None)` where none is, `Err` if that is wrong and was reported.
@@ -120,10 +101,7 @@ impl Assembly<'_> {
         if said.anchors.is_empty() {
             self.problems.error(
                 said.name.place,
-                format!(
-                    "upstream \"{}\" speaks https, but nobody may vouch for it",
-                    said.name.value
-                ),
+                format!("upstream \"{}\" speaks https, but nobody may vouch for it", said.name.value),
                 "name CA files: `anchors = [\"pki/upstream-ca.crt\"]` (for public CAs \
                  \"/etc/ssl/certs/ca-certificates.crt\"); there is no default",
             );
@@ -138,11 +116,7 @@ impl Assembly<'_> {
                 inputs.add(&anchor);
                 if let Err(error) = roots.add(anchor) {
                     complete = false;
-                    self.problems.error(
-                        path.place,
-                        format!("a certificate cannot be an anchor: {error}"),
-                        "remove it",
-                    );
+                    self.problems.error(path.place, format!("a certificate cannot be an anchor: {error}"), "remove it");
                 }
             }
         }
@@ -152,8 +126,7 @@ impl Assembly<'_> {
             None => builder.with_no_client_auth(),
             Some((chain, key, path)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
                 let message = format!("the client certificate cannot be used: {error}");
-                self.problems
-                    .error(path.place, message, "give the key that the certificate was made for");
+                self.problems.error(path.place, message, "give the key that the certificate was made for");
             })?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -161,24 +134,13 @@ impl Assembly<'_> {
     }
 
     fn refuse_useless_tls(&self, said: &Said) -> Result<Option<Arc<ClientConfig>>, ()> {
-        let keys = [
-            said.anchors.first(),
-            said.server_name.as_ref(),
-            said.certificate.as_ref(),
-            said.private_key.as_ref(),
-        ];
+        let keys =
+            [said.anchors.first(), said.server_name.as_ref(), said.certificate.as_ref(), said.private_key.as_ref()];
         let Some(useless) = keys.into_iter().flatten().next() else {
             return Ok(None);
         };
-        let message = format!(
-            "upstream \"{}\" has TLS settings, but no https endpoint",
-            said.name.value
-        );
-        self.problems.error(
-            useless.place,
-            message,
-            "write https:// in `endpoints`, or remove the TLS settings",
-        );
+        let message = format!("upstream \"{}\" has TLS settings, but no https endpoint", said.name.value);
+        self.problems.error(useless.place, message, "write https:// in `endpoints`, or remove the TLS settings");
         Err(())
     }
 
@@ -226,22 +188,15 @@ impl Assembly<'_> {
         let secret = match read {
             Ok(secret) => zeroize::Zeroizing::new(secret),
             Err(message) => {
-                self.problems.error(
-                    text.place,
-                    message,
-                    "give a file, or `env:NAME`, that holds user:password",
-                );
+                self.problems.error(text.place, message, "give a file, or `env:NAME`, that holds user:password");
                 return None;
             }
         };
         let pair = secret.trim_end_matches(['\r', '\n']);
-        let usable = pair
-            .split_once(':')
-            .is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+        let usable = pair.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
         if !usable || pair.chars().any(char::is_control) {
             let hint = "the file holds one line, user:password, and neither is empty";
-            self.problems
-                .error(text.place, "the credentials are not user:password", hint);
+            self.problems.error(text.place, "the credentials are not user:password", hint);
             return None;
         }
         Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into_bytes())
@@ -260,8 +215,6 @@ impl Inputs {
 
     fn digest(self) -> Vec<u8> {
         let octets = zeroize::Zeroizing::new(self.0);
-        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets)
-            .as_ref()
-            .to_vec()
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets).as_ref().to_vec()
     }
 }

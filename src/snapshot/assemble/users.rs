@@ -42,11 +42,7 @@ impl Assembly<'_> {
             let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
             permissions.push(UserPermissions { own, roles });
         }
-        Users {
-            users,
-            policy: Policy::new(permissions),
-            granted,
-        }
+        Users { users, policy: Policy::new(permissions), granted }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -63,8 +59,7 @@ impl Assembly<'_> {
             .map_err(|Taken(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
-                self.problems
-                    .error(name.place, message, format!("the other stands at {other}; keep one"));
+                self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
             })
             .ok()
     }
@@ -74,19 +69,17 @@ impl Assembly<'_> {
         if user.client_cn.is_empty() && user.trust_domain.is_none() {
             return;
         }
-        let Some(domain) = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose) else {
-            return;
-        };
+        let domain = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose);
         for text in &user.client_cn {
             let name = match CommonName::new(&text.value) {
                 Ok(name) => name,
                 Err(error) => {
                     let hint = "write the common name exactly as the certificate has it; `*` has no meaning here";
-                    self.problems
-                        .error(text.place, format!("client_cn cannot be used: {error}"), hint);
+                    self.problems.error(text.place, format!("client_cn cannot be used: {error}"), hint);
                     continue;
                 }
             };
+            let Some(domain) = &domain else { continue };
             if let Err(Taken(other)) = users.bind(domain.id, name, id) {
                 let place = self.sources.describe(other.place);
                 let message = format!("client_cn \"{}\" already is api_user \"{}\"", text.value, other.name);
@@ -101,8 +94,7 @@ impl Assembly<'_> {
         if role.is_none() {
             let names: Vec<String> = roles.keys().map(|name| (*name).to_owned()).collect();
             let message = format!("there is no role \"{}\"", name.value);
-            self.problems
-                .error(name.place, message, self.known("roles", names.iter()));
+            self.problems.error(name.place, message, self.known("roles", names.iter()));
         }
         role.cloned()
     }
@@ -133,11 +125,7 @@ impl Assembly<'_> {
             compiled
         };
         let granted = compile(granted, Effect::Grant);
-        PermissionSet {
-            role: None,
-            granted,
-            denied: compile(denied, Effect::Deny),
-        }
+        PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
     }
 
     fn is_empty_permission(&self, text: &Spanned<String>) -> bool {

@@ -16,15 +16,9 @@ const SOON: i64 = 30 * 24 * 3600;
 
 impl Assembly<'_> {
     pub(super) fn warn_about_expiries(&self) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        for (kind, name, not_after) in self
-            .expiries
-            .borrow()
-            .iter()
-            .filter(|(_, _, at)| *at < now.saturating_add(SOON))
+        for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(SOON))
         {
             let what = match *kind {
                 "server" => "the server certificate of listener",
@@ -33,36 +27,20 @@ impl Assembly<'_> {
             };
             let expires = if *not_after < now { "expired" } else { "expires" };
             let message = format!("{what} \"{name}\" {expires} at {}", rfc3339(*not_after));
-            self.warn_somewhere(
-                kind,
-                name,
-                message,
-                "renew it; the files are read again when they change",
-            );
+            self.warn_somewhere(kind, name, message, "renew it; the files are read again when they change");
         }
     }
 
     fn warn_somewhere(&self, kind: &str, name: &str, message: String, hint: &str) {
         let listener = name.split('/').next().unwrap_or(name);
         let place: Option<Place> = match kind {
-            "server" => self
-                .config
-                .listeners
-                .iter()
-                .find(|entry| entry.name.value == listener)
-                .map(|entry| entry.name.place),
-            "trust_anchor" => self
-                .config
-                .trust_domains
-                .iter()
-                .find(|entry| entry.name.value == name)
-                .map(|entry| entry.name.place),
-            _ => self
-                .config
-                .upstreams
-                .iter()
-                .find(|entry| entry.name.value == name)
-                .map(|entry| entry.name.place),
+            "server" => {
+                self.config.listeners.iter().find(|entry| entry.name.value == listener).map(|entry| entry.name.place)
+            }
+            "trust_anchor" => {
+                self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
+            }
+            _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
         };
         if let Some(place) = place {
             self.problems.warning(place, message, hint);
@@ -87,14 +65,10 @@ impl Assembly<'_> {
                 _ => continue,
             };
             let message = format!("api_user \"{}\" can never match: {reason}", user.name.value);
-            self.problems
-                .warning(user.name.place, message, "give it a `client_cn`, or remove it");
+            self.problems.warning(user.name.place, message, "give it a `client_cn`, or remove it");
         }
         for permission in &users.granted {
-            if !routes
-                .iter()
-                .any(|route| permission.could_grant(&route.requirement, &route.path_glob))
-            {
+            if !routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob)) {
                 let message = format!("permission \"{}\" matches no route", permission.text());
                 let hint = "check its spelling against the routes' paths and requirements";
                 self.problems.warning(permission.place, message, hint);
@@ -103,23 +77,14 @@ impl Assembly<'_> {
     }
 
     fn domains_in_use(&self) -> HashSet<&str> {
-        let hosts = self
-            .config
-            .listeners
-            .iter()
-            .flat_map(|listener| listener.default_host.iter().chain(&listener.hosts));
-        let asking = hosts.filter(|host| {
-            host.client_auth
-                .as_ref()
-                .is_none_or(|said| said.value != ClientAuth::Off)
-        });
+        let hosts =
+            self.config.listeners.iter().flat_map(|listener| listener.default_host.iter().chain(&listener.hosts));
+        let asking = hosts.filter(|host| host.client_auth.as_ref().is_none_or(|said| said.value != ClientAuth::Off));
         let only = match self.config.trust_domains.as_slice() {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        asking
-            .filter_map(|host| host.trust_domain.as_ref().map(|domain| domain.value.as_str()).or(only))
-            .collect()
+        asking.filter_map(|host| host.trust_domain.as_ref().map(|domain| domain.value.as_str()).or(only)).collect()
     }
 
     /// Routes that no request can reach, and routes whose listeners ask nobody for a certificate.
@@ -133,12 +98,9 @@ impl Assembly<'_> {
             return;
         }
         for route in unused {
-            let message = format!(
-                "route {} is shadowed: on each of its listeners another route takes its requests",
-                route.name
-            );
-            self.problems
-                .warning(route.place, message, "remove it, or the one that names the listeners");
+            let message =
+                format!("route {} is shadowed: on each of its listeners another route takes its requests", route.name);
+            self.problems.warning(route.place, message, "remove it, or the one that names the listeners");
         }
         if self.config.routes.is_empty()
             && let Some(listener) = self.config.listeners.first()
@@ -159,18 +121,11 @@ impl Assembly<'_> {
                 let served =
                     pattern.is_some_and(|pattern| serving.iter().any(|listener| listener.hosts.could_serve(&pattern)));
                 if !served && !serving.is_empty() {
-                    let message = format!(
-                        "no listener of this route has a certificate entry for \"{}\"",
-                        host.value
-                    );
-                    self.problems
-                        .warning(host.place, message, "add the name to a listener's `host`");
+                    let message = format!("no listener of this route has a certificate entry for \"{}\"", host.value);
+                    self.problems.warning(host.place, message, "add the name to a listener's `host`");
                 }
             }
-            let demands = said
-                .client_auth
-                .as_ref()
-                .is_none_or(|said| said.value == ClientAuth::Required);
+            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required);
             let asks = serving
                 .iter()
                 .flat_map(|listener| listener.hosts.iter())

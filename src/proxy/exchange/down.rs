@@ -1,0 +1,153 @@
+//! The answer that comes down: an upstream's, streaming, or our own. Recorded when its last byte is gone.
+
+use super::up::HeaderFields;
+use super::{AnswerBody, Exchange};
+use crate::forward::{ContentLength, FieldSink, FilteredTrailers, response_fields, tunnel};
+use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
+use crate::proxy::record::Record;
+use crate::respond::OwnAnswer;
+use crate::route::RouteLimits;
+use crate::upstream::{Answer, Lease};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+impl Exchange<'_> {
+    /// The answer that comes down, streaming.
+    pub(super) fn pass_down(
+        &self,
+        mut record: Record,
+        answer: Answer,
+        method: &Method,
+        limits: RouteLimits,
+    ) -> Response<AnswerBody> {
+        let Answer { response, lease, .. } = answer;
+        let (head, body) = response.into_parts();
+        record.status(head.status.as_u16());
+        let without_body = *method == Method::HEAD || body.is_end_stream();
+        // RFC 9110 section 8.6: a 204 has none, whatever the upstream says.
+        let length = if without_body && head.status != StatusCode::NO_CONTENT {
+            ContentLength::FromField
+        } else {
+            ContentLength::FromBody
+        };
+        let mut fields = HeaderFields(HeaderMap::with_capacity(head.headers.len() + 2));
+        response_fields(&head.headers, length, record.request_id(), &mut fields);
+        let meter = record.response.clone();
+        let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
+        let finish = Finish { record, lease: Some(lease), meter };
+        let body = RecordedBody { inner: FilteredTrailers::new(body).boxed_unsync(), _finish: finish };
+        let mut down = Response::new(body.boxed_unsync());
+        *down.status_mut() = head.status;
+        *down.headers_mut() = fields.0;
+        down
+    }
+
+    /// Both sides leave HTTP; their bytes pass until one side ends.
+    pub(super) fn tunnel(
+        &self,
+        mut record: Record,
+        answer: Answer,
+        leaving: hyper::upgrade::OnUpgrade,
+        limits: RouteLimits,
+    ) -> Response<AnswerBody> {
+        let mut fields = HeaderFields(HeaderMap::new());
+        response_fields(answer.response.headers(), ContentLength::FromBody, record.request_id(), &mut fields);
+        fields.add("connection", b"upgrade");
+        fields.add("upgrade", b"websocket");
+        record.status(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+        if let Some(guard) = &self.context.guard {
+            guard.leave_http();
+        }
+        let drain = self.context.drain.clone();
+        let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.listener]);
+        self.context.drain.spawn(async move {
+            let Ok((client, upstream)) = tokio::try_join!(leaving, hyper::upgrade::on(answer.response)) else {
+                record.ended("broken");
+                return;
+            };
+            open.inc();
+            let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+            let end = tunnel(client, upstream, limits.idle_timeout, drain.begun()).await;
+            open.dec();
+            record.tunnelled(end.received);
+            record.ended(end.reason);
+        });
+        let mut down = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
+        *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *down.headers_mut() = fields.0;
+        down
+    }
+}
+
+/// An answer of our own, recorded when it is sent or dropped.
+pub(super) fn own_answer(mut record: Record, answer: OwnAnswer) -> Response<AnswerBody> {
+    record.status(answer.status.as_u16());
+    record.own_answer(answer.body.len());
+    let id = HeaderValue::from_str(record.request_id());
+    let meter = record.response.clone();
+    let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
+    let body = RecordedBody { inner: body, _finish: Finish { record, lease: None, meter } };
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = id {
+        headers.insert("x-request-id", id);
+    }
+    response
+}
+
+/// An answer's body with the record that is written at its end.
+struct RecordedBody {
+    inner: AnswerBody,
+    _finish: Finish,
+}
+
+impl Body for RecordedBody {
+    type Data = Bytes;
+    type Error = BodyFailure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        Poll::Ready(ready!(Pin::new(&mut self.inner).poll_frame(context)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// What is done when an answer is over, however it ended.
+struct Finish {
+    record: Record,
+    lease: Option<Lease>,
+    meter: Arc<Meter>,
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else { return };
+        self.record.ended(match self.meter.end() {
+            BodyEnd::Complete => {
+                lease.release();
+                "complete"
+            }
+            BodyEnd::Stalled => "upstream_stalled",
+            BodyEnd::Broken => "upstream_broke_off",
+            BodyEnd::TooLarge | BodyEnd::Unfinished => "client_gone",
+        });
+    }
+}

@@ -1,0 +1,237 @@
+//! One request on hyper, from head to last byte: judged, answered by us or forwarded, and recorded. The order of the
+//! functions is the way of the request; `up` and `down` render its two halves.
+
+mod down;
+mod up;
+
+use self::down::own_answer;
+use super::Shared;
+use super::activity::Activity;
+use super::client::{ClientView, ConnectedClient};
+use super::guard::GuardControl;
+use super::record::{Circumstances, PeerNames, Record};
+use super::request::{Judgement, decide};
+use super::whoami;
+use crate::authorize::Permit;
+use crate::drain::Drain;
+use crate::forward::{Upgrade, requested_upgrade};
+use crate::head::{Fields, RequestHead};
+use crate::limit::{BodyEnd, BodyFailure};
+use crate::respond::{Form, Refusal, refuse};
+use crate::route::{Route, Target};
+use crate::snapshot::Snapshot;
+use crate::upstream::{Upstream, UpstreamError};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The body of an answer.
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BodyFailure>;
+
+/// What all requests of a connection share.
+pub(super) struct ConnectionContext {
+    pub(super) shared: Arc<Shared>,
+    pub(super) listener: Arc<str>,
+    pub(super) address: SocketAddr,
+    pub(super) client: ConnectedClient,
+    pub(super) drain: Drain,
+    /// HTTP/1.1 only.
+    pub(super) guard: Option<Arc<GuardControl>>,
+    /// Ends the connection after the answers that are on their way.
+    pub(super) close: CancellationToken,
+    /// Whether requests are under way.
+    pub(super) activity: Arc<Activity>,
+}
+
+/// Answers one request.
+pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Incoming>) -> Response<AnswerBody> {
+    let snapshot = context.shared.snapshot.load_full();
+    let view = context.client.view(&snapshot);
+    let mut record = context.new_record(&snapshot, &request);
+    record.client_is(view.peer_names(), view.principal().map(|user| user.name.clone()));
+    let form = Form::of_accept(&request.headers().all("accept"));
+    let exchange = Exchange { context: &context, snapshot: &snapshot, view: &view, form };
+    let Some(client) = view.client() else {
+        return exchange.refused(record, &Refusal::ListenerGone);
+    };
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let judgement = decide(
+        &snapshot,
+        client,
+        &RequestHead {
+            method: request.method().as_str(),
+            target,
+            authority: request.uri().authority().map(|authority| authority.as_str()),
+            fields: request.headers(),
+        },
+    );
+    record.judged(&judgement);
+    let Judgement { method, target, route, outcome, .. } = judgement;
+    match (outcome, route, target) {
+        (Err(refusal), _, _) => exchange.refused(record, &refusal),
+        (Ok(permit), Some(route), Some(target)) => {
+            let permitted = Permitted { route, permit, method, target: target.to_string() };
+            exchange.permitted(record, request, permitted).await
+        }
+        (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+    }
+}
+
+impl ConnectionContext {
+    fn new_record(&self, snapshot: &Snapshot, request: &Request<Incoming>) -> Record {
+        let circumstances = Circumstances {
+            telemetry: self.shared.telemetry.clone(),
+            listener: self.listener.clone(),
+            client: self.address,
+            server_name: self.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
+            tls: self.client.facts.version,
+            protocol: protocol(request.version()),
+            generation: snapshot.generation,
+            request_id: super::request_id(),
+        };
+        let mut record = Record::new(circumstances, request.method().as_str(), request.uri().path());
+        self.activity.request_begins();
+        let (activity, guard) = (self.activity.clone(), self.guard.clone());
+        record.on_end(move || {
+            activity.request_ends();
+            if let Some(guard) = guard {
+                guard.request_is_over();
+            }
+        });
+        record
+    }
+}
+
+impl ClientView {
+    fn peer_names(&self) -> Option<PeerNames> {
+        self.peer.as_ref().map(|peer| PeerNames {
+            common_name: peer.common_name.as_ref().ok().map(ToString::to_string),
+            serial: peer.serial.clone(),
+            fingerprint: peer.fingerprint.clone(),
+        })
+    }
+}
+
+/// A request that may go on.
+struct Permitted<'s> {
+    route: &'s Arc<Route>,
+    permit: Permit<'s>,
+    method: String,
+    target: String,
+}
+
+/// One request and everything around it.
+struct Exchange<'a> {
+    context: &'a Arc<ConnectionContext>,
+    snapshot: &'a Arc<Snapshot>,
+    view: &'a ClientView,
+    form: Form,
+}
+
+impl Exchange<'_> {
+    fn refused(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<AnswerBody> {
+        record.failed(refusal);
+        let answer = refuse(refusal, self.form, record.request_id());
+        let mut response = own_answer(record, answer);
+        if refusal.closes_connection() {
+            self.context.close.cancel();
+            if self.context.guard.is_some() {
+                response.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
+        response
+    }
+
+    async fn permitted(
+        &self,
+        record: Record,
+        request: Request<Incoming>,
+        permitted: Permitted<'_>,
+    ) -> Response<AnswerBody> {
+        let name = match &permitted.route.target {
+            Target::Whoami => return self.whoami(record),
+            Target::Upstream(name) => name,
+        };
+        match self.snapshot.upstreams.get(name) {
+            Some(upstream) => self.forward(record, request, permitted, upstream).await,
+            None => self.refused(record, &Refusal::Internal("a route without its upstream")),
+        }
+    }
+
+    fn whoami(&self, record: Record) -> Response<AnswerBody> {
+        match self.view.principal() {
+            Some(user) => {
+                let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
+                own_answer(record, answer)
+            }
+            None => self.refused(record, &Refusal::NoCertificate),
+        }
+    }
+
+    async fn forward(
+        &self,
+        mut record: Record,
+        mut request: Request<Incoming>,
+        permitted: Permitted<'_>,
+        upstream: &Arc<Upstream>,
+    ) -> Response<AnswerBody> {
+        let limits = permitted.route.limits;
+        if limits.body_size.is_some_and(|limit| request.body().size_hint().lower() > limit) {
+            return self.refused(record, &Refusal::Body(BodyEnd::TooLarge));
+        }
+        let choice = upstream.choose();
+        let upgrade = match request.version() {
+            // A body would run into the tunnel.
+            Version::HTTP_11 if request.body().is_end_stream() => {
+                requested_upgrade(&permitted.method, request.headers())
+            }
+            _ => Upgrade::None,
+        };
+        let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
+        let Some(outgoing) = self.outgoing(&record, request, &permitted, upstream, (choice, upgrade)) else {
+            return self.refused(record, &Refusal::Internal("a head that cannot be written"));
+        };
+        let method = outgoing.request.method().clone();
+        let outcome = upstream.send(outgoing, choice).await;
+        if let Some(guard) = &self.context.guard {
+            guard.refuse_interim();
+        }
+        match outcome {
+            Err(error) => self.refused(record, &self.failure(error)),
+            Ok(answer) => {
+                record.answered_by(answer.endpoint.clone());
+                match (leaving, answer.response.status()) {
+                    (Some(leaving), StatusCode::SWITCHING_PROTOCOLS) => self.tunnel(record, answer, leaving, limits),
+                    (None, StatusCode::SWITCHING_PROTOCOLS) => {
+                        self.refused(record, &Refusal::Internal("the upstream left HTTP without being asked"))
+                    }
+                    _ => self.pass_down(record, answer, &method, limits),
+                }
+            }
+        }
+    }
+
+    /// A request body that failed is the client's doing, and has its own answers.
+    fn failure(&self, error: UpstreamError) -> Refusal<'static> {
+        match error {
+            UpstreamError::RequestBody(end) => {
+                let broken = self.context.guard.as_ref().and_then(|guard| guard.broken_body());
+                broken.map_or(Refusal::Body(end), Refusal::Framing)
+            }
+            error => Refusal::Upstream(error),
+        }
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}

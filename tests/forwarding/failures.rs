@@ -1,0 +1,161 @@
+//! Upstreams that cannot be reached, are silent, talk garbage, or break off: the client is told, and never deceived.
+
+use crate::support::client::{BOTH, get};
+use crate::support::upstream::{read_head, write};
+use crate::support::{Chain, Upstream, eventually};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Answers with these bytes, and closes after that.
+fn saying(bytes: &'static [u8]) -> Upstream {
+    Upstream::scripted(move |mut stream, _| {
+        read_head(&mut stream);
+        write(&mut stream, bytes);
+    })
+}
+
+fn route_with_timeouts(upstream: SocketAddr) -> String {
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{upstream}\"]\nconnect_timeout = \"300ms\"\n\
+         [[route]]\npath = \"/\"\nupstream = \"api\"\nresponse_timeout = \"300ms\"\n"
+    )
+}
+
+fn expect_failure(chain: &Chain, status: u16, reason: &str) {
+    for version in BOTH {
+        let answer = chain.client.send(version, get("/")).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{version:?}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    }
+    let failures = [("upstream", "api"), ("reason", reason)];
+    assert_eq!(chain.gateway.metric("portcullis_upstream_failures_total", &failures), 2.0);
+    let line = chain.gateway.wait_for_access(|line| line["status"] == status);
+    assert_eq!((&line["decision"], &line["reason"]), (&"permit".into(), &reason.into()));
+    assert!(line["detail"].is_string(), "{line}");
+}
+
+#[test]
+fn an_upstream_that_refuses_connections_is_unavailable() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(address));
+    expect_failure(&chain, 503, "connect_failed");
+}
+
+#[test]
+fn an_upstream_whose_queue_is_full_is_not_waited_for() {
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    full.listen(0).unwrap();
+    let address = full.local_addr().unwrap().as_socket().unwrap();
+    // Until a connection is not taken any more.
+    let mut waiting = Vec::new();
+    let brief = std::time::Duration::from_millis(200);
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, brief) {
+        waiting.push(stream);
+    }
+    let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(address));
+    expect_failure(&chain, 504, "connect_timeout");
+}
+
+#[test]
+fn an_upstream_that_does_not_answer_is_not_waited_for() {
+    let upstream = Upstream::scripted(|mut stream, _| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let chain = Chain::configured(upstream, |_, address| route_with_timeouts(address));
+    expect_failure(&chain, 504, "response_timeout");
+}
+
+#[test]
+fn an_upstream_that_does_not_speak_http_is_a_bad_gateway() {
+    for bytes in [
+        b"SSH-2.0-OpenSSH_9.2p1\r\n".as_slice(),
+        b"HTTP/1.1 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: five\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+        b"\x16\x03\x01\x02\x00\x01",
+    ] {
+        expect_failure(&Chain::to(saying(bytes)), 502, "upstream_broke_off");
+    }
+}
+
+#[test]
+fn an_upstream_that_closes_without_an_answer_is_a_bad_gateway() {
+    for bytes in [b"".as_slice(), b"HTTP/1.1 200 OK\r\ncontent-le"] {
+        expect_failure(&Chain::to(saying(bytes)), 502, "upstream_broke_off");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_never_looks_whole() {
+    for bytes in [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello".as_slice(),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\nhello",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n",
+    ] {
+        let chain = Chain::to(saying(bytes));
+        for version in BOTH {
+            let mut connection = chain.client.connect(version).unwrap();
+            let outcome = connection.send(get("/"));
+            assert!(outcome.is_err(), "{version:?} {:?}: {outcome:?}", String::from_utf8_lossy(bytes));
+        }
+        let log = eventually("two lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 2));
+        assert!(log.iter().all(|line| line["end"] == "upstream_broke_off"), "{log:#?}");
+        let cut = [("reason", "upstream_broke_off")];
+        assert_eq!(chain.gateway.metric("portcullis_responses_cut_total", &cut), 2.0);
+    }
+}
+
+#[test]
+fn the_bytes_before_a_break_reach_the_client_and_no_end_follows() {
+    let chain = Chain::to(saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"));
+    let answer = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(answer.ends_with("5\r\nhello\r\n"), "{answer:?}");
+}
+
+#[test]
+fn an_answer_longer_than_it_says_poisons_nothing() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let head = read_head(&mut stream);
+            let Some(path) = head.split(' ').nth(1) else { return };
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}", path.len());
+            write(&mut stream, (answer + "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").as_bytes());
+        }
+    }));
+    for version in BOTH {
+        let mut connection = chain.client.connect(version).unwrap();
+        for path in ["/a", "/bb", "/ccc", "/dddd"] {
+            assert_eq!(connection.send(get(path)).unwrap().body, path, "{version:?}");
+        }
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 8, "no connection was used again");
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_poisons_nothing() {
+    let chain = Chain::to(Upstream::scripted(|mut stream, number| {
+        if number == 0 {
+            read_head(&mut stream);
+            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst");
+            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison");
+            // The gateway closes what it cannot trust any more.
+            assert!(read_head(&mut stream).is_empty());
+        }
+        while !read_head(&mut stream).is_empty() {
+            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond");
+        }
+    }));
+    assert_eq!(chain.client.get("/").body, "first");
+    let ended = || chain.gateway.find_log("upstream connection ended");
+    eventually("the poisoned connection is closed", ended);
+    assert_eq!(chain.client.get("/").body, "second");
+}

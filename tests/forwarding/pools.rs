@@ -1,0 +1,259 @@
+//! Connections to upstreams: kept, chosen, given up, and which request may go again.
+
+use crate::support::client::{BOTH, Version, get, request};
+use crate::support::upstream::{full, read_head, write};
+use crate::support::{Chain, Client, Upstream, eventually};
+use http::Response;
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+
+/// What a scripted upstream has seen: connection and first line of each request.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<(usize, String)>>>);
+
+impl Seen {
+    fn add(&self, connection: usize, head: &str) {
+        let line = head.lines().next().unwrap_or_default().to_owned();
+        self.0.lock().unwrap().push((connection, line));
+    }
+
+    fn all(&self) -> Vec<(usize, String)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn connections(&self) -> Vec<usize> {
+        self.all().into_iter().map(|(connection, _)| connection).collect()
+    }
+}
+
+#[test]
+fn a_connection_is_used_again() {
+    let chain = Chain::to(Upstream::start());
+    for version in [Version::Http1, Version::Http2, Version::Http1] {
+        for _ in 0..3 {
+            assert_eq!(chain.client.send(version, get("/")).unwrap().status, 200);
+        }
+    }
+    let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections.len(), 1);
+    let new = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "new")]);
+    let pooled = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "pooled")]);
+    assert_eq!((new, pooled), (1.0, 8.0));
+}
+
+#[test]
+fn the_connection_used_last_is_used_first() {
+    let (seen, allowed) = (Seen::default(), Arc::new(Mutex::new(HashSet::new())));
+    let (sink, gate) = (seen.clone(), allowed.clone());
+    let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
+        loop {
+            let head = read_head(&mut stream);
+            if head.is_empty() {
+                return;
+            }
+            sink.add(number, &head);
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            eventually("the answer is allowed", || gate.lock().unwrap().contains(&path).then_some(()));
+            write(&mut stream, HELLO);
+        }
+    }));
+    let (mut first, mut second) = (chain.client.raw(), chain.client.raw());
+    first.write(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    second.write(b"GET /b HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    eventually("both are upstream", || (seen.all().len() == 2).then_some(()));
+    for (path, client) in [("/b", &mut second), ("/a", &mut first)] {
+        allowed.lock().unwrap().insert(path.to_owned());
+        client.read_until("hello");
+        let done = [("route", "/"), ("code", "200")];
+        let wanted = if path == "/b" { 1.0 } else { 2.0 };
+        eventually("the connection is back in the pool", || {
+            (chain.gateway.metric("portcullis_requests_total", &done) == wanted).then_some(())
+        });
+    }
+    allowed.lock().unwrap().insert("/c".to_owned());
+    assert_eq!(chain.client.get("/c").status, 200);
+    let connection_of = |path: &str| seen.all().into_iter().find(|(_, line)| line.contains(path)).unwrap().0;
+    assert_eq!(connection_of("/c"), connection_of("/a"));
+    assert_ne!(connection_of("/c"), connection_of("/b"));
+}
+
+#[test]
+fn an_unused_connection_is_closed_after_its_time() {
+    let closed = Arc::new(Mutex::new(0));
+    let count = closed.clone();
+    let upstream = Upstream::scripted(move |mut stream, _| {
+        while !read_head(&mut stream).is_empty() {
+            write(&mut stream, HELLO);
+        }
+        *count.lock().unwrap() += 1;
+    });
+    let chain = Chain::configured(upstream, |_, address| {
+        format!(
+            "[upstream.api]\nendpoints = [\"http://{address}\"]\npool_idle_timeout = \"100ms\"\n\
+             [[route]]\npath = \"/\"\nupstream = \"api\"\n"
+        )
+    });
+    assert_eq!(chain.client.get("/").status, 200);
+    eventually("the unused connection is closed", || (*closed.lock().unwrap() == 1).then_some(()));
+    assert_eq!(chain.client.get("/").status, 200);
+}
+
+#[test]
+fn without_a_pool_each_request_has_a_connection_of_its_own() {
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        format!(
+            "[upstream.api]\nendpoints = [\"http://{address}\"]\npool_size = 0\n\
+             [[route]]\npath = \"/\"\nupstream = \"api\"\n"
+        )
+    });
+    for _ in 0..3 {
+        assert_eq!(chain.client.get("/").status, 200);
+    }
+    let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections.len(), 3);
+}
+
+#[test]
+fn an_upstream_that_closes_after_each_answer_serves_all_requests() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\n\r\nhello",
+        "HTTP/1.0 200 OK\r\n\r\nhello",
+    ] {
+        let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
+            read_head(&mut stream);
+            write(&mut stream, answer.as_bytes());
+        }));
+        for version in BOTH {
+            let mut connection = chain.client.connect(version).unwrap();
+            for _ in 0..10 {
+                let answer = connection.send(get("/")).unwrap();
+                assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
+                assert_eq!(answer.header("connection"), None);
+            }
+        }
+    }
+}
+
+/// Answers the first request of each connection, and closes at the second without a word, as a server does whose own
+/// idle timeout ran out at that moment.
+fn answers_once(seen: &Seen) -> Upstream {
+    let sink = seen.clone();
+    Upstream::scripted(move |mut stream, number| {
+        sink.add(number, &read_head(&mut stream));
+        write(&mut stream, HELLO);
+        let second = read_head(&mut stream);
+        if !second.is_empty() {
+            sink.add(number, &second);
+        }
+    })
+}
+
+#[test]
+fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_closed() {
+    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+        let seen = Seen::default();
+        let chain = Chain::to(answers_once(&seen));
+        assert_eq!(chain.client.get("/first").status, 200);
+        let answer = chain.client.send(Version::Http2, request(method, "/second", ""));
+        assert_eq!(answer.unwrap().status, 200, "{method}");
+        assert_eq!(seen.connections(), [0, 0, 1], "{method}");
+        let retries = chain.gateway.metric("portcullis_upstream_retries_total", &[("upstream", "api")]);
+        assert_eq!(retries, 1.0);
+    }
+}
+
+#[test]
+fn a_request_with_side_effects_is_never_sent_twice() {
+    for (method, text) in [("POST", "order"), ("POST", ""), ("PATCH", "x"), ("PUT", "with a body")] {
+        let seen = Seen::default();
+        let chain = Chain::to(answers_once(&seen));
+        assert_eq!(chain.client.get("/first").status, 200);
+        let answer = chain.client.send(Version::Http1, request(method, "/second", text)).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{method}");
+        assert_eq!(seen.connections(), [0, 0], "{method}");
+        assert_eq!(chain.gateway.metric("portcullis_upstream_retries_total", &[]), 0.0);
+        assert_eq!(chain.client.get("/third").status, 200);
+    }
+}
+
+#[test]
+fn a_request_goes_again_once_and_no_more() {
+    let seen = Seen::default();
+    let sink = seen.clone();
+    let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
+        sink.add(number, &read_head(&mut stream));
+        if number == 0 {
+            write(&mut stream, HELLO);
+            sink.add(number, &read_head(&mut stream));
+        }
+    }));
+    assert_eq!(chain.client.get("/first").status, 200);
+    let answer = chain.client.get("/second");
+    assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"));
+    assert_eq!(seen.connections(), [0, 0, 1]);
+}
+
+#[test]
+fn endpoints_take_turns() {
+    let other = Upstream::start();
+    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(address, other.address));
+    for _ in 0..6 {
+        assert_eq!(chain.client.get("/").status, 200);
+    }
+    assert_eq!((chain.upstream.recorded().len(), other.recorded().len()), (3, 3));
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_reached_is_skipped() {
+    let dead = unused_address();
+    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(dead, address));
+    for version in BOTH {
+        for _ in 0..4 {
+            let answer = chain.client.send(version, request("POST", "/", "once")).unwrap();
+            assert_eq!(answer.status, 200);
+        }
+    }
+    assert_eq!(chain.upstream.recorded().len(), 8);
+    let line = chain.gateway.wait_for_access(|line| line["status"] == 200);
+    assert_eq!(line["endpoint"], chain.upstream.address.to_string());
+}
+
+fn two_endpoints(one: std::net::SocketAddr, other: std::net::SocketAddr) -> String {
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{one}\", \"http://{other}\"]\n\
+         [[route]]\npath = \"/\"\nupstream = \"api\"\n"
+    )
+}
+
+/// An address at which nobody listens.
+fn unused_address() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn many_requests_on_many_connections_all_have_their_answers() {
+    const REQUESTS: usize = 400;
+    let chain = Chain::to(Upstream::answering(|seen| Response::new(full(seen.body.clone()))));
+    let alice = chain.pki.client("alice");
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let client = Client::new(&chain.pki, Some(&alice), chain.gateway.address());
+            scope.spawn(move || {
+                let mut connection = client.connect(BOTH[worker % 2]).unwrap();
+                for at in 0..REQUESTS {
+                    let text = format!("{worker} {at}");
+                    let answer = connection.send(request("POST", "/", &text)).unwrap();
+                    assert_eq!((answer.status, answer.body), (200, text));
+                }
+            });
+        }
+    });
+    assert_eq!(chain.upstream.recorded().len(), 8 * REQUESTS);
+    assert_eq!(chain.gateway.metric("portcullis_connections_total", &[]), 8.0);
+    chain.is_unharmed();
+}

@@ -1,0 +1,114 @@
+//! Overriding methods, and methods that are never forwarded.
+
+use super::{Scene, api, route};
+use crate::support::client::{BOTH, Version, body, reason, request, status};
+use crate::support::gateway::{listener, user};
+use crate::support::{Client, Gateway, Pki, Upstream};
+use http::Request;
+
+fn overriding(name: &str, values: &[&str]) -> Request<crate::support::client::RequestBody> {
+    let mut request = request("POST", "/x", "body");
+    for value in values {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    request
+}
+
+const NAMES: [&str; 5] =
+    ["X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override", "X.Method.Override"];
+
+#[test]
+fn an_overriding_method_is_refused_by_default() {
+    let scene = Scene::new(&route("/", ""));
+    for version in BOTH {
+        for name in NAMES {
+            let answer = scene.alice().send(version, overriding(name, &["GET"])).unwrap();
+            assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{name}");
+        }
+        let answer = scene.alice().send(version, overriding("x-method", &["GET"])).unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(scene.upstream.recorded().len(), 2);
+}
+
+#[test]
+fn where_it_is_judged_the_overriding_method_is_the_one_that_counts_and_goes_up() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let config = listener(&pki)
+        + &user("reader", &["GET /*"])
+        + &user("writer", &["POST /*"])
+        + &api(&upstream)
+        + &route("/", "method_override = \"judge\"");
+    let gateway = Gateway::start(&config);
+    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
+    for version in BOTH {
+        for name in NAMES {
+            let answer = client("reader").send(version, overriding(name, &["GET"])).unwrap();
+            assert_eq!(answer.status, 200, "{name} {version:?}");
+            let up = upstream.recorded().pop().unwrap();
+            assert_eq!((up.method.as_str(), &up.body[..]), ("GET", &b"body"[..]));
+            assert_eq!(up.values(name), [""; 0], "nobody may apply it again");
+            let id = answer.header("x-request-id").unwrap().to_owned();
+            let line = gateway.wait_for_access(|line| line["id"] == id.as_str());
+            assert_eq!((&line["method"], &line["requirement"]), (&"GET".into(), &"GET /x".into()));
+
+            let answer = client("writer").send(version, overriding(name, &["GET"])).unwrap();
+            assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{name} {version:?}");
+        }
+        assert_eq!(client("writer").send(version, request("POST", "/x", "")).unwrap().status, 200);
+        assert_eq!(upstream.recorded().pop().unwrap().method, "POST");
+    }
+}
+
+#[test]
+fn where_it_is_judged_all_but_one_known_method_is_refused() {
+    let scene = Scene::new(&route("/", "method_override = \"judge\""));
+    for values in [
+        &["get"][..],
+        &["Get"],
+        &[""],
+        &["GET, DELETE"],
+        &["GET", "GET"],
+        &["GET", "DELETE"],
+        &["TRACE"],
+        &["CONNECT"],
+        &["OPTIONS"],
+        &["PURGE"],
+        &["GET\u{a0}"],
+    ] {
+        let request = overriding("x-http-method-override", values);
+        let answer = scene.alice().send(Version::Http1, request).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{values:?}");
+    }
+    let mut two = overriding("x-http-method-override", &["GET"]);
+    two.headers_mut().insert("x-http-method", "GET".parse().unwrap());
+    let answer = scene.alice().send(Version::Http1, two).unwrap();
+    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "two names");
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+        let request = overriding("x-http-method-override", &[method]);
+        assert_eq!(scene.alice().send(Version::Http1, request).unwrap().status, 200, "{method}");
+        assert_eq!(scene.upstream.recorded().pop().unwrap().method, method);
+    }
+}
+
+#[test]
+fn connect_and_trace_are_never_forwarded() {
+    let scene = Scene::new(&route("/", "method_override = \"judge\""));
+    for request in [
+        "TRACE / HTTP/1.1\r\nHost: localhost\r\n",
+        "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n",
+        "CONNECT other.test:22 HTTP/1.1\r\nHost: other.test:22\r\n",
+    ] {
+        let answer = scene.alice().exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
+        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "method_not_forwarded"), "{request}");
+    }
+    let trace = request("TRACE", "/", "");
+    let answer = scene.alice().send(Version::Http2, trace).unwrap();
+    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_not_forwarded"));
+    let connect = Request::connect("localhost:443").body(body("")).unwrap();
+    let answer = scene.alice().send(Version::Http2, connect).unwrap();
+    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_not_forwarded"));
+    assert!(scene.upstream.recorded().is_empty());
+    assert_eq!(scene.outcome("/"), "GET /");
+}

@@ -1,0 +1,151 @@
+//! Paths: each oddity is refused by default, taken where a route says so, and never changes what was judged.
+
+use super::{Scene, route};
+use crate::support::client::{Version, get};
+use crate::support::eventually;
+
+/// Key of a route, the word that relaxes it, a target, and what then goes up.
+const ODDITIES: [(&str, &str, &str, &str); 15] = [
+    ("encoded_slash", "keep", "/a%2fb", "/a%2Fb"),
+    ("encoded_slash", "keep", "/%2F", "/%2F"),
+    ("encoded_backslash", "keep", "/a%5cb", "/a%5Cb"),
+    ("encoded_control", "keep", "/a%00b", "/a%00b"),
+    ("encoded_control", "keep", "/a%0d%0ab", "/a%0D%0Ab"),
+    ("encoded_control", "keep", "/a%7f", "/a%7F"),
+    ("double_encoding", "keep", "/%252e%252E/b", "/%252e%252E/b"),
+    ("double_encoding", "keep", "/a%252fb", "/a%252fb"),
+    ("invalid_utf8", "keep", "/a%ffb", "/a%FFb"),
+    ("invalid_utf8", "keep", "/%c0%ae%c0%ae/b", "/%C0%AE%C0%AE/b"),
+    ("empty_segments", "keep", "/a//b", "/a//b"),
+    ("empty_segments", "keep", "//a", "//a"),
+    ("dot_segments", "resolve", "/a/./b/../c", "/a/c"),
+    ("dot_segments", "resolve", "/a/b/%2e%2E", "/a/"),
+    ("raw_backslash", "encode", "/a\\b", "/a%5Cb"),
+];
+
+#[test]
+fn every_oddity_is_refused_by_name_in_both_versions() {
+    let scene = Scene::new(&route("/", ""));
+    for (word, _, target, _) in ODDITIES {
+        assert_eq!(scene.outcome(target), format!("400 {word}"), "{target}");
+        let answer = scene.alice().send(Version::Http2, get(target)).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (400, word), "{target} in HTTP/2");
+    }
+    assert!(scene.upstream.recorded().is_empty());
+}
+
+#[test]
+fn a_route_takes_the_oddity_that_it_names_and_no_other() {
+    for key in [
+        "encoded_slash",
+        "encoded_backslash",
+        "encoded_control",
+        "double_encoding",
+        "invalid_utf8",
+        "empty_segments",
+        "dot_segments",
+        "raw_backslash",
+    ] {
+        let (_, word, ..) = ODDITIES.iter().find(|oddity| oddity.0 == key).unwrap();
+        let scene = Scene::new(&route("/", &format!("{key} = \"{word}\"")));
+        for (other, _, target, goes_up) in ODDITIES {
+            let expected = if other == key { format!("GET {goes_up}?q=%2f") } else { format!("400 {other}") };
+            assert_eq!(scene.outcome(&format!("{target}?q=%2f")), expected, "{key} on {target}");
+        }
+    }
+}
+
+#[test]
+fn a_relaxed_route_does_not_relax_its_neighbours() {
+    let lines = "encoded_slash = \"keep\"\ndot_segments = \"resolve\"";
+    let scene = Scene::new(&(route("/", "") + &route("/loose", lines)));
+    for (target, expected) in [
+        ("/loose/a%2Fb", "GET /loose/a%2Fb"),
+        ("/loose%2Fa", "400 encoded_slash"),
+        ("/loose/x/../y", "GET /loose/y"),
+        // The path that counts is the resolved one, so that its route decides.
+        ("/loose/../strict", "400 dot_segments"),
+        ("/strict/../loose/x", "GET /loose/x"),
+        ("/strict/a%2Fb", "400 encoded_slash"),
+    ] {
+        assert_eq!(scene.outcome(target), expected, "{target}");
+    }
+}
+
+#[test]
+fn what_has_no_canonical_path_is_refused_on_every_route() {
+    let everything = "encoded_slash = \"keep\"\nencoded_backslash = \"keep\"\nencoded_control = \"keep\"\n\
+                      double_encoding = \"keep\"\ninvalid_utf8 = \"keep\"\nempty_segments = \"keep\"\n\
+                      dot_segments = \"resolve\"\nraw_backslash = \"encode\"";
+    let scene = Scene::new(&route("/", everything));
+    for target in [
+        "/%",
+        "/%4",
+        "/%zz",
+        "/a%2",
+        "/..",
+        "/a/../..",
+        "/a/../../b",
+        "/%2e%2e/b",
+        "/..;x/b",
+        "/a/..;/b",
+        "/a/.;x",
+        "/a/%2e%2e;x/b",
+        "/a#b",
+        "/#",
+        "/a?b#c",
+        "/a<b",
+        "/a?b=\"",
+        "/a`b",
+        "/a>",
+    ] {
+        assert_eq!(scene.outcome(target), "400 bad_path", "{target}");
+    }
+    assert_eq!(scene.outcome("/a%2F..%2F/./b"), "GET /a%2F..%2F/b");
+}
+
+#[test]
+fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
+    let scene = Scene::new(&route("/", ""));
+    for (before, (target, word)) in
+        [("/a#b", "bad_path"), ("/a<b", "bad_path"), ("/a%2fb", "encoded_slash")].into_iter().enumerate()
+    {
+        assert_eq!(scene.outcome(target), format!("400 {word}"));
+        let line = eventually("the log line", || scene.gateway.access_log().get(before).cloned());
+        assert_eq!((&line["decision"], &line["reason"]), (&"refuse".into(), &word.into()));
+        assert_eq!(line["status"], 400);
+    }
+    let labels = [("decision", "refuse"), ("reason", "bad_path")];
+    assert_eq!(scene.gateway.metric("portcullis_decisions_total", &labels), 2.0);
+}
+
+#[test]
+fn ordinary_paths_go_up_in_their_one_form() {
+    let scene = Scene::new(&route("/", ""));
+    for (target, goes_up) in [
+        ("/", "/"),
+        ("/a/b/", "/a/b/"),
+        ("/%61%7Eb%2d", "/a~b-"),
+        ("/a%20b%c3%a4", "/a%20b%C3%A4"),
+        ("/\u{e4}", "/%C3%A4"),
+        ("/100%25", "/100%25"),
+        ("/a;b=c/d,e", "/a;b=c/d,e"),
+        ("/a!$&'()*+:@=", "/a!$&'()*+:@="),
+        ("/a%21%24", "/a%21%24"),
+        ("/a\"{b}|^", "/a%22%7Bb%7D%7C%5E"),
+        ("/...", "/..."),
+        ("/.a/..b", "/.a/..b"),
+    ] {
+        assert_eq!(scene.outcome(target), format!("GET {goes_up}"), "{target}");
+    }
+}
+
+#[test]
+fn the_query_goes_up_as_it_came() {
+    let scene = Scene::new(&route("/", ""));
+    for query in
+        ["", "a=1&a=2", "a=%2f%5c%00%zz%", "a=../..//x\\y", "??a=?b", "a={x}|^`", "filter=match(%22a*%22,h)&x=+"]
+    {
+        assert_eq!(scene.outcome(&format!("/p?{query}")), format!("GET /p?{query}"), "{query}");
+    }
+}
