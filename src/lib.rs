@@ -4,30 +4,30 @@
 
 // Foundations
 pub mod config;
-pub mod drain;
-pub mod head;
-pub mod host;
 pub mod telemetry;
+pub mod drain;
+pub mod host;
+pub mod head;
 
 // The request's way
-pub mod authorize;
-pub mod forward;
-pub mod identity;
-pub mod limit;
 pub mod listener;
-pub mod respond;
-pub mod route;
 pub mod tls;
+pub mod identity;
+pub mod route;
+pub mod authorize;
+pub mod limit;
 pub mod upstream;
+pub mod forward;
+pub mod respond;
 
 // What holds it together
-pub mod proxy;
 pub mod snapshot;
+pub mod proxy;
 
 // Beside it
 pub mod admin;
 pub mod pki;
 
 // Top
-pub mod cli;
 pub mod gateway;
+pub mod cli;

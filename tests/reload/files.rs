@@ -208,7 +208,7 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
     client.get("/2");
     wait_for_paths(&moved, &["/1", "/2"]);
     gateway.signal("USR1");
-    eventually("the new file", || current.exists().then_some(()));
+    eventually("the log is opened again", || gateway.find_log("access log opened again"));
     client.get("/3");
     wait_for_paths(&current, &["/3"]);
     wait_for_paths(&moved, &["/1", "/2"]);

@@ -328,21 +328,11 @@ pub struct Raw {
 impl Raw {
     /// The certificate that the server showed in the handshake, in DER.
     pub fn server_certificate(&mut self) -> Vec<u8> {
-        self.complete_handshake();
-        let chain = self.stream.conn.peer_certificates().expect("a certificate");
-        chain[0].to_vec()
-    }
-
-    /// Whether the handshake resumed an earlier session.
-    pub fn is_resumed(&mut self) -> bool {
-        self.complete_handshake();
-        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
-    }
-
-    fn complete_handshake(&mut self) {
         while self.stream.conn.is_handshaking() {
             self.stream.conn.complete_io(&mut self.stream.sock).expect("a handshake");
         }
+        let chain = self.stream.conn.peer_certificates().expect("a certificate");
+        chain[0].to_vec()
     }
 
     pub fn write(&mut self, bytes: &[u8]) {

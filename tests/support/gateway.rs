@@ -184,10 +184,6 @@ impl Gateway {
         self.metric("portcullis_reloads_total", &[("result", result)])
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until a snapshot newer than `before` is in force.
     pub fn wait_for_generation_after(&self, before: u64) -> u64 {
         eventually("a new generation", || Some(self.generation()).filter(|now| *now > before))
