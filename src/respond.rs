@@ -160,19 +160,27 @@ impl Refusal<'_> {
         }
     }
 
-    /// Whether the connection must not be used again: what follows on it cannot be trusted, or was never read.
-    pub fn closes_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::Framing(_)
-                | Self::HeadTooLarge
-                | Self::HeadTimeout
-                | Self::Body(_)
-                | Self::CertificateRefused(_)
-                | Self::ListenerGone
-                | Self::BadConnection
-        )
+    /// What the refusal means for the connection.
+    pub fn consequence(&self) -> Consequence {
+        match self {
+            Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
+                Consequence::SharedBytesEnd
+            }
+            _ => Consequence::None,
+        }
     }
+}
+
+/// What a refusal means for the connection that the request came on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// Further requests are welcome.
+    None,
+    /// Where requests share one stream of bytes (HTTP/1.1), what follows cannot be trusted or was never read.
+    SharedBytesEnd,
+    /// This client is not served on this connection any more.
+    ConnectionEnds,
 }
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {

@@ -208,7 +208,8 @@ where
         // Rapid reset (CVE-2023-44487): few streams may be reset before they were answered.
         .max_pending_accept_reset_streams(32)
         .max_local_error_reset_streams(128)
-        .max_send_buf_size(256 * 1024)
+        // A client that opens no window holds at most this for each of its streams.
+        .max_send_buf_size(64 * 1024)
         // A client that is gone is noticed although it owes no answer.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))

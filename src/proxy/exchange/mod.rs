@@ -17,7 +17,7 @@ use crate::drain::Drain;
 use crate::forward::{Upgrade, requested_upgrade};
 use crate::head::{Fields, RequestHead};
 use crate::limit::{BodyEnd, BodyFailure};
-use crate::respond::{Form, Refusal, refuse};
+use crate::respond::{Consequence, Form, Refusal, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Upstream, UpstreamError};
@@ -138,9 +138,15 @@ impl Exchange<'_> {
         record.failed(refusal);
         let answer = refuse(refusal, self.form, record.request_id());
         let mut response = own_answer(record, answer);
-        if refusal.closes_connection() {
+        let shares_bytes = self.context.guard.is_some();
+        let ends = match refusal.consequence() {
+            Consequence::None => false,
+            Consequence::SharedBytesEnd => shares_bytes,
+            Consequence::ConnectionEnds => true,
+        };
+        if ends {
             self.context.close.cancel();
-            if self.context.guard.is_some() {
+            if shares_bytes {
                 response.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
             }
         }
