@@ -5,7 +5,7 @@ mod pattern;
 mod permission;
 
 pub use pattern::{Case, Pattern};
-pub use permission::{CompiledPermission, Effect, Permission};
+pub use permission::{CompiledPermission, Effect, Permission, UnusablePermission};
 
 use crate::identity::{Principal, UserId};
 use crate::route::{Admission, Requirement};
@@ -103,15 +103,27 @@ impl Policy {
     /// [`Denied`] with the reason.
     pub fn authorize<'s>(&'s self, principal: &Principal, requirement: &Requirement) -> Result<Permit<'s>, Denied<'s>> {
         let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
-        if let Some(denied) = find(user, |set| &set.denied, |permission| permission.denies(requirement)) {
-            return Err(Denied::DeniedBy(denied));
-        }
+        self.refuse_denied(principal, requirement)?;
         if *requirement == Requirement::AnyApiUser {
             return Ok(Permit { grant: Grant::AnyApiUser });
         }
         find(user, |set| &set.granted, |permission| permission.grants(requirement))
             .map(|matched| Permit { grant: Grant::Permission(matched) })
             .ok_or(Denied::NoPermission)
+    }
+}
+
+impl Policy {
+    /// Only whether a `deny` matches: for routes that need no permission, where a known user's `deny` still counts.
+    ///
+    /// # Errors
+    /// [`Denied::DeniedBy`]
+    pub fn refuse_denied<'s>(&'s self, principal: &Principal, requirement: &Requirement) -> Result<(), Denied<'s>> {
+        let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
+        match find(user, |set| &set.denied, |permission| permission.denies(requirement)) {
+            Some(denied) => Err(Denied::DeniedBy(denied)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::pattern::{Case, Pattern};
 use crate::config::Place;
-use crate::route::{Requirement, RequirementRule, canonical_literal, decoded, without_parameters};
+use crate::route::{Requirement, RequirementRule, canonical_literal, decoded, plain_reading};
 use std::sync::Arc;
 
 /// A permission as it stands in the config.
@@ -49,7 +49,35 @@ pub enum Effect {
     Deny,
 }
 
+/// A text that looks like a permission on a path, but can never match one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusablePermission {
+    /// `/internal/*`
+    #[error("a permission on a path begins with the method")]
+    PathWithoutMethod,
+    /// `DELETE`
+    #[error("a permission for a method names a path, too")]
+    MethodWithoutPath,
+    /// Nothing at all.
+    #[error("a permission is empty")]
+    Empty,
+}
+
 impl CompiledPermission {
+    /// Whether a text is surely a mistake; above all a `deny` that denies nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(text: &str) -> Result<(), UnusablePermission> {
+        const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        match text {
+            _ if text.trim().is_empty() => Err(UnusablePermission::Empty),
+            _ if text.starts_with('/') => Err(UnusablePermission::PathWithoutMethod),
+            _ if METHODS.contains(&text.trim()) => Err(UnusablePermission::MethodWithoutPath),
+            _ => Ok(()),
+        }
+    }
+
     /// Compiles a permission. Every text is one, but an empty one is surely a mistake, which the caller reports.
     ///
     /// A text is about `METHOD /path` if it is one word without a slash, a space, and then a `/` or a wildcard;
@@ -100,13 +128,17 @@ impl Permission {
     /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
     /// that `/a%21` and `/a!;x` are denied where `/a!` is.
     pub fn denies(&self, requirement: &Requirement) -> bool {
+        // As an upstream may read it: decoded; without parameters and empty segments; both.
+        let readings = |text: &str| [decoded(text), decoded(&plain_reading(text)), plain_reading(text).into_bytes()];
         let decoded_matches = match (&self.compiled.scope, requirement) {
             (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
-                let pattern = denied.decoded.as_ref().unwrap_or(&denied.path);
-                let readings = [decoded(path), decoded(&without_parameters(path))];
-                denied.method.matches(method.as_bytes()) && readings.iter().any(|path| pattern.matches(path))
+                let method_matches = denied.method.matches(method.as_bytes())
+                    || denied.method.matches(method.to_ascii_uppercase().as_bytes());
+                let patterns = [Some(&denied.path), denied.decoded.as_ref()];
+                let path_matches = |path: &Vec<u8>| patterns.iter().flatten().any(|pattern| pattern.matches(path));
+                method_matches && (path_matches(&path.clone().into_bytes()) || readings(path).iter().any(path_matches))
             }
-            (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(&decoded(name)),
+            (Scope::Name(pattern), Requirement::Named(name)) => readings(name).iter().any(|name| pattern.matches(name)),
             _ => false,
         };
         decoded_matches || self.grants(requirement)
@@ -175,6 +207,9 @@ mod tests {
         assert!(compiled("GET /secret%21/*", Effect::Deny).denies(&request("GET", "/secret!/x")));
         assert!(compiled("GET /a b*", Effect::Deny).denies(&request("GET", "/a%20bc")));
         assert!(deny.denies(&request("GET", "/secret!;v=1/x")));
+        assert!(deny.denies(&request("get", "/secret!/x")), "a method that an upstream may take for GET");
+        assert!(compiled("GET /a/b*", Effect::Deny).denies(&request("GET", "//a//b")));
+        assert!(compiled("items/secret", Effect::Deny).denies(&Requirement::Named("items/secret;x".into())));
         assert!(!deny.denies(&request("GET", "/public/x")));
         assert!(!deny.denies(&request("GET", "/public;secret!/x")));
     }

@@ -198,7 +198,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
 }
 
 /// Each oddity of a path has a key of its own, whose other word says what taking it means.
-const PATH_RELAXATIONS: [(&str, &str); 8] = [
+const PATH_RELAXATIONS: [(&str, &str); 9] = [
     ("encoded_slash", "keep"),
     ("encoded_backslash", "keep"),
     ("encoded_control", "keep"),
@@ -207,6 +207,7 @@ const PATH_RELAXATIONS: [(&str, &str); 8] = [
     ("empty_segments", "keep"),
     ("dot_segments", "resolve"),
     ("raw_backslash", "encode"),
+    ("path_parameters", "keep"),
 ];
 
 fn path_relaxations(table: &mut TableReader<'_>) -> Vec<Spanned<&'static str>> {

@@ -29,10 +29,17 @@ pub(super) enum FieldKind {
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// Names that let some frameworks see another path or host.
-const PATH_OVERRIDES: [&str; 5] =
-    ["x-original-url", "x-rewrite-url", "x-original-uri", "x-original-host", "x-forwarded-uri"];
+const PATH_OVERRIDES: [&str; 7] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-original-host",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+    "x-http-host-override",
+];
 
-const FORWARDING: [&str; 13] = [
+const FORWARDING: [&str; 15] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-proto",
@@ -46,11 +53,15 @@ const FORWARDING: [&str; 13] = [
     "x-real-ip",
     "x-request-id",
     "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
 ];
 
-const HOP_BY_HOP: [&str; 11] = [
+const HOP_BY_HOP: [&str; 12] = [
     "connection",
     "keep-alive",
+    // Becomes the environment variable HTTP_PROXY in CGI (httpoxy).
+    "proxy",
     "proxy-connection",
     "proxy-authenticate",
     "proxy-authorization",
@@ -65,7 +76,8 @@ const HOP_BY_HOP: [&str; 11] = [
 /// The kind of a field that a client sent.
 pub(super) fn kind(name: &str) -> FieldKind {
     let is = |known: &&str| name.eq_ignore_ascii_case(known);
-    if HOP_BY_HOP.iter().any(is) {
+    // Folded as well: an upstream that reads `Transfer_Encoding` as what it looks like must not get to see one.
+    if HOP_BY_HOP.iter().any(|known| folded_equal(known, name)) {
         return FieldKind::HopByHop;
     }
     match name {

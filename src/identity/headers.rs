@@ -133,15 +133,32 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-spiffe-id",
 ];
 
+/// Families of such fields that grow with each release of who makes them, folded.
+const IDENTITY_FIELD_PREFIXES: &[&str] = &[
+    "x-ssl-",
+    "ssl-client-",
+    "x-amzn-mtls-",
+    "x-amzn-oidc-",
+    "x-auth-request-",
+    "x-remote-",
+    "x-webauth-",
+    "x-ms-client-principal",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "cf-access-",
+    "tailscale-user-",
+    "x-forwarded-tls-client-",
+    "x-client-cert",
+];
+
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
-    let same = |known: &&str| {
-        known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
-    };
+    let begins = |known: &&str| known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is));
     // The first octet settles most names.
-    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b'-'))
-        && IDENTITY_FIELD_NAMES.iter().any(same)
+    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b't'))
+        && (IDENTITY_FIELD_NAMES.iter().any(|known| known.len() == name.len() && begins(known))
+            || IDENTITY_FIELD_PREFIXES.iter().any(|known| known.len() <= name.len() && begins(known)))
 }
 
 fn fold(octet: u8) -> u8 {
@@ -224,7 +241,17 @@ mod tests {
 
     #[test]
     fn look_alikes_are_identity_fields() {
-        for name in ["X-Client-CN", "x_client_cn", "X.Client-Cn", "CLIENT_CERT", "Remote-User", "x-client~user"] {
+        for name in [
+            "X-Client-CN",
+            "x_client_cn",
+            "X.Client-Cn",
+            "CLIENT_CERT",
+            "Remote-User",
+            "x-client~user",
+            "Tailscale_User_Login",
+            "Cf-Access-Jwt-Assertion",
+            "X_SSL_Whatever",
+        ] {
             assert!(is_identity_field(name), "{name}");
         }
         for name in ["X-Client-Version", "Accept", "x-request-id", "client", "X-Client-CNx"] {

@@ -8,7 +8,7 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::Principal;
 use crate::respond::Refusal;
-use crate::route::{CanonicalTarget, Requirement, Route};
+use crate::route::{Admission, CanonicalTarget, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{CommonNameError, FailureReason, HostPolicy};
 use std::sync::Arc;
@@ -95,18 +95,48 @@ fn judge<'s, F: Fields + ?Sized>(
         return Err(Refusal::NoRoute);
     };
     found.route = Some(route);
-    if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
-        return Err(Refusal::OddPath(oddity));
+    let public = public_permit(route.admission);
+    if public.is_none() {
+        // Before anything that would tell a stranger that there is a route.
+        principal(client.standing)?;
     }
+    leads_to_one_route(client, host, route, target)?;
     found.method = judged_method(head, route.method_override)?;
 
-    if let Some(permit) = public_permit(route.admission) {
+    if let Some(permit) = public {
+        if let (Admission::PublicWithIdentity, Standing::Known(known)) = (route.admission, client.standing) {
+            let asked = Requirement::MethodAndPath { method: found.method.clone(), path: target.path.clone() };
+            snapshot.policy.refuse_denied(known, found.requirement.insert(asked)).map_err(Refusal::Denied)?;
+        }
         return Ok(permit);
     }
     let principal = principal(client.standing)?;
     let requirement = route.requirement.for_request(&found.method, &target.path, &captured);
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
     snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
+}
+
+/// A path has no oddity but those that its route takes; and if an upstream reads it without them, it still is this
+/// route's: `/admin;x/y` must not come by the route of `/` where there is one of `/admin`.
+fn leads_to_one_route(
+    client: Client<'_>,
+    host: &HostName,
+    route: &Arc<Route>,
+    target: &CanonicalTarget,
+) -> Result<(), Refusal<'static>> {
+    if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
+        return Err(Refusal::OddPath(oddity));
+    }
+    for oddity in [Oddity::PathParameters, Oddity::EmptySegments] {
+        if target.oddities.contains(oddity) {
+            let plain = plain_reading(&target.path);
+            let other = client.listener.routes.find(Some(host), &plain);
+            if !other.is_some_and(|(other, _)| Arc::ptr_eq(other, route)) {
+                return Err(Refusal::OddPath(oddity));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.

@@ -4,7 +4,7 @@ mod path;
 mod requirement;
 mod table;
 
-pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, without_parameters};
+pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
 pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
 pub use table::{Extent, PathPattern, PathPatternError, PathTable, Segment};
 

@@ -23,11 +23,13 @@ pub enum Oddity {
     DotSegments = 1 << 6,
     /// A plain backslash.
     RawBackslash = 1 << 7,
+    /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
+    PathParameters = 1 << 8,
 }
 
 impl Oddity {
     /// All of them, for messages.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::EncodedSlash,
         Self::EncodedBackslash,
         Self::EncodedControl,
@@ -36,6 +38,7 @@ impl Oddity {
         Self::EmptySegments,
         Self::DotSegments,
         Self::RawBackslash,
+        Self::PathParameters,
     ];
 
     /// The word for this in config and log, which is the key of a route that takes it.
@@ -49,6 +52,7 @@ impl Oddity {
             Self::EmptySegments => "empty_segments",
             Self::DotSegments => "dot_segments",
             Self::RawBackslash => "raw_backslash",
+            Self::PathParameters => "path_parameters",
         }
     }
 }
@@ -66,6 +70,11 @@ impl Oddities {
     /// The oddity named by a word of the config.
     pub fn from_word(word: &str) -> Option<Oddity> {
         Oddity::ALL.into_iter().find(|oddity| oddity.word() == word)
+    }
+
+    /// Whether one is in the set.
+    pub fn contains(self, oddity: Oddity) -> bool {
+        self.0 & (oddity as u16) != 0
     }
 
     /// The first one that is in `self` and not in `taken`.
@@ -95,12 +104,15 @@ pub enum PathError {
     /// `..;x`, which some servers read as `..`.
     #[error("a dot segment has parameters")]
     DotParameters,
+    /// `a%2F..%2Fb`, which climbs for whoever decodes the slash.
+    #[error("a dot segment hides behind an encoded slash")]
+    HiddenDotSegment,
 }
 
 /// A path in its one form, and its query as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalTarget {
-    /// Begins with `/`; ASCII; unreserved characters plain, all else percent-encoded in upper case.
+    /// Begins with `/`; ASCII; each character in the one form that it has (plain, or percent-encoded in upper case).
     pub path: String,
     /// What follows `?`, unchanged.
     pub query: Option<String>,
@@ -137,11 +149,18 @@ impl CanonicalTarget {
         let mut oddities = Oddities::default();
         let escaped = normalise_escapes(raw_path, &mut oddities)?;
         let path = resolve_segments(&escaped, &mut oddities)?;
+        if is_encoded_twice(&path) {
+            oddities.insert(Oddity::DoubleEncoding);
+        }
+        if path.contains(';') {
+            oddities.insert(Oddity::PathParameters);
+        }
         Ok(Self { path, query, oddities })
     }
 }
 
-/// RFC 3986 section 6.2.2: unreserved characters decoded, all other escapes in upper case, the rest encoded.
+/// RFC 3986 section 6.2.2, and a little more: what means the same plain and encoded is plain, all other escapes are in
+/// upper case, and what may not be plain is encoded.
 fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathError> {
     let mut path = String::with_capacity(raw.len());
     let mut decoded = Vec::with_capacity(raw.len());
@@ -151,9 +170,9 @@ fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathE
         if byte == b'%' {
             let value = hex_pair(bytes).ok_or(PathError::InvalidPercent)?;
             bytes = bytes.get(2..).unwrap_or_default();
-            note_escape(value, bytes, oddities);
+            note_escape(value, oddities);
             decoded.push(value);
-            if is_unreserved(value) {
+            if is_decoded(value) {
                 path.push(char::from(value))
             } else {
                 push_escape(&mut path, value)
@@ -172,18 +191,21 @@ fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathE
     Ok(path)
 }
 
-fn note_escape(value: u8, after: &[u8], oddities: &mut Oddities) {
+fn note_escape(value: u8, oddities: &mut Oddities) {
     match value {
         b'/' => oddities.insert(Oddity::EncodedSlash),
         b'\\' => oddities.insert(Oddity::EncodedBackslash),
         0..=0x1f | 0x7f => oddities.insert(Oddity::EncodedControl),
-        b'%' => {
-            if let Some(b'.' | b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f) = hex_pair(after) {
-                oddities.insert(Oddity::DoubleEncoding);
-            }
-        }
         _ => {}
     }
+}
+
+/// Whether decoding twice gives something that the path does not show. Looks at what goes up, not at what came: a
+/// `%25%32%65` has become `%252e` by now.
+fn is_encoded_twice(path: &str) -> bool {
+    path.split("%25")
+        .skip(1)
+        .any(|after| matches!(hex_pair(after.as_bytes()), Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0..=0x1f | 0x7f)))
 }
 
 /// RFC 3986 section 5.2.4, by segments; a final empty segment is an ordinary trailing slash.
@@ -196,6 +218,9 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
         let (name, parameters) = segment.split_once(';').map_or((segment, None), |(name, tail)| (name, Some(tail)));
         if matches!(name, "." | "..") && parameters.is_some() {
             return Err(PathError::DotParameters);
+        }
+        if hides_dot_segment(segment) {
+            return Err(PathError::HiddenDotSegment);
         }
         match segment {
             "." | ".." => {
@@ -218,6 +243,13 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
     Ok(format!("/{}", segments.join("/")))
 }
 
+/// Whether a segment has dot segments for whoever takes its encoded slashes for slashes.
+fn hides_dot_segment(segment: &str) -> bool {
+    let plain = segment.replace("%5C", "%2F");
+    let mut inner = plain.split("%2F");
+    plain.contains("%2F") && inner.any(|part| matches!(part.split(';').next(), Some("." | "..")))
+}
+
 /// Writes literal text of a pattern as a canonical path writes it, so that both compare. `keep` stays as it is.
 pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
     let mut canonical = String::with_capacity(text.len());
@@ -227,10 +259,11 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
         match (byte, hex_pair(bytes)) {
             (b'%', Some(value)) => {
                 bytes = bytes.get(2..).unwrap_or_default();
-                if is_unreserved(value) {
-                    canonical.push(char::from(value))
-                } else {
-                    push_escape(&mut canonical, value)
+                match value {
+                    // A star that is meant, where a plain one is a wildcard.
+                    b'*' if keep.contains(&b'*') => canonical.push_str("\\*"),
+                    _ if is_decoded(value) => canonical.push(char::from(value)),
+                    _ => push_escape(&mut canonical, value),
                 }
             }
             _ if is_path_byte(byte) || byte == b'/' || keep.contains(&byte) => canonical.push(char::from(byte)),
@@ -240,10 +273,19 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
     canonical
 }
 
-/// A canonical path without what follows `;` in its segments, which some upstreams (servlet containers) cut off.
-pub fn without_parameters(path: &str) -> String {
-    let plain = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
-    path.split('/').map(plain).collect::<Vec<_>>().join("/")
+/// A canonical path as an upstream reads it that cuts off `;parameters` and takes `//` for one slash.
+pub fn plain_reading(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()) {
+        if !(segment.is_empty() && plain.ends_with('/')) {
+            plain.push_str(segment);
+            plain.push('/');
+        }
+    }
+    if !path.ends_with('/') || plain.len() > 1 && path == "/" {
+        plain.pop();
+    }
+    plain
 }
 
 /// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.
@@ -274,6 +316,12 @@ fn push_escape(path: &mut String, byte: u8) {
     path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
 }
 
+/// Escapes of these are taken off, since upstreams read both forms as one: unreserved characters, and those that
+/// separate nothing inside a segment. Not `;` and `+`, which mean something else when they are plain.
+fn is_decoded(byte: u8) -> bool {
+    is_unreserved(byte) || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b'=' | b':' | b'@')
+}
+
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
@@ -299,7 +347,7 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_not_odd() {
-        for target in ["/", "/v1/objects/hosts", "/a/", "/a;b=c/d", "/%C3%A4", "/a%20b", "/100%25"] {
+        for target in ["/", "/v1/objects/hosts", "/a/", "/a=b,c/d!", "/%C3%A4", "/a%20b", "/100%25", "/%2B"] {
             assert_eq!(path(target), (target.to_owned(), None));
         }
         assert_eq!(path("/%61%7e?x=%2f").0, "/a~");
@@ -321,6 +369,9 @@ mod tests {
             ("/a/%2e%2E/b", Oddity::DotSegments),
             ("/a/.", Oddity::DotSegments),
             ("/a\\b", Oddity::RawBackslash),
+            ("/a;b=c/d", Oddity::PathParameters),
+            ("/%25%32%65%25%32%65/admin", Oddity::DoubleEncoding),
+            ("/a%2525", Oddity::DoubleEncoding),
         ] {
             assert_eq!(path(target).1, Some(oddity), "{target}");
         }
@@ -341,8 +392,24 @@ mod tests {
             ("/a/..;x/b", PathError::DotParameters),
             ("/a/.;/b", PathError::DotParameters),
             ("/a/%2e%2e;x/b", PathError::DotParameters),
+            ("/a%2f..%2fb", PathError::HiddenDotSegment),
+            ("/..%5cb", PathError::HiddenDotSegment),
+            ("/a%2F%2e%2e;x", PathError::HiddenDotSegment),
         ] {
             assert_eq!(CanonicalTarget::parse(target), Err(error), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_means_the_same_has_one_form() {
+        assert_eq!(path("/secret%21/%40x%2A"), ("/secret!/@x*".to_owned(), None));
+        assert_eq!(canonical_literal("/%2A*", b"*?\\"), "/\\**", "a star that is meant, and a wildcard");
+    }
+
+    #[test]
+    fn a_plain_reading_has_no_parameters_and_no_empty_segments() {
+        for (path, plain) in [("/", "/"), ("/a;x/b", "/a/b"), ("//a///b", "/a/b"), ("/a/", "/a/"), ("/a;x", "/a")] {
+            assert_eq!(plain_reading(path), plain, "{path}");
         }
     }
 
@@ -360,6 +427,11 @@ mod tests {
             if let Ok(once) = CanonicalTarget::parse(&target) {
                 let twice = CanonicalTarget::parse(&once.path).unwrap();
                 prop_assert_eq!(&twice.path, &once.path);
+                let mut known = once.oddities;
+                if known.contains(Oddity::RawBackslash) {
+                    known.insert(Oddity::EncodedBackslash);
+                }
+                prop_assert_eq!(twice.oddities.first_beyond(known), None, "what goes up is no odder");
                 prop_assert!(once.path.is_ascii() && once.path.starts_with('/'));
                 prop_assert!(!once.path.split('/').any(|segment| matches!(segment, "." | "..")));
             }

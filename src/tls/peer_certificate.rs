@@ -70,6 +70,9 @@ pub struct CertificateFacts {
     pub subject: String,
     /// Seconds since 1970.
     pub not_after: i64,
+    /// Whether it may sign certificates: CA in its basic constraints, and certificate signing in its key usage if that
+    /// is there (RFC 5280 sections 4.2.1.3 and 4.2.1.9).
+    pub may_sign: bool,
 }
 
 impl CertificateFacts {
@@ -77,7 +80,10 @@ impl CertificateFacts {
     pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let not_after = certificate.validity().not_after.timestamp();
-        Some(Self { subject: rfc4514(certificate.subject()), not_after })
+        let is_ca = certificate.is_ca();
+        let usage = certificate.key_usage().ok()?;
+        let may_sign = is_ca && usage.is_none_or(|usage| usage.value.key_cert_sign());
+        Some(Self { subject: rfc4514(certificate.subject()), not_after, may_sign })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Trust domains: named sets of anchors, and the verdict on a client's chain. Fails closed: a domain without a usable
 //! anchor cannot be made, and there is no fallback to the system's roots.
 
+use super::peer_certificate::CertificateFacts;
 use super::provider;
 use super::refusal::{self, PresentedCertificate};
 use rustls::client::danger::HandshakeSignatureValid;
@@ -22,6 +23,8 @@ pub struct TrustDomain {
     /// The name.
     pub name: Arc<str>,
     verifier: Arc<dyn ClientCertVerifier>,
+    /// When the last of its anchors expires, seconds since 1970.
+    not_after: i64,
 }
 
 /// Why a trust domain cannot be made.
@@ -33,6 +36,12 @@ pub enum TrustDomainError {
     /// A certificate that cannot be an anchor.
     #[error("a certificate cannot be a trust anchor")]
     BadAnchor(#[source] Error),
+    /// A certificate that may not sign others; as an anchor it would let its owner make any user.
+    #[error("\"{0}\" is not the certificate of a CA, so it cannot be a trust anchor")]
+    NotACa(String),
+    /// Nobody could be verified.
+    #[error("all trust anchors have expired")]
+    Expired,
     /// The verifier cannot be built.
     #[error("the anchors cannot be used")]
     Unusable(#[source] rustls::server::VerifierBuilderError),
@@ -48,13 +57,26 @@ impl TrustDomain {
             return Err(TrustDomainError::NoAnchors);
         }
         let mut roots = RootCertStore::empty();
+        let mut not_after = i64::MIN;
         for anchor in anchors {
-            roots.add(anchor.clone()).map_err(TrustDomainError::BadAnchor)?;
+            let unreadable = || TrustDomainError::BadAnchor(CertificateError::BadEncoding.into());
+            let facts = CertificateFacts::read(anchor).ok_or_else(unreadable)?;
+            if !facts.may_sign {
+                return Err(TrustDomainError::NotACa(facts.subject));
+            }
+            // The library looks at no anchor's validity, so an expired one is left out here.
+            if facts.not_after >= seconds(UnixTime::now()) {
+                not_after = not_after.max(facts.not_after);
+                roots.add(anchor.clone()).map_err(TrustDomainError::BadAnchor)?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(TrustDomainError::Expired);
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
             .map_err(TrustDomainError::Unusable)?;
-        Ok(Self { id, name: name.into(), verifier })
+        Ok(Self { id, name: name.into(), verifier, not_after })
     }
 
     /// Judges a chain, leaf first, at this moment.
@@ -65,12 +87,30 @@ impl TrustDomain {
         let Some((leaf, intermediates)) = chain.split_first() else {
             return Err(CertificateError::BadEncoding);
         };
-        match self.verifier.verify_client_cert(leaf, intermediates, now) {
+        match self.verify_presented(leaf, intermediates, now) {
             Ok(_) => Ok(()),
             Err(Error::InvalidCertificate(error)) => Err(error),
             Err(_) => Err(CertificateError::ApplicationVerificationFailure),
         }
     }
+}
+
+impl TrustDomain {
+    fn verify_presented(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if seconds(now) > self.not_after {
+            return Err(CertificateError::Expired.into());
+        }
+        self.verifier.verify_client_cert(leaf, intermediates, now)
+    }
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Whether a handshake goes on without a client certificate.
@@ -106,7 +146,7 @@ impl ClientCertVerifier for HandshakeVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verdict = self.domain.verifier.verify_client_cert(leaf, intermediates, now);
+        let verdict = self.domain.verify_presented(leaf, intermediates, now);
         if verdict.is_err() {
             refusal::remember(PresentedCertificate::read(leaf));
         }

@@ -2,7 +2,9 @@
 
 use super::trust::TrustDomains;
 use super::{Assembly, Depth};
-use crate::authorize::{CompiledPermission, Effect, Permission, PermissionSet, Policy, UserPermissions};
+use crate::authorize::{
+    CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission, UserPermissions,
+};
 use crate::config::{ApiUser, Spanned};
 use crate::identity::{ApiUsers, Taken, UserId};
 use crate::tls::CommonName;
@@ -107,7 +109,7 @@ impl Assembly<'_> {
         denied: &'c [Spanned<String>],
     ) -> PermissionSet {
         let mut compile = |texts: &'c [Spanned<String>], effect: Effect| -> Vec<Permission> {
-            let usable = texts.iter().filter(|text| !self.is_empty_permission(text));
+            let usable = texts.iter().filter(|text| !self.is_unusable_permission(text));
             let mut compiled = Vec::with_capacity(texts.len());
             compiled.extend(usable.map(|text| {
                 let known = interner.0.len();
@@ -128,12 +130,16 @@ impl Assembly<'_> {
         PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
     }
 
-    fn is_empty_permission(&self, text: &Spanned<String>) -> bool {
-        let empty = text.value.trim().is_empty();
-        if empty {
-            let hint = "write a pattern such as \"GET /api/*\", or remove it; no permission means no right";
-            self.problems.error(text.place, "a permission is empty", hint);
-        }
-        empty
+    fn is_unusable_permission(&self, text: &Spanned<String>) -> bool {
+        let Err(error) = CompiledPermission::check(&text.value) else { return false };
+        let hint = match error {
+            UnusablePermission::Empty => {
+                "write a pattern such as \"GET /api/*\", or remove it; no permission means no right"
+            }
+            UnusablePermission::PathWithoutMethod => "write the method, a space and the path; `*` is every method",
+            UnusablePermission::MethodWithoutPath => "write the method, a space and the path; `/*` is every path",
+        };
+        self.problems.error(text.place, format!("\"{}\" can never match: {error}", text.value), hint);
+        true
     }
 }

@@ -135,7 +135,7 @@ impl Assembly<'_> {
                 self.problems.warning(
                     said.place,
                     message,
-                    "set `client_auth` on the listener, or \"off\" on the route",
+                    "set `client_auth` on a listener of it; a route that is meant for everybody says so itself",
                 );
             }
         }
