@@ -28,7 +28,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         // Signals first: one that comes during the start is not lost.
         let mut requests = match signals::listen() {
             Ok(requests) => requests,
@@ -43,7 +43,10 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
             Drained::Complete => ExitCode::SUCCESS,
             Drained::DeadlinePassed => ExitCode::FAILURE,
         }
-    })
+    });
+    // A look-up of a name that hangs must not hold up an end that has been decided.
+    runtime.shutdown_background();
+    code
 }
 
 /// One worker for each core unless the config says otherwise.

@@ -124,14 +124,20 @@ impl Loaded {
     /// The files of one include pattern in the order of their names. A pattern without wildcards must exist.
     fn expand(&mut self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
-        let text = full.to_string_lossy().into_owned();
-        let has_wildcard = text.contains(['*', '?', '[']);
-        if has_wildcard {
-            // New files appear in the folder, so the folder itself is watched.
-            self.watched.extend(full.parent().map(WatchedFile::new));
-        } else {
-            return vec![full];
+        let folder = full.parent().unwrap_or(Path::new(""));
+        let name = full.file_name().unwrap_or_default().to_string_lossy();
+        let said_folder = Path::new(&pattern.value).parent().unwrap_or(Path::new(""));
+        if has_wildcard(&said_folder.to_string_lossy()) {
+            let message = "wildcards are for file names, not for folders";
+            self.problems.error(pattern.place, message, "list the folders, one pattern for each");
+            return Vec::new();
         }
+        if !has_wildcard(&name) {
+            return vec![full.clone()];
+        }
+        // New files appear in the folder, so the folder itself is watched.
+        self.watched.push(WatchedFile::new(folder));
+        let text = format!("{}", Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(&*name).display());
         match glob::glob(&text) {
             Ok(paths) => {
                 self.check_folder(pattern, &full);
@@ -153,8 +159,7 @@ impl Loaded {
     /// users would be gone without a word.
     fn check_folder(&self, pattern: &Spanned<String>, full: &Path) {
         let folder = full.parent().unwrap_or(full);
-        let is_plain = !folder.to_string_lossy().contains(['*', '?', '[']);
-        if is_plain && !folder.as_os_str().is_empty() && !folder.is_dir() {
+        if !folder.as_os_str().is_empty() && !folder.is_dir() {
             let message = format!("there is no folder {}", folder.display());
             self.problems.error(pattern.place, message, "make it, or remove it from `include`");
         }
@@ -167,6 +172,10 @@ impl Loaded {
         })
         .ok()
     }
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?', '['])
 }
 
 /// Editors and Kubernetes keep their own files beside ours; their names start with a dot.

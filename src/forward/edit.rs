@@ -19,10 +19,9 @@ pub struct RequestEdit<'a> {
     pub identity: Option<&'a IdentityBlock>,
     /// The client's address.
     pub client: IpAddr,
-    /// The Host that the client asked for.
+    /// The Host that the client asked for. It goes up; an upstream with a Host of its own replaces it when it is known
+    /// which endpoint takes the request.
     pub requested_host: &'a str,
-    /// The Host that the upstream is to see.
-    pub upstream_host: &'a str,
     /// The id of this request.
     pub request_id: &'a str,
     /// The HTTP version that the client speaks: `1.1` or `2.0`.
@@ -89,7 +88,7 @@ pub fn request_fields<F: Fields + ?Sized>(
     let mut cookies: Vec<&[u8]> = Vec::new();
     let mut via: Vec<&[u8]> = Vec::new();
     let mut te_trailers = false;
-    sink.add("host", edit.upstream_host.as_bytes());
+    sink.add("host", edit.requested_host.as_bytes());
     fields.each(&mut |name, value| {
         if named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) && kind(name) != FieldKind::Te {
             return;

@@ -42,17 +42,17 @@ impl Gateway {
         }
     }
 
-    /// Loads; if that fails, waits a moment for the other half of what may be half-written.
+    /// Loads until nothing changes any more while it loads, so that no mix of old and new files comes into force. If
+    /// it fails, waits a moment for the other half of what may be half-written.
     async fn load_settled(&mut self, cause: Cause) -> Outcome {
         const ATTEMPTS: usize = 5;
         const OTHER_HALF: Duration = Duration::from_secs(1);
         let mut outcome = self.load().await;
         for _ in 1..ATTEMPTS {
-            if outcome.snapshot.is_some() || cause == Cause::Asked {
-                break;
+            if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
+                self.watch.watch(&outcome.watched);
+                self.watch.changed(OTHER_HALF).await;
             }
-            self.watch.watch(&outcome.watched);
-            self.watch.changed(OTHER_HALF).await;
             if !outcome.watched.iter().any(WatchedFile::has_changed) {
                 break;
             }

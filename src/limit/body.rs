@@ -6,7 +6,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
@@ -48,6 +48,8 @@ pub struct Meter {
     begun: Instant,
     /// Milliseconds from `begun` to the last byte.
     last_progress: AtomicU64,
+    /// Somebody asked for more, and the sender has not given it yet.
+    waits_for_sender: AtomicBool,
 }
 
 impl Default for Meter {
@@ -57,6 +59,7 @@ impl Default for Meter {
             end: AtomicU8::new(0),
             begun: Instant::now(),
             last_progress: AtomicU64::new(0),
+            waits_for_sender: AtomicBool::new(false),
         }
     }
 }
@@ -83,12 +86,18 @@ impl Meter {
         self.begun + Duration::from_millis(self.last_progress.load(Ordering::Relaxed))
     }
 
+    /// Whether it is the sender's turn: somebody asked for more than it has given.
+    pub fn waits_for_sender(&self) -> bool {
+        self.waits_for_sender.load(Ordering::Relaxed)
+    }
+
     fn set_end(&self, end: BodyEnd) {
         self.touch();
         self.end.store(end as u8, Ordering::Release);
     }
 
     fn touch(&self) {
+        self.waits_for_sender.store(false, Ordering::Relaxed);
         let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_progress.store(elapsed, Ordering::Relaxed);
     }
@@ -128,6 +137,7 @@ where
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(context);
         let Poll::Ready(next) = polled else {
+            this.meter.waits_for_sender.store(true, Ordering::Relaxed);
             ready!(poll_idle(this.timer, *this.idle_timeout, context));
             this.meter.set_end(BodyEnd::Stalled);
             return Poll::Ready(Some(Err(BodyFailure::Stalled)));

@@ -1,6 +1,7 @@
 //! One attempt to send a request on one connection, and whether it may be sent again. Chooses no endpoint.
 
 use super::{Answer, Connection, Lease, RequestBody, Target, UpstreamError};
+use crate::config::HostHeader;
 use crate::limit::{BodyEnd, Meter};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -51,10 +52,11 @@ pub(super) struct Sending<'a> {
     pub(super) target: &'a Target,
     pub(super) meter: &'a Arc<Meter>,
     pub(super) response_timeout: Duration,
+    pub(super) host_header: HostHeader,
 }
 
 impl Sending<'_> {
-    pub(super) async fn run(&self, mut connection: Connection, request: Request<RequestBody>) -> Attempt {
+    pub(super) async fn run(&self, mut connection: Connection, mut request: Request<RequestBody>) -> Attempt {
         /// Far longer than a connection needs that will ever be ready.
         const READY: Duration = Duration::from_secs(1);
         let Connection { sender, task } = &mut connection;
@@ -71,6 +73,12 @@ impl Sending<'_> {
                 let endpoint = self.name();
                 return Attempt::Unsent(Box::new(request), UpstreamError::ResponseTimeout { endpoint });
             }
+        }
+        // Only now is it certain which endpoint it is.
+        if self.host_header == HostHeader::Endpoint
+            && let Ok(host) = HeaderValue::from_str(&self.target.endpoint.authority)
+        {
+            request.headers_mut().insert(http::header::HOST, host);
         }
         let asked = request.headers().get(http::header::UPGRADE).cloned();
         let outcome = tokio::select! {
@@ -117,11 +125,15 @@ impl Sending<'_> {
         self.target.endpoint.authority.clone()
     }
 
-    /// Ends when the request body has made no progress, or has been complete, for the response timeout.
+    /// Ends when the upstream had all that there is for the response timeout, and did nothing: it neither read what is
+    /// there nor answered. Waiting for the client does not count; that has a timeout of its own.
     async fn timeout(&self) {
+        let begun = Instant::now();
         loop {
-            let until = self.meter.last_progress() + self.response_timeout;
-            if until <= Instant::now() {
+            let now = Instant::now();
+            let since = if self.meter.waits_for_sender() { now } else { self.meter.last_progress().max(begun) };
+            let until = since + self.response_timeout;
+            if until <= now {
                 return;
             }
             sleep_until(until).await;

@@ -28,8 +28,7 @@ pub type RequestBody = UnsyncBoxBody<Bytes, BodyFailure>;
 pub struct Upstream {
     /// The name.
     pub name: Arc<str>,
-    /// Which Host field the endpoints see.
-    pub host_header: HostHeader,
+    host_header: HostHeader,
     /// `Authorization` to send, if credentials are configured.
     pub authorization: Option<Vec<u8>>,
     /// Digest of all that it was made from; equal for equal upstreams.
@@ -182,38 +181,30 @@ impl Upstream {
         }
     }
 
-    /// The endpoint whose turn it is. Round robin.
-    pub fn choose(&self) -> usize {
-        self.next.fetch_add(1, Ordering::Relaxed) % self.targets.len().max(1)
-    }
-
-    /// `host:port` of a chosen endpoint.
-    pub fn authority(&self, choice: usize) -> &str {
-        self.targets.get(choice).map_or("", |target| &target.endpoint.authority)
-    }
-
-    /// Sends a request to the chosen endpoint, or to the next that can be reached.
+    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached.
     ///
     /// Goes again only where nothing was sent, or where the method is idempotent, there is no body, and a pooled
     /// connection turned out to be closed (RFC 9110 section 9.2.2).
     ///
     /// # Errors
     /// [`UpstreamError`]
-    pub async fn send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
-        let result = self.try_send(outgoing, choice).await;
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
+        let result = self.try_send(outgoing).await;
         if let Err(error) = &result {
             self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, error.word()]).inc();
         }
         result
     }
 
-    async fn try_send(&self, outgoing: Outgoing, choice: usize) -> Result<Answer, UpstreamError> {
+    async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
         let Outgoing { mut request, meter, response_timeout } = outgoing;
         let replay = Replay::of(&request, &meter);
+        let choice = self.next.fetch_add(1, Ordering::Relaxed);
+        let host_header = self.host_header;
         let target = self.target(choice);
         while let Some(connection) = target.pool.take() {
             self.count_connection("pooled");
-            let attempt = Sending { target, meter: &meter, response_timeout };
+            let attempt = Sending { target, meter: &meter, response_timeout, host_header };
             match attempt.run(connection, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
                 Attempt::Unsent(unsent, _) => request = *unsent,
@@ -230,7 +221,7 @@ impl Upstream {
         }
         let (connection, target) = self.connect_any(choice).await?;
         self.count_connection("new");
-        match (Sending { target, meter: &meter, response_timeout }).run(connection, request).await {
+        match (Sending { target, meter: &meter, response_timeout, host_header }).run(connection, request).await {
             Attempt::Answered(answer) => Ok(*answer),
             Attempt::Unsent(_, error) | Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
         }

@@ -21,7 +21,6 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
         identity: Some(&identity),
         client: "192.0.2.1".parse().unwrap(),
         requested_host: "api.example.org",
-        upstream_host: "api.example.org",
         request_id: "id-1",
         client_version: "1.1",
         authorization,

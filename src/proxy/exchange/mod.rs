@@ -190,7 +190,6 @@ impl Exchange<'_> {
         if limits.body_size.is_some_and(|limit| request.body().size_hint().lower() > limit) {
             return self.refused(record, &Refusal::Body(BodyEnd::TooLarge));
         }
-        let choice = upstream.choose();
         let upgrade = match request.version() {
             // A body would run into the tunnel.
             Version::HTTP_11 if request.body().is_end_stream() => {
@@ -199,11 +198,11 @@ impl Exchange<'_> {
             _ => Upgrade::None,
         };
         let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
-        let Some(outgoing) = self.outgoing(&record, request, &permitted, upstream, (choice, upgrade)) else {
+        let Some(outgoing) = self.outgoing(&record, request, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let method = outgoing.request.method().clone();
-        let outcome = upstream.send(outgoing, choice).await;
+        let outcome = upstream.send(outgoing).await;
         if let Some(guard) = &self.context.guard {
             guard.refuse_interim();
         }

@@ -1,7 +1,6 @@
 //! The request that goes up, rendered for hyper.
 
 use super::{Exchange, Permitted};
-use crate::config::HostHeader;
 use crate::forward::{
     ContentLength, FieldSink, FilteredTrailers, RequestEdit, Upgrade, request_fields, response_fields,
 };
@@ -25,7 +24,7 @@ impl Exchange<'_> {
         request: Request<Incoming>,
         permitted: &Permitted<'_>,
         upstream: &Upstream,
-        (choice, upgrade): (usize, Upgrade),
+        upgrade: Upgrade,
     ) -> Option<Outgoing> {
         let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -35,10 +34,6 @@ impl Exchange<'_> {
             identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
             client: self.context.address.ip(),
             requested_host,
-            upstream_host: match upstream.host_header {
-                HostHeader::Client => requested_host,
-                HostHeader::Endpoint => upstream.authority(choice),
-            },
             request_id: record.request_id(),
             client_version: match head.version {
                 Version::HTTP_2 => "2.0",
