@@ -135,7 +135,7 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
 
 /// Families of such fields that grow with each release of who makes them, folded.
 const IDENTITY_FIELD_PREFIXES: &[&str] = &[
-    "x-ssl-",
+    "x-ssl-client-",
     "ssl-client-",
     "x-amzn-mtls-",
     "x-amzn-oidc-",
@@ -250,7 +250,7 @@ mod tests {
             "x-client~user",
             "Tailscale_User_Login",
             "Cf-Access-Jwt-Assertion",
-            "X_SSL_Whatever",
+            "X_SSL_Client_Whatever",
         ] {
             assert!(is_identity_field(name), "{name}");
         }

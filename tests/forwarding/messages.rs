@@ -22,7 +22,7 @@ fn methods_paths_queries_and_bodies_go_up_as_they_are() {
     for (version, method) in BOTH.into_iter().flat_map(|version| {
         ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"].map(|method| (version, method))
     }) {
-        let path = format!("/{method}/a%20b;c=d?x=1&y=%2F..%2F&&z");
+        let path = format!("/{method}/a%20b,c=d?x=1&y=%2F..%2F&&z");
         let text = if method == "GET" { "" } else { "some text" };
         let answer = chain.client.send(version, request(method, &path, text)).unwrap();
         assert_eq!(answer.status, 200);
