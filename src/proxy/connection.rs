@@ -7,7 +7,7 @@ use super::exchange::{ConnectionContext, answer};
 use super::guard::Guard;
 use super::record::{Circumstances, Record};
 use crate::drain::Drain;
-use crate::listener::ConnectionHandler;
+use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
@@ -39,12 +39,20 @@ impl ProxyHandler {
     }
 }
 
+/// What a connection brings along from before its handshake.
+struct Accepted {
+    address: SocketAddr,
+    place: ConnectionPlace,
+    drain: Drain,
+    limits: ConnectionLimits,
+}
+
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
         self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
     }
 
-    async fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) {
+    async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
         let begun = Instant::now();
         let snapshot = self.shared.snapshot.load_full();
         let Some(policy) = self.policy(&snapshot).cloned() else {
@@ -65,7 +73,8 @@ impl ConnectionHandler for ProxyHandler {
             }
             Ok(established) => {
                 self.handshake_done(&established, begun);
-                Box::pin(self.serve_http(established, generation, client, drain, policy.limits)).await;
+                let accepted = Accepted { address: client, place, drain, limits: policy.limits };
+                Box::pin(self.serve_http(established, generation, accepted)).await;
             }
         }
     }
@@ -107,21 +116,16 @@ impl ProxyHandler {
         );
     }
 
-    async fn serve_http(
-        &self,
-        established: Established,
-        generation: u64,
-        address: SocketAddr,
-        drain: Drain,
-        limits: ConnectionLimits,
-    ) {
+    async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
         let Established { stream, facts } = established;
+        let Accepted { address, place, drain, limits } = accepted;
         let protocol = facts.protocol;
         let mut context = ConnectionContext {
             shared: self.shared.clone(),
             listener: self.listener.clone(),
             address,
             client: ConnectedClient::new(self.listener.clone(), facts, generation),
+            place,
             drain,
             guard: None,
             close: CancellationToken::new(),

@@ -64,9 +64,11 @@ impl Exchange<'_> {
         if let Some(guard) = &self.context.guard {
             guard.leave_http();
         }
-        let drain = self.context.drain.clone();
+        let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
         let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.listener]);
         self.context.drain.spawn(async move {
+            // The socket lives on here, so it still counts as an open connection.
+            let _place = place;
             let Ok((client, upstream)) = tokio::try_join!(leaving, hyper::upgrade::on(answer.response)) else {
                 record.ended("broken");
                 return;

@@ -17,6 +17,7 @@ use crate::drain::Drain;
 use crate::forward::{Upgrade, requested_upgrade};
 use crate::head::{Fields, RequestHead};
 use crate::limit::{BodyEnd, BodyFailure};
+use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
@@ -39,6 +40,8 @@ pub(super) struct ConnectionContext {
     pub(super) listener: Arc<str>,
     pub(super) address: SocketAddr,
     pub(super) client: ConnectedClient,
+    /// A tunnel keeps it when HTTP is over.
+    pub(super) place: ConnectionPlace,
     pub(super) drain: Drain,
     /// HTTP/1.1 only.
     pub(super) guard: Option<Arc<GuardControl>>,
