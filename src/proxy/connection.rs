@@ -128,6 +128,7 @@ impl ProxyHandler {
             place,
             drain,
             guard: None,
+            idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
         };
@@ -219,16 +220,27 @@ where
         .keep_alive_timeout(Duration::from_secs(20))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = told_to_close(&context) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let activity = &context.activity;
+    let (mut closing, mut goodbye) = (false, None);
+    let outcome = loop {
+        tokio::select! {
+            outcome = connection.as_mut() => break outcome,
+            // hyper gives no handle to a single stream, so all of them end.
+            () = activity.client_stalled() => {
+                let (listener, client) = (&*context.listener, &context.address);
+                tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
+                break Ok(());
+            }
+            () = told_to_close(&context), if !closing => closing = true,
+            // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
+            () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
+                closing = true;
+                goodbye = Some(Instant::now() + GOODBYE);
+            }
+            () = reached(goodbye) => break Ok(()),
         }
-        // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
-        () = context.activity.idle_for(limits.keep_alive_timeout) => {
+        if closing {
             connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(GOODBYE, connection).await.unwrap_or(Ok(()))
         }
     };
     log_end(&context, outcome);
@@ -236,6 +248,13 @@ where
 
 /// How long a client that is idle has for taking note that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Ends when the connection is to take no further request.
 async fn told_to_close(context: &ConnectionContext) {
