@@ -11,6 +11,8 @@ mod frames;
 mod heads;
 /// Several requests in one breath.
 mod pipelines;
+/// Clients that open no window.
+mod windows;
 
 fn decisions(chain: &Chain, reason: &str) -> f64 {
     let labels = [("decision", "refuse"), ("reason", reason)];

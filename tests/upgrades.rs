@@ -6,6 +6,7 @@ use crate::support::{Chain, Client, Upstream, eventually};
 use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const HANDSHAKE: &[u8] = b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -225,7 +226,7 @@ fn a_client_that_vanishes_ends_its_tunnel() {
     let chain = Chain::to(echoing());
     let raw = open_tunnel(&chain.client);
     tunnels_open(&chain, 1.0);
-    socket2::SockRef::from(raw.socket()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    socket2::SockRef::from(raw.socket()).set_linger(Some(Duration::ZERO)).unwrap();
     drop(raw);
     tunnels_open(&chain, 0.0);
     chain.is_unharmed();
@@ -242,6 +243,38 @@ fn tunnels_end_when_the_gateway_drains() {
     assert_eq!(raw.read_to_end(), "");
     chain.gateway.wait_for_access(|line| line["status"] == 101 && line["end"] == "drained");
     assert_eq!(chain.gateway.wait_for_exit(), 0);
+}
+
+#[test]
+fn a_tunnel_counts_as_an_open_connection() {
+    let chain = Chain::with(echoing(), "[limits]\nconnections = 3\n");
+    let connections_open = |wanted: f64| {
+        eventually("the number of open connections", || {
+            (chain.gateway.metric("portcullis_connections_open", &[]) == wanted).then_some(())
+        });
+    };
+    let refused = || chain.gateway.metric("portcullis_connections_refused_total", &[("reason", "limit")]);
+    let mut tunnels: Vec<Raw> = (0..3).map(|_| open_tunnel(&chain.client)).collect();
+    tunnels_open(&chain, 3.0);
+    connections_open(3.0);
+    let mut fourth = TcpStream::connect(chain.gateway.address()).unwrap();
+    fourth.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(fourth.read(&mut [0]).unwrap(), 0, "closed at once");
+    assert_eq!(refused(), 1.0);
+    // The others do not suffer from it.
+    tunnels[0].write(b"hello");
+    assert_eq!(tunnels[0].read_exact(5), b"hello");
+    let mut first = tunnels.remove(0);
+    first.close_writing();
+    assert_eq!(first.read_to_end(), "");
+    connections_open(2.0);
+    let mut another = open_tunnel(&chain.client);
+    another.write(b"hello");
+    assert_eq!(another.read_exact(5), b"hello");
+    assert_eq!(refused(), 1.0);
+    drop((first, another, tunnels));
+    connections_open(0.0);
+    chain.is_unharmed();
 }
 
 #[test]

@@ -20,8 +20,14 @@ pub struct BoundListener {
 
 /// What a connection is handed to.
 pub trait ConnectionHandler: Send + Sync + 'static {
-    /// Serves one connection to its end.
-    fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) -> impl Future<Output = ()> + Send;
+    /// Serves one connection to its end. Whatever outlives this and still holds the socket keeps a clone of the place.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: ConnectionPlace,
+        drain: Drain,
+    ) -> impl Future<Output = ()> + Send;
 
     /// How many connections may be open at once, in the snapshot that is in force.
     fn connection_limit(&self) -> u32;
@@ -94,8 +100,8 @@ impl BoundListener {
             prepare(&stream);
             let (handler, child, telemetry) = (handler.clone(), drain.clone(), telemetry.clone());
             drain.spawn(async move {
-                let _guard = ConnectionGuard { _place: place, telemetry };
-                handler.serve(stream, client, child).await;
+                let _guard = ConnectionGuard { telemetry };
+                handler.serve(stream, client, place, child).await;
             });
         }
     }
@@ -128,15 +134,20 @@ struct OpenConnections {
 }
 
 impl OpenConnections {
-    fn take(open: &Arc<Self>, limit: u32) -> Option<Place> {
+    fn take(open: &Arc<Self>, limit: u32) -> Option<ConnectionPlace> {
         let before = open.count.fetch_add(1, Ordering::Relaxed);
         open.gauge.inc();
         let place = Place(open.clone());
-        (before < limit).then_some(place)
+        (before < limit).then(|| ConnectionPlace { _place: Arc::new(place) })
     }
 }
 
-/// A connection's place among those that may be open; given back when dropped.
+/// A connection's place among those that may be open; given back when the last clone is dropped.
+#[derive(Clone)]
+pub struct ConnectionPlace {
+    _place: Arc<Place>,
+}
+
 struct Place(Arc<OpenConnections>);
 
 impl Drop for Place {
@@ -148,7 +159,6 @@ impl Drop for Place {
 
 /// Counts a panic, which ends this connection and no other.
 struct ConnectionGuard {
-    _place: Place,
     telemetry: Arc<Telemetry>,
 }
 

@@ -1,8 +1,11 @@
-//! Whether requests are under way on a connection, and since when not. Closes nothing itself.
+//! Whether requests are under way on a connection and since when not, and whether its client still takes the answers.
+//! Closes nothing itself.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// See the module.
 pub(super) struct Activity {
@@ -10,11 +13,28 @@ pub(super) struct Activity {
     begun: Instant,
     /// Milliseconds from `begun` to the end of the last request.
     idle_since: AtomicU64,
+    answers: Mutex<Watched>,
+    /// There is an answer that wants to be looked at sooner than was planned.
+    sooner: Notify,
+}
+
+/// The answers whose client may not stall.
+#[derive(Default)]
+struct Watched {
+    turns: Vec<Weak<Turn>>,
+    /// How long until they are looked at again; `None` while there are none.
+    pause: Option<Duration>,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self { under_way: AtomicUsize::new(0), begun: Instant::now(), idle_since: AtomicU64::new(0) }
+        Self {
+            under_way: AtomicUsize::new(0),
+            begun: Instant::now(),
+            idle_since: AtomicU64::new(0),
+            answers: Mutex::default(),
+            sooner: Notify::new(),
+        }
     }
 
     pub(super) fn request_begins(&self) {
@@ -22,8 +42,7 @@ impl Activity {
     }
 
     pub(super) fn request_ends(&self) {
-        let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.idle_since.store(elapsed, Ordering::Relaxed);
+        self.idle_since.store(milliseconds_since(self.begun), Ordering::Relaxed);
         self.under_way.fetch_sub(1, Ordering::Release);
     }
 
@@ -41,4 +60,100 @@ impl Activity {
             sleep_until(since + timeout).await;
         }
     }
+
+    /// Watches an answer for as long as the turn is held. It begins as the client's.
+    pub(super) fn watch(&self, idle_timeout: Duration) -> Arc<Turn> {
+        let turn = Arc::new(Turn::new(idle_timeout));
+        let mut answers = self.lock();
+        if answers.turns.len() == answers.turns.capacity() {
+            // Many short answers between two looks must not pile up.
+            answers.turns.retain(|turn| turn.strong_count() > 0);
+        }
+        answers.turns.push(Arc::downgrade(&turn));
+        if answers.pause.is_none_or(|pause| turn.pause() < pause) {
+            self.sooner.notify_one();
+        }
+        turn
+    }
+
+    /// Ends when the client has taken nothing of some answer for longer than that answer's idle timeout.
+    pub(super) async fn client_stalled(&self) {
+        loop {
+            match self.look() {
+                Look::Stalled => return,
+                Look::Nothing => self.sooner.notified().await,
+                Look::Again(pause) => tokio::select! {
+                    () = sleep(pause) => {}
+                    () = self.sooner.notified() => {}
+                },
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        let mut answers = self.lock();
+        let (mut stalled, mut pause) = (false, None);
+        answers.turns.retain(|turn| {
+            let Some(turn) = turn.upgrade() else { return false };
+            stalled |= turn.client_stalled();
+            pause = Some(pause.map_or(turn.pause(), |pause: Duration| pause.min(turn.pause())));
+            true
+        });
+        answers.pause = pause;
+        match pause {
+            _ if stalled => Look::Stalled,
+            Some(pause) => Look::Again(pause),
+            None => Look::Nothing,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Look {
+    Stalled,
+    Again(Duration),
+    Nothing,
+}
+
+/// Whose turn it is to move an answer on: the upstream's to give, or the client's to take.
+pub(super) struct Turn {
+    begun: Instant,
+    /// Milliseconds from `begun` to when the client's turn began.
+    client_since: AtomicU64,
+    idle_timeout: Duration,
+}
+
+impl Turn {
+    const UPSTREAM: u64 = u64::MAX;
+
+    fn new(idle_timeout: Duration) -> Self {
+        Self { begun: Instant::now(), client_since: AtomicU64::new(0), idle_timeout }
+    }
+
+    pub(super) fn is_the_clients(&self) {
+        self.client_since.store(milliseconds_since(self.begun), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_the_upstreams(&self) {
+        self.client_since.store(Self::UPSTREAM, Ordering::Relaxed);
+    }
+
+    fn client_stalled(&self) -> bool {
+        match self.client_since.load(Ordering::Relaxed) {
+            Self::UPSTREAM => false,
+            since => self.begun.elapsed().saturating_sub(Duration::from_millis(since)) > self.idle_timeout,
+        }
+    }
+
+    /// Often enough to be nearly punctual, seldom enough to cost nothing.
+    fn pause(&self) -> Duration {
+        (self.idle_timeout / 4).clamp(Duration::from_millis(100), Duration::from_secs(5))
+    }
+}
+
+fn milliseconds_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

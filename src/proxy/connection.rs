@@ -7,7 +7,7 @@ use super::exchange::{ConnectionContext, answer};
 use super::guard::Guard;
 use super::record::{Circumstances, Record};
 use crate::drain::Drain;
-use crate::listener::ConnectionHandler;
+use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
@@ -39,12 +39,20 @@ impl ProxyHandler {
     }
 }
 
+/// What a connection brings along from before its handshake.
+struct Accepted {
+    address: SocketAddr,
+    place: ConnectionPlace,
+    drain: Drain,
+    limits: ConnectionLimits,
+}
+
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
         self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
     }
 
-    async fn serve(&self, stream: TcpStream, client: SocketAddr, drain: Drain) {
+    async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
         let begun = Instant::now();
         let snapshot = self.shared.snapshot.load_full();
         let Some(policy) = self.policy(&snapshot).cloned() else {
@@ -65,7 +73,8 @@ impl ConnectionHandler for ProxyHandler {
             }
             Ok(established) => {
                 self.handshake_done(&established, begun);
-                Box::pin(self.serve_http(established, generation, client, drain, policy.limits)).await;
+                let accepted = Accepted { address: client, place, drain, limits: policy.limits };
+                Box::pin(self.serve_http(established, generation, accepted)).await;
             }
         }
     }
@@ -107,23 +116,19 @@ impl ProxyHandler {
         );
     }
 
-    async fn serve_http(
-        &self,
-        established: Established,
-        generation: u64,
-        address: SocketAddr,
-        drain: Drain,
-        limits: ConnectionLimits,
-    ) {
+    async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
         let Established { stream, facts } = established;
+        let Accepted { address, place, drain, limits } = accepted;
         let protocol = facts.protocol;
         let mut context = ConnectionContext {
             shared: self.shared.clone(),
             listener: self.listener.clone(),
             address,
             client: ConnectedClient::new(self.listener.clone(), facts, generation),
+            place,
             drain,
             guard: None,
+            idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
         };
@@ -215,16 +220,27 @@ where
         .keep_alive_timeout(Duration::from_secs(20))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = told_to_close(&context) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let activity = &context.activity;
+    let (mut closing, mut goodbye) = (false, None);
+    let outcome = loop {
+        tokio::select! {
+            outcome = connection.as_mut() => break outcome,
+            // hyper gives no handle to a single stream, so all of them end.
+            () = activity.client_stalled() => {
+                let (listener, client) = (&*context.listener, &context.address);
+                tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
+                break Ok(());
+            }
+            () = told_to_close(&context), if !closing => closing = true,
+            // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
+            () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
+                closing = true;
+                goodbye = Some(Instant::now() + GOODBYE);
+            }
+            () = reached(goodbye) => break Ok(()),
         }
-        // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
-        () = context.activity.idle_for(limits.keep_alive_timeout) => {
+        if closing {
             connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(GOODBYE, connection).await.unwrap_or(Ok(()))
         }
     };
     log_end(&context, outcome);
@@ -232,6 +248,13 @@ where
 
 /// How long a client that is idle has for taking note that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Ends when the connection is to take no further request.
 async fn told_to_close(context: &ConnectionContext) {

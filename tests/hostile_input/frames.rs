@@ -5,31 +5,31 @@ use crate::support::{Chain, Upstream};
 use http::HeaderValue;
 use std::time::Duration;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const SETTINGS: u8 = 4;
 const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-const WHOLE: u8 = END_STREAM | END_HEADERS;
+pub const WHOLE: u8 = END_STREAM | END_HEADERS;
 const CANCEL: [u8; 4] = 8u32.to_be_bytes();
 /// `:status 200` in HPACK's static table.
-const STATUS_200: u8 = 0x88;
+pub const STATUS_200: u8 = 0x88;
 
 const REQUEST: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];
 
-struct Frame {
-    kind: u8,
-    stream: u32,
-    payload: Vec<u8>,
+pub struct Frame {
+    pub kind: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = length[1..].to_vec();
     bytes.extend([kind, flags]);
@@ -39,7 +39,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// HPACK: literals that are not indexed.
-fn packed<'f>(fields: impl IntoIterator<Item = &'f (&'f str, &'f str)>) -> Vec<u8> {
+pub fn packed<'f>(fields: impl IntoIterator<Item = &'f (&'f str, &'f str)>) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
@@ -58,18 +58,18 @@ fn packed<'f>(fields: impl IntoIterator<Item = &'f (&'f str, &'f str)>) -> Vec<u
     block
 }
 
-fn whole_request(stream: u32) -> Vec<u8> {
+pub fn whole_request(stream: u32) -> Vec<u8> {
     frame(HEADERS, WHOLE, stream, &packed(&REQUEST))
 }
 
 /// A connection that has said its preface.
-struct Http2 {
-    raw: Raw,
+pub struct Http2 {
+    pub raw: Raw,
     read: Vec<u8>,
 }
 
 impl Http2 {
-    fn open(chain: &Chain) -> Self {
+    pub fn open(chain: &Chain) -> Self {
         let mut raw = chain.client.raw_in(Version::Http2);
         raw.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         raw.write(&frame(SETTINGS, 0, 0, &[]));
@@ -99,7 +99,7 @@ impl Http2 {
     }
 
     /// The first frame of one of these kinds; none at the end of the connection.
-    fn find(&mut self, kinds: &[u8]) -> Option<Frame> {
+    pub fn find(&mut self, kinds: &[u8]) -> Option<Frame> {
         std::iter::from_fn(|| self.next()).find(|frame| kinds.contains(&frame.kind))
     }
 

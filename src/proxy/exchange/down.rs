@@ -4,6 +4,7 @@ use super::up::HeaderFields;
 use super::{AnswerBody, Exchange};
 use crate::forward::{ContentLength, FieldSink, FilteredTrailers, response_fields, tunnel};
 use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
+use crate::proxy::activity::Turn;
 use crate::proxy::record::Record;
 use crate::respond::OwnAnswer;
 use crate::route::RouteLimits;
@@ -15,7 +16,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 impl Exchange<'_> {
     /// The answer that comes down, streaming.
@@ -41,7 +43,8 @@ impl Exchange<'_> {
         let meter = record.response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
         let finish = Finish { record, lease: Some(lease), meter };
-        let body = RecordedBody { inner: FilteredTrailers::new(body).boxed_unsync(), _finish: finish };
+        let inner = FilteredTrailers::new(body).boxed_unsync();
+        let body = RecordedBody::new(inner, self.turn(limits.idle_timeout), finish);
         let mut down = Response::new(body.boxed_unsync());
         *down.status_mut() = head.status;
         *down.headers_mut() = fields.0;
@@ -64,9 +67,11 @@ impl Exchange<'_> {
         if let Some(guard) = &self.context.guard {
             guard.leave_http();
         }
-        let drain = self.context.drain.clone();
+        let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
         let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.listener]);
         self.context.drain.spawn(async move {
+            // The socket lives on here, so it still counts as an open connection.
+            let _place = place;
             let Ok((client, upstream)) = tokio::try_join!(leaving, hyper::upgrade::on(answer.response)) else {
                 record.ended("broken");
                 return;
@@ -83,31 +88,46 @@ impl Exchange<'_> {
         *down.headers_mut() = fields.0;
         down
     }
-}
 
-/// An answer of our own, recorded when it is sent or dropped.
-pub(super) fn own_answer(mut record: Record, answer: OwnAnswer) -> Response<AnswerBody> {
-    record.status(answer.status.as_u16());
-    record.own_answer(answer.body.len());
-    let id = HeaderValue::from_str(record.request_id());
-    let meter = record.response.clone();
-    let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
-    let body = RecordedBody { inner: body, _finish: Finish { record, lease: None, meter } };
-    let mut response = Response::new(body.boxed_unsync());
-    *response.status_mut() = answer.status;
-    let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = id {
-        headers.insert("x-request-id", id);
+    /// An answer of our own, recorded when it is sent or dropped.
+    pub(super) fn own_answer(&self, mut record: Record, answer: OwnAnswer) -> Response<AnswerBody> {
+        record.status(answer.status.as_u16());
+        record.own_answer(answer.body.len());
+        let id = HeaderValue::from_str(record.request_id());
+        let meter = record.response.clone();
+        let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
+        let finish = Finish { record, lease: None, meter };
+        let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
+        let mut response = Response::new(body.boxed_unsync());
+        *response.status_mut() = answer.status;
+        let headers = response.headers_mut();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = id {
+            headers.insert("x-request-id", id);
+        }
+        response
     }
-    response
+
+    /// HTTP/1.1 has one answer at a time, and the guard sees whether it is taken.
+    fn turn(&self, idle_timeout: Option<Duration>) -> Option<Arc<Turn>> {
+        let idle_timeout = idle_timeout.filter(|_| self.context.guard.is_none())?;
+        Some(self.context.activity.watch(idle_timeout))
+    }
 }
 
 /// An answer's body with the record that is written at its end.
 struct RecordedBody {
     inner: AnswerBody,
+    /// Told whom this answer waits for. An answer that may wait for ever has none.
+    turn: Option<Arc<Turn>>,
     _finish: Finish,
+}
+
+impl RecordedBody {
+    fn new(inner: AnswerBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
+        Self { inner, turn, _finish: finish }
+    }
 }
 
 impl Body for RecordedBody {
@@ -118,7 +138,14 @@ impl Body for RecordedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
-        Poll::Ready(ready!(Pin::new(&mut self.inner).poll_frame(context)))
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if let Some(turn) = &self.turn {
+            match polled {
+                Poll::Pending => turn.is_the_upstreams(),
+                Poll::Ready(_) => turn.is_the_clients(),
+            }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,7 +4,6 @@
 mod down;
 mod up;
 
-use self::down::own_answer;
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
@@ -17,6 +16,7 @@ use crate::drain::Drain;
 use crate::forward::{Upgrade, requested_upgrade};
 use crate::head::{Fields, RequestHead};
 use crate::limit::{BodyEnd, BodyFailure};
+use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
@@ -28,6 +28,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The body of an answer.
@@ -39,12 +40,16 @@ pub(super) struct ConnectionContext {
     pub(super) listener: Arc<str>,
     pub(super) address: SocketAddr,
     pub(super) client: ConnectedClient,
+    /// A tunnel keeps it when HTTP is over.
+    pub(super) place: ConnectionPlace,
     pub(super) drain: Drain,
     /// HTTP/1.1 only.
     pub(super) guard: Option<Arc<GuardControl>>,
+    /// A client that takes no byte of an answer of our own.
+    pub(super) idle_timeout: Option<Duration>,
     /// Ends the connection after the answers that are on their way.
     pub(super) close: CancellationToken,
-    /// Whether requests are under way.
+    /// Whether requests are under way, and answers are taken.
     pub(super) activity: Arc<Activity>,
 }
 
@@ -137,7 +142,7 @@ impl Exchange<'_> {
     fn refused(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<AnswerBody> {
         record.failed(refusal);
         let answer = refuse(refusal, self.form, record.request_id());
-        let mut response = own_answer(record, answer);
+        let mut response = self.own_answer(record, answer);
         let shares_bytes = self.context.guard.is_some();
         let ends = match refusal.consequence() {
             Consequence::None => false,
@@ -173,7 +178,7 @@ impl Exchange<'_> {
         match self.view.principal() {
             Some(user) => {
                 let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
-                own_answer(record, answer)
+                self.own_answer(record, answer)
             }
             None => self.refused(record, &Refusal::NoCertificate),
         }

@@ -41,6 +41,7 @@ pub(super) struct Guard<S> {
     /// The last words on this connection.
     farewell: Vec<u8>,
     closing: Closing,
+    closing_timer: Option<Pin<Box<Sleep>>>,
 }
 
 enum State {
@@ -87,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             unflushed: false,
             farewell: Vec::new(),
             closing: Closing::Open,
+            closing_timer: None,
         }
     }
 

@@ -8,6 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// For the last words and TLS's goodbye together. They are few bytes, and fixed because the idle timeout may be off.
+const CLOSING: Duration = Duration::from_secs(10);
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     fn poll_before_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Said first: hyper has something to write, even if it must wait.
@@ -69,6 +72,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             self.farewell.drain(..written);
         }
         Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    /// A client that takes nothing while its connection closes would hold it for ever: it is cut.
+    fn poll_closing(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if polled.is_pending() {
+            let timer = self.closing_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSING)));
+            ready!(timer.as_mut().poll(context));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        polled
     }
 
     /// Closing with unread bytes would reset the connection and could take the answer with it; so read a little.
@@ -135,11 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         loop {
             match this.closing {
                 Closing::Open => {
-                    ready!(this.poll_farewell(context))?;
+                    let polled = this.poll_farewell(context);
+                    ready!(this.poll_closing(context, polled))?;
                     this.closing = Closing::ShutDown;
                 }
                 Closing::ShutDown => {
-                    ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
+                    let polled = Pin::new(&mut this.inner).poll_shutdown(context);
+                    ready!(this.poll_closing(context, polled))?;
                     this.timer = None;
                     this.closing =
                         if this.has_unread() { Closing::Lingering { left: MOST_LINGERED } } else { Closing::Done };
