@@ -175,6 +175,22 @@ fn the_upstream_sees_the_host_that_the_client_asked_for_or_its_own() {
     }
 }
 
+#[test]
+fn the_host_of_the_endpoint_is_that_of_the_one_which_answers() {
+    // Nobody listens there, so every other request passes it over.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        plain(address, "host_header = \"endpoint\"\n")
+            .replace("endpoints = [", &format!("endpoints = [\"http://{dead}\", "))
+    });
+    for _ in 0..4 {
+        assert_eq!(chain.client.get("/").status, 200);
+    }
+    for seen in chain.upstream.recorded() {
+        assert_eq!(seen.values("host"), [chain.upstream.address.to_string()]);
+    }
+}
+
 fn plain(address: SocketAddr, keys: &str) -> String {
     format!("[upstream.api]\nendpoints = [\"http://{address}\"]\n{keys}[[route]]\npath = \"/\"\nupstream = \"api\"\n")
 }

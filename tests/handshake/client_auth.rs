@@ -86,3 +86,15 @@ fn a_route_with_optional_client_auth_tells_who_it_is_if_it_is_known() {
         assert_eq!(identity_fields(&upstream), [""; 0], "a public route says nothing");
     }
 }
+
+#[test]
+fn a_known_users_deny_counts_on_public_routes_that_look_who_it_is() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let blocked = "[api_user.mallory]\nclient_cn = \"mallory\"\ndeny = [\"* /maybe/blocked*\"]\n";
+    let config = listener_with(&pki, "client_auth = \"optional\"") + blocked + &routes(&upstream);
+    let gateway = Gateway::start(&config);
+    let mallory = Client::new(&pki, Some(&pki.client("mallory")), gateway.address());
+    let refused = mallory.get("/maybe/blocked/x");
+    assert_eq!((refused.status, refused.reason().as_str()), (403, "denied"));
+    assert_eq!(mallory.get("/maybe/other").status, 200);
+}

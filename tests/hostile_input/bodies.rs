@@ -118,6 +118,21 @@ fn slow_bodies_time_out() {
 }
 
 #[test]
+fn waiting_for_the_client_is_not_held_against_the_upstream() {
+    let chain = Chain::with(Upstream::start(), "response_timeout = \"200ms\"\nidle_timeout = \"1s\"\n");
+    for version in BOTH {
+        let (feed, body) = fed();
+        feed.data("hello");
+        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (408, "body_timeout"), "{version:?}");
+        drop(feed);
+    }
+    let failures = |reason| chain.gateway.metric("portcullis_upstream_failures_total", &[("reason", reason)]);
+    assert_eq!(failures("response_timeout"), 0.0);
+    chain.is_unharmed();
+}
+
+#[test]
 fn a_body_that_is_slow_but_moves_passes() {
     let chain = Chain::with(Upstream::start(), "idle_timeout = \"2s\"\n");
     for version in BOTH {
