@@ -11,6 +11,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(config: PathBuf) -> ExitCode {
+    if let Err(error) = signals::outlive_hangups() {
+        return failed(&error);
+    }
     let telemetry = Arc::new(Telemetry::default());
     let outcome = load(&config, None, &telemetry, Depth::Errors);
     let Some(process) = outcome.snapshot.as_ref().map(|snapshot| snapshot.process.clone()) else {

@@ -7,6 +7,20 @@ use tokio::sync::mpsc;
 /// Exit code of an end that was forced by a second signal.
 const FORCED: i32 = 2;
 
+/// From now on SIGHUP and SIGUSR1 no longer end the process, as they do by default: a reload that is asked for while the
+/// first load is still running must not be the end.
+///
+/// # Errors
+/// If a signal cannot be caught.
+pub(super) fn outlive_hangups() -> std::io::Result<()> {
+    // A handler, once there, stays for as long as the process does, also without this runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    drop(signal(SignalKind::hangup())?);
+    drop(signal(SignalKind::user_defined1())?);
+    Ok(())
+}
+
 /// Turns signals into requests from now on.
 ///
 /// # Errors

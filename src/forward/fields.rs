@@ -1,6 +1,6 @@
 //! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
 
-use crate::identity::is_identity_field;
+use crate::identity::{folded_equal, is_identity_field};
 
 /// What becomes of a client's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,14 +135,6 @@ pub(super) fn may_be_trailer(name: &str) -> bool {
 pub(super) fn may_be_named_by_connection(name: &str) -> bool {
     const NEVER: [&str; 5] = ["host", "content-length", "authorization", "cookie", "content-type"];
     !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-fn folded_equal(known: &str, name: &str) -> bool {
-    known.len() == name.len()
-        && known
-            .bytes()
-            .zip(name.bytes())
-            .all(|(wanted, is)| wanted == is.to_ascii_lowercase() || (wanted == b'-' && !is.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

@@ -154,11 +154,17 @@ const IDENTITY_FIELD_PREFIXES: &[&str] = &[
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
-    let begins = |known: &&str| known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is));
+    let begins = |known: &&str| name.get(..known.len()).is_some_and(|start| folded_equal(known, start));
     // The first octet settles most names.
     matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b't'))
-        && (IDENTITY_FIELD_NAMES.iter().any(|known| known.len() == name.len() && begins(known))
-            || IDENTITY_FIELD_PREFIXES.iter().any(|known| known.len() <= name.len() && begins(known)))
+        && (IDENTITY_FIELD_NAMES.iter().any(|known| folded_equal(known, name))
+            || IDENTITY_FIELD_PREFIXES.iter().any(begins))
+}
+
+/// Whether a name is the known one (which is folded) to somebody who folds: any case, and any other character than
+/// letters and digits in place of a dash.
+pub fn folded_equal(known: &str, name: &str) -> bool {
+    known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
 }
 
 fn fold(octet: u8) -> u8 {
