@@ -67,6 +67,9 @@ impl Explain {
     fn explain(&self, snapshot: &Snapshot, outcome: &Outcome) -> Result<(bool, String), String> {
         let listener = self.listener(snapshot)?;
         let (authority, target) = self.split_url()?;
+        if target.parse::<http::Uri>().is_err() {
+            return Err("the gateway refuses this URL unread (400): write what is no URI character as %XX".to_owned());
+        }
         let name = HostName::parse_authority(&authority).ok_or("the URL names no host")?;
         let host = listener.host(Some(&name)).ok_or_else(|| {
             format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str())

@@ -29,10 +29,11 @@ impl Gateway {
             let heir = self.listeners.values().find(|running| running.configured == address && address.port() != 0);
             let socket = match heir {
                 Some(running) => running.bound.renamed(name.clone()),
-                None => BoundListener::bind(name.clone(), address).map_err(|source| GatewayError::Bind {
-                    address,
-                    what: format!("listener \"{name}\""),
-                    source,
+                None => BoundListener::bind(name.clone(), address).map_err(|source| {
+                    let ours = self.listeners.values().any(|running| running.bound.address().port() == address.port());
+                    let hint =
+                        if ours { "; a listener of ours has this port, so only a restart can do this" } else { "" };
+                    GatewayError::Bind { address, what: format!("listener \"{name}\"{hint}"), source }
                 })?,
             };
             bound.listeners.push((address, name, socket));
