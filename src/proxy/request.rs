@@ -136,6 +136,16 @@ fn leads_to_one_route(
             }
         }
     }
+    // An encoded slash inside a capture makes a path longer for whoever decodes it, which must not lead deeper.
+    for (oddity, escape) in [(Oddity::EncodedSlash, "%2F"), (Oddity::EncodedBackslash, "%5C")] {
+        if target.oddities.contains(oddity) {
+            let plain = plain_reading(&target.path.replace(escape, "/"));
+            let other = client.listener.routes.find(Some(host), &plain);
+            if other.is_some_and(|(other, _)| !Arc::ptr_eq(other, route) && other.depth >= route.depth) {
+                return Err(Refusal::OddPath(oddity));
+            }
+        }
+    }
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub struct Route {
     pub name: String,
     /// The paths it takes as a pattern with `*`, for finding permissions that can never be used.
     pub path_glob: String,
+    /// How many segments its path names.
+    pub depth: usize,
     /// Where the route stands in the config.
     pub place: Place,
     /// Whom the route lets in.

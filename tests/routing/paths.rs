@@ -91,6 +91,18 @@ fn a_path_that_upstreams_read_in_two_ways_leads_to_one_route_in_both() {
     ] {
         assert_eq!(scene.outcome(target), expected, "{target}");
     }
+    // An encoded slash may lengthen what a route captures, but not lead to a route that asks for more.
+    let keep = "encoded_slash = \"keep\"\nencoded_backslash = \"keep\"\n";
+    let exact = keep.to_owned() + "match = \"exact\"\n";
+    let slashes = Scene::new(&(route("/", keep) + &route("/objects/{type}/{name}", &exact) + &route("/admin", "")));
+    for (target, expected) in [
+        ("/objects/hosts/a%2Fb", "GET /objects/hosts/a%2Fb"),
+        ("/other%2Fx", "GET /other%2Fx"),
+        ("/admin%2Fx", "400 encoded_slash"),
+        ("/admin%5Cx", "400 encoded_backslash"),
+    ] {
+        assert_eq!(slashes.outcome(target), expected, "{target}");
+    }
     // Two spellings of one path are one path.
     assert_eq!(scene.outcome("/secret%21/x"), "GET /secret!/x");
     assert_eq!(scene.route_of(Version::Http1, "/secret%21/x"), "/secret!");

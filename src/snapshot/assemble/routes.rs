@@ -112,6 +112,7 @@ impl Assembly<'_> {
             limits: self.route_limits(said, &target),
             target,
             path_glob: path_glob(&pattern),
+            depth: pattern.segments.len(),
         });
         Some(Ready { said, pattern, hosts, route })
     }
