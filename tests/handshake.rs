@@ -12,7 +12,7 @@ mod server_names;
 use crate::support::client::{BOTH, get};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
 use rustls::AlertDescription as Alert;
 use rustls::pki_types::CertificateDer;
@@ -182,4 +182,23 @@ fn failures(gateway: &Gateway) -> Vec<serde_json::Value> {
     let mut lines = gateway.log();
     lines.retain(|line| line["message"] == "handshake failed");
     lines
+}
+
+#[test]
+fn an_expired_anchor_vouches_for_nobody() {
+    let (pki, old, upstream) = (Pki::new(), Pki::expired("Old CA"), Upstream::start());
+    let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
+    let anchors = format!("anchors = [\"{}\"", old.ca_file().display());
+    let both = listener(&pki).replace("anchors = [", &format!("{anchors}, ")) + &rest;
+    let gateway = Gateway::start(&both);
+    let client = |of: &Pki| Client::new(&pki, Some(&of.client("alice")), gateway.address());
+    assert_eq!(client(&old).alert(), Alert::UnknownCA);
+    assert_eq!(client(&pki).get("/").status, 200, "the other anchor still counts");
+
+    let good = format!("anchors = [\"{}\"", pki.ca_file().display());
+    let alone = listener(&pki).replace(&good, &anchors) + &rest;
+    let file = pki.path("expired.toml");
+    std::fs::write(&file, alone).unwrap();
+    let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
+    assert!(code == 1 && report.contains("all trust anchors have expired"), "{report}");
 }

@@ -45,11 +45,23 @@ impl Pki {
 
     /// A CA with this common name.
     pub fn named(common_name: &str) -> Self {
+        let now = OffsetDateTime::now_utc();
+        Self::valid(common_name, now - Duration::days(1), now + Duration::days(300))
+    }
+
+    /// A CA whose time is over.
+    pub fn expired(common_name: &str) -> Self {
+        let now = OffsetDateTime::now_utc();
+        Self::valid(common_name, now - Duration::days(300), now - Duration::days(1))
+    }
+
+    fn valid(common_name: &str, from: OffsetDateTime, until: OffsetDateTime) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, common_name);
+        (params.not_before, params.not_after) = (from, until);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).expect("a CA certificate");
