@@ -3,7 +3,7 @@
 use super::Shared;
 use super::activity::Activity;
 use super::client::ConnectedClient;
-use super::exchange::{ConnectionContext, answer};
+use super::exchange::{AnswerBody, ConnectionContext, answer};
 use super::guard::Guard;
 use super::record::{Circumstances, Record};
 use crate::drain::Drain;
@@ -11,7 +11,9 @@ use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
-use hyper::service::service_fn;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -165,22 +167,33 @@ impl ProxyHandler {
     }
 }
 
+/// Answers the requests of a connection, whatever its HTTP version.
+fn requests_of(
+    context: &Arc<ConnectionContext>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<AnswerBody>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send + 'static,
+> {
+    let context = context.clone();
+    service_fn(move |request| {
+        let context = context.clone();
+        async move { Ok::<_, Infallible>(answer(context, request).await) }
+    })
+}
+
 async fn serve_http1<S>(context: Arc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let requests = context.clone();
-    let service = service_fn(move |request| {
-        let context = requests.clone();
-        async move { Ok::<_, Infallible>(answer(context, request).await) }
-    });
     let connection = hyper::server::conn::http1::Builder::new()
         // The guard has its own timers, which know idle from slow; and its own limit, below hyper's.
         .header_read_timeout(None)
         .max_header_size(limits.head_size.saturating_add(4096))
         .max_buf_size((limits.head_size + 4096).max(64 * 1024))
         .max_headers(crate::forward::MAX_FIELDS + 1)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(stream), requests_of(&context))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
@@ -200,11 +213,6 @@ async fn serve_http2<S>(context: Arc<ConnectionContext>, stream: S, limits: Conn
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let requests = context.clone();
-    let service = service_fn(move |request| {
-        let context = requests.clone();
-        async move { Ok::<_, Infallible>(answer(context, request).await) }
-    });
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -218,7 +226,7 @@ where
         // A client that is gone is noticed although it owes no answer.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), requests_of(&context));
     let mut connection = std::pin::pin!(connection);
     let activity = &context.activity;
     let (mut closing, mut goodbye) = (false, None);

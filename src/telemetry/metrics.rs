@@ -10,6 +10,8 @@ use prometheus::{
 /// Handles of all metrics.
 pub struct Metrics {
     registry: Registry,
+    /// Process metrics have standard names without our prefix, so they have a registry of their own.
+    process: Registry,
     /// `connections_total{listener}`
     pub connections: IntCounterVec,
     /// `connections_open{listener}`
@@ -107,7 +109,13 @@ impl Default for Metrics {
         let make = Maker(&registry);
         let build = make.gauges("build_info", "Version and crypto provider; always 1", &["version", "crypto_provider"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"]).set(1);
-        let metrics = Self {
+        let process = Registry::new();
+        if let Ok(collector) = ProcessCollector::new() {
+            // The only one in its registry, so it cannot clash.
+            let _ = process.register(Box::new(collector));
+        }
+        Self {
+            process,
             connections: make.counters("connections_total", "Accepted connections", &["listener"]),
             connections_open: make.gauges("connections_open", "Connections open now", &["listener"]),
             connections_refused: make.counters(
@@ -165,33 +173,18 @@ impl Default for Metrics {
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
             draining: make.gauge("draining", "1 while the gateway drains"),
             registry: registry.clone(),
-        };
-        if let Ok(process) = ProcessCollector::new() {
-            metrics.register_process(process);
         }
-        metrics
     }
 }
 
 impl Metrics {
-    /// Process metrics have standard names, without our prefix, so they live in a registry of their own.
-    fn register_process(&self, process: ProcessCollector) {
-        let _ = PROCESS.get_or_init(|| {
-            let registry = Registry::new();
-            let _ = registry.register(Box::new(process));
-            registry
-        });
-    }
-
     /// All metrics in text format.
     pub(super) fn encode(&self) -> String {
         let mut families = self.registry.gather();
-        families.extend(PROCESS.get().map(Registry::gather).unwrap_or_default());
+        families.extend(self.process.gather());
         let mut text = Vec::new();
         // Writing to a Vec fails only for metrics without a name.
         let _ = TextEncoder::new().encode(&families, &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 }
-
-static PROCESS: std::sync::OnceLock<Registry> = std::sync::OnceLock::new();
