@@ -63,6 +63,28 @@ fn has_icinga() -> bool {
     Icinga::is_installed() || require_program("icinga2")
 }
 
+/// Icinga with the gateway in front of it.
+struct Front {
+    pki: Pki,
+    icinga: Icinga,
+    gateway: Gateway,
+}
+
+impl Front {
+    /// `None` where Icinga is not installed.
+    fn start() -> Option<Self> {
+        has_icinga().then(|| {
+            let (pki, icinga) = (Pki::new(), Icinga::start());
+            let gateway = Gateway::start(&config(&pki, &icinga));
+            Self { pki, icinga, gateway }
+        })
+    }
+
+    fn client(&self, name: &str) -> Client {
+        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+    }
+}
+
 fn post(path: &str, text: &str) -> Request<crate::support::client::RequestBody> {
     let mut request = request("POST", path, text);
     request.headers_mut().insert("accept", "application/json".parse().unwrap());
@@ -81,13 +103,8 @@ const ACTION: &str = "/v1/actions/process-check-result";
 
 #[test]
 fn queries_pass_for_the_right_user_and_are_refused_for_others() {
-    if !has_icinga() {
-        return;
-    }
-    let (pki, icinga) = (Pki::new(), Icinga::start());
-    let gateway = Gateway::start(&config(&pki, &icinga));
-    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
-    let (reader, operator, stranger) = (client("reader"), client("operator"), client("stranger"));
+    let Some(front) = Front::start() else { return };
+    let (reader, operator, stranger) = (front.client("reader"), front.client("operator"), front.client("stranger"));
     for version in BOTH {
         let answer = reader.send(version, get("/v1/objects/hosts")).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -101,18 +118,14 @@ fn queries_pass_for_the_right_user_and_are_refused_for_others() {
         let refused = stranger.send(version, get("/v1/objects/hosts")).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (403, "unknown_user"));
     }
-    let log = icinga.log();
+    let log = front.icinga.log();
     assert!(!log.contains("GET /v1/objects/services"), "what is refused here never reaches Icinga:\n{log}");
 }
 
 #[test]
 fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
-    if !has_icinga() {
-        return;
-    }
-    let (pki, icinga) = (Pki::new(), Icinga::start());
-    let gateway = Gateway::start(&config(&pki, &icinga));
-    let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
+    let Some(front) = Front::start() else { return };
+    let reader = front.client("reader");
     for version in BOTH {
         let answer = reader.send(version, overridden("GET", "/v1/objects/hosts", QUERY)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -132,13 +145,8 @@ fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
 
 #[test]
 fn actions_pass_for_the_right_user_and_are_refused_for_others() {
-    if !has_icinga() {
-        return;
-    }
-    let (pki, icinga) = (Pki::new(), Icinga::start());
-    let gateway = Gateway::start(&config(&pki, &icinga));
-    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
-    let (reader, operator) = (client("reader"), client("operator"));
+    let Some(front) = Front::start() else { return };
+    let (reader, operator) = (front.client("reader"), front.client("operator"));
     for version in BOTH {
         let answer = operator.send(version, post(ACTION, RESULT)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -154,13 +162,8 @@ fn actions_pass_for_the_right_user_and_are_refused_for_others() {
 
 #[test]
 fn an_event_stream_brings_events_while_it_is_open() {
-    if !has_icinga() {
-        return;
-    }
-    let (pki, icinga) = (Pki::new(), Icinga::start());
-    let gateway = Gateway::start(&config(&pki, &icinga));
-    let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
-    let (reader, operator) = (client("reader"), client("operator"));
+    let Some(front) = Front::start() else { return };
+    let (reader, operator) = (front.client("reader"), front.client("operator"));
     for version in BOTH {
         let path = "/v1/events?queue=test&types=CheckResult";
         let refused = reader.send(version, post(path, "")).unwrap();
@@ -182,12 +185,8 @@ fn an_event_stream_brings_events_while_it_is_open() {
 
 #[test]
 fn whoami_answers_as_icinga_does() {
-    if !has_icinga() {
-        return;
-    }
-    let (pki, icinga) = (Pki::new(), Icinga::start());
-    let gateway = Gateway::start(&config(&pki, &icinga));
-    let reader = Client::new(&pki, Some(&pki.client("reader")), gateway.address());
+    let Some(front) = Front::start() else { return };
+    let reader = front.client("reader");
     let ours: serde_json::Value = serde_json::from_str(&reader.get("/v1").body).unwrap();
     let result = &ours["results"][0];
     assert_eq!(result["user"], "reader");

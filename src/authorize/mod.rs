@@ -111,9 +111,7 @@ impl Policy {
             .map(|matched| Permit { grant: Grant::Permission(matched) })
             .ok_or(Denied::NoPermission)
     }
-}
 
-impl Policy {
     /// Only whether a `deny` matches: for routes that need no permission, where a known user's `deny` still counts.
     ///
     /// # Errors

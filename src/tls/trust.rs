@@ -93,9 +93,7 @@ impl TrustDomain {
             Err(_) => Err(CertificateError::ApplicationVerificationFailure),
         }
     }
-}
 
-impl TrustDomain {
     fn verify_presented(
         &self,
         leaf: &CertificateDer<'_>,

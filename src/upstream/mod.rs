@@ -198,12 +198,13 @@ impl Upstream {
 
     async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
         let Outgoing { mut request, meter, response_timeout } = outgoing;
-        let replay = Replay::of(&request, &meter);
         let choice = self.next.fetch_add(1, Ordering::Relaxed);
         let host_header = self.host_header;
         let target = self.target(choice);
         while let Some(connection) = target.pool.take() {
             self.count_connection("pooled");
+            // Only a pooled connection can turn out to be closed, so only here is a copy of the head worth its price.
+            let replay = Replay::of(&request, &meter);
             let attempt = Sending { target, meter: &meter, response_timeout, host_header };
             match attempt.run(connection, request).await {
                 Attempt::Answered(answer) => return Ok(*answer),
