@@ -1,17 +1,24 @@
 //! From a permitted request to what goes up, and from an answer to what comes down. Cannot be used without a
 //! [`Permit`](crate::authorize::Permit). Decides nothing about who may do what.
 
+mod answer;
+mod chunks;
 mod edit;
 mod fields;
 mod framing;
 mod trailers;
 mod tunnel;
 
+pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
+pub use chunks::{ChunkPart, ChunkScanner};
 pub use edit::{
     BadConnection, ContentLength, FieldSink, RequestEdit, Upgrade, check_connection, request_fields, requested_upgrade,
     response_fields,
 };
 pub use fields::is_method_override;
-pub use framing::{ChunkScanner, Framing, FramingError, HeadSummary, MAX_FIELDS, read_head};
-pub use trailers::FilteredTrailers;
+pub use framing::{
+    Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
+    parse_head, read_head,
+};
+pub use trailers::{FilteredTrailers, write_trailers};
 pub use tunnel::{TunnelEnd, tunnel};

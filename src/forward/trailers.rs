@@ -1,10 +1,43 @@
 //! Trailers that pass, in both directions: never one that frames, authenticates or identifies.
 
 use super::fields::may_be_trailer;
+use super::framing::{FramingError, MAX_FIELDS};
+use crate::head::Fields;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// Writes those fields of a trailer section (field lines and the empty line) that may pass and that the message's head
+/// announced in `Trailer`, as `name: value` lines. Without an announcement the receiver has no reason to expect any.
+///
+/// # Errors
+/// [`FramingError::BadChunk`] if they are no fields.
+pub fn write_trailers<F: Fields + ?Sized>(section: &[u8], head: &F, out: &mut Vec<u8>) -> Result<(), FramingError> {
+    let mut space = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let Ok(httparse::Status::Complete((_, trailers))) = httparse::parse_headers(section, &mut space) else {
+        return Err(FramingError::BadChunk);
+    };
+    for trailer in trailers {
+        if may_be_trailer(trailer.name) && is_announced(trailer.name, head) {
+            for part in [trailer.name.as_bytes(), b": ", trailer.value, b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_announced<F: Fields + ?Sized>(name: &str, head: &F) -> bool {
+    let mut announced = false;
+    head.each(&mut |field, value| {
+        if field.eq_ignore_ascii_case("trailer") {
+            let mut names = value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii);
+            announced |= names.any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()));
+        }
+    });
+    announced
+}
 
 pin_project! {
     /// A body whose forbidden trailer fields are left out. Its data and its length stay what they are.

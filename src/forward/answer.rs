@@ -1,0 +1,217 @@
+//! Where an upstream's HTTP/1.1 answer ends (RFC 9112 section 6.3). Stricter than the RFC where two readings would be
+//! possible, since the connection is used again. Reads bytes that are given; owns no socket.
+
+use super::framing::{FieldSpace, content_length};
+
+/// How long the body behind an answer's head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFraming {
+    /// There is none, whatever the fields say.
+    None,
+    /// This many bytes.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// All until the upstream closes.
+    UntilClose,
+}
+
+/// Whether a connection may carry another request after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// Nothing speaks against it.
+    Keep,
+    /// The upstream says that it closes, or its version does.
+    Close,
+}
+
+/// What was asked, as far as it decides about the answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// `HEAD`: the answer has no body.
+    Head,
+    /// Anything else.
+    Other,
+}
+
+/// An answer's head, read where it lies.
+#[derive(Debug)]
+pub struct AnswerHead<'b, 'f> {
+    /// The status code, 100 to 999.
+    pub status: u16,
+    /// The reason phrase, as sent.
+    pub reason: &'b str,
+    /// In the order of arrival.
+    pub fields: &'f [httparse::Header<'b>],
+    /// Bytes of the head, empty line included.
+    pub length: usize,
+    /// The body.
+    pub framing: AnswerFraming,
+    /// Whether the connection stays.
+    pub reuse: Reuse,
+}
+
+/// Why bytes are no answer that can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Not an answer's head.
+    #[error("the answer's head is malformed")]
+    Malformed,
+    /// More fields than are read.
+    #[error("the answer's head has too many fields")]
+    TooManyFields,
+    /// Longer than is read.
+    #[error("the answer's head is too large")]
+    TooLarge,
+    /// Not one length.
+    #[error("the answer's Content-Length is not one number")]
+    BadLength,
+    /// Content-Length beside Transfer-Encoding.
+    #[error("the answer has both Content-Length and Transfer-Encoding")]
+    LengthAndChunked,
+    /// Anything but one `chunked`.
+    #[error("the answer's Transfer-Encoding is not chunked")]
+    UnknownCoding,
+    /// A chunked body that is none.
+    #[error("the answer's chunked body is malformed")]
+    BadChunk,
+}
+
+/// Reads an answer's head at the start of `bytes`. `None` while it is incomplete.
+///
+/// # Errors
+/// [`AnswerError`] if the answer has no single reading.
+pub fn parse_answer<'b, 'f>(
+    bytes: &'b [u8],
+    asked: Asked,
+    space: &'f mut FieldSpace<'b>,
+) -> Result<Option<AnswerHead<'b, 'f>>, AnswerError> {
+    let mut answer = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let length = match parser.parse_response_with_uninit_headers(&mut answer, bytes, space) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(AnswerError::TooManyFields),
+        Err(_) => return Err(AnswerError::Malformed),
+    };
+    let status = answer.code.unwrap_or_default();
+    if status < 100 {
+        return Err(AnswerError::Malformed);
+    }
+    let fields: &'f [httparse::Header<'b>] = answer.headers;
+    let said = Said::by(fields)?;
+    let bodiless = asked == Asked::Head || matches!(status, 100..=199 | 204 | 304);
+    let framing = match (said.coding, said.length) {
+        _ if bodiless => AnswerFraming::None,
+        (Coding::Chunked, None) if answer.version == Some(1) => AnswerFraming::Chunked,
+        (Coding::Chunked, Some(_)) => return Err(AnswerError::LengthAndChunked),
+        (Coding::Chunked, None) => return Err(AnswerError::UnknownCoding),
+        (Coding::None, Some(length)) => AnswerFraming::Length(length),
+        (Coding::None, None) => AnswerFraming::UntilClose,
+    };
+    let stays = match answer.version {
+        Some(1) => !said.closes && framing != AnswerFraming::UntilClose,
+        _ => said.keeps_alive && !said.closes && framing != AnswerFraming::UntilClose,
+    };
+    let reuse = if stays { Reuse::Keep } else { Reuse::Close };
+    Ok(Some(AnswerHead { status, reason: answer.reason.unwrap_or_default(), fields, length, framing, reuse }))
+}
+
+#[derive(PartialEq, Eq)]
+enum Coding {
+    None,
+    Chunked,
+}
+
+/// What an answer's fields say about framing.
+struct Said {
+    coding: Coding,
+    length: Option<u64>,
+    closes: bool,
+    keeps_alive: bool,
+}
+
+impl Said {
+    fn by(fields: &[httparse::Header<'_>]) -> Result<Self, AnswerError> {
+        let mut said = Self { coding: Coding::None, length: None, closes: false, keeps_alive: false };
+        for field in fields {
+            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+            match field.name.len() {
+                10 if is("connection") => {
+                    for option in field.value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii) {
+                        said.closes |= option.eq_ignore_ascii_case(b"close");
+                        said.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                14 if is("content-length") => {
+                    let length = content_length(field.value).ok_or(AnswerError::BadLength)?;
+                    // Two equal ones say the same; two different ones say nothing.
+                    if said.length.replace(length).is_some_and(|before| before != length) {
+                        return Err(AnswerError::BadLength);
+                    }
+                }
+                17 if is("transfer-encoding") => {
+                    if said.coding == Coding::Chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                        return Err(AnswerError::UnknownCoding);
+                    }
+                    said.coding = Coding::Chunked;
+                }
+                _ => {}
+            }
+        }
+        Ok(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::framing::field_space;
+    use super::*;
+
+    fn framing(text: &str, asked: Asked) -> Result<Option<(AnswerFraming, Reuse)>, AnswerError> {
+        let mut space = field_space();
+        parse_answer(text.as_bytes(), asked, &mut space).map(|head| head.map(|head| (head.framing, head.reuse)))
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        for (fields, expected) in [
+            ("content-length: 5\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
+            ("content-length: 5\r\nContent-Length: 5\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
+            ("transfer-encoding: chunked\r\n", (AnswerFraming::Chunked, Reuse::Keep)),
+            ("transfer-encoding: chunked\r\nconnection: x, Close\r\n", (AnswerFraming::Chunked, Reuse::Close)),
+            ("", (AnswerFraming::UntilClose, Reuse::Close)),
+        ] {
+            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+            assert_eq!(framing(&text, Asked::Other), Ok(Some(expected)), "{fields:?}");
+            assert_eq!(framing(&text, Asked::Head).unwrap().unwrap().0, AnswerFraming::None, "{fields:?}");
+        }
+        for status in [100, 103, 204, 304] {
+            let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 5\r\n\r\n");
+            assert_eq!(framing(&text, Asked::Other).unwrap().unwrap(), (AnswerFraming::None, Reuse::Keep));
+        }
+        let old = "HTTP/1.0 200 OK\r\ncontent-length: 1\r\n";
+        assert_eq!(framing(&format!("{old}\r\n"), Asked::Other).unwrap().unwrap().1, Reuse::Close);
+        let kept = format!("{old}connection: keep-alive\r\n\r\n");
+        assert_eq!(framing(&kept, Asked::Other).unwrap().unwrap().1, Reuse::Keep);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\n", Asked::Other), Ok(None));
+    }
+
+    #[test]
+    fn an_answer_with_two_readings_is_none() {
+        for (fields, error) in [
+            ("content-length: 5\r\ncontent-length: 6\r\n", AnswerError::BadLength),
+            ("content-length: 5, 5\r\n", AnswerError::BadLength),
+            ("content-length: -1\r\n", AnswerError::BadLength),
+            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", AnswerError::LengthAndChunked),
+            ("transfer-encoding: gzip, chunked\r\n", AnswerError::UnknownCoding),
+            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", AnswerError::UnknownCoding),
+            ("a b: c\r\n", AnswerError::Malformed),
+        ] {
+            assert_eq!(framing(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"), Asked::Other), Err(error), "{fields:?}");
+        }
+        assert_eq!(framing("SSH-2.0-x\r\n", Asked::Other), Err(AnswerError::Malformed));
+        let chunked = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(framing(chunked, Asked::Other), Err(AnswerError::UnknownCoding));
+    }
+}

@@ -1,0 +1,259 @@
+//! Chunked bodies (RFC 9112 section 7.1), scanned strictly however they are split over reads. Copies nothing.
+
+use super::framing::FramingError;
+
+/// Finds the end of a chunked body, however it is split over reads.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkScanner {
+    state: State,
+    /// Data bytes still to come in this chunk; while a size is read, the size so far.
+    remaining: u64,
+    /// Octets of the current line (size, extension or trailer section), to bound it.
+    line: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Size,
+    Extension,
+    SizeLineFeed,
+    Data,
+    DataCarriageReturn,
+    DataLineFeed,
+    TrailerStart,
+    Trailer,
+    TrailerLineFeed,
+    EndLineFeed,
+    End,
+}
+
+/// What octets of a chunked body are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkPart {
+    /// Sizes, extensions and line ends.
+    Framing,
+    /// The body itself.
+    Data,
+    /// What follows the last chunk: trailer fields and the empty line.
+    Trailers,
+}
+
+impl State {
+    fn part(self) -> ChunkPart {
+        match self {
+            Self::Data => ChunkPart::Data,
+            Self::TrailerStart | Self::Trailer | Self::TrailerLineFeed | Self::EndLineFeed | Self::End => {
+                ChunkPart::Trailers
+            }
+            _ => ChunkPart::Framing,
+        }
+    }
+}
+
+/// A size has at most this many digits, so it cannot overflow.
+const MAX_SIZE_DIGITS: usize = 15;
+/// Extensions carry nothing for us, so they may not be long.
+const MAX_EXTENSION: usize = 256;
+/// All trailer fields together.
+const MAX_TRAILERS: usize = 16 * 1024;
+
+impl ChunkScanner {
+    /// Takes `bytes`, as far as they belong to this body. Gives how many do.
+    ///
+    /// # Errors
+    /// [`FramingError::BadChunk`].
+    pub fn scan(&mut self, bytes: &[u8]) -> Result<usize, FramingError> {
+        let mut at = 0;
+        while self.state != State::End
+            && let Some(octet) = bytes.get(at)
+        {
+            if self.state == State::Data {
+                let here = u64::try_from(bytes.len() - at).unwrap_or(u64::MAX).min(self.remaining);
+                self.remaining -= here;
+                at += usize::try_from(here).unwrap_or(usize::MAX);
+                if self.remaining == 0 {
+                    self.state = State::DataCarriageReturn;
+                }
+                continue;
+            }
+            self.state = self.step(*octet).ok_or(FramingError::BadChunk)?;
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    /// Takes the longest start of `bytes` that is of one kind. Gives the kind and its length, which is 0 at the end of
+    /// the body alone.
+    ///
+    /// # Errors
+    /// [`FramingError::BadChunk`].
+    pub fn part(&mut self, bytes: &[u8]) -> Result<(ChunkPart, usize), FramingError> {
+        let kind = self.state.part();
+        let mut at = 0;
+        if kind == ChunkPart::Data {
+            let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(self.remaining);
+            let here = usize::try_from(here).unwrap_or(usize::MAX);
+            return Ok((kind, self.scan(bytes.get(..here).unwrap_or_default())?));
+        }
+        while self.state != State::End
+            && self.state.part() == kind
+            && let Some(octet) = bytes.get(at)
+        {
+            self.state = self.step(*octet).ok_or(FramingError::BadChunk)?;
+            at += 1;
+        }
+        Ok((kind, at))
+    }
+
+    /// Whether the whole body was seen.
+    pub fn is_complete(&self) -> bool {
+        self.state == State::End
+    }
+
+    fn step(&mut self, octet: u8) -> Option<State> {
+        match (self.state, octet) {
+            (State::Size, _) if char::from(octet).is_ascii_hexdigit() => {
+                self.line += 1;
+                self.remaining = self.remaining * 16 + u64::from(char::from(octet).to_digit(16)?);
+                (self.line <= MAX_SIZE_DIGITS).then_some(State::Size)
+            }
+            (State::Size, b';') if self.line > 0 => {
+                self.line = 0;
+                Some(State::Extension)
+            }
+            (State::Size, b'\r') if self.line > 0 => Some(State::SizeLineFeed),
+            (State::Extension, b'\r') => Some(State::SizeLineFeed),
+            (State::Extension, b'\t' | b' '..=b'~') => self.grow(MAX_EXTENSION, State::Extension),
+            (State::SizeLineFeed, b'\n') => {
+                self.line = 0;
+                Some(if self.remaining == 0 { State::TrailerStart } else { State::Data })
+            }
+            (State::DataCarriageReturn, b'\r') => Some(State::DataLineFeed),
+            (State::DataLineFeed, b'\n') => Some(State::Size),
+            (State::TrailerStart, b'\r') => Some(State::EndLineFeed),
+            (State::TrailerStart | State::Trailer, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.grow(MAX_TRAILERS, State::Trailer)
+            }
+            (State::Trailer, b'\r') => Some(State::TrailerLineFeed),
+            (State::TrailerLineFeed, b'\n') => Some(State::TrailerStart),
+            (State::EndLineFeed, b'\n') => Some(State::End),
+            _ => None,
+        }
+    }
+
+    fn grow(&mut self, limit: usize, next: State) -> Option<State> {
+        self.line += 1;
+        (self.line <= limit).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scan_in_pieces(body: &[u8], piece: usize) -> Result<(usize, bool), FramingError> {
+        let mut scanner = ChunkScanner::default();
+        let mut taken = 0;
+        for part in body.chunks(piece) {
+            let here = scanner.scan(part)?;
+            taken += here;
+            if here < part.len() {
+                break;
+            }
+        }
+        Ok((taken, scanner.is_complete()))
+    }
+
+    #[test]
+    fn chunked_bodies_end_where_they_end_however_they_are_split() {
+        let body = b"5\r\nhello\r\n0a;x=\"y\"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nGET";
+        for piece in 1..body.len() {
+            assert_eq!(scan_in_pieces(body, piece), Ok((body.len() - 3, true)), "pieces of {piece}");
+        }
+        assert_eq!(scan_in_pieces(b"0\r\n\r\n", 64), Ok((5, true)));
+        assert_eq!(scan_in_pieces(b"5\r\nhel", 64), Ok((6, false)));
+    }
+
+    #[test]
+    fn chunks_with_two_readings_are_refused() {
+        for body in [
+            "5\nhello\r\n0\r\n\r\n",
+            "5 \r\nhello\r\n",
+            " 5\r\nhello\r\n",
+            "0x5\r\nhello\r\n",
+            "-1\r\n",
+            "\r\n",
+            ";a\r\n",
+            "5\r\nhelloX\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "0\r\n\n",
+            "0\r\nA: b\n\r\n",
+            "fffffffffffffffff\r\n",
+            "5;a\nb\r\nhello\r\n",
+        ] {
+            assert_eq!(scan_in_pieces(body.as_bytes(), 64), Err(FramingError::BadChunk), "{body:?}");
+        }
+        let endless = format!("5;{}\r\n", "a".repeat(300));
+        assert_eq!(scan_in_pieces(endless.as_bytes(), 64), Err(FramingError::BadChunk));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_in_chunks_is_scanned_to_its_end(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6),
+            piece in 1usize..20,
+        ) {
+            let mut body = Vec::new();
+            for chunk in &chunks {
+                body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                body.extend_from_slice(chunk);
+                body.extend_from_slice(b"\r\n");
+            }
+            body.extend_from_slice(b"0\r\n\r\n");
+            let length = body.len();
+            body.extend_from_slice(b"NEXT");
+            prop_assert_eq!(scan_in_pieces(&body, piece), Ok((length, true)));
+        }
+
+        #[test]
+        fn the_parts_of_a_body_are_the_whole_and_its_data_is_what_was_sent(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6),
+            trailers in proptest::collection::vec("[a-z]{1,8}: [a-z]{0,8}\r\n", 0..3),
+            piece in 1usize..20,
+        ) {
+            let mut body = Vec::new();
+            for chunk in &chunks {
+                body.extend_from_slice(format!("{:x};e=\"f\"\r\n", chunk.len()).as_bytes());
+                body.extend_from_slice(chunk);
+                body.extend_from_slice(b"\r\n");
+            }
+            let section = format!("{}\r\n", trailers.concat());
+            body.extend_from_slice(format!("0\r\n{section}").as_bytes());
+            let (mut scanner, mut data, mut end) = (ChunkScanner::default(), Vec::new(), Vec::new());
+            for mut part in body.chunks(piece) {
+                while !part.is_empty() {
+                    let (kind, length) = scanner.part(part).unwrap();
+                    prop_assert!(length > 0);
+                    match kind {
+                        ChunkPart::Data => data.extend_from_slice(&part[..length]),
+                        ChunkPart::Trailers => end.extend_from_slice(&part[..length]),
+                        ChunkPart::Framing => {}
+                    }
+                    part = &part[length..];
+                }
+            }
+            prop_assert!(scanner.is_complete());
+            prop_assert_eq!((data, end), (chunks.concat(), section.into_bytes()));
+        }
+
+        #[test]
+        fn scanning_never_panics_and_never_takes_too_much(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut scanner = ChunkScanner::default();
+            if let Ok(taken) = scanner.scan(&bytes) {
+                prop_assert!(taken <= bytes.len());
+            }
+        }
+    }
+}
