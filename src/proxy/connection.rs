@@ -5,7 +5,7 @@ use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{AnswerBody, ConnectionContext, answer};
 use super::guard::Guard;
-use super::record::{Circumstances, Record};
+use super::record::{ConnectionFacts, Record};
 use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
@@ -124,8 +124,13 @@ impl ProxyHandler {
         let protocol = facts.protocol;
         let mut context = ConnectionContext {
             shared: self.shared.clone(),
-            listener: self.listener.clone(),
-            address,
+            facts: Arc::new(ConnectionFacts {
+                telemetry: self.shared.telemetry.clone(),
+                listener: self.listener.clone(),
+                client: address,
+                server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
+                tls: facts.version,
+            }),
             client: ConnectedClient::new(self.listener.clone(), facts, generation),
             place,
             drain,
@@ -147,21 +152,10 @@ impl ProxyHandler {
 
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
-        let (shared, listener, address) = (self.shared.clone(), self.listener.clone(), context.address);
-        let server_name = context.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
-        let tls = context.client.facts.version;
+        let (shared, facts) = (self.shared.clone(), context.facts.clone());
         Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
-            let circumstances = Circumstances {
-                telemetry: shared.telemetry.clone(),
-                listener: listener.clone(),
-                client: address,
-                server_name: server_name.clone(),
-                tls,
-                protocol: "HTTP/1.1",
-                generation: shared.snapshot.load().generation,
-                request_id: request_id.to_owned(),
-            };
-            let mut record = Record::new(circumstances, "-", "-");
+            let generation = shared.snapshot.load().generation;
+            let mut record = Record::new(facts.clone(), "HTTP/1.1", generation, request_id.to_owned(), ("-", "-"));
             record.refused_unread(refusal);
         })
     }
@@ -235,7 +229,7 @@ where
             outcome = connection.as_mut() => break outcome,
             // hyper gives no handle to a single stream, so all of them end.
             () = activity.client_stalled() => {
-                let (listener, client) = (&*context.listener, &context.address);
+                let (listener, client) = (&*context.facts.listener, &context.facts.client);
                 tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
                 break Ok(());
             }
@@ -275,6 +269,6 @@ async fn told_to_close(context: &ConnectionContext) {
 fn log_end(context: &ConnectionContext, outcome: hyper::Result<()>) {
     if let Err(error) = outcome {
         let detail = crate::respond::with_causes(&error);
-        tracing::debug!(listener = &*context.listener, client = %context.address, detail, "connection ended");
+        tracing::debug!(listener = &*context.facts.listener, client = %context.facts.client, detail, "connection ended");
     }
 }

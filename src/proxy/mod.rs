@@ -6,7 +6,9 @@ mod connection;
 mod exchange;
 mod guard;
 mod record;
+mod recycled;
 mod request;
+mod texts;
 mod whoami;
 
 pub use client::{ChainSeen, standing};

@@ -1,6 +1,8 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+use super::client::ClientView;
 use super::request::Judgement;
+use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
 use crate::limit::Meter;
 use crate::respond::Refusal;
@@ -8,18 +10,15 @@ use crate::route::Target;
 use crate::telemetry::{AccessEntry, Telemetry};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// What is known before a request is judged.
-pub(super) struct Circumstances {
+/// What is the same for all requests of a connection.
+pub(super) struct ConnectionFacts {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) listener: Arc<str>,
     pub(super) client: SocketAddr,
     pub(super) server_name: Option<String>,
     pub(super) tls: &'static str,
-    pub(super) protocol: &'static str,
-    pub(super) generation: u64,
-    pub(super) request_id: String,
 }
 
 /// The status in log and metrics of a client that left before there was an answer; nginx made it known.
@@ -27,66 +26,63 @@ const CLIENT_LEFT: u16 = 499;
 
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
-    circumstances: Circumstances,
+    connection: Arc<ConnectionFacts>,
+    /// Who the client is; `None` if nobody asked yet.
+    client: Option<Arc<ClientView>>,
+    protocol: &'static str,
+    generation: u64,
+    request_id: String,
     begun: Instant,
     time: std::time::SystemTime,
-    method: String,
-    host: Option<String>,
-    path: String,
-    peer: Option<PeerNames>,
-    user: Option<Arc<str>>,
+    texts: Texts,
     decision: &'static str,
     reason: &'static str,
     detail: Option<String>,
-    requirement: Option<String>,
-    permission: Option<String>,
-    route: Option<String>,
-    upstream: Option<Arc<str>>,
-    endpoint: Option<String>,
-    upstream_ms: Option<f64>,
+    upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
-    /// The request body.
-    pub(super) request: Arc<Meter>,
-    /// The response body.
-    pub(super) response: Arc<Meter>,
+    /// Count the bodies, where somebody else than the record's owner moves them.
+    meters: Option<Meters>,
     /// Bytes that no meter counted.
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// What a client's certificate says, for the log.
-pub(super) struct PeerNames {
-    pub(super) common_name: Option<String>,
-    pub(super) serial: String,
-    pub(super) fingerprint: String,
+/// Of both bodies.
+#[derive(Default)]
+pub(super) struct Meters {
+    pub(super) request: Arc<Meter>,
+    pub(super) response: Arc<Meter>,
 }
 
 impl Record {
-    pub(super) fn new(circumstances: Circumstances, method: &str, path: &str) -> Self {
+    pub(super) fn new(
+        connection: Arc<ConnectionFacts>,
+        protocol: &'static str,
+        generation: u64,
+        request_id: String,
+        (method, path): (&str, &str),
+    ) -> Self {
+        let mut texts = Texts::new();
+        texts.set(Text::Method, method);
+        texts.set(Text::Path, path);
         Self {
-            circumstances,
+            connection,
+            client: None,
+            protocol,
+            generation,
+            request_id,
             begun: Instant::now(),
             time: std::time::SystemTime::now(),
-            method: method.to_owned(),
-            host: None,
-            path: path.to_owned(),
-            peer: None,
-            user: None,
+            texts,
             decision: "refuse",
             reason: "internal",
             detail: None,
-            requirement: None,
-            permission: None,
-            route: None,
-            upstream: None,
-            endpoint: None,
-            upstream_ms: None,
+            upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
-            request: Arc::default(),
-            response: Arc::default(),
+            meters: None,
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
@@ -94,7 +90,12 @@ impl Record {
     }
 
     pub(super) fn request_id(&self) -> &str {
-        &self.circumstances.request_id
+        &self.request_id
+    }
+
+    /// The meters of both bodies, made when first asked for.
+    pub(super) fn meters(&mut self) -> &Meters {
+        self.meters.get_or_insert_default()
     }
 
     /// Runs when the record is written.
@@ -102,23 +103,26 @@ impl Record {
         self.on_end = Some(Box::new(action));
     }
 
-    pub(super) fn client_is(&mut self, peer: Option<PeerNames>, user: Option<Arc<str>>) {
-        self.peer = peer;
-        self.user = user;
+    pub(super) fn client_is(&mut self, client: Arc<ClientView>) {
+        self.client = Some(client);
     }
 
     /// Takes over what the judgement found, whatever the outcome.
     pub(super) fn judged(&mut self, judgement: &Judgement<'_>) {
-        self.method.clone_from(&judgement.method);
-        self.host = judgement.host.as_ref().map(|host| host.as_str().to_owned());
-        if let Some(target) = &judgement.target {
-            self.path.clone_from(&target.path);
+        self.texts.set(Text::Method, &judgement.method);
+        if let Some(host) = &judgement.host {
+            self.texts.set(Text::Host, host.as_str());
         }
-        self.requirement = judgement.requirement.as_ref().map(ToString::to_string);
+        if let Some(target) = &judgement.target {
+            self.texts.set(Text::Path, &target.path);
+        }
+        if let Some(requirement) = &judgement.requirement {
+            self.texts.set(Text::Requirement, requirement);
+        }
         if let Some(route) = judgement.route {
-            self.route = Some(route.name.clone());
+            self.texts.set(Text::Route, &route.name);
             if let Target::Upstream(name) = &route.target {
-                self.upstream = Some(name.clone());
+                self.texts.set(Text::Upstream, name);
             }
         }
         match &judgement.outcome {
@@ -126,7 +130,7 @@ impl Record {
                 self.decision = "permit";
                 self.reason = match permit.grant() {
                     Grant::Permission(matched) => {
-                        self.permission = Some(matched.permission.text().to_owned());
+                        self.texts.set(Text::Permission, matched.permission.text());
                         "permission"
                     }
                     Grant::AnyApiUser => "any_api_user",
@@ -139,15 +143,14 @@ impl Record {
     }
 
     fn count_decision(&self) {
-        let Circumstances { telemetry, listener, .. } = &self.circumstances;
+        let ConnectionFacts { telemetry, listener, .. } = &*self.connection;
         telemetry.metrics.decisions.with_label_values(&[&**listener, self.decision, self.reason]).inc();
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
-        self.reason = refusal.word();
-        self.detail = refusal.detail();
+        self.failed(refusal);
         if let Refusal::Denied(Denied::DeniedBy(matched)) = refusal {
-            self.permission = Some(matched.permission.text().to_owned());
+            self.texts.set(Text::Permission, matched.permission.text());
         }
     }
 
@@ -165,9 +168,9 @@ impl Record {
         self.count_decision();
     }
 
-    pub(super) fn answered_by(&mut self, endpoint: String) {
-        self.endpoint = Some(endpoint);
-        self.upstream_ms = Some(self.begun.elapsed().as_secs_f64() * 1000.0);
+    pub(super) fn answered_by(&mut self, endpoint: &str) {
+        self.texts.set(Text::Endpoint, endpoint);
+        self.upstream_time = Some(self.begun.elapsed());
     }
 
     pub(super) fn status(&mut self, status: u16) {
@@ -185,64 +188,73 @@ impl Record {
         self.end = "complete";
     }
 
-    /// Bytes of a tunnel.
-    pub(super) fn tunnelled(&mut self, sent: u64, received: u64) {
+    /// Bytes of bodies, or of a tunnel.
+    pub(super) fn moved(&mut self, sent: u64, received: u64) {
         self.request_bytes = sent;
         self.response_bytes = received;
     }
 
     fn write(&self) {
-        let Circumstances { telemetry, listener, .. } = &self.circumstances;
-        let seconds = self.begun.elapsed().as_secs_f64();
-        let sent = self.request_bytes + self.request.bytes();
-        let received = self.response_bytes + self.response.bytes();
+        let ConnectionFacts { telemetry, listener, .. } = &*self.connection;
+        let duration = self.begun.elapsed();
+        let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
+        let sent = self.request_bytes + metered(|meters| &meters.request);
+        let received = self.response_bytes + metered(|meters| &meters.response);
         let metrics = &telemetry.metrics;
-        let route = self.route.as_deref().unwrap_or("-");
+        let route = self.texts.get(Text::Route).unwrap_or("-");
         metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();
-        metrics.request_duration.with_label_values(&[route]).observe(seconds);
+        metrics.request_duration.with_label_values(&[route]).observe(duration.as_secs_f64());
         metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
         metrics.response_bytes.with_label_values(&[&**listener]).inc_by(received);
         if self.end != "complete" {
             metrics.responses_cut.with_label_values(&[&**listener, self.end]).inc();
         }
-        self.log(seconds, sent, received);
+        if telemetry.logs_access() {
+            self.log(duration, sent, received);
+        }
     }
 
-    fn log(&self, seconds: f64, request_bytes: u64, response_bytes: u64) {
-        let about = &self.circumstances;
-        let peer = self.peer.as_ref();
+    fn log(&self, duration: Duration, request_bytes: u64, response_bytes: u64) {
+        let about = &*self.connection;
+        let client = self.client.as_deref();
+        let peer = client.and_then(|client| client.peer.as_ref());
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(self.time),
-            id: &about.request_id,
-            generation: about.generation,
+            id: &self.request_id,
+            generation: self.generation,
             listener: &about.listener,
             client: about.client.to_string(),
             server_name: about.server_name.as_deref(),
             tls: about.tls,
-            protocol: about.protocol,
-            method: &self.method,
-            host: self.host.as_deref(),
-            path: &self.path,
-            user: self.user.as_deref(),
-            cn: peer.and_then(|peer| peer.common_name.as_deref()),
+            protocol: self.protocol,
+            method: self.texts.get(Text::Method).unwrap_or("-"),
+            host: self.texts.get(Text::Host),
+            path: self.texts.get(Text::Path).unwrap_or("-"),
+            user: client.and_then(ClientView::principal).map(|user| &*user.name),
+            cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
             serial: peer.map(|peer| peer.serial.as_str()),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
             detail: self.detail.as_deref(),
-            requirement: self.requirement.as_deref(),
-            permission: self.permission.as_deref(),
-            route: self.route.as_deref(),
-            upstream: self.upstream.as_deref(),
-            endpoint: self.endpoint.as_deref(),
+            requirement: self.texts.get(Text::Requirement),
+            permission: self.texts.get(Text::Permission),
+            route: self.texts.get(Text::Route),
+            upstream: self.texts.get(Text::Upstream),
+            endpoint: self.texts.get(Text::Endpoint),
             status: self.status,
             request_bytes,
             response_bytes,
-            duration_ms: (seconds * 1e6).round() / 1e3,
-            upstream_ms: self.upstream_ms.map(|ms| (ms * 1e3).round() / 1e3),
+            duration_ms: milliseconds(duration),
+            upstream_ms: self.upstream_time.map(milliseconds),
             end: self.end,
         });
     }
+}
+
+/// To the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 impl Drop for Record {

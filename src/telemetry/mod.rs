@@ -42,6 +42,11 @@ impl Telemetry {
         Ok(())
     }
 
+    /// Whether lines are written at all; what nobody reads need not be put together.
+    pub fn logs_access(&self) -> bool {
+        self.access_log.load().as_ref().is_some_and(|log| log.config().format != crate::config::LogFormat::Off)
+    }
+
     /// Writes one line.
     pub fn log_access(&self, entry: &AccessEntry<'_>) {
         if let Some(log) = self.access_log.load().as_ref() {

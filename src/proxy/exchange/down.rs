@@ -40,7 +40,7 @@ impl Exchange<'_> {
         };
         let mut fields = HeaderFields(HeaderMap::with_capacity(head.headers.len() + 2));
         response_fields(&head.headers, length, record.request_id(), &mut fields);
-        let meter = record.response.clone();
+        let meter = record.meters().response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
         let finish = Finish { record, lease: Some(lease), meter };
         let inner = FilteredTrailers::new(body).boxed_unsync();
@@ -68,7 +68,7 @@ impl Exchange<'_> {
             guard.leave_http();
         }
         let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
-        let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.listener]);
+        let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
         self.context.drain.spawn(async move {
             // The socket lives on here, so it still counts as an open connection.
             let _place = place;
@@ -80,7 +80,7 @@ impl Exchange<'_> {
             let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
             let end = tunnel(client, upstream, limits.idle_timeout, drain.begun()).await;
             open.dec();
-            record.tunnelled(end.sent, end.received);
+            record.moved(end.sent, end.received);
             record.ended(end.reason);
         });
         let mut down = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
@@ -94,7 +94,7 @@ impl Exchange<'_> {
         record.status(answer.status.as_u16());
         record.own_answer(answer.body.len());
         let id = HeaderValue::from_str(record.request_id());
-        let meter = record.response.clone();
+        let meter = record.meters().response.clone();
         let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
         let finish = Finish { record, lease: None, meter };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);

@@ -8,7 +8,7 @@ use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
 use super::guard::GuardControl;
-use super::record::{Circumstances, PeerNames, Record};
+use super::record::{ConnectionFacts, Record};
 use super::request::{Judgement, decide};
 use super::whoami;
 use crate::authorize::Permit;
@@ -26,7 +26,6 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -37,8 +36,7 @@ pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BodyFailure>;
 /// What all requests of a connection share.
 pub(super) struct ConnectionContext {
     pub(super) shared: Arc<Shared>,
-    pub(super) listener: Arc<str>,
-    pub(super) address: SocketAddr,
+    pub(super) facts: Arc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
     /// A tunnel keeps it when HTTP is over.
     pub(super) place: ConnectionPlace,
@@ -58,7 +56,7 @@ pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Inc
     let snapshot = context.shared.snapshot.load_full();
     let view = context.client.view(&snapshot);
     let mut record = context.new_record(&snapshot, &request);
-    record.client_is(view.peer_names(), view.principal().map(|user| user.name.clone()));
+    record.client_is(view.clone());
     let form = Form::of_accept(&request.headers().all("accept"));
     let exchange = Exchange { context: &context, snapshot: &snapshot, view: &view, form };
     let Some(client) = view.client() else {
@@ -89,17 +87,14 @@ pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Inc
 
 impl ConnectionContext {
     fn new_record(&self, snapshot: &Snapshot, request: &Request<Incoming>) -> Record {
-        let circumstances = Circumstances {
-            telemetry: self.shared.telemetry.clone(),
-            listener: self.listener.clone(),
-            client: self.address,
-            server_name: self.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
-            tls: self.client.facts.version,
-            protocol: protocol(request.version()),
-            generation: snapshot.generation,
-            request_id: super::request_id(),
-        };
-        let mut record = Record::new(circumstances, request.method().as_str(), request.uri().path());
+        let said = (request.method().as_str(), request.uri().path());
+        let mut record = Record::new(
+            self.facts.clone(),
+            protocol(request.version()),
+            snapshot.generation,
+            super::request_id(),
+            said,
+        );
         self.activity.request_begins();
         let (activity, guard) = (self.activity.clone(), self.guard.clone());
         record.on_end(move || {
@@ -109,16 +104,6 @@ impl ConnectionContext {
             }
         });
         record
-    }
-}
-
-impl ClientView {
-    fn peer_names(&self) -> Option<PeerNames> {
-        self.peer.as_ref().map(|peer| PeerNames {
-            common_name: peer.common_name.as_ref().ok().map(ToString::to_string),
-            serial: peer.serial.clone(),
-            fingerprint: peer.fingerprint.clone(),
-        })
     }
 }
 
@@ -203,7 +188,7 @@ impl Exchange<'_> {
             _ => Upgrade::None,
         };
         let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
-        let Some(outgoing) = self.outgoing(&record, request, &permitted, upstream, upgrade) else {
+        let Some(outgoing) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let method = outgoing.request.method().clone();
@@ -214,7 +199,7 @@ impl Exchange<'_> {
         match outcome {
             Err(error) => self.refused(record, &self.failure(error)),
             Ok(answer) => {
-                record.answered_by(answer.endpoint.clone());
+                record.answered_by(&answer.endpoint);
                 match (leaving, answer.response.status()) {
                     (Some(leaving), StatusCode::SWITCHING_PROTOCOLS) => self.tunnel(record, answer, leaving, limits),
                     (None, StatusCode::SWITCHING_PROTOCOLS) => {

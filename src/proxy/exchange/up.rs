@@ -20,7 +20,7 @@ impl Exchange<'_> {
     /// The request that goes up.
     pub(super) fn outgoing(
         &self,
-        record: &Record,
+        record: &mut Record,
         request: Request<Incoming>,
         permitted: &Permitted<'_>,
         upstream: &Upstream,
@@ -32,7 +32,7 @@ impl Exchange<'_> {
         let requested_host = std::str::from_utf8(requested_host).ok()?;
         let edit = RequestEdit {
             identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
-            client: self.context.address.ip(),
+            client: self.context.facts.client.ip(),
             requested_host,
             request_id: record.request_id(),
             client_version: match head.version {
@@ -46,7 +46,8 @@ impl Exchange<'_> {
         let mut fields = HeaderFields(HeaderMap::with_capacity(head.headers.len() + 16));
         request_fields(&permitted.permit, &head.headers, &edit, &mut fields);
         let limits = permitted.route.limits;
-        let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, record.request.clone());
+        let meter = record.meters().request.clone();
+        let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
         if body.size_hint().exact().is_none() {
             // hyper by itself drops a body of unknown length behind a GET.
             fields.add("transfer-encoding", b"chunked");
@@ -58,7 +59,7 @@ impl Exchange<'_> {
         if let Some(guard) = self.context.guard.clone().filter(|_| head.version == Version::HTTP_11) {
             pass_interim_answers(&mut up, guard, record.request_id().to_owned());
         }
-        Some(Outgoing { request: up, meter: record.request.clone(), response_timeout: limits.response_timeout })
+        Some(Outgoing { request: up, meter, response_timeout: limits.response_timeout })
     }
 }
 
