@@ -1,0 +1,246 @@
+//! From the bytes of a head to what happens with the request: read where it lies, judged by the one judgement, and
+//! rendered for the upstream. Sends nothing.
+
+use super::render::{Forwarding, forwarding};
+use super::{After, Connection, Elsewhere, Keep};
+use crate::forward::{Framing, HttpVersion, ParsedHead, field_space, parse_head};
+use crate::head::RequestHead;
+use crate::proxy::Shared;
+use crate::proxy::client::{ClientView, ConnectedClient};
+use crate::proxy::in_force::{InForce, in_force};
+use crate::proxy::record::{ConnectionFacts, Record};
+use crate::proxy::request::{Judgement, decide};
+use crate::proxy::{request_id, whoami};
+use crate::forward::ClientAddress;
+use crate::limit::BodyEnd;
+use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
+use crate::route::Target;
+use crate::tls::Records;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a head leads to.
+pub(super) enum Begun {
+    /// It may go on, and this goes up.
+    Forward(Box<Forwarding>),
+    /// We answer ourselves.
+    Own(Box<Own>),
+    /// It is not for this engine.
+    Elsewhere(Elsewhere),
+    /// There is no further request.
+    End,
+}
+
+/// An answer of our own.
+pub(super) struct Own {
+    pub(super) record: Record,
+    pub(super) answer: OwnAnswer,
+    pub(super) keep: Keep,
+    /// Whether the client wants the body, too.
+    pub(super) body: OwnBody,
+}
+
+/// Whether an answer of our own shows its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnBody {
+    Shown,
+    /// The answer to HEAD.
+    Announced,
+}
+
+/// How far the end of a head was looked for, so that a head in many small pieces is not read anew for each.
+#[derive(Default)]
+pub(super) struct HeadSearch {
+    searched: usize,
+    next_check: usize,
+}
+
+impl HeadSearch {
+    /// Whether reading the head is worth it: it may be whole, or is twice as long as when it was last read (so that
+    /// garbage is refused before it times out).
+    fn is_worth_reading(&mut self, bytes: &[u8]) -> bool {
+        const END: &[u8] = b"\r\n\r\n";
+        let from = self.searched.saturating_sub(END.len() - 1);
+        self.searched = bytes.len();
+        let whole = bytes.get(from..).is_some_and(|tail| memchr::memmem::find(tail, END).is_some());
+        let worth = whole || bytes.len() >= self.next_check;
+        if worth {
+            self.next_check = bytes.len().saturating_mul(2);
+        }
+        worth
+    }
+}
+
+/// What the judgement needs beside the head.
+struct Asking<'a> {
+    shared: &'a Arc<Shared>,
+    facts: &'a Arc<ConnectionFacts>,
+    client: &'a ConnectedClient,
+    address: &'a ClientAddress,
+}
+
+impl<R: Records> Connection<R> {
+    /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
+    pub(super) fn begin(&mut self, search: &mut HeadSearch) -> Option<Begun> {
+        // One empty line before a request is forgiven (RFC 9112 section 2.2).
+        if search.searched == 0 && self.input.first().starts_with(b"\r\n") {
+            self.input.consume(2);
+        }
+        loop {
+            let bytes = self.input.first();
+            if search.is_worth_reading(bytes) {
+                let mut space = field_space();
+                match parse_head(bytes, &mut space) {
+                    Err(error) => return Some(self.refuse_unread(&Refusal::Framing(error))),
+                    Ok(Some(head)) if head.length > self.limits.head_size => {
+                        return Some(self.refuse_unread(&Refusal::HeadTooLarge));
+                    }
+                    Ok(Some(head)) => {
+                        let Self { shared, facts, client, address, .. } = &*self;
+                        let begun = judged(&Asking { shared, facts, client, address }, &head);
+                        let taken = head.length;
+                        return Some(self.take(begun, taken));
+                    }
+                    Ok(None) => {}
+                }
+            }
+            if self.input.len() > self.limits.head_size {
+                return Some(self.refuse_unread(&Refusal::HeadTooLarge));
+            }
+            // The rest of the head may lie in the next record.
+            if !self.input.join() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes a judged head from the input; not one that somebody else will read again.
+    fn take(&mut self, (mut begun, body): (Begun, Framing), head: usize) -> Begun {
+        match &mut begun {
+            Begun::Elsewhere(_) => return begun,
+            Begun::Own(own) => {
+                self.input.consume(head);
+                self.pass_over(own, body);
+            }
+            Begun::Forward(_) | Begun::End => self.input.consume(head),
+        }
+        begun
+    }
+
+    /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
+    fn pass_over(&mut self, own: &mut Own, body: Framing) {
+        match body {
+            Framing::Length(length) if usize::try_from(length).is_ok_and(|length| length <= self.input.len()) => {
+                self.input.consume(usize::try_from(length).unwrap_or_default());
+            }
+            Framing::Length(_) | Framing::Chunked => own.keep = Keep::Close,
+        }
+    }
+
+    /// What came is no request that could be judged; the connection ends behind the answer.
+    pub(super) fn refuse_unread(&mut self, refusal: &Refusal<'_>) -> Begun {
+        let generation = in_force(&self.shared).snapshot.generation;
+        let mut record = Record::new(self.facts.clone(), "HTTP/1.1", generation, request_id(), ("-", "-"));
+        record.refused_unread(refusal);
+        let answer = refuse(refusal, Form::Json, record.request_id());
+        Begun::Own(Box::new(Own { record, answer, keep: Keep::Close, body: OwnBody::Shown }))
+    }
+}
+
+/// Judges a head. Gives what it leads to, and how long its body is.
+fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>) -> (Begun, Framing) {
+    let begun = match head {
+        ParsedHead { version: HttpVersion::Http10, .. } => Begun::Elsewhere(Elsewhere::Http10),
+        ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
+        _ => {
+            let in_force = in_force(asking.shared);
+            let view = asking.client.view(&in_force.snapshot);
+            Judging { asking, head, in_force: &in_force, view: &view }.judge()
+        }
+    };
+    (begun, head.framing)
+}
+
+struct Judging<'a> {
+    asking: &'a Asking<'a>,
+    head: &'a ParsedHead<'a, 'a>,
+    in_force: &'a Rc<InForce>,
+    view: &'a Arc<ClientView>,
+}
+
+impl Judging<'_> {
+    fn judge(&self) -> Begun {
+        let ParsedHead { method, target, fields, .. } = *self.head;
+        let Some(client) = self.view.client() else {
+            return self.own(self.record(), &Refusal::ListenerGone);
+        };
+        let asked = RequestHead { method, target, authority: None, fields };
+        let judgement = decide(&self.in_force.snapshot, client, &asked);
+        let upstream = match judgement.route.map(|route| &route.target) {
+            Some(Target::Upstream(name)) => self.in_force.snapshot.upstreams.get(name),
+            _ => None,
+        };
+        if judgement.outcome.is_ok() && upstream.is_some_and(|upstream| !upstream.takes_links()) {
+            return Begun::Elsewhere(Elsewhere::UpstreamTls);
+        }
+        let mut record = self.record();
+        record.judged(&judgement);
+        let Judgement { method, target, route, outcome, .. } = &judgement;
+        match (outcome, route, target, upstream) {
+            (Err(refusal), ..) => self.own(record, refusal),
+            (Ok(_), Some(route), ..) if route.target == Target::Whoami => self.whoami(record),
+            (Ok(permit), Some(route), Some(target), Some(upstream)) => {
+                let limit = route.limits.body_size;
+                if matches!((self.head.framing, limit), (Framing::Length(length), Some(limit)) if length > limit) {
+                    return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
+                }
+                let up = super::render::Up { permit, route, method, target, upstream };
+                let said = super::render::Said { head: self.head, view: self.view, address: self.asking.address };
+                Begun::Forward(Box::new(forwarding(record, &up, &said)))
+            }
+            _ => self.own(record, &Refusal::Internal("a permit without a route or its upstream")),
+        }
+    }
+
+    fn record(&self) -> Record {
+        let path = self.head.target.split('?').next().unwrap_or_default();
+        let generation = self.in_force.snapshot.generation;
+        let said = (self.head.method, path);
+        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said);
+        record.client_is(self.view.clone());
+        record
+    }
+
+    fn own(&self, mut record: Record, refusal: &Refusal<'_>) -> Begun {
+        record.failed(refusal);
+        let answer = refuse(refusal, Form::of_accept(self.head.fields), record.request_id());
+        let keep = match refusal.consequence() {
+            Consequence::None => keep(self.head),
+            Consequence::SharedBytesEnd | Consequence::ConnectionEnds => Keep::Close,
+        };
+        self.answered(record, answer, keep)
+    }
+
+    fn whoami(&self, record: Record) -> Begun {
+        let Some(user) = self.view.principal() else {
+            return self.own(record, &Refusal::NoCertificate);
+        };
+        let form = Form::of_accept(self.head.fields);
+        let answer = whoami::answer(&self.in_force.snapshot.policy, user, self.view.peer.as_ref(), form);
+        self.answered(record, answer, keep(self.head))
+    }
+
+    fn answered(&self, record: Record, answer: OwnAnswer, keep: Keep) -> Begun {
+        let body = if self.head.method == "HEAD" { OwnBody::Announced } else { OwnBody::Shown };
+        Begun::Own(Box::new(Own { record, answer, keep, body }))
+    }
+}
+
+/// Whether the client wants the connection kept: in HTTP/1.1, unless it says `close` (RFC 9112 section 9.3).
+pub(super) fn keep(head: &ParsedHead<'_, '_>) -> Keep {
+    let closes = |value: &[u8]| {
+        value.split(|octet| *octet == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    };
+    let mut connection = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+    if connection.any(|field| closes(field.value)) { Keep::Close } else { Keep::Open }
+}

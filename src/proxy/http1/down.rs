@@ -1,0 +1,342 @@
+//! An answer on its way down: the new head and the first of the body in one record, then the rest, read where it will be
+//! encrypted. Meanwhile the rest of the request goes up, and the client is watched.
+
+use super::answer::Reading;
+use super::exchange::Failure;
+use super::render::{Forwarding, Rendered};
+use super::up::{State, Upload};
+use super::{After, Connection, Keep};
+use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
+use crate::route::RouteLimits;
+use crate::tls::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
+use crate::upstream::Link;
+use std::future::poll_fn;
+use std::io::Write;
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
+
+/// How many records are filled by one read, at first and when the upstream keeps them full.
+const FEW_RECORDS: usize = 2;
+const MANY_RECORDS: usize = 4;
+
+/// `4000 CR LF`: what stands before the data of one chunk in one record.
+const LINE_ROOM: usize = 6;
+const LINE_END: &[u8] = b"\r\n";
+
+/// How far an answer has come down.
+struct Down {
+    body: Body,
+    /// Bytes of the body.
+    passed: u64,
+    /// Bytes behind the answer: nobody asked for them.
+    surplus: bool,
+    /// Ours, behind the body.
+    tail: Vec<u8>,
+    /// The value of the answer's `Trailer`.
+    announced: Vec<u8>,
+    /// Something is being sent, and not yet gone.
+    sending: bool,
+    records: usize,
+    progress: Instant,
+}
+
+enum Body {
+    Done,
+    Length(u64),
+    Chunked(Box<(ChunkScanner, Vec<u8>)>),
+    UntilClose,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Complete,
+    BrokeOff,
+    Stalled,
+    ClientGone,
+}
+
+impl Down {
+    fn new(answer: &mut Rendered) -> Self {
+        let body = match answer.framing {
+            AnswerFraming::None | AnswerFraming::Length(0) => Body::Done,
+            AnswerFraming::Length(length) => Body::Length(length),
+            AnswerFraming::Chunked => Body::Chunked(Box::default()),
+            AnswerFraming::UntilClose => Body::UntilClose,
+        };
+        Self {
+            body,
+            passed: 0,
+            surplus: false,
+            tail: Vec::new(),
+            announced: std::mem::take(&mut answer.announced),
+            sending: false,
+            records: FEW_RECORDS,
+            progress: Instant::now(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.body, Body::Done) && self.tail.is_empty() && !self.sending
+    }
+
+    /// Looks at what has come. Gives how much of it goes on as it is.
+    fn take(&mut self, bytes: &[u8]) -> Result<usize, AnswerError> {
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        match &mut self.body {
+            Body::Done => {
+                self.surplus |= !bytes.is_empty();
+                Ok(0)
+            }
+            Body::UntilClose => {
+                self.passed += count(bytes.len());
+                Ok(bytes.len())
+            }
+            Body::Length(left) => {
+                let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= count(taken);
+                self.passed += count(taken);
+                self.surplus |= taken < bytes.len();
+                if *left == 0 {
+                    self.body = Body::Done;
+                }
+                Ok(taken)
+            }
+            Body::Chunked(_) => self.take_chunks(bytes),
+        }
+    }
+
+    /// Chunks go on as they are; what follows the last one is written anew, unless it is an empty line.
+    fn take_chunks(&mut self, bytes: &[u8]) -> Result<usize, AnswerError> {
+        let Body::Chunked(chunked) = &mut self.body else { return Ok(0) };
+        let (scanner, section) = &mut **chunked;
+        let (mut at, mut pass) = (0, 0);
+        while !scanner.is_complete() && at < bytes.len() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let (kind, length) = scanner.part(rest).map_err(|_| AnswerError::BadChunk)?;
+            at += length;
+            match kind {
+                ChunkPart::Framing => pass = at,
+                ChunkPart::Data => {
+                    pass = at;
+                    self.passed += u64::try_from(length).unwrap_or(u64::MAX);
+                }
+                ChunkPart::Trailers => section.extend_from_slice(rest.get(..length).unwrap_or_default()),
+            }
+        }
+        if !scanner.is_complete() {
+            return Ok(pass);
+        }
+        let section = std::mem::take(section);
+        self.body = Body::Done;
+        self.surplus |= at < bytes.len();
+        if section == LINE_END && at == pass + LINE_END.len() {
+            return Ok(at);
+        }
+        let announced: [(&str, &[u8]); 1] = [("trailer", &self.announced)];
+        write_trailers(&section, &announced[..], &mut self.tail).map_err(|_| AnswerError::BadChunk)?;
+        self.tail.extend_from_slice(LINE_END);
+        Ok(pass)
+    }
+
+    /// The upstream has closed.
+    fn closed(&mut self) -> Result<(), End> {
+        match self.body {
+            Body::UntilClose => {
+                self.tail.extend_from_slice(b"0\r\n\r\n");
+                self.body = Body::Done;
+                Ok(())
+            }
+            _ => Err(End::BrokeOff),
+        }
+    }
+}
+
+/// Puts data that ends with the upstream's connection into a chunk. There is room before and behind it.
+fn in_chunk(slab: &mut Slab, data: Range<usize>) -> Range<usize> {
+    let mut line = [0; LINE_ROOM];
+    let mut space = line.as_mut_slice();
+    // A record has at most four hexadecimal digits.
+    let _ = write!(space, "{:x}\r\n", data.len());
+    let length = LINE_ROOM - space.len();
+    let from = data.start.saturating_sub(length);
+    let (before, behind) = (from..data.start, data.end..data.end + LINE_END.len());
+    if let (Some(place), Some(line)) = (slab.get_mut(before), line.get(..length)) {
+        place.copy_from_slice(line);
+    }
+    if let Some(place) = slab.get_mut(behind.clone()) {
+        place.copy_from_slice(LINE_END);
+    }
+    from..behind.end
+}
+
+impl<R: Records> Connection<R> {
+    /// Sends an answer down. Fails only while nothing of it was sent.
+    pub(super) async fn pass_down(
+        &mut self,
+        forwarding: &mut Forwarding,
+        (mut upload, mut link): (Upload, Link),
+        reading: Reading,
+        mut answer: Rendered,
+    ) -> Result<After, Failure> {
+        let mut down = Down::new(&mut answer);
+        let end = match self.begin_down(&mut down, reading, &mut answer).await? {
+            Err(_) => End::ClientGone,
+            Ok(()) => loop {
+                let limits = &forwarding.limits;
+                let moved = poll_fn(|context| self.poll_down(context, limits, (&mut upload, &mut link), &mut down));
+                match moved.await {
+                    Some(end) => break end,
+                    None => {
+                        let tail = std::mem::take(&mut down.tail);
+                        if self.send(&tail).await.is_err() {
+                            break End::ClientGone;
+                        }
+                    }
+                }
+                if down.is_done() {
+                    break End::Complete;
+                }
+            },
+        };
+        forwarding.record.moved(upload.taken, down.passed);
+        forwarding.record.ended(match end {
+            End::Complete => "complete",
+            End::BrokeOff => "upstream_broke_off",
+            End::Stalled => "upstream_stalled",
+            End::ClientGone => "client_gone",
+        });
+        if end != End::Complete {
+            return Ok(After::Drop);
+        }
+        // After an early answer the rest of the request is not sent any more, so neither side can go on.
+        if !upload.is_whole() {
+            return Ok(After::Close);
+        }
+        if answer.reuse == Reuse::Keep && !down.surplus {
+            forwarding.upstream.keep_link(link);
+        }
+        Ok(if answer.keep == Keep::Open { After::Next } else { After::Close })
+    }
+
+    /// Sends the head, and with it what came of the body.
+    async fn begin_down(
+        &mut self,
+        down: &mut Down,
+        reading: Reading,
+        answer: &mut Rendered,
+    ) -> Result<std::io::Result<()>, Failure> {
+        let (mut slab, from, to) = reading.into_parts();
+        let body = from + answer.length;
+        let passing = down.take(slab.get(body..to).unwrap_or_default()).map_err(Failure::Unreadable)?;
+        answer.head.extend_from_slice(LINE_END);
+        let mut data = body..body + passing;
+        if matches!(down.body, Body::UntilClose) && passing > 0 {
+            data = in_chunk(&mut slab, data);
+        }
+        let head = data.start.checked_sub(answer.head.len()).filter(|start| *start >= RECORD_HEADER);
+        match head.map(|start| start..data.end).filter(|whole| whole.len() <= RECORD_PLAINTEXT) {
+            Some(whole) => {
+                if let Some(place) = slab.get_mut(whole.start..data.start) {
+                    place.copy_from_slice(&answer.head);
+                }
+                down.sending = true;
+                Ok(self.records.start_send(slab, &[whole]))
+            }
+            // A head that large has no room before the body.
+            None => {
+                let body = slab.get(data).unwrap_or_default();
+                Ok(match self.send(&answer.head).await {
+                    Ok(()) => self.send(body).await,
+                    failed => failed,
+                })
+            }
+        }
+    }
+
+    /// Ready with `None` when the tail is to be sent, or with how the answer ended.
+    fn poll_down(
+        &mut self,
+        context: &mut Context<'_>,
+        limits: &RouteLimits,
+        (upload, link): (&mut Upload, &mut Link),
+        down: &mut Down,
+    ) -> Poll<Option<End>> {
+        match upload.poll(context, &mut self.records, &mut self.input, link) {
+            Poll::Ready(Err(Failure::ClientGone)) => return Poll::Ready(Some(End::ClientGone)),
+            // There is an answer already; the rest of the request is given up.
+            Poll::Ready(Err(_)) => upload.state = State::Refused,
+            Poll::Ready(Ok(_)) | Poll::Pending => {}
+        }
+        loop {
+            if down.sending {
+                match self.records.poll_sent(context) {
+                    Poll::Ready(Ok(())) => (down.sending, down.progress) = (false, Instant::now()),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Some(End::ClientGone)),
+                    Poll::Pending => break,
+                }
+            }
+            if !down.tail.is_empty() {
+                return Poll::Ready(None);
+            }
+            if down.is_done() {
+                return Poll::Ready(Some(End::Complete));
+            }
+            match self.poll_pass(context, link, down) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(end)) => return Poll::Ready(Some(end)),
+                Poll::Pending => break,
+            }
+        }
+        if upload.is_whole() && self.poll_client(context).is_ready() {
+            return Poll::Ready(Some(End::ClientGone));
+        }
+        let (patience, late) =
+            if down.sending { (self.limits.idle_timeout, End::ClientGone) } else { (limits.idle_timeout, End::Stalled) };
+        self.timer.set(patience.map(|patience| down.progress + patience));
+        ready!(self.timer.poll(context));
+        Poll::Ready(Some(late))
+    }
+
+    /// Reads what has come of the body, and begins to send it.
+    fn poll_pass(&mut self, context: &mut Context<'_>, link: &mut Link, down: &mut Down) -> Poll<Result<(), End>> {
+        let mut slab = Slab::take();
+        let spaces = R::spaces(down.records);
+        let chunk_space = [RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len()];
+        let spaces = if matches!(down.body, Body::UntilClose) { &chunk_space[..] } else { &spaces[..] };
+        let mut left = match ready!(link.poll_read_spaces(context, &mut slab, spaces)) {
+            Ok(0) => return Poll::Ready(down.closed()),
+            Ok(count) => count,
+            Err(_) => return Poll::Ready(Err(End::BrokeOff)),
+        };
+        down.progress = Instant::now();
+        let room: usize = spaces.iter().map(ExactSizeIterator::len).sum();
+        down.records = if left == room { MANY_RECORDS } else { FEW_RECORDS };
+        let mut pieces = [const { 0..0 }; MANY_RECORDS];
+        let mut count = 0;
+        for space in spaces {
+            let filled = space.start..space.start + left.min(space.len());
+            left -= filled.len();
+            let bytes = slab.get(filled.clone()).unwrap_or_default();
+            let Ok(passing) = down.take(bytes) else {
+                return Poll::Ready(Err(End::BrokeOff));
+            };
+            if let Some(place) = pieces.get_mut(count).filter(|_| passing > 0) {
+                *place = filled.start..filled.start + passing;
+                count += 1;
+            }
+        }
+        if matches!(down.body, Body::UntilClose)
+            && let Some(piece) = pieces.first_mut()
+        {
+            *piece = in_chunk(&mut slab, piece.clone());
+        }
+        if count > 0 {
+            down.sending = true;
+            let sent = self.records.start_send(slab, pieces.get(..count).unwrap_or_default());
+            return Poll::Ready(sent.map_err(|_| End::ClientGone));
+        }
+        Poll::Ready(Ok(()))
+    }
+}

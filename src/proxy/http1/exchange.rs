@@ -1,0 +1,222 @@
+//! One permitted request: a connection to its upstream, the request up, the answer's head, and whether it may go again.
+//! Both directions are polled in one task. Judges nothing.
+
+use super::answer::Reading;
+use super::begin::{Own, OwnBody};
+use super::render::{Forwarding, Rendered, Repeat};
+use super::tunnel::Leaving;
+use super::up::{State, Upload, Uploaded};
+use super::{After, Connection, Keep};
+use crate::forward::{AnswerError, FramingError, Upgrade};
+use crate::limit::BodyEnd;
+use crate::respond::{Refusal, refuse};
+use crate::tls::Records;
+use crate::upstream::{Link, Origin, UpstreamError};
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No byte went to the upstream.
+    Unsent(io::Error),
+    /// The upstream's connection ended before a byte of an answer.
+    Unanswered(io::Error),
+    /// It ended in the middle of the answer's head.
+    BrokeOff(io::Error),
+    /// What it said is no answer.
+    Unreadable(AnswerError),
+    /// It left HTTP without being asked.
+    Upgraded,
+    ResponseTimeout,
+    /// The client's body.
+    Body(BodyEnd),
+    Framing(FramingError),
+    ClientGone,
+}
+
+/// What a request came to.
+enum Event {
+    WantsContinue,
+    Answer(Rendered),
+}
+
+/// The parts of one attempt.
+struct Attempt {
+    upload: Upload,
+    reading: Reading,
+    link: Link,
+}
+
+impl<R: Records> Connection<R> {
+    /// Sends a request up and its answer down.
+    pub(super) async fn forward(&mut self, mut forwarding: Forwarding) -> After {
+        let choice = forwarding.upstream.choose();
+        let mut link = forwarding.upstream.pooled_link(choice);
+        let mut retried = false;
+        loop {
+            let next = match link.take() {
+                Some(link) => link,
+                None => match self.connect(&forwarding, choice).await {
+                    Ok(Some(link)) => link,
+                    Ok(None) => return After::Drop,
+                    Err(error) => return self.failed(forwarding, error).await,
+                },
+            };
+            let (origin, endpoint) = (next.origin(), next.endpoint());
+            let failure = match self.attempt(&mut forwarding, next).await {
+                Ok(after) => return after,
+                Err(failure) => failure,
+            };
+            match failure {
+                // Nothing was sent, so nothing can happen twice.
+                Failure::Unsent(_) if origin == Origin::Pooled => link = forwarding.upstream.pooled_link(choice),
+                Failure::Unanswered(_) if origin == Origin::Pooled && forwarding.repeat == Repeat::Safe && !retried => {
+                    retried = true;
+                    forwarding.upstream.count_retry();
+                }
+                failure => {
+                    let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
+                    return match refusal(failure, endpoint) {
+                        Some(refusal) => self.failed_with(forwarding, refusal).await,
+                        None => After::Drop,
+                    };
+                }
+            }
+        }
+    }
+
+    /// A new connection, while the client is watched. `None` if it is gone.
+    async fn connect(&mut self, forwarding: &Forwarding, choice: usize) -> Result<Option<Link>, UpstreamError> {
+        let mut connecting = Box::pin(forwarding.upstream.new_link(choice));
+        poll_fn(|context| {
+            if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
+                return Poll::Ready(connected.map(Some));
+            }
+            self.poll_client(context).map(|()| Ok(None))
+        })
+        .await
+    }
+
+    async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<After, Failure> {
+        // Only now is it certain which endpoint it is.
+        if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
+            let host = host.to_owned();
+            forwarding.set_host(&host);
+        }
+        let upload = Upload::new(forwarding);
+        let mut attempt = Attempt { upload, reading: Reading::default(), link };
+        loop {
+            let event = poll_fn(|context| self.poll_attempt(context, forwarding, &mut attempt)).await;
+            match event {
+                Ok(Event::WantsContinue) => {
+                    if self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
+                        return Err(Failure::ClientGone);
+                    }
+                    attempt.upload.progress = tokio::time::Instant::now();
+                }
+                Ok(Event::Answer(answer)) if answer.status == 101 => {
+                    let asked = forwarding.upgrade != Upgrade::None && forwarding.upgrade == answer.upgrade;
+                    if !asked || !attempt.upload.is_whole() {
+                        return Err(Failure::Upgraded);
+                    }
+                    forwarding.record.answered_by(forwarding.upstream.endpoint_name(attempt.link.endpoint()));
+                    let Attempt { reading, link, .. } = attempt;
+                    return Ok(After::Tunnel(Box::new(Leaving::new(forwarding, answer, reading, link))));
+                }
+                Ok(Event::Answer(answer)) if answer.status < 200 => {
+                    if answer.status != 100 && self.send_interim(&answer).await.is_err() {
+                        return Err(Failure::ClientGone);
+                    }
+                    attempt.reading.pass_head(answer.length);
+                }
+                Ok(Event::Answer(answer)) => {
+                    let Attempt { upload, reading, link } = attempt;
+                    forwarding.record.answered_by(forwarding.upstream.endpoint_name(link.endpoint()));
+                    forwarding.record.status(answer.status);
+                    return self.pass_down(forwarding, (upload, link), reading, answer).await;
+                }
+                Err(failure) => {
+                    forwarding.record.moved(attempt.upload.taken, 0);
+                    forwarding.head = attempt.upload.into_head();
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    async fn send_interim(&mut self, answer: &Rendered) -> io::Result<()> {
+        let mut head = answer.head.clone();
+        head.extend_from_slice(b"\r\n");
+        self.send(&head).await
+    }
+
+    fn poll_attempt(
+        &mut self,
+        context: &mut Context<'_>,
+        forwarding: &Forwarding,
+        attempt: &mut Attempt,
+    ) -> Poll<Result<Event, Failure>> {
+        let Attempt { upload, reading, link } = attempt;
+        match upload.poll(context, &mut self.records, &mut self.input, link) {
+            Poll::Ready(Ok(Uploaded::WantsContinue)) => return Poll::Ready(Ok(Event::WantsContinue)),
+            Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+            Poll::Ready(Ok(Uploaded::Whole)) | Poll::Pending => {}
+        }
+        let closing = forwarding.keep == Keep::Close || self.ending.has_begun();
+        if let Poll::Ready(read) = reading.poll_head(context, link, forwarding.asked, |came| {
+            // Who answers early with an error wants no more of the request.
+            let unwanted = !upload.is_whole() && came.status >= 400;
+            let keep = if closing || unwanted { Keep::Close } else { Keep::Open };
+            super::render::answer(&came, forwarding, keep)
+        }) {
+            return Poll::Ready(read.map(Event::Answer));
+        }
+        // An upload that waits for the client watches it already.
+        if upload.is_whole() && self.poll_client(context).is_ready() {
+            return Poll::Ready(Err(Failure::ClientGone));
+        }
+        let (patience, late) = match upload.state {
+            State::Client => (forwarding.limits.idle_timeout, Failure::Body(BodyEnd::Stalled)),
+            _ => (Some(forwarding.limits.response_timeout), Failure::ResponseTimeout),
+        };
+        self.timer.set(patience.map(|patience| upload.progress + patience));
+        ready!(self.timer.poll(context));
+        Poll::Ready(Err(late))
+    }
+
+    async fn failed(&mut self, forwarding: Forwarding, error: UpstreamError) -> After {
+        self.failed_with(forwarding, Refusal::Upstream(error)).await
+    }
+
+    /// The client is told why there is no answer.
+    async fn failed_with(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
+        let Forwarding { mut record, form, asked, framing, keep, upstream, .. } = forwarding;
+        if let Refusal::Upstream(error) = &refusal {
+            upstream.count_failure(error.word());
+        }
+        record.failed(&refusal);
+        let answer = refuse(&refusal, form, record.request_id());
+        // What is left of a body that nobody took cannot be told from a request.
+        let bodiless = framing == crate::forward::Framing::Length(0);
+        let keep = if bodiless { keep } else { Keep::Close };
+        let body = if asked == crate::forward::Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
+        self.answer(Own { record, answer, keep, body }).await
+    }
+}
+
+/// What a failure is for the client. `None` if there is no client any more.
+fn refusal(failure: Failure, endpoint: String) -> Option<Refusal<'static>> {
+    Some(Refusal::Upstream(match failure {
+        Failure::Unsent(source) | Failure::Unanswered(source) | Failure::BrokeOff(source) => {
+            UpstreamError::Broken { endpoint, source: Box::new(source) }
+        }
+        Failure::Unreadable(source) => UpstreamError::Broken { endpoint, source: Box::new(source) },
+        Failure::Upgraded => UpstreamError::Upgraded { endpoint },
+        Failure::ResponseTimeout => UpstreamError::ResponseTimeout { endpoint },
+        Failure::Body(end) => return Some(Refusal::Body(end)),
+        Failure::Framing(error) => return Some(Refusal::Framing(error)),
+        Failure::ClientGone => return None,
+    }))
+}

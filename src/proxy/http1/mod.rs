@@ -1,0 +1,206 @@
+//! Our own HTTP/1.1 engine: one task for each connection that waits for a head, judges it, forwards it and passes the
+//! answer down, request after request. Read `serve`, then `begin`, `exchange`, `up` and `down`. What it does not take,
+//! it hands over with every byte that it has read.
+
+mod answer;
+mod begin;
+mod close;
+mod down;
+mod exchange;
+mod own;
+mod render;
+mod timer;
+mod tunnel;
+mod up;
+
+use super::Shared;
+use super::client::ConnectedClient;
+use super::record::ConnectionFacts;
+use crate::drain::{Drain, DrainWatch};
+use crate::forward::ClientAddress;
+use crate::respond::Refusal;
+use crate::snapshot::ConnectionLimits;
+use crate::tls::{Filled, Input, Records};
+use begin::{Begun, HeadSearch};
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use timer::Timer;
+use tokio::time::Instant;
+
+/// A connection and all that its requests share.
+pub(super) struct Connection<R: Records> {
+    pub(super) records: R,
+    /// Decrypted, and not yet taken.
+    pub(super) input: Input,
+    pub(super) shared: Arc<Shared>,
+    pub(super) facts: Arc<ConnectionFacts>,
+    pub(super) client: ConnectedClient,
+    pub(super) address: ClientAddress,
+    pub(super) limits: ConnectionLimits,
+    pub(super) drain: Drain,
+    ending: DrainWatch,
+    timer: Timer,
+    client_end: ClientEnd,
+}
+
+/// How a served connection ends.
+pub(super) enum Served<R: Records> {
+    /// It is closed.
+    Over,
+    /// The next request on it is not for this engine.
+    Elsewhere(Box<Connection<R>>, Elsewhere),
+}
+
+/// Why a request goes to hyper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// Its client may know neither chunks nor kept connections.
+    Http10,
+    /// Not a path: absolute form, `*`, an authority.
+    TargetForm,
+    /// Its upstream speaks TLS.
+    UpstreamTls,
+    /// Its head is longer than a slab.
+    HeadSize,
+}
+
+impl Elsewhere {
+    /// The word in metrics.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Http10 => "http_1_0",
+            Self::TargetForm => "target_form",
+            Self::UpstreamTls => "upstream_tls",
+            Self::HeadSize => "head_size",
+        }
+    }
+}
+
+/// Whether the client still sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientEnd {
+    Open,
+    /// It said that it sends no more (close_notify), and may still read.
+    Sent,
+}
+
+/// What becomes of the connection behind a request.
+enum After {
+    /// Another request may come.
+    Next,
+    /// It is closed in peace: the client reads what was sent.
+    Close,
+    /// The client is gone, or must see that something is missing.
+    Drop,
+    /// It has left HTTP.
+    Tunnel(Box<tunnel::Leaving>),
+}
+
+/// Whether a connection takes another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    Open,
+    Close,
+}
+
+/// What came while waiting for the client.
+enum Waited {
+    Filled(io::Result<Filled>),
+    TimedOut,
+    /// The gateway drains, and no request has begun.
+    Ending,
+}
+
+impl<R: Records> Connection<R> {
+    pub(super) fn new(
+        (records, input): (R, Input),
+        shared: Arc<Shared>,
+        facts: Arc<ConnectionFacts>,
+        client: ConnectedClient,
+        limits: ConnectionLimits,
+        drain: Drain,
+    ) -> Self {
+        let address = ClientAddress::new(facts.client.ip());
+        let ending = drain.watch();
+        let (timer, client_end) = (Timer::default(), ClientEnd::Open);
+        Self { records, input, shared, facts, client, address, limits, drain, ending, timer, client_end }
+    }
+
+    /// Serves requests until the connection ends, or one comes that is not for this engine.
+    pub(super) async fn serve(mut self: Box<Self>) -> Served<R> {
+        loop {
+            let after = match self.next().await {
+                Begun::Forward(forwarding) => self.forward(*forwarding).await,
+                Begun::Own(own) => self.answer(*own).await,
+                Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
+                Begun::End => After::Close,
+            };
+            match after {
+                After::Next => {}
+                After::Close => {
+                    self.close().await;
+                    return Served::Over;
+                }
+                After::Drop => return Served::Over,
+                After::Tunnel(leaving) => {
+                    Box::pin(self.tunnel(*leaving)).await;
+                    return Served::Over;
+                }
+            }
+        }
+    }
+
+    /// Waits for a request's head, and judges it.
+    async fn next(&mut self) -> Begun {
+        let idle_since = Instant::now();
+        let mut search = HeadSearch::default();
+        let mut head_since = None;
+        loop {
+            let due = if self.input.is_empty() {
+                idle_since + self.limits.keep_alive_timeout
+            } else {
+                let since = *head_since.get_or_insert_with(Instant::now);
+                if let Some(begun) = self.begin(&mut search) {
+                    return begun;
+                }
+                if self.input.is_full() {
+                    return Begun::Elsewhere(Elsewhere::HeadSize);
+                }
+                since + self.limits.head_timeout
+            };
+            self.timer.set(Some(due));
+            match std::future::poll_fn(|context| self.poll_input(context)).await {
+                Waited::Filled(Ok(Filled::Some)) => {}
+                Waited::TimedOut if head_since.is_some() => return self.refuse_unread(&Refusal::HeadTimeout),
+                Waited::Filled(_) | Waited::TimedOut | Waited::Ending => return Begun::End,
+            }
+        }
+    }
+
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {
+        if self.client_end == ClientEnd::Sent {
+            return Poll::Ready(Waited::Filled(Ok(Filled::Closed)));
+        }
+        if let Poll::Ready(filled) = self.records.poll_fill(context, &mut self.input) {
+            return Poll::Ready(Waited::Filled(filled));
+        }
+        if self.input.is_empty() && self.ending.poll_begun(context) {
+            return Poll::Ready(Waited::Ending);
+        }
+        self.timer.poll(context).map(|()| Waited::TimedOut)
+    }
+
+    /// Ready when the client is gone. What it sends ahead is taken, as far as there is room, so that an end is seen.
+    fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.client_end == ClientEnd::Open && !self.input.is_full() {
+            match self.records.poll_fill(context, &mut self.input) {
+                Poll::Ready(Ok(Filled::Some)) => {}
+                Poll::Ready(Ok(Filled::Closed)) => self.client_end = ClientEnd::Sent,
+                Poll::Ready(Ok(Filled::Cut) | Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,86 @@
+//! Bytes of our own for the client: answers that no upstream gave, interim answers, the date. Decides none of them.
+
+use super::begin::{Own, OwnBody};
+use super::{After, Connection, Keep};
+use crate::tls::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+impl<R: Records> Connection<R> {
+    /// Sends an answer of our own.
+    pub(super) async fn answer(&mut self, own: Own) -> After {
+        let Own { mut record, answer, keep, body } = own;
+        let keep = if self.ending.has_begun() { Keep::Close } else { keep };
+        let status = answer.status;
+        record.status(status.as_u16());
+        let reason = status.canonical_reason().unwrap_or("Error");
+        let mut message = format!(
+            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncache-control: no-store\r\nx-request-id: {}\r\n\
+             content-length: {}\r\n",
+            status.as_u16(),
+            answer.content_type,
+            record.request_id(),
+            answer.body.len(),
+        )
+        .into_bytes();
+        write_date(&mut message);
+        if keep == Keep::Close {
+            message.extend_from_slice(b"connection: close\r\n");
+        }
+        message.extend_from_slice(b"\r\n");
+        let shown = if body == OwnBody::Shown { answer.body.len() } else { 0 };
+        message.extend_from_slice(answer.body.as_bytes().get(..shown).unwrap_or_default());
+        if self.send(&message).await.is_err() {
+            return After::Drop;
+        }
+        record.own_answer(shown);
+        if keep == Keep::Open { After::Next } else { After::Close }
+    }
+
+    /// Sends bytes, and waits until they are gone; not longer than the idle timeout for a client that takes none.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        poll_fn(|context| self.poll_sent_in_time(context, Instant::now())).await?;
+        for part in bytes.chunks(RECORD_PLAINTEXT) {
+            let mut slab = Slab::take();
+            let place = RECORD_HEADER..RECORD_HEADER + part.len();
+            if let Some(space) = slab.get_mut(place.clone()) {
+                space.copy_from_slice(part);
+            }
+            self.records.start_send(slab, &[place])?;
+            let begun = Instant::now();
+            poll_fn(|context| self.poll_sent_in_time(context, begun)).await?;
+        }
+        Ok(())
+    }
+
+    fn poll_sent_in_time(&mut self, context: &mut Context<'_>, begun: Instant) -> Poll<io::Result<()>> {
+        if let Poll::Ready(sent) = self.records.poll_sent(context) {
+            return Poll::Ready(sent);
+        }
+        self.timer.set(self.limits.idle_timeout.map(|patience| begun + patience));
+        ready!(self.timer.poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+thread_local! {
+    /// The line of this second.
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// Writes `date: …` (RFC 9110 section 6.6.1).
+pub(super) fn write_date(head: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with(|date| {
+        let mut date = date.borrow_mut();
+        if date.0 != second || date.1.is_empty() {
+            *date = (second, format!("date: {}\r\n", httpdate::HttpDate::from(now)));
+        }
+        head.extend_from_slice(date.1.as_bytes());
+    });
+}

@@ -1,0 +1,188 @@
+//! Heads as they go on: the request's for the upstream and the answer's for the client, edited by the one edit list and
+//! rendered into memory that is used again. Sends nothing.
+
+use super::begin::keep;
+use super::Keep;
+use crate::authorize::Permit;
+use crate::forward::{
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
+    RequestEdit, Reuse, Upgrade, request_fields, requested_upgrade, response_fields,
+};
+use crate::head::Fields;
+use crate::proxy::client::ClientView;
+use crate::proxy::record::Record;
+use crate::proxy::recycled::Recycled;
+use crate::respond::Form;
+use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
+use crate::upstream::Upstream;
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A request that may go on, and all that is needed until its answer is over.
+pub(super) struct Forwarding {
+    pub(super) record: Record,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) limits: RouteLimits,
+    /// The head that goes up.
+    pub(super) head: Recycled,
+    /// Where in it the host's name stands.
+    pub(super) host: Range<usize>,
+    pub(super) framing: Framing,
+    pub(super) expectation: Expectation,
+    pub(super) asked: Asked,
+    pub(super) upgrade: Upgrade,
+    pub(super) repeat: Repeat,
+    pub(super) trailers: Trailers,
+    pub(super) keep: Keep,
+    pub(super) form: Form,
+}
+
+impl Forwarding {
+    /// Names another host to the upstream than the client did.
+    pub(super) fn set_host(&mut self, host: &str) {
+        self.head.splice(self.host.clone(), host.bytes());
+        self.host.end = self.host.start + host.len();
+    }
+}
+
+/// Whether a request without an answer may be sent again (RFC 9110 section 9.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    Safe,
+    Never,
+}
+
+/// Whether the client takes trailers (`TE: trailers`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trailers {
+    Taken,
+    Dropped,
+}
+
+/// What was judged.
+pub(super) struct Up<'a> {
+    pub(super) permit: &'a Permit<'a>,
+    pub(super) route: &'a Arc<Route>,
+    pub(super) method: &'a str,
+    pub(super) target: &'a CanonicalTarget<'a>,
+    pub(super) upstream: &'a Arc<Upstream>,
+}
+
+/// What was said, and by whom.
+pub(super) struct Said<'a> {
+    pub(super) head: &'a ParsedHead<'a, 'a>,
+    pub(super) view: &'a Arc<ClientView>,
+    pub(super) address: &'a ClientAddress,
+}
+
+/// Renders the request that goes up.
+pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwarding {
+    let fields = said.head.fields;
+    let has_body = said.head.framing != Framing::Length(0);
+    // A body would run into the tunnel.
+    let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
+    let requested_host = fields.first("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
+    let edit = RequestEdit {
+        identity: (up.route.admission != Admission::Public).then_some(&said.view.identity),
+        client: said.address,
+        requested_host,
+        request_id: record.request_id(),
+        client_version: "1.1",
+        authorization: up.upstream.authorization.as_deref(),
+        upgrade,
+    };
+    let mut head = Recycled::take();
+    for part in [up.method, " ", &up.target.path] {
+        head.extend_from_slice(part.as_bytes());
+    }
+    if let Some(query) = &up.target.query {
+        head.push(b'?');
+        head.extend_from_slice(query.as_bytes());
+    }
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    // The edit list begins with the host.
+    let host_at = head.len() + "host: ".len();
+    request_fields(up.permit, fields, &edit, &mut HeadWriter(&mut head));
+    match said.head.framing {
+        Framing::Chunked => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(0) if fields.first("content-length").is_none() => {}
+        // Writing to a vector cannot fail.
+        Framing::Length(length) => drop(write!(*head, "content-length: {length}\r\n")),
+    }
+    head.extend_from_slice(b"\r\n");
+    let idempotent = matches!(up.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
+    let repeats = idempotent && !has_body && upgrade == Upgrade::None;
+    Forwarding {
+        upstream: up.upstream.clone(),
+        limits: up.route.limits,
+        head,
+        host: host_at..host_at + requested_host.len(),
+        framing: said.head.framing,
+        expectation: said.head.expectation,
+        asked: if up.method == "HEAD" { Asked::Head } else { Asked::Other },
+        upgrade,
+        repeat: if repeats { Repeat::Safe } else { Repeat::Never },
+        trailers: trailers(fields),
+        keep: keep(said.head),
+        form: Form::of_accept(fields),
+        record,
+    }
+}
+
+fn trailers(fields: &[httparse::Header<'_>]) -> Trailers {
+    let takes = fields.first("te").is_some_and(|value| {
+        value.split(|octet| *octet == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    if takes { Trailers::Taken } else { Trailers::Dropped }
+}
+
+/// An answer's head as it comes down, and what is to be known about its body.
+pub(super) struct Rendered {
+    pub(super) head: Recycled,
+    pub(super) status: u16,
+    pub(super) framing: AnswerFraming,
+    pub(super) reuse: Reuse,
+    /// Bytes of the head that came.
+    pub(super) length: usize,
+    /// What the answer upgrades to.
+    pub(super) upgrade: Upgrade,
+    /// Whether the connection to the client stays.
+    pub(super) keep: Keep,
+    /// The names of trailers, for filtering those that come.
+    pub(super) announced: Vec<u8>,
+}
+
+/// Renders an answer for the client: `keep` is what it and we want; an early error ends the connection, too.
+pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: Keep) -> Rendered {
+    let mut head = Recycled::take();
+    // Writing to a vector cannot fail.
+    let _ = write!(*head, "HTTP/1.1 {} {}\r\n", came.status, came.reason);
+    let to_head = forwarding.asked == Asked::Head && !matches!(came.status, 100..=199 | 204);
+    let length = if to_head { ContentLength::FromField } else { ContentLength::FromBody };
+    response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
+    if came.status >= 200 {
+        match came.framing {
+            AnswerFraming::Length(length) => drop(write!(*head, "content-length: {length}\r\n")),
+            // What ends with the upstream's connection gets an end of its own, so that the client's stays.
+            AnswerFraming::Chunked | AnswerFraming::UntilClose => {
+                head.extend_from_slice(b"transfer-encoding: chunked\r\n");
+            }
+            AnswerFraming::None => {}
+        }
+        if came.fields.first("date").is_none() {
+            super::own::write_date(&mut head);
+        }
+        if keep == Keep::Close {
+            head.extend_from_slice(b"connection: close\r\n");
+        }
+    }
+    let upgrade = match came.fields.first("upgrade") {
+        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
+        _ => Upgrade::None,
+    };
+    let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
+    let announced = came.fields.first("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
+    let (status, framing, reuse, length) = (came.status, came.framing, came.reuse, came.length);
+    Rendered { head, status, framing, reuse, length, upgrade, keep, announced }
+}

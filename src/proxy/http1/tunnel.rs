@@ -1,0 +1,50 @@
+//! A connection that leaves HTTP: the 101 goes down, and from then on bytes pass unread. Decides no upgrade.
+
+use super::Connection;
+use super::answer::Reading;
+use super::render::{Forwarding, Rendered};
+use crate::forward::tunnel;
+use crate::proxy::record::Record;
+use crate::tls::{RecordStream, Records};
+use crate::upstream::Link;
+use std::time::Duration;
+
+/// An upgrade that was asked for and granted.
+pub(super) struct Leaving {
+    record: Record,
+    answer: Rendered,
+    reading: Reading,
+    link: Link,
+    idle_timeout: Option<Duration>,
+}
+
+impl Leaving {
+    pub(super) fn new(record: Record, answer: Rendered, reading: Reading, link: Link, idle_timeout: Option<Duration>) -> Self {
+        Self { record, answer, reading, link, idle_timeout }
+    }
+}
+
+impl<R: Records> Connection<R> {
+    /// Passes bytes both ways until one side ends, nothing moves any more, or the gateway drains.
+    pub(super) async fn tunnel(mut self: Box<Self>, leaving: Leaving) {
+        let Leaving { mut record, mut answer, reading, link, idle_timeout } = leaving;
+        record.status(answer.status);
+        answer.head.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        if self.send(&answer.head).await.is_err() {
+            record.ended("broken");
+            return;
+        }
+        let (slab, from, to) = reading.into_parts();
+        // What the upstream said already belongs to the tunnel.
+        let begun = slab.get(from + answer.length..to).unwrap_or_default().to_vec();
+        drop(slab);
+        let open = self.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.facts.listener]);
+        open.inc();
+        let this = *self;
+        let client = RecordStream::new(this.records, this.input);
+        let end = tunnel(client, link.into_stream(begun), idle_timeout, this.drain.begun()).await;
+        open.dec();
+        record.moved(end.sent, end.received);
+        record.ended(end.reason);
+    }
+}
