@@ -10,6 +10,7 @@ use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
+use crate::tls::record::{RecordStream, Transport};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -119,7 +120,7 @@ impl ProxyHandler {
     }
 
     async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
-        let Established { stream, facts } = established;
+        let Established { records: Transport::Rustls(records), input, facts } = established;
         let Accepted { address, place, drain, limits } = accepted;
         let protocol = facts.protocol;
         let mut context = ConnectionContext {
@@ -142,11 +143,11 @@ impl ProxyHandler {
         match protocol {
             Protocol::Http1 => {
                 let on_refusal = self.refusal_recorder(&context);
-                let guard = Guard::new(stream, limits, on_refusal);
+                let guard = Guard::new(RecordStream::new(records, input), limits, on_refusal);
                 context.guard = Some(guard.control());
                 serve_http1(Arc::new(context), guard, limits).await;
             }
-            Protocol::Http2 => serve_http2(Arc::new(context), stream, limits).await,
+            Protocol::Http2 => serve_http2(Arc::new(context), records.into_tls_stream(), limits).await,
         }
     }
 

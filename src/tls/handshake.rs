@@ -1,6 +1,7 @@
 //! From an accepted socket to a verified client: one deadline, one TLS parser, no default for unknown names.
 
 use super::host::HostPolicy;
+use super::record::{Input, RustlsRecords, Transport};
 use super::refusal::{FailureReason, HandshakeFailure, with_refused_certificate};
 use crate::host::{HostName, HostTable};
 use rustls::pki_types::CertificateDer;
@@ -16,8 +17,10 @@ use tokio_rustls::server::TlsStream;
 
 /// A TLS connection whose client is verified as far as the host asks.
 pub struct Established {
-    /// The decrypted stream.
-    pub stream: TlsStream<TcpStream>,
+    /// Its records.
+    pub records: Transport,
+    /// What came with the end of the handshake.
+    pub input: Input,
     /// What the handshake settled.
     pub facts: HandshakeFacts,
 }
@@ -143,7 +146,7 @@ async fn run(
         io_failed(error)
     })?;
     let facts = facts(&stream, name);
-    Ok(Established { stream, facts })
+    Ok(Established { records: Transport::Rustls(RustlsRecords::new(stream)), input: Input::new(), facts })
 }
 
 fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName>) -> HandshakeFacts {

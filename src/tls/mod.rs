@@ -6,6 +6,7 @@ mod host;
 mod name;
 mod peer_certificate;
 mod pem;
+pub mod record;
 mod refusal;
 mod trust;
 
