@@ -1,11 +1,12 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
-use super::Shared;
 use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{AnswerBody, ConnectionContext, answer};
 use super::guard::Guard;
+use super::in_force::in_force;
 use super::record::{Circumstances, Record};
+use super::{RequestId, Shared};
 use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
@@ -51,12 +52,12 @@ struct Accepted {
 
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
-        self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
+        self.policy(&in_force(&self.shared).snapshot).map_or(0, |policy| policy.limits.connections)
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
         let begun = Instant::now();
-        let snapshot = self.shared.snapshot.load_full();
+        let snapshot = in_force(&self.shared).snapshot.clone();
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
@@ -150,7 +151,7 @@ impl ProxyHandler {
         let (shared, listener, address) = (self.shared.clone(), self.listener.clone(), context.address);
         let server_name = context.client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
         let tls = context.client.facts.version;
-        Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
+        Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
             let circumstances = Circumstances {
                 telemetry: shared.telemetry.clone(),
                 listener: listener.clone(),
@@ -159,7 +160,7 @@ impl ProxyHandler {
                 tls,
                 protocol: "HTTP/1.1",
                 generation: shared.snapshot.load().generation,
-                request_id: request_id.to_owned(),
+                request_id,
             };
             let mut record = Record::new(circumstances, "-", "-");
             record.refused_unread(refusal);

@@ -1,5 +1,6 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+use super::RequestId;
 use super::request::Judgement;
 use crate::authorize::{Denied, Grant};
 use crate::limit::Meter;
@@ -19,7 +20,7 @@ pub(super) struct Circumstances {
     pub(super) tls: &'static str,
     pub(super) protocol: &'static str,
     pub(super) generation: u64,
-    pub(super) request_id: String,
+    pub(super) request_id: RequestId,
 }
 
 /// The status in log and metrics of a client that left before there was an answer; nginx made it known.
