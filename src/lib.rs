@@ -6,6 +6,7 @@
 pub mod config;
 pub mod telemetry;
 pub mod drain;
+pub mod worker;
 pub mod host;
 pub mod head;
 

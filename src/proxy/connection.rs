@@ -1,11 +1,12 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
-use super::Shared;
 use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{AnswerBody, ConnectionContext, answer};
 use super::guard::Guard;
+use super::in_force::in_force;
 use super::record::{ConnectionFacts, Record};
+use super::{RequestId, Shared};
 use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
@@ -52,12 +53,12 @@ struct Accepted {
 
 impl ConnectionHandler for ProxyHandler {
     fn connection_limit(&self) -> u32 {
-        self.policy(&self.shared.snapshot.load()).map_or(0, |policy| policy.limits.connections)
+        self.policy(&in_force(&self.shared).snapshot).map_or(0, |policy| policy.limits.connections)
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
         let begun = Instant::now();
-        let snapshot = self.shared.snapshot.load_full();
+        let snapshot = in_force(&self.shared).snapshot.clone();
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
@@ -154,9 +155,9 @@ impl ProxyHandler {
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         let (shared, facts) = (self.shared.clone(), context.facts.clone());
-        Box::new(move |refusal: &Refusal<'_>, request_id: &str| {
+        Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
             let generation = shared.snapshot.load().generation;
-            let mut record = Record::new(facts.clone(), "HTTP/1.1", generation, request_id.to_owned(), ("-", "-"));
+            let mut record = Record::new(facts.clone(), "HTTP/1.1", generation, request_id, ("-", "-"));
             record.refused_unread(refusal);
         })
     }

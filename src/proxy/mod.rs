@@ -5,21 +5,25 @@ mod client;
 mod connection;
 mod exchange;
 mod guard;
+mod in_force;
 mod record;
 mod recycled;
 mod request;
+mod request_id;
 mod texts;
 mod whoami;
 
 pub use client::{ChainSeen, standing};
 pub use connection::ProxyHandler;
+pub use in_force::let_go_of_old_snapshots;
 pub use request::{Client, Judgement, Standing, decide};
+
+use request_id::{RequestId, request_id};
 
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What all connections share.
 pub struct Shared {
@@ -27,12 +31,4 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// Metrics and access log.
     pub telemetry: Arc<Telemetry>,
-}
-
-/// A name for one request, also the id of its decision: unique over restarts, and no secret.
-fn request_id() -> String {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let process = PROCESS.get_or_init(|| u64::from_le_bytes(crate::tls::random()));
-    format!("{process:016x}-{:x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }

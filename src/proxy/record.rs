@@ -1,5 +1,6 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+use super::RequestId;
 use super::client::ClientView;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
@@ -31,7 +32,7 @@ pub(super) struct Record {
     client: Option<Arc<ClientView>>,
     protocol: &'static str,
     generation: u64,
-    request_id: String,
+    request_id: RequestId,
     begun: Instant,
     time: std::time::SystemTime,
     texts: Texts,
@@ -61,7 +62,7 @@ impl Record {
         connection: Arc<ConnectionFacts>,
         protocol: &'static str,
         generation: u64,
-        request_id: String,
+        request_id: RequestId,
         (method, path): (&str, &str),
     ) -> Self {
         let mut texts = Texts::new();

@@ -18,6 +18,10 @@ pub struct Metrics {
     pub connections_open: IntGaugeVec,
     /// `connections_refused_total{listener,reason}`
     pub connections_refused: IntCounterVec,
+    /// `worker_connections_open{worker}`
+    pub worker_connections_open: IntGaugeVec,
+    /// `connections_handed_over_total`
+    pub connections_handed_over: IntCounter,
     /// `accept_errors_total{listener}`
     pub accept_errors: IntCounterVec,
     /// `handshakes_total{listener,version,resumption}`
@@ -122,6 +126,15 @@ impl Default for Metrics {
                 "connections_refused_total",
                 "Connections closed before their handshake",
                 &["listener", "reason"],
+            ),
+            worker_connections_open: make.gauges(
+                "worker_connections_open",
+                "Connections open now, by the worker that serves them",
+                &["worker"],
+            ),
+            connections_handed_over: make.counter(
+                "connections_handed_over_total",
+                "Connections that the worker which accepted them gave to one with fewer",
             ),
             accept_errors: make.counters("accept_errors_total", "Failed accepts", &["listener"]),
             handshakes: make.counters(

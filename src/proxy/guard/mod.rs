@@ -7,6 +7,7 @@ mod writing;
 
 pub(super) use control::GuardControl;
 
+use super::{RequestId, request_id};
 use crate::forward::{ChunkScanner, Framing};
 use crate::respond::{Form, Refusal, refuse};
 use crate::snapshot::ConnectionLimits;
@@ -19,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 /// Told when a connection ends because of what the client sent, before there was a request to judge.
-pub(super) type OnRefusal = Box<dyn Fn(&Refusal<'_>, &str) + Send>;
+pub(super) type OnRefusal = Box<dyn Fn(&Refusal<'_>, RequestId) + Send>;
 
 /// A guarded stream.
 pub(super) struct Guard<S> {
@@ -98,8 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 
     /// Refuses the connection: an answer, and then the end.
     fn fail(&mut self, refusal: &Refusal<'_>) {
-        let id = super::request_id();
-        (self.on_refusal)(refusal, &id);
+        let id = request_id();
+        (self.on_refusal)(refusal, id);
         let answer = refuse(refusal, Form::Json, &id);
         let reason = answer.status.canonical_reason().unwrap_or("Error");
         self.farewell = format!(

@@ -1,0 +1,140 @@
+//! The snapshot that is in force, as one thread holds it: asked for with each request, and then without a lock or a
+//! count that other threads touch. Puts nothing into force.
+
+use super::Shared;
+use crate::snapshot::Snapshot;
+use arc_swap::{ArcSwap, Cache};
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One generation on one thread. Whoever judges a request holds it, and so judges by one snapshot.
+pub(super) struct InForce {
+    /// The snapshot.
+    pub(super) snapshot: Arc<Snapshot>,
+}
+
+impl InForce {
+    fn of(snapshot: &Arc<Snapshot>) -> Rc<Self> {
+        Rc::new(Self { snapshot: snapshot.clone() })
+    }
+}
+
+/// What this thread knows of one [`Shared`]; a process has one, tests may have several.
+struct Held {
+    cache: Cache<ByShared, Arc<Snapshot>>,
+    current: Rc<InForce>,
+}
+
+/// Lets the cache look into what is shared.
+struct ByShared(Arc<Shared>);
+
+impl Deref for ByShared {
+    type Target = ArcSwap<Snapshot>;
+
+    fn deref(&self) -> &ArcSwap<Snapshot> {
+        &self.0.snapshot
+    }
+}
+
+thread_local! {
+    static HELD: RefCell<Vec<(*const Shared, Held)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is in force now.
+pub(super) fn in_force(shared: &Arc<Shared>) -> Rc<InForce> {
+    let (current, _replaced) = HELD.with_borrow_mut(|all| {
+        // The address stays one Shared's for as long as it stands here, since it is held beside it.
+        let address = Arc::as_ptr(shared);
+        if let Some((_, held)) = all.iter_mut().find(|(of, _)| *of == address) {
+            return held.refreshed();
+        }
+        let mut cache = Cache::new(ByShared(shared.clone()));
+        let current = InForce::of(cache.load());
+        all.push((address, Held { cache, current: current.clone() }));
+        (current, None)
+    });
+    current
+}
+
+impl Held {
+    /// What is in force, and what was until now: it is the caller's to drop, which may take a while.
+    fn refreshed(&mut self) -> (Rc<InForce>, Option<Rc<InForce>>) {
+        let snapshot = self.cache.load();
+        if Arc::ptr_eq(snapshot, &self.current.snapshot) {
+            return (self.current.clone(), None);
+        }
+        let new = InForce::of(snapshot);
+        let old = std::mem::replace(&mut self.current, new.clone());
+        (new, Some(old))
+    }
+}
+
+/// Lets this thread go of snapshots that are no longer in force. Call it now and then, since a thread without requests
+/// would keep the last one it used.
+pub fn let_go_of_old_snapshots() {
+    let refreshed: Vec<_> = HELD.with_borrow_mut(|all| all.iter_mut().map(|(_, held)| held.refreshed()).collect());
+    drop(refreshed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogFormat;
+    use crate::snapshot::ProcessSettings;
+    use crate::telemetry::AccessLogConfig;
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    fn snapshot(generation: u64) -> Arc<Snapshot> {
+        let process = ProcessSettings {
+            workers: None,
+            drain_deadline: Duration::ZERO,
+            drain_delay: Duration::ZERO,
+            user: None,
+            admin: None,
+            access_log: AccessLogConfig { format: LogFormat::Off, path: None },
+            log_filter: String::new(),
+            log_format: LogFormat::Text,
+        };
+        Arc::new(Snapshot {
+            generation,
+            listeners: HashMap::new(),
+            trust_domains: Vec::new(),
+            users: Default::default(),
+            policy: Default::default(),
+            upstreams: HashMap::new(),
+            identity_sets: Vec::new(),
+            process,
+            expiries: Vec::new(),
+        })
+    }
+
+    fn shared(generation: u64) -> Arc<Shared> {
+        Arc::new(Shared { snapshot: ArcSwap::new(snapshot(generation)), telemetry: Arc::default() })
+    }
+
+    #[test]
+    fn each_request_sees_what_is_in_force_when_it_asks() {
+        let (one, other) = (shared(1), shared(101));
+        let (first, again) = (in_force(&one), in_force(&one));
+        assert!(Rc::ptr_eq(&first, &again), "nothing is made anew while nothing changes");
+        assert_eq!(in_force(&other).snapshot.generation, 101);
+        one.snapshot.store(snapshot(2));
+        assert_eq!(in_force(&one).snapshot.generation, 2);
+        assert_eq!(first.snapshot.generation, 1, "what a request began with stays its own");
+        assert_eq!(in_force(&other).snapshot.generation, 101);
+    }
+
+    #[test]
+    fn a_thread_without_requests_lets_go_of_an_old_snapshot() {
+        let shared = shared(1);
+        let old = Arc::downgrade(&in_force(&shared).snapshot);
+        shared.snapshot.store(snapshot(2));
+        assert!(old.upgrade().is_some(), "held by this thread");
+        let_go_of_old_snapshots();
+        assert!(old.upgrade().is_none());
+        assert_eq!(in_force(&shared).snapshot.generation, 2);
+    }
+}
