@@ -1,5 +1,7 @@
 //! Stop accepting, finish, then close: what a draining gateway tells its parts. Knows no sockets.
 
+use std::pin::Pin;
+use std::task::{Context};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,6 +51,12 @@ impl Drain {
         self.begun.cancelled().await;
     }
 
+    /// Watches for the beginning from one task.
+    pub fn watch(&self) -> DrainWatch {
+        let drain = self.clone();
+        DrainWatch { drain: self.clone(), begun: Box::pin(async move { drain.begun().await }) }
+    }
+
     /// A drain that begins with this one, or earlier on its own: for one listener.
     pub fn child(&self) -> Self {
         Self { announced: self.announced.clone(), begun: self.begun.child_token(), running: self.running.clone() }
@@ -70,5 +78,23 @@ impl Drain {
             Ok(()) => Drained::Complete,
             Err(_) => Drained::DeadlinePassed,
         }
+    }
+}
+
+/// Watches for the beginning of a drain from one task.
+pub struct DrainWatch {
+    drain: Drain,
+    begun: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl DrainWatch {
+    /// Whether the drain has begun; if not, the task is woken when it does.
+    pub fn poll_begun(&mut self, context: &mut Context<'_>) -> bool {
+        self.begun.as_mut().poll(context).is_ready()
+    }
+
+    /// Whether the drain has begun.
+    pub fn has_begun(&self) -> bool {
+        self.drain.has_begun()
     }
 }

@@ -66,7 +66,7 @@ impl Sending<'_> {
             Ok(Ok(())) => {}
             Ok(Err(source)) => {
                 let endpoint = self.name();
-                return Attempt::Unsent(Box::new(request), UpstreamError::Broken { endpoint, source });
+                return Attempt::Unsent(Box::new(request), UpstreamError::Broken { endpoint, source: Box::new(source) });
             }
             Err(_) => {
                 task.abort();
@@ -103,7 +103,7 @@ impl Sending<'_> {
             }
             Err(mut error) => match (error.take_message(), self.meter.end()) {
                 (Some(unsent), _) => {
-                    let (endpoint, source) = (self.name(), error.into_error());
+                    let (endpoint, source) = (self.name(), Box::new(error.into_error()));
                     Attempt::Unsent(Box::new(unsent), UpstreamError::Broken { endpoint, source })
                 }
                 (None, end @ (BodyEnd::TooLarge | BodyEnd::Stalled | BodyEnd::Broken)) => {
@@ -117,7 +117,7 @@ impl Sending<'_> {
     fn broken(&self, source: hyper::Error) -> Attempt {
         // Garbage in place of an answer is an answer of a kind; only a connection that ended may be tried again.
         let ended = source.is_incomplete_message() || source.is_closed() || source.is_canceled() || is_io(&source);
-        let error = UpstreamError::Broken { endpoint: self.name(), source };
+        let error = UpstreamError::Broken { endpoint: self.name(), source: Box::new(source) };
         if ended { Attempt::Unanswered(error) } else { Attempt::Failed(error) }
     }
 

@@ -127,9 +127,24 @@ impl Endpoint {
         tokio::time::timeout(timeout, self.connect_now()).await.map_err(|_| ConnectError::Timeout)?
     }
 
-    async fn connect_now(&self) -> Result<EndpointStream, ConnectError> {
+    /// Connects without TLS, at most `timeout` in all. Only for endpoints that speak none.
+    pub(super) async fn connect_plain(&self, timeout: Duration) -> Result<TcpStream, ConnectError> {
+        tokio::time::timeout(timeout, self.tcp()).await.map_err(|_| ConnectError::Timeout)?
+    }
+
+    /// Whether its connections are TLS.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
         stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        Ok(stream)
+    }
+
+    async fn connect_now(&self) -> Result<EndpointStream, ConnectError> {
+        let stream = self.tcp().await?;
         match &self.tls {
             None => Ok(EndpointStream::Plain(stream)),
             Some(tls) => {

@@ -3,9 +3,13 @@
 
 mod attempt;
 mod endpoint;
+mod link;
+mod links;
 mod pool;
 
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
+
+pub use link::{Link, LinkStream, Origin};
 
 use self::attempt::{Attempt, Replay, Sending};
 use crate::config::HostHeader;
@@ -34,6 +38,8 @@ pub struct Upstream {
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
+    pool_idle_timeout: Duration,
+    pool_size: usize,
     targets: Vec<Target>,
     next: AtomicUsize,
     telemetry: Arc<Telemetry>,
@@ -136,7 +142,7 @@ pub enum UpstreamError {
         /// Who.
         endpoint: String,
         /// How.
-        source: hyper::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// 101 where no upgrade was asked for, or to another protocol.
     #[error("{endpoint} left HTTP without being asked")]
@@ -175,6 +181,8 @@ impl Upstream {
             authorization: settings.authorization,
             signature,
             connect_timeout: settings.connect_timeout,
+            pool_idle_timeout: settings.pool_idle_timeout,
+            pool_size: settings.pool_size,
             targets: targets.collect(),
             next: AtomicUsize::new(0),
             telemetry,

@@ -2,7 +2,7 @@
 //! rendered for the upstream. Sends nothing.
 
 use super::render::{Forwarding, forwarding};
-use super::{After, Connection, Elsewhere, Keep};
+use super::{Connection, Elsewhere, Keep, Rest};
 use crate::forward::{Framing, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::proxy::Shared;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// What a head leads to.
 pub(super) enum Begun {
     /// It may go on, and this goes up.
-    Forward(Box<Forwarding>),
+    Forward(Forwarding),
     /// We answer ourselves.
     Own(Box<Own>),
     /// It is not for this engine.
@@ -38,6 +38,8 @@ pub(super) struct Own {
     pub(super) keep: Keep,
     /// Whether the client wants the body, too.
     pub(super) body: OwnBody,
+    /// Whether some of the request is left where it is.
+    pub(super) rest: Rest,
 }
 
 /// Whether an answer of our own shows its body.
@@ -133,7 +135,7 @@ impl<R: Records> Connection<R> {
             Framing::Length(length) if usize::try_from(length).is_ok_and(|length| length <= self.input.len()) => {
                 self.input.consume(usize::try_from(length).unwrap_or_default());
             }
-            Framing::Length(_) | Framing::Chunked => own.keep = Keep::Close,
+            Framing::Length(_) | Framing::Chunked => (own.keep, own.rest) = (Keep::Close, Rest::Unread),
         }
     }
 
@@ -143,7 +145,7 @@ impl<R: Records> Connection<R> {
         let mut record = Record::new(self.facts.clone(), "HTTP/1.1", generation, request_id(), ("-", "-"));
         record.refused_unread(refusal);
         let answer = refuse(refusal, Form::Json, record.request_id());
-        Begun::Own(Box::new(Own { record, answer, keep: Keep::Close, body: OwnBody::Shown }))
+        Begun::Own(Box::new(Own { record, answer, keep: Keep::Close, body: OwnBody::Shown, rest: Rest::Unread }))
     }
 }
 
@@ -196,7 +198,7 @@ impl Judging<'_> {
                 }
                 let up = super::render::Up { permit, route, method, target, upstream };
                 let said = super::render::Said { head: self.head, view: self.view, address: self.asking.address };
-                Begun::Forward(Box::new(forwarding(record, &up, &said)))
+                Begun::Forward(forwarding(record, &up, &said))
             }
             _ => self.own(record, &Refusal::Internal("a permit without a route or its upstream")),
         }
@@ -232,7 +234,7 @@ impl Judging<'_> {
 
     fn answered(&self, record: Record, answer: OwnAnswer, keep: Keep) -> Begun {
         let body = if self.head.method == "HEAD" { OwnBody::Announced } else { OwnBody::Shown };
-        Begun::Own(Box::new(Own { record, answer, keep, body }))
+        Begun::Own(Box::new(Own { record, answer, keep, body, rest: Rest::Nothing }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of a connection in peace: the goodbye, and a little patience for a client that is still sending. Sends no
 //! answer.
 
-use super::{ClientEnd, Connection};
+use super::{ClientEnd, Connection, Rest};
 use crate::tls::Records;
 use socket2::SockRef;
 use std::future::poll_fn;
@@ -19,9 +19,11 @@ const MOST_LINGERED: usize = 16 * 1024 * 1024;
 impl<R: Records> Connection<R> {
     /// Says goodbye and closes. With unread bytes that would reset the connection and could take the last answer with
     /// it, so a little is read first.
-    pub(super) async fn close(mut self: Box<Self>) {
+    pub(super) async fn close(mut self: Box<Self>, rest: Rest) {
         let goodbye = poll_fn(|context| self.records.poll_close(context));
-        if !matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(()))) || self.client_end == ClientEnd::Sent {
+        let said = matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(())));
+        let nothing_comes = rest == Rest::Nothing && self.input.is_empty();
+        if !said || nothing_comes || self.client_end == ClientEnd::Sent {
             return;
         }
         // The client may have gone first.

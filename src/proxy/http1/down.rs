@@ -5,7 +5,7 @@ use super::answer::Reading;
 use super::exchange::Failure;
 use super::render::{Forwarding, Rendered};
 use super::up::{State, Upload};
-use super::{After, Connection, Keep};
+use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
 use crate::route::RouteLimits;
 use crate::tls::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
@@ -212,12 +212,12 @@ impl<R: Records> Connection<R> {
         }
         // After an early answer the rest of the request is not sent any more, so neither side can go on.
         if !upload.is_whole() {
-            return Ok(After::Close);
+            return Ok(After::Close(Rest::Unread));
         }
         if answer.reuse == Reuse::Keep && !down.surplus {
             forwarding.upstream.keep_link(link);
         }
-        Ok(if answer.keep == Keep::Open { After::Next } else { After::Close })
+        Ok(if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) })
     }
 
     /// Sends the head, and with it what came of the body.

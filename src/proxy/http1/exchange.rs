@@ -6,8 +6,8 @@ use super::begin::{Own, OwnBody};
 use super::render::{Forwarding, Rendered, Repeat};
 use super::tunnel::Leaving;
 use super::up::{State, Upload, Uploaded};
-use super::{After, Connection, Keep};
-use crate::forward::{AnswerError, FramingError, Upgrade};
+use super::{After, Connection, Keep, Rest};
+use crate::forward::{AnswerError, Asked, Framing, FramingError, Upgrade};
 use crate::limit::BodyEnd;
 use crate::respond::{Refusal, refuse};
 use crate::tls::Records;
@@ -42,6 +42,13 @@ enum Event {
     Answer(Rendered),
 }
 
+/// What an answer led to.
+enum Answered {
+    Over(After),
+    /// Both sides leave HTTP.
+    Left(Rendered, Reading, Link),
+}
+
 /// The parts of one attempt.
 struct Attempt {
     upload: Upload,
@@ -66,7 +73,12 @@ impl<R: Records> Connection<R> {
             };
             let (origin, endpoint) = (next.origin(), next.endpoint());
             let failure = match self.attempt(&mut forwarding, next).await {
-                Ok(after) => return after,
+                Ok(Answered::Over(after)) => return after,
+                Ok(Answered::Left(answer, reading, link)) => {
+                    let idle_timeout = forwarding.limits.idle_timeout;
+                    let record = forwarding.record;
+                    return After::Tunnel(Box::new(Leaving { record, answer, reading, link, idle_timeout }));
+                }
                 Err(failure) => failure,
             };
             match failure {
@@ -99,7 +111,7 @@ impl<R: Records> Connection<R> {
         .await
     }
 
-    async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<After, Failure> {
+    async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<Answered, Failure> {
         // Only now is it certain which endpoint it is.
         if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
             let host = host.to_owned();
@@ -123,7 +135,7 @@ impl<R: Records> Connection<R> {
                     }
                     forwarding.record.answered_by(forwarding.upstream.endpoint_name(attempt.link.endpoint()));
                     let Attempt { reading, link, .. } = attempt;
-                    return Ok(After::Tunnel(Box::new(Leaving::new(forwarding, answer, reading, link))));
+                    return Ok(Answered::Left(answer, reading, link));
                 }
                 Ok(Event::Answer(answer)) if answer.status < 200 => {
                     if answer.status != 100 && self.send_interim(&answer).await.is_err() {
@@ -135,7 +147,7 @@ impl<R: Records> Connection<R> {
                     let Attempt { upload, reading, link } = attempt;
                     forwarding.record.answered_by(forwarding.upstream.endpoint_name(link.endpoint()));
                     forwarding.record.status(answer.status);
-                    return self.pass_down(forwarding, (upload, link), reading, answer).await;
+                    return self.pass_down(forwarding, (upload, link), reading, answer).await.map(Answered::Over);
                 }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
@@ -199,10 +211,10 @@ impl<R: Records> Connection<R> {
         record.failed(&refusal);
         let answer = refuse(&refusal, form, record.request_id());
         // What is left of a body that nobody took cannot be told from a request.
-        let bodiless = framing == crate::forward::Framing::Length(0);
-        let keep = if bodiless { keep } else { Keep::Close };
-        let body = if asked == crate::forward::Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
-        self.answer(Own { record, answer, keep, body }).await
+        let bodiless = framing == Framing::Length(0);
+        let (keep, rest) = if bodiless { (keep, Rest::Nothing) } else { (Keep::Close, Rest::Unread) };
+        let body = if asked == Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
+        self.answer(Own { record, answer, keep, body, rest }).await
     }
 }
 

@@ -90,11 +90,18 @@ enum After {
     /// Another request may come.
     Next,
     /// It is closed in peace: the client reads what was sent.
-    Close,
+    Close(Rest),
     /// The client is gone, or must see that something is missing.
     Drop,
     /// It has left HTTP.
     Tunnel(Box<tunnel::Leaving>),
+}
+
+/// Whether the client has sent, or may still be sending, what nobody will read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Unread,
 }
 
 /// Whether a connection takes another request.
@@ -131,15 +138,15 @@ impl<R: Records> Connection<R> {
     pub(super) async fn serve(mut self: Box<Self>) -> Served<R> {
         loop {
             let after = match self.next().await {
-                Begun::Forward(forwarding) => self.forward(*forwarding).await,
+                Begun::Forward(forwarding) => self.forward(forwarding).await,
                 Begun::Own(own) => self.answer(*own).await,
                 Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
-                Begun::End => After::Close,
+                Begun::End => After::Close(Rest::Nothing),
             };
             match after {
                 After::Next => {}
-                After::Close => {
-                    self.close().await;
+                After::Close(rest) => {
+                    Box::pin(self.close(rest)).await;
                     return Served::Over;
                 }
                 After::Drop => return Served::Over,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 impl<R: Records> Connection<R> {
     /// Sends an answer of our own.
     pub(super) async fn answer(&mut self, own: Own) -> After {
-        let Own { mut record, answer, keep, body } = own;
+        let Own { mut record, answer, keep, body, rest } = own;
         let keep = if self.ending.has_begun() { Keep::Close } else { keep };
         let status = answer.status;
         record.status(status.as_u16());
@@ -23,7 +23,7 @@ impl<R: Records> Connection<R> {
              content-length: {}\r\n",
             status.as_u16(),
             answer.content_type,
-            record.request_id(),
+            &*record.request_id(),
             answer.body.len(),
         )
         .into_bytes();
@@ -38,7 +38,7 @@ impl<R: Records> Connection<R> {
             return After::Drop;
         }
         record.own_answer(shown);
-        if keep == Keep::Open { After::Next } else { After::Close }
+        if keep == Keep::Open { After::Next } else { After::Close(rest) }
     }
 
     /// Sends bytes, and waits until they are gone; not longer than the idle timeout for a client that takes none.

@@ -2,7 +2,7 @@
 
 use super::Connection;
 use super::answer::Reading;
-use super::render::{Forwarding, Rendered};
+use super::render::Rendered;
 use crate::forward::tunnel;
 use crate::proxy::record::Record;
 use crate::tls::{RecordStream, Records};
@@ -11,17 +11,11 @@ use std::time::Duration;
 
 /// An upgrade that was asked for and granted.
 pub(super) struct Leaving {
-    record: Record,
-    answer: Rendered,
-    reading: Reading,
-    link: Link,
-    idle_timeout: Option<Duration>,
-}
-
-impl Leaving {
-    pub(super) fn new(record: Record, answer: Rendered, reading: Reading, link: Link, idle_timeout: Option<Duration>) -> Self {
-        Self { record, answer, reading, link, idle_timeout }
-    }
+    pub(super) record: Record,
+    pub(super) answer: Rendered,
+    pub(super) reading: Reading,
+    pub(super) link: Link,
+    pub(super) idle_timeout: Option<Duration>,
 }
 
 impl<R: Records> Connection<R> {
