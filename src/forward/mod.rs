@@ -2,16 +2,19 @@
 //! [`Permit`](crate::authorize::Permit). Decides nothing about who may do what.
 
 mod edit;
+mod few;
 mod fields;
 mod framing;
+mod sink;
 mod trailers;
 mod tunnel;
 
 pub use edit::{
-    BadConnection, ContentLength, FieldSink, RequestEdit, Upgrade, check_connection, request_fields, requested_upgrade,
-    response_fields,
+    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
+    requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{ChunkScanner, Framing, FramingError, HeadSummary, MAX_FIELDS, read_head};
+pub use sink::{FieldSink, HeadWriter};
 pub use trailers::FilteredTrailers;
 pub use tunnel::{TunnelEnd, tunnel};

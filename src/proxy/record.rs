@@ -108,11 +108,11 @@ impl Record {
     }
 
     /// Takes over what the judgement found, whatever the outcome.
-    pub(super) fn judged(&mut self, judgement: &Judgement<'_>) {
-        self.method.clone_from(&judgement.method);
+    pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>) {
+        judgement.method.clone_into(&mut self.method);
         self.host = judgement.host.as_ref().map(|host| host.as_str().to_owned());
         if let Some(target) = &judgement.target {
-            self.path.clone_from(&target.path);
+            target.path.as_ref().clone_into(&mut self.path);
         }
         self.requirement = judgement.requirement.as_ref().map(ToString::to_string);
         if let Some(route) = judgement.route {
