@@ -1,20 +1,21 @@
 //! Host names: reading a Host field, and names with a leading `*.`. Pure; knows neither routes nor certificates.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// A host as a request names it: lower case, without port.
+/// A host as a request names it: lower case, without port. Borrowed where it came so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostName(String);
+pub struct HostName<'a>(Cow<'a, str>);
 
-impl HostName {
+impl<'a> HostName<'a> {
     /// Reads `host[:port]` as in a Host field or `:authority`. `None` if it is neither name nor address.
-    pub fn parse_authority(text: &str) -> Option<Self> {
+    pub fn parse_authority(text: &'a str) -> Option<Self> {
         let host = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, port) = rest.split_once(']')?;
                 address.parse::<std::net::Ipv6Addr>().ok()?;
                 valid_port(port.strip_prefix(':').or(port.is_empty().then_some("0"))?)?;
-                return Some(Self(format!("[{}]", address.to_ascii_lowercase())));
+                return Some(Self::lower_case(text.strip_suffix(port).unwrap_or(text)));
             }
             None => match text.split_once(':') {
                 Some((host, port)) => {
@@ -28,14 +29,24 @@ impl HostName {
     }
 
     /// Reads a bare name, as in SNI.
-    pub fn parse(host: &str) -> Option<Self> {
+    pub fn parse(host: &'a str) -> Option<Self> {
         // A trailing dot only says that the name is complete.
         let host = host.strip_suffix('.').unwrap_or(host);
         let valid = !host.is_empty()
             && host.len() <= 253
             && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-        valid.then(|| Self(host.to_ascii_lowercase()))
+        valid.then(|| Self::lower_case(host))
+    }
+
+    fn lower_case(host: &'a str) -> Self {
+        let has_capitals = host.bytes().any(|byte| byte.is_ascii_uppercase());
+        Self(if has_capitals { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
+    }
+
+    /// The same name, free of what it was read from.
+    pub fn into_owned(self) -> HostName<'static> {
+        HostName(Cow::Owned(self.0.into_owned()))
     }
 
     /// The name.
@@ -62,8 +73,8 @@ impl HostPattern {
     /// Reads a name, or `*.name`. `None` if it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("*.") {
-            Some(rest) => HostName::parse(rest).map(|name| Self::Wildcard(name.0)),
-            None => HostName::parse(text).map(|name| Self::Exact(name.0)),
+            Some(rest) => HostName::parse(rest).map(|name| Self::Wildcard(name.0.into_owned())),
+            None => HostName::parse(text).map(|name| Self::Exact(name.0.into_owned())),
         }
     }
 }
@@ -136,7 +147,7 @@ impl<T> HostTable<T> {
     }
 
     /// The entries that cover a name, most specific first.
-    pub fn covering(&self, name: Option<&HostName>) -> impl Iterator<Item = &T> {
+    pub fn covering(&self, name: Option<&HostName<'_>>) -> impl Iterator<Item = &T> {
         let exact = name.and_then(|name| self.exact.get(name.as_str()));
         let wildcard =
             name.and_then(|name| name.as_str().split_once('.')).and_then(|(_, rest)| self.wildcard.get(rest));
@@ -144,7 +155,7 @@ impl<T> HostTable<T> {
     }
 
     /// The most specific entry that covers a name.
-    pub fn find(&self, name: Option<&HostName>) -> Option<&T> {
+    pub fn find(&self, name: Option<&HostName<'_>>) -> Option<&T> {
         self.covering(name).next()
     }
 }

@@ -4,12 +4,12 @@
 
 use crate::authorize::Denied;
 use crate::forward::FramingError;
+use crate::head::Fields;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
 use crate::tls::{CommonNameError, FailureReason};
 use crate::upstream::{ConnectError, UpstreamError};
 use http::StatusCode;
-use std::borrow::Cow;
 
 /// Why a request is not answered by an upstream.
 #[derive(Debug)]
@@ -229,11 +229,13 @@ pub enum Form {
 }
 
 impl Form {
-    /// From the values of `Accept`: HTML only for who names it and does not name JSON.
-    pub fn of_accept(values: &[&[u8]]) -> Self {
-        let text: Vec<Cow<'_, str>> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
-        let names = |kind: &str| text.iter().any(|value| value.to_ascii_lowercase().contains(kind));
-        if names("text/html") && !names("application/json") { Self::Html } else { Self::Json }
+    /// From `Accept`: HTML only for who names it and does not name JSON.
+    pub fn of_accept<F: Fields + ?Sized>(fields: &F) -> Self {
+        let names = |kind: &[u8]| {
+            let mut found = fields.values("accept").flat_map(|value| value.windows(kind.len()));
+            found.any(|run| run.eq_ignore_ascii_case(kind))
+        };
+        if names(b"text/html") && !names(b"application/json") { Self::Html } else { Self::Json }
     }
 }
 
@@ -290,10 +292,16 @@ mod tests {
 
     #[test]
     fn browsers_get_html_and_programs_json() {
-        assert_eq!(Form::of_accept(&[b"text/html,application/xhtml+xml,*/*"]), Form::Html);
-        assert_eq!(Form::of_accept(&[b"application/json"]), Form::Json);
-        assert_eq!(Form::of_accept(&[b"*/*"]), Form::Json);
-        assert_eq!(Form::of_accept(&[]), Form::Json);
+        let form = |accept: &[&str]| {
+            let fields: Vec<_> = accept.iter().map(|value| ("Accept", value.as_bytes())).collect();
+            Form::of_accept(fields.as_slice())
+        };
+        assert_eq!(form(&["text/html,application/xhtml+xml,*/*"]), Form::Html);
+        assert_eq!(form(&["*/*", "Text/HTML"]), Form::Html);
+        assert_eq!(form(&["text/html", "application/JSON"]), Form::Json);
+        assert_eq!(form(&["application/json"]), Form::Json);
+        assert_eq!(form(&["*/*"]), Form::Json);
+        assert_eq!(form(&[]), Form::Json);
     }
 
     #[test]

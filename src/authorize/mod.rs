@@ -101,7 +101,11 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied`] with the reason.
-    pub fn authorize<'s>(&'s self, principal: &Principal, requirement: &Requirement) -> Result<Permit<'s>, Denied<'s>> {
+    pub fn authorize<'s>(
+        &'s self,
+        principal: &Principal,
+        requirement: &Requirement<'_>,
+    ) -> Result<Permit<'s>, Denied<'s>> {
         let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
         self.refuse_denied(principal, requirement)?;
         if *requirement == Requirement::AnyApiUser {
@@ -116,7 +120,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied::DeniedBy`]
-    pub fn refuse_denied<'s>(&'s self, principal: &Principal, requirement: &Requirement) -> Result<(), Denied<'s>> {
+    pub fn refuse_denied<'s>(&'s self, principal: &Principal, requirement: &Requirement<'_>) -> Result<(), Denied<'s>> {
         let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
         match find(user, |set| &set.denied, |permission| permission.denies(requirement)) {
             Some(denied) => Err(Denied::DeniedBy(denied)),

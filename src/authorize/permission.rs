@@ -114,10 +114,10 @@ impl Permission {
     }
 
     /// Whether it grants a requirement.
-    pub fn grants(&self, requirement: &Requirement) -> bool {
+    pub fn grants(&self, requirement: &Requirement<'_>) -> bool {
         match (&self.compiled.scope, requirement) {
             (Scope::Everything, _) => true,
-            (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(name.as_bytes()),
+            (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(name.as_str().as_bytes()),
             (Scope::MethodAndPath(granted), Requirement::MethodAndPath { method, path }) => {
                 granted.method.matches(method.as_bytes()) && granted.path.matches(path.as_bytes())
             }
@@ -127,7 +127,7 @@ impl Permission {
 
     /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
     /// that `/a%21` and `/a!;x` are denied where `/a!` is.
-    pub fn denies(&self, requirement: &Requirement) -> bool {
+    pub fn denies(&self, requirement: &Requirement<'_>) -> bool {
         // As an upstream may read it: decoded; without parameters and empty segments; both.
         let readings = |text: &str| [decoded(text), decoded(&plain_reading(text)), plain_reading(text).into_bytes()];
         let decoded_matches = match (&self.compiled.scope, requirement) {
@@ -136,9 +136,11 @@ impl Permission {
                     || denied.method.matches(method.to_ascii_uppercase().as_bytes());
                 let patterns = [Some(&denied.path), denied.decoded.as_ref()];
                 let path_matches = |path: &Vec<u8>| patterns.iter().flatten().any(|pattern| pattern.matches(path));
-                method_matches && (path_matches(&path.clone().into_bytes()) || readings(path).iter().any(path_matches))
+                method_matches && (path_matches(&path.as_bytes().to_vec()) || readings(path).iter().any(path_matches))
             }
-            (Scope::Name(pattern), Requirement::Named(name)) => readings(name).iter().any(|name| pattern.matches(name)),
+            (Scope::Name(pattern), Requirement::Named(name)) => {
+                readings(name.as_str()).iter().any(|name| pattern.matches(name))
+            }
             _ => false,
         };
         decoded_matches || self.grants(requirement)
@@ -175,8 +177,8 @@ mod tests {
         compiled(text, Effect::Grant)
     }
 
-    fn request(method: &str, path: &str) -> Requirement {
-        Requirement::MethodAndPath { method: method.into(), path: path.into() }
+    fn request<'a>(method: &'a str, path: &'a str) -> Requirement<'a> {
+        Requirement::MethodAndPath { method, path: path.into() }
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Explain {
     }
 }
 
-fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_>) -> String {
+fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.

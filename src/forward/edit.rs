@@ -1,24 +1,20 @@
 //! What goes up and what comes down: the one place that edits headers. Pure; each engine renders the result into its
 //! own form through [`FieldSink`].
 
-use super::fields::{FieldKind, is_hop_by_hop_response, kind, may_be_named_by_connection};
+use super::few::Few;
+use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
+use super::sink::FieldSink;
 use crate::authorize::Permit;
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
 use std::net::IpAddr;
-
-/// Takes the fields of an edited head.
-pub trait FieldSink {
-    /// Adds one field. Names are lower case if they are ours.
-    fn add(&mut self, name: &str, value: &[u8]);
-}
 
 /// What the gateway itself says in a request that goes up.
 pub struct RequestEdit<'a> {
     /// Who the client is; `None` where the route says nothing.
     pub identity: Option<&'a IdentityBlock>,
     /// The client's address.
-    pub client: IpAddr,
+    pub client: &'a ClientAddress,
     /// The Host that the client asked for. It goes up; an upstream with a Host of its own replaces it when it is known
     /// which endpoint takes the request.
     pub requested_host: &'a str,
@@ -30,6 +26,33 @@ pub struct RequestEdit<'a> {
     pub authorization: Option<&'a [u8]>,
     /// What connection the upstream is asked for.
     pub upgrade: Upgrade,
+}
+
+/// A client's address as upstreams are told, written once for each connection.
+#[derive(Clone, Debug)]
+pub struct ClientAddress {
+    text: String,
+    node: String,
+}
+
+impl ClientAddress {
+    /// The address in its forms.
+    pub fn new(address: IpAddr) -> Self {
+        let text = address.to_string();
+        // RFC 7239 section 6: what has colons is quoted.
+        let node = if address.is_ipv6() { format!("\"[{text}]\"") } else { text.clone() };
+        Self { text, node }
+    }
+
+    /// As in `X-Forwarded-For`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As the node of `Forwarded`.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
 }
 
 /// Whether a request asks to leave HTTP.
@@ -47,15 +70,14 @@ pub enum Upgrade {
 pub struct BadConnection;
 
 /// The names that the `Connection` fields of a message list.
-fn connection_names<F: Fields + ?Sized>(fields: &F) -> Vec<&str> {
-    fields
-        .all("connection")
-        .into_iter()
-        .filter_map(|value| std::str::from_utf8(value).ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect()
+fn connection_names<F: Fields + ?Sized>(fields: &F) -> impl Iterator<Item = &str> {
+    fields.values("connection").flat_map(names_in)
+}
+
+/// The names that one value of `Connection` lists.
+fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
+    let names = std::str::from_utf8(value).unwrap_or_default().split(',');
+    names.map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// Checks what `Connection` names, before anything is decided.
@@ -63,37 +85,46 @@ fn connection_names<F: Fields + ?Sized>(fields: &F) -> Vec<&str> {
 /// # Errors
 /// [`BadConnection`] if it names a field that must not vanish.
 pub fn check_connection<F: Fields + ?Sized>(fields: &F) -> Result<(), BadConnection> {
-    connection_names(fields).iter().all(|name| may_be_named_by_connection(name)).then_some(()).ok_or(BadConnection)
+    if connection_names(fields).all(may_be_named_by_connection) { Ok(()) } else { Err(BadConnection) }
 }
 
 /// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
 pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Upgrade {
-    let named = connection_names(fields).iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
-    let values = fields.all("upgrade");
-    let is_websocket = matches!(values.as_slice(), [only] if only.eq_ignore_ascii_case(b"websocket"));
-    if named && is_websocket && method == "GET" { Upgrade::WebSocket } else { Upgrade::None }
+    let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
+    let asks = matches!(fields.only("upgrade"), Ok(Some(value)) if is_websocket(value));
+    let named = || connection_names(fields).any(|name| name.eq_ignore_ascii_case("upgrade"));
+    if asks && method == "GET" && named() { Upgrade::WebSocket } else { Upgrade::None }
+}
+
+/// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
+/// hop-by-hop by itself.
+fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
+    let mut named = Few::default();
+    connection_names(fields).filter(|name| !name.eq_ignore_ascii_case("keep-alive")).for_each(|name| named.push(name));
+    named
 }
 
 /// Writes the fields that go up with a request that was permitted.
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
 /// of the client; then ours are added.
-pub fn request_fields<F: Fields + ?Sized>(
+pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     _proof: &Permit<'_>,
     fields: &F,
     edit: &RequestEdit<'_>,
-    sink: &mut dyn FieldSink,
+    sink: &mut S,
 ) {
-    let named = connection_names(fields);
-    let mut cookies: Vec<&[u8]> = Vec::new();
-    let mut via: Vec<&[u8]> = Vec::new();
+    let named = named_by_connection(fields);
+    let mut cookies = Few::<&[u8]>::default();
+    let mut via = Few::<&[u8]>::default();
     let mut te_trailers = false;
     sink.add("host", edit.requested_host.as_bytes());
-    fields.each(&mut |name, value| {
-        if named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) && kind(name) != FieldKind::Te {
-            return;
+    for (name, value) in fields.pairs() {
+        let kind = kind(name);
+        if kind != FieldKind::Te && named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) {
+            continue;
         }
-        match kind(name) {
+        match kind {
             FieldKind::EndToEnd => sink.add(name, value),
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
@@ -105,39 +136,53 @@ pub fn request_fields<F: Fields + ?Sized>(
             | FieldKind::Forwarding
             | FieldKind::Override => {}
         }
-    });
+    }
     if !cookies.is_empty() {
         // RFC 9113 section 8.2.3
-        sink.add("cookie", &cookies.join(&b"; "[..]));
+        add_joined(sink, "cookie", &cookies, b"; ", &[]);
     }
     if te_trailers {
         sink.add("te", b"trailers");
     }
-    via.push(b"");
-    own_fields(edit, &via, sink);
+    add_joined(sink, "via", &via, b", ", &[edit.client_version.as_bytes(), b" portcullis"]);
+    own_fields(edit, sink);
+}
+
+/// One field of several values, and of one more in parts unless there are none.
+fn add_joined<S: FieldSink + ?Sized>(sink: &mut S, name: &str, values: &Few<&[u8]>, between: &[u8], last: &[&[u8]]) {
+    if values.is_empty() {
+        return sink.add_parts(name, last);
+    }
+    let mut parts = Few::<&[u8]>::default();
+    for value in values.iter() {
+        if !parts.is_empty() {
+            parts.push(between);
+        }
+        parts.push(value);
+    }
+    if !last.is_empty() {
+        parts.push(between);
+        last.iter().for_each(|part| parts.push(part));
+    }
+    parts.with_slice(|parts| sink.add_parts(name, parts));
 }
 
 fn is_trailers(coding: &[u8]) -> bool {
     coding.trim_ascii().eq_ignore_ascii_case(b"trailers")
 }
 
-fn own_fields(edit: &RequestEdit<'_>, via: &[&[u8]], sink: &mut dyn FieldSink) {
-    let mut line = via.join(&b", "[..]);
-    line.extend_from_slice(format!("{} portcullis", edit.client_version).as_bytes());
-    sink.add("via", &line);
-    let address = edit.client.to_string();
-    let node = if edit.client.is_ipv6() { format!("\"[{address}]\"") } else { address.clone() };
-    let forwarded = format!("for={node};host=\"{}\";proto=https", edit.requested_host);
-    sink.add("forwarded", forwarded.as_bytes());
-    sink.add("x-forwarded-for", address.as_bytes());
+fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
+    let (node, host) = (edit.client.node().as_bytes(), edit.requested_host.as_bytes());
+    sink.add_parts("forwarded", &[b"for=", node, b";host=\"", host, b"\";proto=https"]);
+    sink.add("x-forwarded-for", edit.client.as_str().as_bytes());
     sink.add("x-forwarded-proto", b"https");
-    sink.add("x-forwarded-host", edit.requested_host.as_bytes());
+    sink.add("x-forwarded-host", host);
     sink.add("x-request-id", edit.request_id.as_bytes());
     if let Some(authorization) = edit.authorization {
         sink.add("authorization", authorization);
     }
-    for (name, value) in edit.identity.into_iter().flat_map(IdentityBlock::fields) {
-        sink.add(name, value.as_bytes());
+    if let Some(identity) = edit.identity {
+        sink.add_identity(identity);
     }
     if edit.upgrade == Upgrade::WebSocket {
         sink.add("connection", b"upgrade");
@@ -155,31 +200,26 @@ pub enum ContentLength {
 }
 
 /// Writes the fields that come down with an answer.
-pub fn response_fields<F: Fields + ?Sized>(
+pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     fields: &F,
     length: ContentLength,
     request_id: &str,
-    sink: &mut dyn FieldSink,
+    sink: &mut S,
 ) {
-    let named = connection_names(fields);
-    let mut via: Vec<&[u8]> = Vec::new();
-    fields.each(&mut |name, value| {
+    let named = named_by_connection(fields);
+    let mut via = Few::<&[u8]>::default();
+    for (name, value) in fields.pairs() {
         if named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) {
-            return;
+            continue;
         }
-        match name {
-            name if name.eq_ignore_ascii_case("via") => via.push(value),
-            name if name.eq_ignore_ascii_case("content-length") => {
-                if length == ContentLength::FromField {
-                    sink.add(name, value);
-                }
-            }
-            name if name.eq_ignore_ascii_case("x-request-id") || is_hop_by_hop_response(name) => {}
-            name => sink.add(name, value),
+        match response_kind(name) {
+            ResponseKind::EndToEnd => sink.add(name, value),
+            ResponseKind::Via => via.push(value),
+            ResponseKind::ContentLength if length == ContentLength::FromField => sink.add(name, value),
+            ResponseKind::ContentLength | ResponseKind::RequestId | ResponseKind::HopByHop => {}
         }
-    });
-    via.push(b"1.1 portcullis");
-    sink.add("via", &via.join(&b", "[..]));
+    }
+    add_joined(sink, "via", &via, b", ", &[b"1.1 portcullis"]);
     sink.add("x-request-id", request_id.as_bytes());
 }
 

@@ -99,19 +99,37 @@ pub fn is_method_override(name: &str) -> bool {
     METHOD_OVERRIDES.iter().any(|known| folded_equal(known, name))
 }
 
-/// Whether a field of an upstream's answer stays behind.
-pub(super) fn is_hop_by_hop_response(name: &str) -> bool {
-    const STAYS: [&str; 8] = [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "te",
-    ];
-    STAYS.iter().any(|known| name.eq_ignore_ascii_case(known))
+/// What becomes of a field of an upstream's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ResponseKind {
+    /// Comes down as it is.
+    EndToEnd,
+    /// Says something about the upstream's connection only.
+    HopByHop,
+    /// `Content-Length`, written anew where a body follows.
+    ContentLength,
+    /// `Via`, which grows.
+    Via,
+    /// `X-Request-Id`, which is ours.
+    RequestId,
+}
+
+/// The kind of a field that an upstream sent. Its length settles most names.
+pub(super) fn response_kind(name: &str) -> ResponseKind {
+    let candidates: &[(&str, ResponseKind)] = match name.len() {
+        2 => &[("te", ResponseKind::HopByHop)],
+        3 => &[("via", ResponseKind::Via)],
+        7 => &[("upgrade", ResponseKind::HopByHop)],
+        10 => &[("connection", ResponseKind::HopByHop), ("keep-alive", ResponseKind::HopByHop)],
+        12 => &[("x-request-id", ResponseKind::RequestId)],
+        14 => &[("content-length", ResponseKind::ContentLength)],
+        16 => &[("proxy-connection", ResponseKind::HopByHop)],
+        17 => &[("transfer-encoding", ResponseKind::HopByHop)],
+        18 => &[("proxy-authenticate", ResponseKind::HopByHop)],
+        _ => &[],
+    };
+    let known = candidates.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    known.map_or(ResponseKind::EndToEnd, |(_, kind)| *kind)
 }
 
 /// Whether a trailer may go on, up or down: nothing that frames, routes, authenticates or identifies (RFC 9110 6.5.1).

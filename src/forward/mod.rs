@@ -4,21 +4,24 @@
 mod answer;
 mod chunks;
 mod edit;
+mod few;
 mod fields;
 mod framing;
+mod sink;
 mod trailers;
 mod tunnel;
 
 pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use edit::{
-    BadConnection, ContentLength, FieldSink, RequestEdit, Upgrade, check_connection, request_fields, requested_upgrade,
-    response_fields,
+    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
+    requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
+pub use sink::{FieldSink, HeadWriter};
 pub use trailers::{FilteredTrailers, write_trailers};
 pub use tunnel::{TunnelEnd, tunnel};

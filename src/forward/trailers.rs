@@ -29,14 +29,8 @@ pub fn write_trailers<F: Fields + ?Sized>(section: &[u8], head: &F, out: &mut Ve
 }
 
 fn is_announced<F: Fields + ?Sized>(name: &str, head: &F) -> bool {
-    let mut announced = false;
-    head.each(&mut |field, value| {
-        if field.eq_ignore_ascii_case("trailer") {
-            let mut names = value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii);
-            announced |= names.any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()));
-        }
-    });
-    announced
+    let mut listed = head.values("trailer").flat_map(|value| value.split(|octet| *octet == b','));
+    listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 pin_project! {

@@ -176,6 +176,7 @@ fn fold(octet: u8) -> u8 {
 #[derive(Clone, Debug, Default)]
 pub struct IdentityBlock {
     fields: Vec<(&'static str, String)>,
+    rendered: Vec<u8>,
 }
 
 impl IdentityBlock {
@@ -187,13 +188,24 @@ impl IdentityBlock {
                 IdentitySet::XClient => x_client(&mut fields, peer, domain, user),
             }
         }
-        Self { fields }
+        Self::of(fields)
     }
 
     /// What is told about a client that showed no certificate.
     pub fn for_nobody(sets: &[IdentitySet]) -> Self {
         let fields = sets.iter().map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned())).collect();
-        Self { fields }
+        Self::of(fields)
+    }
+
+    fn of(fields: Vec<(&'static str, String)>) -> Self {
+        let line = |(name, value): &(&str, String)| format!("{name}: {value}\r\n").into_bytes();
+        let rendered = fields.iter().flat_map(line).collect();
+        Self { fields, rendered }
+    }
+
+    /// As the lines of an HTTP/1.1 head.
+    pub fn rendered(&self) -> &[u8] {
+        &self.rendered
     }
 
     /// Names and values.

@@ -5,6 +5,7 @@ mod client;
 mod connection;
 mod exchange;
 mod guard;
+mod http1;
 mod in_force;
 mod record;
 mod recycled;

@@ -109,8 +109,8 @@ impl Record {
     }
 
     /// Takes over what the judgement found, whatever the outcome.
-    pub(super) fn judged(&mut self, judgement: &Judgement<'_>) {
-        self.texts.set(Text::Method, &judgement.method);
+    pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>) {
+        self.texts.set(Text::Method, judgement.method);
         if let Some(host) = &judgement.host {
             self.texts.set(Text::Host, host.as_str());
         }

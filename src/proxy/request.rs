@@ -40,29 +40,31 @@ pub struct Client<'s> {
 }
 
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
-pub struct Judgement<'s> {
+///
+/// Borrows from the snapshot (`'s`) and from the request head (`'h`).
+pub struct Judgement<'s, 'h> {
     /// The method that was judged, which is also the one that goes up.
-    pub method: String,
+    pub method: &'h str,
     /// Path and query, if there is a canonical path.
-    pub target: Option<CanonicalTarget>,
+    pub target: Option<CanonicalTarget<'h>>,
     /// The host, if it is one.
-    pub host: Option<HostName>,
+    pub host: Option<HostName<'h>>,
     /// The route.
     pub route: Option<&'s Arc<Route>>,
     /// What the route requires of this request.
-    pub requirement: Option<Requirement>,
+    pub requirement: Option<Requirement<'h>>,
     /// Whether it may go on.
     pub outcome: Result<Permit<'s>, Refusal<'s>>,
 }
 
 /// Judges a request by one snapshot.
-pub fn decide<'s, F: Fields + ?Sized>(
+pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
-    head: &RequestHead<'_, F>,
-) -> Judgement<'s> {
+    head: &RequestHead<'h, F>,
+) -> Judgement<'s, 'h> {
     let mut judgement = Judgement {
-        method: head.method.to_owned(),
+        method: head.method,
         target: None,
         host: None,
         route: None,
@@ -74,11 +76,11 @@ pub fn decide<'s, F: Fields + ?Sized>(
 }
 
 /// The phases, in order. What each finds is kept also if a later one refuses.
-fn judge<'s, F: Fields + ?Sized>(
+fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
-    head: &RequestHead<'_, F>,
-    found: &mut Judgement<'s>,
+    head: &RequestHead<'h, F>,
+    found: &mut Judgement<'s, 'h>,
 ) -> Result<Permit<'s>, Refusal<'s>> {
     if let Standing::Refused(reason) = client.standing {
         return Err(Refusal::CertificateRefused(*reason));
@@ -105,13 +107,13 @@ fn judge<'s, F: Fields + ?Sized>(
 
     if let Some(permit) = public {
         if let (Admission::PublicWithIdentity, Standing::Known(known)) = (route.admission, client.standing) {
-            let asked = Requirement::MethodAndPath { method: found.method.clone(), path: target.path.clone() };
+            let asked = Requirement::MethodAndPath { method: found.method, path: target.path.clone() };
             snapshot.policy.refuse_denied(known, found.requirement.insert(asked)).map_err(Refusal::Denied)?;
         }
         return Ok(permit);
     }
     let principal = principal(client.standing)?;
-    let requirement = route.requirement.for_request(&found.method, &target.path, &captured);
+    let requirement = route.requirement.for_request(found.method, &target.path, &captured);
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
     snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
 }
@@ -120,9 +122,9 @@ fn judge<'s, F: Fields + ?Sized>(
 /// route's: `/admin;x/y` must not come by the route of `/` where there is one of `/admin`.
 fn leads_to_one_route(
     client: Client<'_>,
-    host: &HostName,
+    host: &HostName<'_>,
     route: &Arc<Route>,
-    target: &CanonicalTarget,
+    target: &CanonicalTarget<'_>,
 ) -> Result<(), Refusal<'static>> {
     if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
         return Err(Refusal::OddPath(oddity));
@@ -158,19 +160,19 @@ fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
 }
 
 /// The one host that a request names: `:authority` and Host agree if both are there.
-fn requested_host<F: Fields + ?Sized>(head: &RequestHead<'_, F>) -> Result<HostName, Refusal<'static>> {
-    let fields = head.fields.all("host");
-    let text = match (head.authority, fields.as_slice()) {
-        (Some(authority), []) => authority,
-        (Some(authority), [host]) if host.eq_ignore_ascii_case(authority.as_bytes()) => authority,
-        (None, [host]) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
+fn requested_host<'h, F: Fields + ?Sized>(head: &RequestHead<'h, F>) -> Result<HostName<'h>, Refusal<'static>> {
+    let field = head.fields.only("host").map_err(|_| Refusal::BadHost)?;
+    let text = match (head.authority, field) {
+        (Some(authority), None) => authority,
+        (Some(authority), Some(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => authority,
+        (None, Some(host)) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
         _ => return Err(Refusal::BadHost),
     };
     HostName::parse_authority(text).ok_or(Refusal::BadHost)
 }
 
 /// A connection opened under one server name may not ask for a host of another policy (RFC 9110 section 7.4).
-fn belongs_to_connection(client: Client<'_>, host: &HostName) -> Result<(), Refusal<'static>> {
+fn belongs_to_connection(client: Client<'_>, host: &HostName<'_>) -> Result<(), Refusal<'static>> {
     match client.listener.host(Some(host)) {
         Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
         _ => Err(Refusal::Misdirected),
@@ -178,23 +180,17 @@ fn belongs_to_connection(client: Client<'_>, host: &HostName) -> Result<(), Refu
 }
 
 /// The method that is judged and forwarded.
-fn judged_method<F: Fields + ?Sized>(
-    head: &RequestHead<'_, F>,
+fn judged_method<'h, F: Fields + ?Sized>(
+    head: &RequestHead<'h, F>,
     rule: MethodOverride,
-) -> Result<String, Refusal<'static>> {
+) -> Result<&'h str, Refusal<'static>> {
     /// Icinga takes these and no others; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    let mut overrides: Vec<&[u8]> = Vec::new();
-    head.fields.each(&mut |name, value| {
-        if is_method_override(name) {
-            overrides.push(value);
-        }
-    });
-    match (overrides.as_slice(), rule) {
-        ([], _) => Ok(head.method.to_owned()),
-        ([one], MethodOverride::Judge) => {
-            let known = KNOWN.iter().find(|method| method.as_bytes() == *one);
-            known.map(|method| (*method).to_owned()).ok_or(Refusal::MethodOverride)
+    let mut overrides = head.fields.pairs().filter(|(name, _)| is_method_override(name)).map(|(_, value)| value);
+    match (overrides.next(), overrides.next(), rule) {
+        (None, _, _) => Ok(head.method),
+        (Some(one), None, MethodOverride::Judge) => {
+            KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
         }
         _ => Err(Refusal::MethodOverride),
     }

@@ -1,12 +1,14 @@
 //! Host and canonical path to the route. Pure: no socket, no clock, no permission.
 
+mod name;
 mod path;
 mod requirement;
 mod table;
 
+pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
 pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
-pub use table::{Extent, PathPattern, PathPatternError, PathTable, Segment};
+pub use table::{Captured, Extent, MAX_CAPTURES, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::config::{MethodOverride, Place};
 use crate::host::{HostName, HostPattern, HostTable};
@@ -103,7 +105,11 @@ impl RouteTable {
 
     /// The route for a host and a canonical path, with the captured segments. A host's own routes go before
     /// those for every host.
-    pub fn find<'t, 'p>(&'t self, host: Option<&HostName>, path: &'p str) -> Option<(&'t Arc<Route>, Vec<&'p str>)> {
+    pub fn find<'t, 'p>(
+        &'t self,
+        host: Option<&HostName<'_>>,
+        path: &'p str,
+    ) -> Option<(&'t Arc<Route>, Captured<'p>)> {
         self.hosts.covering(host).find_map(|paths| paths.find(path))
     }
 }

@@ -1,6 +1,9 @@
 //! The only place where a path is normalised. What comes out is what is routed, judged, logged and forwarded.
 //! Does not know routes; which oddities a route takes is decided by the caller.
 
+mod quick;
+
+use std::borrow::Cow;
 use std::fmt;
 
 /// A way in which two readers of one path could understand different things.
@@ -111,28 +114,34 @@ pub enum PathError {
 
 /// A path in its one form, and its query as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CanonicalTarget {
+pub struct CanonicalTarget<'a> {
     /// Begins with `/`; ASCII; each character in the one form that it has (plain, or percent-encoded in upper case).
-    pub path: String,
+    /// Borrowed where it came in that form.
+    pub path: Cow<'a, str>,
     /// What follows `?`, unchanged.
-    pub query: Option<String>,
+    pub query: Option<&'a str>,
     /// What a route must explicitly take.
     pub oddities: Oddities,
 }
 
-impl fmt::Display for CanonicalTarget {
+impl fmt::Display for CanonicalTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
     }
 }
 
-impl CanonicalTarget {
+impl<'a> CanonicalTarget<'a> {
     /// Reads a request target in origin form (RFC 9112 section 3.2.1).
     ///
     /// # Errors
     /// [`PathError`] if the target has no canonical form.
-    pub fn parse(target: &str) -> Result<Self, PathError> {
+    pub fn parse(target: &'a str) -> Result<Self, PathError> {
+        quick::as_it_came(target).map_or_else(|| Self::normalise(target), Ok)
+    }
+
+    /// The whole way, for every target.
+    fn normalise(target: &'a str) -> Result<Self, PathError> {
         if !target.starts_with('/') {
             return Err(PathError::NotAPath);
         }
@@ -143,7 +152,7 @@ impl CanonicalTarget {
             return Err(PathError::Fragment);
         }
         let (raw_path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query.to_owned())),
+            Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
         let mut oddities = Oddities::default();
@@ -155,7 +164,7 @@ impl CanonicalTarget {
         if path.contains(';') {
             oddities.insert(Oddity::PathParameters);
         }
-        Ok(Self { path, query, oddities })
+        Ok(Self { path: Cow::Owned(path), query, oddities })
     }
 }
 
@@ -322,12 +331,12 @@ fn is_decoded(byte: u8) -> bool {
     is_unreserved(byte) || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b'=' | b':' | b'@')
 }
 
-fn is_unreserved(byte: u8) -> bool {
+const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// `pchar` of RFC 3986 section 3.3, and the slash.
-fn is_path_byte(byte: u8) -> bool {
+const fn is_path_byte(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(
             byte,

@@ -1,5 +1,8 @@
 //! What a route asks for, and the name that this gives for one request. Grants nothing.
 
+use super::name::Name;
+use super::table::Captured;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a route asks for.
@@ -17,25 +20,25 @@ pub enum RequirementRule {
 
 /// What one request needs. The two kinds never match each other's permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Requirement {
+pub enum Requirement<'a> {
     /// A method (with case) on a canonical path (with case).
     MethodAndPath {
         /// The method that is judged.
-        method: String,
+        method: &'a str,
         /// The canonical path.
-        path: String,
+        path: Cow<'a, str>,
     },
     /// A name, compared without case.
-    Named(String),
+    Named(Name<'a>),
     /// Being an ApiUser.
     AnyApiUser,
 }
 
-impl fmt::Display for Requirement {
+impl fmt::Display for Requirement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MethodAndPath { method, path } => write!(f, "{method} {path}"),
-            Self::Named(name) => f.write_str(name),
+            Self::Named(name) => f.write_str(name.as_str()),
             Self::AnyApiUser => f.write_str("(any ApiUser)"),
         }
     }
@@ -43,11 +46,15 @@ impl fmt::Display for Requirement {
 
 impl RequirementRule {
     /// What a request needs. `None` if the route does not allow the method at all.
-    pub fn for_request(&self, method: &str, path: &str, captured: &[&str]) -> Option<Requirement> {
+    pub fn for_request<'a>(
+        &'a self,
+        method: &'a str,
+        path: &Cow<'a, str>,
+        captured: &Captured<'_>,
+    ) -> Option<Requirement<'a>> {
         match self {
-            Self::MethodAndPath => {
-                Some(Requirement::MethodAndPath { method: method.to_owned(), path: path.to_owned() })
-            }
+            // Only a path that had to be rewritten is copied.
+            Self::MethodAndPath => Some(Requirement::MethodAndPath { method, path: path.clone() }),
             Self::Named(template) => Some(Requirement::Named(template.fill(captured))),
             Self::ByMethod(names) => {
                 let (_, template) = names.iter().find(|(name, _)| name == method)?;
@@ -113,14 +120,14 @@ impl Template {
 
     /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
     /// that the client smuggled in.
-    fn fill(&self, captured: &[&str]) -> String {
-        self.pieces
-            .iter()
-            .map(|piece| match piece {
+    fn fill(&self, captured: &[&str]) -> Name<'_> {
+        match self.pieces.as_slice() {
+            [Piece::Text(text)] => Name::from(text.as_str()),
+            pieces => Name::of_parts(pieces.iter().map(|piece| match piece {
                 Piece::Text(text) => text.as_str(),
                 Piece::Capture(index) => captured.get(*index).copied().unwrap_or_default(),
-            })
-            .collect()
+            })),
+        }
     }
 
     /// The name with `*` in place of captures, for looking whether a permission could ever match.
@@ -142,7 +149,7 @@ mod tests {
     #[test]
     fn captures_fill_a_requirement() {
         let template = Template::parse("objects/query/{type}", &["type", "name"]).unwrap();
-        assert_eq!(template.fill(&["hosts", "a"]), "objects/query/hosts");
+        assert_eq!(template.fill(&["hosts", "a"]), "objects/query/hosts".into());
         assert_eq!(template.as_pattern(), "objects/query/*");
     }
 
@@ -158,12 +165,13 @@ mod tests {
 
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
+        let (path, none) = (Cow::Borrowed("/"), Captured::default());
         let rule = RequirementRule::ByMethod(vec![("GET".into(), Template::parse("read", &[]).unwrap())]);
-        assert_eq!(rule.for_request("GET", "/", &[]), Some(Requirement::Named("read".into())));
-        assert_eq!(rule.for_request("get", "/", &[]), None);
-        assert_eq!(rule.for_request("POST", "/", &[]), None);
+        assert_eq!(rule.for_request("GET", &path, &none), Some(Requirement::Named("read".into())));
+        assert_eq!(rule.for_request("get", &path, &none), None);
+        assert_eq!(rule.for_request("POST", &path, &none), None);
         let rule = RequirementRule::AnyApiUser;
-        assert_eq!(rule.for_request("HEAD", "/", &[]), Some(Requirement::AnyApiUser));
-        assert_eq!(rule.for_request("POST", "/", &[]), None);
+        assert_eq!(rule.for_request("HEAD", &path, &none), Some(Requirement::AnyApiUser));
+        assert_eq!(rule.for_request("POST", &path, &none), None);
     }
 }

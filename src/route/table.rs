@@ -49,6 +49,41 @@ pub enum PathPatternError {
     /// Each capture has its own name.
     #[error("the capture `{{{0}}}` stands twice in the path")]
     RepeatedCapture(String),
+    /// What is captured has a place of fixed size.
+    #[error("a path has at most {MAX_CAPTURES} captures")]
+    TooManyCaptures,
+}
+
+/// Captures that one path may have.
+pub const MAX_CAPTURES: usize = 16;
+
+/// The captured segments of a path, in order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Captured<'p> {
+    segments: [&'p str; MAX_CAPTURES],
+    count: usize,
+}
+
+impl<'p> Captured<'p> {
+    /// A pattern has no more captures than there are places; a segment without one would be left out.
+    fn push(&mut self, segment: &'p str) {
+        if let Some(place) = self.segments.get_mut(self.count) {
+            *place = segment;
+        }
+        self.count += 1;
+    }
+
+    fn pop(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+}
+
+impl<'p> std::ops::Deref for Captured<'p> {
+    type Target = [&'p str];
+
+    fn deref(&self) -> &Self::Target {
+        self.segments.get(..self.count.min(MAX_CAPTURES)).unwrap_or_default()
+    }
 }
 
 impl PathPattern {
@@ -76,7 +111,8 @@ impl PathPattern {
             }
             segments.push(segment);
         }
-        Ok(Self { segments, extent })
+        let pattern = Self { segments, extent };
+        if pattern.captures().count() > MAX_CAPTURES { Err(PathPatternError::TooManyCaptures) } else { Ok(pattern) }
     }
 
     /// The names of the captures, in order.
@@ -100,8 +136,9 @@ fn parse_segment(part: &str, is_last: bool) -> Result<Segment, PathPatternError>
         return Err(PathPatternError::NeverCanonical);
     }
     let canonical = super::path::canonical_literal(part, b"");
-    let same = super::path::CanonicalTarget::parse(&format!("/{canonical}"));
-    let reachable = same.is_ok_and(|target| target.path == format!("/{canonical}") && target.query.is_none());
+    let path = format!("/{canonical}");
+    let same = super::path::CanonicalTarget::parse(&path);
+    let reachable = same.is_ok_and(|target| target.path == path && target.query.is_none());
     if (part.is_empty() && !is_last) || !reachable {
         return Err(PathPatternError::NeverCanonical);
     }
@@ -154,8 +191,8 @@ impl<T> PathTable<T> {
     /// literal goes before a capture, and a longer path before a shorter one.
     ///
     /// Visits each node of the tree at most once, whatever the path.
-    pub fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t T, Vec<&'p str>)> {
-        let mut captured = Vec::new();
+    pub fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t T, Captured<'p>)> {
+        let mut captured = Captured::default();
         let inner = path.strip_prefix('/')?;
         let found = find_in(&self.root, Some(inner), &mut captured)?;
         Some((found, captured))
@@ -163,7 +200,7 @@ impl<T> PathTable<T> {
 }
 
 /// `rest` is what follows the slash behind this node; `None` if the path ends here.
-fn find_in<'t, 'p, T>(node: &'t Node<T>, rest: Option<&'p str>, captured: &mut Vec<&'p str>) -> Option<&'t T> {
+fn find_in<'t, 'p, T>(node: &'t Node<T>, rest: Option<&'p str>, captured: &mut Captured<'p>) -> Option<&'t T> {
     let Some(rest) = rest else {
         return node.exact.as_ref().or(node.prefix.as_ref());
     };
@@ -222,7 +259,7 @@ mod tests {
             ("/v1/objects/", "/v1/objects", vec![]),
         ] {
             let (found, found_captured) = table.find(path).unwrap();
-            assert_eq!((found.as_str(), found_captured), (expected, captured), "{path}");
+            assert_eq!((found.as_str(), found_captured.to_vec()), (expected, captured), "{path}");
         }
     }
 

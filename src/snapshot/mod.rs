@@ -66,7 +66,7 @@ pub struct ListenerPolicy {
 
 impl ListenerPolicy {
     /// The policy for a server name; `None` is a client that named none.
-    pub fn host(&self, name: Option<&HostName>) -> Option<&Arc<HostPolicy>> {
+    pub fn host(&self, name: Option<&HostName<'_>>) -> Option<&Arc<HostPolicy>> {
         self.hosts.find(name)
     }
 }

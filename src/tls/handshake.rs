@@ -29,7 +29,7 @@ pub struct Established {
 #[derive(Debug)]
 pub struct HandshakeFacts {
     /// The server name that the client asked for.
-    pub server_name: Option<HostName>,
+    pub server_name: Option<HostName<'static>>,
     /// The HTTP version.
     pub protocol: Protocol,
     /// The client's chain, leaf first; empty if it showed none.
@@ -131,7 +131,7 @@ async fn run(
     }
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
     progress.server_name = start.client_hello().server_name().map(str::to_owned);
-    let name = progress.server_name.as_deref().and_then(HostName::parse);
+    let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
     let Some(host) = hosts.find(name.as_ref()) else {
         let mut stream = start.io;
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
@@ -149,7 +149,7 @@ async fn run(
     Ok(Established { records: Transport::Rustls(RustlsRecords::new(stream)), input: Input::new(), facts })
 }
 
-fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName>) -> HandshakeFacts {
+fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName<'static>>) -> HandshakeFacts {
     let connection = stream.get_ref().1;
     HandshakeFacts {
         server_name,

@@ -19,7 +19,7 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
     let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
     let edit = RequestEdit {
         identity: Some(&identity),
-        client: "192.0.2.1".parse().unwrap(),
+        client: &ClientAddress::new("192.0.2.1".parse().unwrap()),
         requested_host: "api.example.org",
         request_id: "id-1",
         client_version: "1.1",

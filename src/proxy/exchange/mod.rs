@@ -14,7 +14,7 @@ use super::whoami;
 use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Upgrade, requested_upgrade};
-use crate::head::{Fields, RequestHead};
+use crate::head::RequestHead;
 use crate::limit::{BodyEnd, BodyFailure};
 use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, refuse};
@@ -57,7 +57,7 @@ pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Inc
     let view = context.client.view(&snapshot);
     let mut record = context.new_record(&snapshot, &request);
     record.client_is(view.clone());
-    let form = Form::of_accept(&request.headers().all("accept"));
+    let form = Form::of_accept(request.headers());
     let exchange = Exchange { context: &context, snapshot: &snapshot, view: &view, form };
     let Some(client) = view.client() else {
         return exchange.refused(record, &Refusal::ListenerGone);
@@ -78,7 +78,7 @@ pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Inc
     match (outcome, route, target) {
         (Err(refusal), _, _) => exchange.refused(record, &refusal),
         (Ok(permit), Some(route), Some(target)) => {
-            let permitted = Permitted { route, permit, method, target: target.to_string() };
+            let permitted = Permitted { route, permit, method: method.to_owned(), target: target.to_string() };
             exchange.permitted(record, request, permitted).await
         }
         (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),

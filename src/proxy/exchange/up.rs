@@ -2,7 +2,7 @@
 
 use super::{Exchange, Permitted};
 use crate::forward::{
-    ContentLength, FieldSink, FilteredTrailers, RequestEdit, Upgrade, request_fields, response_fields,
+    ClientAddress, ContentLength, FieldSink, FilteredTrailers, RequestEdit, Upgrade, request_fields, response_fields,
 };
 use crate::head::Fields;
 use crate::limit::MeteredBody;
@@ -28,11 +28,12 @@ impl Exchange<'_> {
     ) -> Option<Outgoing> {
         let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-        let requested_host = authority.or_else(|| head.headers.all("host").first().copied())?;
+        let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
+        let client = ClientAddress::new(self.context.facts.client.ip());
         let edit = RequestEdit {
             identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
-            client: self.context.facts.client.ip(),
+            client: &client,
             requested_host,
             request_id: record.request_id(),
             client_version: match head.version {

@@ -4,7 +4,7 @@
 use super::begin::HeadSearch;
 use super::exchange::Failure;
 use crate::forward::{AnswerError, AnswerHead, Asked, field_space, parse_answer};
-use crate::tls::{HEADROOM, Slab};
+use crate::tls::record::{HEADROOM, Slab};
 use crate::upstream::Link;
 use std::io;
 use std::task::{Context, Poll};

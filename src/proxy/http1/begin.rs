@@ -15,7 +15,7 @@ use crate::forward::ClientAddress;
 use crate::limit::BodyEnd;
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::Target;
-use crate::tls::Records;
+use crate::tls::record::Records;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ pub(super) struct HeadSearch {
 impl HeadSearch {
     /// Whether reading the head is worth it: it may be whole, or is twice as long as when it was last read (so that
     /// garbage is refused before it times out).
-    fn is_worth_reading(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn is_worth_reading(&mut self, bytes: &[u8]) -> bool {
         const END: &[u8] = b"\r\n\r\n";
         let from = self.searched.saturating_sub(END.len() - 1);
         self.searched = bytes.len();

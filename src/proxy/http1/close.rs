@@ -2,7 +2,7 @@
 //! answer.
 
 use super::{ClientEnd, Connection, Rest};
-use crate::tls::Records;
+use crate::tls::record::Records;
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::net::Shutdown;

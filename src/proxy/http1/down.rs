@@ -8,7 +8,7 @@ use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
 use crate::route::RouteLimits;
-use crate::tls::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
+use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
 use crate::upstream::Link;
 use std::future::poll_fn;
 use std::io::Write;
@@ -302,9 +302,17 @@ impl<R: Records> Connection<R> {
     /// Reads what has come of the body, and begins to send it.
     fn poll_pass(&mut self, context: &mut Context<'_>, link: &mut Link, down: &mut Down) -> Poll<Result<(), End>> {
         let mut slab = Slab::take();
-        let spaces = R::spaces(down.records);
-        let chunk_space = [RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len()];
-        let spaces = if matches!(down.body, Body::UntilClose) { &chunk_space[..] } else { &spaces[..] };
+        let mut spaces = [const { 0..0 }; MANY_RECORDS];
+        let mut count = 0;
+        let one_chunk = RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len();
+        let in_chunks = matches!(down.body, Body::UntilClose).then_some(one_chunk);
+        let whole = R::spaces(down.records);
+        let ranges = in_chunks.iter().cloned().chain(whole.iter().filter(|_| in_chunks.is_none()));
+        for (place, range) in spaces.iter_mut().zip(ranges) {
+            *place = range;
+            count += 1;
+        }
+        let spaces = spaces.get(..count).unwrap_or_default();
         let mut left = match ready!(link.poll_read_spaces(context, &mut slab, spaces)) {
             Ok(0) => return Poll::Ready(down.closed()),
             Ok(count) => count,

@@ -10,7 +10,7 @@ use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, Asked, Framing, FramingError, Upgrade};
 use crate::limit::BodyEnd;
 use crate::respond::{Refusal, refuse};
-use crate::tls::Records;
+use crate::tls::record::Records;
 use crate::upstream::{Link, Origin, UpstreamError};
 use std::future::poll_fn;
 use std::io;

@@ -20,7 +20,7 @@ use crate::drain::{Drain, DrainWatch};
 use crate::forward::ClientAddress;
 use crate::respond::Refusal;
 use crate::snapshot::ConnectionLimits;
-use crate::tls::{Filled, Input, Records};
+use crate::tls::record::{Filled, Input, Records};
 use begin::{Begun, HeadSearch};
 use std::io;
 use std::sync::Arc;

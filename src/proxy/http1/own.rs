@@ -2,7 +2,7 @@
 
 use super::begin::{Own, OwnBody};
 use super::{After, Connection, Keep};
-use crate::tls::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
+use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;

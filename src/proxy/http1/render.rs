@@ -82,7 +82,7 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
     let has_body = said.head.framing != Framing::Length(0);
     // A body would run into the tunnel.
     let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
-    let requested_host = fields.first("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
+    let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
     let edit = RequestEdit {
         identity: (up.route.admission != Admission::Public).then_some(&said.view.identity),
         client: said.address,
@@ -106,7 +106,7 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
     request_fields(up.permit, fields, &edit, &mut HeadWriter(&mut head));
     match said.head.framing {
         Framing::Chunked => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Length(0) if fields.first("content-length").is_none() => {}
+        Framing::Length(0) if fields.first_value("content-length").is_none() => {}
         // Writing to a vector cannot fail.
         Framing::Length(length) => drop(write!(*head, "content-length: {length}\r\n")),
     }
@@ -131,7 +131,7 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
 }
 
 fn trailers(fields: &[httparse::Header<'_>]) -> Trailers {
-    let takes = fields.first("te").is_some_and(|value| {
+    let takes = fields.first_value("te").is_some_and(|value| {
         value.split(|octet| *octet == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
     if takes { Trailers::Taken } else { Trailers::Dropped }
@@ -170,19 +170,19 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
             }
             AnswerFraming::None => {}
         }
-        if came.fields.first("date").is_none() {
+        if came.fields.first_value("date").is_none() {
             super::own::write_date(&mut head);
         }
         if keep == Keep::Close {
             head.extend_from_slice(b"connection: close\r\n");
         }
     }
-    let upgrade = match came.fields.first("upgrade") {
+    let upgrade = match came.fields.first_value("upgrade") {
         Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
         _ => Upgrade::None,
     };
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
-    let announced = came.fields.first("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
+    let announced = came.fields.first_value("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
     let (status, framing, reuse, length) = (came.status, came.framing, came.reuse, came.length);
     Rendered { head, status, framing, reuse, length, upgrade, keep, announced }
 }

@@ -5,7 +5,7 @@ use super::answer::Reading;
 use super::render::Rendered;
 use crate::forward::tunnel;
 use crate::proxy::record::Record;
-use crate::tls::{RecordStream, Records};
+use crate::tls::record::{RecordStream, Records};
 use crate::upstream::Link;
 use std::time::Duration;
 

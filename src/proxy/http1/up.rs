@@ -6,7 +6,7 @@ use super::render::Forwarding;
 use crate::forward::{ChunkPart, ChunkScanner, Expectation, Framing, field_space, parse_head, write_trailers};
 use crate::limit::BodyEnd;
 use crate::proxy::recycled::Recycled;
-use crate::tls::{Filled, Input, Records};
+use crate::tls::record::{Filled, Input, Records};
 use crate::upstream::Link;
 use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll, ready};

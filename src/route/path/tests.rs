@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 fn path(target: &str) -> (String, Option<Oddity>) {
     let canonical = CanonicalTarget::parse(target).unwrap();
-    (canonical.path, canonical.oddities.first_beyond(Oddities::default()))
+    (canonical.path.into_owned(), canonical.oddities.first_beyond(Oddities::default()))
 }
 
 #[test]

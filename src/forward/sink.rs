@@ -1,0 +1,63 @@
+//! Where the fields of an edited head go. Decides nothing about them.
+
+use crate::identity::IdentityBlock;
+
+/// Takes the fields of an edited head.
+pub trait FieldSink {
+    /// Adds one field. Names are lower case if they are ours.
+    fn add(&mut self, name: &str, value: &[u8]);
+
+    /// Adds one field whose value is these parts, joined without anything between them.
+    fn add_parts(&mut self, name: &str, parts: &[&[u8]]) {
+        self.add(name, &parts.concat());
+    }
+
+    /// Adds what an upstream is told about the client.
+    fn add_identity(&mut self, identity: &IdentityBlock) {
+        for (name, value) in identity.fields() {
+            self.add(name, value.as_bytes());
+        }
+    }
+}
+
+/// Renders fields as the lines of an HTTP/1.1 head, behind what is there. Writes neither the first line nor the empty
+/// one at the end. Needs the heap only where the room is too small.
+pub struct HeadWriter<'a>(pub &'a mut Vec<u8>);
+
+impl FieldSink for HeadWriter<'_> {
+    fn add(&mut self, name: &str, value: &[u8]) {
+        self.add_parts(name, &[value]);
+    }
+
+    fn add_parts(&mut self, name: &str, parts: &[&[u8]]) {
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b": ");
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
+        self.0.extend_from_slice(b"\r\n");
+    }
+
+    fn add_identity(&mut self, identity: &IdentityBlock) {
+        self.0.extend_from_slice(identity.rendered());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::IdentitySet;
+
+    #[test]
+    fn a_head_is_written_line_by_line() {
+        let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+        let mut writer = HeadWriter(&mut head);
+        writer.add("host", b"example.org");
+        writer.add_parts("via", &[b"1.1", b" portcullis"]);
+        writer.add_parts("empty", &[]);
+        writer.add_identity(&IdentityBlock::for_nobody(&[IdentitySet::XClient]));
+        let expected =
+            "GET / HTTP/1.1\r\nhost: example.org\r\nvia: 1.1 portcullis\r\nempty: \r\nx-client-verify: NONE\r\n";
+        assert_eq!(String::from_utf8(head).unwrap(), expected);
+    }
+}
