@@ -141,7 +141,7 @@ impl Record {
 
     fn count_decision(&self) {
         let Circumstances { telemetry, listener, .. } = &self.circumstances;
-        telemetry.metrics.decisions.with_label_values(&[&**listener, self.decision, self.reason]).inc();
+        telemetry.listener(listener).decided(self.decision, self.reason);
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
@@ -197,14 +197,11 @@ impl Record {
         let seconds = self.begun.elapsed().as_secs_f64();
         let sent = self.request_bytes + self.request.bytes();
         let received = self.response_bytes + self.response.bytes();
-        let metrics = &telemetry.metrics;
-        let route = self.route.as_deref().unwrap_or("-");
-        metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();
-        metrics.request_duration.with_label_values(&[route]).observe(seconds);
-        metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
-        metrics.response_bytes.with_label_values(&[&**listener]).inc_by(received);
+        telemetry.route(listener, self.route.as_deref().unwrap_or("-")).answered(self.status, seconds);
+        let series = telemetry.listener(listener);
+        series.moved(sent, received);
         if self.end != "complete" {
-            metrics.responses_cut.with_label_values(&[&**listener, self.end]).inc();
+            series.cut(self.end);
         }
         self.log(seconds, sent, received);
     }
