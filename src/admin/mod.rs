@@ -64,8 +64,8 @@ impl Admin {
             let (state, stop) = (state.clone(), stop.clone());
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
-                    let answer = answer(&state, &request);
-                    async move { Ok::<_, Infallible>(answer) }
+                    let state = state.clone();
+                    async move { Ok::<_, Infallible>(answer(&state, &request).await) }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -81,13 +81,13 @@ impl Admin {
     }
 }
 
-fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX.to_owned()),
-        "/metrics" => text(StatusCode::OK, state.telemetry.scrape()),
+        "/metrics" => text(StatusCode::OK, state.telemetry.scrape().await),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" | "/healthz" if state.drain.is_announced() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())

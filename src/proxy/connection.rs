@@ -4,6 +4,7 @@ use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::exchange::{AnswerBody, ConnectionContext, answer};
 use super::guard::Guard;
+use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::record::{ConnectionFacts, Record};
 use super::{RequestId, Shared};
@@ -11,7 +12,7 @@ use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
-use crate::tls::record::{RecordStream, Transport};
+use crate::tls::record::{Input, RecordStream, Records, Transport};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -122,34 +123,65 @@ impl ProxyHandler {
 
     async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
         let Established { records: Transport::Rustls(records), input, facts } = established;
-        let Accepted { address, place, drain, limits } = accepted;
+        let connection = ConnectionFacts {
+            telemetry: self.shared.telemetry.clone(),
+            listener: self.listener.clone(),
+            client: accepted.address,
+            server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
+            tls: facts.version,
+        };
         let protocol = facts.protocol;
-        let mut context = ConnectionContext {
+        let client = ConnectedClient::new(self.listener.clone(), facts, generation);
+        let limits = accepted.limits;
+        match protocol {
+            Protocol::Http1 => self.serve_http1(records, input, (client, Arc::new(connection)), accepted).await,
+            Protocol::Http2 => {
+                let context = self.context(client, Arc::new(connection), accepted);
+                serve_http2(Arc::new(context), records.into_tls_stream(), limits).await;
+            }
+        }
+    }
+
+    fn context(
+        &self,
+        client: ConnectedClient,
+        facts: Arc<ConnectionFacts>,
+        accepted: Accepted,
+    ) -> ConnectionContext {
+        let Accepted { place, drain, limits, .. } = accepted;
+        ConnectionContext {
             shared: self.shared.clone(),
-            facts: Arc::new(ConnectionFacts {
-                telemetry: self.shared.telemetry.clone(),
-                listener: self.listener.clone(),
-                client: address,
-                server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
-                tls: facts.version,
-            }),
-            client: ConnectedClient::new(self.listener.clone(), facts, generation),
+            facts,
+            client,
             place,
             drain,
             guard: None,
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
-        };
-        match protocol {
-            Protocol::Http1 => {
-                let on_refusal = self.refusal_recorder(&context);
-                let guard = Guard::new(RecordStream::new(records, input), limits, on_refusal);
-                context.guard = Some(guard.control());
-                serve_http1(Arc::new(context), guard, limits).await;
-            }
-            Protocol::Http2 => serve_http2(Arc::new(context), records.into_tls_stream(), limits).await,
         }
+    }
+
+    /// Our own engine goes first; what it does not take goes to hyper, with every byte that was read.
+    async fn serve_http1<R: Records + Send + 'static>(
+        &self,
+        records: R,
+        input: Input,
+        (client, facts): (ConnectedClient, Arc<ConnectionFacts>),
+        accepted: Accepted,
+    ) {
+        let limits = accepted.limits;
+        let parts = (self.shared.clone(), facts, client);
+        let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone());
+        let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
+            return;
+        };
+        self.shared.telemetry.metrics.fast_path.with_label_values(&["handed_over", why.word()]).inc();
+        let http1::Connection { records, input, client, facts, .. } = *connection;
+        let mut context = self.context(client, facts, accepted);
+        let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
+        context.guard = Some(guard.control());
+        Box::pin(serve_guarded(Arc::new(context), guard, limits)).await;
     }
 
     /// Records heads that were refused before there was a request.
@@ -179,7 +211,7 @@ fn requests_of(
     })
 }
 
-async fn serve_http1<S>(context: Arc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
+async fn serve_guarded<S>(context: Arc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -47,7 +47,7 @@ pub(super) struct Record {
     /// Bytes that no meter counted.
     request_bytes: u64,
     response_bytes: u64,
-    on_end: Option<Box<dyn FnOnce() + Send>>,
+    on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 /// Of both bodies.
@@ -100,7 +100,7 @@ impl Record {
     }
 
     /// Runs when the record is written.
-    pub(super) fn on_end(&mut self, action: impl FnOnce() + Send + 'static) {
+    pub(super) fn on_end(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
         self.on_end = Some(Box::new(action));
     }
 
@@ -145,7 +145,7 @@ impl Record {
 
     fn count_decision(&self) {
         let ConnectionFacts { telemetry, listener, .. } = &*self.connection;
-        telemetry.metrics.decisions.with_label_values(&[&**listener, self.decision, self.reason]).inc();
+        telemetry.listener(listener).decided(self.decision, self.reason);
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
@@ -201,14 +201,12 @@ impl Record {
         let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
         let sent = self.request_bytes + metered(|meters| &meters.request);
         let received = self.response_bytes + metered(|meters| &meters.response);
-        let metrics = &telemetry.metrics;
         let route = self.texts.get(Text::Route).unwrap_or("-");
-        metrics.requests.with_label_values(&[&**listener, route, self.status.to_string().as_str()]).inc();
-        metrics.request_duration.with_label_values(&[route]).observe(duration.as_secs_f64());
-        metrics.request_bytes.with_label_values(&[&**listener]).inc_by(sent);
-        metrics.response_bytes.with_label_values(&[&**listener]).inc_by(received);
+        telemetry.route(listener, route).answered(self.status, duration.as_secs_f64());
+        let series = telemetry.listener(listener);
+        series.moved(sent, received);
         if self.end != "complete" {
-            metrics.responses_cut.with_label_values(&[&**listener, self.end]).inc();
+            series.cut(self.end);
         }
         if telemetry.logs_access() {
             self.log(duration, sent, received);

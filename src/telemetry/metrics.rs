@@ -42,6 +42,8 @@ pub struct Metrics {
     pub response_bytes: IntCounterVec,
     /// `responses_cut_total{listener,reason}`
     pub responses_cut: IntCounterVec,
+    /// `fastpath_total{result,reason}`
+    pub fast_path: IntCounterVec,
     /// `tunnels_open{listener}`
     pub tunnels_open: IntGaugeVec,
     /// `upstream_connections_total{upstream,origin}`
@@ -160,6 +162,11 @@ impl Default for Metrics {
             request_bytes: make.counters("request_body_bytes_total", "Bytes of request bodies", &["listener"]),
             response_bytes: make.counters("response_body_bytes_total", "Bytes of response bodies", &["listener"]),
             responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
+            fast_path: make.counters(
+                "fastpath_total",
+                "HTTP/1.1 requests that the fast path took, or why it did not",
+                &["result", "reason"],
+            ),
             tunnels_open: make.gauges("tunnels_open", "Upgraded connections open now", &["listener"]),
             upstream_connections: make.counters(
                 "upstream_connections_total",

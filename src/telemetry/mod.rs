@@ -1,16 +1,22 @@
 //! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+mod local;
 mod log;
 mod metrics;
 mod process;
+mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
+pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
 use arc_swap::ArcSwapOption;
-use std::sync::Arc;
+use local::FlushRequest;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Metrics and access log, shared by everything that runs.
 #[derive(Default)]
@@ -18,6 +24,8 @@ pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
     access_log: ArcSwapOption<AccessLog>,
+    /// Threads that count for themselves.
+    workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,
 }
 
 impl Telemetry {
@@ -54,10 +62,15 @@ impl Telemetry {
         }
     }
 
-    /// The metrics in Prometheus' text format.
-    pub fn scrape(&self) -> String {
+    /// The metrics in Prometheus' text format, with what the workers have counted until now.
+    pub async fn scrape(&self) -> String {
+        self.add_up().await;
         let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
         self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
         self.metrics.encode()
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Vec<UnboundedSender<FlushRequest>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -199,7 +199,7 @@ impl Upstream {
     pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
         let result = self.try_send(outgoing).await;
         if let Err(error) = &result {
-            self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, error.word()]).inc();
+            self.telemetry.upstream(&self.name).failed(error.word());
         }
         result
     }
@@ -220,7 +220,7 @@ impl Upstream {
                 Attempt::Unanswered(error) => match replay.again() {
                     Some(again) => {
                         request = again;
-                        self.telemetry.metrics.upstream_retries.with_label_values(&[&*self.name]).inc();
+                        self.telemetry.upstream(&self.name).retried();
                         break;
                     }
                     None => return Err(error),
@@ -259,8 +259,8 @@ impl Upstream {
         &self.targets[choice % self.targets.len()]
     }
 
-    fn count_connection(&self, origin: &str) {
-        self.telemetry.metrics.upstream_connections.with_label_values(&[&*self.name, origin]).inc();
+    fn count_connection(&self, origin: &'static str) {
+        self.telemetry.upstream(&self.name).connection_used(origin);
     }
 
     async fn connect(&self, target: &Target) -> Result<Connection, UpstreamError> {

@@ -5,7 +5,7 @@ mod load;
 
 pub use load::OpenConnection;
 
-use crate::telemetry::Telemetry;
+use crate::telemetry::{CountsHere, Telemetry};
 use load::Load;
 use std::cell::Cell;
 use std::io;
@@ -67,7 +67,7 @@ impl WorkerThreads {
             let (jobs, receiver) = mpsc::unbounded_channel();
             let (end, has_ended) = oneshot::channel();
             let lifetime = Lifetime { index, stop: stop.clone(), died: died.clone(), _end: end };
-            start_thread(lifetime, receiver)?;
+            start_thread(lifetime, receiver, telemetry.clone())?;
             lanes.push(Lane { jobs, load: Load::new(index, &telemetry.metrics) });
             ended.push(has_ended);
         }
@@ -164,7 +164,7 @@ impl Drop for Lifetime {
     }
 }
 
-fn start_thread(lifetime: Lifetime, jobs: mpsc::UnboundedReceiver<Job>) -> io::Result<()> {
+fn start_thread(lifetime: Lifetime, jobs: mpsc::UnboundedReceiver<Job>, telemetry: Arc<Telemetry>) -> io::Result<()> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     // Linux keeps 15 characters of a thread's name.
     let name = format!("worker-{}", lifetime.index);
@@ -172,6 +172,8 @@ fn start_thread(lifetime: Lifetime, jobs: mpsc::UnboundedReceiver<Job>) -> io::R
         INDEX.set(Some(lifetime.index));
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => {
+                let mut counts = CountsHere::begin(&telemetry);
+                runtime.spawn_local(counts.answer_scrapes());
                 let _ = ready.send(Ok(()));
                 work(runtime, jobs, &lifetime.stop);
             }

@@ -32,7 +32,7 @@ impl<R: Records> Connection<R> {
     }
 
     /// Reads until the client closes, too.
-    async fn linger(&self) {
+    async fn linger(&mut self) {
         let (socket, mut scratch, mut left) = (self.records.socket(), [0; 4096], MOST_LINGERED);
         while left > 0 && socket.readable().await.is_ok() {
             match socket.try_read(&mut scratch) {

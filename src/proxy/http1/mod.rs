@@ -122,9 +122,7 @@ enum Waited {
 impl<R: Records> Connection<R> {
     pub(super) fn new(
         (records, input): (R, Input),
-        shared: Arc<Shared>,
-        facts: Arc<ConnectionFacts>,
-        client: ConnectedClient,
+        (shared, facts, client): (Arc<Shared>, Arc<ConnectionFacts>, ConnectedClient),
         limits: ConnectionLimits,
         drain: Drain,
     ) -> Self {

@@ -1,0 +1,287 @@
+//! Counters of requests, kept by each worker for itself and added up when they are scraped: to count costs no look-up
+//! by label, no lock and no memory that other cores write. What is counted is up to the callers.
+
+use super::Telemetry;
+use super::series::{ListenerSeries, RouteSeries, Timing, UpstreamSeries};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Whoever asks wants to know when all is added up.
+pub(super) type FlushRequest = oneshot::Sender<()>;
+
+/// How often what was counted is added up without being asked.
+const TICK: Duration = Duration::from_secs(10);
+
+thread_local! {
+    static COUNTED: RefCell<Option<Rc<Counted>>> = const { RefCell::new(None) };
+}
+
+/// What one thread counts.
+struct Counted {
+    telemetry: Arc<Telemetry>,
+    routes: RefCell<HashMap<Box<str>, ByName<RouteSeries>>>,
+    listeners: RefCell<ByName<ListenerSeries>>,
+    upstreams: RefCell<ByName<UpstreamSeries>>,
+}
+
+type ByName<S> = HashMap<Box<str>, Rc<S>>;
+
+impl Telemetry {
+    /// Where requests of a route on a listener are counted. Resolve it once and keep it, on the thread where it was
+    /// resolved. On a thread that is no worker of this telemetry each count is added up at once.
+    pub fn route(&self, listener: &str, route: &str) -> Rc<RouteSeries> {
+        let series = |timing| Rc::new(RouteSeries::new(&self.metrics, listener, route, timing));
+        let Some(counted) = self.counted_here() else { return series(Timing::AtOnce) };
+        let mut routes = counted.routes.borrow_mut();
+        if let Some(known) = routes.get(listener).and_then(|routes| routes.get(route)) {
+            return known.clone();
+        }
+        let made = series(Timing::WhenAsked);
+        routes.entry(listener.into()).or_default().insert(route.into(), made.clone());
+        made
+    }
+
+    /// Where what happens on a listener is counted; otherwise like [`Self::route`].
+    pub fn listener(&self, listener: &str) -> Rc<ListenerSeries> {
+        let series = |timing| Rc::new(ListenerSeries::new(&self.metrics, listener, timing));
+        match self.counted_here() {
+            None => series(Timing::AtOnce),
+            Some(counted) => known_or_made(&counted.listeners, listener, series),
+        }
+    }
+
+    /// Where what happens with an upstream is counted; otherwise like [`Self::route`].
+    pub fn upstream(&self, upstream: &str) -> Rc<UpstreamSeries> {
+        let series = |timing| Rc::new(UpstreamSeries::new(&self.metrics, upstream, timing));
+        match self.counted_here() {
+            None => series(Timing::AtOnce),
+            Some(counted) => known_or_made(&counted.upstreams, upstream, series),
+        }
+    }
+
+    fn counted_here(&self) -> Option<Rc<Counted>> {
+        let counted = COUNTED.with_borrow(Option::clone)?;
+        std::ptr::eq(Arc::as_ptr(&counted.telemetry), self).then_some(counted)
+    }
+
+    /// Asks all workers to add up, and waits for them; not for long, since one that hangs must not hide the others.
+    pub(super) async fn add_up(&self) {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let mut waiting = Vec::new();
+        self.workers().retain(|worker| {
+            let (done, is_done) = oneshot::channel();
+            waiting.push(is_done);
+            worker.send(done).is_ok()
+        });
+        let all = async {
+            for one in waiting {
+                // An error means that the worker has ended, and added up before.
+                let _ = one.await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("a worker is too busy to say what it has counted");
+        }
+    }
+}
+
+fn known_or_made<S>(all: &RefCell<ByName<S>>, name: &str, make: impl FnOnce(Timing) -> Rc<S>) -> Rc<S> {
+    let mut all = all.borrow_mut();
+    if let Some(known) = all.get(name) {
+        return known.clone();
+    }
+    let made = make(Timing::WhenAsked);
+    all.insert(name.into(), made.clone());
+    made
+}
+
+/// From now on this thread counts for itself, until the value is dropped; then it adds up what is left.
+#[must_use]
+pub struct CountsHere {
+    asked: Option<mpsc::UnboundedReceiver<FlushRequest>>,
+}
+
+impl CountsHere {
+    /// Begins.
+    pub fn begin(telemetry: &Arc<Telemetry>) -> Self {
+        let (sender, asked) = mpsc::unbounded_channel();
+        telemetry.workers().push(sender);
+        let counted = Counted {
+            telemetry: telemetry.clone(),
+            routes: RefCell::default(),
+            listeners: RefCell::default(),
+            upstreams: RefCell::default(),
+        };
+        COUNTED.set(Some(Rc::new(counted)));
+        Self { asked: Some(asked) }
+    }
+
+    /// What this thread has to run to answer scrapes. Gives the same only once.
+    pub fn answer_scrapes(&mut self) -> impl Future<Output = ()> + 'static {
+        let asked = self.asked.take();
+        async move {
+            let Some(mut asked) = asked else { return };
+            let mut ticks = tokio::time::interval(TICK);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                let request = tokio::select! {
+                    request = asked.recv() => request,
+                    _ = ticks.tick() => {
+                        with_counted(Counted::forget_unused);
+                        continue;
+                    }
+                };
+                let Some(done) = request else { return };
+                with_counted(Counted::add_up);
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl Drop for CountsHere {
+    fn drop(&mut self) {
+        if let Some(counted) = COUNTED.take() {
+            counted.add_up();
+        }
+    }
+}
+
+fn with_counted(act: impl FnOnce(&Counted)) {
+    if let Some(counted) = COUNTED.with_borrow(Option::clone) {
+        act(&counted);
+    }
+}
+
+impl Counted {
+    fn add_up(&self) {
+        for series in self.routes.borrow().values().flat_map(HashMap::values) {
+            series.add_up();
+        }
+        for series in self.listeners.borrow().values() {
+            series.add_up();
+        }
+        for series in self.upstreams.borrow().values() {
+            series.add_up();
+        }
+    }
+
+    /// Adds up, and forgets what nobody holds and nobody has counted in since the last time: a route that is gone.
+    fn forget_unused(&self) {
+        fn is_used<S>(series: &Rc<S>, counted: bool) -> bool {
+            counted || Rc::strong_count(series) > 1
+        }
+        let mut routes = self.routes.borrow_mut();
+        for of_listener in routes.values_mut() {
+            of_listener.retain(|_, series| is_used(series, series.add_up()));
+        }
+        routes.retain(|_, of_listener| !of_listener.is_empty());
+        self.listeners.borrow_mut().retain(|_, series| is_used(series, series.add_up()));
+        self.upstreams.borrow_mut().retain(|_, series| is_used(series, series.add_up()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs on a thread that counts for itself, and answers scrapes.
+    fn on_a_worker(telemetry: &Arc<Telemetry>, work: impl AsyncFnOnce() + Send + 'static) {
+        let telemetry = telemetry.clone();
+        let thread = std::thread::spawn(move || {
+            let mut here = CountsHere::begin(&telemetry);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                tokio::select! {
+                    () = here.answer_scrapes() => {}
+                    () = work() => {}
+                }
+            });
+        });
+        thread.join().expect("no panic");
+    }
+
+    fn answers(telemetry: &Telemetry) -> u64 {
+        telemetry.metrics.requests.with_label_values(&["main", "/", "200"]).get()
+    }
+
+    #[test]
+    fn what_workers_count_is_added_up_when_it_is_scraped() {
+        let telemetry = Arc::<Telemetry>::default();
+        let there = telemetry.clone();
+        on_a_worker(&telemetry, async move || {
+            let series = there.route("main", "/");
+            assert!(Rc::ptr_eq(&series, &there.route("main", "/")), "resolved once");
+            for count in 1..=3 {
+                series.answered(200, 0.25);
+                assert_eq!(answers(&there), count - 1, "nothing that is shared is written for each request");
+                let text = there.scrape().await;
+                let wanted =
+                    format!("portcullis_requests_total{{code=\"200\",listener=\"main\",route=\"/\"}} {count}\n");
+                assert!(text.contains(&wanted), "{text}");
+                assert!(text.contains(&format!("portcullis_request_duration_seconds_count{{route=\"/\"}} {count}\n")));
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_is_lost_when_a_worker_ends() {
+        let telemetry = Arc::<Telemetry>::default();
+        for worker in 1..=3 {
+            let there = telemetry.clone();
+            on_a_worker(&telemetry, async move || {
+                there.route("main", "/").answered(200, 0.0);
+                there.listener("main").moved(10, 100);
+                there.upstream("api").connection_used("new");
+            });
+            assert_eq!(answers(&telemetry), worker);
+        }
+        assert_eq!(telemetry.metrics.response_bytes.with_label_values(&["main"]).get(), 300);
+        assert_eq!(telemetry.metrics.upstream_connections.with_label_values(&["api", "new"]).get(), 3);
+    }
+
+    #[test]
+    fn a_thread_that_is_no_worker_counts_at_once() {
+        let telemetry = Arc::<Telemetry>::default();
+        telemetry.route("main", "/").answered(200, 1.0);
+        telemetry.route("main", "/").decided("permit", "permission");
+        assert_eq!(answers(&telemetry), 1);
+        // A worker of another process part, too.
+        let other = telemetry.clone();
+        on_a_worker(&Arc::default(), async move || other.route("main", "/").answered(200, 1.0));
+        assert_eq!(answers(&telemetry), 2);
+    }
+
+    #[test]
+    fn series_that_are_gone_are_forgotten_and_their_totals_stay() {
+        let telemetry = Arc::<Telemetry>::default();
+        let there = telemetry.clone();
+        on_a_worker(&telemetry, async move || {
+            let held = there.route("main", "/held");
+            there.route("main", "/").answered(200, 0.0);
+            let known = || there.counted_here().expect("a worker").routes.borrow().values().map(HashMap::len).sum();
+            assert_eq!(Some(2), Some(known()));
+            with_counted(Counted::forget_unused);
+            assert_eq!((2usize, 1), (known(), answers(&there)), "used a moment ago");
+            with_counted(Counted::forget_unused);
+            assert_eq!((1usize, 1), (known(), answers(&there)));
+            there.route("main", "/").answered(200, 0.0);
+            with_counted(Counted::add_up);
+            assert_eq!(answers(&there), 2);
+            held.answered(200, 0.0);
+        });
+        assert_eq!(telemetry.metrics.requests.with_label_values(&["main", "/held", "200"]).get(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_does_not_hide_the_others() {
+        let telemetry = Arc::<Telemetry>::default();
+        let hanging = CountsHere::begin(&telemetry);
+        assert!(telemetry.scrape().await.contains("portcullis_build_info"));
+        drop(hanging);
+    }
+}
