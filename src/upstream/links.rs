@@ -32,6 +32,7 @@ impl Upstream {
                 if since.elapsed() < self.pool_idle_timeout && link.is_quiet() {
                     return Some(link);
                 }
+                tracing::debug!(upstream = &*self.name, "upstream connection ended");
             }
             None
         })?;

@@ -1,7 +1,7 @@
 //! The end of a connection in peace: the goodbye, and a little patience for a client that is still sending. Sends no
 //! answer.
 
-use super::{ClientEnd, Connection, Rest};
+use super::{Connection, Rest};
 use crate::tls::record::Records;
 use socket2::SockRef;
 use std::future::poll_fn;
@@ -23,7 +23,7 @@ impl<R: Records> Connection<R> {
         let goodbye = poll_fn(|context| self.records.poll_close(context));
         let said = matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(())));
         let nothing_comes = rest == Rest::Nothing && self.input.is_empty();
-        if !said || nothing_comes || self.client_end == ClientEnd::Sent {
+        if !said || nothing_comes {
             return;
         }
         // The client may have gone first.

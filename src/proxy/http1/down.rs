@@ -172,17 +172,17 @@ fn in_chunk(slab: &mut Slab, data: Range<usize>) -> Range<usize> {
 }
 
 impl<R: Records> Connection<R> {
-    /// Sends an answer down. Fails only while nothing of it was sent.
+    /// Sends an answer down.
     pub(super) async fn pass_down(
         &mut self,
         forwarding: &mut Forwarding,
         (mut upload, mut link): (Upload, Link),
         reading: Reading,
         mut answer: Rendered,
-    ) -> Result<After, Failure> {
+    ) -> After {
         let mut down = Down::new(&mut answer);
-        let end = match self.begin_down(&mut down, reading, &mut answer).await? {
-            Err(_) => End::ClientGone,
+        let end = match self.begin_down(&mut down, reading, &mut answer).await {
+            Err(end) => end,
             Ok(()) => loop {
                 let limits = &forwarding.limits;
                 let moved = poll_fn(|context| self.poll_down(context, limits, (&mut upload, &mut link), &mut down));
@@ -208,16 +208,18 @@ impl<R: Records> Connection<R> {
             End::ClientGone => "client_gone",
         });
         if end != End::Complete {
-            return Ok(After::Drop);
+            // What came before a break reaches the client, which then sees that no end follows.
+            let _ = self.send(&[]).await;
+            return After::Drop;
         }
         // After an early answer the rest of the request is not sent any more, so neither side can go on.
         if !upload.is_whole() {
-            return Ok(After::Close(Rest::Unread));
+            return After::Close(Rest::Unread);
         }
         if answer.reuse == Reuse::Keep && !down.surplus {
             forwarding.upstream.keep_link(link);
         }
-        Ok(if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) })
+        if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) }
     }
 
     /// Sends the head, and with it what came of the body.
@@ -226,10 +228,12 @@ impl<R: Records> Connection<R> {
         down: &mut Down,
         reading: Reading,
         answer: &mut Rendered,
-    ) -> Result<std::io::Result<()>, Failure> {
+    ) -> Result<(), End> {
         let (mut slab, from, to) = reading.into_parts();
         let body = from + answer.length;
-        let passing = down.take(slab.get(body..to).unwrap_or_default()).map_err(Failure::Unreadable)?;
+        // Whatever is wrong with the body, the answer has begun.
+        let taken = down.take(slab.get(body..to).unwrap_or_default());
+        let passing = *taken.as_ref().unwrap_or(&0);
         answer.head.extend_from_slice(LINE_END);
         let mut data = body..body + passing;
         if matches!(down.body, Body::UntilClose) && passing > 0 {
@@ -242,17 +246,16 @@ impl<R: Records> Connection<R> {
                     place.copy_from_slice(&answer.head);
                 }
                 down.sending = true;
-                Ok(self.records.start_send(slab, &[whole]))
+                self.records.start_send(slab, &[whole]).map_err(|_| End::ClientGone)?;
             }
             // A head that large has no room before the body.
             None => {
                 let body = slab.get(data).unwrap_or_default();
-                Ok(match self.send(&answer.head).await {
-                    Ok(()) => self.send(body).await,
-                    failed => failed,
-                })
+                self.send(&answer.head).await.map_err(|_| End::ClientGone)?;
+                self.send(body).await.map_err(|_| End::ClientGone)?;
             }
         }
+        taken.map(drop).map_err(|_| End::BrokeOff)
     }
 
     /// Ready with `None` when the tail is to be sent, or with how the answer ended.

@@ -147,7 +147,8 @@ impl<R: Records> Connection<R> {
                     let Attempt { upload, reading, link } = attempt;
                     forwarding.record.answered_by(forwarding.upstream.endpoint_name(link.endpoint()));
                     forwarding.record.status(answer.status);
-                    return self.pass_down(forwarding, (upload, link), reading, answer).await.map(Answered::Over);
+                    let after = self.pass_down(forwarding, (upload, link), reading, answer).await;
+                    return Ok(Answered::Over(after));
                 }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
@@ -204,7 +205,7 @@ impl<R: Records> Connection<R> {
 
     /// The client is told why there is no answer.
     async fn failed_with(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
-        let Forwarding { mut record, form, asked, framing, keep, upstream, .. } = forwarding;
+        let Forwarding { mut record, form, wanted, framing, keep, upstream, .. } = forwarding;
         if let Refusal::Upstream(error) = &refusal {
             upstream.count_failure(error.word());
         }
@@ -213,7 +214,7 @@ impl<R: Records> Connection<R> {
         // What is left of a body that nobody took cannot be told from a request.
         let bodiless = framing == Framing::Length(0);
         let (keep, rest) = if bodiless { (keep, Rest::Nothing) } else { (Keep::Close, Rest::Unread) };
-        let body = if asked == Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
+        let body = if wanted == Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
         self.answer(Own { record, answer, keep, body, rest }).await
     }
 }

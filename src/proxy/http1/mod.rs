@@ -41,7 +41,6 @@ pub(super) struct Connection<R: Records> {
     pub(super) drain: Drain,
     ending: DrainWatch,
     timer: Timer,
-    client_end: ClientEnd,
 }
 
 /// How a served connection ends.
@@ -75,14 +74,6 @@ impl Elsewhere {
             Self::HeadSize => "head_size",
         }
     }
-}
-
-/// Whether the client still sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClientEnd {
-    Open,
-    /// It said that it sends no more (close_notify), and may still read.
-    Sent,
 }
 
 /// What becomes of the connection behind a request.
@@ -128,8 +119,8 @@ impl<R: Records> Connection<R> {
     ) -> Self {
         let address = ClientAddress::new(facts.client.ip());
         let ending = drain.watch();
-        let (timer, client_end) = (Timer::default(), ClientEnd::Open);
-        Self { records, input, shared, facts, client, address, limits, drain, ending, timer, client_end }
+        let timer = Timer::default();
+        Self { records, input, shared, facts, client, address, limits, drain, ending, timer }
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
@@ -184,9 +175,6 @@ impl<R: Records> Connection<R> {
     }
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {
-        if self.client_end == ClientEnd::Sent {
-            return Poll::Ready(Waited::Filled(Ok(Filled::Closed)));
-        }
         if let Poll::Ready(filled) = self.records.poll_fill(context, &mut self.input) {
             return Poll::Ready(Waited::Filled(filled));
         }
@@ -198,11 +186,11 @@ impl<R: Records> Connection<R> {
 
     /// Ready when the client is gone. What it sends ahead is taken, as far as there is room, so that an end is seen.
     fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while self.client_end == ClientEnd::Open && !self.input.is_full() {
+        while !self.input.is_full() {
             match self.records.poll_fill(context, &mut self.input) {
                 Poll::Ready(Ok(Filled::Some)) => {}
-                Poll::Ready(Ok(Filled::Closed)) => self.client_end = ClientEnd::Sent,
-                Poll::Ready(Ok(Filled::Cut) | Err(_)) => return Poll::Ready(()),
+                // A client that went away says the same as one that only sends no more; nearly all went away.
+                Poll::Ready(Ok(Filled::Closed | Filled::Cut) | Err(_)) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             }
         }

@@ -30,7 +30,10 @@ pub(super) struct Forwarding {
     pub(super) host: Range<usize>,
     pub(super) framing: Framing,
     pub(super) expectation: Expectation,
+    /// What the upstream is asked.
     pub(super) asked: Asked,
+    /// What the client asked, which is something else where an overriding method is judged.
+    pub(super) wanted: Asked,
     pub(super) upgrade: Upgrade,
     pub(super) repeat: Repeat,
     pub(super) trailers: Trailers,
@@ -120,7 +123,8 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
         host: host_at..host_at + requested_host.len(),
         framing: said.head.framing,
         expectation: said.head.expectation,
-        asked: if up.method == "HEAD" { Asked::Head } else { Asked::Other },
+        asked: asked(up.method),
+        wanted: asked(said.head.method),
         upgrade,
         repeat: if repeats { Repeat::Safe } else { Repeat::Never },
         trailers: trailers(fields),
@@ -128,6 +132,10 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
         form: Form::of_accept(fields),
         record,
     }
+}
+
+fn asked(method: &str) -> Asked {
+    if method == "HEAD" { Asked::Head } else { Asked::Other }
 }
 
 fn trailers(fields: &[httparse::Header<'_>]) -> Trailers {
@@ -153,22 +161,45 @@ pub(super) struct Rendered {
     pub(super) announced: Vec<u8>,
 }
 
-/// Renders an answer for the client: `keep` is what it and we want; an early error ends the connection, too.
+/// What the client sees of an answer's body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Whole,
+    /// Only how long it would be: the client asked with HEAD.
+    Announced,
+    /// There is none, and the client expects one: HEAD is what was judged, and not what it said.
+    Empty,
+    /// Such an answer has none (RFC 9110 sections 15.2, 15.3.5 and 15.4.5).
+    None,
+}
+
+impl Shown {
+    fn of(came: &AnswerHead<'_, '_>, forwarding: &Forwarding) -> Self {
+        match (came.status, forwarding.wanted, forwarding.asked) {
+            (100..=199 | 204, ..) => Self::None,
+            (_, Asked::Head, _) => Self::Announced,
+            (304, ..) => Self::None,
+            (_, Asked::Other, Asked::Head) => Self::Empty,
+            (_, Asked::Other, Asked::Other) => Self::Whole,
+        }
+    }
+}
+
+/// Renders an answer for the client: `keep` is what it and we want.
 pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: Keep) -> Rendered {
     let mut head = Recycled::take();
     // Writing to a vector cannot fail.
     let _ = write!(*head, "HTTP/1.1 {} {}\r\n", came.status, came.reason);
-    let to_head = forwarding.asked == Asked::Head && !matches!(came.status, 100..=199 | 204);
-    let length = if to_head { ContentLength::FromField } else { ContentLength::FromBody };
+    let shown = Shown::of(came, forwarding);
+    let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
     response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
     if came.status >= 200 {
-        match came.framing {
-            AnswerFraming::Length(length) => drop(write!(*head, "content-length: {length}\r\n")),
+        match (shown, came.framing) {
+            (Shown::Announced | Shown::None, _) => {}
+            (Shown::Empty, _) => head.extend_from_slice(b"content-length: 0\r\n"),
+            (Shown::Whole, AnswerFraming::Length(length)) => drop(write!(*head, "content-length: {length}\r\n")),
             // What ends with the upstream's connection gets an end of its own, so that the client's stays.
-            AnswerFraming::Chunked | AnswerFraming::UntilClose => {
-                head.extend_from_slice(b"transfer-encoding: chunked\r\n");
-            }
-            AnswerFraming::None => {}
+            (Shown::Whole, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }
         if came.fields.first_value("date").is_none() {
             super::own::write_date(&mut head);
@@ -177,12 +208,15 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
             head.extend_from_slice(b"connection: close\r\n");
         }
     }
+    // A body that the client did not ask for is left in the upstream's connection.
+    let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
+    let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
     let upgrade = match came.fields.first_value("upgrade") {
         Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
         _ => Upgrade::None,
     };
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
     let announced = came.fields.first_value("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
-    let (status, framing, reuse, length) = (came.status, came.framing, came.reuse, came.length);
+    let (status, length) = (came.status, came.length);
     Rendered { head, status, framing, reuse, length, upgrade, keep, announced }
 }
