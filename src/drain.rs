@@ -3,6 +3,7 @@
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Told to everything that runs; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,11 @@ pub enum Drained {
     Complete,
     /// The deadline passed first.
     DeadlinePassed,
+}
+
+/// What a drain waits for.
+pub struct Held {
+    _running: TaskTrackerToken,
 }
 
 impl Drain {
@@ -59,9 +65,31 @@ impl Drain {
         self.begun.cancel();
     }
 
+    /// A drain that has not begun, and begins `grace` from now: for what came at the last moment. Needs a runtime of
+    /// this thread alone.
+    pub fn later(&self, grace: Duration) -> Self {
+        let begun = CancellationToken::new();
+        let later = Self { announced: self.announced.clone(), begun: begun.clone(), running: self.running.clone() };
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(grace).await;
+            begun.cancel();
+        });
+        later
+    }
+
     /// Runs a task that a drain waits for.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.running.spawn(task);
+    }
+
+    /// Runs a task that a drain waits for on this thread, whose runtime must be its own.
+    pub fn spawn_local(&self, task: impl Future<Output = ()> + 'static) {
+        self.running.spawn_local(task);
+    }
+
+    /// A drain waits until this is dropped, as for a task: for one that is under way to another thread.
+    pub fn hold(&self) -> Held {
+        Held { _running: self.running.token() }
     }
 
     /// Waits for all tasks, at most `deadline`. Call [`Self::begin`] before.
