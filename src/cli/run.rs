@@ -3,7 +3,7 @@
 use super::{failed, say_error, signals};
 use crate::config::Severity;
 use crate::drain::Drained;
-use crate::gateway::Gateway;
+use crate::gateway::{Cessation, Gateway};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{LogControl, Telemetry};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
     for problem in outcome.problems.iter().filter(|problem| problem.severity == Severity::Warning) {
         tracing::warn!("{}", problem.message);
     }
-    let runtime = match runtime(process.workers) {
+    let runtime = match control_runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -41,10 +41,10 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
             Ok(gateway) => gateway,
             Err(error) => return failed(&error),
         };
-        gateway.run(&mut requests).await;
-        match gateway.shut_down().await {
-            Drained::Complete => ExitCode::SUCCESS,
-            Drained::DeadlinePassed => ExitCode::FAILURE,
+        let cessation = gateway.run(&mut requests).await;
+        match (cessation, gateway.shut_down().await) {
+            (Cessation::Asked, Drained::Complete) => ExitCode::SUCCESS,
+            (Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed) => ExitCode::FAILURE,
         }
     });
     // A look-up of a name that hangs must not hold up an end that has been decided.
@@ -52,11 +52,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
     code
 }
 
-/// One worker for each core unless the config says otherwise.
-pub(super) fn runtime(workers: Option<u32>) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(workers) = workers.and_then(|workers| usize::try_from(workers).ok()) {
-        builder.worker_threads(workers);
-    }
-    builder.enable_all().thread_name("portcullis-worker").build()
+/// For signals, reloads and admin: what must not wait for requests, nor hold them up. The workers have their own.
+pub(super) fn control_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().thread_name("portcullis-load").build()
 }

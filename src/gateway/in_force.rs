@@ -29,13 +29,14 @@ impl Gateway {
             let heir = self.listeners.values().find(|running| running.configured == address && address.port() != 0);
             let socket = match heir {
                 Some(running) => running.bound.renamed(name.clone()),
-                None => BoundListener::bind(name.clone(), address).map_err(|source| {
-                    let ours = self.listeners.values().any(|running| running.bound.address().port() == address.port());
-                    let hint =
-                        if ours { "; a listener of ours has this port, so only a restart can do this" } else { "" };
-                    GatewayError::Bind { address, what: format!("listener \"{name}\"{hint}"), source }
-                })?,
+                None => BoundListener::bind(name.clone(), address, self.threads.workers().count()),
             };
+            let socket = socket.map_err(|source| {
+                let taken = |running: &Running| running.bound.address().port() == address.port();
+                let ours = heir.is_none() && self.listeners.values().any(taken);
+                let hint = if ours { "; a listener of ours has this port, so only a restart can do this" } else { "" };
+                GatewayError::Bind { address, what: format!("listener \"{name}\"{hint}"), source }
+            })?;
             bound.listeners.push((address, name, socket));
         }
         let wanted = snapshot.process.admin;
@@ -51,19 +52,17 @@ impl Gateway {
         self.shared.snapshot.store(snapshot.clone());
         self.publish(&snapshot);
         let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();
-        self.listeners.retain(|name, running| {
-            let stays = snapshot.listeners.contains_key(name) && !changed.contains(name);
-            if !stays {
-                running.drain.begin_alone();
-            }
-            stays
-        });
-        for (configured, name, socket) in bound.listeners {
+        let gone = |name: &Arc<str>, _: &mut Running| changed.contains(name) || !snapshot.listeners.contains_key(name);
+        for (_, Running { bound, drain, .. }) in self.listeners.extract_if(gone) {
+            // In this order: who waits in sockets that nobody else wants is still served.
+            drop(bound);
+            drain.begin_alone();
+        }
+        for (configured, name, mut socket) in bound.listeners {
             let drain = self.drain.child();
             let handler = Arc::new(ProxyHandler::new(self.shared.clone(), name.clone()));
-            let telemetry = self.shared.telemetry.clone();
             tracing::info!(listener = &*name, address = %socket.address(), "listening");
-            self.drain.spawn(socket.clone().accept_until_drained(handler, telemetry, drain.clone()));
+            socket.accept(self.threads.workers(), handler, &self.shared.telemetry, &drain);
             self.listeners.insert(name, Running { configured, bound: socket, drain });
         }
         if self.admin.as_ref().map(|admin| admin.configured) != snapshot.process.admin

@@ -9,6 +9,7 @@ use crate::listener::BoundListener;
 use crate::proxy::Shared;
 use crate::snapshot::{FileWatch, Outcome};
 use crate::telemetry::{LogControl, Telemetry};
+use crate::worker::{self, WorkerThreads};
 use arc_swap::ArcSwap;
 use reload::{Cause, changed};
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub struct Gateway {
     config: PathBuf,
     shared: Arc<Shared>,
     drain: Drain,
+    threads: WorkerThreads,
     log: Option<LogControl>,
     listeners: HashMap<Arc<str>, Running>,
     admin: Option<RunningAdmin>,
@@ -60,6 +62,9 @@ pub enum GatewayError {
         /// Why.
         source: std::io::Error,
     },
+    /// There are no threads for the workers.
+    #[error("cannot start the worker threads")]
+    Workers(#[source] std::io::Error),
     /// The access log cannot be opened.
     #[error("cannot open the access log")]
     AccessLog(#[source] std::io::Error),
@@ -71,6 +76,15 @@ pub enum GatewayError {
         /// Why.
         source: nix::Error,
     },
+}
+
+/// Why a gateway stops running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cessation {
+    /// It was asked to.
+    Asked,
+    /// A worker thread has died, which never happens unless something is badly wrong; the log says more.
+    WorkerDied,
 }
 
 /// What asks the gateway to do something.
@@ -85,7 +99,8 @@ pub enum Request {
 }
 
 impl Gateway {
-    /// Binds everything that a first load describes, and begins to accept.
+    /// Binds everything that a first load describes, starts the workers and begins to accept. The runtime that this is
+    /// called on is for the control work alone.
     ///
     /// # Errors
     /// [`GatewayError`]; then nothing is left running.
@@ -100,10 +115,14 @@ impl Gateway {
             return Err(GatewayError::Config(report));
         };
         telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
+        let count = snapshot.process.workers.and_then(|count| usize::try_from(count).ok());
+        let count = count.unwrap_or_else(worker::one_for_each_core);
+        let threads = WorkerThreads::start(count, &telemetry).map_err(GatewayError::Workers)?;
         let mut gateway = Self {
             config,
             shared: Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), telemetry }),
             drain: Drain::default(),
+            threads,
             log,
             listeners: HashMap::new(),
             admin: None,
@@ -115,7 +134,8 @@ impl Gateway {
         become_user(snapshot.process.user.as_deref())?;
         gateway.put_into_force(snapshot, bound);
         gateway.watch.watch(&gateway.watched);
-        tokio::spawn(housekeeping(gateway.shared.clone()));
+        let workers = gateway.threads.workers();
+        (0..workers.count()).for_each(|index| workers.spawn(index, housekeeping));
         Ok(gateway)
     }
 
@@ -132,10 +152,12 @@ impl Gateway {
         self.admin.as_ref().map(|admin| admin.address)
     }
 
-    /// Runs until a request asks for a shutdown, or nobody can ask any more. Reloads on request and when files change.
-    pub async fn run(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) {
+    /// Runs until a request asks for a shutdown, or nobody can ask any more, or it cannot go on. Reloads on request and
+    /// when files change.
+    pub async fn run(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) -> Cessation {
         loop {
             let request = tokio::select! {
+                () = self.threads.one_died() => return Cessation::WorkerDied,
                 request = requests.recv() => request.unwrap_or(Request::Shutdown),
                 () = changed(&mut self.watch, &self.watched) => {
                     self.reload(Cause::FilesChanged).await;
@@ -147,7 +169,7 @@ impl Gateway {
             let mut asked = vec![request];
             asked.extend(std::iter::from_fn(|| requests.try_recv().ok()));
             if asked.contains(&Request::Shutdown) {
-                return;
+                return Cessation::Asked;
             }
             if asked.contains(&Request::ReopenLogs) {
                 self.reopen_logs();
@@ -165,9 +187,10 @@ impl Gateway {
         tracing::info!(delay = ?process.drain_delay, deadline = ?process.drain_deadline, "draining");
         self.drain.announce();
         tokio::time::sleep(process.drain_delay).await;
-        self.drain.begin();
-        // The sockets close now, with their accept loops: a new client is refused, and not left waiting for nobody.
+        // In this order: nobody wants the sockets any more, so they close with their accept loops. A new client is then
+        // refused, and not left waiting for nobody; who waits already is served.
         self.listeners.clear();
+        self.drain.begin();
         let drained = self.drain.finished(process.drain_deadline).await;
         if let Some(admin) = &self.admin {
             admin.stop.cancel();
@@ -176,6 +199,7 @@ impl Gateway {
             Drained::Complete => tracing::info!("drained"),
             Drained::DeadlinePassed => tracing::warn!("the drain deadline passed; closing what is left"),
         }
+        self.threads.stop().await;
         drained
     }
 
@@ -203,11 +227,13 @@ fn become_user(user: Option<&str>) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// Small things that need doing now and then.
-async fn housekeeping(shared: Arc<Shared>) {
+/// Small things that each worker does now and then, also without requests.
+async fn housekeeping() {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        shared.snapshot.load().upstreams.values().for_each(|upstream| upstream.close_stale());
+        crate::upstream::close_stale_connections();
+        crate::proxy::let_go_of_old_snapshots();
     }
 }

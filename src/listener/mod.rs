@@ -1,171 +1,153 @@
-//! Listening sockets and accept loops. Limits connections; is given its handler and knows neither TLS nor HTTP.
+//! Listening sockets, one for each worker, and the handler that connections are given to. Knows neither TLS nor HTTP.
+
+mod accept;
+mod place;
+
+pub use place::ConnectionPlace;
 
 use crate::drain::Drain;
-use crate::telemetry::Telemetry;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-/// A bound socket. Clones share it.
-#[derive(Clone)]
+/// The sockets of one address. While one of these is held, nothing that clients have sent to them is given up.
 pub struct BoundListener {
     name: Arc<str>,
-    listener: Arc<TcpListener>,
+    sockets: Arc<Sockets>,
+    /// The same sockets, for the accept loops; they outlive those of a listener that was renamed.
+    doors: Vec<TcpListener>,
     address: SocketAddr,
 }
 
+type Sockets = Vec<TcpListener>;
+
 /// What a connection is handed to.
 pub trait ConnectionHandler: Send + Sync + 'static {
-    /// Serves one connection to its end. Whatever outlives this and still holds the socket keeps a clone of the place.
+    /// Serves one connection to its end, on the worker where it begins. Whatever outlives this and still holds the
+    /// socket keeps a clone of the place.
     fn serve(
         &self,
         stream: TcpStream,
         client: SocketAddr,
         place: ConnectionPlace,
         drain: Drain,
-    ) -> impl Future<Output = ()> + Send;
+    ) -> impl Future<Output = ()>;
 
     /// How many connections may be open at once, in the snapshot that is in force.
     fn connection_limit(&self) -> u32;
 }
 
 impl BoundListener {
-    /// Binds an address. Needs a tokio runtime.
+    /// Binds an address with one socket for each worker.
     ///
     /// # Errors
     /// Those of the operating system: in use, not permitted, not here.
-    pub fn bind(name: Arc<str>, address: SocketAddr) -> io::Result<Self> {
-        /// Connections that the kernel keeps until we accept them.
-        const BACKLOG: i32 = 4096;
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // A restart must not wait for the last connections of the process before.
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let listener = Arc::new(TcpListener::from_std(socket.into())?);
-        let address = listener.local_addr()?;
-        Ok(Self { name, listener, address })
+    pub fn bind(name: Arc<str>, address: SocketAddr, workers: usize) -> io::Result<Self> {
+        // The first is bound alone, as if there were no SO_REUSEPORT: with it, a second gateway by mistake would
+        // silently take a part of the connections. Only then may others of our own join it.
+        let first = unbound(address)?;
+        listen(&first, address)?;
+        let address = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut sockets = vec![first];
+        for _ in 1..workers {
+            sockets.iter().try_for_each(|socket| socket.set_reuse_port(true))?;
+            let other = unbound(address)?;
+            other.set_reuse_port(true)?;
+            listen(&other, address)?;
+            sockets.push(other);
+        }
+        let sockets: Sockets = sockets.into_iter().map(TcpListener::from).collect();
+        Self::of(name, Arc::new(sockets), address)
     }
 
-    /// The same socket under another name, for a listener that was renamed.
-    pub fn renamed(&self, name: Arc<str>) -> Self {
-        Self { name, listener: self.listener.clone(), address: self.address }
+    fn of(name: Arc<str>, sockets: Arc<Sockets>, address: SocketAddr) -> io::Result<Self> {
+        let doors = sockets.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
+        Ok(Self { name, sockets, doors, address })
+    }
+
+    /// The same sockets under another name, for a listener that was renamed.
+    ///
+    /// # Errors
+    /// If there are no descriptors left.
+    pub fn renamed(&self, name: Arc<str>) -> io::Result<Self> {
+        Self::of(name, self.sockets.clone(), self.address)
     }
 
     /// The real address: the port is known even if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    /// Accepts until the drain begins.
-    pub async fn accept_until_drained<H: ConnectionHandler>(
-        self,
-        handler: Arc<H>,
-        telemetry: Arc<Telemetry>,
-        drain: Drain,
-    ) {
-        let metrics = &telemetry.metrics;
-        let name = &*self.name;
-        let accepted = metrics.connections.with_label_values(&[name]);
-        let refused = metrics.connections_refused.with_label_values(&[name, "limit"]);
-        let errors = metrics.accept_errors.with_label_values(&[name]);
-        let open = Arc::new(OpenConnections {
-            count: AtomicU32::new(0),
-            gauge: metrics.connections_open.with_label_values(&[name]),
-        });
-        loop {
-            let outcome = tokio::select! {
-                () = drain.begun() => return,
-                outcome = self.listener.accept() => outcome,
-            };
-            let (stream, client) = match outcome {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    errors.inc();
-                    back_off(&error, name).await;
-                    continue;
-                }
-            };
-            accepted.inc();
-            let Some(place) = OpenConnections::take(&open, handler.connection_limit()) else {
-                // Closed at once: better a clear refusal than a connection that nobody serves.
-                refused.inc();
-                continue;
-            };
-            prepare(&stream);
-            let (handler, child, telemetry) = (handler.clone(), drain.clone(), telemetry.clone());
-            drain.spawn(async move {
-                let _guard = ConnectionGuard { telemetry };
-                handler.serve(stream, client, place, child).await;
-            });
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the last connections of the process before.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn listen(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    /// Connections that the kernel keeps until we accept them.
+    const BACKLOG: i32 = 4096;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream as Client;
+
+    fn bind(address: SocketAddr, workers: usize) -> io::Result<BoundListener> {
+        BoundListener::bind("test".into(), address, workers)
+    }
+
+    fn any_port() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    #[test]
+    fn all_workers_have_a_socket_at_one_address_and_all_get_connections() {
+        let bound = bind(any_port(), 4).expect("a free port");
+        assert_eq!(bound.doors.len(), 4);
+        let mut waiting: Vec<usize> = vec![0; 4];
+        let _clients: Vec<Client> = (0..400).map(|_| Client::connect(bound.address()).expect("room")).collect();
+        for (count, door) in waiting.iter_mut().zip(&bound.doors) {
+            assert_eq!(door.local_addr().expect("bound"), bound.address());
+            while door.accept().is_ok() {
+                *count += 1;
+            }
+        }
+        assert_eq!(waiting.iter().sum::<usize>(), 400);
+        // Each with a quarter; that one gets none of 400 does not happen.
+        assert!(waiting.iter().all(|count| *count > 0), "{waiting:?}");
+    }
+
+    #[test]
+    fn an_address_in_use_is_refused_also_to_another_gateway() {
+        for workers in [1, 2, 4] {
+            let bound = bind(any_port(), workers).expect("a free port");
+            for others in [1, 2, 4] {
+                let refused = bind(bound.address(), others).err().map(|error| error.kind());
+                assert_eq!(refused, Some(io::ErrorKind::AddrInUse), "{workers} and {others}");
+                let everywhere = SocketAddr::from(([0, 0, 0, 0], bound.address().port()));
+                assert_eq!(bind(everywhere, others).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+            }
+            let address = bound.address();
+            drop(bound);
+            assert!(bind(address, workers).is_ok(), "free again");
         }
     }
-}
 
-/// Small answers leave at once, and a client that vanished is noticed in minutes, not hours.
-fn prepare(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
-    // Both are comforts: a socket that refuses them still works.
-    let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
-}
-
-/// Out of descriptors or memory: wait for some to come free instead of spinning or giving up. Errors of a single
-/// connection (the client went away before we accepted it) cost no time.
-async fn back_off(error: &io::Error, listener: &str) {
-    let only_this_connection = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    );
-    if !only_this_connection {
-        tracing::error!(listener, %error, "cannot accept; trying again in 100 ms");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-struct OpenConnections {
-    count: AtomicU32,
-    gauge: prometheus::IntGauge,
-}
-
-impl OpenConnections {
-    fn take(open: &Arc<Self>, limit: u32) -> Option<ConnectionPlace> {
-        let before = open.count.fetch_add(1, Ordering::Relaxed);
-        open.gauge.inc();
-        let place = Place(open.clone());
-        (before < limit).then(|| ConnectionPlace { _place: Arc::new(place) })
-    }
-}
-
-/// A connection's place among those that may be open; given back when the last clone is dropped.
-#[derive(Clone)]
-pub struct ConnectionPlace {
-    _place: Arc<Place>,
-}
-
-struct Place(Arc<OpenConnections>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::Relaxed);
-        self.0.gauge.dec();
-    }
-}
-
-/// Counts a panic, which ends this connection and no other.
-struct ConnectionGuard {
-    telemetry: Arc<Telemetry>,
-}
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.telemetry.metrics.panics.inc();
-        }
+    #[test]
+    fn a_renamed_listener_keeps_what_waits() {
+        let before = bind(any_port(), 2).expect("a free port");
+        let _client = Client::connect(before.address()).expect("room");
+        let after = before.renamed("after".into()).expect("descriptors");
+        drop(before);
+        assert_eq!(after.doors.iter().filter(|door| door.accept().is_ok()).count(), 1);
     }
 }

@@ -142,12 +142,7 @@ impl ProxyHandler {
         }
     }
 
-    fn context(
-        &self,
-        client: ConnectedClient,
-        facts: Arc<ConnectionFacts>,
-        accepted: Accepted,
-    ) -> ConnectionContext {
+    fn context(&self, client: ConnectedClient, facts: Arc<ConnectionFacts>, accepted: Accepted) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),

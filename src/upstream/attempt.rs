@@ -66,7 +66,10 @@ impl Sending<'_> {
             Ok(Ok(())) => {}
             Ok(Err(source)) => {
                 let endpoint = self.name();
-                return Attempt::Unsent(Box::new(request), UpstreamError::Broken { endpoint, source: Box::new(source) });
+                return Attempt::Unsent(
+                    Box::new(request),
+                    UpstreamError::Broken { endpoint, source: Box::new(source) },
+                );
             }
             Err(_) => {
                 task.abort();
@@ -98,7 +101,7 @@ impl Sending<'_> {
             }
             Ok(response) => {
                 let lease =
-                    Lease { connection: Some(connection), pool: self.target.pool.clone(), request: self.meter.clone() };
+                    Lease { connection: Some(connection), pool: self.target.pool.id(), request: self.meter.clone() };
                 Attempt::Answered(Box::new(Answer { response, lease, endpoint: self.name() }))
             }
             Err(mut error) => match (error.take_message(), self.meter.end()) {

@@ -1,14 +1,17 @@
 //! Plain connections for our own HTTP/1.1 engine: chosen, made, kept and counted. Sends nothing on them.
 
 use super::link::{Link, Origin};
-use super::{Target, Upstream, UpstreamError};
+use super::{Target, Upstream, UpstreamError, pool, turn};
 use crate::config::HostHeader;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use tokio::time::Instant;
 
-thread_local! {
-    static UNUSED: RefCell<HashMap<usize, Vec<(Link, Instant)>>> = RefCell::default();
+impl pool::Connection for Link {
+    fn is_usable(&self) -> bool {
+        let quiet = self.is_quiet();
+        if !quiet {
+            tracing::debug!(endpoint = self.endpoint(), "upstream connection ended");
+        }
+        quiet
+    }
 }
 
 impl Upstream {
@@ -19,24 +22,13 @@ impl Upstream {
 
     /// Whose turn it is (round robin).
     pub fn choose(&self) -> usize {
-        self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % self.targets.len().max(1)
+        turn::next(&self.turn) % self.targets.len().max(1)
     }
 
     /// The unused connection to this endpoint that was used last.
     pub fn pooled_link(&self, choice: usize) -> Option<Link> {
-        let target = self.target(choice);
-        let id = std::ptr::from_ref(target) as usize;
-        let link = UNUSED.with_borrow_mut(|unused| {
-            let unused = unused.get_mut(&id)?;
-            while let Some((link, since)) = unused.pop() {
-                if since.elapsed() < self.pool_idle_timeout && link.is_quiet() {
-                    return Some(link);
-                }
-                tracing::debug!(upstream = &*self.name, "upstream connection ended");
-            }
-            None
-        })?;
-        self.count_connection("pooled");
+        let link = pool::take::<Link>(&self.target(choice).pool)?;
+        self.count_connection(Origin::Pooled.word());
         Some(link)
     }
 
@@ -51,7 +43,7 @@ impl Upstream {
             let target = self.target(number);
             match target.endpoint.connect_plain(self.connect_timeout).await {
                 Ok(stream) => {
-                    self.count_connection("new");
+                    self.count_connection(Origin::New.word());
                     return Ok(Link::new(stream, number));
                 }
                 Err(source) => {
@@ -67,11 +59,8 @@ impl Upstream {
 
     /// Keeps a connection on which both messages are whole.
     pub fn keep_link(&self, link: Link) {
-        if self.pool_size == 0 {
-            return;
-        }
-        let id = std::ptr::from_ref(self.target(link.endpoint())) as usize;
-        UNUSED.with_borrow_mut(|unused| unused.entry(id).or_default().push((link.pooled(), Instant::now())));
+        let of = self.target(link.endpoint()).pool.id();
+        pool::put(of, link.pooled());
     }
 
     /// The Host that this endpoint wants to see, if it is not the client's.
@@ -87,12 +76,12 @@ impl Upstream {
 
     /// A request goes up once more.
     pub fn count_retry(&self) {
-        self.telemetry.metrics.upstream_retries.with_label_values(&[&*self.name]).inc();
+        self.telemetry.upstream(&self.name).retried();
     }
 
     /// A request got no answer.
-    pub fn count_failure(&self, word: &str) {
-        self.telemetry.metrics.upstream_failures.with_label_values(&[&*self.name, word]).inc();
+    pub fn count_failure(&self, word: &'static str) {
+        self.telemetry.upstream(&self.name).failed(word);
     }
 }
 

@@ -3,12 +3,13 @@
 
 mod attempt;
 mod endpoint;
+mod here;
 mod link;
 mod links;
 mod pool;
+mod turn;
 
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
-
 pub use link::{Link, LinkStream, Origin};
 
 use self::attempt::{Attempt, Replay, Sending};
@@ -19,11 +20,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use pool::{Connection, Pool};
+use pool::{PoolId, PoolKey};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// The body of a request on its way up.
 pub type RequestBody = UnsyncBoxBody<Bytes, BodyFailure>;
@@ -38,16 +40,28 @@ pub struct Upstream {
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
-    pool_idle_timeout: Duration,
-    pool_size: usize,
     targets: Vec<Target>,
-    next: AtomicUsize,
+    turn: here::Key,
     telemetry: Arc<Telemetry>,
 }
 
 struct Target {
     endpoint: Endpoint,
-    pool: Arc<Pool>,
+    pool: PoolKey,
+}
+
+/// A connection to an endpoint that hyper drives.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<RequestBody>,
+    /// Reads and writes; ends by itself once the sender is gone and nothing is on its way.
+    task: AbortHandle,
+}
+
+impl pool::Connection for Connection {
+    fn is_usable(&self) -> bool {
+        !self.sender.is_closed()
+    }
 }
 
 /// What an upstream is made of.
@@ -65,7 +79,7 @@ pub struct UpstreamSettings {
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Duration,
-    /// How many are kept for each endpoint.
+    /// How many each worker keeps for each endpoint.
     pub pool_size: usize,
 }
 
@@ -92,18 +106,19 @@ pub struct Answer {
 /// A connection in use. Dropping it closes the connection.
 pub struct Lease {
     connection: Option<Connection>,
-    pool: Arc<Pool>,
+    pool: PoolId,
     request: Arc<Meter>,
 }
 
 impl Lease {
     /// Keeps the connection for another request. Call it when the response body was read to its end. After an early
-    /// answer the rest of the request is still on its way, so then the connection is closed.
+    /// answer the rest of the request is still on its way, so then the connection is closed. Call it on the worker where
+    /// the request was sent: the connection stays there.
     pub fn release(mut self) {
         if self.request.end() == BodyEnd::Complete
             && let Some(connection) = self.connection.take()
         {
-            self.pool.put(connection);
+            pool::put(self.pool, connection);
         }
     }
 }
@@ -173,7 +188,7 @@ impl UpstreamError {
 impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
-        let pool = || Arc::new(Pool::new(settings.pool_size, settings.pool_idle_timeout));
+        let pool = || PoolKey::new(settings.pool_size, settings.pool_idle_timeout);
         let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,
@@ -181,10 +196,8 @@ impl Upstream {
             authorization: settings.authorization,
             signature,
             connect_timeout: settings.connect_timeout,
-            pool_idle_timeout: settings.pool_idle_timeout,
-            pool_size: settings.pool_size,
             targets: targets.collect(),
-            next: AtomicUsize::new(0),
+            turn: here::Key::new(),
             telemetry,
         }
     }
@@ -206,10 +219,10 @@ impl Upstream {
 
     async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
         let Outgoing { mut request, meter, response_timeout } = outgoing;
-        let choice = self.next.fetch_add(1, Ordering::Relaxed);
+        let choice = turn::next(&self.turn);
         let host_header = self.host_header;
         let target = self.target(choice);
-        while let Some(connection) = target.pool.take() {
+        while let Some(connection) = pool::take::<Connection>(&target.pool) {
             self.count_connection("pooled");
             // Only a pooled connection can turn out to be closed, so only here is a copy of the head worth its price.
             let replay = Replay::of(&request, &meter);
@@ -279,9 +292,10 @@ impl Upstream {
         let task = task.abort_handle();
         Ok(Connection { sender, task })
     }
+}
 
-    /// Closes connections that have been unused for too long. Call it now and then.
-    pub fn close_stale(&self) {
-        self.targets.iter().for_each(|target| target.pool.close_stale());
-    }
+/// Closes connections of this thread that have been unused for too long, or whose upstream is no longer in force. Call
+/// it now and then on each worker.
+pub fn close_stale_connections() {
+    here::tidy();
 }

@@ -1,70 +1,232 @@
-//! Unused connections to one endpoint, newest first. A connection comes back only if both messages on it are whole.
+//! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
+//! opened it. Opens none, and does not know what they speak.
 
-use super::RequestBody;
-use hyper::client::conn::http1::SendRequest;
-use std::sync::{Mutex, PoisonError};
+use super::here::{self, Key, KeyId, State};
+use std::any::Any;
 use std::time::Duration;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// Unused connections to one endpoint.
+/// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
+pub(super) trait Connection: 'static {
+    /// Whether another request may go on it, as far as is known without a look at the network.
+    fn is_usable(&self) -> bool;
+}
+
+/// What names the pools of one endpoint, and how much they keep.
 #[derive(Debug)]
-pub(super) struct Pool {
-    unused: Mutex<Vec<Unused>>,
+pub(super) struct PoolKey {
+    key: Key,
+    /// Of each thread.
     capacity: usize,
     idle_timeout: Duration,
 }
 
-/// An open connection to an endpoint.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) sender: SendRequest<RequestBody>,
-    /// Reads and writes; ends by itself once the sender is gone and nothing is on its way.
-    pub(super) task: AbortHandle,
+/// Names the pools of one endpoint, for connections that are under way.
+pub(super) type PoolId = KeyId;
+
+struct Pool<C> {
+    unused: Vec<Unused<C>>,
+    capacity: usize,
+    idle_timeout: Duration,
 }
 
-#[derive(Debug)]
-struct Unused {
-    connection: Connection,
+struct Unused<C> {
+    connection: C,
     since: Instant,
 }
 
-impl Pool {
+impl PoolKey {
+    /// Pools that keep `capacity` connections on each thread, each for `idle_timeout` without use.
     pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
-        Self { unused: Mutex::new(Vec::new()), capacity, idle_timeout }
+        Self { key: Key::new(), capacity, idle_timeout }
     }
 
-    /// The connection used last, which is the least likely to be stale.
-    pub(super) fn take(&self) -> Option<Connection> {
-        let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Unused { connection, since }) = unused.pop() {
-            if since.elapsed() < self.idle_timeout && !connection.sender.is_closed() {
-                return Some(connection);
+    /// The name, for [`put`].
+    pub(super) fn id(&self) -> PoolId {
+        self.key.id()
+    }
+}
+
+/// The connection used last on this thread, which is the least likely to be stale.
+pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
+    let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity, idle_timeout: of.idle_timeout };
+    let (taken, _stale) = here::with(&of.key, empty, Pool::take)?;
+    taken
+}
+
+/// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
+/// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
+pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
+    if connection.is_usable() {
+        let mut connection = Some(connection);
+        let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
+    }
+}
+
+impl<C: Connection> Pool<C> {
+    /// A usable one, and what was found stale on the way.
+    fn take(&mut self) -> (Option<C>, Vec<Unused<C>>) {
+        let mut stale = Vec::new();
+        while let Some(idle) = self.unused.pop() {
+            if idle.is_fresh(self.idle_timeout) && idle.connection.is_usable() {
+                return (Some(idle.connection), stale);
+            }
+            stale.push(idle);
+        }
+        (None, stale)
+    }
+
+    /// What gives place, at most what comes.
+    fn put(&mut self, connection: &mut Option<C>) -> Vec<Unused<C>> {
+        // The oldest stand in front; they go first, when they are too old or too many.
+        let fresh_from = self.unused.iter().position(|idle| idle.is_fresh(self.idle_timeout));
+        let stale = fresh_from.unwrap_or(self.unused.len());
+        let too_many = (self.unused.len() - stale).saturating_add(1).saturating_sub(self.capacity);
+        let going = stale.saturating_add(too_many).min(self.unused.len());
+        let gone = self.unused.drain(..going).collect();
+        if self.unused.len() < self.capacity
+            && let Some(connection) = connection.take()
+        {
+            self.unused.push(Unused { connection, since: Instant::now() });
+        }
+        gone
+    }
+}
+
+impl<C> Unused<C> {
+    fn is_fresh(&self, idle_timeout: Duration) -> bool {
+        self.since.elapsed() < idle_timeout
+    }
+}
+
+impl<C: Connection> State for Pool<C> {
+    fn take_stale(&mut self) -> Box<dyn Any> {
+        let idle_timeout = self.idle_timeout;
+        let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout) || !idle.connection.is_usable();
+        Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// A connection with a number; 0 is never usable.
+    #[derive(Debug, PartialEq)]
+    struct Numbered(u32);
+
+    impl Connection for Numbered {
+        fn is_usable(&self) -> bool {
+            self.0 > 0
+        }
+    }
+
+    fn taken(key: &PoolKey) -> Option<u32> {
+        take(key).map(|Numbered(number)| number)
+    }
+
+    #[test]
+    fn the_last_comes_first_and_the_oldest_goes_first() {
+        let key = PoolKey::new(2, LONG);
+        assert_eq!(taken(&key), None);
+        (1..=3).for_each(|number| put(key.id(), Numbered(number)));
+        assert_eq!([taken(&key), taken(&key), taken(&key)], [Some(3), Some(2), None]);
+    }
+
+    #[test]
+    fn nothing_is_kept_that_cannot_be_used() {
+        for (key, number) in
+            [(PoolKey::new(0, LONG), 1), (PoolKey::new(9, LONG), 0), (PoolKey::new(9, Duration::ZERO), 1)]
+        {
+            assert_eq!(taken(&key), None);
+            put(key.id(), Numbered(number));
+            assert_eq!(taken(&key), None);
+        }
+        let never_asked = PoolKey::new(9, LONG);
+        put(never_asked.id(), Numbered(1));
+        assert_eq!(taken(&never_asked), None, "there was no pool to put it in");
+    }
+
+    #[test]
+    fn threads_endpoints_and_kinds_are_kept_apart() {
+        struct Other;
+        impl Connection for Other {
+            fn is_usable(&self) -> bool {
+                true
             }
         }
-        None
+        let (key, neighbour) = (PoolKey::new(9, LONG), PoolKey::new(9, LONG));
+        assert_eq!((taken(&key), taken(&neighbour)), (None, None));
+        assert!(take::<Other>(&key).is_none());
+        put(key.id(), Numbered(1));
+        assert!(take::<Other>(&key).is_none());
+        assert_eq!(taken(&neighbour), None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(taken(&key), None));
+        });
+        assert_eq!(taken(&key), Some(1));
     }
 
-    pub(super) fn put(&self, connection: Connection) {
-        if connection.sender.is_closed() {
-            return;
-        }
-        let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        // The oldest stand in front; they go first, when they are too old or too many.
-        let fresh_from = unused.iter().position(|idle| idle.since.elapsed() < self.idle_timeout);
-        let stale = fresh_from.unwrap_or(unused.len());
-        unused.drain(..stale);
-        if unused.len() >= self.capacity && !unused.is_empty() {
-            unused.remove(0);
-        }
-        if unused.len() < self.capacity {
-            unused.push(Unused { connection, since: Instant::now() });
+    /// Puts another into its pool when it ends, as a task may do that ends with its connection.
+    struct Successor(PoolId, Rc<Cell<u32>>, RefCell<Option<Box<Successor>>>, Cell<bool>);
+
+    impl Connection for Successor {
+        fn is_usable(&self) -> bool {
+            self.3.get()
         }
     }
 
-    /// Closes what has been unused for too long, also where no request comes by any more.
-    pub(super) fn close_stale(&self) {
-        let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
-        unused.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.connection.sender.is_closed());
+    impl Drop for Successor {
+        fn drop(&mut self) {
+            self.1.set(self.1.get() + 1);
+            if let Some(next) = self.2.take() {
+                put(self.0, *next);
+            }
+        }
+    }
+
+    #[test]
+    fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
+        let ended = Rc::new(Cell::new(0));
+        let key = PoolKey::new(1, LONG);
+        assert!(take::<Successor>(&key).is_none());
+        let make = |next| Successor(key.id(), ended.clone(), RefCell::new(next), Cell::new(true));
+        put(key.id(), make(Some(Box::new(make(None)))));
+        put(key.id(), make(None));
+        assert_eq!(ended.get(), 2, "the first gave place, and its successor took that of the second");
+        put(key.id(), make(Some(Box::new(make(None)))));
+        drop(key);
+        here::tidy();
+        assert_eq!(ended.get(), 5);
+    }
+
+    proptest! {
+        /// Against the simplest pool there is: a list.
+        #[test]
+        fn a_pool_is_a_stack_without_its_bottom(
+            capacity in 0usize..5,
+            steps in prop::collection::vec(prop::option::of(1u32..100), 0..60),
+        ) {
+            let key = PoolKey::new(capacity, LONG);
+            prop_assert_eq!(taken(&key), None);
+            let mut list: Vec<u32> = Vec::new();
+            for step in steps {
+                match step {
+                    Some(number) => {
+                        put(key.id(), Numbered(number));
+                        list.push(number);
+                        let excess = list.len().saturating_sub(capacity);
+                        list.drain(..excess);
+                    }
+                    None => prop_assert_eq!(taken(&key), list.pop()),
+                }
+                here::tidy();
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections to upstreams: kept, chosen, given up, and which request may go again.
 
 use crate::support::client::{BOTH, Version, get, request};
+use crate::support::gateway::ONE_WORKER;
 use crate::support::upstream::{full, read_head, write};
 use crate::support::{Chain, Client, Upstream, eventually};
 use http::Response;
@@ -31,7 +32,7 @@ impl Seen {
 
 #[test]
 fn a_connection_is_used_again() {
-    let chain = Chain::to(Upstream::start());
+    let chain = Chain::with(Upstream::start(), ONE_WORKER);
     for version in [Version::Http1, Version::Http2, Version::Http1] {
         for _ in 0..3 {
             assert_eq!(chain.client.send(version, get("/")).unwrap().status, 200);
@@ -48,7 +49,7 @@ fn a_connection_is_used_again() {
 fn the_connection_used_last_is_used_first() {
     let (seen, allowed) = (Seen::default(), Arc::new(Mutex::new(HashSet::new())));
     let (sink, gate) = (seen.clone(), allowed.clone());
-    let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
+    let upstream = Upstream::scripted(move |mut stream, number| {
         loop {
             let head = read_head(&mut stream);
             if head.is_empty() {
@@ -59,7 +60,8 @@ fn the_connection_used_last_is_used_first() {
             eventually("the answer is allowed", || gate.lock().unwrap().contains(&path).then_some(()));
             write(&mut stream, HELLO);
         }
-    }));
+    });
+    let chain = Chain::with(upstream, ONE_WORKER);
     let (mut first, mut second) = (chain.client.raw(), chain.client.raw());
     first.write(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     second.write(b"GET /b HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -176,7 +178,7 @@ fn answers_once(seen: &Seen) -> Upstream {
 fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_closed() {
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
         let seen = Seen::default();
-        let chain = Chain::to(answers_once(&seen));
+        let chain = Chain::with(answers_once(&seen), ONE_WORKER);
         assert_eq!(chain.client.get("/first").status, 200);
         let answer = chain.client.send(Version::Http2, request(method, "/second", ""));
         assert_eq!(answer.unwrap().status, 200, "{method}");
@@ -190,7 +192,7 @@ fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_cl
 fn a_request_with_side_effects_is_never_sent_twice() {
     for (method, text) in [("POST", "order"), ("POST", ""), ("PATCH", "x"), ("PUT", "with a body")] {
         let seen = Seen::default();
-        let chain = Chain::to(answers_once(&seen));
+        let chain = Chain::with(answers_once(&seen), ONE_WORKER);
         assert_eq!(chain.client.get("/first").status, 200);
         let answer = chain.client.send(Version::Http1, request(method, "/second", text)).unwrap();
         assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{method}");
@@ -204,13 +206,14 @@ fn a_request_with_side_effects_is_never_sent_twice() {
 fn a_request_goes_again_once_and_no_more() {
     let seen = Seen::default();
     let sink = seen.clone();
-    let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
+    let upstream = Upstream::scripted(move |mut stream, number| {
         sink.add(number, &read_head(&mut stream));
         if number == 0 {
             write(&mut stream, HELLO);
             sink.add(number, &read_head(&mut stream));
         }
-    }));
+    });
+    let chain = Chain::with(upstream, ONE_WORKER);
     assert_eq!(chain.client.get("/first").status, 200);
     let answer = chain.client.get("/second");
     assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"));
@@ -220,7 +223,7 @@ fn a_request_goes_again_once_and_no_more() {
 #[test]
 fn endpoints_take_turns() {
     let other = Upstream::start();
-    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(address, other.address));
+    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(address, other.address) + ONE_WORKER);
     for _ in 0..6 {
         assert_eq!(chain.client.get("/").status, 200);
     }

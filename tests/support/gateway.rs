@@ -46,6 +46,17 @@ pub fn process() -> String {
     "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned()
 }
 
+/// For tests of what one worker keeps for itself: pools and turns.
+pub const ONE_WORKER: &str = "[gateway]\nworkers = 1\n";
+
+/// With `PORTCULLIS_TEST_WORKERS=4`, all gateways of tests that do not say themselves have so many workers.
+fn with_workers_of_environment(config: &str) -> String {
+    match std::env::var("PORTCULLIS_TEST_WORKERS") {
+        Ok(count) if !config.contains("[gateway]") => format!("{config}\n[gateway]\nworkers = {count}\n"),
+        _ => config.to_owned(),
+    }
+}
+
 /// One upstream `api` and a route for everything to it.
 pub fn route_to(upstream: SocketAddr) -> String {
     format!("[upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n")
@@ -61,7 +72,7 @@ impl Gateway {
     pub fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config_file = folder.path().join("gateway.toml");
-        std::fs::write(&config_file, config).expect("a writable folder");
+        std::fs::write(&config_file, with_workers_of_environment(config)).expect("a writable folder");
         Self::start_in(folder, config_file)
     }
 
@@ -156,7 +167,7 @@ impl Gateway {
     /// Replaces the config file, as an editor does: a new file renamed over the old one.
     pub fn write_config(&self, config: &str) {
         let new = self.config_file.with_extension("new");
-        std::fs::write(&new, config).expect("a writable folder");
+        std::fs::write(&new, with_workers_of_environment(config)).expect("a writable folder");
         std::fs::rename(&new, &self.config_file).expect("a rename");
     }
 

@@ -46,7 +46,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> QuickstartError
 impl Quickstart {
     pub(super) fn run(&self) -> ExitCode {
         let layout = Layout::new(&self.folder);
-        let runtime = match run::runtime(None) {
+        let runtime = match run::control_runtime() {
             Ok(runtime) => runtime,
             Err(error) => return failed(&error),
         };

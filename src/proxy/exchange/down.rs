@@ -68,7 +68,8 @@ impl Exchange<'_> {
             guard.leave_http();
         }
         let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
-        let open = self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
+        let open =
+            self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
         self.context.drain.spawn(async move {
             // The socket lives on here, so it still counts as an open connection.
             let _place = place;

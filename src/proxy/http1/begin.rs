@@ -3,16 +3,16 @@
 
 use super::render::{Forwarding, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
+use crate::forward::ClientAddress;
 use crate::forward::{Framing, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
+use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
 use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::record::{ConnectionFacts, Record};
 use crate::proxy::request::{Judgement, decide};
 use crate::proxy::{request_id, whoami};
-use crate::forward::ClientAddress;
-use crate::limit::BodyEnd;
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::Target;
 use crate::tls::record::Records;

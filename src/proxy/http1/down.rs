@@ -223,12 +223,7 @@ impl<R: Records> Connection<R> {
     }
 
     /// Sends the head, and with it what came of the body.
-    async fn begin_down(
-        &mut self,
-        down: &mut Down,
-        reading: Reading,
-        answer: &mut Rendered,
-    ) -> Result<(), End> {
+    async fn begin_down(&mut self, down: &mut Down, reading: Reading, answer: &mut Rendered) -> Result<(), End> {
         let (mut slab, from, to) = reading.into_parts();
         let body = from + answer.length;
         // Whatever is wrong with the body, the answer has begun.
@@ -295,8 +290,11 @@ impl<R: Records> Connection<R> {
         if upload.is_whole() && self.poll_client(context).is_ready() {
             return Poll::Ready(Some(End::ClientGone));
         }
-        let (patience, late) =
-            if down.sending { (self.limits.idle_timeout, End::ClientGone) } else { (limits.idle_timeout, End::Stalled) };
+        let (patience, late) = if down.sending {
+            (self.limits.idle_timeout, End::ClientGone)
+        } else {
+            (limits.idle_timeout, End::Stalled)
+        };
         self.timer.set(patience.map(|patience| down.progress + patience));
         ready!(self.timer.poll(context));
         Poll::Ready(Some(late))

@@ -1,8 +1,8 @@
 //! Heads as they go on: the request's for the upstream and the answer's for the client, edited by the one edit list and
 //! rendered into memory that is used again. Sends nothing.
 
-use super::begin::keep;
 use super::Keep;
+use super::begin::keep;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,

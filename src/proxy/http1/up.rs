@@ -220,12 +220,7 @@ impl Upload {
     }
 
     /// `None` if nothing is here to be written.
-    fn poll_write(
-        &self,
-        context: &mut Context<'_>,
-        input: &Input,
-        link: &mut Link,
-    ) -> Option<Poll<io::Result<usize>>> {
+    fn poll_write(&self, context: &mut Context<'_>, input: &Input, link: &mut Link) -> Option<Poll<io::Result<usize>>> {
         let (line, left, end): (&[u8], u64, &[u8]) = match &self.body {
             Body::Length(left) => (&[], *left, &[]),
             Body::Chunked(chunked) => match &chunked.chunk {

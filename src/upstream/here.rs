@@ -1,0 +1,78 @@
+//! What each thread keeps for itself of something that all share: found by a key, without a lock. What it is good for
+//! is up to the states.
+
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// Names something of which each thread has its own state. No two have the same name, ever; what threads keep for it
+/// ends some time after it.
+#[derive(Debug)]
+pub(super) struct Key {
+    id: KeyId,
+    alive: Arc<()>,
+}
+
+/// The name alone: to carry around without a count that threads share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyId(u64);
+
+impl Key {
+    /// A new name.
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: KeyId(NEXT.fetch_add(1, Ordering::Relaxed)), alive: Arc::default() }
+    }
+
+    /// The name alone.
+    pub(super) fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+/// What a thread keeps.
+pub(super) trait State: Any {
+    /// Takes out what is no longer good for anything. It is dropped later, so that its end may come back here.
+    fn take_stale(&mut self) -> Box<dyn Any>;
+}
+
+struct Kept {
+    of: Weak<()>,
+    state: Box<dyn State>,
+}
+
+thread_local! {
+    static HERE: RefCell<BTreeMap<(KeyId, TypeId), Kept>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Acts on this thread's state, which is made if there is none. `act` must not come back here.
+pub(super) fn with<S: State, R>(key: &Key, make: impl FnOnce() -> S, act: impl FnOnce(&mut S) -> R) -> Option<R> {
+    HERE.with_borrow_mut(|here| {
+        let kept = here
+            .entry((key.id, TypeId::of::<S>()))
+            .or_insert_with(|| Kept { of: Arc::downgrade(&key.alive), state: Box::new(make()) });
+        kept.state_as().map(act)
+    })
+}
+
+/// The same where the state is there already. `None` if there is none: then what it was for is gone.
+pub(super) fn with_existing<S: State, R>(id: KeyId, act: impl FnOnce(&mut S) -> R) -> Option<R> {
+    HERE.with_borrow_mut(|here| here.get_mut(&(id, TypeId::of::<S>())).and_then(Kept::state_as).map(act))
+}
+
+/// Drops what is stale, and the states of what is gone, on this thread.
+pub(super) fn tidy() {
+    let gone: (Vec<_>, Vec<_>) = HERE.with_borrow_mut(|here| {
+        let ended: Vec<_> = here.extract_if(.., |_, kept| kept.of.strong_count() == 0).collect();
+        (ended, here.values_mut().map(|kept| kept.state.take_stale()).collect())
+    });
+    drop(gone);
+}
+
+impl Kept {
+    fn state_as<S: State>(&mut self) -> Option<&mut S> {
+        (&mut *self.state as &mut dyn Any).downcast_mut()
+    }
+}
