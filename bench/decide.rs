@@ -1,6 +1,6 @@
-//! What a judgement costs, with few ApiUsers and with many: `cargo bench --bench decide`. Shows that the cost of a
-//! request does not grow with the number of users, and how long a config with many users takes to load. Measures no
-//! network. Without `--bench` (under `cargo test`) it only checks that it works.
+//! What the pure work of a request costs: `cargo bench --bench decide`. Shows that a judgement does not get dearer with
+//! the number of ApiUsers and routes, what permissions, parsing and header edits cost, and that an ordinary request
+//! needs no heap. Measures no network. Without `--bench` (under `cargo test`) it only checks that it works.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,103 +8,199 @@
     reason = "a program that prints figures, and stops at whatever goes wrong"
 )]
 
-use portcullis::head::RequestHead;
-use portcullis::host::HostName;
-use portcullis::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Profile, write_files};
-use portcullis::proxy::{Client, Standing, decide};
-use portcullis::snapshot::{Depth, Snapshot, load};
-use portcullis::telemetry::Telemetry;
-use std::fmt::Write;
-use std::hint::black_box;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod counting;
+mod scene;
 
-const PERMISSIONS_EACH: usize = 20;
+use counting::{Counting, allocations_of};
+use portcullis::authorize::Permit;
+use portcullis::forward::{
+    ClientAddress, ContentLength, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
+};
+use portcullis::identity::{IdentityBlock, IdentitySet};
+use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    calls: u32,
+    most_users: usize,
+}
 
 fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
-    let (sizes, rounds, judgements): (&[usize], usize, u32) =
-        if measures { (&[10, 10_000, 100_000], 7, 200_000) } else { (&[10, 100], 1, 100) };
-    println!("{:>8}  {:>9}  {:>11}  {:>11}  {:>6}", "users", "load", "decide", "refuse", "ratio");
+    let effort = if measures {
+        Effort { rounds: 15, calls: 100_000, most_users: 100_000 }
+    } else {
+        Effort { rounds: 1, calls: 50, most_users: 100 }
+    };
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_certificates(folder.path());
-    let mut first = None;
-    for users in sizes {
-        let begun = Instant::now();
-        let snapshot = snapshot(folder.path(), *users);
-        let loaded = begun.elapsed();
-        // The last user, with a path that only its last permission grants.
-        let name = format!("user-{}", users - 1);
-        let granted = fastest(rounds, || judge(&snapshot, &name, "/v19/objects/hosts", true, judgements));
-        let refused = fastest(rounds, || judge(&snapshot, &name, "/nothing/here", false, judgements));
-        let base = *first.get_or_insert(granted);
+    judgements(folder.path(), effort);
+    permissions(folder.path(), effort);
+    heads(folder.path(), effort);
+    println!("\n1 passed, 0 failed");
+}
+
+/// ns for one call of each work: the best of several rounds, which was disturbed least. The works take turns, so that
+/// they are comparable.
+fn fastest<W: Fn()>(effort: Effort, works: &[W]) -> Vec<f64> {
+    let mut best = vec![f64::INFINITY; works.len()];
+    for _ in 0..effort.rounds {
+        for (work, best) in works.iter().zip(&mut best) {
+            let begun = Instant::now();
+            (0..effort.calls).for_each(|_| work());
+            *best = best.min(begun.elapsed().as_secs_f64() * 1e9 / f64::from(effort.calls));
+        }
+    }
+    best
+}
+
+/// Judges once, and stops if the outcome is not what it must be.
+fn judge(scene: &Scene, path: &str, fields: &[httparse::Header<'_>], permitted: bool) {
+    let judgement = scene.judge(black_box(path), fields);
+    assert!(black_box(judgement.outcome.is_ok()) == permitted, "the judgement of {path}");
+}
+
+fn host_fields() -> [httparse::Header<'static>; 3] {
+    let field = |name, value| httparse::Header { name, value };
+    [field("Host", b"localhost:8443"), field("User-Agent", b"curl/8.5.0"), field("Accept", b"*/*")]
+}
+
+fn judgements(folder: &Path, effort: Effort) {
+    println!("{:>8}  {:>6}  {:>10}  {:>10}  {:>10}  {:>6}", "users", "routes", "decide", "captures", "refuse", "ratio");
+    let most = effort.most_users;
+    let sizes = [(1, 1), (10, 1), (10, 200), (1_000.min(most), 200), (most, 1), (most, 200)];
+    let scenes = sizes.map(|(users, routes)| Scene::new(folder, Size { users, routes, permissions: 20 }));
+    let fields = host_fields();
+    // The first two and the last of the permissions.
+    let measure = |path: &str, permitted| {
+        let works: Vec<_> = scenes.iter().map(|scene| || judge(scene, path, &fields, permitted)).collect();
+        for work in &works {
+            assert_eq!(allocations_of(work), 0, "a judgement of {path} needs the heap");
+        }
+        fastest(effort, &works)
+    };
+    let (granted, refused) = (measure("/v0/objects/hosts", true), measure("/nothing/here", false));
+    for (at, scene) in scenes.iter().enumerate() {
+        let captures = match scene.size.routes {
+            1 => f64::NAN,
+            _ => {
+                let work = || judge(scene, "/captured/hosts/web-1", &fields, true);
+                assert_eq!(allocations_of(work), 0, "captures need the heap");
+                fastest(effort, &[work]).into_iter().sum()
+            }
+        };
+        let of = |figures: &[f64], at: usize| figures.get(at).copied().unwrap_or(f64::NAN);
         println!(
-            "{users:>8}  {:>7.0}ms  {:>8.0} ns  {:>8.0} ns  {:>6.2}",
-            loaded.as_secs_f64() * 1e3,
-            granted.as_secs_f64() * 1e9,
-            refused.as_secs_f64() * 1e9,
-            granted.as_secs_f64() / base.as_secs_f64()
+            "{:>8}  {:>6}  {:>7.0} ns  {captures:>7.0} ns  {:>7.0} ns  {:>6.2}",
+            scene.size.users,
+            scene.size.routes,
+            of(&granted, at),
+            of(&refused, at),
+            of(&granted, at) / of(&granted, 1),
         );
     }
-    println!(
-        "\n{PERMISSIONS_EACH} permissions for each user; ratio: decide to that with the fewest users.\n1 passed, 0 failed"
-    );
 }
 
-fn write_certificates(folder: &Path) {
-    let authority = Authority::create("Bench CA", 1).expect("a CA");
-    let (request, key) = CertificateRequest::create("server").expect("a request");
-    let server = Profile::Server { dns: vec!["localhost".parse().expect("a name")], ip: Vec::new() };
-    let signed = authority.sign(&request, &server, 1).expect("a certificate");
-    let mut files = authority.files(folder);
-    files.push(OutputFile::private_key(folder.join("server.key"), &key));
-    files.push(OutputFile::certificate(folder.join("server.crt"), &signed.certificate_pem, signed.valid_until));
-    write_files(&files, Overwrite::Refuse).expect("a writable folder");
-}
-
-fn snapshot(folder: &Path, users: usize) -> Snapshot {
-    let mut config =
-        "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
-        [trust_domain.bench]\nanchors = [\"ca.crt\"]\n[upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n\
-        [[route]]\npath = \"/\"\nupstream = \"api\"\n"
-            .to_owned();
-    for route in 0..200 {
-        let _ = write!(config, "[[route]]\npath = \"/v{route}/objects/{{type}}\"\nupstream = \"api\"\n");
+fn permissions(folder: &Path, effort: Effort) {
+    println!("\n{:>12}  {:>10}", "permissions", "decide");
+    let scenes =
+        [1, 10, 100, 1_000].map(|permissions| Scene::new(folder, Size { users: 1, routes: 1_000, permissions }));
+    let fields = host_fields();
+    for scene in &scenes {
+        // The last one grants it.
+        let path = format!("/v{}/objects/hosts", scene.size.permissions - 1);
+        let figures = fastest(effort, &[|| judge(scene, &path, &fields, true)]);
+        println!("{:>12}  {:>7.0} ns", scene.size.permissions, figures.into_iter().sum::<f64>());
     }
-    for user in 0..users {
-        let _ = write!(config, "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = [");
-        for permission in 0..PERMISSIONS_EACH {
-            let _ = write!(config, "\"GET /v{permission}/*\", ");
+}
+
+fn heads(folder: &Path, effort: Effort) {
+    println!("\n{:>8}  {:>10}  {:>10}  {:>16}", "head", "parse", "edit", "parse+decide+edit");
+    let scene = Scene::new(folder, Size { users: 10, routes: 1, permissions: 3 });
+    let about = About::new();
+    for (name, head) in [("curl", CURL), ("browser", BROWSER)] {
+        let mut room = [const { MaybeUninit::uninit() }; 100];
+        let request = parse(head, &mut room);
+        let permit = scene.judge("/v0/objects/hosts", request.headers).outcome.expect("a permit");
+        let parsing = || {
+            parse(black_box(head), &mut [const { MaybeUninit::uninit() }; 100]);
+        };
+        let mut figures = fastest(effort, &[parsing]);
+        let room = std::cell::RefCell::new(Vec::with_capacity(4096));
+        let editing = || about.edit(&permit, request.headers, &mut room.borrow_mut());
+        assert_eq!(allocations_of(editing), 0, "the edit of {name} needs the heap");
+        figures.extend(fastest(effort, &[editing]));
+        let whole = || {
+            let mut fields = [const { MaybeUninit::uninit() }; 100];
+            let request = parse(black_box(head), &mut fields);
+            let judgement = scene.judge(request.path.unwrap_or_default(), request.headers);
+            let permit = judgement.outcome.as_ref().expect("a permit");
+            about.edit(permit, request.headers, &mut room.borrow_mut());
+        };
+        assert_eq!(allocations_of(whole), 0, "{name} needs the heap");
+        figures.extend(fastest(effort, &[whole]));
+        let figures: Vec<_> = figures.iter().map(|figure| format!("{figure:>7.0} ns")).collect();
+        println!("{name:>8}  {}", figures.join("  "));
+    }
+    answers(effort);
+}
+
+fn answers(effort: Effort) {
+    let mut fields = [httparse::EMPTY_HEADER; 100];
+    let mut response = httparse::Response::new(&mut fields);
+    assert!(response.parse(ANSWER.as_bytes()).is_ok_and(|status| status.is_complete()), "the answer");
+    let room = std::cell::RefCell::new(Vec::with_capacity(4096));
+    let editing = || {
+        let mut room = room.borrow_mut();
+        room.clear();
+        response_fields(&*response.headers, ContentLength::FromField, "id-1", &mut HeadWriter(&mut room));
+    };
+    assert_eq!(allocations_of(editing), 0, "the edit of an answer needs the heap");
+    println!("{:>8}  {:>10}  {:>7.0} ns", "answer", "", fastest(effort, &[editing]).into_iter().sum::<f64>());
+}
+
+fn parse<'h, 'b>(head: &'b str, fields: &'h mut [MaybeUninit<httparse::Header<'b>>]) -> httparse::Request<'h, 'b> {
+    let mut request = httparse::Request::new(&mut []);
+    let status = request.parse_with_uninit_headers(head.as_bytes(), fields);
+    assert!(status.is_ok_and(|status| status.is_complete()), "a head");
+    request
+}
+
+/// What is known before the head of a request.
+struct About {
+    identity: IdentityBlock,
+    client: ClientAddress,
+}
+
+impl About {
+    fn new() -> Self {
+        Self {
+            identity: IdentityBlock::for_nobody(&[IdentitySet::XClient]),
+            client: ClientAddress::new(std::net::Ipv4Addr::new(192, 0, 2, 1).into()),
         }
-        config.push_str("]\n");
     }
-    let file = folder.join("gateway.toml");
-    std::fs::write(&file, config).expect("a writable folder");
-    let outcome = load(&file, None, &Arc::new(Telemetry::default()), Depth::Errors);
-    let report = outcome.report();
-    outcome.snapshot.unwrap_or_else(|| {
-        println!("{report}");
-        std::process::exit(1)
-    })
-}
 
-/// The best of several rounds: the one that was disturbed least.
-fn fastest(rounds: usize, mut round: impl FnMut() -> Duration) -> Duration {
-    (0..rounds).map(|_| round()).min().unwrap_or_default()
-}
-
-/// Time for one judgement.
-fn judge(snapshot: &Snapshot, user: &str, path: &str, expected: bool, judgements: u32) -> Duration {
-    let listener = snapshot.listeners.get("main").expect("the listener");
-    let host = listener.host(HostName::parse("localhost").as_ref()).expect("the host");
-    let standing = Standing::Known(snapshot.users.named(user).expect("the user"));
-    let fields: &[(&str, &[u8])] = &[("host", b"localhost"), ("accept", b"*/*"), ("user-agent", b"bench")];
-    let begun = Instant::now();
-    for _ in 0..judgements {
-        let head = RequestHead { method: "GET", target: black_box(path), authority: None, fields };
-        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
-        assert!(black_box(judgement.outcome.is_ok()) == expected, "the judgement of {path}");
+    fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
+        room.clear();
+        let edit = RequestEdit {
+            identity: Some(&self.identity),
+            client: &self.client,
+            requested_host: "localhost:8443",
+            request_id: "0123456789abcdef",
+            client_version: "1.1",
+            authorization: None,
+            upgrade: Upgrade::None,
+        };
+        request_fields(permit, black_box(fields), &edit, &mut HeadWriter(room));
+        black_box(room);
     }
-    begun.elapsed() / judgements
 }

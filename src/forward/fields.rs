@@ -1,6 +1,8 @@
 //! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
 
-use crate::identity::{folded_equal, is_identity_field};
+use super::names::NameTable;
+use crate::identity::{IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, folded_equal, is_identity_field};
+use std::sync::LazyLock;
 
 /// What becomes of a client's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,24 +75,37 @@ const HOP_BY_HOP: [&str; 12] = [
     "host",
 ];
 
+const OWN_KINDS: [(&str, FieldKind); 4] = [
+    ("cookie", FieldKind::Cookie),
+    ("via", FieldKind::Via),
+    ("te", FieldKind::Te),
+    ("authorization", FieldKind::Authorization),
+];
+
 /// The kind of a field that a client sent.
 pub(super) fn kind(name: &str) -> FieldKind {
-    let is = |known: &&str| name.eq_ignore_ascii_case(known);
-    // Folded as well: an upstream that reads `Transfer_Encoding` as what it looks like must not get to see one.
-    if HOP_BY_HOP.iter().any(|known| folded_equal(known, name)) {
-        return FieldKind::HopByHop;
-    }
+    static KINDS: LazyLock<NameTable<FieldKind>> = LazyLock::new(|| {
+        let lists: [&[&str]; 5] = [&HOP_BY_HOP, IDENTITY_FIELD_NAMES, &FORWARDING, &METHOD_OVERRIDES, &PATH_OVERRIDES];
+        let names = lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name));
+        let families = IDENTITY_FIELD_PREFIXES.iter().map(|family| (*family, FieldKind::Identity));
+        NameTable::new(names.map(|name| (name, kind_by_lists(name))), families)
+    });
+    KINDS.find(name).unwrap_or(FieldKind::EndToEnd)
+}
+
+/// The kind by going through all names, which is what the table is made from, and what it must agree with.
+fn kind_by_lists(name: &str) -> FieldKind {
+    let among = |names: &[&str]| names.iter().any(|known| folded_equal(known, name));
     match name {
-        name if is_identity_field(name) => FieldKind::Identity,
-        name if FORWARDING.iter().any(|known| folded_equal(known, name)) => FieldKind::Forwarding,
-        name if is_method_override(name) || PATH_OVERRIDES.iter().any(|known| folded_equal(known, name)) => {
-            FieldKind::Override
+        // Folded as well: an upstream that reads `Transfer_Encoding` as what it looks like must not get to see one.
+        _ if among(&HOP_BY_HOP) => FieldKind::HopByHop,
+        _ if is_identity_field(name) => FieldKind::Identity,
+        _ if among(&FORWARDING) => FieldKind::Forwarding,
+        _ if is_method_override(name) || among(&PATH_OVERRIDES) => FieldKind::Override,
+        _ => {
+            let own = OWN_KINDS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+            own.map_or(FieldKind::EndToEnd, |(_, kind)| *kind)
         }
-        _ if is(&"cookie") => FieldKind::Cookie,
-        _ if is(&"via") => FieldKind::Via,
-        _ if is(&"te") => FieldKind::Te,
-        _ if is(&"authorization") => FieldKind::Authorization,
-        _ => FieldKind::EndToEnd,
     }
 }
 
@@ -158,6 +173,56 @@ pub(super) fn may_be_named_by_connection(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn every_known_name() -> Vec<&'static str> {
+        let lists: [&[&str]; 6] = [
+            &HOP_BY_HOP,
+            IDENTITY_FIELD_NAMES,
+            IDENTITY_FIELD_PREFIXES,
+            &FORWARDING,
+            &METHOD_OVERRIDES,
+            &PATH_OVERRIDES,
+        ];
+        lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_table_agrees_with_the_lists(
+            known in proptest::sample::select(every_known_name()),
+            disguise in any::<u64>(),
+            cut in 0_usize..60,
+            tail in "([a-zA-Z0-9_.~!-]{0,3}|[a-z-]{60,70}|\\PC{0,3})",
+        ) {
+            let disguised: String = known.chars().enumerate().map(|(at, c)| match (c, disguise >> (at % 64) & 1) {
+                ('-', 1) => ['_', '.', '~', '+'][at % 4],
+                (c, 1) => c.to_ascii_uppercase(),
+                (c, _) => c,
+            }).collect();
+            let beginning: String = disguised.chars().take(cut).collect();
+            for name in [known, &disguised, &(disguised.clone() + &tail), &(beginning + &tail), &tail] {
+                prop_assert_eq!(kind(name), kind_by_lists(name), "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_lose_their_hop_by_hop_fields() {
+        for name in
+            ["Connection", "keep-alive", "Proxy-Connection", "proxy-authenticate", "TRANSFER-ENCODING", "upgrade", "te"]
+        {
+            assert_eq!(response_kind(name), ResponseKind::HopByHop, "{name}");
+        }
+        for name in ["server", "tf", "transfer_encoding", "trailer", "content-type", "connections"] {
+            assert_eq!(response_kind(name), ResponseKind::EndToEnd, "{name}");
+        }
+        assert_eq!(response_kind("Content-Length"), ResponseKind::ContentLength);
+        assert_eq!(response_kind("VIA"), ResponseKind::Via);
+        assert_eq!(response_kind("X-Request-ID"), ResponseKind::RequestId);
+    }
 
     #[test]
     fn look_alikes_have_the_kind_of_what_they_look_like() {

@@ -7,6 +7,7 @@ mod edit;
 mod few;
 mod fields;
 mod framing;
+mod names;
 mod sink;
 mod trailers;
 mod tunnel;

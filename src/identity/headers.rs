@@ -134,7 +134,7 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
 ];
 
 /// Families of such fields that grow with each release of who makes them, folded.
-const IDENTITY_FIELD_PREFIXES: &[&str] = &[
+pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "x-ssl-client-",
     "ssl-client-",
     "x-amzn-mtls-",
@@ -154,7 +154,9 @@ const IDENTITY_FIELD_PREFIXES: &[&str] = &[
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
-    let begins = |known: &&str| name.get(..known.len()).is_some_and(|start| folded_equal(known, start));
+    let folded = || name.bytes().map(fold);
+    let begins =
+        |known: &&str| known.len() <= name.len() && known.bytes().zip(folded()).all(|(wanted, is)| wanted == is);
     // The first octet settles most names.
     matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b't'))
         && (IDENTITY_FIELD_NAMES.iter().any(|known| folded_equal(known, name))
@@ -167,7 +169,8 @@ pub fn folded_equal(known: &str, name: &str) -> bool {
     known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
 }
 
-fn fold(octet: u8) -> u8 {
+/// An octet of a name as somebody sees it who folds: lower case, and a dash for all but letters and digits.
+pub fn fold(octet: u8) -> u8 {
     if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
 }
 

@@ -2,7 +2,9 @@
 
 mod headers;
 
-pub use headers::{IDENTITY_FIELD_NAMES, IdentityBlock, IdentitySet, folded_equal, is_identity_field};
+pub use headers::{
+    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySet, fold, folded_equal, is_identity_field,
+};
 
 use crate::config::Place;
 use crate::tls::{CommonName, PeerCertificate, TrustDomainId};

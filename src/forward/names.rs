@@ -1,0 +1,93 @@
+//! Known field names, found without going through all of them: any case, any character in place of a dash. Knows no
+//! meaning of a name.
+
+use crate::identity::fold;
+use std::collections::HashMap;
+
+/// What is known by name, and families of names by how they begin.
+pub(super) struct NameTable<T> {
+    /// For each beginning of two octets, the lengths that known names have, as bits. Most names end here.
+    lengths: Vec<u64>,
+    exact: HashMap<&'static [u8], T, foldhash::fast::RandomState>,
+    families: Vec<(&'static [u8], T)>,
+}
+
+/// No known name has as many octets as this.
+const LONGEST: usize = 64;
+
+impl<T: Copy> NameTable<T> {
+    /// Names and beginnings, folded, of at least two octets. The first entry for a name counts; names go before families.
+    pub(super) fn new(
+        names: impl Iterator<Item = (&'static str, T)>,
+        families: impl Iterator<Item = (&'static str, T)>,
+    ) -> Self {
+        let mut table = Self { lengths: vec![0; 1 << 10], exact: HashMap::default(), families: Vec::new() };
+        for (name, value) in names {
+            table.note(name, length_bit(name.len()));
+            table.exact.entry(name.as_bytes()).or_insert(value);
+        }
+        for (family, value) in families {
+            table.note(family, (family.len()..LONGEST).fold(0, |bits, length| bits | length_bit(length)));
+            table.families.push((family.as_bytes(), value));
+        }
+        table
+    }
+
+    fn note(&mut self, known: &str, lengths: u64) {
+        if let Some(noted) = beginning(known.as_bytes()).and_then(|at| self.lengths.get_mut(at)) {
+            *noted |= lengths;
+        }
+    }
+
+    /// What is known about a name.
+    pub(super) fn find(&self, name: &str) -> Option<T> {
+        let name = name.as_bytes();
+        if self.lengths.get(beginning(name)?)? & length_bit(name.len()) == 0 {
+            return None;
+        }
+        let mut folded = [0; LONGEST];
+        for (place, octet) in folded.iter_mut().zip(name) {
+            *place = fold(*octet);
+        }
+        // What is cut off here is longer than all known names, and may still belong to a family.
+        let folded = folded.get(..name.len()).unwrap_or(&folded);
+        let family = || self.families.iter().find(|(family, _)| folded.starts_with(family)).map(|(_, value)| *value);
+        self.exact.get(folded).copied().or_else(family)
+    }
+}
+
+/// One bit for each length, the last one for all that are longer than any known name.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(LONGEST - 1)
+}
+
+/// Five bits of each of the first two octets. That some beginnings share a place costs time alone.
+fn beginning(name: &[u8]) -> Option<usize> {
+    let [first, second, ..] = name else { return None };
+    Some(usize::from(fold(*first) & 31) << 5 | usize::from(fold(*second) & 31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_families_are_found_whatever_their_length() {
+        let long = "x-long-".to_owned() + &"y".repeat(2 * LONGEST);
+        let table = NameTable::new([("te", 1), ("x-long-name", 2)].into_iter(), [("x-long-", 3)].into_iter());
+        for (name, expected) in [
+            ("te", Some(1)),
+            ("Te", Some(1)),
+            ("t", None),
+            ("", None),
+            ("tex", None),
+            ("X_Long.Name", Some(2)),
+            ("x-long-", Some(3)),
+            ("x-long", None),
+            (long.as_str(), Some(3)),
+            (&long[1..], None),
+        ] {
+            assert_eq!(table.find(name), expected, "{name}");
+        }
+    }
+}
