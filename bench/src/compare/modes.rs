@@ -1,0 +1,191 @@
+//! What is measured: groups of modes, each with its network and its contenders.
+
+use super::proxies::{Contender, Kind};
+
+/// What a figure counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub enum Unit {
+    /// CPU microseconds for each request, or each connection where every request brings one.
+    Request,
+    /// CPU seconds for each GiB of bodies.
+    Gibibyte,
+    /// Microseconds that requests take at a fixed rate.
+    Latency,
+    /// KiB of resident memory for each idle connection.
+    Memory,
+}
+
+/// Whether the users' files change meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Config {
+    /// They stay.
+    Steady,
+    /// One changes each second.
+    Reloaded,
+}
+
+/// One kind of load.
+#[derive(Clone, Debug)]
+pub struct Mode {
+    /// For `--only`.
+    pub name: String,
+    /// As it stands in tables.
+    pub title: String,
+    /// What its figures count.
+    pub unit: Unit,
+    /// The load generator's arguments.
+    pub arguments: Vec<String>,
+    /// Whether the config changes meanwhile.
+    pub config: Config,
+    /// How long is measured; `None` is as usual.
+    pub seconds: Option<f64>,
+}
+
+/// Modes that share contenders and a network.
+pub struct Group {
+    /// The congestion control of a network of its own; `None` is the machine's own network as it is.
+    pub congestion_control: Option<String>,
+    /// Who takes part.
+    pub contenders: Vec<Contender>,
+    /// What they do.
+    pub modes: Vec<Mode>,
+}
+
+/// How much of everything.
+pub struct Scale {
+    /// Requests per second where the rate is fixed.
+    pub rate: u32,
+    /// Connections of the largest closed loop.
+    pub many: usize,
+    /// Idle connections.
+    pub idle: usize,
+    /// Bytes of a large body.
+    pub large: u64,
+    /// ApiUsers of the comparison, and then of each Portcullis that is compared with itself.
+    pub users: [usize; 4],
+    /// Seconds of the reload under load.
+    pub reload_seconds: f64,
+}
+
+impl Scale {
+    /// What results are made of.
+    pub const FULL: Self = Self {
+        rate: 12_000,
+        many: 512,
+        idle: 4_000,
+        large: 64 << 20,
+        users: [1_000, 10, 10_000, 100_000],
+        reload_seconds: 10.0,
+    };
+    /// Only to see that all of it works.
+    pub const SMOKE: Self =
+        Self { rate: 200, many: 16, idle: 32, large: 2 << 20, users: [20, 10, 20, 40], reload_seconds: 1.2 };
+
+    /// Everything, for these contenders.
+    pub fn groups(&self, contenders: &[Contender], congestion_controls: &[String]) -> Vec<Group> {
+        let all = |_: &Contender| true;
+        let reads_http = |contender: &Contender| contender.kind != Kind::Floor;
+        let group = |takes_part: &dyn Fn(&Contender) -> bool, modes| Group {
+            congestion_control: None,
+            contenders: contenders.iter().filter(|contender| takes_part(contender)).cloned().collect(),
+            modes,
+        };
+        let mut groups = vec![group(&all, self.small()), group(&reads_http, vec![http2()])];
+        groups.push(group(&all, self.bulk()));
+        for name in congestion_controls {
+            groups.push(Group { congestion_control: Some(name.clone()), ..group(&all, self.bulk()) });
+        }
+        groups.push(group(&all, vec![self.idle()]));
+        if let Some(ours) = contenders.iter().find(|contender| matches!(contender.kind, Kind::Portcullis(_))) {
+            groups.extend(self.of_ours_alone(ours.kind));
+        }
+        groups
+    }
+
+    fn small(&self) -> Vec<Mode> {
+        let connections = |count: usize| ["closed".to_owned(), format!("--connections={count}")];
+        vec![
+            request("get-64", "GET, 64 connections", &connections(64)),
+            request("get-1", "GET, 1 connection", &connections(1)),
+            request("get-many", &format!("GET, {} connections", self.many), &connections(self.many)),
+            request("post-1k", "POST 1 KiB, 64 connections", &["closed", "--body=1024"]),
+            request("full", "full handshake and GET", &["handshakes", "--connections=16"]),
+            request("resumed", "resumed handshake and GET", &["handshakes", "--resume", "--connections=16"]),
+            Mode { unit: Unit::Latency, ..request("latency", &per_second(self.rate), &open(self.rate)) },
+        ]
+    }
+
+    fn bulk(&self) -> Vec<Mode> {
+        let mut modes = Vec::new();
+        for bytes in [1 << 20, self.large] {
+            let size = format!("{} MiB", bytes >> 20);
+            let download = format!("--path=/bytes/{bytes}");
+            let upload = format!("--body={bytes}");
+            for (name, argument) in [("download", download), ("upload", upload)] {
+                let title = format!("{name} {size}, 4 connections");
+                let arguments = ["closed", "--connections=4", &argument];
+                let name = format!("{name}-{}", if bytes == self.large { "large" } else { "1m" });
+                modes.push(Mode { unit: Unit::Gibibyte, ..request(&name, &title, &arguments) });
+            }
+        }
+        modes
+    }
+
+    fn idle(&self) -> Mode {
+        let arguments = ["idle".to_owned(), format!("--connections={}", self.idle)];
+        Mode { unit: Unit::Memory, ..request("idle", &format!("{} idle connections", self.idle), &arguments) }
+    }
+
+    /// Portcullis compared with itself: few and many users and routes, with and without reloads.
+    fn of_ours_alone(&self, kind: Kind) -> [Group; 2] {
+        let [_, few, more, most] = self.users;
+        let with = |users: usize, routes: usize| {
+            let name = format!("{users} users, {routes} route{}", if routes == 1 { "" } else { "s" });
+            Contender { name, kind, users, routes }
+        };
+        let scale = request("scale", "GET, 64 connections", &["closed"]);
+        let rate = self.rate / 3;
+        let steady = Mode {
+            unit: Unit::Latency,
+            seconds: Some(self.reload_seconds),
+            ..request("steady", &format!("{}, no reload", per_second(rate)), &open(rate))
+        };
+        let reloaded = Mode {
+            name: "reload".to_owned(),
+            title: format!("{}, a reload each second", per_second(rate)),
+            config: Config::Reloaded,
+            ..steady.clone()
+        };
+        [
+            Group {
+                congestion_control: None,
+                contenders: vec![with(few, 1), with(more, 1), with(most, 1), with(few, 200)],
+                modes: vec![scale],
+            },
+            Group { congestion_control: None, contenders: vec![with(more, 1)], modes: vec![steady, reloaded] },
+        ]
+    }
+}
+
+fn http2() -> Mode {
+    request("http2", "HTTP/2 GET, 2 connections of 64 streams", &["http2", "--connections=2", "--streams=64"])
+}
+
+fn per_second(rate: u32) -> String {
+    format!("{rate} GET/s, 64 connections")
+}
+
+fn open(rate: u32) -> [String; 2] {
+    ["open".to_owned(), format!("--rate={rate}")]
+}
+
+fn request<T: AsRef<str>>(name: &str, title: &str, arguments: &[T]) -> Mode {
+    Mode {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        unit: Unit::Request,
+        arguments: arguments.iter().map(|argument| argument.as_ref().to_owned()).collect(),
+        config: Config::Steady,
+        seconds: None,
+    }
+}

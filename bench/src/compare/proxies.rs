@@ -1,0 +1,185 @@
+//! The proxies: what each needs to run, and its config, from the files in `bench/configs`.
+
+use super::pki::CLIENT;
+use super::place::{Network, Process, output};
+use std::error::Error;
+use std::fmt::Write;
+use std::fs::{create_dir_all, read_to_string, write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const NGINX: &str = include_str!("../../configs/nginx.conf");
+const HAPROXY: &str = include_str!("../../configs/haproxy.cfg");
+const PORTCULLIS: &str = include_str!("../../configs/portcullis.toml");
+
+/// Open files that nginx may have: as many as we.
+const FILES: u32 = 20_000;
+/// Connections that a proxy accepts at once; each may need one more to the upstream.
+const CONNECTIONS: u32 = 9_000;
+/// The buffers of nginx and HAProxy for large bodies.
+const BUFFER: u32 = 64 * 1024;
+
+/// Which program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The blind relay.
+    Floor,
+    /// Ours, with a `record_layer` if it knows that key.
+    Portcullis(Option<&'static str>),
+    /// nginx.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
+}
+
+/// One proxy with a config.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// As it stands in tables.
+    pub name: String,
+    /// Which program.
+    pub kind: Kind,
+    /// ApiUsers in its config.
+    pub users: usize,
+    /// Routes in its config; for Portcullis only.
+    pub routes: usize,
+}
+
+impl Contender {
+    /// A usual one: some users, one route.
+    pub fn new(name: &str, kind: Kind, users: usize) -> Self {
+        Self { name: name.to_owned(), kind, users, routes: 1 }
+    }
+}
+
+/// Where everything is.
+pub struct Programs {
+    /// The gateway.
+    pub portcullis: PathBuf,
+    /// Ourselves.
+    pub bench: PathBuf,
+    /// The folder with the certificates.
+    pub pki: PathBuf,
+}
+
+impl Programs {
+    /// Writes a contender's config to `folder` and gives the command that runs it.
+    pub fn prepare(
+        &self,
+        contender: &Contender,
+        folder: &Path,
+        (address, upstream): (SocketAddr, SocketAddr),
+        (network, core): (&Network, Option<usize>),
+    ) -> Result<Command, Box<dyn Error>> {
+        create_dir_all(folder)?;
+        let fill = |template: &str| {
+            template
+                .replace("@ADDRESS@", &address.to_string())
+                .replace("@UPSTREAM@", &upstream.to_string())
+                .replace("@PKI@", &self.pki.display().to_string())
+                .replace("@FOLDER@", &folder.display().to_string())
+                .replace("@FILES@", &FILES.to_string())
+                .replace("@CONNECTIONS@", &CONNECTIONS.to_string())
+                .replace("@BUFFER@", &BUFFER.to_string())
+                .replace("@MAP_SIZE@", &(contender.users * 2).max(2048).next_power_of_two().to_string())
+        };
+        let config = folder.join("config");
+        Ok(match contender.kind {
+            Kind::Floor => {
+                let mut command = network.command_on(core, &self.bench);
+                command.args(["floor", "--address", &address.to_string(), "--upstream", &upstream.to_string()]);
+                command.arg("--pki").arg(&self.pki);
+                command
+            }
+            Kind::Portcullis(record_layer) => {
+                let config = folder.join("gateway.toml");
+                let text = fill(PORTCULLIS).replace("@LISTENER@", &listener_keys(record_layer));
+                write(&config, text + &routes(contender.routes))?;
+                write_users(folder, contender.users)?;
+                let mut command = network.command_on(core, &self.portcullis);
+                command.args(["run", "--config"]).arg(config);
+                command
+            }
+            Kind::Nginx => {
+                write(folder.join("users.nginx"), lines(contender.users, |name| format!("\"CN={name}\" \"{name}\";")))?;
+                write(&config, fill(NGINX))?;
+                let mut command = network.command_on(core, Path::new("nginx"));
+                command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(config);
+                command
+            }
+            Kind::Haproxy => {
+                write(folder.join("users.haproxy"), lines(contender.users, |name| format!("{name} {name}")))?;
+                write(&config, fill(HAPROXY))?;
+                let mut command = network.command_on(core, Path::new("haproxy"));
+                command.arg("-db").arg("-f").arg(config);
+                command
+            }
+        })
+    }
+
+    /// The record layers that this Portcullis lets one choose; none if it does not know the key.
+    pub fn record_layers(&self, folder: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        let checks = |layer: Option<&'static str>| {
+            let contender = Contender::new("check", Kind::Portcullis(layer), 1);
+            self.prepare(&contender, folder, (nowhere, nowhere), (&Network::own(), None))?;
+            output(Command::new(&self.portcullis).args(["check", "--config"]).arg(folder.join("gateway.toml")))
+        };
+        checks(None)?;
+        Ok(["in-place", "rustls"].into_iter().filter(|layer| checks(Some(layer)).is_ok()).collect())
+    }
+}
+
+/// A proxy that runs.
+pub struct Running {
+    /// What it is.
+    pub contender: Contender,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its process.
+    pub process: Process,
+    /// Its config.
+    pub folder: PathBuf,
+}
+
+/// Writes the ApiUsers of Portcullis, in files that fit its limit on size. The client stands last.
+pub fn write_users(folder: &Path, users: usize) -> Result<(), Box<dyn Error>> {
+    const EACH: usize = 10_000;
+    create_dir_all(folder.join("users.d"))?;
+    let names: Vec<String> = names(users).collect();
+    for (number, names) in names.chunks(EACH).enumerate() {
+        let mut text = String::new();
+        for name in names {
+            writeln!(text, "[api_user.\"{name}\"]\nclient_cn = \"{name}\"\npermissions = [\"GET /*\", \"POST /*\"]\n")?;
+        }
+        write_if_changed(&folder.join(format!("users.d/{number:02}.toml")), &text)?;
+    }
+    Ok(())
+}
+
+fn write_if_changed(path: &Path, text: &str) -> Result<(), Box<dyn Error>> {
+    if read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    Ok(write(path, text)?)
+}
+
+fn names(users: usize) -> impl Iterator<Item = String> {
+    (1..users).map(|number| format!("user-{number:06}")).chain([CLIENT.to_owned()])
+}
+
+fn lines(users: usize, line: impl Fn(&str) -> String) -> String {
+    names(users).fold(String::new(), |text, name| text + &line(&name) + "\n")
+}
+
+fn listener_keys(record_layer: Option<&str>) -> String {
+    record_layer.map_or(String::new(), |layer| format!("record_layer = \"{layer}\""))
+}
+
+/// Further routes, beside the one that is used.
+fn routes(count: usize) -> String {
+    (1..count).fold(String::new(), |text, number| {
+        text + &format!("\n[[route]]\npath = \"/service-{number}/objects\"\nupstream = \"api\"\n")
+    })
+}
