@@ -1,6 +1,7 @@
 //! Stop accepting, finish, then close: what a draining gateway tells its parts. Knows no sockets.
 
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -11,6 +12,8 @@ pub struct Drain {
     announced: CancellationToken,
     begun: CancellationToken,
     running: TaskTracker,
+    /// For whom it begins later than for others.
+    not_before: Option<Instant>,
 }
 
 /// How a drain ended.
@@ -47,17 +50,20 @@ impl Drain {
 
     /// Whether everything is to finish.
     pub fn has_begun(&self) -> bool {
-        self.begun.is_cancelled()
+        self.begun.is_cancelled() && self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
     /// Waits until everything is to finish.
     pub async fn begun(&self) {
         self.begun.cancelled().await;
+        if let Some(at) = self.not_before {
+            tokio::time::sleep_until(at).await;
+        }
     }
 
     /// A drain that begins with this one, or earlier on its own: for one listener.
     pub fn child(&self) -> Self {
-        Self { announced: self.announced.clone(), begun: self.begun.child_token(), running: self.running.clone() }
+        Self { begun: self.begun.child_token(), ..self.clone() }
     }
 
     /// Begins this drain alone, without waiting for others.
@@ -65,16 +71,9 @@ impl Drain {
         self.begun.cancel();
     }
 
-    /// A drain that has not begun, and begins `grace` from now: for what came at the last moment. Needs a runtime of
-    /// this thread alone.
+    /// The same drain, as those see it who came at the last moment: it begins no sooner than `grace` from now.
     pub fn later(&self, grace: Duration) -> Self {
-        let begun = CancellationToken::new();
-        let later = Self { announced: self.announced.clone(), begun: begun.clone(), running: self.running.clone() };
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(grace).await;
-            begun.cancel();
-        });
-        later
+        Self { not_before: Some(Instant::now() + grace), ..self.clone() }
     }
 
     /// Runs a task that a drain waits for.
@@ -98,5 +97,33 @@ impl Drain {
             Ok(()) => Drained::Complete,
             Err(_) => Drained::DeadlinePassed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn a_drain_begins_later_for_those_who_came_at_the_last_moment() {
+        let drain = Drain::default();
+        let (soon, late) = (drain.later(Duration::ZERO), drain.later(LONG));
+        assert!(!soon.has_begun() && !late.has_begun());
+        drain.begin();
+        assert!(drain.has_begun() && soon.has_begun() && soon.child().has_begun());
+        assert!(!late.has_begun() && !late.child().has_begun());
+        soon.begun().await;
+    }
+
+    #[tokio::test]
+    async fn a_drain_waits_for_what_is_held() {
+        let drain = Drain::default();
+        let held = drain.child().hold();
+        drain.begin();
+        assert_eq!(drain.finished(Duration::ZERO).await, Drained::DeadlinePassed);
+        drop(held);
+        assert_eq!(drain.finished(LONG).await, Drained::Complete);
     }
 }
