@@ -56,3 +56,5 @@ mod scale;
 mod streaming;
 /// WebSocket tunnels.
 mod upgrades;
+/// Each worker has its share, and nobody sees that there are several.
+mod workers;

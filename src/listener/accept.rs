@@ -75,6 +75,7 @@ impl<H: ConnectionHandler> Reception<H> {
         let Some(drain) = self.drains.get(index) else { return };
         loop {
             let outcome = tokio::select! {
+                biased;
                 () = drain.begun() => break,
                 outcome = door.accept() => outcome,
             };
@@ -91,17 +92,15 @@ impl<H: ConnectionHandler> Reception<H> {
         }
     }
 
-    /// To close a socket resets what waits in it, although these clients came in time.
+    /// To close a socket resets what waits in it, although these clients came in time. The handler sees that the drain
+    /// has begun.
     fn serve_who_waits(self: &Arc<Self>, door: TcpListener, index: usize, drain: &Drain) {
-        /// From the last accept until these connections are told to finish as well: a handshake and a request.
-        const GRACE: Duration = Duration::from_secs(1);
         let Ok(door) = door.into_std() else { return };
-        let drain = drain.later(GRACE);
         loop {
             match door.accept() {
                 Ok((stream, client)) => {
                     if let Ok(stream) = to_tokio(stream) {
-                        self.receive(stream, client, index, &drain);
+                        self.receive(stream, client, index, drain);
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -139,7 +138,7 @@ impl<H: ConnectionHandler> Reception<H> {
     ) {
         let Ok(stream) = stream.into_std() else { return };
         self.telemetry.metrics.connections_handed_over.inc();
-        let drain = self.drains.get(worker).filter(|theirs| !theirs.has_begun()).unwrap_or(drain).clone();
+        let drain = self.drains.get(worker).unwrap_or(drain).clone();
         let (reception, running) = (self.clone(), drain.hold());
         self.workers.spawn(worker, move || async move {
             if let Ok(stream) = to_tokio(stream) {
@@ -196,3 +195,7 @@ impl Drop for ConnectionGuard<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

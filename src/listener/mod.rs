@@ -26,7 +26,7 @@ type Sockets = Vec<TcpListener>;
 /// What a connection is handed to.
 pub trait ConnectionHandler: Send + Sync + 'static {
     /// Serves one connection to its end, on the worker where it begins. Whatever outlives this and still holds the
-    /// socket keeps a clone of the place.
+    /// socket keeps a clone of the place. The drain may have begun already: for a client that came before it did.
     fn serve(
         &self,
         stream: TcpStream,

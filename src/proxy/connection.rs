@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Serves the connections of one listener.
@@ -43,6 +43,9 @@ impl ProxyHandler {
         snapshot.listeners.get(&self.listener)
     }
 }
+
+/// How long a client has for its handshake, and then for its request, if the drain begins before it is let in.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// What a connection brings along from before its handshake.
 struct Accepted {
@@ -64,10 +67,12 @@ impl ConnectionHandler for ProxyHandler {
             return;
         };
         let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
+        // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
             outcome = work => outcome,
-            () = drain.begun() => return,
+            () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return,
         };
+        let drain = if drain.has_begun() { drain.later(LAST_MOMENT) } else { drain };
         let generation = snapshot.generation;
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);

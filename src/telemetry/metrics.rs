@@ -18,6 +18,8 @@ pub struct Metrics {
     pub connections_open: IntGaugeVec,
     /// `connections_refused_total{listener,reason}`
     pub connections_refused: IntCounterVec,
+    /// `worker_connections_total{worker}`
+    pub worker_connections: IntCounterVec,
     /// `worker_connections_open{worker}`
     pub worker_connections_open: IntGaugeVec,
     /// `connections_handed_over_total`
@@ -128,6 +130,11 @@ impl Default for Metrics {
                 "connections_refused_total",
                 "Connections closed before their handshake",
                 &["listener", "reason"],
+            ),
+            worker_connections: make.counters(
+                "worker_connections_total",
+                "Accepted connections, by the worker that serves them",
+                &["worker"],
             ),
             worker_connections_open: make.gauges(
                 "worker_connections_open",

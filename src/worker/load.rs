@@ -2,13 +2,14 @@
 
 use super::Workers;
 use crate::telemetry::Metrics;
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The open connections of one worker.
 pub(super) struct Load {
     open: OwnCacheLine,
     gauge: IntGauge,
+    total: IntCounter,
 }
 
 /// Two workers' counts in one cache line would slow each other down. 128, since processors fetch lines in pairs.
@@ -17,8 +18,12 @@ struct OwnCacheLine(AtomicUsize);
 
 impl Load {
     pub(super) fn new(index: usize, metrics: &Metrics) -> Self {
-        let gauge = metrics.worker_connections_open.with_label_values(&[index.to_string()]);
-        Self { open: OwnCacheLine(AtomicUsize::new(0)), gauge }
+        let worker = index.to_string();
+        Self {
+            open: OwnCacheLine(AtomicUsize::new(0)),
+            gauge: metrics.worker_connections_open.with_label_values(&[&worker]),
+            total: metrics.worker_connections.with_label_values(&[&worker]),
+        }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -37,6 +42,7 @@ impl OpenConnection {
         if let Some(load) = workers.load(index) {
             load.open.0.fetch_add(1, Ordering::Relaxed);
             load.gauge.inc();
+            load.total.inc();
         }
         Self { workers, index }
     }

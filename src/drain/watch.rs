@@ -1,84 +1,15 @@
-//! Stop accepting, finish, then close: what a draining gateway tells its parts. Knows no sockets.
+//! A drain as the tasks of one thread see it: to ask with each request costs no lock and no memory of other cores.
 
+use super::{Beginning, Drain};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Told to everything that runs; cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Drain {
-    announced: CancellationToken,
-    begun: Beginning,
-    running: TaskTracker,
-}
-
-/// When a drain begins, and a number that no other has.
-#[derive(Clone, Debug)]
-struct Beginning {
-    token: CancellationToken,
-    id: u64,
-}
-
-impl Default for Beginning {
-    fn default() -> Self {
-        Self::of(CancellationToken::new())
-    }
-}
-
-impl Beginning {
-    fn of(token: CancellationToken) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self { token, id: COUNT.fetch_add(1, Ordering::Relaxed) }
-    }
-}
-
-/// How a drain ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
-    /// Everything finished.
-    Complete,
-    /// The deadline passed first.
-    DeadlinePassed,
-}
-
-/// What a drain waits for.
-pub struct Held {
-    _running: TaskTrackerToken,
+thread_local! {
+    static WATCHED: RefCell<Vec<(u64, Rc<WatchedHere>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Drain {
-    /// Makes readiness fail, so that load balancers look elsewhere, while all goes on.
-    pub fn announce(&self) {
-        self.announced.cancel();
-    }
-
-    /// Whether readiness has failed.
-    pub fn is_announced(&self) -> bool {
-        self.announced.is_cancelled()
-    }
-
-    /// Asks everything to finish: listeners close, connections take no further request.
-    pub fn begin(&self) {
-        self.announced.cancel();
-        self.begun.token.cancel();
-        self.running.close();
-    }
-
-    /// Whether everything is to finish.
-    pub fn has_begun(&self) -> bool {
-        self.begun.token.is_cancelled()
-    }
-
-    /// Waits until everything is to finish.
-    pub async fn begun(&self) {
-        self.begun.token.cancelled().await;
-    }
-
     /// Watches for the beginning from one task of this thread. Needs a `LocalSet`.
     pub fn watch(&self) -> DrainWatch {
         let id = self.begun.id;
@@ -94,66 +25,17 @@ impl Drain {
         if here.begun.get() {
             return here;
         }
-        let Beginning { token, id } = self.begun.clone();
-        let watched = here.clone();
+        let Beginning { id, .. } = self.begun;
+        let (drain, watched) = (self.clone(), here.clone());
         WATCHED.with_borrow_mut(|all| all.push((id, here.clone())));
         tokio::task::spawn_local(async move {
-            token.cancelled().await;
+            drain.begun().await;
             WATCHED.with_borrow_mut(|all| all.retain(|(other, _)| *other != id));
             watched.begun.set(true);
             watched.wake_all();
         });
         here
     }
-
-    /// A drain that begins with this one, or earlier on its own: for one listener.
-    pub fn child(&self) -> Self {
-        Self { announced: self.announced.clone(), begun: Beginning::of(self.begun.token.child_token()), running: self.running.clone() }
-    }
-
-    /// Begins this drain alone, without waiting for others.
-    pub fn begin_alone(&self) {
-        self.begun.token.cancel();
-    }
-
-    /// A drain that has not begun, and begins `grace` from now: for what came at the last moment. Needs a runtime of
-    /// this thread alone.
-    pub fn later(&self, grace: Duration) -> Self {
-        let begun = Beginning::default();
-        let later = Self { announced: self.announced.clone(), begun: begun.clone(), running: self.running.clone() };
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(grace).await;
-            begun.token.cancel();
-        });
-        later
-    }
-
-    /// Runs a task that a drain waits for.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.running.spawn(task);
-    }
-
-    /// Runs a task that a drain waits for on this thread, whose runtime must be its own.
-    pub fn spawn_local(&self, task: impl Future<Output = ()> + 'static) {
-        self.running.spawn_local(task);
-    }
-
-    /// A drain waits until this is dropped, as for a task: for one that is under way to another thread.
-    pub fn hold(&self) -> Held {
-        Held { _running: self.running.token() }
-    }
-
-    /// Waits for all tasks, at most `deadline`. Call [`Self::begin`] before.
-    pub async fn finished(&self, deadline: Duration) -> Drained {
-        match tokio::time::timeout(deadline, self.running.wait()).await {
-            Ok(()) => Drained::Complete,
-            Err(_) => Drained::DeadlinePassed,
-        }
-    }
-}
-
-thread_local! {
-    static WATCHED: RefCell<Vec<(u64, Rc<WatchedHere>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A drain as the tasks of one thread see it: asked with each request, it costs no lock.
