@@ -14,10 +14,11 @@ use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{Input, RecordStream, Records, Transport};
 use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
+use crate::worker::LocalExecutor;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -202,7 +203,7 @@ fn requests_of(
     Request<Incoming>,
     Response = Response<AnswerBody>,
     Error = Infallible,
-    Future = impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send + 'static,
+    Future = impl Future<Output = Result<Response<AnswerBody>, Infallible>> + 'static,
 > {
     let context = context.clone();
     service_fn(move |request| {
@@ -239,10 +240,10 @@ where
 
 async fn serve_http2<S>(context: Arc<ConnectionContext>, stream: S, limits: ConnectionLimits)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+    let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(head_size)

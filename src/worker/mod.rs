@@ -1,8 +1,10 @@
 //! Worker threads, one for each core, each with a runtime of its own, so that what runs on one needs no lock against
 //! the others. Knows no socket and no request.
 
+mod executor;
 mod load;
 
+pub use executor::LocalExecutor;
 pub use load::OpenConnection;
 
 use crate::telemetry::{CountsHere, Telemetry};

@@ -6,7 +6,7 @@ mod upstream;
 
 use super::{failed, run, say, signals};
 use crate::drain::Drained;
-use crate::gateway::Gateway;
+use crate::gateway::{Cessation, Gateway};
 use crate::respond::with_causes;
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{LogControl, Telemetry};
@@ -51,13 +51,13 @@ impl Quickstart {
             Err(error) => return failed(&error),
         };
         match runtime.block_on(self.start_and_wait(&layout)) {
-            Ok(Drained::Complete) => ExitCode::SUCCESS,
-            Ok(Drained::DeadlinePassed) => ExitCode::FAILURE,
+            Ok((Cessation::Asked, Drained::Complete)) => ExitCode::SUCCESS,
+            Ok((Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed)) => ExitCode::FAILURE,
             Err(error) => failed(&error),
         }
     }
 
-    async fn start_and_wait(&self, layout: &Layout) -> Result<Drained, QuickstartError> {
+    async fn start_and_wait(&self, layout: &Layout) -> Result<(Cessation, Drained), QuickstartError> {
         let mut requests = signals::listen().map_err(io("cannot catch signals"))?;
         layout.write_what_is_missing()?;
         let ports = Ports::of_config(&layout.config)?;
@@ -83,8 +83,8 @@ impl Quickstart {
             }
         };
         say(&files::instructions(layout, ports, gateway.admin_address(), &proof));
-        gateway.run(&mut requests).await;
+        let cessation = gateway.run(&mut requests).await;
         say("\nstopping");
-        Ok(gateway.shut_down().await)
+        Ok((cessation, gateway.shut_down().await))
     }
 }
