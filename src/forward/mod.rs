@@ -11,8 +11,8 @@ mod trailers;
 mod tunnel;
 
 pub use edit::{
-    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
-    requested_upgrade, response_fields,
+    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
+    request_fields, requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{ChunkScanner, Framing, FramingError, HeadSummary, MAX_FIELDS, read_head};
