@@ -6,6 +6,7 @@ use portcullis::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Prof
 use portcullis::proxy::{Client, Judgement, Standing, decide};
 use portcullis::snapshot::{Depth, Snapshot, load};
 use portcullis::telemetry::Telemetry;
+use portcullis::tls::HostPolicy;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) struct Scene {
     pub(crate) size: Size,
     snapshot: Snapshot,
     standing: Standing,
+    host: Arc<HostPolicy>,
 }
 
 type Fields<'a> = [httparse::Header<'a>];
@@ -58,15 +60,16 @@ impl Scene {
             std::process::exit(1)
         });
         let last = snapshot.users.named(&format!("user-{}", size.users - 1)).expect("the user");
-        Self { size, snapshot, standing: Standing::Known(last) }
+        let listener = snapshot.listeners.get("main").expect("the listener");
+        let host = listener.host(HostName::parse("localhost").as_ref()).expect("the host").clone();
+        Self { size, snapshot, standing: Standing::Known(last), host }
     }
 
     /// Judges one request.
     pub(crate) fn judge<'a>(&'a self, path: &'a str, fields: &'a Fields<'a>) -> Judgement<'a, 'a> {
         let listener = self.snapshot.listeners.get("main").expect("the listener");
-        let host = listener.host(HostName::parse("localhost").as_ref()).expect("the host");
         let head = RequestHead { method: "GET", target: path, authority: None, fields };
-        decide(&self.snapshot, Client { listener, host, standing: &self.standing }, &head)
+        decide(&self.snapshot, Client { listener, host: &self.host, standing: &self.standing }, &head)
     }
 }
 

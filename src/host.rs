@@ -32,11 +32,19 @@ impl<'a> HostName<'a> {
     pub fn parse(host: &'a str) -> Option<Self> {
         // A trailing dot only says that the name is complete.
         let host = host.strip_suffix('.').unwrap_or(host);
-        let valid = !host.is_empty()
-            && host.len() <= 253
-            && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-        valid.then(|| Self::lower_case(host))
+        let mut label = 0;
+        for byte in host.bytes() {
+            match byte {
+                b'.' if label > 0 => label = 0,
+                b'-' | b'_' => label += 1,
+                _ if byte.is_ascii_alphanumeric() => label += 1,
+                _ => return None,
+            }
+            if label > 63 {
+                return None;
+            }
+        }
+        (label > 0 && host.len() <= 253).then(|| Self::lower_case(host))
     }
 
     fn lower_case(host: &'a str) -> Self {
@@ -82,14 +90,17 @@ impl HostPattern {
 /// Things by host: exact names go before wildcards, wildcards before the default.
 #[derive(Clone, Debug)]
 pub struct HostTable<T> {
-    exact: HashMap<String, T>,
-    wildcard: HashMap<String, T>,
+    exact: Names<T>,
+    wildcard: Names<T>,
     default: Option<T>,
 }
 
+/// Names come from the config alone, so that no client can choose what collides.
+type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
+
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), wildcard: HashMap::new(), default: None }
+        Self { exact: HashMap::default(), wildcard: HashMap::default(), default: None }
     }
 }
 
@@ -163,6 +174,30 @@ impl<T> HostTable<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The rules for a name, one after the other.
+    fn parse_by_labels(host: &str) -> Option<String> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let valid = !host.is_empty()
+            && host.len() <= 253
+            && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+        valid.then(|| host.to_ascii_lowercase())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn one_pass_agrees_with_the_rules(host in "([a-cX0_.-]{0,12}|[a.]{0,4}\\PC[a.]{0,2}|(a{1,3}|[b-d]{62,64})(\\.([e-h]{60,64}|i)){0,4}\\.?)") {
+            let name = HostName::parse(&host);
+            prop_assert_eq!(name.as_ref().map(|name| name.as_str().to_owned()), parse_by_labels(&host));
+            if let Some(name) = name {
+                prop_assert_eq!(matches!(name.0, Cow::Borrowed(_)), !host.bytes().any(|byte| byte.is_ascii_uppercase()));
+            }
+        }
+    }
 
     #[test]
     fn authorities_lose_port_case_and_final_dot() {

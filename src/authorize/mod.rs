@@ -1,10 +1,12 @@
 //! (Principal, what the route requires) to a permit or a refusal. Pure: no socket, no clock. Fails closed: what no
 //! permission grants is denied, and a [`Permit`] can be made nowhere else.
 
+mod asked;
 mod pattern;
 mod permission;
 
-pub use pattern::{Case, Pattern};
+pub use asked::Asked;
+pub use pattern::{Case, Pattern, Subject};
 pub use permission::{CompiledPermission, Effect, Permission, UnusablePermission};
 
 use crate::identity::{Principal, UserId};
@@ -107,11 +109,12 @@ impl Policy {
         requirement: &Requirement<'_>,
     ) -> Result<Permit<'s>, Denied<'s>> {
         let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
-        self.refuse_denied(principal, requirement)?;
+        let asked = Asked::of(requirement);
+        refuse_denied(user, &asked)?;
         if *requirement == Requirement::AnyApiUser {
             return Ok(Permit { grant: Grant::AnyApiUser });
         }
-        find(user, |set| &set.granted, |permission| permission.grants(requirement))
+        find(user, |set| &set.granted, |permission| permission.grants(&asked))
             .map(|matched| Permit { grant: Grant::Permission(matched) })
             .ok_or(Denied::NoPermission)
     }
@@ -122,10 +125,14 @@ impl Policy {
     /// [`Denied::DeniedBy`]
     pub fn refuse_denied<'s>(&'s self, principal: &Principal, requirement: &Requirement<'_>) -> Result<(), Denied<'s>> {
         let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
-        match find(user, |set| &set.denied, |permission| permission.denies(requirement)) {
-            Some(denied) => Err(Denied::DeniedBy(denied)),
-            None => Ok(()),
-        }
+        refuse_denied(user, &Asked::of(requirement))
+    }
+}
+
+fn refuse_denied<'s>(user: &'s UserPermissions, asked: &Asked<'_>) -> Result<(), Denied<'s>> {
+    match find(user, |set| &set.denied, |permission| permission.denies(asked)) {
+        Some(denied) => Err(Denied::DeniedBy(denied)),
+        None => Ok(()),
     }
 }
 

@@ -15,6 +15,33 @@ pub enum Case {
 pub struct Pattern {
     shape: Shape,
     case: Case,
+    /// How many octets of `beginning` count.
+    sure: u8,
+    /// The octets before the first wildcard, [`WORD`] at most. They settle most comparisons.
+    beginning: u64,
+}
+
+/// Octets that are compared at once.
+const WORD: usize = 8;
+
+/// A text to be compared with many patterns.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'t> {
+    text: &'t [u8],
+    beginning: u64,
+    folded_beginning: u64,
+}
+
+impl<'t> Subject<'t> {
+    /// The text, made ready.
+    pub fn new(text: &'t [u8]) -> Self {
+        let mut first = [0; WORD];
+        for (place, octet) in first.iter_mut().zip(text) {
+            *place = *octet;
+        }
+        let beginning = u64::from_le_bytes(first);
+        Self { text, beginning, folded_beginning: u64::from_le_bytes(first.map(|octet| octet.to_ascii_lowercase())) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +76,39 @@ impl Pattern {
             Some((Token::AnyRun, start)) => octets(start).map_or(Shape::General(tokens.clone().into()), Shape::Prefix),
             _ => octets(&tokens).map_or(Shape::General(tokens.clone().into()), Shape::Literal),
         };
-        Self { shape, case }
+        let mut first = [0; WORD];
+        let mut sure = 0;
+        for (place, token) in first.iter_mut().zip(&tokens) {
+            let Token::Octet(octet) = token else { break };
+            (*place, sure) = (*octet, sure + 1);
+        }
+        Self { shape, case, sure, beginning: u64::from_le_bytes(first) }
     }
 
     /// Whether the whole text matches. Costs at most pattern length times text length.
     pub fn matches(&self, text: &[u8]) -> bool {
+        self.matches_subject(&Subject::new(text))
+    }
+
+    /// As [`Self::matches`], for a text that is compared with many patterns.
+    pub fn matches_subject(&self, subject: &Subject<'_>) -> bool {
+        let beginning = match self.case {
+            Case::Matters => subject.beginning,
+            // The octets of a pattern that folds are in lower case.
+            Case::Folds => subject.folded_beginning,
+        };
+        let beyond = u64::BITS.saturating_sub(8 * u32::from(self.sure));
+        let differs = (beginning ^ self.beginning).checked_shl(beyond).is_some_and(|bits| bits != 0);
+        !differs && self.matches_rest(subject.text)
+    }
+
+    /// Whether the text matches whose beginning does.
+    fn matches_rest(&self, text: &[u8]) -> bool {
         match &self.shape {
             Shape::Anything => true,
+            Shape::Literal(literal) if literal.len() <= WORD => literal.len() == text.len(),
             Shape::Literal(literal) => self.equal(literal, text),
+            Shape::Prefix(prefix) if prefix.len() <= WORD => prefix.len() <= text.len(),
             Shape::Prefix(prefix) => text.get(..prefix.len()).is_some_and(|start| self.equal(prefix, start)),
             Shape::General(tokens) => self.matches_general(tokens, text),
         }
@@ -241,6 +293,16 @@ mod tests {
         #[test]
         fn matching_agrees_with_the_definition(pattern in r"[abA/*?\\]{0,8}", text in r"[abA/*?\\]{0,8}") {
             prop_assert_eq!(folds(&pattern, &text), naive(pattern.as_bytes(), text.as_bytes()));
+        }
+
+        #[test]
+        fn the_first_octets_settle_nothing_wrongly(
+            pattern in r"([abA\x00]{0,10}|[abA\x00]{0,9}[*?][ab]{0,2}|[abA\x00]{6,10}\*)", text in r"[abA\x00]{0,11}",
+        ) {
+            prop_assert_eq!(folds(&pattern, &text), naive(pattern.as_bytes(), text.as_bytes()));
+            let exact = Pattern::new(&pattern, Case::Matters);
+            let general = exact.matches_general(&exact.tokens(), text.as_bytes());
+            prop_assert_eq!(exact.matches(text.as_bytes()), general);
         }
 
         #[test]

@@ -1,8 +1,9 @@
 //! Permissions: patterns over what a route requires. Decides about one permission, not about users.
 
-use super::pattern::{Case, Pattern};
+use super::asked::{Asked, What};
+use super::pattern::{Case, Pattern, Subject};
 use crate::config::Place;
-use crate::route::{Requirement, RequirementRule, canonical_literal, decoded, plain_reading};
+use crate::route::{RequirementRule, canonical_literal, decoded};
 use std::sync::Arc;
 
 /// A permission as it stands in the config.
@@ -37,7 +38,16 @@ struct MethodAndPath {
     /// Over canonical paths.
     path: Pattern,
     /// Over paths as an upstream reads them, percent-decoded. Only `deny` needs it.
-    decoded: Option<Pattern>,
+    decoded: Option<Box<Pattern>>,
+}
+
+impl MethodAndPath {
+    /// Also for a method that an upstream may take for another: `get` for `GET`.
+    fn matches_method(&self, method: &str, subject: &Subject<'_>) -> bool {
+        self.method.matches_subject(subject)
+            || method.bytes().any(|octet| octet.is_ascii_lowercase())
+                && self.method.matches(method.to_ascii_uppercase().as_bytes())
+    }
 }
 
 /// What a permission is for.
@@ -92,7 +102,8 @@ impl CompiledPermission {
                 let canonical = canonical_literal(path, b"*?\\");
                 Scope::MethodAndPath(MethodAndPath {
                     method: Pattern::new(method, Case::Matters),
-                    decoded: (effect == Effect::Deny).then(|| Pattern::new(decoded(&canonical), Case::Matters)),
+                    decoded: (effect == Effect::Deny)
+                        .then(|| Box::new(Pattern::new(decoded(&canonical), Case::Matters))),
                     path: Pattern::new(canonical, Case::Matters),
                 })
             }
@@ -114,12 +125,12 @@ impl Permission {
     }
 
     /// Whether it grants a requirement.
-    pub fn grants(&self, requirement: &Requirement<'_>) -> bool {
-        match (&self.compiled.scope, requirement) {
+    pub fn grants(&self, asked: &Asked<'_>) -> bool {
+        match (&self.compiled.scope, &asked.what) {
             (Scope::Everything, _) => true,
-            (Scope::Name(pattern), Requirement::Named(name)) => pattern.matches(name.as_str().as_bytes()),
-            (Scope::MethodAndPath(granted), Requirement::MethodAndPath { method, path }) => {
-                granted.method.matches(method.as_bytes()) && granted.path.matches(path.as_bytes())
+            (Scope::Name(pattern), What::Named(name)) => pattern.matches_subject(name),
+            (Scope::MethodAndPath(granted), What::MethodAndPath { method_subject, path, .. }) => {
+                granted.method.matches_subject(method_subject) && granted.path.matches_subject(path)
             }
             _ => false,
         }
@@ -127,23 +138,20 @@ impl Permission {
 
     /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
     /// that `/a%21` and `/a!;x` are denied where `/a!` is.
-    pub fn denies(&self, requirement: &Requirement<'_>) -> bool {
-        // As an upstream may read it: decoded; without parameters and empty segments; both.
-        let readings = |text: &str| [decoded(text), decoded(&plain_reading(text)), plain_reading(text).into_bytes()];
-        let decoded_matches = match (&self.compiled.scope, requirement) {
-            (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
-                let method_matches = denied.method.matches(method.as_bytes())
-                    || denied.method.matches(method.to_ascii_uppercase().as_bytes());
-                let patterns = [Some(&denied.path), denied.decoded.as_ref()];
-                let path_matches = |path: &Vec<u8>| patterns.iter().flatten().any(|pattern| pattern.matches(path));
-                method_matches && (path_matches(&path.as_bytes().to_vec()) || readings(path).iter().any(path_matches))
+    pub fn denies(&self, asked: &Asked<'_>) -> bool {
+        let otherwise_read = match (&self.compiled.scope, &asked.what) {
+            (Scope::MethodAndPath(denied), What::MethodAndPath { method, method_subject, path }) => {
+                let decoded = denied.decoded.as_deref();
+                let path_matches = |path: &Subject<'_>| {
+                    denied.path.matches_subject(path) || decoded.is_some_and(|pattern| pattern.matches_subject(path))
+                };
+                denied.matches_method(method, method_subject)
+                    && (path_matches(path) || asked.other_readings().any(|path| path_matches(&Subject::new(path))))
             }
-            (Scope::Name(pattern), Requirement::Named(name)) => {
-                readings(name.as_str()).iter().any(|name| pattern.matches(name))
-            }
+            (Scope::Name(pattern), What::Named(_)) => asked.other_readings().any(|name| pattern.matches(name)),
             _ => false,
         };
-        decoded_matches || self.grants(requirement)
+        otherwise_read || self.grants(asked)
     }
 
     /// Whether some request on a route with this rule could need it. `path` is the route's path with `*`.
@@ -167,6 +175,8 @@ impl Permission {
 mod tests {
     use super::*;
     use crate::config::{FileId, Place, Sources};
+    use crate::route::{Requirement, plain_reading};
+    use proptest::prelude::*;
 
     fn compiled(text: &str, effect: Effect) -> Permission {
         let file: FileId = Sources::default().add("test".into(), String::new()).unwrap();
@@ -177,43 +187,53 @@ mod tests {
         compiled(text, Effect::Grant)
     }
 
+    impl Permission {
+        fn test_grants(&self, requirement: &Requirement<'_>) -> bool {
+            self.grants(&Asked::of(requirement))
+        }
+
+        fn test_denies(&self, requirement: &Requirement<'_>) -> bool {
+            self.denies(&Asked::of(requirement))
+        }
+    }
+
     fn request<'a>(method: &'a str, path: &'a str) -> Requirement<'a> {
         Requirement::MethodAndPath { method, path: path.into() }
     }
 
     #[test]
     fn method_and_path_compare_with_case() {
-        assert!(permission("GET /api/*").grants(&request("GET", "/api/x/y")));
-        assert!(!permission("GET /api/*").grants(&request("GET", "/API/x")));
-        assert!(!permission("GET /api/*").grants(&request("get", "/api/x")));
-        assert!(!permission("GET /api/*").grants(&request("POST", "/api/x")));
-        assert!(!permission("GET /api/*").grants(&request("GET", "/api")));
-        assert!(permission("* /api/*").grants(&request("DELETE", "/api/x")));
-        assert!(permission("GET /a b").grants(&request("GET", "/a%20b")));
+        assert!(permission("GET /api/*").test_grants(&request("GET", "/api/x/y")));
+        assert!(!permission("GET /api/*").test_grants(&request("GET", "/API/x")));
+        assert!(!permission("GET /api/*").test_grants(&request("get", "/api/x")));
+        assert!(!permission("GET /api/*").test_grants(&request("POST", "/api/x")));
+        assert!(!permission("GET /api/*").test_grants(&request("GET", "/api")));
+        assert!(permission("* /api/*").test_grants(&request("DELETE", "/api/x")));
+        assert!(permission("GET /a b").test_grants(&request("GET", "/a%20b")));
     }
 
     #[test]
     fn the_two_kinds_never_match_each_other() {
         let named = Requirement::Named("objects/x /b".into());
-        assert!(!permission("* /b").grants(&named));
-        assert!(!permission("GET*").grants(&request("GET", "/x")));
-        assert!(permission("*").grants(&named) && permission("*").grants(&request("GET", "/x")));
-        assert!(permission("OBJECTS/*").grants(&Requirement::Named("objects/query/host".into())));
+        assert!(!permission("* /b").test_grants(&named));
+        assert!(!permission("GET*").test_grants(&request("GET", "/x")));
+        assert!(permission("*").test_grants(&named) && permission("*").test_grants(&request("GET", "/x")));
+        assert!(permission("OBJECTS/*").test_grants(&Requirement::Named("objects/query/host".into())));
     }
 
     #[test]
     fn deny_reads_a_path_as_the_upstream_will() {
         let deny = compiled("GET /secret!/*", Effect::Deny);
-        assert!(deny.denies(&request("GET", "/secret%21/x")));
-        assert!(!deny.grants(&request("GET", "/secret%21/x")));
-        assert!(compiled("GET /secret%21/*", Effect::Deny).denies(&request("GET", "/secret!/x")));
-        assert!(compiled("GET /a b*", Effect::Deny).denies(&request("GET", "/a%20bc")));
-        assert!(deny.denies(&request("GET", "/secret!;v=1/x")));
-        assert!(deny.denies(&request("get", "/secret!/x")), "a method that an upstream may take for GET");
-        assert!(compiled("GET /a/b*", Effect::Deny).denies(&request("GET", "//a//b")));
-        assert!(compiled("items/secret", Effect::Deny).denies(&Requirement::Named("items/secret;x".into())));
-        assert!(!deny.denies(&request("GET", "/public/x")));
-        assert!(!deny.denies(&request("GET", "/public;secret!/x")));
+        assert!(deny.test_denies(&request("GET", "/secret%21/x")));
+        assert!(!deny.test_grants(&request("GET", "/secret%21/x")));
+        assert!(compiled("GET /secret%21/*", Effect::Deny).test_denies(&request("GET", "/secret!/x")));
+        assert!(compiled("GET /a b*", Effect::Deny).test_denies(&request("GET", "/a%20bc")));
+        assert!(deny.test_denies(&request("GET", "/secret!;v=1/x")));
+        assert!(deny.test_denies(&request("get", "/secret!/x")), "a method that an upstream may take for GET");
+        assert!(compiled("GET /a/b*", Effect::Deny).test_denies(&request("GET", "//a//b")));
+        assert!(compiled("items/secret", Effect::Deny).test_denies(&Requirement::Named("items/secret;x".into())));
+        assert!(!deny.test_denies(&request("GET", "/public/x")));
+        assert!(!deny.test_denies(&request("GET", "/public;secret!/x")));
     }
 
     #[test]
@@ -221,5 +241,43 @@ mod tests {
         assert!(permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/api/v1/*"));
         assert!(!permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/other/*"));
         assert!(!permission("objects/*").could_grant(&RequirementRule::MethodAndPath, "/*"));
+    }
+
+    /// `denies` as it is meant: every pattern on every reading, whether they differ or not.
+    fn denies_every_reading(permission: &Permission, requirement: &Requirement<'_>) -> bool {
+        let readings = |text: &str| {
+            [text.as_bytes().to_vec(), decoded(text), decoded(&plain_reading(text)), plain_reading(text).into_bytes()]
+        };
+        match (&permission.compiled.scope, requirement) {
+            (Scope::Everything, _) => true,
+            (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
+                let methods = [(*method).to_owned(), method.to_ascii_uppercase()];
+                let patterns = [Some(&denied.path), denied.decoded.as_deref()];
+                methods.iter().any(|method| denied.method.matches(method.as_bytes()))
+                    && readings(path).iter().any(|path| patterns.iter().flatten().any(|pattern| pattern.matches(path)))
+            }
+            (Scope::Name(pattern), Requirement::Named(name)) => {
+                readings(name.as_str()).iter().any(|name| pattern.matches(name))
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn deny_agrees_with_trying_every_reading(
+            method in "(GET|\\*|G\\*|get)", pattern in "/([ab/]|[*?!;]|%21|%2F){0,6}",
+            asked_method in "(GET|get|Get|POST)", path in "/([ab/]|[!;]|%21|%2F|%41){0,7}",
+            name in "[ab]([ab/]|[!;*]|%21){0,5}", asked_name in "[aAb]([ab/]|[!;]|%21){0,6}",
+        ) {
+            let deny = compiled(&format!("{method} {pattern}"), Effect::Deny);
+            let asked = request(&asked_method, &path);
+            prop_assert_eq!(deny.test_denies(&asked), denies_every_reading(&deny, &asked));
+            let deny = compiled(&name, Effect::Deny);
+            let asked = Requirement::Named(asked_name.as_str().into());
+            prop_assert_eq!(deny.test_denies(&asked), denies_every_reading(&deny, &asked));
+        }
     }
 }

@@ -85,7 +85,15 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
 /// # Errors
 /// [`BadConnection`] if it names a field that must not vanish.
 pub fn check_connection<F: Fields + ?Sized>(fields: &F) -> Result<(), BadConnection> {
-    if connection_names(fields).all(may_be_named_by_connection) { Ok(()) } else { Err(BadConnection) }
+    fields.values("connection").try_for_each(check_connection_value)
+}
+
+/// Checks what one `Connection` field names.
+///
+/// # Errors
+/// As [`check_connection`].
+pub fn check_connection_value(value: &[u8]) -> Result<(), BadConnection> {
+    if names_in(value).all(may_be_named_by_connection) { Ok(()) } else { Err(BadConnection) }
 }
 
 /// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.

@@ -15,8 +15,8 @@ mod tunnel;
 pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use edit::{
-    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
-    requested_upgrade, response_fields,
+    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
+    request_fields, requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{

@@ -3,12 +3,12 @@
 
 use crate::authorize::{Permit, public_permit};
 use crate::config::MethodOverride;
-use crate::forward::{check_connection, is_method_override};
-use crate::head::{Fields, RequestHead};
+use crate::forward::{BadConnection, check_connection_value, is_method_override};
+use crate::head::{Fields, RequestHead, Several};
 use crate::host::HostName;
 use crate::identity::Principal;
 use crate::respond::Refusal;
-use crate::route::{Admission, CanonicalTarget, Oddity, Requirement, Route, plain_reading};
+use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{CommonNameError, FailureReason, HostPolicy};
 use std::sync::Arc;
@@ -86,9 +86,10 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         return Err(Refusal::CertificateRefused(*reason));
     }
     refuse_unforwarded_method(head.method)?;
-    let host = found.host.insert(requested_host(head)?);
+    let fields = JudgedFields::of(head.fields);
+    let host = found.host.insert(requested_host(head.authority, &fields)?);
     belongs_to_connection(client, host)?;
-    check_connection(head.fields).map_err(|_| Refusal::BadConnection)?;
+    fields.connection.map_err(|_| Refusal::BadConnection)?;
     let target = found.target.insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
 
     let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
@@ -103,7 +104,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         principal(client.standing)?;
     }
     leads_to_one_route(client, host, route, target)?;
-    found.method = judged_method(head, route.method_override)?;
+    found.method = judged_method(head.method, &fields, route.method_override)?;
 
     if let Some(permit) = public {
         if let (Admission::PublicWithIdentity, Standing::Known(known)) = (route.admission, client.standing) {
@@ -126,6 +127,9 @@ fn leads_to_one_route(
     route: &Arc<Route>,
     target: &CanonicalTarget<'_>,
 ) -> Result<(), Refusal<'static>> {
+    if target.oddities == Oddities::default() {
+        return Ok(());
+    }
     if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
         return Err(Refusal::OddPath(oddity));
     }
@@ -159,10 +163,40 @@ fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
     }
 }
 
+/// What the judgement needs of the header fields, from one pass over them.
+struct JudgedFields<'h> {
+    host: Result<Option<&'h [u8]>, Several>,
+    connection: Result<(), BadConnection>,
+    /// The method that some upstreams would see.
+    overriding: Result<Option<&'h [u8]>, Several>,
+}
+
+impl<'h> JudgedFields<'h> {
+    fn of<F: Fields + ?Sized>(fields: &'h F) -> Self {
+        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None) };
+        for (name, value) in fields.pairs() {
+            if name.eq_ignore_ascii_case("host") {
+                judged.host = one_more(judged.host, value);
+            } else if name.eq_ignore_ascii_case("connection") {
+                judged.connection = judged.connection.and_then(|()| check_connection_value(value));
+            } else if is_method_override(name) {
+                judged.overriding = one_more(judged.overriding, value);
+            }
+        }
+        judged
+    }
+}
+
+fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> Result<Option<&'h [u8]>, Several> {
+    match so_far {
+        Ok(None) => Ok(Some(value)),
+        _ => Err(Several),
+    }
+}
+
 /// The one host that a request names: `:authority` and Host agree if both are there.
-fn requested_host<'h, F: Fields + ?Sized>(head: &RequestHead<'h, F>) -> Result<HostName<'h>, Refusal<'static>> {
-    let field = head.fields.only("host").map_err(|_| Refusal::BadHost)?;
-    let text = match (head.authority, field) {
+fn requested_host<'h>(authority: Option<&'h str>, fields: &JudgedFields<'h>) -> Result<HostName<'h>, Refusal<'static>> {
+    let text = match (authority, fields.host.map_err(|_| Refusal::BadHost)?) {
         (Some(authority), None) => authority,
         (Some(authority), Some(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => authority,
         (None, Some(host)) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
@@ -180,16 +214,16 @@ fn belongs_to_connection(client: Client<'_>, host: &HostName<'_>) -> Result<(), 
 }
 
 /// The method that is judged and forwarded.
-fn judged_method<'h, F: Fields + ?Sized>(
-    head: &RequestHead<'h, F>,
+fn judged_method<'h>(
+    sent: &'h str,
+    fields: &JudgedFields<'h>,
     rule: MethodOverride,
 ) -> Result<&'h str, Refusal<'static>> {
     /// Icinga takes these and no others; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    let mut overrides = head.fields.pairs().filter(|(name, _)| is_method_override(name)).map(|(_, value)| value);
-    match (overrides.next(), overrides.next(), rule) {
-        (None, _, _) => Ok(head.method),
-        (Some(one), None, MethodOverride::Judge) => {
+    match (fields.overriding, rule) {
+        (Ok(None), _) => Ok(sent),
+        (Ok(Some(one)), MethodOverride::Judge) => {
             KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
         }
         _ => Err(Refusal::MethodOverride),

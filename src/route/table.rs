@@ -153,7 +153,8 @@ pub struct PathTable<T> {
 
 #[derive(Clone, Debug)]
 struct Node<T> {
-    literals: HashMap<String, Node<T>>,
+    /// From the config alone, so that no client can choose what collides.
+    literals: HashMap<String, Node<T>, foldhash::fast::RandomState>,
     capture: Option<Box<Node<T>>>,
     exact: Option<T>,
     prefix: Option<T>,
@@ -161,7 +162,7 @@ struct Node<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literals: HashMap::new(), capture: None, exact: None, prefix: None }
+        Self { literals: HashMap::default(), capture: None, exact: None, prefix: None }
     }
 }
 

@@ -1,0 +1,78 @@
+//! A requirement made ready for being compared with many permissions. Compares nothing itself.
+
+use super::pattern::Subject;
+use crate::route::{Requirement, decoded, plain_reading};
+use std::cell::OnceCell;
+
+/// What one request needs, and the other ways in which an upstream may read it.
+pub struct Asked<'a> {
+    pub(super) what: What<'a>,
+    text: &'a str,
+    /// Made when there is a `deny` to compare with.
+    other_readings: OnceCell<Vec<Vec<u8>>>,
+}
+
+/// The kinds of requirements, as [`Requirement`] has them.
+pub(super) enum What<'a> {
+    MethodAndPath { method: &'a str, method_subject: Subject<'a>, path: Subject<'a> },
+    Named(Subject<'a>),
+    AnyApiUser,
+}
+
+impl<'a> Asked<'a> {
+    /// Makes a requirement ready.
+    pub fn of(requirement: &'a Requirement<'a>) -> Self {
+        let (what, text) = match requirement {
+            Requirement::MethodAndPath { method, path } => {
+                let (method_subject, path_subject) = (Subject::new(method.as_bytes()), Subject::new(path.as_bytes()));
+                (What::MethodAndPath { method, method_subject, path: path_subject }, path.as_ref())
+            }
+            Requirement::Named(name) => {
+                let text = name.as_str();
+                (What::Named(Subject::new(text.as_bytes())), text)
+            }
+            Requirement::AnyApiUser => (What::AnyApiUser, ""),
+        };
+        Self { what, text, other_readings: OnceCell::new() }
+    }
+
+    /// The path or name as an upstream may read it, where that differs: decoded; without parameters and empty segments;
+    /// both.
+    pub(super) fn other_readings(&self) -> impl Iterator<Item = &[u8]> {
+        let readings = self.other_readings.get_or_init(|| {
+            if has_one_reading(self.text) {
+                return Vec::new();
+            }
+            let plain = plain_reading(self.text);
+            vec![decoded(self.text), decoded(&plain), plain.into_bytes()]
+        });
+        readings.iter().map(Vec::as_slice)
+    }
+}
+
+/// Whether there is nothing to decode, to cut off or to leave out.
+fn has_one_reading(text: &str) -> bool {
+    let mut before = 0;
+    text.bytes().all(|byte| {
+        let plain = !matches!((before, byte), (_, b'%' | b';') | (b'/', b'/'));
+        before = byte;
+        plain
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn a_text_with_one_reading_reads_the_same_in_all_ways(text in "([/a]|[/;%2f]|[!-~]){0,8}") {
+            let plain = plain_reading(&text);
+            let same = decoded(&text) == text.as_bytes() && plain == text;
+            prop_assert!(!has_one_reading(&text) || same, "{} is {}", text, plain);
+        }
+    }
+}
