@@ -13,6 +13,8 @@ mod pki;
 mod place;
 /// A picture.
 mod plot;
+/// Before other work on the machine.
+mod precedence;
 /// Who is measured.
 mod proxies;
 /// Medians.
@@ -25,6 +27,7 @@ use clap::Args;
 use machine::Machine;
 use modes::{Group, Mode, Scale, Unit};
 use place::Network;
+use precedence::Precedence;
 use proxies::{Contender, Kind, Programs, Running};
 use results::Row;
 use serde::Serialize;
@@ -36,8 +39,8 @@ use std::process::{Command, Stdio};
 use crate::load::Report;
 
 /// A round in which others took more of the proxy's core than this is measured again.
-const FOREIGN_SHARE: f64 = 0.08;
-const ATTEMPTS: usize = 3;
+const FOREIGN_SHARE: f64 = 0.1;
+const ATTEMPTS: usize = 2;
 
 /// What to compare, and how long.
 #[derive(Args)]
@@ -66,6 +69,12 @@ pub struct Options {
     /// Bulk is measured with each of these, too, in networks of their own; needs root
     #[arg(long, value_delimiter = ',', default_value = "reno")]
     congestion_control: Vec<String>,
+    /// KiB of each of nginx's buffers for large bodies
+    #[arg(long, default_value_t = 64)]
+    nginx_buffer: u32,
+    /// KiB of each of HAProxy's buffers
+    #[arg(long, default_value_t = 64)]
+    haproxy_buffer: u32,
     /// The core for the proxy; the load generator and the upstream get the other
     #[arg(long, default_value_t = 0)]
     proxy_core: usize,
@@ -107,13 +116,12 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let pki = folder.path().join("pki");
     create_dir_all(&pki)?;
     pki::write_all(&pki)?;
-    let bench = std::env::current_exe()?;
-    let beside = bench.with_file_name("portcullis");
-    let programs = Programs { portcullis: options.portcullis.clone().unwrap_or(beside).canonicalize()?, bench, pki };
+    let programs = options.programs(pki)?;
     let scale = if options.smoke { Scale::SMOKE } else { Scale::FULL };
     let contenders = options.contenders(&programs, folder.path(), scale.users[0])?;
     let machine = Machine::look(&programs.portcullis);
     let mut rows = Vec::new();
+    let _precedence = Precedence::take();
     for (number, group) in scale.groups(&contenders, &options.congestion_control).into_iter().enumerate() {
         let folder = folder.path().join(format!("group-{number}"));
         rows.extend(options.run_group(group, &programs, &folder)?);
@@ -134,6 +142,14 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 impl Options {
+    fn programs(&self, pki: PathBuf) -> Result<Programs, Box<dyn Error>> {
+        let bench = std::env::current_exe()?;
+        let portcullis =
+            self.portcullis.clone().unwrap_or_else(|| bench.with_file_name("portcullis")).canonicalize()?;
+        let (nginx_buffer, haproxy_buffer) = (self.nginx_buffer * 1024, self.haproxy_buffer * 1024);
+        Ok(Programs { portcullis, bench, pki, nginx_buffer, haproxy_buffer })
+    }
+
     /// Who takes part. A proxy that is not installed is left out, and that is said.
     fn contenders(&self, programs: &Programs, folder: &Path, users: usize) -> Result<Vec<Contender>, Box<dyn Error>> {
         let wanted = |name: &str| self.proxies.is_empty() || self.proxies.iter().any(|proxy| proxy == name);

@@ -1,7 +1,8 @@
 //! Where processes run: on which core, in which network. What is started here ends with us, whatever happens.
 
+use super::precedence::Precedence;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::{File, read_to_string};
@@ -57,9 +58,7 @@ impl Network {
         if let Some(core) = core {
             command.args(["taskset", "--cpu-list", &core.to_string()]);
         }
-        if geteuid().is_root() {
-            command.args(["nice", "--adjustment=-15"]);
-        }
+        Precedence::give(&mut command);
         command.arg(program).stdin(Stdio::null());
         command
     }

@@ -17,8 +17,6 @@ const PORTCULLIS: &str = include_str!("../../configs/portcullis.toml");
 const FILES: u32 = 20_000;
 /// Connections that a proxy accepts at once; each may need one more to the upstream.
 const CONNECTIONS: u32 = 9_000;
-/// The buffers of nginx and HAProxy for large bodies.
-const BUFFER: u32 = 64 * 1024;
 
 /// Which program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +59,10 @@ pub struct Programs {
     pub bench: PathBuf,
     /// The folder with the certificates.
     pub pki: PathBuf,
+    /// Bytes of nginx's buffers for large bodies.
+    pub nginx_buffer: u32,
+    /// Bytes of HAProxy's buffers.
+    pub haproxy_buffer: u32,
 }
 
 impl Programs {
@@ -81,7 +83,8 @@ impl Programs {
                 .replace("@FOLDER@", &folder.display().to_string())
                 .replace("@FILES@", &FILES.to_string())
                 .replace("@CONNECTIONS@", &CONNECTIONS.to_string())
-                .replace("@BUFFER@", &BUFFER.to_string())
+                .replace("@NGINX_BUFFER@", &self.nginx_buffer.to_string())
+                .replace("@HAPROXY_BUFFER@", &self.haproxy_buffer.to_string())
                 .replace("@MAP_SIZE@", &(contender.users * 2).max(2048).next_power_of_two().to_string())
         };
         let config = folder.join("config");
