@@ -2,7 +2,7 @@
 
 use super::activity::Activity;
 use super::client::ConnectedClient;
-use super::exchange::{AnswerBody, ConnectionContext, answer};
+use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
@@ -21,6 +21,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -129,26 +130,20 @@ impl ProxyHandler {
 
     async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
         let Established { records: Transport::Rustls(records), input, facts } = established;
-        let connection = ConnectionFacts {
-            telemetry: self.shared.telemetry.clone(),
-            listener: self.listener.clone(),
-            client: accepted.address,
-            server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
-            tls: facts.version,
-        };
+        let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
         let protocol = facts.protocol;
         let client = ConnectedClient::new(self.listener.clone(), facts, generation);
         let limits = accepted.limits;
         match protocol {
-            Protocol::Http1 => self.serve_http1(records, input, (client, Arc::new(connection)), accepted).await,
+            Protocol::Http1 => self.serve_http1(records, input, (client, Rc::new(connection)), accepted).await,
             Protocol::Http2 => {
-                let context = self.context(client, Arc::new(connection), accepted);
-                serve_http2(Arc::new(context), records.into_tls_stream(), limits).await;
+                let context = self.context(client, Rc::new(connection), accepted);
+                serve_http2(Rc::new(context), records.into_tls_stream(), limits).await;
             }
         }
     }
 
-    fn context(&self, client: ConnectedClient, facts: Arc<ConnectionFacts>, accepted: Accepted) -> ConnectionContext {
+    fn context(&self, client: ConnectedClient, facts: Rc<ConnectionFacts>, accepted: Accepted) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),
@@ -168,7 +163,7 @@ impl ProxyHandler {
         &self,
         records: R,
         input: Input,
-        (client, facts): (ConnectedClient, Arc<ConnectionFacts>),
+        (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
     ) {
         let limits = accepted.limits;
@@ -182,15 +177,20 @@ impl ProxyHandler {
         let mut context = self.context(client, facts, accepted);
         let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
-        Box::pin(serve_guarded(Arc::new(context), guard, limits)).await;
+        Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
     }
 
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
-        let (shared, facts) = (self.shared.clone(), context.facts.clone());
+        // A stream that hyper may give away must be free to go to another thread, although none of ours ever does.
+        let (shared, listener, client) = (self.shared.clone(), self.listener.clone(), context.facts.client);
+        let (server_name, tls) = (context.facts.server_name.clone(), context.facts.tls);
         Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
-            let generation = shared.snapshot.load().generation;
-            let mut record = Record::new(facts.clone(), "HTTP/1.1", generation, request_id, ("-", "-"));
+            let generation = in_force(&shared).snapshot.generation;
+            let (telemetry, series) = (shared.telemetry.clone(), shared.telemetry.listener(&listener));
+            let (listener, server_name) = (listener.clone(), server_name.clone());
+            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, server_name, tls, series });
+            let mut record = Record::new(facts, "HTTP/1.1", generation, request_id, ("-", "-"));
             record.refused_unread(refusal);
         })
     }
@@ -198,12 +198,12 @@ impl ProxyHandler {
 
 /// Answers the requests of a connection, whatever its HTTP version.
 fn requests_of(
-    context: &Arc<ConnectionContext>,
+    context: &Rc<ConnectionContext>,
 ) -> impl Service<
     Request<Incoming>,
-    Response = Response<AnswerBody>,
+    Response = Response<RecordedBody>,
     Error = Infallible,
-    Future = impl Future<Output = Result<Response<AnswerBody>, Infallible>> + 'static,
+    Future = impl Future<Output = Result<Response<RecordedBody>, Infallible>> + 'static,
 > {
     let context = context.clone();
     service_fn(move |request| {
@@ -212,7 +212,7 @@ fn requests_of(
     })
 }
 
-async fn serve_guarded<S>(context: Arc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
+async fn serve_guarded<S>(context: Rc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -238,7 +238,7 @@ where
     log_end(&context, outcome);
 }
 
-async fn serve_http2<S>(context: Arc<ConnectionContext>, stream: S, limits: ConnectionLimits)
+async fn serve_http2<S>(context: Rc<ConnectionContext>, stream: S, limits: ConnectionLimits)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {

@@ -2,9 +2,14 @@
 //! count that other threads touch. Puts nothing into force.
 
 use super::Shared;
+use super::record::ConnectionFacts;
+use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
+use crate::telemetry::RouteSeries;
+use crate::upstream::Upstream;
 use arc_swap::{ArcSwap, Cache};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,11 +18,35 @@ use std::sync::Arc;
 pub(super) struct InForce {
     /// The snapshot.
     pub(super) snapshot: Arc<Snapshot>,
+    /// By the route's address, which stays its own for as long as the snapshot is held.
+    routes: RefCell<HashMap<*const Route, Rc<RouteHere>, foldhash::fast::FixedState>>,
+}
+
+/// A route, with what this thread has found for it once: no request looks it up by name.
+pub(super) struct RouteHere {
+    /// Where its requests are counted.
+    pub(super) series: Rc<RouteSeries>,
+    /// Who answers; `None` if that is the gateway itself. Counted by this thread alone, however often requests hold it.
+    pub(super) upstream: Option<Rc<Arc<Upstream>>>,
 }
 
 impl InForce {
     fn of(snapshot: &Arc<Snapshot>) -> Rc<Self> {
-        Rc::new(Self { snapshot: snapshot.clone() })
+        Rc::new(Self { snapshot: snapshot.clone(), routes: RefCell::default() })
+    }
+
+    /// What belongs to a route of this snapshot.
+    pub(super) fn route(&self, connection: &ConnectionFacts, route: &Arc<Route>) -> Rc<RouteHere> {
+        let mut routes = self.routes.borrow_mut();
+        let here = routes.entry(Arc::as_ptr(route)).or_insert_with(|| {
+            let series = connection.telemetry.route(&connection.listener, &route.name);
+            let upstream = match &route.target {
+                Target::Upstream(name) => self.snapshot.upstreams.get(name).cloned().map(Rc::new),
+                Target::Whoami => None,
+            };
+            Rc::new(RouteHere { series, upstream })
+        });
+        here.clone()
     }
 }
 

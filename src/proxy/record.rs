@@ -2,14 +2,17 @@
 
 use super::RequestId;
 use super::client::ClientView;
+use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
 use crate::limit::Meter;
 use crate::respond::Refusal;
 use crate::route::Target;
-use crate::telemetry::{AccessEntry, Telemetry};
+use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
+use crate::tls::HandshakeFacts;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,26 @@ pub(super) struct ConnectionFacts {
     pub(super) client: SocketAddr,
     pub(super) server_name: Option<String>,
     pub(super) tls: &'static str,
+    /// Where this thread counts what happens on the listener.
+    pub(super) series: Rc<ListenerSeries>,
+}
+
+impl ConnectionFacts {
+    pub(super) fn new(
+        telemetry: &Arc<Telemetry>,
+        listener: &Arc<str>,
+        client: SocketAddr,
+        facts: &HandshakeFacts,
+    ) -> Self {
+        Self {
+            telemetry: telemetry.clone(),
+            listener: listener.clone(),
+            client,
+            server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
+            tls: facts.version,
+            series: telemetry.listener(listener),
+        }
+    }
 }
 
 /// The status in log and metrics of a client that left before there was an answer; nginx made it known.
@@ -27,7 +50,7 @@ const CLIENT_LEFT: u16 = 499;
 
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
-    connection: Arc<ConnectionFacts>,
+    connection: Rc<ConnectionFacts>,
     /// Who the client is; `None` if nobody asked yet.
     client: Option<Arc<ClientView>>,
     protocol: &'static str,
@@ -36,6 +59,8 @@ pub(super) struct Record {
     begun: Instant,
     time: std::time::SystemTime,
     texts: Texts,
+    /// Where this thread counts the route's requests; `None` without a route.
+    route: Option<Rc<RouteSeries>>,
     decision: &'static str,
     reason: &'static str,
     detail: Option<String>,
@@ -47,7 +72,7 @@ pub(super) struct Record {
     /// Bytes that no meter counted.
     request_bytes: u64,
     response_bytes: u64,
-    on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
+    on_end: Option<Box<dyn FnOnce()>>,
 }
 
 /// Of both bodies.
@@ -59,7 +84,7 @@ pub(super) struct Meters {
 
 impl Record {
     pub(super) fn new(
-        connection: Arc<ConnectionFacts>,
+        connection: Rc<ConnectionFacts>,
         protocol: &'static str,
         generation: u64,
         request_id: RequestId,
@@ -77,6 +102,7 @@ impl Record {
             begun: Instant::now(),
             time: std::time::SystemTime::now(),
             texts,
+            route: None,
             decision: "refuse",
             reason: "internal",
             detail: None,
@@ -100,7 +126,7 @@ impl Record {
     }
 
     /// Runs when the record is written.
-    pub(super) fn on_end(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
+    pub(super) fn on_end(&mut self, action: impl FnOnce() + 'static) {
         self.on_end = Some(Box::new(action));
     }
 
@@ -109,7 +135,7 @@ impl Record {
     }
 
     /// Takes over what the judgement found, whatever the outcome.
-    pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>) {
+    pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
         self.texts.set(Text::Method, judgement.method);
         if let Some(host) = &judgement.host {
             self.texts.set(Text::Host, host.as_str());
@@ -122,6 +148,7 @@ impl Record {
         }
         if let Some(route) = judgement.route {
             self.texts.set(Text::Route, &route.name);
+            self.route = Some(in_force.route(&self.connection, route).series.clone());
             if let Target::Upstream(name) = &route.target {
                 self.texts.set(Text::Upstream, name);
             }
@@ -144,8 +171,7 @@ impl Record {
     }
 
     fn count_decision(&self) {
-        let ConnectionFacts { telemetry, listener, .. } = &*self.connection;
-        telemetry.listener(listener).decided(self.decision, self.reason);
+        self.connection.series.decided(self.decision, self.reason);
     }
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
@@ -196,14 +222,15 @@ impl Record {
     }
 
     fn write(&self) {
-        let ConnectionFacts { telemetry, listener, .. } = &*self.connection;
+        let ConnectionFacts { telemetry, listener, series, .. } = &*self.connection;
         let duration = self.begun.elapsed();
         let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
         let sent = self.request_bytes + metered(|meters| &meters.request);
         let received = self.response_bytes + metered(|meters| &meters.response);
-        let route = self.texts.get(Text::Route).unwrap_or("-");
-        telemetry.route(listener, route).answered(self.status, duration.as_secs_f64());
-        let series = telemetry.listener(listener);
+        match &self.route {
+            Some(route) => route.answered(self.status, duration.as_secs_f64()),
+            None => telemetry.route(listener, "-").answered(self.status, duration.as_secs_f64()),
+        }
         series.moved(sent, received);
         if self.end != "complete" {
             series.cut(self.end);

@@ -27,7 +27,7 @@ impl Exchange<'_> {
         answer: Answer,
         method: &Method,
         limits: RouteLimits,
-    ) -> Response<AnswerBody> {
+    ) -> Response<RecordedBody> {
         let Answer { response, lease, .. } = answer;
         let (head, body) = response.into_parts();
         record.status(head.status.as_u16());
@@ -45,7 +45,7 @@ impl Exchange<'_> {
         let finish = Finish { record, lease: Some(lease), meter };
         let inner = FilteredTrailers::new(body).boxed_unsync();
         let body = RecordedBody::new(inner, self.turn(limits.idle_timeout), finish);
-        let mut down = Response::new(body.boxed_unsync());
+        let mut down = Response::new(body);
         *down.status_mut() = head.status;
         *down.headers_mut() = fields.0;
         down
@@ -58,7 +58,7 @@ impl Exchange<'_> {
         answer: Answer,
         leaving: hyper::upgrade::OnUpgrade,
         limits: RouteLimits,
-    ) -> Response<AnswerBody> {
+    ) -> Response<RecordedBody> {
         let mut fields = HeaderFields(HeaderMap::new());
         response_fields(answer.response.headers(), ContentLength::FromBody, record.request_id(), &mut fields);
         fields.add("connection", b"upgrade");
@@ -70,7 +70,7 @@ impl Exchange<'_> {
         let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
         let open =
             self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
-        self.context.drain.spawn(async move {
+        self.context.drain.spawn_local(async move {
             // The socket lives on here, so it still counts as an open connection.
             let _place = place;
             let Ok((client, upstream)) = tokio::try_join!(leaving, hyper::upgrade::on(answer.response)) else {
@@ -84,14 +84,15 @@ impl Exchange<'_> {
             record.moved(end.sent, end.received);
             record.ended(end.reason);
         });
-        let mut down = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
+        let nothing = Full::default().map_err(|never| match never {}).boxed_unsync();
+        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, _finish: None });
         *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *down.headers_mut() = fields.0;
         down
     }
 
     /// An answer of our own, recorded when it is sent or dropped.
-    pub(super) fn own_answer(&self, mut record: Record, answer: OwnAnswer) -> Response<AnswerBody> {
+    pub(super) fn own_answer(&self, mut record: Record, answer: OwnAnswer) -> Response<RecordedBody> {
         record.status(answer.status.as_u16());
         record.own_answer(answer.body.len());
         let id = HeaderValue::from_str(record.request_id());
@@ -99,7 +100,7 @@ impl Exchange<'_> {
         let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
         let finish = Finish { record, lease: None, meter };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
-        let mut response = Response::new(body.boxed_unsync());
+        let mut response = Response::new(body);
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
@@ -118,16 +119,16 @@ impl Exchange<'_> {
 }
 
 /// An answer's body with the record that is written at its end.
-struct RecordedBody {
+pub(in crate::proxy) struct RecordedBody {
     inner: AnswerBody,
     /// Told whom this answer waits for. An answer that may wait for ever has none.
     turn: Option<Arc<Turn>>,
-    _finish: Finish,
+    _finish: Option<Finish>,
 }
 
 impl RecordedBody {
     fn new(inner: AnswerBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
-        Self { inner, turn, _finish: finish }
+        Self { inner, turn, _finish: Some(finish) }
     }
 }
 

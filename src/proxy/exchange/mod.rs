@@ -4,10 +4,13 @@
 mod down;
 mod up;
 
+pub(super) use down::RecordedBody;
+
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
 use super::guard::GuardControl;
+use super::in_force::in_force;
 use super::record::{ConnectionFacts, Record};
 use super::request::{Judgement, decide};
 use super::whoami;
@@ -26,17 +29,18 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The body of an answer.
-pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BodyFailure>;
+type AnswerBody = UnsyncBoxBody<Bytes, BodyFailure>;
 
 /// What all requests of a connection share.
 pub(super) struct ConnectionContext {
     pub(super) shared: Arc<Shared>,
-    pub(super) facts: Arc<ConnectionFacts>,
+    pub(super) facts: Rc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
     /// A tunnel keeps it when HTTP is over.
     pub(super) place: ConnectionPlace,
@@ -52,19 +56,20 @@ pub(super) struct ConnectionContext {
 }
 
 /// Answers one request.
-pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Incoming>) -> Response<AnswerBody> {
-    let snapshot = context.shared.snapshot.load_full();
-    let view = context.client.view(&snapshot);
-    let mut record = context.new_record(&snapshot, &request);
+pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
+    let in_force = in_force(&context.shared);
+    let snapshot = &in_force.snapshot;
+    let view = context.client.view(snapshot);
+    let mut record = context.new_record(snapshot, &request);
     record.client_is(view.clone());
     let form = Form::of_accept(request.headers());
-    let exchange = Exchange { context: &context, snapshot: &snapshot, view: &view, form };
+    let exchange = Exchange { context: &context, snapshot, view: &view, form };
     let Some(client) = view.client() else {
         return exchange.refused(record, &Refusal::ListenerGone);
     };
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let judgement = decide(
-        &snapshot,
+        snapshot,
         client,
         &RequestHead {
             method: request.method().as_str(),
@@ -73,7 +78,7 @@ pub(super) async fn answer(context: Arc<ConnectionContext>, request: Request<Inc
             fields: request.headers(),
         },
     );
-    record.judged(&judgement);
+    record.judged(&judgement, &in_force);
     let Judgement { method, target, route, outcome, .. } = judgement;
     match (outcome, route, target) {
         (Err(refusal), _, _) => exchange.refused(record, &refusal),
@@ -117,14 +122,14 @@ struct Permitted<'s> {
 
 /// One request and everything around it.
 struct Exchange<'a> {
-    context: &'a Arc<ConnectionContext>,
+    context: &'a Rc<ConnectionContext>,
     snapshot: &'a Arc<Snapshot>,
     view: &'a ClientView,
     form: Form,
 }
 
 impl Exchange<'_> {
-    fn refused(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<AnswerBody> {
+    fn refused(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<RecordedBody> {
         record.failed(refusal);
         let answer = refuse(refusal, self.form, record.request_id());
         let mut response = self.own_answer(record, answer);
@@ -148,7 +153,7 @@ impl Exchange<'_> {
         record: Record,
         request: Request<Incoming>,
         permitted: Permitted<'_>,
-    ) -> Response<AnswerBody> {
+    ) -> Response<RecordedBody> {
         let name = match &permitted.route.target {
             Target::Whoami => return self.whoami(record),
             Target::Upstream(name) => name,
@@ -159,7 +164,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn whoami(&self, record: Record) -> Response<AnswerBody> {
+    fn whoami(&self, record: Record) -> Response<RecordedBody> {
         match self.view.principal() {
             Some(user) => {
                 let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
@@ -175,7 +180,7 @@ impl Exchange<'_> {
         mut request: Request<Incoming>,
         permitted: Permitted<'_>,
         upstream: &Arc<Upstream>,
-    ) -> Response<AnswerBody> {
+    ) -> Response<RecordedBody> {
         let limits = permitted.route.limits;
         if limits.body_size.is_some_and(|limit| request.body().size_hint().lower() > limit) {
             return self.refused(record, &Refusal::Body(BodyEnd::TooLarge));

@@ -1,7 +1,7 @@
 //! From the bytes of a head to what happens with the request: read where it lies, judged by the one judgement, and
 //! rendered for the upstream. Sends nothing.
 
-use super::render::{Forwarding, forwarding};
+use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
 use crate::forward::ClientAddress;
 use crate::forward::{Framing, HttpVersion, ParsedHead, field_space, parse_head};
@@ -76,7 +76,7 @@ impl HeadSearch {
 /// What the judgement needs beside the head.
 struct Asking<'a> {
     shared: &'a Arc<Shared>,
-    facts: &'a Arc<ConnectionFacts>,
+    facts: &'a Rc<ConnectionFacts>,
     client: &'a ConnectedClient,
     address: &'a ClientAddress,
 }
@@ -178,15 +178,12 @@ impl Judging<'_> {
         };
         let asked = RequestHead { method, target, authority: None, fields };
         let judgement = decide(&self.in_force.snapshot, client, &asked);
-        let upstream = match judgement.route.map(|route| &route.target) {
-            Some(Target::Upstream(name)) => self.in_force.snapshot.upstreams.get(name),
-            _ => None,
-        };
-        if judgement.outcome.is_ok() && upstream.is_some_and(|upstream| !upstream.takes_links()) {
+        let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
+        if judgement.outcome.is_ok() && upstream.as_ref().is_some_and(|upstream| !upstream.takes_links()) {
             return Begun::Elsewhere(Elsewhere::UpstreamTls);
         }
         let mut record = self.record();
-        record.judged(&judgement);
+        record.judged(&judgement, self.in_force);
         let Judgement { method, target, route, outcome, .. } = &judgement;
         match (outcome, route, target, upstream) {
             (Err(refusal), ..) => self.own(record, refusal),
@@ -196,9 +193,9 @@ impl Judging<'_> {
                 if matches!((self.head.framing, limit), (Framing::Length(length), Some(limit)) if length > limit) {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
-                let up = super::render::Up { permit, route, method, target, upstream };
-                let said = super::render::Said { head: self.head, view: self.view, address: self.asking.address };
-                Begun::Forward(forwarding(record, &up, &said))
+                let up = Up { permit, route, method, target, upstream };
+                let said = Said { head: self.head, view: self.view, address: self.asking.address };
+                Begun::Forward(forwarding(record, up, &said))
             }
             _ => self.own(record, &Refusal::Internal("a permit without a route or its upstream")),
         }

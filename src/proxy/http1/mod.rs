@@ -23,6 +23,7 @@ use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
 use begin::{Begun, HeadSearch};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use timer::Timer;
@@ -34,7 +35,7 @@ pub(super) struct Connection<R: Records> {
     /// Decrypted, and not yet taken.
     pub(super) input: Input,
     pub(super) shared: Arc<Shared>,
-    pub(super) facts: Arc<ConnectionFacts>,
+    pub(super) facts: Rc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
     pub(super) address: ClientAddress,
     pub(super) limits: ConnectionLimits,
@@ -113,7 +114,7 @@ enum Waited {
 impl<R: Records> Connection<R> {
     pub(super) fn new(
         (records, input): (R, Input),
-        (shared, facts, client): (Arc<Shared>, Arc<ConnectionFacts>, ConnectedClient),
+        (shared, facts, client): (Arc<Shared>, Rc<ConnectionFacts>, ConnectedClient),
         limits: ConnectionLimits,
         drain: Drain,
     ) -> Self {

@@ -17,12 +17,13 @@ use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
 use crate::upstream::Upstream;
 use std::io::Write;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A request that may go on, and all that is needed until its answer is over.
 pub(super) struct Forwarding {
     pub(super) record: Record,
-    pub(super) upstream: Arc<Upstream>,
+    pub(super) upstream: Rc<Arc<Upstream>>,
     pub(super) limits: RouteLimits,
     /// The head that goes up.
     pub(super) head: Recycled,
@@ -69,7 +70,7 @@ pub(super) struct Up<'a> {
     pub(super) route: &'a Arc<Route>,
     pub(super) method: &'a str,
     pub(super) target: &'a CanonicalTarget<'a>,
-    pub(super) upstream: &'a Arc<Upstream>,
+    pub(super) upstream: Rc<Arc<Upstream>>,
 }
 
 /// What was said, and by whom.
@@ -80,7 +81,7 @@ pub(super) struct Said<'a> {
 }
 
 /// Renders the request that goes up.
-pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwarding {
+pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forwarding {
     let fields = said.head.fields;
     let has_body = said.head.framing != Framing::Length(0);
     // A body would run into the tunnel.
@@ -117,7 +118,7 @@ pub(super) fn forwarding(record: Record, up: &Up<'_>, said: &Said<'_>) -> Forwar
     let idempotent = matches!(up.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
     let repeats = idempotent && !has_body && upgrade == Upgrade::None;
     Forwarding {
-        upstream: up.upstream.clone(),
+        upstream: up.upstream,
         limits: up.route.limits,
         head,
         host: host_at..host_at + requested_host.len(),
