@@ -37,7 +37,7 @@ struct Effort {
 fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let effort = if measures {
-        Effort { rounds: 15, calls: 100_000, most_users: 100_000 }
+        Effort { rounds: 400, calls: 2_000, most_users: 100_000 }
     } else {
         Effort { rounds: 1, calls: 50, most_users: 100 }
     };
@@ -49,7 +49,7 @@ fn main() {
     println!("\n1 passed, 0 failed");
 }
 
-/// ns for one call of each work: the best of several rounds, which was disturbed least. The works take turns, so that
+/// ns for one call of each work: the best of many short rounds, which was disturbed least. The works take turns, so that
 /// they are comparable.
 fn fastest<W: Fn()>(effort: Effort, works: &[W]) -> Vec<f64> {
     let mut best = vec![f64::INFINITY; works.len()];

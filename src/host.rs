@@ -15,7 +15,8 @@ impl<'a> HostName<'a> {
                 let (address, port) = rest.split_once(']')?;
                 address.parse::<std::net::Ipv6Addr>().ok()?;
                 valid_port(port.strip_prefix(':').or(port.is_empty().then_some("0"))?)?;
-                return Some(Self::lower_case(text.strip_suffix(port).unwrap_or(text)));
+                let bracketed = text.strip_suffix(port).unwrap_or(text);
+                return Some(Self::lower_case(bracketed, bracketed.bytes().any(|byte| byte.is_ascii_uppercase())));
             }
             None => match text.split_once(':') {
                 Some((host, port)) => {
@@ -32,8 +33,9 @@ impl<'a> HostName<'a> {
     pub fn parse(host: &'a str) -> Option<Self> {
         // A trailing dot only says that the name is complete.
         let host = host.strip_suffix('.').unwrap_or(host);
-        let mut label = 0;
+        let (mut label, mut has_capitals) = (0, false);
         for byte in host.bytes() {
+            has_capitals |= byte.is_ascii_uppercase();
             match byte {
                 b'.' if label > 0 => label = 0,
                 b'-' | b'_' => label += 1,
@@ -44,11 +46,10 @@ impl<'a> HostName<'a> {
                 return None;
             }
         }
-        (label > 0 && host.len() <= 253).then(|| Self::lower_case(host))
+        (label > 0 && host.len() <= 253).then(|| Self::lower_case(host, has_capitals))
     }
 
-    fn lower_case(host: &'a str) -> Self {
-        let has_capitals = host.bytes().any(|byte| byte.is_ascii_uppercase());
+    fn lower_case(host: &'a str, has_capitals: bool) -> Self {
         Self(if has_capitals { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
     }
 

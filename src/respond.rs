@@ -289,6 +289,7 @@ pub fn escape_html(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn browsers_get_html_and_programs_json() {
@@ -302,6 +303,26 @@ mod tests {
         assert_eq!(form(&["application/json"]), Form::Json);
         assert_eq!(form(&["*/*"]), Form::Json);
         assert_eq!(form(&[]), Form::Json);
+    }
+
+    proptest! {
+        #[test]
+        fn the_form_is_found_in_any_octets(
+            values in proptest::collection::vec(
+                "(text/|html|TEXT/HTML|application/|json|Application/Json|[ ,;*]|\\PC){0,5}".prop_map(String::into_bytes), 0..3
+            ),
+            broken in any::<u8>(), at in any::<proptest::sample::Index>(),
+        ) {
+            let mut values = values;
+            if let Some(value) = values.first_mut() {
+                value.insert(at.index(value.len() + 1), broken);
+            }
+            let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value).to_ascii_lowercase()).collect();
+            let names = |kind: &str| texts.iter().any(|text| text.contains(kind));
+            let expected = if names("text/html") && !names("application/json") { Form::Html } else { Form::Json };
+            let fields: Vec<_> = values.iter().map(|value| ("accept", value.as_slice())).collect();
+            prop_assert_eq!(Form::of_accept(fields.as_slice()), expected);
+        }
     }
 
     #[test]

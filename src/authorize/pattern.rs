@@ -35,10 +35,11 @@ pub struct Subject<'t> {
 impl<'t> Subject<'t> {
     /// The text, made ready.
     pub fn new(text: &'t [u8]) -> Self {
-        let mut first = [0; WORD];
-        for (place, octet) in first.iter_mut().zip(text) {
-            *place = *octet;
-        }
+        let first = text.first_chunk().copied().unwrap_or_else(|| {
+            let mut first = [0; WORD];
+            first.iter_mut().zip(text).for_each(|(place, octet)| *place = *octet);
+            first
+        });
         let beginning = u64::from_le_bytes(first);
         Self { text, beginning, folded_beginning: u64::from_le_bytes(first.map(|octet| octet.to_ascii_lowercase())) }
     }

@@ -112,6 +112,10 @@ fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
     named
 }
 
+fn is_among(named: &Few<&str>, name: &str) -> bool {
+    !named.is_empty() && named.iter().any(|hop| hop.eq_ignore_ascii_case(name))
+}
+
 /// Writes the fields that go up with a request that was permitted.
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
@@ -129,7 +133,7 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     sink.add("host", edit.requested_host.as_bytes());
     for (name, value) in fields.pairs() {
         let kind = kind(name);
-        if kind != FieldKind::Te && named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) {
+        if kind != FieldKind::Te && is_among(&named, name) {
             continue;
         }
         match kind {
@@ -217,7 +221,7 @@ pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     let named = named_by_connection(fields);
     let mut via = Few::<&[u8]>::default();
     for (name, value) in fields.pairs() {
-        if named.iter().any(|hop| hop.eq_ignore_ascii_case(name)) {
+        if is_among(&named, name) {
             continue;
         }
         match response_kind(name) {

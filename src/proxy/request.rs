@@ -239,3 +239,37 @@ fn principal(standing: &Standing) -> Result<&Principal, Refusal<'static>> {
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::check_connection;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn one_pass_finds_what_three_would(
+            fields in proptest::collection::vec(
+                ("(host|Host|hosts|connection|Connection|X-HTTP-Method|x_method_override|accept)", "(close|host|a|[, ]){0,3}"),
+                0..6,
+            ),
+        ) {
+            let fields: Vec<(&str, &[u8])> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+            let fields = fields.as_slice();
+            let judged = JudgedFields::of(fields);
+            prop_assert_eq!(judged.host, fields.only("host"));
+            prop_assert_eq!(judged.connection, check_connection(fields));
+            let overriding: Vec<_> =
+                fields.iter().filter(|(name, _)| is_method_override(name)).map(|(_, value)| *value).collect();
+            let expected = match overriding.as_slice() {
+                [] => Ok(None),
+                [one] => Ok(Some(*one)),
+                _ => Err(Several),
+            };
+            prop_assert_eq!(judged.overriding, expected);
+        }
+    }
+}

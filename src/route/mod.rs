@@ -8,7 +8,7 @@ mod table;
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
 pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
-pub use table::{Captured, Extent, MAX_CAPTURES, PathPattern, PathPatternError, PathTable, Segment};
+pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::config::{MethodOverride, Place};
 use crate::host::{HostName, HostPattern, HostTable};

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Name<'a>(Text<'a>);
 
 /// Longer filled names are kept on the heap.
-const INLINE: usize = 110;
+const INLINE: usize = 62;
 
 #[derive(Clone)]
 enum Text<'a> {

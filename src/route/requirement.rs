@@ -120,12 +120,12 @@ impl Template {
 
     /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
     /// that the client smuggled in.
-    fn fill(&self, captured: &[&str]) -> Name<'_> {
+    fn fill(&self, captured: &Captured<'_>) -> Name<'_> {
         match self.pieces.as_slice() {
             [Piece::Text(text)] => Name::from(text.as_str()),
             pieces => Name::of_parts(pieces.iter().map(|piece| match piece {
                 Piece::Text(text) => text.as_str(),
-                Piece::Capture(index) => captured.get(*index).copied().unwrap_or_default(),
+                Piece::Capture(index) => captured.iter().nth(*index).unwrap_or_default(),
             })),
         }
     }
@@ -145,11 +145,17 @@ impl Template {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::{Extent, PathPattern, PathTable};
 
     #[test]
     fn captures_fill_a_requirement() {
         let template = Template::parse("objects/query/{type}", &["type", "name"]).unwrap();
-        assert_eq!(template.fill(&["hosts", "a"]), "objects/query/hosts".into());
+        let mut table = PathTable::default();
+        *table.entry(&PathPattern::parse("/{type}/x/{name}", Extent::Exact).unwrap()) = Some(());
+        let (_, captured) = table.find("/hosts/x/a").unwrap();
+        assert_eq!(template.fill(&captured), "objects/query/hosts".into());
+        let both = Template::parse("a/{name}/{type}/b", &["type", "name"]).unwrap();
+        assert_eq!(both.fill(&captured), "a/a/hosts/b".into());
         assert_eq!(template.as_pattern(), "objects/query/*");
     }
 

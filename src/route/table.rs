@@ -49,40 +49,33 @@ pub enum PathPatternError {
     /// Each capture has its own name.
     #[error("the capture `{{{0}}}` stands twice in the path")]
     RepeatedCapture(String),
-    /// What is captured has a place of fixed size.
-    #[error("a path has at most {MAX_CAPTURES} captures")]
-    TooManyCaptures,
+    /// Where the captures of a path are is kept in a fixed number of bits.
+    #[error("a capture stands among the first {CAPTURE_DEPTH} segments of a path")]
+    CaptureTooDeep,
 }
 
-/// Captures that one path may have.
-pub const MAX_CAPTURES: usize = 16;
+/// How many segments of a path may be captures.
+const CAPTURE_DEPTH: usize = u64::BITS as usize;
 
 /// The captured segments of a path, in order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Captured<'p> {
-    segments: [&'p str; MAX_CAPTURES],
-    count: usize,
+    path: &'p str,
+    /// Which segments of the path, as bits.
+    segments: u64,
 }
 
 impl<'p> Captured<'p> {
-    /// A pattern has no more captures than there are places; a segment without one would be left out.
-    fn push(&mut self, segment: &'p str) {
-        if let Some(place) = self.segments.get_mut(self.count) {
-            *place = segment;
-        }
-        self.count += 1;
-    }
-
-    fn pop(&mut self) {
-        self.count = self.count.saturating_sub(1);
-    }
-}
-
-impl<'p> std::ops::Deref for Captured<'p> {
-    type Target = [&'p str];
-
-    fn deref(&self) -> &Self::Target {
-        self.segments.get(..self.count.min(MAX_CAPTURES)).unwrap_or_default()
+    /// The captured segments of a canonical path.
+    pub fn iter(&self) -> impl Iterator<Item = &'p str> {
+        let mut bits = self.segments;
+        let segments = self.path.split('/').skip(1).take_while(move |_| {
+            let any_left = bits != 0;
+            bits >>= 1;
+            any_left
+        });
+        let captured = self.segments;
+        segments.enumerate().filter(move |(at, _)| captured >> at & 1 == 1).map(|(_, segment)| segment)
     }
 }
 
@@ -112,7 +105,11 @@ impl PathPattern {
             segments.push(segment);
         }
         let pattern = Self { segments, extent };
-        if pattern.captures().count() > MAX_CAPTURES { Err(PathPatternError::TooManyCaptures) } else { Ok(pattern) }
+        let mut too_deep = pattern.segments.iter().skip(CAPTURE_DEPTH);
+        if too_deep.any(|segment| matches!(segment, Segment::Capture(_))) {
+            return Err(PathPatternError::CaptureTooDeep);
+        }
+        Ok(pattern)
     }
 
     /// The names of the captures, in order.
@@ -193,34 +190,33 @@ impl<T> PathTable<T> {
     ///
     /// Visits each node of the tree at most once, whatever the path.
     pub fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t T, Captured<'p>)> {
-        let mut captured = Captured::default();
         let inner = path.strip_prefix('/')?;
-        let found = find_in(&self.root, Some(inner), &mut captured)?;
-        Some((found, captured))
+        let (found, segments) = find_in(&self.root, Some(inner), 1)?;
+        Some((found, Captured { path, segments }))
     }
 }
 
-/// `rest` is what follows the slash behind this node; `None` if the path ends here.
-fn find_in<'t, 'p, T>(node: &'t Node<T>, rest: Option<&'p str>, captured: &mut Captured<'p>) -> Option<&'t T> {
+/// `rest` is what follows the slash behind this node; `None` if the path ends here. `bit` stands for the first segment
+/// of the rest. Gives the bits of the captured segments, too.
+fn find_in<'t, T>(node: &'t Node<T>, rest: Option<&str>, bit: u64) -> Option<(&'t T, u64)> {
     let Some(rest) = rest else {
-        return node.exact.as_ref().or(node.prefix.as_ref());
+        return node.exact.as_ref().or(node.prefix.as_ref()).map(|found| (found, 0));
     };
     let (segment, after) = rest.split_once('/').map_or((rest, None), |(segment, after)| (segment, Some(after)));
+    // No pattern has a capture so deep that its bit is lost here.
+    let next = bit << 1;
     if let Some(child) = node.literals.get(segment)
-        && let Some(found) = find_in(child, after, captured)
+        && let Some(found) = find_in(child, after, next)
     {
         return Some(found);
     }
     if let Some(child) = node.capture.as_deref()
         && !segment.is_empty()
+        && let Some((found, deeper)) = find_in(child, after, next)
     {
-        captured.push(segment);
-        if let Some(found) = find_in(child, after, captured) {
-            return Some(found);
-        }
-        captured.pop();
+        return Some((found, bit | deeper));
     }
-    node.prefix.as_ref()
+    node.prefix.as_ref().map(|found| (found, 0))
 }
 
 #[cfg(test)]
@@ -260,8 +256,18 @@ mod tests {
             ("/v1/objects/", "/v1/objects", vec![]),
         ] {
             let (found, found_captured) = table.find(path).unwrap();
-            assert_eq!((found.as_str(), found_captured.to_vec()), (expected, captured), "{path}");
+            assert_eq!((found.as_str(), found_captured.iter().collect()), (expected, captured), "{path}");
         }
+    }
+
+    #[test]
+    fn captures_are_found_as_deep_as_they_may_stand() {
+        let pattern = |deep: usize| "/a".repeat(deep - 2) + "/{first}/{last}";
+        let table = table(&[(&pattern(CAPTURE_DEPTH), Extent::Prefix)]);
+        let path = "/a".repeat(CAPTURE_DEPTH - 2) + "/x/y/z/z";
+        assert!(table.find(&path).unwrap().1.iter().eq(["x", "y"]));
+        let too_deep = PathPattern::parse(&pattern(CAPTURE_DEPTH + 1), Extent::Prefix);
+        assert_eq!(too_deep, Err(PathPatternError::CaptureTooDeep));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::authorize::public_permit;
+use crate::forward::HeadWriter;
 use crate::identity::{IDENTITY_FIELD_NAMES, IdentitySet, is_identity_field};
 use crate::route::Admission;
 use proptest::prelude::*;
@@ -148,5 +149,141 @@ proptest! {
         let identity: Vec<_> = up.iter().filter(|(name, _)| is_identity_field(name)).collect();
         let ours = ("x-client-verify".to_owned(), b"NONE".to_vec());
         prop_assert_eq!(identity, vec![&ours]);
+    }
+}
+
+/// The names that `Connection` lists, by the text of RFC 9110 section 7.6.1.
+fn names_slowly<'a>(fields: &'a [(&'a str, &'a [u8])]) -> Vec<&'a str> {
+    let connection = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    let texts = connection.filter_map(|(_, value)| std::str::from_utf8(value).ok());
+    texts.flat_map(|text| text.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+/// `request_fields` without a thought of what it costs.
+fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Vec<(String, Vec<u8>)> {
+    let named = names_slowly(fields);
+    let passes = |name: &str| !named.iter().any(|hop| hop.eq_ignore_ascii_case(name));
+    let of_kind = |wanted: FieldKind| -> Vec<&[u8]> {
+        let passing = fields.iter().filter(|(name, _)| wanted == FieldKind::Te || passes(name));
+        passing.filter(|(name, _)| kind(name) == wanted).map(|(_, value)| *value).collect()
+    };
+    let mut up = vec![("host".to_owned(), edit.requested_host.as_bytes().to_vec())];
+    for (name, value) in fields.iter().filter(|(name, _)| passes(name)) {
+        if kind(name) == FieldKind::EndToEnd || kind(name) == FieldKind::Authorization && edit.authorization.is_none() {
+            up.push((name.to_ascii_lowercase(), value.to_vec()));
+        }
+    }
+    let mut add = |name: &str, value: &[u8]| up.push((name.to_owned(), value.to_vec()));
+    let cookies = of_kind(FieldKind::Cookie);
+    if !cookies.is_empty() {
+        add("cookie", &cookies.join(&b"; "[..]));
+    }
+    if of_kind(FieldKind::Te).iter().flat_map(|value| value.split(|octet| *octet == b',')).any(is_trailers) {
+        add("te", b"trailers");
+    }
+    let own = format!("{} portcullis", edit.client_version).into_bytes();
+    add("via", &[of_kind(FieldKind::Via), vec![&own]].concat().join(&b", "[..]));
+    let (node, address, host) = (edit.client.node(), edit.client.as_str(), edit.requested_host);
+    add("forwarded", format!("for={node};host=\"{host}\";proto=https").as_bytes());
+    add("x-forwarded-for", address.as_bytes());
+    add("x-forwarded-proto", b"https");
+    add("x-forwarded-host", host.as_bytes());
+    add("x-request-id", edit.request_id.as_bytes());
+    edit.authorization.into_iter().for_each(|authorization| add("authorization", authorization));
+    edit.identity.into_iter().flat_map(IdentityBlock::fields).for_each(|(name, value)| add(name, value.as_bytes()));
+    if edit.upgrade == Upgrade::WebSocket {
+        add("connection", b"upgrade");
+        add("upgrade", b"websocket");
+    }
+    up
+}
+
+/// `response_fields` without a thought of what it costs.
+fn response_fields_slowly(fields: &[(&str, &[u8])], length: ContentLength) -> Vec<(String, Vec<u8>)> {
+    const STAYS: [&str; 7] =
+        ["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "transfer-encoding", "upgrade", "te"];
+    let named = names_slowly(fields);
+    let mut via: Vec<&[u8]> = Vec::new();
+    let mut down = Vec::new();
+    for (name, value) in fields {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            _ if named.iter().any(|hop| hop.eq_ignore_ascii_case(&name)) => {}
+            "via" => via.push(value),
+            "content-length" if length == ContentLength::FromBody => {}
+            "x-request-id" => {}
+            name if STAYS.contains(&name) => {}
+            _ => down.push((name, value.to_vec())),
+        }
+    }
+    via.push(b"1.1 portcullis");
+    down.push(("via".to_owned(), via.join(&b", "[..])));
+    down.push(("x-request-id".to_owned(), b"id-1".to_vec()));
+    down
+}
+
+/// Names and values that matter, disguised or not, few or many.
+fn any_fields() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    let name = prop_oneof![
+        proptest::sample::select(
+            &["Cookie", "cookie", "Via", "TE", "Authorization", "Host", "Close", "Keep-Alive"][..]
+        ),
+        proptest::sample::select(
+            &["Connection", "connection", "Upgrade", "content-length", "X-Request-ID", "x-hop"][..]
+        ),
+        proptest::sample::select(&["Accept", "Server", "proxy-connection", "Transfer-Encoding", "X_Client_CN"][..]),
+    ];
+    let value = prop_oneof![
+        "(close|Keep-Alive|keep-alive|x-hop|te|via|cookie|upgrade|trailers|websocket|[, ]){0,5}"
+            .prop_map(String::into_bytes),
+        "[a-z=]{0,6}".prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 0..4),
+    ];
+    proptest::collection::vec((name.prop_map(str::to_owned), value), 0..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn edits_are_what_they_are_without_haste(
+        fields in any_fields(),
+        authorization in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..4)),
+        client in any::<std::net::IpAddr>(),
+        from_body in any::<bool>(),
+    ) {
+        let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let fields = fields.as_slice();
+        let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
+        let edit = RequestEdit {
+            identity: Some(&identity),
+            client: &ClientAddress::new(client),
+            requested_host: "api.example.org",
+            request_id: "id-1",
+            client_version: "1.1",
+            authorization: authorization.as_deref(),
+            upgrade: requested_upgrade("GET", fields),
+        };
+        let permit = public_permit(Admission::Public).unwrap();
+        let (mut collected, mut written) = (Collected::default(), Vec::new());
+        request_fields(&permit, fields, &edit, &mut collected);
+        prop_assert_eq!(&collected.0, &request_fields_slowly(fields, &edit));
+        request_fields(&permit, fields, &edit, &mut HeadWriter(&mut written));
+        let line = |(name, value): &(String, Vec<u8>)| [name.as_bytes(), b": ", value, b"\r\n"].concat();
+        let lines = collected.0.iter().flat_map(line).collect::<Vec<_>>();
+        prop_assert!(written.eq_ignore_ascii_case(&lines));
+
+        let length = if from_body { ContentLength::FromBody } else { ContentLength::FromField };
+        let mut collected = Collected::default();
+        response_fields(fields, length, "id-1", &mut collected);
+        prop_assert_eq!(collected.0, response_fields_slowly(fields, length));
+
+        let names = names_slowly(fields);
+        let asked: Vec<_> = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade")).collect();
+        let asks = matches!(asked.as_slice(), [(_, value)] if value.eq_ignore_ascii_case(b"websocket"))
+            && names.iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
+        prop_assert_eq!(edit.upgrade == Upgrade::WebSocket, asks);
+        prop_assert_eq!(requested_upgrade("POST", fields), Upgrade::None);
+        prop_assert_eq!(check_connection(fields).is_ok(), names.into_iter().all(may_be_named_by_connection));
     }
 }
