@@ -30,8 +30,7 @@ fn every_mode_works_with_every_proxy_and_the_results_are_written() {
     let text = std::fs::read_to_string(folder.path().join("results.json")).unwrap();
     let results: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = results["rows"].as_array().unwrap();
-    for mode in
-        ["get-1", "get-64", "full", "resumed", "http2", "latency", "download-1m", "upload-large", "idle", "reload"]
+    for mode in ["get-1", "get-64", "full", "resumed", "http2", "latency", "download-1m", "upload-1m", "idle", "reload"]
     {
         let row = rows.iter().find(|row| row["mode"] == mode).unwrap_or_else(|| panic!("no {mode}"));
         let cells = row["cells"].as_array().unwrap();

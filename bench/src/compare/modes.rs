@@ -2,6 +2,9 @@
 
 use super::proxies::{Contender, Kind};
 
+/// Bytes of the smaller bodies in bulk modes.
+const SMALLER: u64 = 1 << 20;
+
 /// What a figure counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 pub enum Unit {
@@ -55,6 +58,8 @@ pub struct Group {
 pub struct Scale {
     /// Requests per second where the rate is fixed.
     pub rate: u32,
+    /// Connections where nothing else is said.
+    pub usual: usize,
     /// Connections of the largest closed loop.
     pub many: usize,
     /// Idle connections.
@@ -71,6 +76,7 @@ impl Scale {
     /// What results are made of.
     pub const FULL: Self = Self {
         rate: 12_000,
+        usual: 64,
         many: 512,
         idle: 4_000,
         large: 64 << 20,
@@ -79,7 +85,7 @@ impl Scale {
     };
     /// Only to see that all of it works.
     pub const SMOKE: Self =
-        Self { rate: 200, many: 16, idle: 32, large: 2 << 20, users: [20, 10, 20, 40], reload_seconds: 1.2 };
+        Self { rate: 200, usual: 4, many: 8, idle: 32, large: SMALLER, users: [20, 10, 20, 40], reload_seconds: 1.2 };
 
     /// Everything, for these contenders.
     pub fn groups(&self, contenders: &[Contender], congestion_controls: &[String]) -> Vec<Group> {
@@ -103,28 +109,36 @@ impl Scale {
     }
 
     fn small(&self) -> Vec<Mode> {
-        let connections = |count: usize| ["closed".to_owned(), format!("--connections={count}")];
+        let Self { usual, many, .. } = self;
+        let connections = |count: usize| format!("--connections={count}");
+        let closed = |count: usize| ["closed".to_owned(), connections(count)];
+        let few = connections(16.min(*usual));
         vec![
-            request("get-64", "GET, 64 connections", &connections(64)),
-            request("get-1", "GET, 1 connection", &connections(1)),
-            request("get-many", &format!("GET, {} connections", self.many), &connections(self.many)),
-            request("post-1k", "POST 1 KiB, 64 connections", &["closed", "--body=1024"]),
-            request("full", "full handshake and GET", &["handshakes", "--connections=16"]),
-            request("resumed", "resumed handshake and GET", &["handshakes", "--resume", "--connections=16"]),
-            Mode { unit: Unit::Latency, ..request("latency", &per_second(self.rate), &open(self.rate)) },
+            request("get-64", &format!("GET, {usual} connections"), &closed(*usual)),
+            request("get-1", "GET, 1 connection", &closed(1)),
+            request("get-many", &format!("GET, {many} connections"), &closed(*many)),
+            request(
+                "post-1k",
+                &format!("POST 1 KiB, {usual} connections"),
+                &["closed", "--body=1024", &connections(*usual)],
+            ),
+            request("full", "full handshake and GET", &["handshakes", &few]),
+            request("resumed", "resumed handshake and GET", &["handshakes", "--resume", &few]),
+            Mode { unit: Unit::Latency, ..request("latency", &self.per_second(self.rate), &self.open(self.rate)) },
         ]
     }
 
     fn bulk(&self) -> Vec<Mode> {
         let mut modes = Vec::new();
-        for bytes in [1 << 20, self.large] {
+        let sizes = if self.large > SMALLER { vec![SMALLER, self.large] } else { vec![SMALLER] };
+        for bytes in sizes {
             let size = format!("{} MiB", bytes >> 20);
             let download = format!("--path=/bytes/{bytes}");
             let upload = format!("--body={bytes}");
             for (name, argument) in [("download", download), ("upload", upload)] {
                 let title = format!("{name} {size}, 4 connections");
                 let arguments = ["closed", "--connections=4", &argument];
-                let name = format!("{name}-{}", if bytes == self.large { "large" } else { "1m" });
+                let name = format!("{name}-{}", if bytes > SMALLER { "large" } else { "1m" });
                 modes.push(Mode { unit: Unit::Gibibyte, ..request(&name, &title, &arguments) });
             }
         }
@@ -136,6 +150,14 @@ impl Scale {
         Mode { unit: Unit::Memory, ..request("idle", &format!("{} idle connections", self.idle), &arguments) }
     }
 
+    fn per_second(&self, rate: u32) -> String {
+        format!("{rate} GET/s, {} connections", self.usual)
+    }
+
+    fn open(&self, rate: u32) -> [String; 3] {
+        ["open".to_owned(), format!("--rate={rate}"), format!("--connections={}", self.usual)]
+    }
+
     /// Portcullis compared with itself: few and many users and routes, with and without reloads.
     fn of_ours_alone(&self, kind: Kind) -> [Group; 2] {
         let [_, few, more, most] = self.users;
@@ -143,16 +165,20 @@ impl Scale {
             let name = format!("{users} users, {routes} route{}", if routes == 1 { "" } else { "s" });
             Contender { name, kind, users, routes }
         };
-        let scale = request("scale", "GET, 64 connections", &["closed"]);
+        let scale = request(
+            "scale",
+            &format!("GET, {} connections", self.usual),
+            &["closed".to_owned(), format!("--connections={}", self.usual)],
+        );
         let rate = self.rate / 3;
         let steady = Mode {
             unit: Unit::Latency,
             seconds: Some(self.reload_seconds),
-            ..request("steady", &format!("{}, no reload", per_second(rate)), &open(rate))
+            ..request("steady", &format!("{}, no reload", self.per_second(rate)), &self.open(rate))
         };
         let reloaded = Mode {
             name: "reload".to_owned(),
-            title: format!("{}, a reload each second", per_second(rate)),
+            title: format!("{}, a reload each second", self.per_second(rate)),
             config: Config::Reloaded,
             ..steady.clone()
         };
@@ -169,14 +195,6 @@ impl Scale {
 
 fn http2() -> Mode {
     request("http2", "HTTP/2 GET, 2 connections of 64 streams", &["http2", "--connections=2", "--streams=64"])
-}
-
-fn per_second(rate: u32) -> String {
-    format!("{rate} GET/s, 64 connections")
-}
-
-fn open(rate: u32) -> [String; 2] {
-    ["open".to_owned(), format!("--rate={rate}")]
 }
 
 fn request<T: AsRef<str>>(name: &str, title: &str, arguments: &[T]) -> Mode {

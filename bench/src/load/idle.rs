@@ -9,8 +9,6 @@ use std::time::Duration;
 
 /// Connections before the first measurement, so that what a proxy allocates once is not booked to the others.
 const FIRST: usize = 64;
-/// Until the proxy has put away what it needs only while it is busy.
-const SETTLE: Duration = Duration::from_millis(500);
 
 pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
     let (tally, request) = (Tally::new(), Request::new(&exchange)?);
@@ -20,7 +18,8 @@ pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
         for channel in &mut channels {
             request.exchange(channel, &tally).await?;
         }
-        tokio::time::sleep(SETTLE).await;
+        // Until the proxy has put away what it needs only while it is busy.
+        tokio::time::sleep(Duration::from_secs_f64(exchange.warm_up)).await;
         Ok::<_, Box<dyn Error>>((channels, memory(proxy)))
     };
     let (_first, before) = ask(FIRST.min(exchange.connections)).await?;
