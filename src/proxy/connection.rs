@@ -120,10 +120,10 @@ impl ProxyHandler {
     }
 
     async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
-        let Established { records: Transport::Rustls(records), input, facts } = established;
+        let Established { records, input, facts } = established;
         let Accepted { address, place, drain, limits } = accepted;
         let protocol = facts.protocol;
-        let mut context = ConnectionContext {
+        let context = ConnectionContext {
             shared: self.shared.clone(),
             listener: self.listener.clone(),
             address,
@@ -135,15 +135,29 @@ impl ProxyHandler {
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
         };
-        match protocol {
-            Protocol::Http1 => {
-                let on_refusal = self.refusal_recorder(&context);
-                let guard = Guard::new(RecordStream::new(records, input), limits, on_refusal);
-                context.guard = Some(guard.control());
-                serve_http1(Arc::new(context), guard, limits).await;
+        match (records, protocol) {
+            (Transport::Rustls(records), Protocol::Http2) => {
+                serve_http2(Arc::new(context), records.into_tls_stream(), limits).await;
             }
-            Protocol::Http2 => serve_http2(Arc::new(context), records.into_tls_stream(), limits).await,
+            (Transport::InPlace(records), Protocol::Http2) => {
+                serve_http2(Arc::new(context), RecordStream::new(records, input), limits).await;
+            }
+            (Transport::Rustls(records), Protocol::Http1) => {
+                self.serve_http1(context, RecordStream::new(records, input), limits).await;
+            }
+            (Transport::InPlace(records), Protocol::Http1) => {
+                self.serve_http1(context, RecordStream::new(records, input), limits).await;
+            }
         }
+    }
+
+    async fn serve_http1<S>(&self, mut context: ConnectionContext, stream: S, limits: ConnectionLimits)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
+        context.guard = Some(guard.control());
+        serve_http1(Arc::new(context), guard, limits).await;
     }
 
     /// Records heads that were refused before there was a request.
