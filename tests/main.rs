@@ -44,6 +44,8 @@ mod pki_tools;
 mod quickstart;
 /// Real programs as clients: curl and openssl.
 mod real_clients;
+/// Both ways of opening and sealing TLS records, and key updates of a real client.
+mod record_layers;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Hosts, paths and methods to routes; what has two readings is refused.

@@ -116,6 +116,8 @@ fn client_auth(table: &mut TableReader<'_>) -> Option<Spanned<ClientAuth>> {
 fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
     let address = table.required_string("address", "write `address = \"0.0.0.0:8443\"`");
     let limits = connection_limits(&mut table);
+    let layers = [("rustls", RecordLayer::Rustls), ("in-place", RecordLayer::InPlace)];
+    let record_layer = table.choice("record_layer", &layers);
     let hosts: Vec<Host> = table
         .listed_tables("host")
         .into_iter()
@@ -133,7 +135,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.client_auth.is_some()
         || own.trust_domain.is_some();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener { name, address, default_host, hosts, limits }
+    Listener { name, address, default_host, hosts, record_layer, limits }
 }
 
 fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {

@@ -125,6 +125,16 @@ pub enum ClientAuth {
     Off,
 }
 
+/// Who opens and seals the records of TLS 1.3 connections with HTTP/1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordLayer {
+    /// The TLS library.
+    #[default]
+    Rustls,
+    /// The gateway, where they lie, with keys that the TLS library has negotiated.
+    InPlace,
+}
+
 /// A server certificate and who may show which client certificate for it.
 #[derive(Debug)]
 pub struct Host {
@@ -153,6 +163,8 @@ pub struct Listener {
     pub default_host: Option<Host>,
     /// `[[listener.NAME.host]]`
     pub hosts: Vec<Host>,
+    /// Who opens and seals records.
+    pub record_layer: Option<Spanned<RecordLayer>>,
     /// Limits said here.
     pub limits: Limits,
 }

@@ -3,7 +3,7 @@
 
 use super::provider;
 use super::trust::{HandshakeVerifier, Presence, TrustDomain};
-use crate::config::ClientAuth;
+use crate::config::{ClientAuth, RecordLayer};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache};
@@ -21,6 +21,8 @@ pub struct HostPolicy {
     pub client_auth: ClientAuth,
     /// Whose certificates count; `None` only where none is asked for.
     pub trust_domain: Option<Arc<TrustDomain>>,
+    /// Who opens and seals the records.
+    pub record_layer: RecordLayer,
     pub(super) config: Arc<ServerConfig>,
 }
 
@@ -45,6 +47,7 @@ impl HostPolicy {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
         clients: Option<(Arc<TrustDomain>, ClientAuth)>,
+        record_layer: RecordLayer,
     ) -> Result<Self, HostError> {
         let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
             Error::InconsistentKeys(_) => HostError::KeyMismatch,
@@ -76,6 +79,8 @@ impl HostPolicy {
         config.send_tls13_tickets = 1;
         // Early data could be replayed, so an authenticating edge takes none.
         config.max_early_data_size = 0;
-        Ok(Self { label, client_auth, trust_domain, config: Arc::new(config) })
+        // Without this, keys do not leave rustls.
+        config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
+        Ok(Self { label, client_auth, trust_domain, record_layer, config: Arc::new(config) })
     }
 }

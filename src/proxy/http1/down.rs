@@ -216,7 +216,9 @@ impl<R: Records> Connection<R> {
         if !upload.is_whole() {
             return After::Close(Rest::Unread);
         }
-        if answer.reuse == Reuse::Keep && !down.surplus {
+        if down.surplus {
+            tracing::debug!(upstream = &*forwarding.upstream.name, "upstream connection ended: nobody asked for more");
+        } else if answer.reuse == Reuse::Keep {
             forwarding.upstream.keep_link(link);
         }
         if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) }

@@ -98,7 +98,8 @@ impl Assembly<'_> {
         self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or_default();
-        let built = HostPolicy::new(label, chain, key, known)
+        let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);
+        let built = HostPolicy::new(label, chain, key, known, record_layer)
             .map_err(|error| {
                 let hint = match error {
                     HostError::KeyMismatch => "give the key that the certificate was made for",

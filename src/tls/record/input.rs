@@ -34,7 +34,6 @@ impl Segment {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "sealed octets are for the backend that opens records itself"))]
 impl Input {
     /// How many pieces the plaintext may be in.
     pub const SEGMENTS: usize = 8;
@@ -110,6 +109,25 @@ impl Input {
         self.count == Self::SEGMENTS || Slab::SIZE - (self.end() - first.start) < RECORD_WIRE
     }
 
+    /// What was received behind a handshake: opened, and not opened.
+    pub(in crate::tls) fn begin_with(&mut self, plaintext: &[u8], sealed: &[u8]) {
+        for (octets, is_plaintext) in [(plaintext, true), (sealed, false)] {
+            if octets.is_empty() {
+                continue;
+            }
+            let place = self.room(octets.len()).get_mut(..octets.len());
+            let length = place.map_or(0, |place| {
+                place.copy_from_slice(octets);
+                octets.len()
+            });
+            match is_plaintext {
+                true => self.add_plaintext(length),
+                false => self.add_sealed(length),
+            }
+        }
+        count_copied(plaintext.len());
+    }
+
     /// Room behind all that is here, at least `least` octets if what was consumed is enough for that.
     pub(super) fn room(&mut self, least: usize) -> &mut [u8] {
         if Slab::SIZE - self.end() < least {
@@ -143,6 +161,7 @@ impl Input {
         let start = self.sealed.start;
         self.sealed.start = (start + record).min(self.sealed.end);
         self.push(Segment { start: start + plaintext.start, end: start + plaintext.end });
+        self.release();
     }
 
     /// Forgets what is not opened.

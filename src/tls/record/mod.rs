@@ -1,11 +1,15 @@
 //! Records: a small trait of operations, and the backends behind it. What is decrypted lies in a slab and is sent on from
 //! there; an idle connection holds none. Knows no HTTP.
 
+mod in_place;
 mod input;
 mod rustls;
 mod slab;
 mod stream;
+#[cfg(test)]
+mod tests;
 
+pub use in_place::{InPlaceRecords, RecordError};
 pub use input::Input;
 pub use rustls::RustlsRecords;
 pub use slab::Slab;
@@ -81,6 +85,8 @@ pub trait Records: Unpin {
 pub enum Transport {
     /// rustls opens and seals.
     Rustls(RustlsRecords),
+    /// We do, where they lie.
+    InPlace(InPlaceRecords),
 }
 
 /// Ranges of a slab for plaintext.
@@ -95,6 +101,13 @@ impl Spaces {
     fn joined(records: usize) -> Self {
         let records = records.clamp(1, Slab::RECORDS);
         Self { bounds: [(HEADROOM, HEADROOM + records * RECORD_PLAINTEXT); Slab::RECORDS], count: 1 }
+    }
+
+    /// One range for each record, with gaps for headers and trailers.
+    fn apart(records: usize) -> Self {
+        const STEP: usize = RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER;
+        let place = |record: usize| (HEADROOM + record * STEP, HEADROOM + record * STEP + RECORD_PLAINTEXT);
+        Self { bounds: std::array::from_fn(place), count: records.clamp(1, Slab::RECORDS) }
     }
 
     /// How many.

@@ -18,6 +18,8 @@ pub struct RustlsRecords {
     received: Option<Received>,
     /// rustls' own buffer has grown.
     has_grown: bool,
+    /// What the client did that it may not. Nothing more is read then.
+    broken: Option<rustls::Error>,
     /// `close_notify` is queued or sent.
     is_closed: bool,
 }
@@ -40,7 +42,7 @@ impl RustlsRecords {
     pub fn new(mut stream: TlsStream<TcpStream>) -> Self {
         // What is sealed at once is bounded by the slab already, and may not be taken in part.
         stream.get_mut().1.set_buffer_limit(None);
-        Self { stream: Box::new(stream), received: None, has_grown: false, is_closed: false }
+        Self { stream: Box::new(stream), received: None, has_grown: false, broken: None, is_closed: false }
     }
 
     /// The stream again, for HTTP/2. Only before the first [`poll_fill`](Records::poll_fill).
@@ -86,6 +88,7 @@ impl RustlsRecords {
             self.received = None;
             // The alert; if there is no room for it now, the client learns less.
             let _ = session.write_tls(&mut Socket { socket, context });
+            self.broken = Some(error.clone());
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
         Ok(true)
@@ -138,6 +141,9 @@ impl Records for RustlsRecords {
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>> {
+        if let Some(error) = &self.broken {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error.clone())));
+        }
         let before = input.len();
         loop {
             match self.drain(input)? {

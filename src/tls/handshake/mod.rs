@@ -1,19 +1,24 @@
 //! From an accepted socket to a verified client: one deadline, one TLS parser, no default for unknown names.
 
+mod hello;
+mod in_place;
+
 use super::host::HostPolicy;
 use super::record::{Input, RustlsRecords, Transport};
 use super::refusal::{FailureReason, HandshakeFailure, with_refused_certificate};
+use crate::config::RecordLayer;
 use crate::host::{HostName, HostTable};
+use hello::{Hello, read_hello};
+use in_place::{Attempt, Unsent};
+use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
-use rustls::server::Acceptor;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::StartHandshake;
 
 /// A TLS connection whose client is verified as far as the host asks.
 pub struct Established {
@@ -118,6 +123,7 @@ async fn run(
     hosts: &HostTable<Arc<HostPolicy>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
+<<<<<<< HEAD:src/tls/handshake.rs
     /// The content type with which every TLS connection begins (RFC 8446 section 5.1).
     const HANDSHAKE: u8 = 22;
     let mut first = [0];
@@ -132,25 +138,83 @@ async fn run(
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
     progress.server_name = start.client_hello().server_name().map(str::to_owned);
     let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
+=======
+    let read = read_hello(&mut stream).await;
+    let hello = match read {
+        Ok(hello) => hello,
+        Err(failed) => {
+            progress.refused = Some(stream);
+            return Err(failed);
+        }
+    };
+    progress.server_name = hello.accepted.client_hello().server_name().map(str::to_owned);
+    let name = progress.server_name.as_deref().and_then(HostName::parse);
+>>>>>>> rec:src/tls/handshake/mod.rs
     let Some(host) = hosts.find(name.as_ref()) else {
-        let mut stream = start.io;
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
         progress.refused = Some(stream);
         return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
     };
+    if host.record_layer == RecordLayer::InPlace && in_place::may_take(&hello.accepted.client_hello()) {
+        in_place_or_else(stream, hello, host, name, progress).await
+    } else {
+        through_rustls(stream, hello, host, name, progress).await
+    }
+}
+
+/// rustls does all of it, behind its stream.
+async fn through_rustls(
+    stream: TcpStream,
+    hello: Hello,
+    host: &HostPolicy,
+    name: Option<HostName>,
+    progress: &mut Progress,
+) -> Result<Established, Failed> {
+    let start = StartHandshake::from_parts(hello.accepted, stream);
     let accept = start.into_stream(host.config.clone()).into_fallible();
     let stream = accept.await.map_err(|(error, stream)| {
         progress.refused = Some(stream);
         io_failed(error)
     })?;
-    let facts = facts(&stream, name);
+    let facts = facts(stream.get_ref().1, name);
     Ok(Established { records: Transport::Rustls(RustlsRecords::new(stream)), input: Input::new(), facts })
 }
 
+<<<<<<< HEAD:src/tls/handshake.rs
 fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName<'static>>) -> HandshakeFacts {
     let connection = stream.get_ref().1;
+=======
+/// rustls does the handshake and hands over its keys; unless it settles on what our records cannot do.
+async fn in_place_or_else(
+    mut stream: TcpStream,
+    mut hello: Hello,
+    host: &HostPolicy,
+    name: Option<HostName>,
+    progress: &mut Progress,
+) -> Result<Established, Failed> {
+    let octets = std::mem::take(&mut hello.octets);
+    let attempt = Box::pin(in_place::handshake(&mut stream, host, octets)).await;
+    let failed = match attempt {
+        Ok(Attempt::Done(done)) => {
+            let facts = facts(&done.connection, name);
+            match done.into_records(stream) {
+                Ok((records, input)) => {
+                    return Ok(Established { records: Transport::InPlace(records), input, facts });
+                }
+                Err(error) => return Err((FailureReason::Other, error.to_string())),
+            }
+        }
+        Ok(Attempt::NotForUs(Unsent)) => return through_rustls(stream, hello, host, name, progress).await,
+        Err(failed) => failed,
+    };
+    progress.refused = Some(stream);
+    Err(failed)
+}
+
+fn facts(connection: &CommonState, server_name: Option<HostName>) -> HandshakeFacts {
+>>>>>>> rec:src/tls/handshake/mod.rs
     HandshakeFacts {
         server_name,
         protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
@@ -161,16 +225,4 @@ fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName<'static>>) 
             _ => Resumption::Full,
         },
     }
-}
-
-/// Tells a client that speaks plain HTTP what is wrong, in words that it can show.
-async fn answer_plain_http(stream: &mut TcpStream) {
-    const BODY: &str = "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"reason\":\"plain_http\",\
-        \"detail\":\"This port speaks HTTPS only.\"}\n";
-    let answer = format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{BODY}",
-        BODY.len()
-    );
-    let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -1,0 +1,161 @@
+//! The arithmetic of inputs, against a model of plain vectors.
+
+use super::cases;
+use crate::tls::record::{Input, RECORD_WIRE, Slab};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// What is done to an input.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Plaintext is appended, as rustls gives it.
+    Plain(usize),
+    /// A record is received in pieces.
+    Receive {
+        plaintext: usize,
+        first_piece: usize,
+    },
+    /// The first record that is whole is opened.
+    Open,
+    Join,
+    Consume(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let length = prop_oneof![0..5_usize, 0..300_usize, 0..16385_usize];
+    prop_oneof![
+        2 => length.clone().prop_map(Step::Plain),
+        4 => (length.clone(), 0..16406_usize)
+            .prop_map(|(plaintext, first_piece)| Step::Receive { plaintext, first_piece }),
+        6 => Just(Step::Open),
+        2 => Just(Step::Join),
+        4 => length.prop_map(Step::Consume),
+    ]
+}
+
+/// What must be there.
+#[derive(Default)]
+struct Model {
+    plaintext: VecDeque<u8>,
+    /// Lengths of plaintext in records not opened.
+    sealed: VecDeque<usize>,
+    next: u8,
+}
+
+impl Model {
+    fn make(&mut self, length: usize) -> Vec<u8> {
+        (0..length)
+            .map(|_| {
+                self.next = self.next.wrapping_add(1);
+                self.next
+            })
+            .collect()
+    }
+}
+
+fn append(input: &mut Input, octets: &[u8]) {
+    input.room(octets.len())[..octets.len()].copy_from_slice(octets);
+    input.add_sealed(octets.len());
+}
+
+fn run(input: &mut Input, model: &mut Model, step: &Step) {
+    match *step {
+        // The two backends do not mix.
+        Step::Plain(length) if model.sealed.is_empty() && !input.is_full() => {
+            let octets = model.make(length);
+            input.room(length)[..length].copy_from_slice(&octets);
+            input.add_plaintext(length);
+            input.release();
+            model.plaintext.extend(octets);
+        }
+        Step::Receive { plaintext, first_piece } if model.sealed.len() < 2 && !input.is_full() => {
+            let content = model.make(plaintext);
+            let record = [&[255; 5][..], &content, &[254; 17]].concat();
+            let (first, second) = record.split_at(first_piece.min(record.len()));
+            append(input, first);
+            if second.len() <= RECORD_WIRE {
+                append(input, second);
+            }
+            model.sealed.push_back(plaintext);
+        }
+        Step::Open if !input.is_full() => {
+            let Some(length) = model.sealed.pop_front() else { return };
+            let content = input.sealed()[5..5 + length].to_vec();
+            input.open(5 + length + 17, 5..5 + length);
+            model.plaintext.extend(content);
+        }
+        Step::Join => {
+            input.join();
+        }
+        Step::Consume(octets) => {
+            input.consume(octets);
+            model.plaintext.drain(..octets.min(model.plaintext.len()));
+        }
+        _ => {}
+    }
+}
+
+fn check(input: &Input, model: &Model) {
+    assert_eq!(input.len(), model.plaintext.len());
+    assert_eq!(input.is_empty(), model.plaintext.is_empty());
+    assert_eq!(input.first().is_empty(), input.is_empty());
+    for most in [0, 1, 17, 16384, u64::MAX] {
+        let mut slices = [IoSlice::new(&[]); Input::SEGMENTS];
+        let count = input.slices(most, &mut slices);
+        let found: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        let length = model.plaintext.len().min(usize::try_from(most).unwrap());
+        assert!(found.iter().eq(model.plaintext.iter().take(length)));
+    }
+    if input.is_empty() && model.sealed.is_empty() {
+        assert!(format!("{input:?}").contains("slab: None"), "nothing is held for nothing");
+    }
+}
+
+#[test]
+fn an_input_holds_what_its_model_holds() {
+    proptest!(cases(60), |(steps in proptest::collection::vec(step(), 1..60))| {
+        let (mut input, mut model) = (Input::new(), Model::default());
+        for step in &steps {
+            run(&mut input, &mut model, step);
+            check(&input, &model);
+        }
+    });
+}
+
+#[test]
+fn a_head_in_many_small_records_becomes_one_piece() {
+    let mut input = Input::new();
+    let mut expected = Vec::new();
+    for at in 0..5000_usize {
+        let octet = u8::try_from(at % 256).unwrap();
+        append(&mut input, &[&[0; 5][..], &[octet], &[0; 17]].concat());
+        input.open(23, 5..6);
+        expected.push(octet);
+        if input.is_full() || at % 3 == 0 {
+            while input.join() {}
+        }
+        assert_eq!(input.len(), expected.len());
+    }
+    while input.join() {}
+    assert_eq!(input.first(), expected);
+    assert!(!input.is_full());
+}
+
+#[test]
+fn an_input_is_full_when_no_record_fits() {
+    let mut input = Input::new();
+    let mut received = 0;
+    while !input.is_full() {
+        let content = vec![1; 16384];
+        append(&mut input, &[&[0; 5][..], &content, &[0; 17]].concat());
+        input.open(16406, 5..16389);
+        received += 16384;
+    }
+    assert_eq!(received, 4 * 16384, "as many full records as a slab is made for");
+    input.consume(16384 + 1);
+    assert!(!input.is_full());
+    assert!(input.room(RECORD_WIRE).len() >= RECORD_WIRE);
+    input.consume(usize::MAX);
+    assert!(input.room(0).len() == Slab::SIZE);
+}

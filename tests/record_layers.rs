@@ -1,0 +1,127 @@
+//! Both ways of opening and sealing TLS records serve the same, to real clients.
+
+use crate::support::client::{BOTH, Version, body, get};
+use crate::support::gateway::{listener_with, route_to, user};
+use crate::support::pki::Kind;
+use crate::support::upstream::full;
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program};
+use http::{Request, Response};
+use rustls::AlertDescription as Alert;
+use rustls::version::{TLS12, TLS13};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+const LAYERS: [&str; 2] = ["rustls", "in-place"];
+
+fn start(pki: &Pki, upstream: &Upstream, layer: &str) -> Gateway {
+    let lines = format!("record_layer = \"{layer}\"\n");
+    Gateway::start(&(listener_with(pki, &lines) + &user("alice", &["*"]) + &route_to(upstream.address)))
+}
+
+#[test]
+fn every_client_is_served_whatever_it_speaks() {
+    for layer in LAYERS {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start(&pki, &upstream, layer);
+        for versions in [&[&TLS13][..], &[&TLS12], &[&TLS13, &TLS12]] {
+            for http in BOTH {
+                let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), versions);
+                for _ in 0..2 {
+                    assert_eq!(client.send(http, get("/")).unwrap().status, 200, "{layer} {versions:?} {http:?}");
+                }
+            }
+        }
+        let resumed = gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+        assert_eq!(resumed, 6.0, "{layer}");
+        for seen in upstream.recorded() {
+            assert_eq!(seen.values("x-client-cn"), ["alice"]);
+        }
+    }
+}
+
+#[test]
+fn a_refused_client_learns_why_on_both() {
+    for layer in LAYERS {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start(&pki, &upstream, layer);
+        for (identity, alert) in [
+            (None, Alert::CertificateRequired),
+            (Some(pki.of_kind("alice", Kind::Expired)), Alert::CertificateExpired),
+            (Some(Pki::named("Other CA").client("alice")), Alert::UnknownCA),
+        ] {
+            let client = Client::with_provider(&pki, identity.as_ref(), gateway.address(), &[&TLS13]);
+            assert_eq!(client.alert(), alert, "{layer}");
+        }
+        assert!(upstream.recorded().is_empty());
+    }
+}
+
+#[test]
+fn large_bodies_pass_whole_on_both() {
+    const LENGTH: usize = 3_000_000;
+    for layer in LAYERS {
+        let answer = |_: &_| Response::new(full(vec![b'd'; LENGTH]));
+        let (pki, upstream) = (Pki::new(), Upstream::answering(answer));
+        let gateway = start(&pki, &upstream, layer);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        let request = Request::post("/").header("host", "localhost").body(body(vec![b'u'; LENGTH])).unwrap();
+        let answer = client.send(Version::Http1, request).unwrap();
+        assert_eq!((answer.status, answer.body.len()), (200, LENGTH), "{layer}");
+        assert!(upstream.only().body.len() == LENGTH);
+    }
+}
+
+#[test]
+fn openssl_may_change_keys_in_the_middle() {
+    if !require_program("openssl") {
+        return;
+    }
+    for (layer, suite) in [
+        ("rustls", "TLS_AES_256_GCM_SHA384"),
+        ("in-place", "TLS_AES_128_GCM_SHA256"),
+        ("in-place", "TLS_AES_256_GCM_SHA384"),
+        ("in-place", "TLS_CHACHA20_POLY1305_SHA256"),
+    ] {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start(&pki, &upstream, layer);
+        let identity = pki.client("alice");
+        let mut child = Command::new("openssl")
+            .args(["s_client", "-connect", &gateway.address().to_string(), "-servername", "localhost"])
+            .args(["-CAfile", pki.ca_file().to_str().unwrap(), "-ciphersuites", suite, "-tls1_3"])
+            // It begins with a share for a group that is not served, so there is a second hello.
+            .args(["-groups", "P-521:X25519"])
+            .arg("-cert")
+            .arg(&identity.certificate_file)
+            .arg("-key")
+            .arg(&identity.key_file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut notes = child.stderr.take().unwrap();
+        // `k` changes its own key, `K` asks for a new one of ours, too. Each is a command only as a line by itself, so
+        // each is sent when the answer to what came
+        // before is there.
+        for (round, update) in ["k\n", "K\n", "k\n", "K\n"].into_iter().enumerate() {
+            input.write_all(update.as_bytes()).unwrap();
+            read_until(&mut notes, "KEYUPDATE");
+            input.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            read_until(&mut output, "hello");
+            eventually("the request upstream", || (upstream.recorded().len() == round + 1).then_some(()));
+        }
+        drop(input);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn read_until(output: &mut impl Read, end: &str) {
+    let (mut all, mut piece) = (String::new(), [0; 4096]);
+    while !all.contains(end) {
+        let length = output.read(&mut piece).unwrap();
+        assert!(length > 0, "no {end:?} in {all}");
+        all.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+}
