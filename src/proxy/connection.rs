@@ -129,30 +129,33 @@ impl ProxyHandler {
     }
 
     async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
-<<<<<<< HEAD
-        let Established { records: Transport::Rustls(records), input, facts } = established;
+        let Established { records, input, facts } = established;
         let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
         let protocol = facts.protocol;
         let client = ConnectedClient::new(self.listener.clone(), facts, generation);
         let limits = accepted.limits;
-        match protocol {
-            Protocol::Http1 => self.serve_http1(records, input, (client, Rc::new(connection)), accepted).await,
-            Protocol::Http2 => {
-                let context = self.context(client, Rc::new(connection), accepted);
-                serve_http2(Rc::new(context), records.into_tls_stream(), limits).await;
+        let parts = (client, Rc::new(connection));
+        match (records, protocol) {
+            (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
+            (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
+            (Transport::Rustls(records), Protocol::Http2) => {
+                let context = self.context(parts, accepted);
+                Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
+            }
+            (Transport::InPlace(records), Protocol::Http2) => {
+                let context = self.context(parts, accepted);
+                Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
         }
     }
 
-    fn context(&self, client: ConnectedClient, facts: Rc<ConnectionFacts>, accepted: Accepted) -> ConnectionContext {
+    fn context(
+        &self,
+        (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
+        accepted: Accepted,
+    ) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
         ConnectionContext {
-=======
-        let Established { records, input, facts } = established;
-        let Accepted { address, place, drain, limits } = accepted;
-        let protocol = facts.protocol;
-        let context = ConnectionContext {
->>>>>>> rec
             shared: self.shared.clone(),
             facts,
             client,
@@ -162,7 +165,6 @@ impl ProxyHandler {
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
-<<<<<<< HEAD
         }
     }
 
@@ -182,36 +184,10 @@ impl ProxyHandler {
         };
         self.shared.telemetry.metrics.fast_path.with_label_values(&["handed_over", why.word()]).inc();
         let http1::Connection { records, input, client, facts, .. } = *connection;
-        let mut context = self.context(client, facts, accepted);
+        let mut context = self.context((client, facts), accepted);
         let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
-=======
-        };
-        match (records, protocol) {
-            (Transport::Rustls(records), Protocol::Http2) => {
-                serve_http2(Arc::new(context), records.into_tls_stream(), limits).await;
-            }
-            (Transport::InPlace(records), Protocol::Http2) => {
-                serve_http2(Arc::new(context), RecordStream::new(records, input), limits).await;
-            }
-            (Transport::Rustls(records), Protocol::Http1) => {
-                self.serve_http1(context, RecordStream::new(records, input), limits).await;
-            }
-            (Transport::InPlace(records), Protocol::Http1) => {
-                self.serve_http1(context, RecordStream::new(records, input), limits).await;
-            }
-        }
-    }
-
-    async fn serve_http1<S>(&self, mut context: ConnectionContext, stream: S, limits: ConnectionLimits)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
-        context.guard = Some(guard.control());
-        serve_http1(Arc::new(context), guard, limits).await;
->>>>>>> rec
     }
 
     /// Records heads that were refused before there was a request.

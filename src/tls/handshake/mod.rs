@@ -123,22 +123,6 @@ async fn run(
     hosts: &HostTable<Arc<HostPolicy>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
-<<<<<<< HEAD:src/tls/handshake.rs
-    /// The content type with which every TLS connection begins (RFC 8446 section 5.1).
-    const HANDSHAKE: u8 = 22;
-    let mut first = [0];
-    if stream.peek(&mut first).await.map_err(io_failed)? == 0 {
-        return Err((FailureReason::Closed, "closed before the first byte".to_owned()));
-    }
-    if first != [HANDSHAKE] {
-        answer_plain_http(&mut stream).await;
-        progress.refused = Some(stream);
-        return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
-    }
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(io_failed)?;
-    progress.server_name = start.client_hello().server_name().map(str::to_owned);
-    let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
-=======
     let read = read_hello(&mut stream).await;
     let hello = match read {
         Ok(hello) => hello,
@@ -148,8 +132,7 @@ async fn run(
         }
     };
     progress.server_name = hello.accepted.client_hello().server_name().map(str::to_owned);
-    let name = progress.server_name.as_deref().and_then(HostName::parse);
->>>>>>> rec:src/tls/handshake/mod.rs
+    let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
     let Some(host) = hosts.find(name.as_ref()) else {
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -169,7 +152,7 @@ async fn through_rustls(
     stream: TcpStream,
     hello: Hello,
     host: &HostPolicy,
-    name: Option<HostName>,
+    name: Option<HostName<'static>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
     let start = StartHandshake::from_parts(hello.accepted, stream);
@@ -182,16 +165,12 @@ async fn through_rustls(
     Ok(Established { records: Transport::Rustls(RustlsRecords::new(stream)), input: Input::new(), facts })
 }
 
-<<<<<<< HEAD:src/tls/handshake.rs
-fn facts(stream: &TlsStream<TcpStream>, server_name: Option<HostName<'static>>) -> HandshakeFacts {
-    let connection = stream.get_ref().1;
-=======
 /// rustls does the handshake and hands over its keys; unless it settles on what our records cannot do.
 async fn in_place_or_else(
     mut stream: TcpStream,
     mut hello: Hello,
     host: &HostPolicy,
-    name: Option<HostName>,
+    name: Option<HostName<'static>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
     let octets = std::mem::take(&mut hello.octets);
@@ -213,8 +192,7 @@ async fn in_place_or_else(
     Err(failed)
 }
 
-fn facts(connection: &CommonState, server_name: Option<HostName>) -> HandshakeFacts {
->>>>>>> rec:src/tls/handshake/mod.rs
+fn facts(connection: &CommonState, server_name: Option<HostName<'static>>) -> HandshakeFacts {
     HandshakeFacts {
         server_name,
         protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
