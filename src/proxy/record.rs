@@ -11,6 +11,7 @@ use crate::respond::Refusal;
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
+use crate::tls::record::take_copied_octets;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -232,6 +233,10 @@ impl Record {
             None => telemetry.route(listener, "-").answered(self.status, duration.as_secs_f64()),
         }
         series.moved(sent, received);
+        let copied = take_copied_octets();
+        if copied > 0 {
+            series.copied(copied);
+        }
         if self.end != "complete" {
             series.cut(self.end);
         }

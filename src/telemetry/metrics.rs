@@ -42,6 +42,8 @@ pub struct Metrics {
     pub request_bytes: IntCounterVec,
     /// `response_body_bytes_total{listener}`
     pub response_bytes: IntCounterVec,
+    /// `copied_body_bytes_total{listener}`
+    pub copied_bytes: IntCounterVec,
     /// `responses_cut_total{listener,reason}`
     pub responses_cut: IntCounterVec,
     /// `fastpath_total{result,reason}`
@@ -168,6 +170,11 @@ impl Default for Metrics {
             )),
             request_bytes: make.counters("request_body_bytes_total", "Bytes of request bodies", &["listener"]),
             response_bytes: make.counters("response_body_bytes_total", "Bytes of response bodies", &["listener"]),
+            copied_bytes: make.counters(
+                "copied_body_bytes_total",
+                "Bytes that had to be moved in memory between TLS and HTTP",
+                &["listener"],
+            ),
             responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
             fast_path: make.counters(
                 "fastpath_total",

@@ -134,6 +134,7 @@ pub struct ListenerSeries {
     listener: Box<str>,
     received: Children<()>,
     sent: Children<()>,
+    copied: Children<()>,
     cut: Children<Word>,
     decisions: Children<(Word, Word)>,
     fast_path: Children<(Word, Word)>,
@@ -145,6 +146,7 @@ impl ListenerSeries {
             listener: listener.into(),
             received: Children::new(&metrics.request_bytes, timing),
             sent: Children::new(&metrics.response_bytes, timing),
+            copied: Children::new(&metrics.copied_bytes, timing),
             cut: Children::new(&metrics.responses_cut, timing),
             decisions: Children::new(&metrics.decisions, timing),
             fast_path: Children::new(&metrics.fast_path, timing),
@@ -156,6 +158,11 @@ impl ListenerSeries {
         let resolve = |metric: &IntCounterVec| metric.with_label_values(&[&*self.listener]);
         self.received.add((), request_bytes, resolve);
         self.sent.add((), response_bytes, resolve);
+    }
+
+    /// So many bytes of bodies were moved in memory by our own code.
+    pub fn copied(&self, bytes: u64) {
+        self.copied.add((), bytes, |metric| metric.with_label_values(&[&*self.listener]));
     }
 
     /// An answer ended early.
@@ -177,6 +184,7 @@ impl ListenerSeries {
     pub(super) fn add_up(&self) -> bool {
         self.received.add_up()
             | self.sent.add_up()
+            | self.copied.add_up()
             | self.cut.add_up()
             | self.decisions.add_up()
             | self.fast_path.add_up()

@@ -8,7 +8,7 @@ use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
 use crate::route::RouteLimits;
-use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
+use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
 use crate::upstream::Link;
 use std::future::poll_fn;
 use std::io::Write;
@@ -248,6 +248,7 @@ impl<R: Records> Connection<R> {
             // A head that large has no room before the body.
             None => {
                 let body = slab.get(data).unwrap_or_default();
+                count_copied(body.len());
                 self.send(&answer.head).await.map_err(|_| End::ClientGone)?;
                 self.send(body).await.map_err(|_| End::ClientGone)?;
             }

@@ -135,6 +135,12 @@ pub fn copied_octets() -> u64 {
     COPIED.get()
 }
 
-fn count_copied(octets: usize) {
+/// As [`copied_octets`], since this was last asked.
+pub fn take_copied_octets() -> u64 {
+    COPIED.replace(0)
+}
+
+/// Notes that octets of plaintext were moved in memory.
+pub fn count_copied(octets: usize) {
     COPIED.set(COPIED.get().wrapping_add(octets as u64));
 }

@@ -1,0 +1,224 @@
+//! What requests cost in the steady state, counted on the workers' threads of a gateway in this process: heap
+//! allocations for each request, and bytes of bodies that our own code moves.
+
+#[path = "../bench/counting.rs"]
+mod counting;
+#[path = "support/pki.rs"]
+mod pki;
+
+use counting::Counting;
+use pki::Pki;
+use portcullis::gateway::{Gateway, Request};
+use portcullis::snapshot::{Depth, load};
+use portcullis::telemetry::Telemetry;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::mpsc;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const REQUESTS: u64 = 2_000;
+/// What a worker does beside requests (adding up, looking after its pools) allocates a little now and then.
+const BESIDE: u64 = REQUESTS / 50;
+
+type Client = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+
+#[test]
+fn small_requests_need_no_memory_of_ours_and_no_body_is_copied() {
+    for (layer, allowed) in [("in-place", 0), ("rustls", 2)] {
+        let scene = Scene::new(layer);
+        let mut client = scene.client();
+        for _ in 0..200 {
+            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+        }
+        let before = counting::on_workers();
+        for _ in 0..REQUESTS {
+            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+        }
+        let allocations = counting::on_workers() - before;
+        let most = allowed * REQUESTS + BESIDE;
+        println!("{layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
+        assert!(allocations <= most, "{layer}: {allocations} allocations for {REQUESTS} requests, allowed {most}");
+    }
+}
+
+#[test]
+fn bodies_pass_without_being_copied_by_us() {
+    for layer in ["in-place", "rustls"] {
+        let scene = Scene::new(layer);
+        let mut client = scene.client();
+        let mut upload = b"POST /up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n".to_vec();
+        upload.resize(upload.len() + 3_000_000, b'x');
+        exchange(&mut client, &upload);
+        exchange(&mut client, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        exchange(&mut client, b"GET /chunked HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let copied = || scene.metric("portcullis_copied_body_bytes_total");
+        assert_eq!(copied(), 0.0, "{layer}");
+        // The counter can count: what goes to hyper is copied on its way.
+        exchange(&mut client, b"GET /small HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
+        assert!(copied() > 0.0, "{layer}");
+    }
+}
+
+/// A gateway with one worker, and its upstream.
+struct Scene {
+    pki: Pki,
+    address: SocketAddr,
+    admin: SocketAddr,
+    requests: mpsc::UnboundedSender<Request>,
+    gateway: Option<thread::JoinHandle<()>>,
+}
+
+impl Scene {
+    fn new(record_layer: &str) -> Self {
+        let pki = Pki::new();
+        let upstream = upstream();
+        let config = format!(
+            "[gateway]\nworkers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n[access_log]\nformat = \"off\"\n\
+             [listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
+             trust_domain = \"internal\"\nrecord_layer = \"{record_layer}\"\n\
+             [trust_domain.internal]\nanchors = [\"ca.crt\"]\n\
+             [api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\n\
+             [upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n"
+        );
+        let path = pki.folder.path().join("gateway.toml");
+        std::fs::write(&path, config).expect("a config file");
+        let (requests, mut asked) = mpsc::unbounded_channel();
+        let (told, started) = std::sync::mpsc::channel();
+        let gateway = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let telemetry = Arc::new(Telemetry::default());
+                let outcome = load(&path, None, &telemetry, Depth::Errors);
+                assert!(outcome.snapshot.is_some(), "{}", outcome.report());
+                let mut gateway = Gateway::start(path, outcome, telemetry, None).await.expect("a gateway");
+                let address = gateway.addresses().first().expect("a listener").1;
+                told.send((address, gateway.admin_address().expect("an admin listener"))).expect("a waiting test");
+                gateway.run(&mut asked).await;
+                gateway.shut_down().await;
+            });
+        });
+        let (address, admin) = started.recv().expect("a started gateway");
+        Self { pki, address, admin, requests, gateway: Some(gateway) }
+    }
+
+    fn client(&self) -> Client {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        let file = |name: &str| self.pki.folder.path().join(name);
+        for certificate in portcullis::tls::certificates(&file("ca.crt")).expect("the CA") {
+            roots.add(certificate).expect("an anchor");
+        }
+        let alice = self.pki.client("alice");
+        let chain = portcullis::tls::certificates(&alice.certificate_file).expect("a certificate");
+        let key = portcullis::tls::private_key(&alice.key_file).expect("a key");
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3")
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .expect("a client certificate");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
+        let socket = TcpStream::connect(self.address).expect("the gateway");
+        socket.set_nodelay(true).expect("a socket");
+        BufReader::new(StreamOwned::new(connection, socket))
+    }
+
+    /// The sum over all labels.
+    fn metric(&self, name: &str) -> f64 {
+        let mut stream = TcpStream::connect(self.admin).expect("the admin listener");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: admin\r\n\r\n").expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = self.requests.send(Request::Shutdown);
+        if let Some(gateway) = self.gateway.take() {
+            let ended = gateway.join();
+            assert!(thread::panicking() || ended.is_ok());
+        }
+    }
+}
+
+/// Sends a request and reads its whole answer.
+fn exchange(client: &mut Client, request: &[u8]) {
+    client.get_mut().write_all(request).expect("a connection");
+    let (mut length, mut chunked) = (0, false);
+    let mut line = String::new();
+    client.read_line(&mut line).expect("an answer");
+    assert!(line.contains(" 200 "), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        client.read_line(&mut line).expect("a field");
+        length = line.strip_prefix("content-length: ").map_or(length, |text| text.trim().parse().expect("a length"));
+        chunked |= line.starts_with("transfer-encoding: chunked");
+    }
+    skip(client, length);
+    while chunked {
+        line.clear();
+        client.read_line(&mut line).expect("a chunk");
+        length = usize::from_str_radix(line.trim(), 16).expect("a size");
+        skip(client, length + 2);
+        chunked = length > 0;
+    }
+}
+
+fn skip(client: &mut Client, length: usize) {
+    let copied = std::io::copy(&mut client.take(length as u64), &mut std::io::sink()).expect("a body");
+    assert_eq!(copied, length as u64);
+}
+
+/// Answers by path, and reads every body.
+fn upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("a connection");
+            thread::spawn(move || serve(&mut BufReader::new(stream)));
+        }
+    });
+    address
+}
+
+fn serve(stream: &mut BufReader<TcpStream>) {
+    let _ = stream.get_ref().set_nodelay(true);
+    loop {
+        let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
+        if stream.read_line(&mut first).unwrap_or(0) == 0 {
+            return;
+        }
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).expect("a field");
+            length =
+                line.strip_prefix("content-length: ").map_or(length, |text| text.trim().parse().expect("a length"));
+        }
+        std::io::copy(&mut stream.take(length), &mut std::io::sink()).expect("a body");
+        let answer = match first.split(' ').nth(1) {
+            Some("/large") => {
+                [b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n".as_slice(), &[b'x'; 2_000_000]].concat()
+            }
+            Some("/chunked") => {
+                let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
+                let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();
+                [head, &chunk.repeat(20), b"0\r\n\r\n"].concat()
+            }
+            _ => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".to_vec(),
+        };
+        if stream.get_mut().write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
