@@ -15,12 +15,15 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::mpsc;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// What is counted is counted for the whole process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const REQUESTS: u64 = 2_000;
 /// What a worker does beside requests (adding up, looking after its pools) allocates a little now and then.
@@ -29,7 +32,8 @@ const BESIDE: u64 = REQUESTS / 50;
 type Client = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
 #[test]
-fn small_requests_need_no_memory_of_ours_and_no_body_is_copied() {
+fn small_requests_need_no_memory_of_ours() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for (layer, allowed) in [("in-place", 0), ("rustls", 2)] {
         let scene = Scene::new(layer);
         let mut client = scene.client();
@@ -49,6 +53,7 @@ fn small_requests_need_no_memory_of_ours_and_no_body_is_copied() {
 
 #[test]
 fn bodies_pass_without_being_copied_by_us() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for layer in ["in-place", "rustls"] {
         let scene = Scene::new(layer);
         let mut client = scene.client();
@@ -79,7 +84,7 @@ impl Scene {
         let pki = Pki::new();
         let upstream = upstream();
         let config = format!(
-            "[gateway]\nworkers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n[access_log]\nformat = \"off\"\n\
+            "[gateway]\nworkers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n[access_log]\nformat = \"off\"\n[limits]\nbody_size = \"10MB\"\n\
              [listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
              trust_domain = \"internal\"\nrecord_layer = \"{record_layer}\"\n\
              [trust_domain.internal]\nanchors = [\"ca.crt\"]\n\

@@ -1,13 +1,13 @@
 //! What goes up and what comes down: the one place that edits headers. Pure; each engine renders the result into its
 //! own form through [`FieldSink`].
 
+use super::client_address::ClientAddress;
 use super::few::Few;
 use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
 use super::sink::FieldSink;
 use crate::authorize::Permit;
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
-use std::net::IpAddr;
 
 /// What the gateway itself says in a request that goes up.
 pub struct RequestEdit<'a> {
@@ -26,33 +26,6 @@ pub struct RequestEdit<'a> {
     pub authorization: Option<&'a [u8]>,
     /// What connection the upstream is asked for.
     pub upgrade: Upgrade,
-}
-
-/// A client's address as upstreams are told, written once for each connection.
-#[derive(Clone, Debug)]
-pub struct ClientAddress {
-    text: String,
-    node: String,
-}
-
-impl ClientAddress {
-    /// The address in its forms.
-    pub fn new(address: IpAddr) -> Self {
-        let text = address.to_string();
-        // RFC 7239 section 6: what has colons is quoted.
-        let node = if address.is_ipv6() { format!("\"[{text}]\"") } else { text.clone() };
-        Self { text, node }
-    }
-
-    /// As in `X-Forwarded-For`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// As the node of `Forwarded`.
-    pub fn node(&self) -> &str {
-        &self.node
-    }
 }
 
 /// Whether a request asks to leave HTTP.
@@ -184,11 +157,7 @@ fn is_trailers(coding: &[u8]) -> bool {
 }
 
 fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
-    let (node, host) = (edit.client.node().as_bytes(), edit.requested_host.as_bytes());
-    sink.add_parts("forwarded", &[b"for=", node, b";host=\"", host, b"\";proto=https"]);
-    sink.add("x-forwarded-for", edit.client.as_str().as_bytes());
-    sink.add("x-forwarded-proto", b"https");
-    sink.add("x-forwarded-host", host);
+    sink.add_forwarding(edit.client, edit.requested_host);
     sink.add("x-request-id", edit.request_id.as_bytes());
     if let Some(authorization) = edit.authorization {
         sink.add("authorization", authorization);

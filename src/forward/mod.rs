@@ -3,6 +3,7 @@
 
 mod answer;
 mod chunks;
+mod client_address;
 mod edit;
 mod few;
 mod fields;
@@ -14,9 +15,10 @@ mod tunnel;
 
 pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
 pub use chunks::{ChunkPart, ChunkScanner};
+pub use client_address::ClientAddress;
 pub use edit::{
-    BadConnection, ClientAddress, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
-    request_fields, requested_upgrade, response_fields,
+    BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value, request_fields,
+    requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{

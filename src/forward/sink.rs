@@ -1,5 +1,6 @@
 //! Where the fields of an edited head go. Decides nothing about them.
 
+use super::client_address::ClientAddress;
 use crate::identity::IdentityBlock;
 
 /// Takes the fields of an edited head.
@@ -10,6 +11,15 @@ pub trait FieldSink {
     /// Adds one field whose value is these parts, joined without anything between them.
     fn add_parts(&mut self, name: &str, parts: &[&[u8]]) {
         self.add(name, &parts.concat());
+    }
+
+    /// Adds by which address and for which host the request came.
+    fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
+        let (node, host) = (client.node().as_bytes(), host.as_bytes());
+        self.add_parts("forwarded", &[b"for=", node, b";host=\"", host, b"\";proto=https"]);
+        self.add("x-forwarded-for", client.as_str().as_bytes());
+        self.add("x-forwarded-proto", b"https");
+        self.add("x-forwarded-host", host);
     }
 
     /// Adds what an upstream is told about the client.
@@ -41,6 +51,13 @@ impl FieldSink for HeadWriter<'_> {
             self.0.extend_from_slice(part);
         }
         self.0.extend_from_slice(b"\r\n");
+    }
+
+    fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
+        let (before, between) = (client.before_host.as_bytes(), client.between_hosts.as_bytes());
+        for part in [before, host.as_bytes(), between, host.as_bytes(), b"\r\n"] {
+            self.0.extend_from_slice(part);
+        }
     }
 
     fn add_identity(&mut self, identity: &IdentityBlock) {
