@@ -4,6 +4,7 @@
 #[path = "../bench/counting.rs"]
 mod counting;
 #[path = "support/pki.rs"]
+#[allow(dead_code, reason = "shared with the other tests, which need more of it")]
 mod pki;
 
 use counting::Counting;

@@ -1,9 +1,11 @@
-//! What a listener shows and asks under one server name. Each snapshot makes these anew, tickets included: a resumed
-//! session skips the verifier, so none may outlive the trust that it was made under.
+//! What a listener shows and asks under one server name. Its sessions live on over a reload only where nothing has changed
+//! that they were made under: a resumed session skips the verifier, so none may outlive its trust.
 
 use super::provider;
-use super::trust::{HandshakeVerifier, Presence, TrustDomain};
+use super::trust::{HandshakeVerifier, Presence, Trust, TrustDomain};
 use crate::config::{ClientAuth, RecordLayer};
+use crate::host::HostTable;
+use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache};
@@ -24,6 +26,16 @@ pub struct HostPolicy {
     /// Who opens and seals the records.
     pub record_layer: RecordLayer,
     pub(super) config: Arc<ServerConfig>,
+    /// What the config was made of: SHA-256.
+    made_of: [u8; 32],
+}
+
+/// What is shown.
+pub struct ServerIdentity {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's.
+    pub key: PrivateKeyDer<'static>,
 }
 
 /// Why a host cannot be served.
@@ -38,49 +50,95 @@ pub enum HostError {
 }
 
 impl HostPolicy {
-    /// Builds what is shown and asked.
+    /// Builds what is shown and asked. Sessions of a previous policy with the same label go on if all else is the same.
     ///
     /// # Errors
     /// [`HostError`] if certificate and key cannot serve.
     pub fn new(
         label: String,
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
+        identity: ServerIdentity,
         clients: Option<(Arc<TrustDomain>, ClientAuth)>,
         record_layer: RecordLayer,
+        previous: Option<&HostTable<Arc<Self>>>,
     ) -> Result<Self, HostError> {
-        let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-            Error::InconsistentKeys(_) => HostError::KeyMismatch,
-            other => HostError::Unusable(other),
-        })?;
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
-        let builder = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(HostError::Unusable)?;
         let (client_auth, trust_domain) = match clients {
             Some((domain, auth)) if auth != ClientAuth::Off => (auth, Some(domain)),
             _ => (ClientAuth::Off, None),
         };
-        let builder = match &trust_domain {
-            Some(domain) => {
-                let presence = match client_auth {
-                    ClientAuth::Required => Presence::Mandatory,
-                    ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
-                };
-                builder.with_client_cert_verifier(Arc::new(HandshakeVerifier { domain: domain.clone(), presence }))
-            }
-            None => builder.with_no_client_auth(),
+        let made_of = identity.digest(client_auth, record_layer);
+        let trust = trust_domain.as_ref().map(|domain| &domain.trust);
+        let same = previous.and_then(|table| {
+            table.iter().find(|host| host.label == label && host.made_of == made_of && same_trust(host.trust(), trust))
+        });
+        let config = match same {
+            Some(host) => host.config.clone(),
+            None => Arc::new(server_config(identity, trust, client_auth, record_layer)?),
         };
-        let mut config = builder.with_cert_resolver(resolver);
-        // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-        config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
-        config.session_storage = ServerSessionMemoryCache::new(4096);
-        config.send_tls13_tickets = 1;
-        // Early data could be replayed, so an authenticating edge takes none.
-        config.max_early_data_size = 0;
-        // Without this, keys do not leave rustls.
-        config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
-        Ok(Self { label, client_auth, trust_domain, record_layer, config: Arc::new(config) })
+        Ok(Self { label, client_auth, trust_domain, record_layer, config, made_of })
     }
+
+    fn trust(&self) -> Option<&Arc<Trust>> {
+        self.trust_domain.as_ref().map(|domain| &domain.trust)
+    }
+}
+
+/// The very same, not one like it: verdicts from memory belong to one.
+fn same_trust(one: Option<&Arc<Trust>>, other: Option<&Arc<Trust>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+impl ServerIdentity {
+    fn digest(&self, client_auth: ClientAuth, record_layer: RecordLayer) -> [u8; 32] {
+        let mut context = Context::new(&SHA256);
+        let settings = format!("{client_auth:?} {record_layer:?} {}", self.chain.len());
+        let parts = [settings.as_bytes(), self.key.secret_der()].into_iter().chain(self.chain.iter().map(|der| &**der));
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut octets = [0; 32];
+        octets.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        octets
+    }
+}
+
+fn server_config(
+    identity: ServerIdentity,
+    trust: Option<&Arc<Trust>>,
+    client_auth: ClientAuth,
+    record_layer: RecordLayer,
+) -> Result<ServerConfig, HostError> {
+    let certified = CertifiedKey::from_der(identity.chain, identity.key, &provider()).map_err(|error| match error {
+        Error::InconsistentKeys(_) => HostError::KeyMismatch,
+        other => HostError::Unusable(other),
+    })?;
+    let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(HostError::Unusable)?;
+    let builder = match trust {
+        Some(trust) => {
+            let presence = match client_auth {
+                ClientAuth::Required => Presence::Mandatory,
+                ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
+            };
+            builder.with_client_cert_verifier(Arc::new(HandshakeVerifier { trust: trust.clone(), presence }))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
+    // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
+    config.session_storage = ServerSessionMemoryCache::new(4096);
+    config.send_tls13_tickets = 1;
+    // Early data could be replayed, so an authenticating edge takes none.
+    config.max_early_data_size = 0;
+    // Without this, keys do not leave rustls.
+    config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
+    Ok(config)
 }

@@ -9,10 +9,11 @@ mod pem;
 pub mod record;
 mod refusal;
 mod trust;
+mod verified;
 
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
-pub use host::{HostError, HostPolicy};
+pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};

@@ -2,6 +2,7 @@
 
 use super::{alice, ask, client, config};
 use crate::support::client::{BOTH, Version, get};
+use crate::support::gateway::user;
 use crate::support::pki::Identity;
 use crate::support::{Client, Gateway, Pki, Upstream, eventually};
 use rustls::pki_types::CertificateDer;
@@ -141,6 +142,59 @@ fn a_resumed_connection_lives_on_through_other_reloads() {
     assert_eq!(ask(&mut resumed, "/"), "ok");
     gateway.reload_with(&config(&pki, &upstream, &(alice() + "# nothing new\n")));
     assert_eq!(ask(&mut resumed, "/"), "ok");
+}
+
+#[test]
+fn a_session_outlives_reloads_that_change_users_only() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
+    let resumed = || gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        gateway.reload_with(&config(&pki, &upstream, &alice()));
+        let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[version]);
+        assert_eq!(client.get("/").status, 200);
+        let before = resumed();
+        gateway.reload_with(&config(&pki, &upstream, &user("alice", &["POST /*"])));
+        let answer = client.get("/");
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{version:?}");
+        assert_eq!(resumed(), before + 1.0, "{version:?}");
+        // The present counts for a resumed client, too.
+        gateway.reload_with(&config(&pki, &upstream, ""));
+        assert_eq!(client.get("/").reason(), "unknown_user");
+        assert_eq!(resumed(), before + 2.0, "{version:?}");
+    }
+}
+
+#[test]
+fn no_session_outlives_a_change_of_what_it_was_made_under() {
+    let (pki, other, upstream) = (Pki::new(), Pki::named("Other CA"), Upstream::start());
+    let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
+    let resumed = || gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+    let client = client(&pki, "alice", &gateway);
+    let ours = std::fs::read_to_string(pki.ca_file()).unwrap();
+    let theirs = std::fs::read_to_string(other.ca_file()).unwrap();
+    let optional =
+        config(&pki, &upstream, &alice()).replace("[trust_domain", "client_auth = \"optional\"\n[trust_domain");
+    let changes: [&dyn Fn(); 3] = [
+        // An anchor more, although the old one still vouches.
+        &|| replace(&pki.ca_file(), &(ours.clone() + &theirs)),
+        &|| drop(pki.server("server", &["localhost", "127.0.0.1"])),
+        &|| std::fs::write(&gateway.config_file, &optional).unwrap(),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        assert_eq!(client.get("/").status, 200);
+        let before = resumed();
+        assert_eq!(client.get("/").status, 200);
+        assert_eq!(resumed(), before + 1.0, "{number}: before the change");
+        let generation = gateway.generation();
+        change();
+        gateway.wait_for_generation_after(generation);
+        eventually("a whole handshake", || {
+            let before = resumed();
+            assert_eq!(client.get("/").status, 200);
+            (resumed() == before).then_some(())
+        });
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
 use crate::host::{HostPattern, HostTable};
 use crate::route::RouteTable;
 use crate::snapshot::ListenerPolicy;
-use crate::tls::{HostError, HostPolicy};
+use crate::tls::{HostError, HostPolicy, ServerIdentity};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -99,7 +99,9 @@ impl Assembly<'_> {
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or_default();
         let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);
-        let built = HostPolicy::new(label, chain, key, known, record_layer)
+        let previous = self.previous.and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
+        let previous = previous.map(|policy| &policy.hosts);
+        let built = HostPolicy::new(label, ServerIdentity { chain, key }, known, record_layer, previous)
             .map_err(|error| {
                 let hint = match error {
                     HostError::KeyMismatch => "give the key that the certificate was made for",

@@ -34,13 +34,18 @@ impl Assembly<'_> {
             }
             let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
             let built = complete
-                .then(|| TrustDomain::new(id, &said.name.value, &anchors))
+                .then(|| TrustDomain::new(id, &said.name.value, &anchors, self.previous_domain(&said.name.value)))
                 .and_then(|result| result.map_err(|error| self.report_domain(said.name.place, &error)).ok())
                 .map(Arc::new);
             domains.in_order.extend(built.clone());
             domains.by_name.insert(said.name.value.clone(), built);
         }
         domains
+    }
+
+    fn previous_domain(&self, name: &str) -> Option<&TrustDomain> {
+        let mut domains = self.previous?.trust_domains.iter();
+        domains.find(|domain| *domain.name == *name).map(|domain| &**domain)
     }
 
     fn report_domain(&self, place: Place, error: &TrustDomainError) {

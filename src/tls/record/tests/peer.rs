@@ -2,7 +2,7 @@
 
 use crate::config::RecordLayer;
 use crate::host::HostTable;
-use crate::tls::{Established, HostPolicy, handshake};
+use crate::tls::{Established, HostPolicy, ServerIdentity, handshake};
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::kernel::KernelConnection;
@@ -231,7 +231,8 @@ fn certificate() -> &'static Pair {
 fn host(layer: RecordLayer) -> HostPolicy {
     let (certificate, key) = certificate();
     let key = PrivateKeyDer::try_from(key.clone()).unwrap();
-    HostPolicy::new("*".to_owned(), vec![certificate.clone()], key, None, layer).unwrap()
+    let identity = ServerIdentity { chain: vec![certificate.clone()], key };
+    HostPolicy::new("*".to_owned(), identity, None, layer, None).unwrap()
 }
 
 fn client_config(suite: SupportedCipherSuite) -> Arc<ClientConfig> {
