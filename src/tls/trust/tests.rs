@@ -127,7 +127,7 @@ fn how_many_are_remembered_is_bounded() {
     for number in 0..50_000 {
         verified.insert(digest(number), validity);
         // One that is asked for again and again stays.
-        assert_eq!(verified.contains(&digest(0), 5), true);
+        assert!(verified.contains(&digest(0), 5));
     }
     assert!(verified.len() <= 10_300, "{}", verified.len());
     assert!(!verified.contains(&digest(1), 5), "long not asked for");
