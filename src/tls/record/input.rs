@@ -106,7 +106,22 @@ impl Input {
     /// Whether plaintext is here and no more can be taken before some of it is consumed or joined.
     pub fn is_full(&self) -> bool {
         let Some(first) = self.used().first() else { return false };
-        self.count == Self::SEGMENTS || Slab::SIZE - (self.end() - first.start) < RECORD_WIRE
+        let has_room = Slab::SIZE - (self.end() - first.start) >= RECORD_WIRE;
+        !self.can_be_opened_into() || !(has_room || self.holds_whole_record())
+    }
+
+    /// Whether the plaintext of one more record can be noted. To open it where it lies needs no room.
+    pub(super) fn can_be_opened_into(&self) -> bool {
+        self.count < Self::SEGMENTS
+    }
+
+    /// Whether a received record waits only for being opened.
+    fn holds_whole_record(&self) -> bool {
+        let sealed = self.octets(self.sealed);
+        match sealed {
+            [_, _, _, high, low, rest @ ..] => rest.len() >= usize::from(u16::from_be_bytes([*high, *low])),
+            _ => false,
+        }
     }
 
     /// What was received behind a handshake: opened, and not opened.

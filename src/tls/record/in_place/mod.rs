@@ -75,7 +75,7 @@ impl InPlaceRecords {
     /// Opens what is here, as far as it fits.
     fn open(&mut self, input: &mut Input) -> Result<Opened, RecordError> {
         loop {
-            if input.is_full() {
+            if !input.can_be_opened_into() {
                 return Ok(Opened::Enough);
             }
             let sealed = input.sealed();
