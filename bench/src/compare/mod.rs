@@ -135,7 +135,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn tables(machine: &Machine, rows: &[Row]) -> String {
-    format!("{}\n{}", machine.render(), table::render(rows))
+    format!("{}{}\n{}", machine.render(), table::disturbance(rows), table::render(rows))
 }
 
 impl Options {
