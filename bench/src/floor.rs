@@ -85,13 +85,18 @@ async fn write_pieces(upstream: &mut WriteHalf<'_>, buffer: &[u8], pieces: &[Ran
 }
 
 async fn down(upstream: &mut ReadHalf<'_>, sealing: &mut Direction, client: &mut WriteHalf<'_>) -> io::Result<()> {
-    let mut records = vec![0; SLOTS * RECORD];
+    let mut records = vec![0; RECORD];
     loop {
         let first = upstream.read(&mut records[HEADER..HEADER + CONTENT]).await?;
         if first == 0 {
             return Ok(());
         }
-        let more = if first == CONTENT { read_more(upstream, &mut records[RECORD..])? } else { 0 };
+        let mut more = 0;
+        if first == CONTENT {
+            // Only connections that need it hold so much.
+            records.resize(SLOTS * RECORD, 0);
+            more = read_more(upstream, &mut records[RECORD..])?;
+        }
         let (full, rest) = ((first + more) / CONTENT, (first + more) % CONTENT);
         for record in records[..full * RECORD].chunks_exact_mut(RECORD) {
             sealing.seal(record)?;

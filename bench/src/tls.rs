@@ -22,8 +22,10 @@ use tokio::net::TcpStream;
 /// The name in the server's certificate.
 pub const SERVER_NAME: &str = "localhost";
 
-/// Room for this many records is read at once.
-const RECORDS_READ: usize = 4;
+/// Room for the longest record that a peer may send (RFC 8446, section 5.2).
+const ROOM_AT_FIRST: usize = HEADER + CONTENT + 256;
+/// Room for several, for connections on which that much arrives at once.
+const ROOM_FOR_BULK: usize = 4 * RECORD;
 
 /// Whether the client may take up an earlier session.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,7 @@ pub fn server_config(pki: &Path) -> Result<ServerConfig, Box<dyn Error>> {
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.enable_secret_extraction = true;
+    config.send_tls13_tickets = 1;
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }
@@ -96,9 +99,9 @@ pub struct Input {
 }
 
 impl Input {
-    /// An empty one with room for several records.
+    /// An empty one.
     pub fn new() -> Self {
-        Self { bytes: vec![0; RECORDS_READ * RECORD], unused: 0..0 }
+        Self { bytes: vec![0; ROOM_AT_FIRST], unused: 0..0 }
     }
 
     /// Takes the next record if all of it is there.
@@ -127,6 +130,9 @@ impl Input {
     /// Says how much was put into `room`; nothing at all is the end of the stream.
     pub fn filled(&mut self, length: usize) -> io::Result<()> {
         self.unused.end += length;
+        if self.unused.end == self.bytes.len() && length > 0 {
+            self.bytes.resize(ROOM_FOR_BULK, 0);
+        }
         if length == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 }

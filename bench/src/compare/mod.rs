@@ -126,20 +126,16 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for (number, group) in scale.groups(&contenders, &options.congestion_control).into_iter().enumerate() {
         let folder = folder.path().join(format!("group-{number}"));
         rows.extend(options.run_group(group, &programs, &folder)?);
+        // Now already: what is measured stays, whatever happens to the next group.
+        options.write(&machine, &rows)?;
     }
-    create_dir_all(&options.output)?;
-    let tables = format!("{}\n{}", machine.render(), table::render(&rows));
-    write(
-        options.output.join("results.json"),
-        serde_json::to_string_pretty(&Results { machine: &machine, rows: &rows })?,
-    )?;
-    write(options.output.join("results.md"), &tables)?;
-    if let Some(picture) = plot::render(&rows, &machine.summary()) {
-        write(options.output.join("results.svg"), picture)?;
-    }
-    println!("{tables}");
+    println!("{}", tables(&machine, &rows));
     eprintln!("written: {}/results.json, .md, .svg", options.output.display());
     Ok(())
+}
+
+fn tables(machine: &Machine, rows: &[Row]) -> String {
+    format!("{}{}\n{}", machine.render(), table::disturbance(rows), table::render(rows))
 }
 
 impl Options {
@@ -149,6 +145,16 @@ impl Options {
             self.portcullis.clone().unwrap_or_else(|| bench.with_file_name("portcullis")).canonicalize()?;
         let (nginx_buffer, haproxy_buffer) = (self.nginx_buffer * 1024, self.haproxy_buffer * 1024);
         Ok(Programs { portcullis, bench, pki, nginx_buffer, haproxy_buffer })
+    }
+
+    fn write(&self, machine: &Machine, rows: &[Row]) -> Result<(), Box<dyn Error>> {
+        create_dir_all(&self.output)?;
+        write(self.output.join("results.json"), serde_json::to_string_pretty(&Results { machine, rows })?)?;
+        write(self.output.join("results.md"), tables(machine, rows))?;
+        if let Some(picture) = plot::render(rows, &machine.summary()) {
+            write(self.output.join("results.svg"), picture)?;
+        }
+        Ok(())
     }
 
     /// Who takes part. A proxy that is not installed is left out, and that is said.

@@ -45,6 +45,8 @@ fn frame(base: &str, subtitle: &str, top: f64) -> String {
     let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
     let turned = format!("font-size=\"13\" text-anchor=\"middle\" transform=\"rotate(-90 20 {middle})\"");
     text += &label((20.0, middle), &turned, &format!("CPU time, {base} = 1 (lower is better)"));
+    let bottom = (WIDTH - RIGHT, HEIGHT - 12.0);
+    text += &label(bottom, "font-size=\"13\" text-anchor=\"end\"", "kind of load (bulk: with this congestion control)");
     for number in 0..=(top / STEP).round() as u32 {
         let value = f64::from(number) * STEP;
         let y = height(value, top);

@@ -17,6 +17,19 @@ pub fn render(rows: &[Row]) -> String {
     text
 }
 
+/// How much the figures can be trusted: what others did on the proxy's core.
+pub fn disturbance(rows: &[Row]) -> String {
+    let mut shares: Vec<f64> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.foreign * 100.0).collect();
+    shares.sort_by(f64::total_cmp);
+    let (median, most) = (shares.get(shares.len() / 2), shares.last());
+    let (Some(median), Some(most)) = (median, most) else {
+        return String::new();
+    };
+    format!(
+        "- Others on the proxy's core in the worst round of each figure: median {median:.0} %, at most {most:.0} %\n"
+    )
+}
+
 fn one_table(rows: &[&Row], first: &Row) -> String {
     let pairs = ratios(first);
     let mut text = format!("### {}\n\n|  |", heading(first));
