@@ -9,6 +9,7 @@ pub mod drain;
 pub mod worker;
 pub mod host;
 pub mod head;
+pub mod recycled;
 
 // The request's way
 pub mod listener;
@@ -17,8 +18,8 @@ pub mod identity;
 pub mod route;
 pub mod authorize;
 pub mod limit;
-pub mod upstream;
 pub mod forward;
+pub mod upstream;
 pub mod respond;
 
 // What holds it together

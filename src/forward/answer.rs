@@ -1,7 +1,9 @@
 //! Where an upstream's HTTP/1.1 answer ends (RFC 9112 section 6.3). Stricter than the RFC where two readings would be
 //! possible, since the connection is used again. Reads bytes that are given; owns no socket.
 
+use super::edit::Upgrade;
 use super::framing::{FieldSpace, content_length};
+use crate::head::Fields;
 
 /// How long the body behind an answer's head is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,23 @@ pub struct AnswerHead<'b, 'f> {
     pub framing: AnswerFraming,
     /// Whether the connection stays.
     pub reuse: Reuse,
+}
+
+impl AnswerHead<'_, '_> {
+    /// What the answer says that it upgrades to.
+    pub fn upgrade(&self) -> Upgrade {
+        match self.fields.first_value("upgrade") {
+            Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
+            _ => Upgrade::None,
+        }
+    }
+}
+
+impl Asked {
+    /// By the method.
+    pub fn by(method: &str) -> Self {
+        if method == "HEAD" { Self::Head } else { Self::Other }
+    }
 }
 
 /// Why bytes are no answer that can be passed on.

@@ -9,6 +9,8 @@ mod few;
 mod fields;
 mod framing;
 mod names;
+mod request_head;
+mod search;
 mod sink;
 mod trailers;
 mod tunnel;
@@ -17,14 +19,16 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value, request_fields,
-    requested_upgrade, response_fields,
+    BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value, requested_upgrade,
+    response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
+pub use request_head::write_request_head;
+pub use search::HeadSearch;
 pub use sink::{FieldSink, HeadWriter};
-pub use trailers::{FilteredTrailers, write_trailers};
+pub use trailers::{read_trailers, write_trailer_map, write_trailers};
 pub use tunnel::{TunnelEnd, tunnel};

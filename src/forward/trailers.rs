@@ -2,11 +2,9 @@
 
 use super::fields::may_be_trailer;
 use super::framing::{FramingError, MAX_FIELDS};
+use super::sink::{FieldSink, HeadWriter};
 use crate::head::Fields;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Writes those fields of a trailer section (field lines and the empty line) that may pass and that the message's head
 /// announced in `Trailer`, as `name: value` lines. Without an announcement the receiver has no reason to expect any.
@@ -15,14 +13,9 @@ use std::task::{Context, Poll, ready};
 /// [`FramingError::BadChunk`] if they are no fields.
 pub fn write_trailers<F: Fields + ?Sized>(section: &[u8], head: &F, out: &mut Vec<u8>) -> Result<(), FramingError> {
     let mut space = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let Ok(httparse::Status::Complete((_, trailers))) = httparse::parse_headers(section, &mut space) else {
-        return Err(FramingError::BadChunk);
-    };
-    for trailer in trailers {
+    for trailer in parse(section, &mut space)? {
         if may_be_trailer(trailer.name) && is_announced(trailer.name, head) {
-            for part in [trailer.name.as_bytes(), b": ", trailer.value, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
+            HeadWriter(out).add(trailer.name, trailer.value);
         }
     }
     Ok(())
@@ -33,46 +26,66 @@ fn is_announced<F: Fields + ?Sized>(name: &str, head: &F) -> bool {
     listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
-pin_project! {
-    /// A body whose forbidden trailer fields are left out. Its data and its length stay what they are.
-    pub struct FilteredTrailers<B> {
-        #[pin]
-        inner: B,
-    }
-}
-
-impl<B> FilteredTrailers<B> {
-    /// Watches over a body's trailers.
-    pub fn new(inner: B) -> Self {
-        Self { inner }
-    }
-}
-
-impl<B: Body> Body for FilteredTrailers<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let mut next = ready!(self.project().inner.poll_frame(context));
-        if let Some(Ok(frame)) = &mut next
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            let forbidden: Vec<_> = trailers.keys().filter(|name| !may_be_trailer(name.as_str())).cloned().collect();
-            for name in forbidden {
-                trailers.remove(name);
-            }
+/// The same for trailers that were parsed already.
+pub fn write_trailer_map<F: Fields + ?Sized>(trailers: &HeaderMap, head: &F, out: &mut Vec<u8>) {
+    for (name, value) in trailers {
+        if may_be_trailer(name.as_str()) && is_announced(name.as_str(), head) {
+            HeadWriter(out).add(name.as_str(), value.as_bytes());
         }
-        Poll::Ready(next)
+    }
+}
+
+/// The fields of a trailer section that may pass, announced or not: HTTP/2 announces none.
+///
+/// # Errors
+/// [`FramingError::BadChunk`] if they are no fields.
+pub fn read_trailers(section: &[u8]) -> Result<HeaderMap, FramingError> {
+    let mut passing = HeaderMap::new();
+    for trailer in parse(section, &mut [httparse::EMPTY_HEADER; MAX_FIELDS])? {
+        let parts = (HeaderName::from_bytes(trailer.name.as_bytes()), HeaderValue::from_bytes(trailer.value));
+        let (Ok(name), Ok(value)) = parts else { return Err(FramingError::BadChunk) };
+        if may_be_trailer(trailer.name) {
+            passing.append(name, value);
+        }
+    }
+    Ok(passing)
+}
+
+fn parse<'b, 's>(
+    section: &'b [u8],
+    space: &'s mut [httparse::Header<'b>],
+) -> Result<&'s [httparse::Header<'b>], FramingError> {
+    match httparse::parse_headers(section, space) {
+        Ok(httparse::Status::Complete((_, trailers))) => Ok(trailers),
+        _ => Err(FramingError::BadChunk),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECTION: &[u8] = b"grpc-status: 0\r\nX_Client_CN: root\r\nhost: x\r\nx-sum: 1\r\n\r\n";
+
+    #[test]
+    fn trailers_go_up_that_may_and_were_announced() {
+        let head: &[(&str, &[u8])] = &[("trailer", b"X-Sum, host"), ("Trailer", b"x_client_cn")];
+        let (mut written, mut from_map) = (Vec::new(), Vec::new());
+        write_trailers(SECTION, head, &mut written).unwrap();
+        let mut map = HeaderMap::new();
+        for (name, value) in [("grpc-status", "0"), ("x_client_cn", "root"), ("host", "x"), ("x-sum", "1")] {
+            map.insert(name, HeaderValue::from_static(value));
+        }
+        write_trailer_map(&map, head, &mut from_map);
+        assert_eq!(written, b"x-sum: 1\r\n");
+        assert_eq!(written, from_map);
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+    #[test]
+    fn trailers_come_down_that_may() {
+        let names: Vec<_> = read_trailers(SECTION).unwrap().keys().map(|name| name.as_str().to_owned()).collect();
+        assert_eq!(names, ["grpc-status", "x-sum"]);
+        assert!(read_trailers(b"\r\n").unwrap().is_empty());
+        assert_eq!(read_trailers(b"a b: c\r\n\r\n"), Err(FramingError::BadChunk));
     }
 }

@@ -6,10 +6,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum BodyFailure {
     Stalled,
     /// The sender went away, or broke the framing.
     #[error("the body broke off")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// How far a body has come.
@@ -41,27 +41,10 @@ pub enum BodyEnd {
 }
 
 /// What is known about a body from outside, while and after it passes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Meter {
     bytes: AtomicU64,
     end: AtomicU8,
-    begun: Instant,
-    /// Milliseconds from `begun` to the last byte.
-    last_progress: AtomicU64,
-    /// Somebody asked for more, and the sender has not given it yet.
-    waits_for_sender: AtomicBool,
-}
-
-impl Default for Meter {
-    fn default() -> Self {
-        Self {
-            bytes: AtomicU64::new(0),
-            end: AtomicU8::new(0),
-            begun: Instant::now(),
-            last_progress: AtomicU64::new(0),
-            waits_for_sender: AtomicBool::new(false),
-        }
-    }
 }
 
 impl Meter {
@@ -81,25 +64,8 @@ impl Meter {
         }
     }
 
-    /// When the last byte passed.
-    pub fn last_progress(&self) -> Instant {
-        self.begun + Duration::from_millis(self.last_progress.load(Ordering::Relaxed))
-    }
-
-    /// Whether it is the sender's turn: somebody asked for more than it has given.
-    pub fn waits_for_sender(&self) -> bool {
-        self.waits_for_sender.load(Ordering::Relaxed)
-    }
-
     fn set_end(&self, end: BodyEnd) {
-        self.touch();
         self.end.store(end as u8, Ordering::Release);
-    }
-
-    fn touch(&self) {
-        self.waits_for_sender.store(false, Ordering::Relaxed);
-        let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_progress.store(elapsed, Ordering::Relaxed);
     }
 }
 
@@ -128,7 +94,8 @@ impl<B: Body> MeteredBody<B> {
 
 impl<B> Body for MeteredBody<B>
 where
-    B: Body<Data = Bytes, Error = hyper::Error>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Data = Bytes;
     type Error = BodyFailure;
@@ -137,7 +104,6 @@ where
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(context);
         let Poll::Ready(next) = polled else {
-            this.meter.waits_for_sender.store(true, Ordering::Relaxed);
             ready!(poll_idle(this.timer, *this.idle_timeout, context));
             this.meter.set_end(BodyEnd::Stalled);
             return Poll::Ready(Some(Err(BodyFailure::Stalled)));
@@ -147,7 +113,7 @@ where
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
                 this.meter.set_end(BodyEnd::Broken);
-                return Poll::Ready(Some(Err(BodyFailure::Broken(error))));
+                return Poll::Ready(Some(Err(BodyFailure::Broken(error.into()))));
             }
             None => {
                 this.meter.set_end(BodyEnd::Complete);
@@ -167,7 +133,6 @@ where
             }
             this.meter.bytes.fetch_add(length, Ordering::Relaxed);
         }
-        this.meter.touch();
         if this.inner.is_end_stream() {
             this.meter.set_end(BodyEnd::Complete);
         }

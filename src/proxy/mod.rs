@@ -8,7 +8,6 @@ mod guard;
 mod http1;
 mod in_force;
 mod record;
-mod recycled;
 mod request;
 mod request_id;
 mod texts;

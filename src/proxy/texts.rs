@@ -1,6 +1,6 @@
 //! The texts of one request's record, in one piece of memory. Knows no meaning of them.
 
-use super::recycled::Recycled;
+use crate::recycled::Recycled;
 use std::fmt::Display;
 use std::io::Write;
 use std::ops::Range;

@@ -127,16 +127,6 @@ impl Endpoint {
         tokio::time::timeout(timeout, self.connect_now()).await.map_err(|_| ConnectError::Timeout)?
     }
 
-    /// Connects without TLS, at most `timeout` in all. Only for endpoints that speak none.
-    pub(super) async fn connect_plain(&self, timeout: Duration) -> Result<TcpStream, ConnectError> {
-        tokio::time::timeout(timeout, self.tcp()).await.map_err(|_| ConnectError::Timeout)?
-    }
-
-    /// Whether its connections are TLS.
-    pub(super) fn speaks_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
         stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
@@ -157,6 +147,7 @@ impl Endpoint {
 }
 
 /// A connection to an endpoint.
+#[derive(Debug)]
 pub(super) enum EndpointStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),

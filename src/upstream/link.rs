@@ -1,13 +1,15 @@
-//! A plain connection to an endpoint, as our own HTTP/1.1 engine reads and writes it: straight from and into memory that
+//! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
 //! the caller gives. Parses nothing.
 
+use super::endpoint::EndpointStream;
+use super::pool::{self, PoolId};
+use bytes::BytesMut;
 use socket2::SockRef;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 
 /// The most ranges that one read fills.
 const MOST_SPACES: usize = 8;
@@ -21,21 +23,24 @@ pub enum Origin {
     Pooled,
 }
 
-/// A plain connection to an endpoint. Dropping it closes it.
+/// A connection to an endpoint. Dropping it closes it.
 #[derive(Debug)]
 pub struct Link {
-    stream: TcpStream,
+    stream: EndpointStream,
+    /// Where it is kept.
+    pool: PoolId,
     endpoint: usize,
     origin: Origin,
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, endpoint: usize) -> Self {
-        Self { stream, endpoint, origin: Origin::New }
+    pub(super) fn new(stream: EndpointStream, pool: PoolId, endpoint: usize) -> Self {
+        Self { stream, pool, endpoint, origin: Origin::New }
     }
 
-    pub(super) fn pooled(self) -> Self {
-        Self { origin: Origin::Pooled, ..self }
+    /// Keeps it for another request on this thread. Only when both messages on it are whole.
+    pub fn keep(self) {
+        pool::put(self.pool, Self { origin: Origin::Pooled, ..self });
     }
 
     /// Where it came from.
@@ -49,13 +54,35 @@ impl Link {
     }
 
     /// Whether it is open, and has nothing to say that nobody asked for.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        if self.stream.poll_read_ready(&mut context).is_pending() {
-            return true;
+        match &mut self.stream {
+            EndpointStream::Plain(stream) => {
+                if stream.poll_read_ready(&mut context).is_pending() {
+                    return true;
+                }
+                // What the system said last may be old news; only a read tells.
+                matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // What TLS itself has to say (tickets, new keys) is taken on the way.
+            EndpointStream::Tls(stream) => {
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut [0])).is_pending()
+            }
         }
-        // What the system said last may be old news; only a read tells.
-        matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether a write that fails says that nothing of it was sent. TLS may have sent some records before.
+    pub fn says_what_it_sent(&self) -> bool {
+        matches!(self.stream, EndpointStream::Plain(_))
+    }
+
+    /// What TLS holds back goes out with the next look for an answer; an error shows there, too.
+    fn flush(&mut self, context: &mut Context<'_>) {
+        if let EndpointStream::Tls(stream) = &mut self.stream
+            && stream.get_ref().1.wants_write()
+        {
+            let _ = Pin::new(stream).poll_flush(context);
+        }
     }
 
     /// Writes as much of `slices` as goes at once.
@@ -71,12 +98,33 @@ impl Link {
     /// # Errors
     /// Of the socket.
     pub fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.flush(context);
         let mut read = ReadBuf::new(space);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
         Poll::Ready(Ok(read.filled().len()))
     }
 
-    /// Reads into these ranges of `memory`, one after the other, which must be in order and apart. No bytes is the end.
+    /// Reads behind what is in `buffer`, where room for `room` bytes is made once there is something to read. No bytes is
+    /// the end.
+    ///
+    /// # Errors
+    /// Of the socket.
+    pub(super) fn poll_read_behind(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.flush(context);
+        if let EndpointStream::Plain(stream) = &self.stream {
+            ready!(stream.poll_read_ready(context))?;
+        }
+        buffer.reserve(room);
+        std::pin::pin!(self.stream.read_buf(buffer)).poll(context)
+    }
+
+    /// Reads into these ranges of `memory`, one after the other, which must be in order and apart; TLS, one record at a
+    /// time, fills only the first. No bytes is the end.
     ///
     /// # Errors
     /// Of the socket.
@@ -86,16 +134,20 @@ impl Link {
         memory: &mut [u8],
         spaces: &[Range<usize>],
     ) -> Poll<io::Result<usize>> {
-        if let [only] = spaces {
-            return self.poll_read(context, memory.get_mut(only.clone()).unwrap_or_default());
-        }
+        let stream = match (&self.stream, spaces) {
+            (EndpointStream::Plain(stream), [_, _, ..]) => stream,
+            _ => {
+                let first = spaces.first().cloned().unwrap_or_default();
+                return self.poll_read(context, memory.get_mut(first).unwrap_or_default());
+            }
+        };
         loop {
-            ready!(self.stream.poll_read_ready(context))?;
+            ready!(stream.poll_read_ready(context))?;
             let mut count = 0;
-            let read = self.stream.try_io(Interest::READABLE, || {
+            let read = stream.try_io(Interest::READABLE, || {
                 let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
                 let (used, room) = cut(memory, spaces, &mut slices);
-                count = (&*SockRef::from(&self.stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
+                count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
                 // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
                 if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
             });
@@ -131,7 +183,7 @@ fn cut<'m>(mut memory: &'m mut [u8], spaces: &[Range<usize>], slices: &mut [IoSl
 /// A connection that has left HTTP.
 #[derive(Debug)]
 pub struct LinkStream {
-    stream: TcpStream,
+    stream: EndpointStream,
     begun: Vec<u8>,
     given: usize,
 }

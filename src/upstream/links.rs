@@ -1,11 +1,11 @@
-//! Plain connections for our own HTTP/1.1 engine: chosen, made, kept and counted. Sends nothing on them.
+//! Connections for both HTTP engines: chosen, made, kept and counted. Sends nothing on them.
 
 use super::link::{Link, Origin};
 use super::{Target, Upstream, UpstreamError, pool, turn};
 use crate::config::HostHeader;
 
 impl pool::Connection for Link {
-    fn is_usable(&self) -> bool {
+    fn is_usable(&mut self) -> bool {
         let quiet = self.is_quiet();
         if !quiet {
             tracing::debug!(endpoint = self.endpoint(), "upstream connection ended");
@@ -15,11 +15,6 @@ impl pool::Connection for Link {
 }
 
 impl Upstream {
-    /// Whether its connections can be had as they are: none of its endpoints speaks TLS.
-    pub fn takes_links(&self) -> bool {
-        !self.targets.iter().any(|target| target.endpoint.speaks_tls())
-    }
-
     /// Whose turn it is (round robin).
     pub fn choose(&self) -> usize {
         turn::next(&self.turn) % self.targets.len().max(1)
@@ -28,7 +23,7 @@ impl Upstream {
     /// The unused connection to this endpoint that was used last.
     pub fn pooled_link(&self, choice: usize) -> Option<Link> {
         let link = pool::take::<Link>(&self.target(choice).pool)?;
-        self.count_connection(Origin::Pooled.word());
+        self.count_connection(Origin::Pooled);
         Some(link)
     }
 
@@ -41,10 +36,10 @@ impl Upstream {
         loop {
             let number = choice.wrapping_add(failed) % self.targets.len().max(1);
             let target = self.target(number);
-            match target.endpoint.connect_plain(self.connect_timeout).await {
+            match target.endpoint.connect(self.connect_timeout).await {
                 Ok(stream) => {
-                    self.count_connection(Origin::New.word());
-                    return Ok(Link::new(stream, number));
+                    self.count_connection(Origin::New);
+                    return Ok(Link::new(stream, target.pool.id(), number));
                 }
                 Err(source) => {
                     failed += 1;
@@ -57,10 +52,13 @@ impl Upstream {
         }
     }
 
-    /// Keeps a connection on which both messages are whole.
-    pub fn keep_link(&self, link: Link) {
-        let of = self.target(link.endpoint()).pool.id();
-        pool::put(of, link.pooled());
+    fn target(&self, choice: usize) -> &Target {
+        #[expect(clippy::indexing_slicing, reason = "assembly refuses an upstream without endpoints")]
+        &self.targets[choice % self.targets.len()]
+    }
+
+    fn count_connection(&self, origin: Origin) {
+        self.telemetry.upstream(&self.name).connection_used(origin.word());
     }
 
     /// The Host that this endpoint wants to see, if it is not the client's.

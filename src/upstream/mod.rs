@@ -1,34 +1,29 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
-mod attempt;
+mod answer;
 mod endpoint;
+mod failure;
 mod here;
 mod link;
 mod links;
 mod pool;
+mod send;
 mod turn;
+mod upload;
 
+pub use answer::{Answer, AnswerBody, Behind};
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
+pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
+pub use send::Outgoing;
 
-use self::attempt::{Attempt, Replay, Sending};
 use crate::config::HostHeader;
-use crate::limit::{BodyEnd, BodyFailure, Meter};
+use crate::limit::BodyEnd;
 use crate::telemetry::Telemetry;
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use pool::{PoolId, PoolKey};
+use pool::PoolKey;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
-
-/// The body of a request on its way up.
-pub type RequestBody = UnsyncBoxBody<Bytes, BodyFailure>;
 
 /// A named group of endpoints.
 pub struct Upstream {
@@ -50,20 +45,6 @@ struct Target {
     pool: PoolKey,
 }
 
-/// A connection to an endpoint that hyper drives.
-#[derive(Debug)]
-struct Connection {
-    sender: SendRequest<RequestBody>,
-    /// Reads and writes; ends by itself once the sender is gone and nothing is on its way.
-    task: AbortHandle,
-}
-
-impl pool::Connection for Connection {
-    fn is_usable(&self) -> bool {
-        !self.sender.is_closed()
-    }
-}
-
 /// What an upstream is made of.
 #[derive(Debug)]
 pub struct UpstreamSettings {
@@ -81,57 +62,6 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
     /// How many each worker keeps for each endpoint.
     pub pool_size: usize,
-}
-
-/// A request that is ready to go up.
-pub struct Outgoing {
-    /// Head and body.
-    pub request: Request<RequestBody>,
-    /// Knows whether the body is whole.
-    pub meter: Arc<Meter>,
-    /// From the end of the body until the response head.
-    pub response_timeout: Duration,
-}
-
-/// An upstream's answer, and the connection that it comes on.
-pub struct Answer {
-    /// Head, and body to be read.
-    pub response: Response<Incoming>,
-    /// Give it back when the body was read to its end.
-    pub lease: Lease,
-    /// The endpoint that answered.
-    pub endpoint: String,
-}
-
-/// A connection in use. Dropping it closes the connection.
-pub struct Lease {
-    connection: Option<Connection>,
-    pool: PoolId,
-    request: Arc<Meter>,
-}
-
-impl Lease {
-    /// Keeps the connection for another request. Call it when the response body was read to its end. After an early
-    /// answer the rest of the request is still on its way, so then the connection is closed. Call it on the worker where
-    /// the request was sent: the connection stays there.
-    pub fn release(mut self) {
-        if self.request.end() == BodyEnd::Complete
-            && let Some(connection) = self.connection.take()
-        {
-            pool::put(self.pool, connection);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // hyper would go on sending the rest of the request, or wait for ever if the endpoint reads no more.
-        if self.request.end() != BodyEnd::Complete
-            && let Some(connection) = &self.connection
-        {
-            connection.task.abort();
-        }
-    }
 }
 
 /// Why there is no answer.
@@ -200,97 +130,6 @@ impl Upstream {
             turn: here::Key::new(),
             telemetry,
         }
-    }
-
-    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached.
-    ///
-    /// Goes again only where nothing was sent, or where the method is idempotent, there is no body, and a pooled
-    /// connection turned out to be closed (RFC 9110 section 9.2.2).
-    ///
-    /// # Errors
-    /// [`UpstreamError`]
-    pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
-        let result = self.try_send(outgoing).await;
-        if let Err(error) = &result {
-            self.telemetry.upstream(&self.name).failed(error.word());
-        }
-        result
-    }
-
-    async fn try_send(&self, outgoing: Outgoing) -> Result<Answer, UpstreamError> {
-        let Outgoing { mut request, meter, response_timeout } = outgoing;
-        let choice = turn::next(&self.turn);
-        let host_header = self.host_header;
-        let target = self.target(choice);
-        while let Some(connection) = pool::take::<Connection>(&target.pool) {
-            self.count_connection("pooled");
-            // Only a pooled connection can turn out to be closed, so only here is a copy of the head worth its price.
-            let replay = Replay::of(&request, &meter);
-            let attempt = Sending { target, meter: &meter, response_timeout, host_header };
-            match attempt.run(connection, request).await {
-                Attempt::Answered(answer) => return Ok(*answer),
-                Attempt::Unsent(unsent, _) => request = *unsent,
-                Attempt::Unanswered(error) => match replay.again() {
-                    Some(again) => {
-                        request = again;
-                        self.telemetry.upstream(&self.name).retried();
-                        break;
-                    }
-                    None => return Err(error),
-                },
-                Attempt::Failed(error) => return Err(error),
-            }
-        }
-        let (connection, target) = self.connect_any(choice).await?;
-        self.count_connection("new");
-        match (Sending { target, meter: &meter, response_timeout, host_header }).run(connection, request).await {
-            Attempt::Answered(answer) => Ok(*answer),
-            Attempt::Unsent(_, error) | Attempt::Unanswered(error) | Attempt::Failed(error) => Err(error),
-        }
-    }
-
-    /// A new connection to the chosen endpoint, or to the next that can be reached. Nothing was sent yet, so this is
-    /// safe for every request.
-    async fn connect_any(&self, choice: usize) -> Result<(Connection, &Target), UpstreamError> {
-        let mut failed = 0;
-        loop {
-            let target = self.target(choice.wrapping_add(failed));
-            match self.connect(target).await {
-                Ok(connection) => return Ok((connection, target)),
-                Err(error) => {
-                    failed += 1;
-                    if failed >= self.targets.len() {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
-    fn target(&self, choice: usize) -> &Target {
-        #[expect(clippy::indexing_slicing, reason = "assembly refuses an upstream without endpoints")]
-        &self.targets[choice % self.targets.len()]
-    }
-
-    fn count_connection(&self, origin: &'static str) {
-        self.telemetry.upstream(&self.name).connection_used(origin);
-    }
-
-    async fn connect(&self, target: &Target) -> Result<Connection, UpstreamError> {
-        let failed = |source| UpstreamError::Connect { endpoint: target.endpoint.authority.clone(), source };
-        let stream = target.endpoint.connect(self.connect_timeout).await.map_err(failed)?;
-        let (sender, connection) = hyper::client::conn::http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(ConnectError::Tcp(std::io::Error::other(error))))?;
-        let name = self.name.clone();
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(upstream = &*name, %error, "upstream connection ended");
-            }
-        });
-        let task = task.abort_handle();
-        Ok(Connection { sender, task })
     }
 }
 

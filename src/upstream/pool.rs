@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
 pub(super) trait Connection: 'static {
     /// Whether another request may go on it, as far as is known without a look at the network.
-    fn is_usable(&self) -> bool;
+    fn is_usable(&mut self) -> bool;
 }
 
 /// What names the pools of one endpoint, and how much they keep.
@@ -56,7 +56,7 @@ pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
 
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
-pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
+pub(super) fn put<C: Connection>(of: PoolId, mut connection: C) {
     if connection.is_usable() {
         let mut connection = Some(connection);
         let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
@@ -67,7 +67,7 @@ impl<C: Connection> Pool<C> {
     /// A usable one, and what was found stale on the way.
     fn take(&mut self) -> (Option<C>, Vec<Unused<C>>) {
         let mut stale = Vec::new();
-        while let Some(idle) = self.unused.pop() {
+        while let Some(mut idle) = self.unused.pop() {
             if idle.is_fresh(self.idle_timeout) && idle.connection.is_usable() {
                 return (Some(idle.connection), stale);
             }
@@ -121,7 +121,7 @@ mod tests {
     struct Numbered(u32);
 
     impl Connection for Numbered {
-        fn is_usable(&self) -> bool {
+        fn is_usable(&mut self) -> bool {
             self.0 > 0
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     fn threads_endpoints_and_kinds_are_kept_apart() {
         struct Other;
         impl Connection for Other {
-            fn is_usable(&self) -> bool {
+            fn is_usable(&mut self) -> bool {
                 true
             }
         }
@@ -176,7 +176,7 @@ mod tests {
     struct Successor(PoolId, Rc<Cell<u32>>, RefCell<Option<Box<Successor>>>, Cell<bool>);
 
     impl Connection for Successor {
-        fn is_usable(&self) -> bool {
+        fn is_usable(&mut self) -> bool {
             self.3.get()
         }
     }

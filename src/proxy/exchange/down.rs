@@ -1,18 +1,18 @@
 //! The answer that comes down: an upstream's, streaming, or our own. Recorded when its last byte is gone.
 
-use super::up::HeaderFields;
-use super::{AnswerBody, Exchange};
-use crate::forward::{ContentLength, FieldSink, FilteredTrailers, response_fields, tunnel};
+use super::Exchange;
+use super::up::{HeaderFields, Received, RequestBody};
+use crate::forward::{FieldSink, tunnel};
 use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
 use crate::proxy::activity::Turn;
 use crate::proxy::record::Record;
 use crate::respond::OwnAnswer;
 use crate::route::RouteLimits;
-use crate::upstream::{Answer, Lease};
+use crate::upstream::{AnswerBody, LinkStream};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,30 +24,18 @@ impl Exchange<'_> {
     pub(super) fn pass_down(
         &self,
         mut record: Record,
-        answer: Answer,
-        method: &Method,
+        head: Received,
+        body: AnswerBody<RequestBody>,
         limits: RouteLimits,
     ) -> Response<RecordedBody> {
-        let Answer { response, lease, .. } = answer;
-        let (head, body) = response.into_parts();
         record.status(head.status.as_u16());
-        let without_body = *method == Method::HEAD || body.is_end_stream();
-        // RFC 9110 section 8.6: a 204 has none, whatever the upstream says.
-        let length = if without_body && head.status != StatusCode::NO_CONTENT {
-            ContentLength::FromField
-        } else {
-            ContentLength::FromBody
-        };
-        let mut fields = HeaderFields(HeaderMap::with_capacity(head.headers.len() + 2));
-        response_fields(&head.headers, length, record.request_id(), &mut fields);
         let meter = record.meters().response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
-        let finish = Finish { record, lease: Some(lease), meter };
-        let inner = FilteredTrailers::new(body).boxed_unsync();
-        let body = RecordedBody::new(inner, self.turn(limits.idle_timeout), finish);
+        let finish = Finish { record, body: Some(meter) };
+        let body = RecordedBody::new(DownBody::Passed(body), self.turn(limits.idle_timeout), finish);
         let mut down = Response::new(body);
         *down.status_mut() = head.status;
-        *down.headers_mut() = fields.0;
+        *down.headers_mut() = head.fields;
         down
     }
 
@@ -55,12 +43,11 @@ impl Exchange<'_> {
     pub(super) fn tunnel(
         &self,
         mut record: Record,
-        answer: Answer,
-        leaving: hyper::upgrade::OnUpgrade,
+        fields: HeaderMap,
+        (leaving, upstream): (hyper::upgrade::OnUpgrade, LinkStream),
         limits: RouteLimits,
     ) -> Response<RecordedBody> {
-        let mut fields = HeaderFields(HeaderMap::new());
-        response_fields(answer.response.headers(), ContentLength::FromBody, record.request_id(), &mut fields);
+        let mut fields = HeaderFields(fields);
         fields.add("connection", b"upgrade");
         fields.add("upgrade", b"websocket");
         record.status(StatusCode::SWITCHING_PROTOCOLS.as_u16());
@@ -73,18 +60,17 @@ impl Exchange<'_> {
         self.context.drain.spawn_local(async move {
             // The socket lives on here, so it still counts as an open connection.
             let _place = place;
-            let Ok((client, upstream)) = tokio::try_join!(leaving, hyper::upgrade::on(answer.response)) else {
+            let Ok(client) = leaving.await else {
                 record.ended("broken");
                 return;
             };
             open.inc();
-            let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-            let end = tunnel(client, upstream, limits.idle_timeout, drain.begun()).await;
+            let end = tunnel(TokioIo::new(client), upstream, limits.idle_timeout, drain.begun()).await;
             open.dec();
             record.moved(end.sent, end.received);
             record.ended(end.reason);
         });
-        let nothing = Full::default().map_err(|never| match never {}).boxed_unsync();
+        let nothing = DownBody::Own(Full::default());
         let mut down = Response::new(RecordedBody { inner: nothing, turn: None, _finish: None });
         *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *down.headers_mut() = fields.0;
@@ -96,9 +82,8 @@ impl Exchange<'_> {
         record.status(answer.status.as_u16());
         record.own_answer(answer.body.len());
         let id = HeaderValue::from_str(record.request_id());
-        let meter = record.meters().response.clone();
-        let body = Full::from(answer.body).map_err(|never| match never {}).boxed_unsync();
-        let finish = Finish { record, lease: None, meter };
+        let body = DownBody::Own(Full::from(answer.body));
+        let finish = Finish { record, body: None };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
         let mut response = Response::new(body);
         *response.status_mut() = answer.status;
@@ -120,14 +105,14 @@ impl Exchange<'_> {
 
 /// An answer's body with the record that is written at its end.
 pub(in crate::proxy) struct RecordedBody {
-    inner: AnswerBody,
+    inner: DownBody,
     /// Told whom this answer waits for. An answer that may wait for ever has none.
     turn: Option<Arc<Turn>>,
     _finish: Option<Finish>,
 }
 
 impl RecordedBody {
-    fn new(inner: AnswerBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
+    fn new(inner: DownBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
         Self { inner, turn, _finish: Some(finish) }
     }
 }
@@ -140,7 +125,10 @@ impl Body for RecordedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        let polled = match &mut self.inner {
+            DownBody::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            DownBody::Passed(body) => Pin::new(body).poll_frame(context),
+        };
         if let Some(turn) = &self.turn {
             match polled {
                 Poll::Pending => turn.is_the_upstreams(),
@@ -151,29 +139,38 @@ impl Body for RecordedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.inner {
+            DownBody::Own(body) => body.is_end_stream(),
+            DownBody::Passed(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.inner {
+            DownBody::Own(body) => body.size_hint(),
+            DownBody::Passed(body) => body.size_hint(),
+        }
     }
+}
+
+/// Ours, or an upstream's.
+enum DownBody {
+    Own(Full<Bytes>),
+    Passed(MeteredBody<AnswerBody<RequestBody>>),
 }
 
 /// What is done when an answer is over, however it ended.
 struct Finish {
     record: Record,
-    lease: Option<Lease>,
-    meter: Arc<Meter>,
+    /// Knows how an upstream's body ended.
+    body: Option<Arc<Meter>>,
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        let Some(lease) = self.lease.take() else { return };
-        self.record.ended(match self.meter.end() {
-            BodyEnd::Complete => {
-                lease.release();
-                "complete"
-            }
+        let Some(meter) = &self.body else { return };
+        self.record.ended(match meter.end() {
+            BodyEnd::Complete => "complete",
             BodyEnd::Stalled => "upstream_stalled",
             BodyEnd::Broken => "upstream_broke_off",
             BodyEnd::TooLarge | BodyEnd::Unfinished => "client_gone",

@@ -6,6 +6,8 @@ mod up;
 
 pub(super) use down::RecordedBody;
 
+use up::Received;
+
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
@@ -16,26 +18,21 @@ use super::request::{Judgement, decide};
 use super::whoami;
 use crate::authorize::Permit;
 use crate::drain::Drain;
-use crate::forward::{Upgrade, requested_upgrade};
+use crate::forward::{Asked, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
-use crate::limit::{BodyEnd, BodyFailure};
+use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
-use crate::upstream::{Upstream, UpstreamError};
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// The body of an answer.
-type AnswerBody = UnsyncBoxBody<Bytes, BodyFailure>;
 
 /// What all requests of a connection share.
 pub(super) struct ConnectionContext {
@@ -193,25 +190,32 @@ impl Exchange<'_> {
             _ => Upgrade::None,
         };
         let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
+        let (wanted, version) = (Asked::by(request.method().as_str()), request.version());
         let Some(outgoing) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
-        let method = outgoing.request.method().clone();
-        let outcome = upstream.send(outgoing).await;
+        let interim = self.interim(version, &record);
+        let id = record.request_id();
+        let outcome = upstream.send(outgoing, |came| Received::of(came, wanted, id, interim.as_ref())).await;
         if let Some(guard) = &self.context.guard {
             guard.refuse_interim();
         }
-        match outcome {
-            Err(error) => self.refused(record, &self.failure(error)),
-            Ok(answer) => {
-                record.answered_by(&answer.endpoint);
-                match (leaving, answer.response.status()) {
-                    (Some(leaving), StatusCode::SWITCHING_PROTOCOLS) => self.tunnel(record, answer, leaving, limits),
-                    (None, StatusCode::SWITCHING_PROTOCOLS) => {
-                        self.refused(record, &Refusal::Internal("the upstream left HTTP without being asked"))
-                    }
-                    _ => self.pass_down(record, answer, &method, limits),
+        let Answer { head, endpoint, behind } = match outcome {
+            Err(error) => return self.refused(record, &self.failure(error)),
+            Ok(answer) => answer,
+        };
+        record.answered_by(upstream.endpoint_name(endpoint));
+        match (behind, leaving) {
+            (Behind::Body(mut body), _) => {
+                // Another method than the client's may be the one that was judged and sent.
+                if wanted == Asked::Head && !body.is_end_stream() {
+                    body.give_up();
                 }
+                self.pass_down(record, head, body, limits)
+            }
+            (Behind::Stream(stream), Some(leaving)) => self.tunnel(record, head.fields, (leaving, stream), limits),
+            (Behind::Stream(_), None) => {
+                self.refused(record, &Refusal::Internal("the upstream left HTTP without being asked"))
             }
         }
     }

@@ -1,20 +1,24 @@
-//! The request that goes up, rendered for hyper.
+//! The request that goes up, rendered from hyper's form, and the answers' heads, rendered for hyper.
 
 use super::{Exchange, Permitted};
 use crate::forward::{
-    ClientAddress, ContentLength, FieldSink, FilteredTrailers, RequestEdit, Upgrade, request_fields, response_fields,
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
+    Upgrade, response_fields, write_request_head,
 };
 use crate::head::Fields;
 use crate::limit::MeteredBody;
 use crate::proxy::guard::GuardControl;
 use crate::proxy::record::Record;
+use crate::recycled::Recycled;
 use crate::route::Admission;
-use crate::upstream::{Outgoing, Upstream};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
+use crate::upstream::{Outgoing, Repeat, Upstream};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
 use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
+
+/// The body of a request on its way up.
+pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
 
 impl Exchange<'_> {
     /// The request that goes up.
@@ -25,11 +29,19 @@ impl Exchange<'_> {
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,
-    ) -> Option<Outgoing> {
+    ) -> Option<Outgoing<RequestBody>> {
         let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
+        let limits = permitted.route.limits;
+        let meter = record.meters().request.clone();
+        let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
+        let framing = match body.size_hint().exact() {
+            _ if body.is_end_stream() => Framing::Length(0),
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        };
         let client = ClientAddress::new(self.context.facts.client.ip());
         let edit = RequestEdit {
             identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
@@ -44,51 +56,82 @@ impl Exchange<'_> {
             authorization: upstream.authorization.as_deref(),
             upgrade,
         };
-        let mut fields = HeaderFields(HeaderMap::with_capacity(head.headers.len() + 16));
-        request_fields(&permitted.permit, &head.headers, &edit, &mut fields);
-        let limits = permitted.route.limits;
-        let meter = record.meters().request.clone();
-        let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
-        if body.size_hint().exact().is_none() {
-            // hyper by itself drops a body of unknown length behind a GET.
-            fields.add("transfer-encoding", b"chunked");
-        }
-        let mut up = Request::new(FilteredTrailers::new(body).boxed_unsync());
-        *up.method_mut() = Method::from_bytes(permitted.method.as_bytes()).ok()?;
-        *up.uri_mut() = permitted.target.parse().ok()?;
-        *up.headers_mut() = fields.0;
-        if let Some(guard) = self.context.guard.clone().filter(|_| head.version == Version::HTTP_11) {
-            pass_interim_answers(&mut up, guard, record.request_id().to_owned());
-        }
-        Some(Outgoing { request: up, meter, response_timeout: limits.response_timeout })
+        let mut bytes = Recycled::take();
+        let line: (&str, &[&str]) = (&permitted.method, &[&permitted.target]);
+        let host = write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
+        Some(Outgoing {
+            head: bytes,
+            host,
+            framing,
+            body,
+            meter,
+            asked: Asked::by(&permitted.method),
+            upgrade,
+            repeat: Repeat::of(&permitted.method, framing, upgrade),
+            response_timeout: limits.response_timeout,
+        })
+    }
+
+    /// Who takes interim answers: a client that speaks HTTP/1.1.
+    pub(super) fn interim<'r>(&self, version: Version, record: &'r Record) -> Option<Interim<'r>> {
+        let guard = self.context.guard.clone().filter(|_| version == Version::HTTP_11)?;
+        guard.allow_interim(record.request_id());
+        Some(Interim { guard, request_id: record.request_id() })
     }
 }
 
-/// Interim answers (103 and the like; hyper itself sends 100) go down as they come.
-fn pass_interim_answers<B>(request: &mut Request<B>, guard: Arc<GuardControl>, request_id: String) {
-    guard.allow_interim(&request_id);
-    hyper::ext::on_informational(request, move |response| {
-        let status = response.status();
-        if matches!(status, StatusCode::CONTINUE | StatusCode::SWITCHING_PROTOCOLS) {
-            return;
-        }
-        let mut head = InterimHead(
-            format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or("")).into_bytes(),
-        );
-        response_fields(response.headers(), ContentLength::FromBody, &request_id, &mut head);
-        head.0.extend_from_slice(b"\r\n");
-        guard.send_interim(&request_id, &head.0);
-    });
+/// Sends interim answers (103 and the like; hyper itself sends 100) down as they come.
+pub(super) struct Interim<'r> {
+    guard: Arc<GuardControl>,
+    request_id: &'r str,
 }
 
-struct InterimHead(Vec<u8>);
+impl Interim<'_> {
+    fn send(&self, came: &AnswerHead<'_, '_>) {
+        let reason = StatusCode::from_u16(came.status).ok().and_then(|status| status.canonical_reason());
+        let mut head = format!("HTTP/1.1 {} {}\r\n", came.status, reason.unwrap_or_default()).into_bytes();
+        response_fields(came.fields, ContentLength::FromBody, self.request_id, &mut HeadWriter(&mut head));
+        head.extend_from_slice(b"\r\n");
+        self.guard.send_interim(self.request_id, &head);
+    }
+}
 
-impl FieldSink for InterimHead {
-    fn add(&mut self, name: &str, value: &[u8]) {
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b": ");
-        self.0.extend_from_slice(value);
-        self.0.extend_from_slice(b"\r\n");
+/// An answer's head as it comes down.
+pub(super) struct Received {
+    pub(super) status: StatusCode,
+    pub(super) fields: HeaderMap,
+}
+
+impl Received {
+    /// Renders a final answer for hyper; an interim one goes down at once, and leaves nothing.
+    pub(super) fn of(
+        came: &AnswerHead<'_, '_>,
+        wanted: Asked,
+        request_id: &str,
+        interim: Option<&Interim<'_>>,
+    ) -> Self {
+        let status = StatusCode::from_u16(came.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut fields = HeaderFields(HeaderMap::new());
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            if let Some(interim) = interim.filter(|_| status != StatusCode::CONTINUE) {
+                interim.send(came);
+            }
+            return Self { status, fields: fields.0 };
+        }
+        fields.0.reserve(came.fields.len() + 2);
+        response_fields(came.fields, content_length(came, wanted), request_id, &mut fields);
+        Self { status, fields: fields.0 }
+    }
+}
+
+/// Where a client learns how long the body is. RFC 9110 section 8.6: a 204 has none, whatever the upstream says.
+fn content_length(came: &AnswerHead<'_, '_>, wanted: Asked) -> ContentLength {
+    match (came.status, came.framing) {
+        (101 | 204, _) => ContentLength::FromBody,
+        (304, _) | (_, AnswerFraming::Length(0)) => ContentLength::FromField,
+        _ if wanted == Asked::Head => ContentLength::FromField,
+        // Also where only we asked with HEAD: what the field says would not follow.
+        _ => ContentLength::FromBody,
     }
 }
 

@@ -1,11 +1,9 @@
 //! An answer's head as it comes from the upstream, read where it will be sent from: there is room before it for the head
 //! that the client sees. Passes nothing on.
 
-use super::begin::HeadSearch;
-use super::exchange::Failure;
-use crate::forward::{AnswerError, AnswerHead, Asked, field_space, parse_answer};
+use crate::forward::{AnswerError, AnswerHead, Asked, HeadSearch, field_space, parse_answer};
 use crate::tls::record::{HEADROOM, Slab};
-use crate::upstream::Link;
+use crate::upstream::{Failure, Link};
 use std::io;
 use std::task::{Context, Poll};
 

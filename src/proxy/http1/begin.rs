@@ -3,8 +3,7 @@
 
 use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
-use crate::forward::ClientAddress;
-use crate::forward::{Framing, HttpVersion, ParsedHead, field_space, parse_head};
+use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::proxy::Shared;
@@ -50,29 +49,6 @@ pub(super) enum OwnBody {
     Announced,
 }
 
-/// How far the end of a head was looked for, so that a head in many small pieces is not read anew for each.
-#[derive(Default)]
-pub(super) struct HeadSearch {
-    searched: usize,
-    next_check: usize,
-}
-
-impl HeadSearch {
-    /// Whether reading the head is worth it: it may be whole, or is twice as long as when it was last read (so that
-    /// garbage is refused before it times out).
-    pub(super) fn is_worth_reading(&mut self, bytes: &[u8]) -> bool {
-        const END: &[u8] = b"\r\n\r\n";
-        let from = self.searched.saturating_sub(END.len() - 1);
-        self.searched = bytes.len();
-        let whole = bytes.get(from..).is_some_and(|tail| memchr::memmem::find(tail, END).is_some());
-        let worth = whole || bytes.len() >= self.next_check;
-        if worth {
-            self.next_check = bytes.len().saturating_mul(2);
-        }
-        worth
-    }
-}
-
 /// What the judgement needs beside the head.
 struct Asking<'a> {
     shared: &'a Arc<Shared>,
@@ -85,7 +61,7 @@ impl<R: Records> Connection<R> {
     /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
     pub(super) fn begin(&mut self, search: &mut HeadSearch) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
-        if search.searched == 0 && self.input.first().starts_with(b"\r\n") {
+        if search.is_new() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
         }
         loop {
@@ -179,9 +155,6 @@ impl Judging<'_> {
         let asked = RequestHead { method, target, authority: None, fields };
         let judgement = decide(&self.in_force.snapshot, client, &asked);
         let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
-        if judgement.outcome.is_ok() && upstream.as_ref().is_some_and(|upstream| !upstream.takes_links()) {
-            return Begun::Elsewhere(Elsewhere::UpstreamTls);
-        }
         let mut record = self.record();
         record.judged(&judgement, self.in_force);
         let Judgement { method, target, route, outcome, .. } = &judgement;

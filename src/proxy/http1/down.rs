@@ -2,14 +2,13 @@
 //! encrypted. Meanwhile the rest of the request goes up, and the client is watched.
 
 use super::answer::Reading;
-use super::exchange::Failure;
 use super::render::{Forwarding, Rendered};
 use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
-use crate::upstream::Link;
+use crate::upstream::{Failure, Link};
 use std::future::poll_fn;
 use std::io::Write;
 use std::ops::Range;
@@ -219,7 +218,7 @@ impl<R: Records> Connection<R> {
         if down.surplus {
             tracing::debug!(upstream = &*forwarding.upstream.name, "upstream connection ended: nobody asked for more");
         } else if answer.reuse == Reuse::Keep {
-            forwarding.upstream.keep_link(link);
+            link.keep();
         }
         if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) }
     }

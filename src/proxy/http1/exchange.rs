@@ -3,38 +3,18 @@
 
 use super::answer::Reading;
 use super::begin::{Own, OwnBody};
-use super::render::{Forwarding, Rendered, Repeat};
+use super::render::{Forwarding, Rendered};
 use super::tunnel::Leaving;
 use super::up::{State, Upload, Uploaded};
 use super::{After, Connection, Keep, Rest};
-use crate::forward::{AnswerError, Asked, Framing, FramingError, Upgrade};
+use crate::forward::{Asked, Framing, Upgrade};
 use crate::limit::BodyEnd;
 use crate::respond::{Refusal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{Link, Origin, UpstreamError};
+use crate::upstream::{Again, Failure, Link, UpstreamError};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// No byte went to the upstream.
-    Unsent(io::Error),
-    /// The upstream's connection ended before a byte of an answer.
-    Unanswered(io::Error),
-    /// It ended in the middle of the answer's head.
-    BrokeOff(io::Error),
-    /// What it said is no answer.
-    Unreadable(AnswerError),
-    /// It left HTTP without being asked.
-    Upgraded,
-    ResponseTimeout,
-    /// The client's body.
-    Body(BodyEnd),
-    Framing(FramingError),
-    ClientGone,
-}
 
 /// What a request came to.
 enum Event {
@@ -61,7 +41,6 @@ impl<R: Records> Connection<R> {
     pub(super) async fn forward(&mut self, mut forwarding: Forwarding) -> After {
         let choice = forwarding.upstream.choose();
         let mut link = forwarding.upstream.pooled_link(choice);
-        let mut retried = false;
         loop {
             let next = match link.take() {
                 Some(link) => link,
@@ -81,14 +60,10 @@ impl<R: Records> Connection<R> {
                 }
                 Err(failure) => failure,
             };
-            match failure {
-                // Nothing was sent, so nothing can happen twice.
-                Failure::Unsent(_) if origin == Origin::Pooled => link = forwarding.upstream.pooled_link(choice),
-                Failure::Unanswered(_) if origin == Origin::Pooled && forwarding.repeat == Repeat::Safe && !retried => {
-                    retried = true;
-                    forwarding.upstream.count_retry();
-                }
-                failure => {
+            match forwarding.repeat.after(&failure, origin) {
+                Again::OnPooled => link = forwarding.upstream.pooled_link(choice),
+                Again::OnNew => forwarding.upstream.count_retry(),
+                Again::Never => {
                     let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
                     return match refusal(failure, endpoint) {
                         Some(refusal) => self.failed_with(forwarding, refusal).await,
@@ -221,15 +196,12 @@ impl<R: Records> Connection<R> {
 
 /// What a failure is for the client. `None` if there is no client any more.
 fn refusal(failure: Failure, endpoint: String) -> Option<Refusal<'static>> {
-    Some(Refusal::Upstream(match failure {
-        Failure::Unsent(source) | Failure::Unanswered(source) | Failure::BrokeOff(source) => {
-            UpstreamError::Broken { endpoint, source: Box::new(source) }
-        }
-        Failure::Unreadable(source) => UpstreamError::Broken { endpoint, source: Box::new(source) },
-        Failure::Upgraded => UpstreamError::Upgraded { endpoint },
-        Failure::ResponseTimeout => UpstreamError::ResponseTimeout { endpoint },
-        Failure::Body(end) => return Some(Refusal::Body(end)),
-        Failure::Framing(error) => return Some(Refusal::Framing(error)),
-        Failure::ClientGone => return None,
-    }))
+    match failure {
+        Failure::Framing(error) => Some(Refusal::Framing(error)),
+        Failure::ClientGone => None,
+        failure => Some(match failure.into_error(endpoint) {
+            UpstreamError::RequestBody(end) => Refusal::Body(end),
+            error => Refusal::Upstream(error),
+        }),
+    }
 }

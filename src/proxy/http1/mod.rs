@@ -17,11 +17,11 @@ use super::Shared;
 use super::client::ConnectedClient;
 use super::record::ConnectionFacts;
 use crate::drain::{Drain, DrainWatch};
-use crate::forward::ClientAddress;
+use crate::forward::{ClientAddress, HeadSearch};
 use crate::respond::Refusal;
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
-use begin::{Begun, HeadSearch};
+use begin::Begun;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -59,8 +59,6 @@ pub(super) enum Elsewhere {
     Http10,
     /// Not a path: absolute form, `*`, an authority.
     TargetForm,
-    /// Its upstream speaks TLS.
-    UpstreamTls,
     /// Its head is longer than a slab.
     HeadSize,
 }
@@ -71,7 +69,6 @@ impl Elsewhere {
         match self {
             Self::Http10 => "http_1_0",
             Self::TargetForm => "target_form",
-            Self::UpstreamTls => "upstream_tls",
             Self::HeadSize => "head_size",
         }
     }

@@ -6,15 +6,15 @@ use super::begin::keep;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
-    RequestEdit, Reuse, Upgrade, request_fields, requested_upgrade, response_fields,
+    RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_request_head,
 };
 use crate::head::Fields;
 use crate::proxy::client::ClientView;
 use crate::proxy::record::Record;
-use crate::proxy::recycled::Recycled;
+use crate::recycled::Recycled;
 use crate::respond::Form;
 use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
-use crate::upstream::Upstream;
+use crate::upstream::{Repeat, Upstream};
 use std::io::Write;
 use std::ops::Range;
 use std::rc::Rc;
@@ -48,13 +48,6 @@ impl Forwarding {
         self.head.splice(self.host.clone(), host.bytes());
         self.host.end = self.host.start + host.len();
     }
-}
-
-/// Whether a request without an answer may be sent again (RFC 9110 section 9.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeat {
-    Safe,
-    Never,
 }
 
 /// Whether the client takes trailers (`TE: trailers`).
@@ -97,46 +90,26 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         upgrade,
     };
     let mut head = Recycled::take();
-    for part in [up.method, " ", &up.target.path] {
-        head.extend_from_slice(part.as_bytes());
-    }
-    if let Some(query) = &up.target.query {
-        head.push(b'?');
-        head.extend_from_slice(query.as_bytes());
-    }
-    head.extend_from_slice(b" HTTP/1.1\r\n");
-    // The edit list begins with the host.
-    let host_at = head.len() + "host: ".len();
-    request_fields(up.permit, fields, &edit, &mut HeadWriter(&mut head));
-    match said.head.framing {
-        Framing::Chunked => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Length(0) if fields.first_value("content-length").is_none() => {}
-        // Writing to a vector cannot fail.
-        Framing::Length(length) => drop(write!(*head, "content-length: {length}\r\n")),
-    }
-    head.extend_from_slice(b"\r\n");
-    let idempotent = matches!(up.method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
-    let repeats = idempotent && !has_body && upgrade == Upgrade::None;
+    let query = up.target.query.as_deref();
+    let separator = if query.is_some() { "?" } else { "" };
+    let target = [&*up.target.path, separator, query.unwrap_or_default()];
+    let host = write_request_head(up.permit, (up.method, &target), (fields, said.head.framing), &edit, &mut head);
     Forwarding {
         upstream: up.upstream,
         limits: up.route.limits,
         head,
-        host: host_at..host_at + requested_host.len(),
+        host,
         framing: said.head.framing,
         expectation: said.head.expectation,
-        asked: asked(up.method),
-        wanted: asked(said.head.method),
+        asked: Asked::by(up.method),
+        wanted: Asked::by(said.head.method),
         upgrade,
-        repeat: if repeats { Repeat::Safe } else { Repeat::Never },
+        repeat: Repeat::of(up.method, said.head.framing, upgrade),
         trailers: trailers(fields),
         keep: keep(said.head),
         form: Form::of_accept(fields),
         record,
     }
-}
-
-fn asked(method: &str) -> Asked {
-    if method == "HEAD" { Asked::Head } else { Asked::Other }
 }
 
 fn trailers(fields: &[httparse::Header<'_>]) -> Trailers {
@@ -212,10 +185,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     // A body that the client did not ask for is left in the upstream's connection.
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
     let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
-    let upgrade = match came.fields.first_value("upgrade") {
-        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
-        _ => Upgrade::None,
-    };
+    let upgrade = came.upgrade();
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
     let announced = came.fields.first_value("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
     let (status, length) = (came.status, came.length);

@@ -1,13 +1,12 @@
 //! A request on its way up: its head and what is there of its body in one write, then the rest as it comes. Body bytes
 //! go to the socket from where they were decrypted. Reads no answer.
 
-use super::exchange::Failure;
 use super::render::Forwarding;
 use crate::forward::{ChunkPart, ChunkScanner, Expectation, Framing, field_space, parse_head, write_trailers};
 use crate::limit::BodyEnd;
-use crate::proxy::recycled::Recycled;
+use crate::recycled::Recycled;
 use crate::tls::record::{Filled, Input, Records};
-use crate::upstream::Link;
+use crate::upstream::{Failure, Link};
 use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
@@ -146,7 +145,7 @@ impl Upload {
             }
             self.prepare(input)?;
             match self.poll_write(context, input, link) {
-                Some(written) => self.written(ready!(written), input)?,
+                Some(written) => self.written(ready!(written), input, link)?,
                 None if matches!(self.body, Body::Tail) => self.state = State::Whole,
                 None => {
                     if self.expectation == Expectation::Continue && input.is_empty() {
@@ -246,14 +245,14 @@ impl Upload {
         Some(link.poll_write(context, slices))
     }
 
-    fn written(&mut self, written: io::Result<usize>, input: &mut Input) -> Result<(), Failure> {
+    fn written(&mut self, written: io::Result<usize>, input: &mut Input, link: &Link) -> Result<(), Failure> {
         match written {
             Ok(count @ 1..) => {
                 (self.begun, self.state, self.progress) = (true, State::Upstream, Instant::now());
                 self.advance(count, input);
                 Ok(())
             }
-            Err(error) if !self.begun => Err(Failure::Unsent(error)),
+            Err(error) if !self.begun && link.says_what_it_sent() => Err(Failure::Unsent(error)),
             // It may have answered before it closed.
             Ok(_) | Err(_) => {
                 self.state = State::Refused;

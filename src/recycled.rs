@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// A byte vector from this thread's unused ones; goes back there when dropped.
-#[derive(Default)]
-pub(super) struct Recycled(Vec<u8>);
+#[derive(Debug, Default)]
+pub struct Recycled(Vec<u8>);
 
 thread_local! {
     static UNUSED: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -18,7 +18,7 @@ const LARGEST_KEPT: usize = 8 * 1024;
 
 impl Recycled {
     /// An empty vector, with room if there was one to use again.
-    pub(super) fn take() -> Self {
+    pub fn take() -> Self {
         Self(UNUSED.with(|unused| unused.borrow_mut().pop()).unwrap_or_default())
     }
 }

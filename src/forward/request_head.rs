@@ -1,0 +1,35 @@
+//! The head of a request that goes up, written as HTTP/1.1. Edits its fields by the one edit list.
+
+use super::edit::{RequestEdit, request_fields};
+use super::framing::Framing;
+use super::sink::HeadWriter;
+use crate::authorize::Permit;
+use crate::head::Fields;
+use std::io::Write;
+use std::ops::Range;
+
+/// Writes a head behind what is there: the line of `method` and the parts of `target`, the edited fields, how long the
+/// body is, the empty line. Gives where the host's name stands, for an endpoint with one of its own.
+pub fn write_request_head<F: Fields + ?Sized>(
+    permit: &Permit<'_>,
+    (method, target): (&str, &[&str]),
+    (fields, framing): (&F, Framing),
+    edit: &RequestEdit<'_>,
+    head: &mut Vec<u8>,
+) -> Range<usize> {
+    for part in [method, " "].iter().chain(target) {
+        head.extend_from_slice(part.as_bytes());
+    }
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    // The edit list begins with the host.
+    let host = head.len() + "host: ".len();
+    request_fields(permit, fields, edit, &mut HeadWriter(head));
+    match framing {
+        Framing::Chunked => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(0) if fields.first_value("content-length").is_none() => {}
+        // Writing to a vector cannot fail.
+        Framing::Length(length) => drop(write!(head, "content-length: {length}\r\n")),
+    }
+    head.extend_from_slice(b"\r\n");
+    host..host + edit.requested_host.len()
+}

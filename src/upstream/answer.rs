@@ -1,0 +1,317 @@
+//! An upstream's answer on its way to hyper: its head, read strictly, and its body, passed on in the memory that it was
+//! read into. Meanwhile the rest of the request goes up. Edits nothing.
+
+use super::upload::Upload;
+use super::{Failure, Link, LinkStream};
+use crate::forward::{
+    AnswerError, AnswerFraming, AnswerHead, Asked, ChunkPart, ChunkScanner, HeadSearch, Reuse, Upgrade, field_space,
+    parse_answer, read_trailers,
+};
+use crate::limit::BodyFailure;
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// How much is read at once, at first and when the upstream keeps that full.
+const FEW: usize = 16 * 1024;
+const MANY: usize = 64 * 1024;
+/// The longest head of an answer.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// Data as short as this is copied, so that it does not hold on to all that was read with it.
+const SHORT: usize = 2 * 1024;
+
+/// What a head says beside its fields.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub(super) status: u16,
+    pub(super) upgrade: Upgrade,
+    length: usize,
+    framing: AnswerFraming,
+    reuse: Reuse,
+}
+
+impl Came {
+    fn by(head: &AnswerHead<'_, '_>) -> Self {
+        let AnswerHead { status, length, framing, reuse, .. } = *head;
+        Self { status, upgrade: head.upgrade(), length, framing, reuse }
+    }
+
+    /// Whether another head follows.
+    pub(super) fn is_interim(&self) -> bool {
+        self.status < 200 && self.status != 101
+    }
+}
+
+/// What has come of an answer. Holds no memory while nothing has.
+#[derive(Default)]
+pub(super) struct Reading {
+    buffer: BytesMut,
+    search: HeadSearch,
+}
+
+impl Reading {
+    /// Ready with what the head says once it is whole, and what `on_head` makes of it.
+    pub(super) fn poll_head<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+        asked: Asked,
+        on_head: impl FnOnce(&AnswerHead<'_, '_>) -> T,
+    ) -> Poll<Result<(Came, T), Failure>> {
+        loop {
+            if !self.buffer.is_empty() && self.search.is_worth_reading(&self.buffer) {
+                let mut space = field_space();
+                match parse_answer(&self.buffer, asked, &mut space) {
+                    Ok(Some(head)) => return Poll::Ready(Ok((Came::by(&head), on_head(&head)))),
+                    Ok(None) => {}
+                    Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
+                }
+            }
+            ready!(self.poll_read(context, link))?;
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
+        if self.buffer.len() >= LONGEST_HEAD {
+            return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
+        }
+        let read = link.poll_read_behind(context, &mut self.buffer, FEW);
+        let ended = |error: io::Error| {
+            // After a byte of an answer nothing may be sent again.
+            if self.buffer.is_empty() { Failure::Unanswered(error) } else { Failure::BrokeOff(error) }
+        };
+        match read {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(ended(io::ErrorKind::UnexpectedEof.into()))),
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ended(error))),
+            Poll::Pending => {
+                if self.buffer.is_empty() {
+                    self.buffer = BytesMut::new();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Goes on behind an interim answer's head.
+    pub(super) fn pass_head(&mut self, came: &Came) {
+        self.buffer.advance(came.length.min(self.buffer.len()));
+        self.search = HeadSearch::default();
+    }
+}
+
+/// An upstream's answer.
+pub struct Answer<B, T> {
+    /// What was made of its head.
+    pub head: T,
+    /// The endpoint that answered, by number.
+    pub endpoint: usize,
+    /// What follows the head.
+    pub behind: Behind<B>,
+}
+
+/// What follows an answer's head.
+pub enum Behind<B> {
+    /// Its body.
+    Body(AnswerBody<B>),
+    /// Another protocol, as asked for.
+    Stream(LinkStream),
+}
+
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Answer<B, ()> {
+    pub(super) fn new<T>((came, head): (Came, T), upload: Upload<B>, mut reading: Reading, link: Link) -> Answer<B, T> {
+        let endpoint = link.endpoint();
+        reading.pass_head(&came);
+        let behind = if came.status == 101 {
+            Behind::Stream(link.into_stream(reading.buffer.to_vec()))
+        } else {
+            Behind::Body(AnswerBody::new(came, upload, reading.buffer, link))
+        };
+        Answer { head, endpoint, behind }
+    }
+}
+
+/// An answer's body. Its end gives the connection back to the pool, if both messages on it are whole; dropped before,
+/// it closes the connection.
+pub struct AnswerBody<B> {
+    link: Option<Link>,
+    /// What is left to be sent of the request.
+    upload: Option<Box<Upload<B>>>,
+    buffer: BytesMut,
+    left: Left,
+    reuse: Reuse,
+    room: usize,
+}
+
+enum Left {
+    Nothing,
+    Length(u64),
+    Chunked(ChunkScanner, Vec<u8>),
+    UntilClose,
+}
+
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
+    fn new(came: Came, upload: Upload<B>, buffer: BytesMut, link: Link) -> Self {
+        let left = match came.framing {
+            AnswerFraming::None | AnswerFraming::Length(0) => Left::Nothing,
+            AnswerFraming::Length(length) => Left::Length(length),
+            AnswerFraming::Chunked => Left::Chunked(ChunkScanner::default(), Vec::new()),
+            AnswerFraming::UntilClose => Left::UntilClose,
+        };
+        let upload = (!upload.is_whole()).then(|| Box::new(upload));
+        let mut body = Self { link: Some(link), upload, buffer, left, reuse: came.reuse, room: FEW };
+        if matches!(body.left, Left::Nothing) {
+            body.finish();
+        }
+        body
+    }
+
+    /// All of it has come.
+    fn finish(&mut self) {
+        self.left = Left::Nothing;
+        // After an early answer the rest of the request is not sent any more, and the connection closed.
+        let whole = self.upload.take().is_none();
+        let surplus = !std::mem::take(&mut self.buffer).is_empty();
+        let Some(link) = self.link.take() else { return };
+        if surplus {
+            tracing::debug!(endpoint = link.endpoint(), "upstream connection ended: nobody asked for more");
+        } else if whole && self.reuse == Reuse::Keep {
+            link.keep();
+        }
+    }
+
+    /// Leaves what is to come where it is, and closes the connection.
+    pub fn give_up(&mut self) {
+        (self.left, self.link, self.upload) = (Left::Nothing, None, None);
+        self.buffer = BytesMut::new();
+    }
+
+    fn poll_upload(&mut self, context: &mut Context<'_>) {
+        let (Some(upload), Some(link)) = (&mut self.upload, &mut self.link) else { return };
+        match upload.poll(context, link) {
+            Poll::Ready(Ok(())) => self.upload = None,
+            // There is an answer already; the rest of the request is given up.
+            Poll::Ready(Err(_)) => upload.refuse(),
+            Poll::Pending => {}
+        }
+    }
+
+    /// The next piece of what was read.
+    fn next(&mut self) -> Result<Option<Frame<Bytes>>, AnswerError> {
+        while !self.buffer.is_empty() {
+            let here = self.buffer.len();
+            match &mut self.left {
+                Left::Nothing => return Ok(None),
+                Left::UntilClose => return Ok(Some(self.data(here))),
+                Left::Length(left) => {
+                    let here = here.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= u64::try_from(here).unwrap_or(u64::MAX);
+                    let last = *left == 0;
+                    let data = self.data(here);
+                    if last {
+                        self.finish();
+                    }
+                    return Ok(Some(data));
+                }
+                Left::Chunked(scanner, section) => {
+                    let (kind, length) = scanner.part(&self.buffer).map_err(|_| AnswerError::BadChunk)?;
+                    match kind {
+                        ChunkPart::Framing => self.buffer.advance(length),
+                        ChunkPart::Data => return Ok(Some(self.chunk(length))),
+                        ChunkPart::Trailers => {
+                            section.extend_from_slice(&self.buffer.split_to(length));
+                            if scanner.is_complete() {
+                                let trailers = read_trailers(section).map_err(|_| AnswerError::BadChunk)?;
+                                self.finish();
+                                return Ok((!trailers.is_empty()).then(|| Frame::trailers(trailers)));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Data of a chunk. If only the end follows, it is taken as well, so that the data is known to be the last.
+    fn chunk(&mut self, length: usize) -> Frame<Bytes> {
+        let data = self.data(length);
+        if *self.buffer == *b"\r\n0\r\n\r\n" {
+            self.buffer.clear();
+            self.finish();
+        }
+        data
+    }
+
+    fn data(&mut self, length: usize) -> Frame<Bytes> {
+        if length > SHORT {
+            return Frame::data(self.buffer.split_to(length).freeze());
+        }
+        let copy = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+        self.buffer.advance(length);
+        Frame::data(copy)
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(link) = &mut self.link else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        match link.poll_read_behind(context, &mut self.buffer, self.room) {
+            Poll::Ready(Ok(0)) if matches!(self.left, Left::UntilClose) => {
+                self.finish();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Ready(Ok(count)) => {
+                self.room = if count >= self.room { MANY } else { FEW };
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                // Who waits holds no memory.
+                self.buffer = BytesMut::new();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn failed(&mut self, error: io::Error) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.give_up();
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.poll_upload(context);
+        loop {
+            match self.next() {
+                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(None) if matches!(self.left, Left::Nothing) => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => return self.failed(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+            if let Err(error) = ready!(self.poll_more(context)) {
+                return self.failed(error);
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.left, Left::Nothing)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.left {
+            Left::Nothing => SizeHint::with_exact(0),
+            Left::Length(left) => SizeHint::with_exact(left),
+            Left::Chunked(..) | Left::UntilClose => SizeHint::default(),
+        }
+    }
+}

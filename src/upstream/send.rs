@@ -1,0 +1,161 @@
+//! One request from hyper on its way: a connection, the request up, the answer's head, and whether it may go again. Both
+//! directions are polled in one task.
+
+use super::answer::{Came, Reading};
+use super::upload::Upload;
+use super::{Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
+use crate::forward::{AnswerHead, Asked, Framing, Upgrade};
+use crate::limit::{BodyFailure, Meter};
+use crate::recycled::Recycled;
+use bytes::Bytes;
+use http_body::Body;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A request that is ready to go up.
+pub struct Outgoing<B> {
+    /// Its whole head, as it goes on the wire.
+    pub head: Recycled,
+    /// Where in the head the host's name stands.
+    pub host: Range<usize>,
+    /// How long the body is, as the head says.
+    pub framing: Framing,
+    /// The body.
+    pub body: B,
+    /// Knows what became of the body.
+    pub meter: Arc<Meter>,
+    /// What the answer's framing depends on.
+    pub asked: Asked,
+    /// What the head asks for.
+    pub upgrade: Upgrade,
+    /// Whether it may go again.
+    pub repeat: Repeat,
+    /// How long the upstream may do nothing while it has all that there is of the request.
+    pub response_timeout: Duration,
+}
+
+/// What stays the same on each connection that a request is tried on.
+struct Asking {
+    asked: Asked,
+    upgrade: Upgrade,
+    response_timeout: Duration,
+}
+
+impl Upstream {
+    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. `on_head` sees
+    /// the head of each answer, also of interim ones; what it makes of the last is given back.
+    ///
+    /// Goes again only where nothing was sent, or where it is [`Repeat::Safe`] and a pooled connection turned out to be
+    /// closed (RFC 9110 section 9.2.2).
+    ///
+    /// # Errors
+    /// [`UpstreamError`]
+    pub async fn send<B, T>(
+        &self,
+        outgoing: Outgoing<B>,
+        on_head: impl FnMut(&AnswerHead<'_, '_>) -> T,
+    ) -> Result<Answer<B, T>, UpstreamError>
+    where
+        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
+    {
+        let result = self.try_send(outgoing, on_head).await;
+        if let Err(error) = &result {
+            self.count_failure(error.word());
+        }
+        result
+    }
+
+    async fn try_send<B, T>(
+        &self,
+        outgoing: Outgoing<B>,
+        mut on_head: impl FnMut(&AnswerHead<'_, '_>) -> T,
+    ) -> Result<Answer<B, T>, UpstreamError>
+    where
+        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
+    {
+        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, response_timeout } = outgoing;
+        let asking = Asking { asked, upgrade, response_timeout };
+        let mut upload = Upload::new(head, host, (framing, body), meter);
+        let choice = self.choose();
+        let mut pooled = self.pooled_link(choice);
+        loop {
+            let mut link = match pooled.take() {
+                Some(link) => link,
+                // Connecting is rare and large.
+                None => Box::pin(self.new_link(choice)).await?,
+            };
+            // Only now is it certain which endpoint it is.
+            if let Some(host) = self.own_host(link.endpoint()) {
+                upload.set_host(host);
+            }
+            upload.again();
+            let mut reading = Reading::default();
+            match asking.attempt(&mut upload, &mut reading, &mut link, &mut on_head).await {
+                Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
+                Err(failure) => match repeat.after(&failure, link.origin()) {
+                    Again::OnPooled => pooled = self.pooled_link(choice),
+                    Again::OnNew => self.count_retry(),
+                    Again::Never => {
+                        return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl Asking {
+    /// Ready with the final answer's head, or with why there is none.
+    async fn attempt<B, T>(
+        &self,
+        upload: &mut Upload<B>,
+        reading: &mut Reading,
+        link: &mut Link,
+        on_head: &mut impl FnMut(&AnswerHead<'_, '_>) -> T,
+    ) -> Result<(Came, T), Failure>
+    where
+        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
+    {
+        let mut late = pin!(sleep(self.response_timeout));
+        poll_fn(|context| {
+            if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
+                return Poll::Ready(Err(failure));
+            }
+            while let Poll::Ready(read) = reading.poll_head(context, link, self.asked, &mut *on_head) {
+                match read {
+                    Ok((came, _)) if came.is_interim() => reading.pass_head(&came),
+                    Ok((came, _)) if came.status == 101 && !self.may_leave(&came, upload) => {
+                        return Poll::Ready(Err(Failure::Upgraded));
+                    }
+                    Ok(answer) => return Poll::Ready(Ok(answer)),
+                    // What is wrong with the request's body is the reason for what follows from it.
+                    Err(failure) => return Poll::Ready(Err(upload.body_failure().map_or(failure, Failure::Body))),
+                }
+            }
+            // Waiting for the client does not count; that has a timeout of its own.
+            while late.as_mut().poll(context).is_ready() {
+                let now = Instant::now();
+                let since = if upload.waits_for_client() { now } else { upload.progress };
+                if since + self.response_timeout <= now {
+                    return Poll::Ready(Err(Failure::ResponseTimeout));
+                }
+                late.as_mut().reset(since + self.response_timeout);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Whether an answer leaves HTTP for the protocol that was asked for.
+    fn may_leave<B>(&self, came: &Came, upload: &Upload<B>) -> bool
+    where
+        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
+    {
+        self.upgrade != Upgrade::None && self.upgrade == came.upgrade && upload.is_whole()
+    }
+}
