@@ -29,6 +29,6 @@ pub use framing::{
 };
 pub use request_head::write_request_head;
 pub use search::HeadSearch;
-pub use sink::{FieldSink, HeadWriter};
+pub use sink::{FieldSink, HeadWriter, write_number};
 pub use trailers::{read_trailers, write_trailer_map, write_trailers};
 pub use tunnel::{TunnelEnd, tunnel};

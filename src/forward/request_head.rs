@@ -2,10 +2,9 @@
 
 use super::edit::{RequestEdit, request_fields};
 use super::framing::Framing;
-use super::sink::HeadWriter;
+use super::sink::{HeadWriter, write_number};
 use crate::authorize::Permit;
 use crate::head::Fields;
-use std::io::Write;
 use std::ops::Range;
 
 /// Writes a head behind what is there: the line of `method` and the parts of `target`, the edited fields, how long the
@@ -27,8 +26,11 @@ pub fn write_request_head<F: Fields + ?Sized>(
     match framing {
         Framing::Chunked => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::Length(0) if fields.first_value("content-length").is_none() => {}
-        // Writing to a vector cannot fail.
-        Framing::Length(length) => drop(write!(head, "content-length: {length}\r\n")),
+        Framing::Length(length) => {
+            head.extend_from_slice(b"content-length: ");
+            write_number(head, length);
+            head.extend_from_slice(b"\r\n");
+        }
     }
     head.extend_from_slice(b"\r\n");
     host..host + edit.requested_host.len()

@@ -65,10 +65,39 @@ impl FieldSink for HeadWriter<'_> {
     }
 }
 
+/// Writes a number in decimal; the library's formatting is made for more, and costs as much as all else of a short head.
+pub fn write_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    loop {
+        at -= 1;
+        if let Some(place) = digits.get_mut(at) {
+            // Below ten, so it fits.
+            *place = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        }
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::identity::IdentitySet;
+
+    proptest::proptest! {
+        #[test]
+        fn numbers_are_written_as_the_library_writes_them(number: u64) {
+            for number in [number, number % 1000, u64::MAX, 0] {
+                let mut out = b"x".to_vec();
+                write_number(&mut out, number);
+                proptest::prop_assert_eq!(out, format!("x{number}").into_bytes());
+            }
+        }
+    }
 
     #[test]
     fn a_head_is_written_line_by_line() {

@@ -6,10 +6,11 @@ use crate::config::ClientAuth;
 use crate::identity::{IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption};
-use arc_swap::ArcSwapOption;
 use rustls::pki_types::{CertificateDer, UnixTime};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The client of one connection.
 pub(super) struct ConnectedClient {
@@ -17,12 +18,14 @@ pub(super) struct ConnectedClient {
     pub(super) facts: HandshakeFacts,
     /// The generation whose verifier has seen the chain; none if the session was resumed.
     verified_in: Option<u64>,
-    view: ArcSwapOption<ClientView>,
+    view: RefCell<Option<Rc<ClientView>>>,
 }
 
 /// A client as one snapshot sees it.
 pub(super) struct ClientView {
     generation: u64,
+    /// When its certificate's time was last compared with the clock.
+    checked: Cell<Instant>,
     place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
@@ -33,23 +36,23 @@ impl ConnectedClient {
     /// A client whose handshake was made under `generation`.
     pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64) -> Self {
         let verified_in = (facts.resumption == Resumption::Full).then_some(generation);
-        Self { listener, facts, verified_in, view: ArcSwapOption::empty() }
+        Self { listener, facts, verified_in, view: RefCell::default() }
     }
 
-    /// The client as this snapshot sees it.
-    pub(super) fn view(&self, snapshot: &Snapshot) -> Arc<ClientView> {
-        if let Some(view) = self.view.load_full()
+    /// The client as this snapshot sees it now.
+    pub(super) fn view(&self, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
+        if let Some(view) = &*self.view.borrow()
             && view.generation == snapshot.generation
-            && !view.has_expired()
+            && view.still_holds(now)
         {
-            return view;
+            return view.clone();
         }
-        let view = Arc::new(self.look(snapshot));
-        self.view.store(Some(view.clone()));
+        let view = Rc::new(self.look(snapshot, now));
+        *self.view.borrow_mut() = Some(view.clone());
         view
     }
 
-    fn look(&self, snapshot: &Snapshot) -> ClientView {
+    fn look(&self, snapshot: &Snapshot, now: Instant) -> ClientView {
         let listener = snapshot.listeners.get(&self.listener);
         let place = listener.and_then(|listener| {
             let host = listener.host(self.facts.server_name.as_ref())?;
@@ -67,7 +70,8 @@ impl ConnectedClient {
             }
             None => IdentityBlock::for_nobody(sets),
         };
-        ClientView { generation: snapshot.generation, place, standing, peer, identity }
+        let checked = Cell::new(now);
+        ClientView { generation: snapshot.generation, checked, place, standing, peer, identity }
     }
 
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {
@@ -140,9 +144,15 @@ fn principal(standing: &Standing) -> Option<&Principal> {
 }
 
 impl ClientView {
-    /// A certificate also expires in the middle of a connection and of a generation.
-    fn has_expired(&self) -> bool {
-        !matches!(self.standing, Standing::Refused(_)) && self.peer.as_ref().is_some_and(expired)
+    /// A certificate also expires in the middle of a connection and of a generation. The clock on the wall is looked at
+    /// ten times a second at most; certificates count seconds.
+    fn still_holds(&self, now: Instant) -> bool {
+        const FRESH: Duration = Duration::from_millis(100);
+        if now.saturating_duration_since(self.checked.get()) < FRESH {
+            return true;
+        }
+        self.checked.set(now);
+        matches!(self.standing, Standing::Refused(_)) || !self.peer.as_ref().is_some_and(expired)
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.

@@ -53,12 +53,13 @@ const CLIENT_LEFT: u16 = 499;
 pub(super) struct Record {
     connection: Rc<ConnectionFacts>,
     /// Who the client is; `None` if nobody asked yet.
-    client: Option<Arc<ClientView>>,
+    client: Option<Rc<ClientView>>,
     protocol: &'static str,
     generation: u64,
     request_id: RequestId,
     begun: Instant,
-    time: std::time::SystemTime,
+    /// When it was over, if somebody has looked at the clock.
+    over: Option<Instant>,
     texts: Texts,
     /// Where this thread counts the route's requests; `None` without a route.
     route: Option<Rc<RouteSeries>>,
@@ -91,7 +92,7 @@ impl Record {
         request_id: RequestId,
         (method, path): (&str, &str),
     ) -> Self {
-        let mut texts = Texts::new();
+        let mut texts = if connection.telemetry.logs_access() { Texts::kept() } else { Texts::unwanted() };
         texts.set(Text::Method, method);
         texts.set(Text::Path, path);
         Self {
@@ -101,7 +102,7 @@ impl Record {
             generation,
             request_id,
             begun: Instant::now(),
-            time: std::time::SystemTime::now(),
+            over: None,
             texts,
             route: None,
             decision: "refuse",
@@ -121,6 +122,23 @@ impl Record {
         &self.request_id
     }
 
+    /// It began at this moment, which its owner has read from the clock.
+    pub(super) fn begun_at(mut self, begun: Instant) -> Self {
+        self.begun = begun;
+        self
+    }
+
+    /// The answer's head came at this moment.
+    pub(super) fn answered_at(&mut self, endpoint: &str, at: Instant) {
+        self.texts.set(Text::Endpoint, endpoint);
+        self.upstream_time = Some(at.saturating_duration_since(self.begun));
+    }
+
+    /// It was over at this moment.
+    pub(super) fn over_at(&mut self, over: Instant) {
+        self.over = Some(over);
+    }
+
     /// The meters of both bodies, made when first asked for.
     pub(super) fn meters(&mut self) -> &Meters {
         self.meters.get_or_insert_default()
@@ -131,7 +149,7 @@ impl Record {
         self.on_end = Some(Box::new(action));
     }
 
-    pub(super) fn client_is(&mut self, client: Arc<ClientView>) {
+    pub(super) fn client_is(&mut self, client: Rc<ClientView>) {
         self.client = Some(client);
     }
 
@@ -145,7 +163,7 @@ impl Record {
             self.texts.set(Text::Path, &target.path);
         }
         if let Some(requirement) = &judgement.requirement {
-            self.texts.set(Text::Requirement, requirement);
+            self.texts.set_display(Text::Requirement, requirement);
         }
         if let Some(route) = judgement.route {
             self.texts.set(Text::Route, &route.name);
@@ -224,7 +242,7 @@ impl Record {
 
     fn write(&self) {
         let ConnectionFacts { telemetry, listener, series, .. } = &*self.connection;
-        let duration = self.begun.elapsed();
+        let duration = self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.begun);
         let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
         let sent = self.request_bytes + metered(|meters| &meters.request);
         let received = self.response_bytes + metered(|meters| &meters.response);
@@ -240,7 +258,7 @@ impl Record {
         if self.end != "complete" {
             series.cut(self.end);
         }
-        if telemetry.logs_access() {
+        if self.texts.are_kept() {
             self.log(duration, sent, received);
         }
     }
@@ -250,7 +268,7 @@ impl Record {
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
         about.telemetry.log_access(&AccessEntry {
-            time: timestamp(self.time),
+            time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
             generation: self.generation,
             listener: &about.listener,

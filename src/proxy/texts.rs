@@ -20,30 +20,49 @@ pub(super) enum Text {
 
 const KINDS: usize = Text::Endpoint as usize + 1;
 
-/// At most one text of each kind.
+/// At most one text of each kind; none at all where nobody will read them.
 pub(super) struct Texts {
-    all: Recycled,
+    all: Option<Recycled>,
     places: [Option<Range<usize>>; KINDS],
 }
 
 impl Texts {
-    pub(super) fn new() -> Self {
-        Self { all: Recycled::take(), places: Default::default() }
+    pub(super) fn kept() -> Self {
+        Self { all: Some(Recycled::take()), places: Default::default() }
+    }
+
+    /// Forgets at once what it is told.
+    pub(super) fn unwanted() -> Self {
+        Self { all: None, places: Default::default() }
+    }
+
+    pub(super) fn are_kept(&self) -> bool {
+        self.all.is_some()
     }
 
     /// Notes a text; the last one of its kind counts.
-    pub(super) fn set(&mut self, kind: Text, text: impl Display) {
-        let from = self.all.len();
+    pub(super) fn set(&mut self, kind: Text, text: &str) {
+        self.note(kind, |all| all.extend_from_slice(text.as_bytes()));
+    }
+
+    /// The same for what is not text yet.
+    pub(super) fn set_display(&mut self, kind: Text, text: impl Display) {
         // Writing to a vector cannot fail.
-        let _ = write!(*self.all, "{text}");
+        self.note(kind, |all| drop(write!(all, "{text}")));
+    }
+
+    fn note(&mut self, kind: Text, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(all) = &mut self.all else { return };
+        let from = all.len();
+        write(all);
         if let Some(place) = self.places.get_mut(kind as usize) {
-            *place = Some(from..self.all.len());
+            *place = Some(from..all.len());
         }
     }
 
     pub(super) fn get(&self, kind: Text) -> Option<&str> {
         let place = self.places.get(kind as usize)?.clone()?;
-        self.all.get(place).and_then(|octets| std::str::from_utf8(octets).ok())
+        self.all.as_ref()?.get(place).and_then(|octets| std::str::from_utf8(octets).ok())
     }
 }
 
@@ -53,12 +72,15 @@ mod tests {
 
     #[test]
     fn the_last_text_of_a_kind_counts_and_nothing_stays_for_the_next() {
-        let mut texts = Texts::new();
+        let mut texts = Texts::kept();
         texts.set(Text::Method, "GET");
         texts.set(Text::Path, "/a");
         texts.set(Text::Method, "POST");
         assert_eq!((texts.get(Text::Method), texts.get(Text::Path)), (Some("POST"), Some("/a")));
         drop(texts);
-        assert_eq!(Texts::new().get(Text::Path), None);
+        let mut unwanted = Texts::unwanted();
+        unwanted.set(Text::Path, "/a");
+        assert_eq!(unwanted.get(Text::Path), None);
+        assert_eq!(Texts::kept().get(Text::Path), None);
     }
 }

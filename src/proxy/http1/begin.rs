@@ -17,6 +17,7 @@ use crate::route::Target;
 use crate::tls::record::Records;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What a head leads to.
 pub(super) enum Begun {
@@ -55,6 +56,8 @@ struct Asking<'a> {
     facts: &'a Rc<ConnectionFacts>,
     client: &'a ConnectedClient,
     address: &'a ClientAddress,
+    /// When the head was here.
+    now: Instant,
 }
 
 impl<R: Records> Connection<R> {
@@ -74,8 +77,8 @@ impl<R: Records> Connection<R> {
                         return Some(self.refuse_unread(&Refusal::HeadTooLarge));
                     }
                     Ok(Some(head)) => {
-                        let Self { shared, facts, client, address, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address }, &head);
+                        let Self { shared, facts, client, address, now, .. } = &*self;
+                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -132,7 +135,7 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>) -> (Begun, Framing) {
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
             let in_force = in_force(asking.shared);
-            let view = asking.client.view(&in_force.snapshot);
+            let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
             Judging { asking, head, in_force: &in_force, view: &view }.judge()
         }
     };
@@ -143,7 +146,7 @@ struct Judging<'a> {
     asking: &'a Asking<'a>,
     head: &'a ParsedHead<'a, 'a>,
     in_force: &'a Rc<InForce>,
-    view: &'a Arc<ClientView>,
+    view: &'a Rc<ClientView>,
 }
 
 impl Judging<'_> {
@@ -178,7 +181,8 @@ impl Judging<'_> {
         let path = self.head.target.split('?').next().unwrap_or_default();
         let generation = self.in_force.snapshot.generation;
         let said = (self.head.method, path);
-        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said);
+        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said)
+            .begun_at(self.asking.now.into_std());
         record.client_is(self.view.clone());
         record
     }

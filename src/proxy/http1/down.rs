@@ -57,7 +57,7 @@ enum End {
 }
 
 impl Down {
-    fn new(answer: &mut Rendered) -> Self {
+    fn new(answer: &mut Rendered, now: Instant) -> Self {
         let body = match answer.framing {
             AnswerFraming::None | AnswerFraming::Length(0) => Body::Done,
             AnswerFraming::Length(length) => Body::Length(length),
@@ -72,7 +72,7 @@ impl Down {
             announced: std::mem::take(&mut answer.announced),
             sending: false,
             records: FEW_RECORDS,
-            progress: Instant::now(),
+            progress: now,
         }
     }
 
@@ -179,7 +179,7 @@ impl<R: Records> Connection<R> {
         reading: Reading,
         mut answer: Rendered,
     ) -> After {
-        let mut down = Down::new(&mut answer);
+        let mut down = Down::new(&mut answer, self.now);
         let end = match self.begin_down(&mut down, reading, &mut answer).await {
             Err(end) => end,
             Ok(()) => loop {
@@ -199,6 +199,8 @@ impl<R: Records> Connection<R> {
                 }
             },
         };
+        self.now = Instant::now();
+        forwarding.record.over_at(self.now.into_std());
         forwarding.record.moved(upload.taken, down.passed);
         forwarding.record.ended(match end {
             End::Complete => "complete",
@@ -272,7 +274,12 @@ impl<R: Records> Connection<R> {
         loop {
             if down.sending {
                 match self.records.poll_sent(context) {
-                    Poll::Ready(Ok(())) => (down.sending, down.progress) = (false, Instant::now()),
+                    Poll::Ready(Ok(())) => {
+                        down.sending = false;
+                        if !down.is_done() {
+                            down.progress = Instant::now();
+                        }
+                    }
                     Poll::Ready(Err(_)) => return Poll::Ready(Some(End::ClientGone)),
                     Poll::Pending => break,
                 }

@@ -11,10 +11,11 @@ use crate::forward::{Asked, Framing, Upgrade};
 use crate::limit::BodyEnd;
 use crate::respond::{Refusal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{Again, Failure, Link, UpstreamError};
+use crate::upstream::{Again, Failure, Link, Origin, UpstreamError};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
 
 /// What a request came to.
 enum Event {
@@ -92,23 +93,28 @@ impl<R: Records> Connection<R> {
             let host = host.to_owned();
             forwarding.set_host(&host);
         }
-        let upload = Upload::new(forwarding);
+        if link.origin() == Origin::New {
+            self.now = Instant::now();
+        }
+        let upload = Upload::new(forwarding, self.now);
         let mut attempt = Attempt { upload, reading: Reading::default(), link };
         loop {
             let event = poll_fn(|context| self.poll_attempt(context, forwarding, &mut attempt)).await;
+            self.now = Instant::now();
             match event {
                 Ok(Event::WantsContinue) => {
                     if self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
                         return Err(Failure::ClientGone);
                     }
-                    attempt.upload.progress = tokio::time::Instant::now();
+                    attempt.upload.progress = Instant::now();
                 }
                 Ok(Event::Answer(answer)) if answer.status == 101 => {
                     let asked = forwarding.upgrade != Upgrade::None && forwarding.upgrade == answer.upgrade;
                     if !asked || !attempt.upload.is_whole() {
                         return Err(Failure::Upgraded);
                     }
-                    forwarding.record.answered_by(forwarding.upstream.endpoint_name(attempt.link.endpoint()));
+                    let endpoint = forwarding.upstream.endpoint_name(attempt.link.endpoint());
+                    forwarding.record.answered_at(endpoint, self.now.into_std());
                     let Attempt { reading, link, .. } = attempt;
                     return Ok(Answered::Left(answer, reading, link));
                 }
@@ -120,7 +126,8 @@ impl<R: Records> Connection<R> {
                 }
                 Ok(Event::Answer(answer)) => {
                     let Attempt { upload, reading, link } = attempt;
-                    forwarding.record.answered_by(forwarding.upstream.endpoint_name(link.endpoint()));
+                    let endpoint = forwarding.upstream.endpoint_name(link.endpoint());
+                    forwarding.record.answered_at(endpoint, self.now.into_std());
                     forwarding.record.status(answer.status);
                     let after = self.pass_down(forwarding, (upload, link), reading, answer).await;
                     return Ok(Answered::Over(after));

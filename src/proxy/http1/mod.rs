@@ -42,6 +42,8 @@ pub(super) struct Connection<R: Records> {
     pub(super) drain: Drain,
     ending: DrainWatch,
     timer: Timer,
+    /// When something last happened: read from the clock a few times for each request, and not at every turn.
+    now: Instant,
 }
 
 /// How a served connection ends.
@@ -117,8 +119,8 @@ impl<R: Records> Connection<R> {
     ) -> Self {
         let address = ClientAddress::new(facts.client.ip());
         let ending = drain.watch();
-        let timer = Timer::default();
-        Self { records, input, shared, facts, client, address, limits, drain, ending, timer }
+        let (timer, now) = (Timer::default(), Instant::now());
+        Self { records, input, shared, facts, client, address, limits, drain, ending, timer, now }
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
@@ -147,17 +149,17 @@ impl<R: Records> Connection<R> {
 
     /// Waits for a request's head, and judges it.
     async fn next(&mut self) -> Begun {
-        let idle_since = Instant::now();
+        let idle_since = self.now;
         let mut search = HeadSearch::default();
         let mut head_since = None;
         loop {
             let due = if self.input.is_empty() {
                 idle_since + self.limits.keep_alive_timeout
             } else {
-                let since = *head_since.get_or_insert_with(Instant::now);
                 if let Some(begun) = self.begin(&mut search) {
                     return begun;
                 }
+                let since = *head_since.get_or_insert(self.now);
                 if self.input.is_full() {
                     return Begun::Elsewhere(Elsewhere::HeadSize);
                 }
@@ -165,7 +167,7 @@ impl<R: Records> Connection<R> {
             };
             self.timer.set(Some(due));
             match std::future::poll_fn(|context| self.poll_input(context)).await {
-                Waited::Filled(Ok(Filled::Some)) => {}
+                Waited::Filled(Ok(Filled::Some)) => self.now = Instant::now(),
                 Waited::TimedOut if head_since.is_some() => return self.refuse_unread(&Refusal::HeadTimeout),
                 Waited::Filled(_) | Waited::TimedOut | Waited::Ending => return Begun::End,
             }

@@ -6,7 +6,7 @@ use super::begin::keep;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
-    RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_request_head,
+    RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
 use crate::proxy::client::ClientView;
@@ -15,7 +15,6 @@ use crate::recycled::Recycled;
 use crate::respond::Form;
 use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
 use crate::upstream::{Repeat, Upstream};
-use std::io::Write;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,7 +68,7 @@ pub(super) struct Up<'a> {
 /// What was said, and by whom.
 pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
-    pub(super) view: &'a Arc<ClientView>,
+    pub(super) view: &'a Rc<ClientView>,
     pub(super) address: &'a ClientAddress,
 }
 
@@ -162,8 +161,11 @@ impl Shown {
 /// Renders an answer for the client: `keep` is what it and we want.
 pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: Keep) -> Rendered {
     let mut head = Recycled::take();
-    // Writing to a vector cannot fail.
-    let _ = write!(*head, "HTTP/1.1 {} {}\r\n", came.status, came.reason);
+    head.extend_from_slice(b"HTTP/1.1 ");
+    write_number(&mut head, u64::from(came.status));
+    head.push(b' ');
+    head.extend_from_slice(came.reason.as_bytes());
+    head.extend_from_slice(b"\r\n");
     let shown = Shown::of(came, forwarding);
     let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
     response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
@@ -171,7 +173,11 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
         match (shown, came.framing) {
             (Shown::Announced | Shown::None, _) => {}
             (Shown::Empty, _) => head.extend_from_slice(b"content-length: 0\r\n"),
-            (Shown::Whole, AnswerFraming::Length(length)) => drop(write!(*head, "content-length: {length}\r\n")),
+            (Shown::Whole, AnswerFraming::Length(length)) => {
+                head.extend_from_slice(b"content-length: ");
+                write_number(&mut head, length);
+                head.extend_from_slice(b"\r\n");
+            }
             // What ends with the upstream's connection gets an end of its own, so that the client's stays.
             (Shown::Whole, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }

@@ -13,6 +13,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 pub(super) struct Timer {
     due: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whether the sleep will wake the task, which is always the same one.
+    armed: bool,
 }
 
 impl Timer {
@@ -28,13 +30,19 @@ impl Timer {
             Some(sleep) => {
                 if sleep.deadline() > due {
                     sleep.as_mut().reset(due);
+                    self.armed = false;
+                }
+                if self.armed && !sleep.is_elapsed() {
+                    return Poll::Pending;
                 }
                 sleep
             }
             none => none.insert(Box::pin(sleep_until(due.min(Instant::now() + LONGEST_SLEEP)))),
         };
         loop {
+            self.armed = true;
             ready!(sleep.as_mut().poll(context));
+            self.armed = false;
             let now = Instant::now();
             if due <= now {
                 return Poll::Ready(());

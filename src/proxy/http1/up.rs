@@ -99,7 +99,7 @@ impl Chunk {
 }
 
 impl Upload {
-    pub(super) fn new(forwarding: &mut Forwarding) -> Self {
+    pub(super) fn new(forwarding: &mut Forwarding, now: Instant) -> Self {
         let body = match forwarding.framing {
             Framing::Length(0) => Body::Tail,
             Framing::Length(length) => Body::Length(length),
@@ -116,7 +116,7 @@ impl Upload {
             taken: 0,
             begun: false,
             state: State::Upstream,
-            progress: Instant::now(),
+            progress: now,
         }
     }
 
@@ -248,8 +248,12 @@ impl Upload {
     fn written(&mut self, written: io::Result<usize>, input: &mut Input, link: &Link) -> Result<(), Failure> {
         match written {
             Ok(count @ 1..) => {
-                (self.begun, self.state, self.progress) = (true, State::Upstream, Instant::now());
+                (self.begun, self.state) = (true, State::Upstream);
                 self.advance(count, input);
+                // What goes in one write needs no second look at the clock.
+                if !matches!(self.body, Body::Tail) {
+                    self.progress = Instant::now();
+                }
                 Ok(())
             }
             Err(error) if !self.begun && link.says_what_it_sent() => Err(Failure::Unsent(error)),
