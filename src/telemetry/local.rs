@@ -23,12 +23,13 @@ thread_local! {
 /// What one thread counts.
 struct Counted {
     telemetry: Arc<Telemetry>,
-    routes: RefCell<HashMap<Box<str>, ByName<RouteSeries>>>,
+    routes: RefCell<HashMap<Box<str>, ByName<RouteSeries>, foldhash::fast::FixedState>>,
     listeners: RefCell<ByName<ListenerSeries>>,
     upstreams: RefCell<ByName<UpstreamSeries>>,
 }
 
-type ByName<S> = HashMap<Box<str>, Rc<S>>;
+/// The names are those of the config, so nobody can choose them to collide.
+type ByName<S> = HashMap<Box<str>, Rc<S>, foldhash::fast::FixedState>;
 
 impl Telemetry {
     /// Where requests of a route on a listener are counted. Resolve it once and keep it, on the thread where it was

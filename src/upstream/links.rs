@@ -17,7 +17,10 @@ impl pool::Connection for Link {
 impl Upstream {
     /// Whose turn it is (round robin).
     pub fn choose(&self) -> usize {
-        turn::next(&self.turn) % self.targets.len().max(1)
+        match self.targets.len() {
+            0 | 1 => 0,
+            several => turn::next(&self.turn) % several,
+        }
     }
 
     /// The unused connection to this endpoint that was used last.

@@ -66,9 +66,9 @@ pub(super) fn put<C: Connection>(of: PoolId, mut connection: C) {
 impl<C: Connection> Pool<C> {
     /// A usable one, and what was found stale on the way.
     fn take(&mut self) -> (Option<C>, Vec<Unused<C>>) {
-        let mut stale = Vec::new();
+        let (now, mut stale) = (Instant::now(), Vec::new());
         while let Some(mut idle) = self.unused.pop() {
-            if idle.is_fresh(self.idle_timeout) && idle.connection.is_usable() {
+            if idle.is_fresh(self.idle_timeout, now) && idle.connection.is_usable() {
                 return (Some(idle.connection), stale);
             }
             stale.push(idle);
@@ -78,8 +78,9 @@ impl<C: Connection> Pool<C> {
 
     /// What gives place, at most what comes.
     fn put(&mut self, connection: &mut Option<C>) -> Vec<Unused<C>> {
+        let now = Instant::now();
         // The oldest stand in front; they go first, when they are too old or too many.
-        let fresh_from = self.unused.iter().position(|idle| idle.is_fresh(self.idle_timeout));
+        let fresh_from = self.unused.iter().position(|idle| idle.is_fresh(self.idle_timeout, now));
         let stale = fresh_from.unwrap_or(self.unused.len());
         let too_many = (self.unused.len() - stale).saturating_add(1).saturating_sub(self.capacity);
         let going = stale.saturating_add(too_many).min(self.unused.len());
@@ -87,22 +88,22 @@ impl<C: Connection> Pool<C> {
         if self.unused.len() < self.capacity
             && let Some(connection) = connection.take()
         {
-            self.unused.push(Unused { connection, since: Instant::now() });
+            self.unused.push(Unused { connection, since: now });
         }
         gone
     }
 }
 
 impl<C> Unused<C> {
-    fn is_fresh(&self, idle_timeout: Duration) -> bool {
-        self.since.elapsed() < idle_timeout
+    fn is_fresh(&self, idle_timeout: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) < idle_timeout
     }
 }
 
 impl<C: Connection> State for Pool<C> {
     fn take_stale(&mut self) -> Box<dyn Any> {
-        let idle_timeout = self.idle_timeout;
-        let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout) || !idle.connection.is_usable();
+        let (idle_timeout, now) = (self.idle_timeout, Instant::now());
+        let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable();
         Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
     }
 }
