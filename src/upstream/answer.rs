@@ -17,6 +17,8 @@ use std::task::{Context, Poll, ready};
 /// How much is read at once, at first and when the upstream keeps that full.
 const FEW: usize = 16 * 1024;
 const MANY: usize = 64 * 1024;
+/// The most data in one frame: that a slow client takes one after the other shows that it takes any.
+const PIECE: usize = 16 * 1024;
 /// The longest head of an answer.
 const LONGEST_HEAD: usize = 64 * 1024;
 /// Data as short as this is copied, so that it does not hold on to all that was read with it.
@@ -120,8 +122,8 @@ pub enum Behind<B> {
     Stream(LinkStream),
 }
 
-impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Answer<B, ()> {
-    pub(super) fn new<T>((came, head): (Came, T), upload: Upload<B>, mut reading: Reading, link: Link) -> Answer<B, T> {
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
+    pub(super) fn new((came, head): (Came, T), upload: Upload<B>, mut reading: Reading, link: Link) -> Self {
         let endpoint = link.endpoint();
         reading.pass_head(&came);
         let behind = if came.status == 101 {
@@ -129,7 +131,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Answer<B, ()> {
         } else {
             Behind::Body(AnswerBody::new(came, upload, reading.buffer, link))
         };
-        Answer { head, endpoint, behind }
+        Self { head, endpoint, behind }
     }
 }
 
@@ -204,9 +206,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
             let here = self.buffer.len();
             match &mut self.left {
                 Left::Nothing => return Ok(None),
-                Left::UntilClose => return Ok(Some(self.data(here))),
+                Left::UntilClose => return Ok(Some(self.data(here.min(PIECE)))),
                 Left::Length(left) => {
-                    let here = here.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    let here = here.min(PIECE).min(usize::try_from(*left).unwrap_or(usize::MAX));
                     *left -= u64::try_from(here).unwrap_or(u64::MAX);
                     let last = *left == 0;
                     let data = self.data(here);
@@ -216,7 +218,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
                     return Ok(Some(data));
                 }
                 Left::Chunked(scanner, section) => {
-                    let (kind, length) = scanner.part(&self.buffer).map_err(|_| AnswerError::BadChunk)?;
+                    let piece = self.buffer.get(..here.min(PIECE)).unwrap_or_default();
+                    let (kind, length) = scanner.part(piece).map_err(|_| AnswerError::BadChunk)?;
                     match kind {
                         ChunkPart::Framing => self.buffer.advance(length),
                         ChunkPart::Data => return Ok(Some(self.chunk(length))),

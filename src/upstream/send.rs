@@ -159,3 +159,6 @@ impl Asking {
         self.upgrade != Upgrade::None && self.upgrade == came.upgrade && upload.is_whole()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         upgrade,
     };
     let mut head = Recycled::take();
-    let query = up.target.query.as_deref();
+    let query = up.target.query;
     let separator = if query.is_some() { "?" } else { "" };
     let target = [&*up.target.path, separator, query.unwrap_or_default()];
     let host = write_request_head(up.permit, (up.method, &target), (fields, said.head.framing), &edit, &mut head);
