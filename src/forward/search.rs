@@ -19,8 +19,9 @@ impl HeadSearch {
         const END: &[u8] = b"\r\n\r\n";
         let from = self.searched.saturating_sub(END.len() - 1);
         self.searched = bytes.len();
-        let whole = bytes.get(from..).is_some_and(|tail| memchr::memmem::find(tail, END).is_some());
-        let worth = whole || bytes.len() >= self.next_check;
+        // At the first look nothing is searched: nearly all heads are whole by then.
+        let whole = || bytes.get(from..).is_some_and(|tail| memchr::memmem::find(tail, END).is_some());
+        let worth = bytes.len() >= self.next_check || whole();
         if worth {
             self.next_check = bytes.len().saturating_mul(2);
         }

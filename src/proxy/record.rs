@@ -90,11 +90,14 @@ impl Record {
         protocol: &'static str,
         generation: u64,
         request_id: RequestId,
-        (method, path): (&str, &str),
+        (method, target): (&str, &str),
     ) -> Self {
         let mut texts = if connection.telemetry.logs_access() { Texts::kept() } else { Texts::unwanted() };
         texts.set(Text::Method, method);
-        texts.set(Text::Path, path);
+        if texts.are_kept() {
+            // No query: it may hold secrets.
+            texts.set(Text::Path, target.split('?').next().unwrap_or_default());
+        }
         Self {
             connection,
             client: None,

@@ -3,7 +3,6 @@
 use crate::recycled::Recycled;
 use std::fmt::Display;
 use std::io::Write;
-use std::ops::Range;
 
 /// Which text.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +22,8 @@ const KINDS: usize = Text::Endpoint as usize + 1;
 /// At most one text of each kind; none at all where nobody will read them.
 pub(super) struct Texts {
     all: Option<Recycled>,
-    places: [Option<Range<usize>>; KINDS],
+    /// Where each begins and ends; nothing where that is the same.
+    places: [(u32, u32); KINDS],
 }
 
 impl Texts {
@@ -55,14 +55,21 @@ impl Texts {
         let Some(all) = &mut self.all else { return };
         let from = all.len();
         write(all);
-        if let Some(place) = self.places.get_mut(kind as usize) {
-            *place = Some(from..all.len());
+        if let (Some(place), Ok(from), Ok(to)) =
+            (self.places.get_mut(kind as usize), u32::try_from(from), u32::try_from(all.len()))
+        {
+            *place = (from, to);
         }
     }
 
     pub(super) fn get(&self, kind: Text) -> Option<&str> {
-        let place = self.places.get(kind as usize)?.clone()?;
-        self.all.as_ref()?.get(place).and_then(|octets| std::str::from_utf8(octets).ok())
+        let (from, to) = *self.places.get(kind as usize)?;
+        let place = usize::try_from(from).ok()?..usize::try_from(to).ok()?;
+        self.all
+            .as_ref()?
+            .get(place)
+            .filter(|octets| !octets.is_empty())
+            .and_then(|octets| std::str::from_utf8(octets).ok())
     }
 }
 

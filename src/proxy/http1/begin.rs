@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 /// What a head leads to.
 pub(super) enum Begun {
-    /// It may go on, and this goes up.
-    Forward(Forwarding),
+    /// It may go on; what goes up stands in the place that was given for it.
+    Forward,
     /// We answer ourselves.
     Own(Box<Own>),
     /// It is not for this engine.
@@ -62,7 +62,7 @@ struct Asking<'a> {
 
 impl<R: Records> Connection<R> {
     /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
-    pub(super) fn begin(&mut self, search: &mut HeadSearch) -> Option<Begun> {
+    pub(super) fn begin(&mut self, search: &mut HeadSearch, place: &mut Option<Forwarding>) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
@@ -78,7 +78,7 @@ impl<R: Records> Connection<R> {
                     }
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head);
+                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -103,7 +103,7 @@ impl<R: Records> Connection<R> {
                 self.input.consume(head);
                 self.pass_over(own, body);
             }
-            Begun::Forward(_) | Begun::End => self.input.consume(head),
+            Begun::Forward | Begun::End => self.input.consume(head),
         }
         begun
     }
@@ -129,14 +129,14 @@ impl<R: Records> Connection<R> {
 }
 
 /// Judges a head. Gives what it leads to, and how long its body is.
-fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>) -> (Begun, Framing) {
+fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<Forwarding>) -> (Begun, Framing) {
     let begun = match head {
         ParsedHead { version: HttpVersion::Http10, .. } => Begun::Elsewhere(Elsewhere::Http10),
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
             let in_force = in_force(asking.shared);
             let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
-            Judging { asking, head, in_force: &in_force, view: &view }.judge()
+            Judging { asking, head, in_force: &in_force, view: &view }.judge(place)
         }
     };
     (begun, head.framing)
@@ -150,7 +150,7 @@ struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    fn judge(&self) -> Begun {
+    fn judge(&self, place: &mut Option<Forwarding>) -> Begun {
         let ParsedHead { method, target, fields, .. } = *self.head;
         let Some(client) = self.view.client() else {
             return self.own(self.record(), &Refusal::ListenerGone);
@@ -171,16 +171,16 @@ impl Judging<'_> {
                 }
                 let up = Up { permit, route, method, target, upstream };
                 let said = Said { head: self.head, view: self.view, address: self.asking.address };
-                Begun::Forward(forwarding(record, up, &said))
+                *place = Some(forwarding(record, up, &said));
+                Begun::Forward
             }
             _ => self.own(record, &Refusal::Internal("a permit without a route or its upstream")),
         }
     }
 
     fn record(&self) -> Record {
-        let path = self.head.target.split('?').next().unwrap_or_default();
         let generation = self.in_force.snapshot.generation;
-        let said = (self.head.method, path);
+        let said = (self.head.method, self.head.target);
         let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said)
             .begun_at(self.asking.now.into_std());
         record.client_is(self.view.clone());

@@ -38,27 +38,42 @@ struct Attempt {
 }
 
 impl<R: Records> Connection<R> {
-    /// Sends a request up and its answer down.
-    pub(super) async fn forward(&mut self, mut forwarding: Forwarding) -> After {
+    /// Sends a request up and its answer down. Empties the place where the request stands.
+    pub(super) async fn forward(&mut self, place: &mut Option<Forwarding>) -> After {
+        let Some(forwarding) = place.as_mut() else { return After::Drop };
+        let outcome = self.exchange(forwarding).await;
+        // Recorded when it is dropped, which is now, unless somebody takes it over.
+        let Some(forwarding) = place.take_if(|_| !matches!(outcome, Ok(Answered::Over(_)))) else {
+            *place = None;
+            return if let Ok(Answered::Over(after)) = outcome { after } else { After::Drop };
+        };
+        match outcome {
+            Err(Some(refusal)) => self.failed(forwarding, refusal).await,
+            Ok(Answered::Left(answer, reading, link)) => {
+                let Forwarding { record, limits, .. } = forwarding;
+                let idle_timeout = limits.idle_timeout;
+                After::Tunnel(Box::new(Leaving { record, answer, reading, link, idle_timeout }))
+            }
+            Ok(Answered::Over(_)) | Err(None) => After::Drop,
+        }
+    }
+
+    /// As many attempts as are safe. Fails with what the client is told, if there still is one.
+    async fn exchange(&mut self, forwarding: &mut Forwarding) -> Result<Answered, Option<Refusal<'static>>> {
         let choice = forwarding.upstream.choose();
         let mut link = forwarding.upstream.pooled_link(choice);
         loop {
             let next = match link.take() {
                 Some(link) => link,
-                None => match self.connect(&forwarding, choice).await {
+                None => match self.connect(forwarding, choice).await {
                     Ok(Some(link)) => link,
-                    Ok(None) => return After::Drop,
-                    Err(error) => return self.failed(forwarding, error).await,
+                    Ok(None) => return Err(None),
+                    Err(error) => return Err(Some(Refusal::Upstream(error))),
                 },
             };
             let (origin, endpoint) = (next.origin(), next.endpoint());
-            let failure = match self.attempt(&mut forwarding, next).await {
-                Ok(Answered::Over(after)) => return after,
-                Ok(Answered::Left(answer, reading, link)) => {
-                    let idle_timeout = forwarding.limits.idle_timeout;
-                    let record = forwarding.record;
-                    return After::Tunnel(Box::new(Leaving { record, answer, reading, link, idle_timeout }));
-                }
+            let failure = match self.attempt(forwarding, next).await {
+                Ok(answered) => return Ok(answered),
                 Err(failure) => failure,
             };
             match forwarding.repeat.after(&failure, origin) {
@@ -66,10 +81,7 @@ impl<R: Records> Connection<R> {
                 Again::OnNew => forwarding.upstream.count_retry(),
                 Again::Never => {
                     let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
-                    return match refusal(failure, endpoint) {
-                        Some(refusal) => self.failed_with(forwarding, refusal).await,
-                        None => After::Drop,
-                    };
+                    return Err(refusal(failure, endpoint));
                 }
             }
         }
@@ -181,12 +193,8 @@ impl<R: Records> Connection<R> {
         Poll::Ready(Err(late))
     }
 
-    async fn failed(&mut self, forwarding: Forwarding, error: UpstreamError) -> After {
-        self.failed_with(forwarding, Refusal::Upstream(error)).await
-    }
-
     /// The client is told why there is no answer.
-    async fn failed_with(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
+    async fn failed(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
         let Forwarding { mut record, form, wanted, framing, keep, upstream, .. } = forwarding;
         if let Refusal::Upstream(error) = &refusal {
             upstream.count_failure(error.word());

@@ -22,6 +22,7 @@ use crate::respond::Refusal;
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
 use begin::Begun;
+use render::Forwarding;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -125,9 +126,11 @@ impl<R: Records> Connection<R> {
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
     pub(super) async fn serve(mut self: Box<Self>) -> Served<R> {
+        // Stays where it is from judgement to answer.
+        let mut forwarding = None;
         loop {
-            let after = match self.next().await {
-                Begun::Forward(forwarding) => self.forward(forwarding).await,
+            let after = match self.next(&mut forwarding).await {
+                Begun::Forward => self.forward(&mut forwarding).await,
                 Begun::Own(own) => self.answer(*own).await,
                 Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
                 Begun::End => After::Close(Rest::Nothing),
@@ -148,7 +151,7 @@ impl<R: Records> Connection<R> {
     }
 
     /// Waits for a request's head, and judges it.
-    async fn next(&mut self) -> Begun {
+    async fn next(&mut self, place: &mut Option<Forwarding>) -> Begun {
         let idle_since = self.now;
         let mut search = HeadSearch::default();
         let mut head_since = None;
@@ -156,7 +159,7 @@ impl<R: Records> Connection<R> {
             let due = if self.input.is_empty() {
                 idle_since + self.limits.keep_alive_timeout
             } else {
-                if let Some(begun) = self.begin(&mut search) {
+                if let Some(begun) = self.begin(&mut search, place) {
                     return begun;
                 }
                 let since = *head_since.get_or_insert(self.now);
