@@ -40,6 +40,23 @@ fn every_client_is_served_whatever_it_speaks() {
 }
 
 #[test]
+fn a_hello_of_many_records_is_read_whole() {
+    for layer in LAYERS {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start(&pki, &upstream, layer);
+        for names in [100, 500, 520, 545, 900, 1800] {
+            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
+                let odd = (0..names).map(|number| format!("{number:030}").into_bytes());
+                config.alpn_protocols = odd.chain([b"http/1.1".to_vec()]).collect();
+            });
+            let mut raw = client.raw_as_configured();
+            raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            raw.read_until("hello");
+        }
+    }
+}
+
+#[test]
 fn a_refused_client_learns_why_on_both() {
     for layer in LAYERS {
         let (pki, upstream) = (Pki::new(), Upstream::start());

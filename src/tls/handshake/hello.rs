@@ -2,7 +2,7 @@
 
 use super::{Failed, io_failed};
 use crate::tls::refusal::FailureReason;
-use rustls::server::{Accepted, Acceptor};
+use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -36,19 +36,30 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
             }
         }
         let mut new = octets.get(before..).unwrap_or_default();
-        acceptor.read_tls(&mut new).map_err(io_failed)?;
-        match acceptor.accept() {
-            Ok(Some(accepted)) => return Ok(Hello { accepted, octets }),
-            Ok(None) => {}
-            Err((error, mut alert)) => {
-                let mut record = Vec::new();
-                if alert.write_all(&mut record).is_ok() {
-                    let _ = stream.write_all(&record).await;
-                }
-                return Err(io_failed(io::Error::new(io::ErrorKind::InvalidData, error)));
-            }
+        let mut accepted = None;
+        // rustls takes a part only where its buffer ends, which is in the middle of a very long hello.
+        while !new.is_empty() && accepted.is_none() {
+            acceptor.read_tls(&mut new).map_err(io_failed)?;
+            accepted = match acceptor.accept() {
+                Ok(accepted) => accepted,
+                Err((error, alert)) => return Err(refused(stream, error, alert).await),
+            };
+        }
+        match accepted {
+            Some(accepted) if new.is_empty() => return Ok(Hello { accepted, octets }),
+            // There is nothing that a client may send before it has heard from us.
+            Some(_) => return Err((FailureReason::Misbehaved, "more than a ClientHello came".to_owned())),
+            None => {}
         }
     }
+}
+
+async fn refused(stream: &mut TcpStream, error: rustls::Error, mut alert: AcceptedAlert) -> Failed {
+    let mut record = Vec::new();
+    if alert.write_all(&mut record).is_ok() {
+        let _ = stream.write_all(&record).await;
+    }
+    io_failed(io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Tells a client that speaks plain HTTP what is wrong, in words that it can show.

@@ -155,7 +155,9 @@ async fn through_rustls(
     name: Option<HostName<'static>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
-    let start = StartHandshake::from_parts(hello.accepted, stream);
+    let Hello { accepted, octets } = hello;
+    drop(octets);
+    let start = StartHandshake::from_parts(accepted, stream);
     let accept = start.into_stream(host.config.clone()).into_fallible();
     let stream = accept.await.map_err(|(error, stream)| {
         progress.refused = Some(stream);
