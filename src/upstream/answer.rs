@@ -21,6 +21,8 @@ const MANY: usize = 64 * 1024;
 const PIECE: usize = 16 * 1024;
 /// The longest head of an answer.
 const LONGEST_HEAD: usize = 64 * 1024;
+/// Behind the data of the last chunk, without trailers.
+const CHUNKS_END: &[u8] = b"\r\n0\r\n\r\n";
 /// Data as short as this is copied, so that it does not hold on to all that was read with it.
 const SHORT: usize = 2 * 1024;
 
@@ -241,7 +243,15 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     /// Data of a chunk. If only the end follows, it is taken as well, so that the data is known to be the last.
     fn chunk(&mut self, length: usize) -> Frame<Bytes> {
         let data = self.data(length);
-        if *self.buffer == *b"\r\n0\r\n\r\n" {
+        // What looks like the end may as well be more data of the same chunk; the scanner knows.
+        let ends = match &self.left {
+            Left::Chunked(scanner, _) if *self.buffer == *CHUNKS_END => {
+                let mut ahead = scanner.clone();
+                ahead.scan(CHUNKS_END) == Ok(CHUNKS_END.len()) && ahead.is_complete()
+            }
+            _ => false,
+        };
+        if ends {
             self.buffer.clear();
             self.finish();
         }
@@ -315,6 +325,61 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> 
             Left::Nothing => SizeHint::with_exact(0),
             Left::Length(left) => SizeHint::with_exact(left),
             Left::Chunked(..) | Left::UntilClose => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::combinators::UnsyncBoxBody;
+    use proptest::prelude::*;
+
+    type Chunked = AnswerBody<UnsyncBoxBody<Bytes, BodyFailure>>;
+
+    fn chunked() -> Chunked {
+        let left = Left::Chunked(ChunkScanner::default(), Vec::new());
+        AnswerBody { link: None, upload: None, buffer: BytesMut::new(), left, reuse: Reuse::Keep, room: FEW }
+    }
+
+    /// The data of what has come so far.
+    fn data(body: &mut Chunked) -> Vec<u8> {
+        let frames = std::iter::from_fn(|| body.next().unwrap());
+        frames.flat_map(|frame| frame.into_data().unwrap()).collect()
+    }
+
+    #[test]
+    fn data_that_looks_like_the_end_is_data() {
+        let mut body = chunked();
+        body.buffer.extend_from_slice(format!("{:x}\r\n", PIECE + CHUNKS_END.len() + 1).as_bytes());
+        body.buffer.extend_from_slice(&vec![b'x'; PIECE]);
+        body.buffer.extend_from_slice(CHUNKS_END);
+        assert_eq!(data(&mut body).len(), PIECE + CHUNKS_END.len());
+        assert!(!body.is_end_stream());
+        body.buffer.extend_from_slice(b"y\r\n0\r\n\r\n");
+        assert_eq!(data(&mut body), b"y");
+        assert!(body.is_end_stream());
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_read_alike_however_they_come(
+            chunks in prop::collection::vec("(x{1,5}|\r\n0\r\n\r\n|0\r\n|[\r\n]{1,4}){1,4}", 0..5),
+            cut in 1_usize..30,
+        ) {
+            let mut message = String::new();
+            for chunk in &chunks {
+                message += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+            }
+            message += "0\r\n\r\n";
+            let (mut body, mut seen) = (chunked(), Vec::new());
+            for piece in message.as_bytes().chunks(cut) {
+                prop_assert!(!body.is_end_stream());
+                body.buffer.extend_from_slice(piece);
+                seen.extend(data(&mut body));
+            }
+            prop_assert!(body.is_end_stream());
+            prop_assert_eq!(String::from_utf8(seen).unwrap(), chunks.concat());
         }
     }
 }
