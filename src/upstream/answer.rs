@@ -1,12 +1,10 @@
-//! An upstream's answer on its way to hyper: its head, read strictly, and its body, passed on in the memory that it was
-//! read into. Meanwhile the rest of the request goes up. Edits nothing.
+//! An upstream's answer on its way to hyper: its body, passed on in the memory that it was read into. Meanwhile the rest
+//! of the request goes up. Edits nothing.
 
+use super::reading::{Came, FEW, Reading};
 use super::upload::Upload;
-use super::{Failure, Link, LinkStream};
-use crate::forward::{
-    AnswerError, AnswerFraming, AnswerHead, Asked, ChunkPart, ChunkScanner, HeadSearch, Reuse, Upgrade, field_space,
-    parse_answer, read_trailers,
-};
+use super::{Link, LinkStream};
+use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, read_trailers};
 use crate::limit::BodyFailure;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -14,95 +12,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How much is read at once, at first and when the upstream keeps that full.
-const FEW: usize = 16 * 1024;
+/// How much is read at once when the upstream keeps [`FEW`] full.
 const MANY: usize = 64 * 1024;
 /// The most data in one frame: that a slow client takes one after the other shows that it takes any.
 const PIECE: usize = 16 * 1024;
-/// The longest head of an answer.
-const LONGEST_HEAD: usize = 64 * 1024;
+/// Behind the data of the last chunk, without trailers.
+const CHUNKS_END: &[u8] = b"\r\n0\r\n\r\n";
 /// Data as short as this is copied, so that it does not hold on to all that was read with it.
 const SHORT: usize = 2 * 1024;
-
-/// What a head says beside its fields.
-#[derive(Clone, Copy)]
-pub(super) struct Came {
-    pub(super) status: u16,
-    pub(super) upgrade: Upgrade,
-    length: usize,
-    framing: AnswerFraming,
-    reuse: Reuse,
-}
-
-impl Came {
-    fn by(head: &AnswerHead<'_, '_>) -> Self {
-        let AnswerHead { status, length, framing, reuse, .. } = *head;
-        Self { status, upgrade: head.upgrade(), length, framing, reuse }
-    }
-
-    /// Whether another head follows.
-    pub(super) fn is_interim(&self) -> bool {
-        self.status < 200 && self.status != 101
-    }
-}
-
-/// What has come of an answer. Holds no memory while nothing has.
-#[derive(Default)]
-pub(super) struct Reading {
-    buffer: BytesMut,
-    search: HeadSearch,
-}
-
-impl Reading {
-    /// Ready with what the head says once it is whole, and what `on_head` makes of it.
-    pub(super) fn poll_head<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        link: &mut Link,
-        asked: Asked,
-        on_head: impl FnOnce(&AnswerHead<'_, '_>) -> T,
-    ) -> Poll<Result<(Came, T), Failure>> {
-        loop {
-            if !self.buffer.is_empty() && self.search.is_worth_reading(&self.buffer) {
-                let mut space = field_space();
-                match parse_answer(&self.buffer, asked, &mut space) {
-                    Ok(Some(head)) => return Poll::Ready(Ok((Came::by(&head), on_head(&head)))),
-                    Ok(None) => {}
-                    Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
-                }
-            }
-            ready!(self.poll_read(context, link))?;
-        }
-    }
-
-    fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
-        if self.buffer.len() >= LONGEST_HEAD {
-            return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
-        }
-        let read = link.poll_read_behind(context, &mut self.buffer, FEW);
-        let ended = |error: io::Error| {
-            // After a byte of an answer nothing may be sent again.
-            if self.buffer.is_empty() { Failure::Unanswered(error) } else { Failure::BrokeOff(error) }
-        };
-        match read {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(ended(io::ErrorKind::UnexpectedEof.into()))),
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(ended(error))),
-            Poll::Pending => {
-                if self.buffer.is_empty() {
-                    self.buffer = BytesMut::new();
-                }
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Goes on behind an interim answer's head.
-    pub(super) fn pass_head(&mut self, came: &Came) {
-        self.buffer.advance(came.length.min(self.buffer.len()));
-        self.search = HeadSearch::default();
-    }
-}
 
 /// An upstream's answer.
 pub struct Answer<B, T> {
@@ -127,9 +44,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
         let endpoint = link.endpoint();
         reading.pass_head(&came);
         let behind = if came.status == 101 {
-            Behind::Stream(link.into_stream(reading.buffer.to_vec()))
+            Behind::Stream(link.into_stream(reading.into_rest().to_vec()))
         } else {
-            Behind::Body(AnswerBody::new(came, upload, reading.buffer, link))
+            Behind::Body(AnswerBody::new(came, upload, reading.into_rest(), link))
         };
         Self { head, endpoint, behind }
     }
@@ -241,7 +158,15 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     /// Data of a chunk. If only the end follows, it is taken as well, so that the data is known to be the last.
     fn chunk(&mut self, length: usize) -> Frame<Bytes> {
         let data = self.data(length);
-        if *self.buffer == *b"\r\n0\r\n\r\n" {
+        // What looks like the end may as well be more data of the same chunk; the scanner knows.
+        let ends = match &self.left {
+            Left::Chunked(scanner, _) if *self.buffer == *CHUNKS_END => {
+                let mut ahead = scanner.clone();
+                ahead.scan(CHUNKS_END) == Ok(CHUNKS_END.len()) && ahead.is_complete()
+            }
+            _ => false,
+        };
+        if ends {
             self.buffer.clear();
             self.finish();
         }
@@ -315,6 +240,61 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> 
             Left::Nothing => SizeHint::with_exact(0),
             Left::Length(left) => SizeHint::with_exact(left),
             Left::Chunked(..) | Left::UntilClose => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::combinators::UnsyncBoxBody;
+    use proptest::prelude::*;
+
+    type Chunked = AnswerBody<UnsyncBoxBody<Bytes, BodyFailure>>;
+
+    fn chunked() -> Chunked {
+        let left = Left::Chunked(ChunkScanner::default(), Vec::new());
+        AnswerBody { link: None, upload: None, buffer: BytesMut::new(), left, reuse: Reuse::Keep, room: FEW }
+    }
+
+    /// The data of what has come so far.
+    fn data(body: &mut Chunked) -> Vec<u8> {
+        let frames = std::iter::from_fn(|| body.next().unwrap());
+        frames.flat_map(|frame| frame.into_data().unwrap()).collect()
+    }
+
+    #[test]
+    fn data_that_looks_like_the_end_is_data() {
+        let mut body = chunked();
+        body.buffer.extend_from_slice(format!("{:x}\r\n", PIECE + CHUNKS_END.len() + 1).as_bytes());
+        body.buffer.extend_from_slice(&vec![b'x'; PIECE]);
+        body.buffer.extend_from_slice(CHUNKS_END);
+        assert_eq!(data(&mut body).len(), PIECE + CHUNKS_END.len());
+        assert!(!body.is_end_stream());
+        body.buffer.extend_from_slice(b"y\r\n0\r\n\r\n");
+        assert_eq!(data(&mut body), b"y");
+        assert!(body.is_end_stream());
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_read_alike_however_they_come(
+            chunks in prop::collection::vec("(x{1,5}|\r\n0\r\n\r\n|0\r\n|[\r\n]{1,4}){1,4}", 0..5),
+            cut in 1_usize..30,
+        ) {
+            let mut message = String::new();
+            for chunk in &chunks {
+                message += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+            }
+            message += "0\r\n\r\n";
+            let (mut body, mut seen) = (chunked(), Vec::new());
+            for piece in message.as_bytes().chunks(cut) {
+                prop_assert!(!body.is_end_stream());
+                body.buffer.extend_from_slice(piece);
+                seen.extend(data(&mut body));
+            }
+            prop_assert!(body.is_end_stream());
+            prop_assert_eq!(String::from_utf8(seen).unwrap(), chunks.concat());
         }
     }
 }

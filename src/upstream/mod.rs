@@ -8,6 +8,7 @@ mod here;
 mod link;
 mod links;
 mod pool;
+mod reading;
 mod send;
 mod turn;
 mod upload;

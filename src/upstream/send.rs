@@ -1,7 +1,7 @@
 //! One request from hyper on its way: a connection, the request up, the answer's head, and whether it may go again. Both
 //! directions are polled in one task.
 
-use super::answer::{Came, Reading};
+use super::reading::{Came, Reading};
 use super::upload::Upload;
 use super::{Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
 use crate::forward::{AnswerHead, Asked, Framing, Upgrade};

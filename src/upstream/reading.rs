@@ -1,0 +1,99 @@
+//! An answer's head on its way to hyper, read strictly. Reads of the body only what came with it.
+
+use super::{Failure, Link};
+use crate::forward::{
+    AnswerError, AnswerFraming, AnswerHead, Asked, HeadSearch, Reuse, Upgrade, field_space, parse_answer,
+};
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::task::{Context, Poll, ready};
+
+/// How much is read at once, at first.
+pub(super) const FEW: usize = 16 * 1024;
+/// The longest head of an answer.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+/// What a head says beside its fields.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub(super) status: u16,
+    pub(super) upgrade: Upgrade,
+    length: usize,
+    pub(super) framing: AnswerFraming,
+    pub(super) reuse: Reuse,
+}
+
+impl Came {
+    fn by(head: &AnswerHead<'_, '_>) -> Self {
+        let AnswerHead { status, length, framing, reuse, .. } = *head;
+        Self { status, upgrade: head.upgrade(), length, framing, reuse }
+    }
+
+    /// Whether another head follows.
+    pub(super) fn is_interim(&self) -> bool {
+        self.status < 200 && self.status != 101
+    }
+}
+
+/// What has come of an answer. Holds no memory while nothing has.
+#[derive(Default)]
+pub(super) struct Reading {
+    buffer: BytesMut,
+    search: HeadSearch,
+}
+
+impl Reading {
+    /// Ready with what the head says once it is whole, and what `on_head` makes of it.
+    pub(super) fn poll_head<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+        asked: Asked,
+        on_head: impl FnOnce(&AnswerHead<'_, '_>) -> T,
+    ) -> Poll<Result<(Came, T), Failure>> {
+        loop {
+            if !self.buffer.is_empty() && self.search.is_worth_reading(&self.buffer) {
+                let mut space = field_space();
+                match parse_answer(&self.buffer, asked, &mut space) {
+                    Ok(Some(head)) => return Poll::Ready(Ok((Came::by(&head), on_head(&head)))),
+                    Ok(None) => {}
+                    Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
+                }
+            }
+            ready!(self.poll_read(context, link))?;
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
+        if self.buffer.len() >= LONGEST_HEAD {
+            return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
+        }
+        let read = link.poll_read_behind(context, &mut self.buffer, FEW);
+        let ended = |error: io::Error| {
+            // After a byte of an answer nothing may be sent again.
+            if self.buffer.is_empty() { Failure::Unanswered(error) } else { Failure::BrokeOff(error) }
+        };
+        match read {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(ended(io::ErrorKind::UnexpectedEof.into()))),
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ended(error))),
+            Poll::Pending => {
+                if self.buffer.is_empty() {
+                    self.buffer = BytesMut::new();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Goes on behind an interim answer's head.
+    pub(super) fn pass_head(&mut self, came: &Came) {
+        self.buffer.advance(came.length.min(self.buffer.len()));
+        self.search = HeadSearch::default();
+    }
+
+    /// What came behind the heads.
+    pub(super) fn into_rest(self) -> BytesMut {
+        self.buffer
+    }
+}
