@@ -1,10 +1,21 @@
 //! What requests cost in the steady state, counted on the workers' threads of a gateway in this process: heap
 //! allocations for each request, and bytes of bodies that our own code moves.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking, and nobody reads their documentation; clippy's own switch does not reach helpers"
+)]
+
 #[path = "../bench/counting.rs"]
 mod counting;
 #[path = "support/pki.rs"]
-#[allow(dead_code, reason = "shared with the other tests, which need more of it")]
+#[allow(dead_code, unreachable_pub, reason = "shared with the other tests, which need more of it")]
 mod pki;
 
 use counting::Counting;
@@ -47,7 +58,7 @@ fn small_requests_need_no_memory_of_ours() {
         }
         let allocations = counting::on_workers() - before;
         let most = allowed * REQUESTS + BESIDE;
-        println!("{layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
+        eprintln!("{layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
         assert!(allocations <= most, "{layer}: {allocations} allocations for {REQUESTS} requests, allowed {most}");
     }
 }

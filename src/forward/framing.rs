@@ -158,17 +158,10 @@ fn check_target(target: &str) -> Result<(), FramingError> {
     Ok(())
 }
 
-/// Each line feed stands behind a carriage return, and there is no other carriage return.
+/// Each line feed stands behind a carriage return. That there is no other carriage return the parser makes sure.
 fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
-    let mut lines = 0;
-    for at in memchr::memchr_iter(b'\n', head) {
-        lines += 1;
-        if at == 0 || head.get(at - 1) != Some(&b'\r') {
-            return Err(FramingError::BareLineEnd);
-        }
-    }
-    let returns = memchr::memchr_iter(b'\r', head).count();
-    if returns == lines { Ok(()) } else { Err(FramingError::BareLineEnd) }
+    let behind_return = |at: usize| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r');
+    if memchr::memchr_iter(b'\n', head).all(behind_return) { Ok(()) } else { Err(FramingError::BareLineEnd) }
 }
 
 fn framing(version: HttpVersion, fields: &[httparse::Header<'_>]) -> Result<(Framing, Expectation), FramingError> {
@@ -278,6 +271,18 @@ mod tests {
         #[test]
         fn reading_a_head_never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let _ = read_head(&bytes);
+        }
+
+        #[test]
+        fn line_ends_of_what_is_read_are_all_whole(
+            lines in proptest::collection::vec("[a-zA-Z-]{0,4}[:\r\n\t ]{0,3}[a-z\r\n]{0,4}(\r\n|\n|\r|)", 0..6),
+            first in "(\r|\n|\r\n|)GET[ \r]/[ \r]HTTP/1\\.1(\r\n|\n|\r)",
+        ) {
+            let head = format!("{first}Host: a\r\n{}\r\n", lines.concat());
+            if let Ok(Some(read)) = read_head(head.as_bytes()) {
+                let count = |octet: u8| head.as_bytes()[..read.length].iter().filter(|other| **other == octet).count();
+                proptest::prop_assert_eq!(count(b'\r'), count(b'\n'), "{:?}", head);
+            }
         }
 
         #[test]

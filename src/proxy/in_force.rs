@@ -5,7 +5,7 @@ use super::Shared;
 use super::record::ConnectionFacts;
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
-use crate::telemetry::RouteSeries;
+use crate::telemetry::{RouteSeries, UpstreamSeries};
 use crate::upstream::Upstream;
 use arc_swap::{ArcSwap, Cache};
 use std::cell::RefCell;
@@ -27,7 +27,21 @@ pub(super) struct RouteHere {
     /// Where its requests are counted.
     pub(super) series: Rc<RouteSeries>,
     /// Who answers; `None` if that is the gateway itself. Counted by this thread alone, however often requests hold it.
-    pub(super) upstream: Option<Rc<Arc<Upstream>>>,
+    pub(super) upstream: Option<Rc<UpstreamHere>>,
+}
+
+/// An upstream, with where this thread counts what happens with it.
+pub(super) struct UpstreamHere {
+    upstream: Arc<Upstream>,
+    pub(super) series: Rc<UpstreamSeries>,
+}
+
+impl Deref for UpstreamHere {
+    type Target = Upstream;
+
+    fn deref(&self) -> &Upstream {
+        &self.upstream
+    }
 }
 
 impl InForce {
@@ -40,10 +54,13 @@ impl InForce {
         let mut routes = self.routes.borrow_mut();
         let here = routes.entry(Arc::as_ptr(route)).or_insert_with(|| {
             let series = connection.telemetry.route(&connection.listener, &route.name);
-            let upstream = match &route.target {
-                Target::Upstream(name) => self.snapshot.upstreams.get(name).cloned().map(Rc::new),
-                Target::Whoami => None,
-            };
+            let upstream =
+                match &route.target {
+                    Target::Upstream(name) => self.snapshot.upstreams.get(name).map(|upstream| {
+                        Rc::new(UpstreamHere { upstream: upstream.clone(), series: upstream.series() })
+                    }),
+                    Target::Whoami => None,
+                };
             Rc::new(RouteHere { series, upstream })
         });
         here.clone()

@@ -3,6 +3,8 @@
 use super::link::{Link, Origin};
 use super::{Target, Upstream, UpstreamError, pool, turn};
 use crate::config::HostHeader;
+use crate::telemetry::UpstreamSeries;
+use std::rc::Rc;
 
 impl pool::Connection for Link {
     fn is_usable(&mut self) -> bool {
@@ -25,9 +27,7 @@ impl Upstream {
 
     /// The unused connection to this endpoint that was used last.
     pub fn pooled_link(&self, choice: usize) -> Option<Link> {
-        let link = pool::take::<Link>(&self.target(choice).pool)?;
-        self.count_connection(Origin::Pooled);
-        Some(link)
+        pool::take::<Link>(&self.target(choice).pool)
     }
 
     /// A new connection to the chosen endpoint, or to the next that can be reached.
@@ -41,7 +41,6 @@ impl Upstream {
             let target = self.target(number);
             match target.endpoint.connect(self.connect_timeout).await {
                 Ok(stream) => {
-                    self.count_connection(Origin::New);
                     return Ok(Link::new(stream, target.pool.id(), number));
                 }
                 Err(source) => {
@@ -60,8 +59,9 @@ impl Upstream {
         &self.targets[choice % self.targets.len()]
     }
 
-    fn count_connection(&self, origin: Origin) {
-        self.telemetry.upstream(&self.name).connection_used(origin.word());
+    /// Where this thread counts what happens with the upstream.
+    pub fn series(&self) -> Rc<UpstreamSeries> {
+        self.telemetry.upstream(&self.name)
     }
 
     /// The Host that this endpoint wants to see, if it is not the client's.

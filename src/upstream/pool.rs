@@ -56,11 +56,10 @@ pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
 
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
-pub(super) fn put<C: Connection>(of: PoolId, mut connection: C) {
-    if connection.is_usable() {
-        let mut connection = Some(connection);
-        let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
-    }
+pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
+    // Whether it can be used is asked when it is taken, and now and then.
+    let mut connection = Some(connection);
+    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
 }
 
 impl<C: Connection> Pool<C> {

@@ -89,6 +89,7 @@ impl Upstream {
                 // Connecting is rare and large.
                 None => Box::pin(self.new_link(choice)).await?,
             };
+            self.series().connection_used(link.origin().word());
             // Only now is it certain which endpoint it is.
             if let Some(host) = self.own_host(link.endpoint()) {
                 upload.set_host(host);

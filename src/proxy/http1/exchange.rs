@@ -72,13 +72,14 @@ impl<R: Records> Connection<R> {
                 },
             };
             let (origin, endpoint) = (next.origin(), next.endpoint());
+            forwarding.upstream.series.connection_used(origin.word());
             let failure = match self.attempt(forwarding, next).await {
                 Ok(answered) => return Ok(answered),
                 Err(failure) => failure,
             };
             match forwarding.repeat.after(&failure, origin) {
                 Again::OnPooled => link = forwarding.upstream.pooled_link(choice),
-                Again::OnNew => forwarding.upstream.count_retry(),
+                Again::OnNew => forwarding.upstream.series.retried(),
                 Again::Never => {
                     let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
                     return Err(refusal(failure, endpoint));
@@ -197,7 +198,7 @@ impl<R: Records> Connection<R> {
     async fn failed(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
         let Forwarding { mut record, form, wanted, framing, keep, upstream, .. } = forwarding;
         if let Refusal::Upstream(error) = &refusal {
-            upstream.count_failure(error.word());
+            upstream.series.failed(error.word());
         }
         record.failed(&refusal);
         let answer = refuse(&refusal, form, record.request_id());

@@ -23,7 +23,7 @@ impl<R: Records> Connection<R> {
              content-length: {}\r\n",
             status.as_u16(),
             answer.content_type,
-            &*record.request_id(),
+            record.request_id(),
             answer.body.len(),
         )
         .into_bytes();

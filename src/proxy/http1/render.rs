@@ -10,11 +10,12 @@ use crate::forward::{
 };
 use crate::head::Fields;
 use crate::proxy::client::ClientView;
+use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
 use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
-use crate::upstream::{Repeat, Upstream};
+use crate::upstream::Repeat;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 /// A request that may go on, and all that is needed until its answer is over.
 pub(super) struct Forwarding {
     pub(super) record: Record,
-    pub(super) upstream: Rc<Arc<Upstream>>,
+    pub(super) upstream: Rc<UpstreamHere>,
     pub(super) limits: RouteLimits,
     /// The head that goes up.
     pub(super) head: Recycled,
@@ -62,7 +63,7 @@ pub(super) struct Up<'a> {
     pub(super) route: &'a Arc<Route>,
     pub(super) method: &'a str,
     pub(super) target: &'a CanonicalTarget<'a>,
-    pub(super) upstream: Rc<Arc<Upstream>>,
+    pub(super) upstream: Rc<UpstreamHere>,
 }
 
 /// What was said, and by whom.
@@ -191,9 +192,10 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     // A body that the client did not ask for is left in the upstream's connection.
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
     let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
-    let upgrade = came.upgrade();
+    let upgrade = if came.status == 101 { came.upgrade() } else { Upgrade::None };
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
-    let announced = came.fields.first_value("trailer").filter(|_| chunked).map(<[u8]>::to_vec).unwrap_or_default();
+    let trailer = if chunked { came.fields.first_value("trailer") } else { None };
+    let announced = trailer.map(<[u8]>::to_vec).unwrap_or_default();
     let (status, length) = (came.status, came.length);
     Rendered { head, status, framing, reuse, length, upgrade, keep, announced }
 }
