@@ -93,7 +93,7 @@ fn is_among(named: &Few<&str>, name: &str) -> bool {
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
 /// of the client; then ours are added.
-pub(super) fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
+pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     _proof: &Permit<'_>,
     fields: &F,
     edit: &RequestEdit<'_>,
