@@ -22,6 +22,8 @@ mod architecture;
 mod config_errors;
 /// The end, in order.
 mod drain;
+/// Our own HTTP/1.1 engine, byte by byte.
+mod engine;
 /// `portcullis explain`.
 mod explain;
 /// Requests up and answers down: fields, bodies, trailers, pools, failures.
