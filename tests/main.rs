@@ -20,6 +20,8 @@ mod admin;
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
 mod config_errors;
+/// Our own HTTP/1.1 engine against hyper.
+mod differential;
 /// The end, in order.
 mod drain;
 /// Our own HTTP/1.1 engine, byte by byte.
