@@ -20,8 +20,12 @@ mod admin;
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
 mod config_errors;
+/// Our own HTTP/1.1 engine against hyper.
+mod differential;
 /// The end, in order.
 mod drain;
+/// Our own HTTP/1.1 engine, byte by byte.
+mod engine;
 /// `portcullis explain`.
 mod explain;
 /// Requests up and answers down: fields, bodies, trailers, pools, failures.

@@ -118,6 +118,8 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
     let limits = connection_limits(&mut table);
     let layers = [("rustls", RecordLayer::Rustls), ("in-place", RecordLayer::InPlace)];
     let record_layer = table.choice("record_layer", &layers);
+    let engines = [("own", Http1Engine::Own), ("hyper", Http1Engine::Hyper)];
+    let http1_engine = table.choice("http1_engine", &engines);
     let hosts: Vec<Host> = table
         .listed_tables("host")
         .into_iter()
@@ -135,7 +137,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.client_auth.is_some()
         || own.trust_domain.is_some();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener { name, address, default_host, hosts, record_layer, limits }
+    Listener { name, address, default_host, hosts, record_layer, http1_engine, limits }
 }
 
 fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {

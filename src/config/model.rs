@@ -135,6 +135,16 @@ pub enum RecordLayer {
     InPlace,
 }
 
+/// Who serves HTTP/1.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http1Engine {
+    /// The gateway's own engine; what it does not take goes to hyper.
+    #[default]
+    Own,
+    /// hyper alone.
+    Hyper,
+}
+
 /// A server certificate and who may show which client certificate for it.
 #[derive(Debug)]
 pub struct Host {
@@ -165,6 +175,8 @@ pub struct Listener {
     pub hosts: Vec<Host>,
     /// Who opens and seals records.
     pub record_layer: Option<Spanned<RecordLayer>>,
+    /// Who serves HTTP/1.1.
+    pub http1_engine: Option<Spanned<Http1Engine>>,
     /// Limits said here.
     pub limits: Limits,
 }

@@ -206,10 +206,13 @@ fn framing(version: HttpVersion, fields: &[httparse::Header<'_>]) -> Result<(Fra
     Ok((framing, expectation))
 }
 
+/// No body is longer: a number beyond is negative for who counts in signed ones, and hyper has no word for the largest.
+const MAX_LENGTH: u64 = i64::MAX.unsigned_abs();
+
 /// One run of digits.
 pub(super) fn content_length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok()
+    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
 #[cfg(test)]
@@ -228,6 +231,10 @@ mod tests {
             head("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
             Ok(Some(Framing::Chunked))
         );
+        assert_eq!(
+            head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\n"),
+            Ok(Some(Framing::Length(i64::MAX.unsigned_abs())))
+        );
         assert_eq!(head("GET / HTTP/1.1\r\nHost: a\r\n"), Ok(None));
     }
 
@@ -241,6 +248,7 @@ mod tests {
             ("Host: a\r\nContent-Length: +5\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length: 5, 5\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length: 99999999999999999999\r\n", FramingError::BadLength),
+            ("Host: a\r\nContent-Length: 9223372036854775808\r\n", FramingError::BadLength),
             ("Host: a\r\nContent-Length:\r\n", FramingError::BadLength),
             ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", FramingError::UnknownCoding),
             ("Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", FramingError::UnknownCoding),

@@ -8,6 +8,7 @@ use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::record::{ConnectionFacts, Record};
 use super::{RequestId, Shared};
+use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
@@ -55,6 +56,7 @@ struct Accepted {
     place: ConnectionPlace,
     drain: Drain,
     limits: ConnectionLimits,
+    engine: Http1Engine,
 }
 
 impl ConnectionHandler for ProxyHandler {
@@ -85,7 +87,8 @@ impl ConnectionHandler for ProxyHandler {
             }
             Ok(established) => {
                 self.handshake_done(&established, begun);
-                let accepted = Accepted { address: client, place, drain, limits: policy.limits };
+                let (limits, engine) = (policy.limits, policy.http1_engine);
+                let accepted = Accepted { address: client, place, drain, limits, engine };
                 Box::pin(self.serve_http(established, generation, accepted)).await;
             }
         }
@@ -168,22 +171,25 @@ impl ProxyHandler {
         }
     }
 
-    /// Our own engine goes first; what it does not take goes to hyper, with every byte that was read.
+    /// Our own engine goes first, unless the listener wants hyper alone; what it does not take goes to hyper, with every
+    /// byte that was read.
     async fn serve_http1<R: Records + Send + 'static>(
         &self,
-        records: R,
-        input: Input,
-        (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
+        mut records: R,
+        mut input: Input,
+        (mut client, mut facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
     ) {
         let limits = accepted.limits;
-        let parts = (self.shared.clone(), facts, client);
-        let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone());
-        let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
-            return;
-        };
-        self.shared.telemetry.metrics.fast_path.with_label_values(&["handed_over", why.word()]).inc();
-        let http1::Connection { records, input, client, facts, .. } = *connection;
+        if accepted.engine == Http1Engine::Own {
+            let parts = (self.shared.clone(), facts, client);
+            let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone());
+            let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
+                return;
+            };
+            connection.facts.series.fast_path("handed_over", why.word());
+            http1::Connection { records, input, client, facts, .. } = *connection;
+        }
         let mut context = self.context((client, facts), accepted);
         let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());

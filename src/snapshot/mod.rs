@@ -9,7 +9,7 @@ pub use assemble::{Depth, Outcome, load};
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
-use crate::config::LogFormat;
+use crate::config::{Http1Engine, LogFormat};
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, IdentitySet};
 use crate::route::RouteTable;
@@ -62,6 +62,8 @@ pub struct ListenerPolicy {
     pub routes: RouteTable,
     /// Limits of connections.
     pub limits: ConnectionLimits,
+    /// Who serves HTTP/1.1.
+    pub http1_engine: Http1Engine,
 }
 
 impl ListenerPolicy {

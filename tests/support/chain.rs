@@ -1,6 +1,6 @@
 //! The usual arrangement: one client who may do everything, one gateway, one upstream.
 
-use super::gateway::{listener, route_to, user};
+use super::gateway::{listener, listener_with, route_to, user};
 use super::{Client, Gateway, Pki, Upstream};
 use std::net::SocketAddr;
 
@@ -20,6 +20,15 @@ impl Chain {
     /// `more` continues the route's table; other tables may follow.
     pub fn with(upstream: Upstream, more: &str) -> Self {
         Self::configured(upstream, |_, address| route_to(address) + more)
+    }
+
+    /// With one route for everything, and with further lines in the table of the listener.
+    pub fn on(lines: &str, upstream: Upstream, more: &str) -> Self {
+        let pki = Pki::new();
+        let config = listener_with(&pki, lines) + &user("alice", &["*"]) + &route_to(upstream.address) + more;
+        let gateway = Gateway::start(&config);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        Self { client, gateway, upstream, pki }
     }
 
     /// With upstreams, routes and limits of one's own.

@@ -62,6 +62,11 @@ impl Reading {
         let first_end = HEADROOM + FIRST_READ;
         let end = if self.to < first_end { first_end } else { Slab::SIZE - ROOM_BEHIND };
         let slab = self.slab.get_or_insert_with(Slab::take);
+        if self.to >= end && self.from > HEADROOM {
+            // Interim answers stood before what is here.
+            slab.copy_within(self.from..self.to, HEADROOM);
+            (self.from, self.to) = (HEADROOM, self.to - self.from + HEADROOM);
+        }
         let Some(space) = slab.get_mut(self.to..end).filter(|space| !space.is_empty()) else {
             return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
         };

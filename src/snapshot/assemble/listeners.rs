@@ -38,6 +38,7 @@ impl Assembly<'_> {
                 hosts,
                 routes: RouteTable::default(),
                 limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
+                http1_engine: said.http1_engine.as_ref().map_or_else(Default::default, |said| said.value),
             });
         }
         listeners
