@@ -2,6 +2,8 @@
 
 /// 1xx answers, and answers that come before the request is whole.
 mod early;
+/// Upstreams that break at every octet of an answer.
+mod faults;
 /// Upstreams that cannot be reached, are silent, or break off.
 mod failures;
 /// What a request and an answer carry.
