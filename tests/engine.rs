@@ -9,6 +9,9 @@ mod ends;
 /// Heads of requests, and which requests go to hyper.
 mod heads;
 
+/// What a connection may cost.
+mod limits;
+
 const LAYERS: [&str; 2] = ["rustls", "in-place"];
 
 /// A listener of our own engine with this record layer.
