@@ -31,6 +31,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
+    let told = telemetry.clone();
     let code = runtime.block_on(async {
         // Signals first: one that comes during the start is not lost.
         let mut requests = match signals::listen() {
@@ -47,6 +48,8 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
             (Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed) => ExitCode::FAILURE,
         }
     });
+    // What ends with the process, such as tunnels, is still told.
+    told.close_access_log();
     // A look-up of a name that hangs must not hold up an end that has been decided.
     runtime.shutdown_background();
     code

@@ -50,6 +50,11 @@ impl Telemetry {
         Ok(())
     }
 
+    /// Writes out the lines that still wait, and takes no more.
+    pub fn close_access_log(&self) {
+        drop(self.access_log.swap(None));
+    }
+
     /// Whether lines are written at all; what nobody reads need not be put together.
     pub fn logs_access(&self) -> bool {
         self.access_log.load().as_ref().is_some_and(|log| log.config().format != crate::config::LogFormat::Off)

@@ -161,7 +161,7 @@ fn answer_all(stream: TcpStream, recorded: &Recorded) {
     let mut reader = BufReader::new(stream);
     while let Some((client, request)) = read_request(&mut reader) {
         let method = request.line.split(' ').next().unwrap_or_default().to_owned();
-        let echo = format!("<{} {}>", request.line.split(' ').nth(1).unwrap_or_default(), request.body.len());
+        let echo = format!("<{} {}>", request.line.len(), request.body.len());
         let chunked = request.line.contains("chunked");
         recorded.lock().expect("no panic while locked").push((client, request));
         let body = if method == "HEAD" { "" } else { &echo };

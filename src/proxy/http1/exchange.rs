@@ -147,7 +147,7 @@ impl<R: Records> Connection<R> {
                 }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
-                    forwarding.head = attempt.upload.into_head();
+                    attempt.upload.give_back(forwarding);
                     return Err(failure);
                 }
             }

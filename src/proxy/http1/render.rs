@@ -3,6 +3,7 @@
 
 use super::Keep;
 use super::begin::keep;
+use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
@@ -30,6 +31,8 @@ pub(super) struct Forwarding {
     /// Where in it the host's name stands.
     pub(super) host: Range<usize>,
     pub(super) framing: Framing,
+    /// The body behind an attempt that sent nothing.
+    pub(super) unsent: Option<Unsent>,
     pub(super) expectation: Expectation,
     /// What the upstream is asked.
     pub(super) asked: Asked,
@@ -100,6 +103,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         head,
         host,
         framing: said.head.framing,
+        unsent: None,
         expectation: said.head.expectation,
         asked: Asked::by(up.method),
         wanted: Asked::by(said.head.method),

@@ -41,6 +41,13 @@ pub(super) enum State {
     Refused,
 }
 
+/// The body of a request of which nothing was sent.
+pub(super) struct Unsent {
+    body: Body,
+    tail: Recycled,
+    taken: u64,
+}
+
 /// What an upload came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Uploaded {
@@ -100,29 +107,36 @@ impl Chunk {
 
 impl Upload {
     pub(super) fn new(forwarding: &mut Forwarding, now: Instant) -> Self {
-        let body = match forwarding.framing {
-            Framing::Length(0) => Body::Tail,
-            Framing::Length(length) => Body::Length(length),
-            Framing::Chunked => Body::Chunked(Box::default()),
-        };
+        let Unsent { body, tail, taken } = forwarding.unsent.take().unwrap_or_else(|| {
+            let body = match forwarding.framing {
+                Framing::Length(0) => Body::Tail,
+                Framing::Length(length) => Body::Length(length),
+                Framing::Chunked => Body::Chunked(Box::default()),
+            };
+            Unsent { body, tail: Recycled::default(), taken: 0 }
+        });
         Self {
             head: std::mem::take(&mut forwarding.head),
             head_sent: 0,
             body,
-            tail: Recycled::default(),
+            tail,
             tail_sent: 0,
             expectation: forwarding.expectation,
             limit: forwarding.limits.body_size,
-            taken: 0,
+            taken,
             begun: false,
             state: State::Upstream,
             progress: now,
         }
     }
 
-    /// The head, for sending it once more.
-    pub(super) fn into_head(self) -> Recycled {
-        self.head
+    /// Gives the head back, for sending it once more; and if nothing at all was sent, what has become of the body so
+    /// far: the framing of its first chunk is not in the input any more.
+    pub(super) fn give_back(self, forwarding: &mut Forwarding) {
+        forwarding.head = self.head;
+        if !self.begun {
+            forwarding.unsent = Some(Unsent { body: self.body, tail: self.tail, taken: self.taken });
+        }
     }
 
     pub(super) fn is_whole(&self) -> bool {
