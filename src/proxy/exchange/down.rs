@@ -71,7 +71,7 @@ impl Exchange<'_> {
             record.ended(end.reason);
         });
         let nothing = DownBody::Own(Full::default());
-        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, _finish: None });
+        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, broken: None, _finish: None });
         *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *down.headers_mut() = fields.0;
         down
@@ -108,12 +108,14 @@ pub(in crate::proxy) struct RecordedBody {
     inner: DownBody,
     /// Told whom this answer waits for. An answer that may wait for ever has none.
     turn: Option<Arc<Turn>>,
+    /// Why the answer broke off, held back for a moment.
+    broken: Option<BodyFailure>,
     _finish: Option<Finish>,
 }
 
 impl RecordedBody {
     fn new(inner: DownBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
-        Self { inner, turn, _finish: Some(finish) }
+        Self { inner, turn, broken: None, _finish: Some(finish) }
     }
 }
 
@@ -125,6 +127,9 @@ impl Body for RecordedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        if let Some(failure) = self.broken.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
         let polled = match &mut self.inner {
             DownBody::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             DownBody::Passed(body) => Pin::new(body).poll_frame(context),
@@ -135,14 +140,21 @@ impl Body for RecordedBody {
                 Poll::Ready(_) => turn.is_the_clients(),
             }
         }
+        if let Poll::Ready(Some(Err(failure))) = polled {
+            // hyper throws away what it has not sent yet when a body fails, but sends it while a body is waited for.
+            self.broken = Some(failure);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
+        let inner = match &self.inner {
             DownBody::Own(body) => body.is_end_stream(),
             DownBody::Passed(body) => body.is_end_stream(),
-        }
+        };
+        inner && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
