@@ -27,7 +27,7 @@ pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
-pub use request_head::write_request_head;
+pub use request_head::{replace_host, write_request_head};
 pub use search::HeadSearch;
 pub use sink::{FieldSink, HeadWriter, write_number};
 pub use trailers::{read_trailers, write_trailer_map, write_trailers};

@@ -35,3 +35,9 @@ pub fn write_request_head<F: Fields + ?Sized>(
     head.extend_from_slice(b"\r\n");
     host..host + edit.requested_host.len()
 }
+
+/// Names another host in a head than the client did; `place` is where the name stands, before and after.
+pub fn replace_host(head: &mut Vec<u8>, place: &mut Range<usize>, host: &str) {
+    head.splice(place.clone(), host.bytes());
+    place.end = place.start + host.len();
+}

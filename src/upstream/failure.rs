@@ -29,6 +29,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// How many bytes a read for an answer's head gave. After a byte of an answer nothing may be sent again, so it counts
+    /// whether `some_came` before.
+    ///
+    /// # Errors
+    /// If the connection ended.
+    pub fn of_read(read: io::Result<usize>, some_came: bool) -> Result<usize, Self> {
+        let ended = match read {
+            Ok(count @ 1..) => return Ok(count),
+            Ok(_) => io::ErrorKind::UnexpectedEof.into(),
+            Err(error) => error,
+        };
+        Err(if some_came { Self::BrokeOff(ended) } else { Self::Unanswered(ended) })
+    }
+
     /// What it is when the request does not go again.
     pub fn into_error(self, endpoint: String) -> UpstreamError {
         match self {

@@ -74,16 +74,6 @@ impl Upstream {
         let Target { endpoint, .. } = self.target(endpoint);
         &endpoint.authority
     }
-
-    /// A request goes up once more.
-    pub fn count_retry(&self) {
-        self.telemetry.upstream(&self.name).retried();
-    }
-
-    /// A request got no answer.
-    pub fn count_failure(&self, word: &'static str) {
-        self.telemetry.upstream(&self.name).failed(word);
-    }
 }
 
 impl Origin {

@@ -5,7 +5,6 @@ use crate::forward::{
     AnswerError, AnswerFraming, AnswerHead, Asked, HeadSearch, Reuse, Upgrade, field_space, parse_answer,
 };
 use bytes::{Buf, BytesMut};
-use std::io;
 use std::task::{Context, Poll, ready};
 
 /// How much is read at once, at first.
@@ -68,15 +67,9 @@ impl Reading {
         if self.buffer.len() >= LONGEST_HEAD {
             return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
         }
-        let read = link.poll_read_behind(context, &mut self.buffer, FEW);
-        let ended = |error: io::Error| {
-            // After a byte of an answer nothing may be sent again.
-            if self.buffer.is_empty() { Failure::Unanswered(error) } else { Failure::BrokeOff(error) }
-        };
-        match read {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(ended(io::ErrorKind::UnexpectedEof.into()))),
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(ended(error))),
+        let some_came = !self.buffer.is_empty();
+        match link.poll_read_behind(context, &mut self.buffer, FEW) {
+            Poll::Ready(read) => Poll::Ready(Failure::of_read(read, some_came).map(drop)),
             Poll::Pending => {
                 if self.buffer.is_empty() {
                     self.buffer = BytesMut::new();

@@ -65,7 +65,7 @@ impl Upstream {
     {
         let result = self.try_send(outgoing, on_head).await;
         if let Err(error) = &result {
-            self.count_failure(error.word());
+            self.series().failed(error.word());
         }
         result
     }
@@ -100,7 +100,7 @@ impl Upstream {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
                 Err(failure) => match repeat.after(&failure, link.origin()) {
                     Again::OnPooled => pooled = self.pooled_link(choice),
-                    Again::OnNew => self.count_retry(),
+                    Again::OnNew => self.series().retried(),
                     Again::Never => {
                         return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
                     }

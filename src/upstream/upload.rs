@@ -2,7 +2,7 @@
 //! answer.
 
 use super::{Failure, Link};
-use crate::forward::{Framing, field_space, parse_head, write_trailer_map};
+use crate::forward::{Framing, field_space, parse_head, replace_host, write_trailer_map};
 use crate::limit::{BodyEnd, BodyFailure, Meter};
 use crate::recycled::Recycled;
 use bytes::{Buf, Bytes};
@@ -74,8 +74,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
 
     /// Names another host than the client did. Only before anything is sent.
     pub(super) fn set_host(&mut self, host: &str) {
-        self.before.splice(self.host.clone(), host.bytes());
-        self.host.end = self.host.start + host.len();
+        replace_host(&mut self.before, &mut self.host, host);
     }
 
     /// From the beginning, on another connection: nothing was sent, or there is no body.

@@ -4,8 +4,7 @@
 use crate::forward::{AnswerError, AnswerHead, Asked, HeadSearch, field_space, parse_answer};
 use crate::tls::record::{HEADROOM, Slab};
 use crate::upstream::{Failure, Link};
-use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Head and first part of the body together fit one record, also when the head has grown by as much as the headroom.
 const FIRST_READ: usize = 14 * 1024;
@@ -70,19 +69,9 @@ impl Reading {
         let Some(space) = slab.get_mut(self.to..end).filter(|space| !space.is_empty()) else {
             return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
         };
-        let ended = |error: io::Error| {
-            // After a byte of an answer nothing may be sent again.
-            if self.from == self.to { Failure::Unanswered(error) } else { Failure::BrokeOff(error) }
-        };
-        match link.poll_read(context, space) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(ended(io::ErrorKind::UnexpectedEof.into()))),
-            Poll::Ready(Ok(count)) => {
-                self.to += count;
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(ended(error))),
-            Poll::Pending => Poll::Pending,
-        }
+        let read = ready!(link.poll_read(context, space));
+        self.to += Failure::of_read(read, self.from < self.to)?;
+        Poll::Ready(Ok(()))
     }
 
     /// Goes on behind an interim answer's head.

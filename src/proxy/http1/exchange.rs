@@ -7,7 +7,7 @@ use super::render::{Forwarding, Rendered};
 use super::tunnel::Leaving;
 use super::up::{State, Upload, Uploaded};
 use super::{After, Connection, Keep, Rest};
-use crate::forward::{Asked, Framing, Upgrade};
+use crate::forward::{Asked, Framing, Upgrade, replace_host};
 use crate::limit::BodyEnd;
 use crate::respond::{Refusal, refuse};
 use crate::tls::record::Records;
@@ -103,8 +103,7 @@ impl<R: Records> Connection<R> {
     async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<Answered, Failure> {
         // Only now is it certain which endpoint it is.
         if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
-            let host = host.to_owned();
-            forwarding.set_host(&host);
+            replace_host(&mut forwarding.head, &mut forwarding.host, host);
         }
         if link.origin() == Origin::New {
             self.now = Instant::now();
@@ -131,8 +130,8 @@ impl<R: Records> Connection<R> {
                     let Attempt { reading, link, .. } = attempt;
                     return Ok(Answered::Left(answer, reading, link));
                 }
-                Ok(Event::Answer(answer)) if answer.status < 200 => {
-                    if answer.status != 100 && self.send_interim(&answer).await.is_err() {
+                Ok(Event::Answer(mut answer)) if answer.status < 200 => {
+                    if answer.status != 100 && self.send_interim(&mut answer).await.is_err() {
                         return Err(Failure::ClientGone);
                     }
                     attempt.reading.pass_head(answer.length);
@@ -154,10 +153,9 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    async fn send_interim(&mut self, answer: &Rendered) -> io::Result<()> {
-        let mut head = answer.head.clone();
-        head.extend_from_slice(b"\r\n");
-        self.send(&head).await
+    async fn send_interim(&mut self, answer: &mut Rendered) -> io::Result<()> {
+        answer.head.extend_from_slice(b"\r\n");
+        self.send(&answer.head).await
     }
 
     fn poll_attempt(

@@ -45,14 +45,6 @@ pub(super) struct Forwarding {
     pub(super) form: Form,
 }
 
-impl Forwarding {
-    /// Names another host to the upstream than the client did.
-    pub(super) fn set_host(&mut self, host: &str) {
-        self.head.splice(self.host.clone(), host.bytes());
-        self.host.end = self.host.start + host.len();
-    }
-}
-
 /// Whether the client takes trailers (`TE: trailers`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trailers {
