@@ -41,16 +41,19 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
-    config.trust_domains.extend(
-        root.named_tables("trust_domain")
-            .into_iter()
-            .map(|(name, mut table)| TrustDomain { name, anchors: table.strings("anchors") }),
-    );
+    config.trust_domains.extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| TrustDomain {
+        name,
+        anchors: table.strings("anchors"),
+        reserved_names: table.strings("reserved_names"),
+    }));
     config
         .api_users
         .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
+        client_o: table.strings("client_o"),
+        client_ou: table.strings("client_ou"),
+        trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
     }));
@@ -155,6 +158,12 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
     ApiUser {
         name,
         client_cn: table.strings("client_cn"),
+        client_dns: table.strings("client_dns"),
+        client_uri: table.strings("client_uri"),
+        client_email: table.strings("client_email"),
+        client_fingerprint: table.strings("client_fingerprint"),
+        client_spki: table.strings("client_spki"),
+        tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),

@@ -3,7 +3,7 @@
 
 use super::request::{Client, Standing};
 use crate::config::ClientAuth;
-use crate::identity::{IdentityBlock, Principal};
+use crate::identity::{Identified, IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -123,11 +123,19 @@ pub fn standing(
     if expired(&peer) {
         return (Standing::Refused(FailureReason::Expired), Some(peer));
     }
-    let standing = match &peer.common_name {
-        Err(error) => Standing::UnusableName(*error),
-        Ok(_) => snapshot.users.identify(&peer).map_or(Standing::UnknownUser, Standing::Known),
-    };
-    (standing, Some(peer))
+    (snapshot.users.identify(&peer).into(), Some(peer))
+}
+
+impl From<Identified> for Standing {
+    fn from(identified: Identified) -> Self {
+        match identified {
+            Identified::Known(principal) => Self::Known(principal),
+            Identified::Unknown => Self::UnknownUser,
+            Identified::Ambiguous(one, other) => Self::AmbiguousIdentity(one, other),
+            Identified::Reserved(name) => Self::ReservedName(name),
+            Identified::Unusable(name) => Self::UnusableName(name),
+        }
+    }
 }
 
 fn expired(peer: &PeerCertificate) -> bool {
