@@ -49,6 +49,9 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
+        client_o: table.strings("client_o"),
+        client_ou: table.strings("client_ou"),
+        trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
     }));
@@ -158,6 +161,7 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
         intermediates: table.strings("intermediates"),
         extended_key_usage: extended_key_usage(table),
         chain_depth: table.integer("chain_depth", 0..=6),
+        reserved_names: table.strings("reserved_names"),
     }
 }
 
@@ -188,6 +192,12 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
     ApiUser {
         name,
         client_cn: table.strings("client_cn"),
+        client_dns: table.strings("client_dns"),
+        client_uri: table.strings("client_uri"),
+        client_email: table.strings("client_email"),
+        client_fingerprint: table.strings("client_fingerprint"),
+        client_spki: table.strings("client_spki"),
+        tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),

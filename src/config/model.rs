@@ -196,6 +196,8 @@ pub struct TrustDomain {
     pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
     /// Most certificates between leaf and anchor.
     pub chain_depth: Option<u32>,
+    /// Patterns of names that are no ApiUser's.
+    pub reserved_names: Vec<Spanned<String>>,
 }
 
 /// What a client's certificate must be for.
@@ -216,6 +218,18 @@ pub struct ApiUser {
     pub name: Spanned<String>,
     /// Common names that are this user.
     pub client_cn: Vec<Spanned<String>>,
+    /// DNS names that are this user.
+    pub client_dns: Vec<Spanned<String>>,
+    /// URIs that are this user.
+    pub client_uri: Vec<Spanned<String>>,
+    /// E-mail addresses that are this user.
+    pub client_email: Vec<Spanned<String>>,
+    /// SHA-256 of certificates that are this user.
+    pub client_fingerprint: Vec<Spanned<String>>,
+    /// SHA-256 of keys that are this user.
+    pub client_spki: Vec<Spanned<String>>,
+    /// For how long expired certificates still count.
+    pub tolerate_expiry: Option<Duration>,
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
@@ -231,6 +245,12 @@ pub struct ApiUser {
 pub struct Role {
     /// The NAME.
     pub name: Spanned<String>,
+    /// Organizations whose certificates bring this role.
+    pub client_o: Vec<Spanned<String>>,
+    /// Organizational units whose certificates bring this role.
+    pub client_ou: Vec<Spanned<String>>,
+    /// The domain that must have vouched for them.
+    pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
     pub permissions: Vec<Spanned<String>>,
     /// What is refused whatever is granted.

@@ -3,7 +3,7 @@
 
 use super::request::{Client, Standing};
 use crate::config::ClientAuth;
-use crate::identity::{IdentityBlock, Principal};
+use crate::identity::{Identified, IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -122,16 +122,25 @@ fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -
     Stood { standing: who(snapshot, &vouched, &peer), peer: Some(peer), until: vouched.until }
 }
 
+impl From<Identified> for Standing {
+    fn from(identified: Identified) -> Self {
+        match identified {
+            Identified::Known(principal) => Self::Known(principal),
+            Identified::Unknown => Self::UnknownUser,
+            Identified::Ambiguous(one, other) => Self::AmbiguousIdentity(one, other),
+            Identified::Reserved(name) => Self::ReservedName(name),
+            Identified::Unusable(name) => Self::UnusableName(name),
+        }
+    }
+}
+
 /// The ApiUser behind a certificate that counts.
 fn who(snapshot: &Snapshot, vouched: &Vouched, peer: &PeerCertificate) -> Standing {
     // The domain tolerates what one of its users does. No user does so far, so that nobody comes with an old one.
     if vouched.expired_for.is_some() {
         return Standing::Refused(FailureReason::Expired);
     }
-    match &peer.common_name {
-        Err(error) => Standing::UnusableName(*error),
-        Ok(_) => snapshot.users.identify(peer).map_or(Standing::UnknownUser, Standing::Known),
-    }
+    snapshot.users.identify(peer).into()
 }
 
 /// Whether a second has passed.

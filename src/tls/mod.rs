@@ -11,6 +11,7 @@ mod pem;
 pub mod record;
 mod refusal;
 mod signed;
+mod subject_names;
 mod trust;
 mod verified;
 
@@ -20,6 +21,7 @@ pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
+pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{
     Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
 };

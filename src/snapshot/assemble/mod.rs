@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod identities;
 mod listeners;
 mod process;
 mod routes;

@@ -1,6 +1,7 @@
 //! What works, but will hurt: found by `check`, never in the way of a start.
 
 use super::Assembly;
+use super::identities::said_identifiers;
 use super::users::Users;
 use crate::config::{ClientAuth, Place};
 use crate::host::HostPattern;
@@ -57,7 +58,7 @@ impl Assembly<'_> {
         for user in &self.config.api_users {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
             let reason = match domain {
-                _ if user.client_cn.is_empty() => "it has no `client_cn`",
+                _ if said_identifiers(user).next().is_none() => "it has no `client_cn` or other `client_` key",
                 Some(domain) if !asked_domains.contains(domain) => {
                     "no listener asks for certificates of its trust domain"
                 }
