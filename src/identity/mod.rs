@@ -1,10 +1,15 @@
 //! PeerCertificate to Principal: which ApiUser is this? Says nothing about what the user may do.
 
+mod assertion;
 mod headers;
+mod proxy_protocol;
 
+pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
 pub use headers::{
-    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySet, fold, folded_equal, is_identity_field,
+    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
+    VerifiedCertificate, fold, folded_equal, is_identity_field,
 };
+pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
 
 use crate::config::Place;
 use crate::tls::{CommonName, PeerCertificate, TrustDomainId};
@@ -127,3 +132,6 @@ impl ApiUsers {
         Some(Principal { id, name: user.name.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod identity;
 mod listeners;
 mod process;
 mod routes;
@@ -89,7 +90,7 @@ impl Assembly<'_> {
         let mut listeners = self.listeners(&trust);
         let routes = self.routes(&mut listeners, &upstreams);
         let process = self.process_settings();
-        let identity_sets = self.identity_sets();
+        let assertions = self.assertions();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
@@ -102,7 +103,7 @@ impl Assembly<'_> {
             users: users.users,
             policy: users.policy,
             upstreams,
-            identity_sets,
+            assertions,
             process: process?,
             expiries: self.expiries.take(),
         })
