@@ -8,6 +8,7 @@ mod peer_certificate;
 mod pem;
 pub mod record;
 mod refusal;
+mod subject_names;
 mod trust;
 mod verified;
 
@@ -17,6 +18,7 @@ pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
+pub use subject_names::{NameError, NameKind, TextError, dns_name, email, organization, uri};
 pub use trust::{TrustDomain, TrustDomainError, TrustDomainId};
 
 use rustls::crypto::CryptoProvider;
