@@ -123,7 +123,8 @@ impl ConnectedClient {
             domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
             chain: &self.facts.chain,
         });
-        KnownClient { certificate, user: view.principal(), own_uri: None }
+        let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
+        KnownClient { certificate, user: view.principal(), own_uri }
     }
 
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {

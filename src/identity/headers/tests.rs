@@ -119,6 +119,28 @@ fn xfcc_is_one_element_in_the_order_of_envoy() {
 }
 
 #[test]
+fn alternative_names_are_told_by_kind() {
+    let der = certificate("alice", |params| {
+        params.subject_alt_names = vec![
+            SanType::DnsName("a.example".try_into().unwrap()),
+            SanType::DnsName("b.example".try_into().unwrap()),
+            SanType::URI("urn:a,b;c=d".try_into().unwrap()),
+            SanType::Rfc822Name("alice@example.org".try_into().unwrap()),
+        ];
+    });
+    let fields = told(&[IdentitySet::XClient, IdentitySet::XSsl, IdentitySet::Xfcc], std::slice::from_ref(&der));
+    assert_eq!(value(&fields, "x-client-dns"), "a.example, b.example");
+    assert_eq!(value(&fields, "x-client-uri"), "urn:a%2Cb;c=d");
+    assert_eq!(value(&fields, "x-client-email"), "alice@example.org");
+    let expected = "DNS:a.example, DNS:b.example, URI:urn:a%2Cb;c=d, email:alice@example.org";
+    assert_eq!(value(&fields, "x-ssl-client-san"), expected);
+    let expected = "Subject=\"CN=alice\";URI=\"urn:a,b;c=d\";DNS=a.example;DNS=b.example";
+    assert!(value(&fields, "x-forwarded-client-cert").ends_with(expected), "{fields:?}");
+    let fields = told(&[IdentitySet::XClient, IdentitySet::XSsl], &[certificate("alice", |_| {})]);
+    assert!(!names(&fields).contains(&"x-client-dns") && !names(&fields).contains(&"x-ssl-client-san"));
+}
+
+#[test]
 fn rfc_9440_gives_the_octets_of_leaf_and_chain() {
     let [leaf, one, other] = ["leaf", "one", "other"].map(|name| certificate(name, |_| {}));
     let fields = told(&[IdentitySet::Rfc9440], &[leaf.clone(), one.clone(), other.clone()]);

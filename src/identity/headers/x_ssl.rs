@@ -1,7 +1,8 @@
 //! The set `x-ssl`: the names of HAProxy's documentation, with values in HAProxy's forms. Verifies nothing.
 
-use super::text::ascii_name;
+use super::text::{ascii_name, list};
 use super::{Collected, KnownClient, TEXT_LIMIT};
+use crate::tls::PeerCertificate;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -18,8 +19,18 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     fields.value("x-ssl-issuer", &ascii_name(&peer.issuer), TEXT_LIMIT);
     fields.text("x-ssl-client-notbefore", &time_text(peer.not_before));
     fields.text("x-ssl-client-notafter", &time_text(peer.not_after));
+    let names = alternative_names(peer);
+    if !names.is_empty() {
+        fields.value("x-ssl-client-san", &list(names.iter().map(String::as_str)), TEXT_LIMIT);
+    }
     fields.text("x-ssl-client-sha256", &peer.fingerprint.to_ascii_uppercase());
     fields.text("x-ssl-client-serial", &peer.serial.to_ascii_uppercase());
+}
+
+/// Subject alternative names with their kinds, as OpenSSL writes them.
+fn alternative_names(peer: &PeerCertificate) -> Vec<String> {
+    let kinds = [("DNS", &peer.dns_names), ("URI", &peer.uris), ("email", &peer.emails)];
+    kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}:{name}"))).collect()
 }
 
 /// `YYMMDDhhmmssZ`; the number itself where no calendar has it.

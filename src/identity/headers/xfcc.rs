@@ -38,6 +38,8 @@ fn element(client: &KnownClient<'_>, extent: Extent) -> String {
             pairs.push(format!("Cert=\"{}\"", url_encoded_pem(leaf)));
         }
         pairs.push(format!("Subject=\"{}\"", ascii_name(&peer.subject)));
+        pairs.extend(peer.uris.iter().map(|uri| format!("URI={}", value(uri))));
+        pairs.extend(peer.dns_names.iter().map(|name| format!("DNS={}", value(name))));
     }
     pairs.join(";")
 }
