@@ -64,3 +64,5 @@ mod streaming;
 mod upgrades;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// Each upstream is told who the client is in the words that it knows.
+mod identity_sets;

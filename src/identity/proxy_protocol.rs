@@ -13,7 +13,7 @@ pub struct ProxiedConnection<'a> {
     pub local: SocketAddr,
     /// The server name that it asked for.
     pub server_name: Option<&'a str>,
-    /// `TLSv1.3` and the like.
+    /// `TLSv1.3` and the like; also with the underscore of our TLS library.
     pub version: &'a str,
     /// Whether the client showed its certificate on this connection, or on the one whose session it resumes.
     pub session: Session,
@@ -98,7 +98,7 @@ fn tls(of: &ProxiedConnection<'_>) -> Vec<u8> {
     };
     let mut value = vec![flags];
     value.extend_from_slice(&verdict.to_be_bytes());
-    field(&mut value, SUBTYPE_SSL_VERSION, of.version.as_bytes());
+    field(&mut value, SUBTYPE_SSL_VERSION, of.version.replace('_', ".").as_bytes());
     if let Some(Ok(name)) = of.known.certificate.as_ref().map(|certificate| &certificate.peer.common_name) {
         field(&mut value, SUBTYPE_SSL_CN, name.as_str().as_bytes());
     }
@@ -128,7 +128,7 @@ mod tests {
             client: client.parse().unwrap(),
             local: local.parse().unwrap(),
             server_name: None,
-            version: "TLSv1.3",
+            version: "TLSv1_3",
             session: Session::New,
             known: KnownClient::default(),
         }
