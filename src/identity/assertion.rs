@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::PrivateKeyDer;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,13 +74,17 @@ impl AssertionKey {
     }
 
     /// Header, claims and signature. `None` if the library cannot sign.
-    fn sign(&self, claims: &Value) -> Option<String> {
+    fn sign(&self, claims: Map<String, Value>) -> Option<String> {
         let algorithm = match self.pair {
             Pair::Es256(_) => "ES256",
             Pair::EdDsa(_) => "EdDSA",
         };
         let header = json!({"alg": algorithm, "kid": self.id, "typ": "JWT"});
-        let signed = format!("{}.{}", encoded(header.to_string().as_bytes()), encoded(claims.to_string().as_bytes()));
+        let signed = format!(
+            "{}.{}",
+            encoded(header.to_string().as_bytes()),
+            encoded(Value::Object(claims).to_string().as_bytes())
+        );
         let signature = match &self.pair {
             Pair::Es256(pair) => pair.sign(&SystemRandom::new(), signed.as_bytes()).ok()?,
             Pair::EdDsa(pair) => pair.sign(signed.as_bytes()),
@@ -106,33 +110,37 @@ impl AssertionSigner {
     /// A statement of `now` (seconds since 1970) for an upstream. `None` for a client that is no ApiUser.
     pub(super) fn assertion(&self, client: &KnownClient<'_>, audience: &str, now: u64) -> Option<Assertion> {
         let user = client.user?;
-        let mut expires = now.saturating_add(self.lifetime.as_secs());
-        let mut claims = json!({
-            "iss": self.issuer,
-            "sub": &*user.name,
-            "aud": audience,
-            "iat": now,
-            "nbf": now,
-            "jti": encoded(&crate::tls::random::<16>()),
-        });
+        let expires = self.expires(client, now);
+        let mut claims = Map::new();
+        let mut say = |name: &str, value: Value| {
+            claims.insert(name.to_owned(), value);
+        };
+        say("iss", self.issuer.as_str().into());
+        say("sub", (*user.name).into());
+        say("aud", audience.into());
+        say("iat", now.into());
+        say("nbf", now.into());
+        say("exp", expires.into());
+        say("jti", encoded(&crate::tls::random::<16>()).into());
         if let Some(certificate) = &client.certificate {
-            // Not beyond the certificate, unless that counts although it has expired.
-            let certificate_ends = u64::try_from(certificate.peer.not_after).unwrap_or_default();
-            if certificate_ends > now {
-                expires = expires.min(certificate_ends);
-            }
-            claims["trust_domain"] = certificate.domain.into();
+            say("trust_domain", certificate.domain.into());
             if let Ok(name) = &certificate.peer.common_name {
-                claims["cn"] = name.as_str().into();
+                say("cn", name.as_str().into());
             }
             if let Some(leaf) = certificate.chain.first() {
                 // RFC 8705 section 3.1
-                claims["cnf"] = json!({"x5t#S256": encoded(digest(&SHA256, leaf).as_ref())});
+                say("cnf", json!({"x5t#S256": encoded(digest(&SHA256, leaf).as_ref())}));
             }
         }
-        claims["exp"] = expires.into();
-        let text = self.key.sign(&claims)?;
-        Some(Assertion { text, renew_at: now + (expires - now).div_ceil(2) })
+        let text = self.key.sign(claims)?;
+        Some(Assertion { text, renew_at: now + expires.saturating_sub(now).div_ceil(2) })
+    }
+
+    /// Not beyond the client's certificate, unless that counts although it has expired.
+    fn expires(&self, client: &KnownClient<'_>, now: u64) -> u64 {
+        let expires = now.saturating_add(self.lifetime.as_secs());
+        let certificate = client.certificate.as_ref().and_then(|shown| u64::try_from(shown.peer.not_after).ok());
+        certificate.filter(|ends| *ends > now).map_or(expires, |ends| expires.min(ends))
     }
 }
 
