@@ -66,3 +66,5 @@ mod upgrades;
 mod trust;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// Each upstream is told who the client is in the words that it knows.
+mod identity_sets;

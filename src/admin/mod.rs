@@ -2,6 +2,7 @@
 //! no secret and changes nothing.
 
 use crate::drain::Drain;
+use crate::proxy::Shared;
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -29,10 +30,13 @@ pub struct AdminState {
     pub telemetry: Arc<Telemetry>,
     /// Whether the gateway is going away.
     pub drain: Drain,
+    /// What is in force.
+    pub shared: Arc<Shared>,
 }
 
 const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
-                     /readyz   200 while it takes connections, 503 while it drains\n";
+                     /readyz   200 while it takes connections, 503 while it drains\n\
+                     /.well-known/jwks.json  the keys that assertions are verified with\n";
 
 impl Admin {
     /// Binds the address.
@@ -93,8 +97,17 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
         }
         "/readyz" | "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/.well-known/jwks.json" => match &state.shared.snapshot.load().assertions {
+            Some(signer) => of_kind("application/jwk-set+json", text(StatusCode::OK, signer.key_set().to_string())),
+            None => text(StatusCode::NOT_FOUND, "no keys for assertions are configured\n".to_owned()),
+        },
         _ => text(StatusCode::NOT_FOUND, "not here\n".to_owned()),
     }
+}
+
+fn of_kind(kind: &'static str, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
 }
 
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {

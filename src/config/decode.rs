@@ -33,7 +33,13 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         };
     });
     single(&mut root, "identity_headers", &mut |table| {
-        config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
+        let jwt = table.table("jwt").map(|mut jwt| Assertions {
+            place: jwt.place(),
+            keys: jwt.strings("keys"),
+            issuer: jwt.string("issuer"),
+            lifetime: jwt.spanned_duration("lifetime"),
+        });
+        config.identity_headers = IdentityHeaders { sets: table.strings_if_said("sets"), jwt };
     });
     decode_named(&mut root, config);
 }
@@ -217,6 +223,9 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         host_header: table.choice("host_header", &[("client", HostHeader::Client), ("endpoint", HostHeader::Endpoint)]),
         pool_idle_timeout: table.duration("pool_idle_timeout"),
         pool_size: table.integer("pool_size", 0..=100_000),
+        identity_headers: table.strings_if_said("identity_headers"),
+        jwt_audience: table.string("jwt_audience"),
+        proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
         limits: upstream_limits(table),
     }
 }
@@ -235,7 +244,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
-        respond: table.choice("respond", &[("whoami", Respond::Whoami)]),
+        respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement,
         client_auth: client_auth(table),
         method_override: table.choice("method_override", &methods),

@@ -112,6 +112,21 @@ pub struct Limits {
 pub struct IdentityHeaders {
     /// Names of header sets; `None` means the default set.
     pub sets: Option<Vec<Spanned<String>>>,
+    /// `[identity_headers.jwt]`
+    pub jwt: Option<Assertions>,
+}
+
+/// `[identity_headers.jwt]`: how assertions are signed.
+#[derive(Debug)]
+pub struct Assertions {
+    /// Where the table stands.
+    pub place: Place,
+    /// PEM files with private keys: the first signs, all are published.
+    pub keys: Vec<Spanned<String>>,
+    /// Who says so (`iss`).
+    pub issuer: Option<Spanned<String>>,
+    /// How long one counts.
+    pub lifetime: Option<Spanned<Duration>>,
 }
 
 /// Whether a client must show a certificate.
@@ -266,6 +281,16 @@ pub enum HostHeader {
     Endpoint,
 }
 
+/// What a connection to an upstream begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// The request.
+    #[default]
+    Off,
+    /// A header of the PROXY protocol, version 2, that says who the client is.
+    V2,
+}
+
 /// `[upstream.NAME]`
 #[derive(Debug)]
 pub struct Upstream {
@@ -289,6 +314,12 @@ pub struct Upstream {
     pub pool_idle_timeout: Option<Duration>,
     /// How many unused connections are kept for each endpoint.
     pub pool_size: Option<u32>,
+    /// Names of header sets; `None` means those of `[identity_headers]`.
+    pub identity_headers: Option<Vec<Spanned<String>>>,
+    /// For whom assertions are meant (`aud`); the NAME if not said.
+    pub jwt_audience: Option<Spanned<String>>,
+    /// What each connection begins with.
+    pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
     /// Limits said here.
     pub limits: Limits,
 }
@@ -307,6 +338,8 @@ pub enum PathMatch {
 pub enum Respond {
     /// Who the client is and what it may do.
     Whoami,
+    /// The keys that assertions are verified with.
+    Jwks,
 }
 
 /// What happens to `X-HTTP-Method-Override` and its kin.

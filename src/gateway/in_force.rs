@@ -73,7 +73,11 @@ impl Gateway {
         if let Some((configured, admin)) = bound.admin {
             let (address, stop) = (admin.address(), CancellationToken::new());
             tracing::info!(%address, "admin listening");
-            let state = AdminState { telemetry: self.shared.telemetry.clone(), drain: self.drain.clone() };
+            let state = AdminState {
+                telemetry: self.shared.telemetry.clone(),
+                drain: self.drain.clone(),
+                shared: self.shared.clone(),
+            };
             tokio::spawn(admin.serve(state, stop.clone()));
             self.admin = Some(RunningAdmin { configured, address, stop });
         }

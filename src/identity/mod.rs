@@ -1,13 +1,18 @@
 //! PeerCertificate to Principal: which ApiUser is this? Says nothing about what the user may do.
 
+mod assertion;
 mod headers;
 mod identifier;
 mod reserved;
 mod users;
+mod proxy_protocol;
 
+pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
 pub use headers::{
-    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySet, fold, folded_equal, is_identity_field,
+    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
+    VerifiedCertificate, fold, folded_equal, is_identity_field,
 };
+pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
 
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use reserved::ReservedNames;
@@ -70,3 +75,6 @@ pub enum Identified {
     /// Nobody's, since what it says of itself cannot be used.
     Unusable(UnusableName),
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// What a connection brings along from before its handshake.
 struct Accepted {
     address: SocketAddr,
+    /// Where the client connected to.
+    local: SocketAddr,
     place: ConnectionPlace,
     drain: Drain,
     limits: ConnectionLimits,
@@ -70,6 +72,8 @@ impl ConnectionHandler for ProxyHandler {
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
+        // The socket of a listener for all addresses is not told otherwise.
+        let local = stream.local_addr().unwrap_or(policy.address);
         let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
@@ -87,7 +91,7 @@ impl ConnectionHandler for ProxyHandler {
             Ok(established) => {
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
-                let accepted = Accepted { address: client, place, drain, limits, engine };
+                let accepted = Accepted { address: client, local, place, drain, limits, engine };
                 Box::pin(self.serve_http(established, accepted)).await;
             }
         }
@@ -132,7 +136,8 @@ impl ProxyHandler {
 
     async fn serve_http(&self, established: Established, accepted: Accepted) {
         let Established { records, input, facts } = established;
-        let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
+        let connection =
+            ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
         let client = ConnectedClient::new(self.listener.clone(), facts);
         let limits = accepted.limits;
@@ -199,12 +204,13 @@ impl ProxyHandler {
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         // A stream that hyper may give away must be free to go to another thread, although none of ours ever does.
         let (shared, listener, client) = (self.shared.clone(), self.listener.clone(), context.facts.client);
+        let local = context.facts.local;
         let (server_name, tls) = (context.facts.server_name.clone(), context.facts.tls);
         Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
             let generation = in_force(&shared).snapshot.generation;
             let (telemetry, series) = (shared.telemetry.clone(), shared.telemetry.listener(&listener));
             let (listener, server_name) = (listener.clone(), server_name.clone());
-            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, server_name, tls, series });
+            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, local, server_name, tls, series });
             let mut record = Record::new(facts, "HTTP/1.1", generation, request_id, ("-", "-"));
             record.refused_unread(refusal);
         })

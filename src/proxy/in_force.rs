@@ -59,7 +59,7 @@ impl InForce {
                     Target::Upstream(name) => self.snapshot.upstreams.get(name).map(|upstream| {
                         Rc::new(UpstreamHere { upstream: upstream.clone(), series: upstream.series() })
                     }),
-                    Target::Whoami => None,
+                    Target::Whoami | Target::Jwks => None,
                 };
             Rc::new(RouteHere { series, upstream })
         });
@@ -151,7 +151,7 @@ mod tests {
             users: Default::default(),
             policy: Default::default(),
             upstreams: HashMap::new(),
-            identity_sets: Vec::new(),
+            assertions: None,
             process,
             expiries: Vec::new(),
         })

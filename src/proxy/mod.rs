@@ -7,6 +7,7 @@ mod exchange;
 mod guard;
 mod http1;
 mod in_force;
+mod own_answer;
 mod record;
 mod request;
 mod request_id;

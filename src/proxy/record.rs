@@ -23,6 +23,8 @@ pub(super) struct ConnectionFacts {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) listener: Arc<str>,
     pub(super) client: SocketAddr,
+    /// Where the client connected to.
+    pub(super) local: SocketAddr,
     pub(super) server_name: Option<String>,
     pub(super) tls: &'static str,
     /// Where this thread counts what happens on the listener.
@@ -33,13 +35,14 @@ impl ConnectionFacts {
     pub(super) fn new(
         telemetry: &Arc<Telemetry>,
         listener: &Arc<str>,
-        client: SocketAddr,
+        (client, local): (SocketAddr, SocketAddr),
         facts: &HandshakeFacts,
     ) -> Self {
         Self {
             telemetry: telemetry.clone(),
             listener: listener.clone(),
             client,
+            local,
             server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
             tls: facts.version,
             series: telemetry.listener(listener),

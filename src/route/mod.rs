@@ -58,6 +58,8 @@ pub enum Target {
     Upstream(Arc<str>),
     /// The gateway says who the client is.
     Whoami,
+    /// The gateway publishes the keys that assertions are verified with.
+    Jwks,
 }
 
 /// Sizes and timeouts of one route.

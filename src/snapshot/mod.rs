@@ -11,7 +11,7 @@ pub use watch::FileWatch;
 use crate::authorize::Policy;
 use crate::config::{Http1Engine, LogFormat};
 use crate::host::{HostName, HostTable};
-use crate::identity::{ApiUsers, IdentitySet};
+use crate::identity::{ApiUsers, AssertionSigner};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -35,8 +35,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
-    /// What upstreams are told about clients.
-    pub identity_sets: Vec<IdentitySet>,
+    /// Signs what upstreams are told about clients, if there are keys.
+    pub assertions: Option<Arc<AssertionSigner>>,
     /// What the process does with itself.
     pub process: ProcessSettings,
     /// Our certificates and anchors, for metrics: kind, name, last second of validity.

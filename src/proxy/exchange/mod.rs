@@ -13,9 +13,9 @@ use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
 use super::guard::GuardControl;
 use super::in_force::in_force;
+use super::own_answer::own_answer;
 use super::record::{ConnectionFacts, Record};
 use super::request::{Judgement, decide};
-use super::whoami;
 use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
@@ -151,23 +151,20 @@ impl Exchange<'_> {
         request: Request<Incoming>,
         permitted: Permitted<'_>,
     ) -> Response<RecordedBody> {
-        let name = match &permitted.route.target {
-            Target::Whoami => return self.whoami(record),
-            Target::Upstream(name) => name,
+        let target = &permitted.route.target;
+        if let Some(own) = own_answer(target, &permitted.method, self.snapshot, self.view, self.form) {
+            return match own {
+                Ok(answer) => self.own_answer(record, answer),
+                Err(refusal) => self.refused(record, &refusal),
+            };
+        }
+        let upstream = match target {
+            Target::Upstream(name) => self.snapshot.upstreams.get(name),
+            Target::Whoami | Target::Jwks => None,
         };
-        match self.snapshot.upstreams.get(name) {
+        match upstream {
             Some(upstream) => self.forward(record, request, permitted, upstream).await,
             None => self.refused(record, &Refusal::Internal("a route without its upstream")),
-        }
-    }
-
-    fn whoami(&self, record: Record) -> Response<RecordedBody> {
-        match self.view.principal() {
-            Some(user) => {
-                let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
-                self.own_answer(record, answer)
-            }
-            None => self.refused(record, &Refusal::NoCertificate),
         }
     }
 

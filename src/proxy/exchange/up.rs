@@ -43,8 +43,10 @@ impl Exchange<'_> {
             None => Framing::Chunked,
         };
         let client = ClientAddress::new(self.context.facts.client.ip());
+        let told = (permitted.route.admission != Admission::Public).then_some(self.view);
+        let identity = told.map(|view| self.context.client.identity(view, upstream, self.snapshot));
         let edit = RequestEdit {
-            identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
+            identity: identity.as_deref(),
             client: &client,
             requested_host,
             request_id: record.request_id(),
@@ -69,6 +71,7 @@ impl Exchange<'_> {
             upgrade,
             repeat: Repeat::of(&permitted.method, framing, upgrade),
             response_timeout: limits.response_timeout,
+            preface: self.context.client.preface(told, upstream, (self.snapshot, &self.context.facts)),
         })
     }
 

@@ -90,7 +90,7 @@ impl<R: Records> Connection<R> {
 
     /// A new connection, while the client is watched. `None` if it is gone.
     async fn connect(&mut self, forwarding: &Forwarding, choice: usize) -> Result<Option<Link>, UpstreamError> {
-        let mut connecting = Box::pin(forwarding.upstream.new_link(choice));
+        let mut connecting = Box::pin(forwarding.upstream.new_link(choice, forwarding.preface.as_deref()));
         poll_fn(|context| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
                 return Poll::Ready(connected.map(Some));

@@ -10,12 +10,12 @@ use crate::forward::{
     RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
-use crate::proxy::client::ClientView;
+use crate::identity::IdentityBlock;
 use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
-use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
+use crate::route::{CanonicalTarget, Route, RouteLimits};
 use crate::upstream::Repeat;
 use std::ops::Range;
 use std::rc::Rc;
@@ -43,6 +43,8 @@ pub(super) struct Forwarding {
     pub(super) trailers: Trailers,
     pub(super) keep: Keep,
     pub(super) form: Form,
+    /// What a new connection to the upstream begins with.
+    pub(super) preface: Option<Box<[u8]>>,
 }
 
 /// Whether the client takes trailers (`TE: trailers`).
@@ -64,19 +66,21 @@ pub(super) struct Up<'a> {
 /// What was said, and by whom.
 pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
-    pub(super) view: &'a Rc<ClientView>,
+    /// What the upstream is told about the client, where it is told anything.
+    pub(super) identity: Option<Rc<IdentityBlock>>,
     pub(super) address: &'a ClientAddress,
+    pub(super) preface: Option<Box<[u8]>>,
 }
 
 /// Renders the request that goes up.
-pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forwarding {
+pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwarding {
     let fields = said.head.fields;
     let has_body = said.head.framing != Framing::Length(0);
     // A body would run into the tunnel.
     let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
     let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
     let edit = RequestEdit {
-        identity: (up.route.admission != Admission::Public).then_some(&said.view.identity),
+        identity: said.identity.as_deref(),
         client: said.address,
         requested_host,
         request_id: record.request_id(),
@@ -104,6 +108,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         trailers: trailers(fields),
         keep: keep(said.head),
         form: Form::of_accept(fields),
+        preface: said.preface,
         record,
     }
 }

@@ -2,6 +2,7 @@
 //! wholly right becomes a snapshot.
 
 mod identities;
+mod identity_headers;
 mod listeners;
 mod process;
 mod routes;
@@ -90,7 +91,7 @@ impl Assembly<'_> {
         let mut listeners = self.listeners(&trust);
         let routes = self.routes(&mut listeners, &upstreams);
         let process = self.process_settings();
-        let identity_sets = self.identity_sets();
+        let assertions = self.assertions();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
@@ -103,7 +104,7 @@ impl Assembly<'_> {
             users: users.users,
             policy: users.policy,
             upstreams,
-            identity_sets,
+            assertions,
             process: process?,
             expiries: self.expiries.take(),
         })

@@ -2,7 +2,6 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::LogFormat;
-use crate::identity::IdentitySet;
 use crate::snapshot::ProcessSettings;
 use crate::telemetry::{AccessLogConfig, check_filter};
 
@@ -41,25 +40,5 @@ impl Assembly<'_> {
             log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
         })
-    }
-
-    pub(super) fn identity_sets(&self) -> Vec<IdentitySet> {
-        let Some(named) = &self.config.identity_headers.sets else {
-            return vec![IdentitySet::XClient];
-        };
-        let mut sets = Vec::new();
-        for name in named {
-            match IdentitySet::from_word(&name.value) {
-                Some(set) if sets.contains(&set) => {
-                    self.problems.error(name.place, "this set of headers is named twice", "name it once");
-                }
-                Some(set) => sets.push(set),
-                None => {
-                    let message = format!("there is no set of identity headers \"{}\"", name.value);
-                    self.problems.error(name.place, message, format!("known sets: {}", IdentitySet::WORDS));
-                }
-            }
-        }
-        sets
     }
 }

@@ -154,6 +154,10 @@ impl Assembly<'_> {
         match (&said.upstream, &said.respond) {
             (Some(upstream), None) => Some(Target::Upstream(upstream.value.as_str().into())),
             (None, Some(Spanned { value: Respond::Whoami, .. })) => Some(Target::Whoami),
+            (None, Some(Spanned { value: Respond::Jwks, place })) => {
+                self.check_published_keys(*place);
+                Some(Target::Jwks)
+            }
             (Some(_), Some(respond)) => {
                 let message = "a route has both `upstream` and `respond`, but only one can answer";
                 self.problems.error(respond.place, message, "keep one");
@@ -193,7 +197,7 @@ impl Assembly<'_> {
             self.problems.error(place, message, "remove `requirement`, or `client_auth` (then it is \"required\")");
             return None;
         }
-        if said.respond.is_some() {
+        if said.respond.as_ref().is_some_and(|respond| respond.value == Respond::Whoami) {
             let message = "`whoami` has nothing to say to everybody";
             self.problems.error(place, message, "remove `client_auth` from this route");
             return None;

@@ -32,6 +32,7 @@ impl Assembly<'_> {
             addresses.iter().any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
         let mut inputs = Inputs::default();
         let tls = self.client_config(said, speaks_tls, &mut inputs);
+        let identity = self.identity_selection(said);
         let authorization = said.basic_credentials.as_ref().map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
@@ -47,6 +48,8 @@ impl Assembly<'_> {
             endpoints: (!endpoints.is_empty()).then_some(endpoints)?,
             host_header: said.host_header.as_ref().map_or(HostHeader::Client, |said| said.value),
             authorization,
+            identity: Arc::new(identity?),
+            proxy_protocol: said.proxy_protocol.as_ref().map_or_else(Default::default, |said| said.value),
             connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
             pool_idle_timeout: said.pool_idle_timeout.unwrap_or(defaults::POOL_IDLE_TIMEOUT),
             pool_size: usize::try_from(pool_size).unwrap_or(usize::MAX),
