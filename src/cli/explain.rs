@@ -5,12 +5,12 @@ use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{ChainSeen, Client, Judgement, Standing, decide, standing};
+use crate::proxy::{Client, Judgement, Standing, decide, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{HostPolicy, certificates};
+use crate::tls::{HostPolicy, TrustDomain, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +49,9 @@ pub(super) struct Explain {
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// The trust domain that vouches, where several may: for --cn and its like
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<String>,
     /// The listener, where there are several
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -136,29 +139,48 @@ impl Explain {
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
-            return Ok(standing(snapshot, host, &chain, ChainSeen::Never).0);
+            return Ok(standing(snapshot, host, &chain).0);
         }
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            return match &host.trust_domain {
-                None => Ok(Standing::Anonymous),
-                Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
-                Some(domain) => Err(format!(
-                    "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain \"{}\"",
-                    domain.name
+            let mut domains = host.trust_domains.iter();
+            return match domains.as_slice() {
+                [] => Ok(Standing::Anonymous),
+                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
+                    Ok(Standing::Known(user))
+                }
+                all => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
+                    named(all)
                 )),
             };
         }
         let Some((kind, text)) = self.said_identifier() else {
-            return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);
+            return Ok(standing(snapshot, host, &[]).0);
         };
-        let Some(domain) = &host.trust_domain else {
+        let Some(domain) = self.vouching_domain(host)? else {
             return Ok(Standing::Anonymous);
         };
         match Identifier::parse(kind, text) {
             Ok(identifier) => Ok(snapshot.users.identify_by(domain.id, &identifier).into()),
             Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
             Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        }
+    }
+
+    /// The domain that is taken to have vouched. `None` where no certificate is asked for.
+    fn vouching_domain<'h>(&self, host: &'h HostPolicy) -> Result<Option<&'h TrustDomain>, String> {
+        match (host.trust_domains.as_slice(), &self.trust_domain) {
+            ([], _) => Ok(None),
+            (all, Some(name)) => match all.iter().find(|domain| *domain.name == **name) {
+                Some(domain) => Ok(Some(domain)),
+                None => Err(format!("trust domain \"{name}\" does not vouch here: {}", named(all))),
+            },
+            ([only], None) => Ok(Some(only)),
+            (several, None) => {
+                let message = "several trust domains may vouch here, so a name says too little";
+                Err(format!("{message}: {}; use --trust-domain, --user or --cert", named(several)))
+            }
         }
     }
 
@@ -173,6 +195,11 @@ impl Explain {
         ];
         said.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
     }
+}
+
+/// The names of trust domains, for people.
+fn named(domains: &[Arc<TrustDomain>]) -> String {
+    domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
 }
 
 fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
