@@ -49,6 +49,9 @@ pub(super) struct Explain {
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// The trust domain that vouches, where several may: for --cn and its like
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<String>,
     /// The listener, where there are several
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -155,18 +158,29 @@ impl Explain {
         let Some((kind, text)) = self.said_identifier() else {
             return Ok(standing(snapshot, host, &[]).0);
         };
-        let domain = match host.trust_domains.as_slice() {
-            [] => return Ok(Standing::Anonymous),
-            [only] => only,
-            several => {
-                let message = "several trust domains may vouch here, so a name alone says too little";
-                return Err(format!("{message}: {}; use --user or --cert", named(several)));
-            }
+        let Some(domain) = self.vouching_domain(host)? else {
+            return Ok(Standing::Anonymous);
         };
         match Identifier::parse(kind, text) {
             Ok(identifier) => Ok(snapshot.users.identify_by(domain.id, &identifier).into()),
             Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
             Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        }
+    }
+
+    /// The domain that is taken to have vouched. `None` where no certificate is asked for.
+    fn vouching_domain<'h>(&self, host: &'h HostPolicy) -> Result<Option<&'h TrustDomain>, String> {
+        match (host.trust_domains.as_slice(), &self.trust_domain) {
+            ([], _) => Ok(None),
+            (all, Some(name)) => match all.iter().find(|domain| *domain.name == **name) {
+                Some(domain) => Ok(Some(domain)),
+                None => Err(format!("trust domain \"{name}\" does not vouch here: {}", named(all))),
+            },
+            ([only], None) => Ok(Some(only)),
+            (several, None) => {
+                let message = "several trust domains may vouch here, so a name says too little";
+                Err(format!("{message}: {}; use --trust-domain, --user or --cert", named(several)))
+            }
         }
     }
 

@@ -164,10 +164,10 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
     TrustDomain {
         name,
         anchors: table.strings("anchors"),
+        reserved_names: table.strings("reserved_names"),
         intermediates: table.strings("intermediates"),
         extended_key_usage: extended_key_usage(table),
         chain_depth: table.integer("chain_depth", 0..=6),
-        reserved_names: table.strings("reserved_names"),
     }
 }
 

@@ -205,14 +205,14 @@ pub struct TrustDomain {
     pub name: Spanned<String>,
     /// PEM files with CA certificates.
     pub anchors: Vec<Spanned<String>>,
+    /// Patterns of names that are no ApiUser's.
+    pub reserved_names: Vec<Spanned<String>>,
     /// PEM files with certificates of CAs that the anchors vouch for.
     pub intermediates: Vec<Spanned<String>>,
     /// What a client's certificate must be for.
     pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
     /// Most certificates between leaf and anchor.
     pub chain_depth: Option<u32>,
-    /// Patterns of names that are no ApiUser's.
-    pub reserved_names: Vec<Spanned<String>>,
 }
 
 /// What a client's certificate must be for.

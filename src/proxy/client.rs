@@ -9,6 +9,7 @@ use crate::identity::{
     VerifiedCertificate, proxy_header,
 };
 use crate::snapshot::{ListenerPolicy, Snapshot};
+use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption, Vouched};
 use crate::upstream::Upstream;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct ConnectedClient {
     listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
+    telemetry: Arc<Telemetry>,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
@@ -40,8 +42,8 @@ pub(super) struct ClientView {
 
 impl ConnectedClient {
     /// A client after its handshake.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts) -> Self {
-        Self { listener, facts, view: RefCell::default() }
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, telemetry: Arc<Telemetry>) -> Self {
+        Self { listener, facts, telemetry, view: RefCell::default() }
     }
 
     /// The client as this snapshot sees it now.
@@ -63,10 +65,14 @@ impl ConnectedClient {
             let host = listener.host(self.facts.server_name.as_ref())?;
             Some((listener.clone(), host.clone()))
         });
-        let Stood { standing, peer, until } = match &place {
+        let Stood { standing, peer, until, expired_for } = match &place {
             Some((_, host)) => stand(snapshot, host, &self.facts.chain),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
+        if let (Some(peer), Some(over), Some(user)) = (&peer, expired_for, principal(&standing)) {
+            let domain = snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name);
+            tell_of_expired(&self.telemetry, domain, user, peer, over);
+        }
         let checked = Cell::new(now);
         let told = RefCell::default();
         ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told }
@@ -142,11 +148,13 @@ struct Stood {
     standing: Standing,
     peer: Option<PeerCertificate>,
     until: i64,
+    /// How long its certificate has been over, if its user is let in all the same.
+    expired_for: Option<Duration>,
 }
 
 impl Stood {
     fn without_certificate(standing: Standing) -> Self {
-        Self { standing, peer: None, until: i64::MAX }
+        Self { standing, peer: None, until: i64::MAX, expired_for: None }
     }
 }
 
@@ -172,7 +180,7 @@ fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -
             return Stood::without_certificate(Standing::Refused(FailureReason::InvalidCertificate));
         }
     };
-    Stood { standing: who(snapshot, &vouched, &peer), peer: Some(peer), until: vouched.until }
+    who(snapshot, &vouched, peer)
 }
 
 impl From<Identified> for Standing {
@@ -188,12 +196,48 @@ impl From<Identified> for Standing {
 }
 
 /// The ApiUser behind a certificate that counts.
-fn who(snapshot: &Snapshot, vouched: &Vouched, peer: &PeerCertificate) -> Standing {
-    // The domain tolerates what one of its users does. No user does so far, so that nobody comes with an old one.
-    if vouched.expired_for.is_some() {
-        return Standing::Refused(FailureReason::Expired);
+fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
+    let standing = Standing::from(snapshot.users.identify(&peer));
+    let Vouched { expired_for, until, .. } = *vouched;
+    let Some(over) = expired_for else {
+        return Stood { standing, peer: Some(peer), until, expired_for };
+    };
+    // The domain tolerates what the most patient of its users does. Who this is decides, and strangers get nothing.
+    let user = principal(&standing).and_then(|principal| snapshot.users.get(principal.id));
+    let tolerance = user.map_or(Duration::ZERO, |user| user.tolerate_expiry);
+    if over > tolerance {
+        let standing = Standing::Refused(FailureReason::Expired);
+        return Stood { standing, peer: Some(peer), until, expired_for: None };
     }
-    snapshot.users.identify(peer).into()
+    let lasting = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
+    let until = until.min(peer.not_after.saturating_add(lasting));
+    Stood { standing, peer: Some(peer), until, expired_for }
+}
+
+/// Loudly once for each user and day, and once for each connection in any case: such a user needs a certificate.
+fn tell_of_expired(telemetry: &Telemetry, domain: &str, user: &Principal, peer: &PeerCertificate, over: Duration) {
+    telemetry.metrics.tolerated_expired.with_label_values(&[domain]).inc();
+    let (name, expired, hours) = (&*user.name, peer.not_after_text(), over.as_secs() / 3600);
+    let serial = peer.serial.as_str();
+    if telemetry.tolerated_today.is_first(name) {
+        tracing::warn!(
+            user = name,
+            trust_domain = domain,
+            serial,
+            expired,
+            hours,
+            "a user came with an expired certificate, which is tolerated; renew it"
+        );
+    } else {
+        tracing::info!(
+            user = name,
+            trust_domain = domain,
+            serial,
+            expired,
+            hours,
+            "an expired certificate is tolerated"
+        );
+    }
 }
 
 /// Seconds since 1970; 0 before.

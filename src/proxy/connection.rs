@@ -139,7 +139,7 @@ impl ProxyHandler {
         let connection =
             ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts);
+        let client = ConnectedClient::new(self.listener.clone(), facts, self.shared.telemetry.clone());
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {

@@ -68,6 +68,8 @@ pub struct Metrics {
     pub api_users: IntGauge,
     /// `certificate_not_after_timestamp_seconds{kind,name}`
     pub certificate_not_after: IntGaugeVec,
+    /// `tolerated_expired_certificates_total{trust_domain}`
+    pub tolerated_expired: IntCounterVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -202,6 +204,11 @@ impl Default for Metrics {
                 "certificate_not_after_timestamp_seconds",
                 "Expiry of our certificates and trust anchors",
                 &["kind", "name"],
+            ),
+            tolerated_expired: make.counters(
+                "tolerated_expired_certificates_total",
+                "Connections of users whose expired certificates are tolerated, once for each generation",
+                &["trust_domain"],
             ),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),

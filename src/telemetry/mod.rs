@@ -4,6 +4,7 @@ mod access_log;
 mod local;
 mod log;
 mod metrics;
+mod once_a_day;
 mod process;
 mod series;
 
@@ -11,6 +12,7 @@ pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
+pub use once_a_day::OnceADay;
 pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
 use arc_swap::ArcSwapOption;
@@ -23,6 +25,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
+    /// Users who were warned about because they came with an expired certificate.
+    pub tolerated_today: OnceADay,
     access_log: ArcSwapOption<AccessLog>,
     /// Threads that count for themselves.
     workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,
