@@ -35,6 +35,10 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     single(&mut root, "identity_headers", &mut |table| {
         config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
     });
+    single(&mut root, "expiry", &mut |table| {
+        let warn_before = table.duration_or_off("warn_before");
+        config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
+    });
     decode_named(&mut root, config);
 }
 

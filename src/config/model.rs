@@ -19,6 +19,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[identity_headers]`
     pub identity_headers: IdentityHeaders,
+    /// `[expiry]`
+    pub expiry: Expiry,
     /// `[listener.NAME]`
     pub listeners: Vec<Listener>,
     /// `[trust_domain.NAME]`
@@ -112,6 +114,15 @@ pub struct Limits {
 pub struct IdentityHeaders {
     /// Names of header sets; `None` means the default set.
     pub sets: Option<Vec<Spanned<String>>>,
+}
+
+/// `[expiry]`: who is told of certificates that are about to expire.
+#[derive(Debug, Default)]
+pub struct Expiry {
+    /// How long before; `Some(None)` is off.
+    pub warn_before: Option<Option<Duration>>,
+    /// The field of answers that tells the client.
+    pub response_header: Option<Spanned<String>>,
 }
 
 /// Whether a client must show a certificate.

@@ -1,10 +1,12 @@
 //! Who is at the other end of a connection, in the snapshot that is in force now: found once for each generation, and
 //! found again after every reload. Judges no request.
 
+use super::expiry::{self, Expiry};
 use super::request::{Client, Standing};
 use crate::config::ClientAuth;
 use crate::identity::{IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
+use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
@@ -18,6 +20,7 @@ pub(super) struct ConnectedClient {
     pub(super) facts: HandshakeFacts,
     /// The generation whose verifier has seen the chain; none if the session was resumed.
     verified_in: Option<u64>,
+    telemetry: Arc<Telemetry>,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
@@ -30,13 +33,21 @@ pub(super) struct ClientView {
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
     pub(super) identity: IdentityBlock,
+    pub(super) expiry: Expiry,
 }
 
 impl ConnectedClient {
     /// A client whose handshake was made under `generation`.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64) -> Self {
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64, telemetry: Arc<Telemetry>) -> Self {
         let verified_in = (facts.resumption == Resumption::Full).then_some(generation);
-        Self { listener, facts, verified_in, view: RefCell::default() }
+        Self { listener, facts, verified_in, telemetry, view: RefCell::default() }
+    }
+
+    /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
+    pub(super) fn observe(&self, snapshot: &Snapshot, now: Instant) {
+        if let Some(peer) = &self.view(snapshot, now).peer {
+            expiry::observe(&self.telemetry, snapshot, peer);
+        }
     }
 
     /// The client as this snapshot sees it now.
@@ -70,8 +81,12 @@ impl ConnectedClient {
             }
             None => IdentityBlock::for_nobody(sets),
         };
+        let expiry = Expiry::of(&snapshot.expiry, peer.as_ref());
+        if let Some(peer) = &peer {
+            expiry::tell(&self.telemetry, snapshot, &standing, peer);
+        }
         let checked = Cell::new(now);
-        ClientView { generation: snapshot.generation, checked, place, standing, peer, identity }
+        ClientView { generation: snapshot.generation, checked, place, standing, peer, identity, expiry }
     }
 
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {
@@ -152,7 +167,8 @@ impl ClientView {
             return true;
         }
         self.checked.set(now);
-        matches!(self.standing, Standing::Refused(_)) || !self.peer.as_ref().is_some_and(expired)
+        matches!(self.standing, Standing::Refused(_))
+            || !self.peer.as_ref().is_some_and(expired) && !self.expiry.is_outdated()
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.

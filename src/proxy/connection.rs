@@ -135,7 +135,8 @@ impl ProxyHandler {
         let Established { records, input, facts } = established;
         let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts, generation);
+        let client = ConnectedClient::new(self.listener.clone(), facts, generation, self.shared.telemetry.clone());
+        client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {

@@ -152,6 +152,7 @@ mod tests {
             policy: Default::default(),
             upstreams: HashMap::new(),
             identity_sets: Vec::new(),
+            expiry: Default::default(),
             process,
             expiries: Vec::new(),
         })

@@ -1,6 +1,7 @@
 //! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+mod certificates;
 mod local;
 mod log;
 mod metrics;
@@ -8,6 +9,7 @@ mod process;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
@@ -23,6 +25,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
+    /// Client certificates, for those who renew them.
+    pub certificates: CertificatesSeen,
     access_log: ArcSwapOption<AccessLog>,
     /// Threads that count for themselves.
     workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,

@@ -90,9 +90,10 @@ impl Assembly<'_> {
         let routes = self.routes(&mut listeners, &upstreams);
         let process = self.process_settings();
         let identity_sets = self.identity_sets();
+        let expiry = self.expiry_policy();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
-            self.warn_about_expiries();
+            self.warn_about_expiries(expiry.warn_before);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
@@ -103,6 +104,7 @@ impl Assembly<'_> {
             policy: users.policy,
             upstreams,
             identity_sets,
+            expiry,
             process: process?,
             expiries: self.expiries.take(),
         })
