@@ -68,3 +68,5 @@ mod trust;
 mod workers;
 /// Each upstream is told who the client is in the words that it knows.
 mod identity_sets;
+/// Certificates whose end is near: who is told, and how.
+mod expiry;

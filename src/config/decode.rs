@@ -41,6 +41,10 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         });
         config.identity_headers = IdentityHeaders { sets: table.strings_if_said("sets"), jwt };
     });
+    single(&mut root, "expiry", &mut |table| {
+        let warn_before = table.duration_or_off("warn_before");
+        config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
+    });
     decode_named(&mut root, config);
 }
 

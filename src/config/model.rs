@@ -19,6 +19,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[identity_headers]`
     pub identity_headers: IdentityHeaders,
+    /// `[expiry]`
+    pub expiry: Expiry,
     /// `[listener.NAME]`
     pub listeners: Vec<Listener>,
     /// `[trust_domain.NAME]`
@@ -127,6 +129,15 @@ pub struct Assertions {
     pub issuer: Option<Spanned<String>>,
     /// How long one counts.
     pub lifetime: Option<Spanned<Duration>>,
+}
+
+/// `[expiry]`: who is told of certificates that are about to expire.
+#[derive(Debug, Default)]
+pub struct Expiry {
+    /// How long before; `Some(None)` is off.
+    pub warn_before: Option<Option<Duration>>,
+    /// The field of answers that tells the client.
+    pub response_header: Option<Spanned<String>>,
 }
 
 /// Whether a client must show a certificate.

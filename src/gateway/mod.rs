@@ -134,6 +134,7 @@ impl Gateway {
         become_user(snapshot.process.user.as_deref())?;
         gateway.put_into_force(snapshot, bound);
         gateway.watch.watch(&gateway.watched);
+        tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
         let workers = gateway.threads.workers();
         (0..workers.count()).for_each(|index| workers.spawn(index, housekeeping));
         Ok(gateway)

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection, in the snapshot that is in force now: found once for each generation, and
 //! found again after every reload. Judges no request.
 
+use super::expiry::{self, Expiry};
 use super::record::ConnectionFacts;
 use super::request::{Client, Standing};
 use crate::config::{ClientAuth, ProxyProtocol};
@@ -38,12 +39,20 @@ pub(super) struct ClientView {
     pub(super) peer: Option<PeerCertificate>,
     /// What upstreams are told, for each selection that was asked for: nearly always one.
     told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
+    pub(super) expiry: Expiry,
 }
 
 impl ConnectedClient {
     /// A client after its handshake.
     pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, telemetry: Arc<Telemetry>) -> Self {
         Self { listener, facts, telemetry, view: RefCell::default() }
+    }
+
+    /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
+    pub(super) fn observe(&self, snapshot: &Snapshot, now: Instant) {
+        if let Some(peer) = &self.view(snapshot, now).peer {
+            expiry::observe(&self.telemetry, snapshot, peer);
+        }
     }
 
     /// The client as this snapshot sees it now.
@@ -69,13 +78,16 @@ impl ConnectedClient {
             Some((_, host)) => stand(snapshot, host, &self.facts.chain),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
-        if let (Some(peer), Some(over), Some(user)) = (&peer, expired_for, principal(&standing)) {
-            let domain = snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name);
-            tell_of_expired(&self.telemetry, domain, user, peer, over);
+        let expiry = Expiry::of(&snapshot.expiry, peer.as_ref());
+        if let Some(peer) = &peer {
+            expiry::tell(&self.telemetry, snapshot, &standing, peer);
+            if let (Some(over), Some(user)) = (expired_for, principal(&standing)) {
+                expiry::tell_of_expired(&self.telemetry, snapshot, user, (peer, over));
+            }
         }
         let checked = Cell::new(now);
         let told = RefCell::default();
-        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told }
+        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told, expiry }
     }
 
     /// What an upstream is told about the client of this view, which belongs to this snapshot. Made at the first request
@@ -214,32 +226,6 @@ fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
     Stood { standing, peer: Some(peer), until, expired_for }
 }
 
-/// Loudly once for each user and day, and once for each connection in any case: such a user needs a certificate.
-fn tell_of_expired(telemetry: &Telemetry, domain: &str, user: &Principal, peer: &PeerCertificate, over: Duration) {
-    telemetry.metrics.tolerated_expired.with_label_values(&[domain]).inc();
-    let (name, expired, hours) = (&*user.name, peer.not_after_text(), over.as_secs() / 3600);
-    let serial = peer.serial.as_str();
-    if telemetry.tolerated_today.is_first(name) {
-        tracing::warn!(
-            user = name,
-            trust_domain = domain,
-            serial,
-            expired,
-            hours,
-            "a user came with an expired certificate, which is tolerated; renew it"
-        );
-    } else {
-        tracing::info!(
-            user = name,
-            trust_domain = domain,
-            serial,
-            expired,
-            hours,
-            "an expired certificate is tolerated"
-        );
-    }
-}
-
 /// Seconds since 1970; 0 before.
 fn wall_clock() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -268,7 +254,9 @@ impl ClientView {
             return true;
         }
         self.checked.set(now);
-        matches!(self.standing, Standing::Refused(_)) || self.peer.is_none() || !is_over(self.until)
+        matches!(self.standing, Standing::Refused(_))
+            || self.peer.is_none()
+            || !is_over(self.until) && !self.expiry.is_outdated()
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.

@@ -140,6 +140,7 @@ impl ProxyHandler {
             ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
         let client = ConnectedClient::new(self.listener.clone(), facts, self.shared.telemetry.clone());
+        client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {

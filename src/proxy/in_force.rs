@@ -152,6 +152,7 @@ mod tests {
             policy: Default::default(),
             upstreams: HashMap::new(),
             assertions: None,
+            expiry: Default::default(),
             process,
             expiries: Vec::new(),
         })

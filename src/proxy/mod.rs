@@ -4,6 +4,7 @@ mod activity;
 mod client;
 mod connection;
 mod exchange;
+mod expiry;
 mod guard;
 mod http1;
 mod in_force;

@@ -6,6 +6,7 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
+use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
 use crate::limit::Meter;
 use crate::respond::Refusal;
@@ -127,6 +128,12 @@ impl Record {
 
     pub(super) fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// What we say in an answer that comes down.
+    pub(super) fn answer_edit(&self, length: ContentLength) -> AnswerEdit<'_> {
+        let expiry = self.client.as_deref().and_then(|client| client.expiry.field());
+        AnswerEdit { length, request_id: &self.request_id, expiry }
     }
 
     /// It began at this moment, which its owner has read from the clock.

@@ -70,6 +70,10 @@ pub struct Metrics {
     pub certificate_not_after: IntGaugeVec,
     /// `tolerated_expired_certificates_total{trust_domain}`
     pub tolerated_expired: IntCounterVec,
+    /// `client_certificate_remaining_seconds{trust_domain}`
+    pub client_certificate_remaining: HistogramVec,
+    /// `client_certificate_sightings_lost_total`
+    pub certificate_sightings_lost: IntCounter,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -105,6 +109,14 @@ impl Maker<'_> {
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    /// Lifetimes of certificates, from those that are over to those of years.
+    fn lifetimes(name: &str, help: &str) -> HistogramOpts {
+        const DAY: f64 = 24.0 * 3600.0;
+        let days = [1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1825.0, 3650.0];
+        let buckets = [0.0, 3600.0].into_iter().chain(days.map(|days| days * DAY)).collect();
+        HistogramOpts::new(name, help).buckets(buckets)
     }
 
     fn durations(name: &str, help: &str) -> HistogramOpts {
@@ -202,13 +214,24 @@ impl Default for Metrics {
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",
-                "Expiry of our certificates and trust anchors",
+                "Expiry of our certificates, and of the anchors for clients and upstreams",
                 &["kind", "name"],
             ),
             tolerated_expired: make.counters(
                 "tolerated_expired_certificates_total",
                 "Connections of users whose expired certificates are tolerated, once for each generation",
                 &["trust_domain"],
+            ),
+            client_certificate_remaining: make.register(HistogramVec::new(
+                Maker::lifetimes(
+                    "client_certificate_remaining_seconds",
+                    "What client certificates had left at their handshake; 0 for those that had expired",
+                ),
+                &["trust_domain"],
+            )),
+            certificate_sightings_lost: make.counter(
+                "client_certificate_sightings_lost_total",
+                "Client certificates that the list of those that expire did not get to see",
             ),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),

@@ -1,6 +1,7 @@
 //! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+mod certificates;
 mod local;
 mod log;
 mod metrics;
@@ -9,6 +10,7 @@ mod process;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
@@ -27,6 +29,8 @@ pub struct Telemetry {
     pub metrics: Metrics,
     /// Users who were warned about because they came with an expired certificate.
     pub tolerated_today: OnceADay,
+    /// Client certificates, for those who renew them.
+    pub certificates: CertificatesSeen,
     access_log: ArcSwapOption<AccessLog>,
     /// Threads that count for themselves.
     workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,

@@ -192,8 +192,7 @@ impl Exchange<'_> {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let interim = self.interim(version, &record);
-        let id = record.request_id();
-        let outcome = upstream.send(outgoing, |came| Received::of(came, wanted, id, interim.as_ref())).await;
+        let outcome = upstream.send(outgoing, |came| Received::of(came, wanted, &record, interim.as_ref())).await;
         if let Some(guard) = &self.context.guard {
             guard.refuse_interim();
         }

@@ -79,23 +79,24 @@ impl Exchange<'_> {
     pub(super) fn interim<'r>(&self, version: Version, record: &'r Record) -> Option<Interim<'r>> {
         let guard = self.context.guard.clone().filter(|_| version == Version::HTTP_11)?;
         guard.allow_interim(record.request_id());
-        Some(Interim { guard, request_id: record.request_id() })
+        Some(Interim { guard, record })
     }
 }
 
 /// Sends interim answers (103 and the like; hyper itself sends 100) down as they come.
 pub(super) struct Interim<'r> {
     guard: Arc<GuardControl>,
-    request_id: &'r str,
+    record: &'r Record,
 }
 
 impl Interim<'_> {
     fn send(&self, came: &AnswerHead<'_, '_>) {
         let reason = StatusCode::from_u16(came.status).ok().and_then(|status| status.canonical_reason());
         let mut head = format!("HTTP/1.1 {} {}\r\n", came.status, reason.unwrap_or_default()).into_bytes();
-        response_fields(came.fields, ContentLength::FromBody, self.request_id, &mut HeadWriter(&mut head));
+        let edit = self.record.answer_edit(ContentLength::FromBody);
+        response_fields(came.fields, &edit, &mut HeadWriter(&mut head));
         head.extend_from_slice(b"\r\n");
-        self.guard.send_interim(self.request_id, &head);
+        self.guard.send_interim(self.record.request_id(), &head);
     }
 }
 
@@ -107,12 +108,7 @@ pub(super) struct Received {
 
 impl Received {
     /// Renders a final answer for hyper; an interim one goes down at once, and leaves nothing.
-    pub(super) fn of(
-        came: &AnswerHead<'_, '_>,
-        wanted: Asked,
-        request_id: &str,
-        interim: Option<&Interim<'_>>,
-    ) -> Self {
+    pub(super) fn of(came: &AnswerHead<'_, '_>, wanted: Asked, record: &Record, interim: Option<&Interim<'_>>) -> Self {
         let status = StatusCode::from_u16(came.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut fields = HeaderFields(HeaderMap::new());
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
@@ -121,8 +117,8 @@ impl Received {
             }
             return Self { status, fields: fields.0 };
         }
-        fields.0.reserve(came.fields.len() + 2);
-        response_fields(came.fields, content_length(came, wanted), request_id, &mut fields);
+        fields.0.reserve(came.fields.len() + 3);
+        response_fields(came.fields, &record.answer_edit(content_length(came, wanted)), &mut fields);
         Self { status, fields: fields.0 }
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     head.extend_from_slice(b"\r\n");
     let shown = Shown::of(came, forwarding);
     let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
-    response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
+    response_fields(came.fields, &forwarding.record.answer_edit(length), &mut HeadWriter(&mut head));
     if came.status >= 200 {
         match (shown, came.framing) {
             (Shown::Announced | Shown::None, _) => {}

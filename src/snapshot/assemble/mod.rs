@@ -92,9 +92,10 @@ impl Assembly<'_> {
         let routes = self.routes(&mut listeners, &upstreams);
         let process = self.process_settings();
         let assertions = self.assertions();
+        let expiry = self.expiry_policy();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
-            self.warn_about_expiries();
+            self.warn_about_expiries(expiry.warn_before);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
@@ -105,6 +106,7 @@ impl Assembly<'_> {
             policy: users.policy,
             upstreams,
             assertions,
+            expiry,
             process: process?,
             expiries: self.expiries.take(),
         })

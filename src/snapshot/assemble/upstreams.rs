@@ -10,6 +10,9 @@ use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// A file with more certificates holds those of public CAs.
+const MOST_OWN_ANCHORS: usize = 16;
+
 impl Assembly<'_> {
     pub(super) fn upstreams(&self) -> HashMap<Arc<str>, Arc<Upstream>> {
         let _ = self.unique("upstream", &self.config.upstreams, |upstream| &upstream.name);
@@ -115,6 +118,10 @@ impl Assembly<'_> {
         for path in &said.anchors {
             let anchors = self.certificates(path);
             complete &= anchors.is_some();
+            // A bundle of public CAs always holds some that are about to expire, and none of them is ours to renew.
+            if let Some(anchors) = anchors.as_ref().filter(|anchors| anchors.len() <= MOST_OWN_ANCHORS) {
+                self.note_expiry("upstream_anchor", &said.name.value, anchors);
+            }
             for anchor in anchors.into_iter().flatten() {
                 inputs.add(&anchor);
                 if let Err(error) = roots.add(anchor) {
