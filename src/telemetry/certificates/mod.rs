@@ -132,3 +132,6 @@ fn warn(sighting: &Sighting) {
         "a client certificate {expiry}"
     );
 }
+
+#[cfg(test)]
+mod tests;
