@@ -7,7 +7,7 @@ use crate::forward::FramingError;
 use crate::head::Fields;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
-use crate::tls::{CommonNameError, FailureReason};
+use crate::tls::{FailureReason, UnusableName};
 use crate::upstream::{ConnectError, UpstreamError};
 use http::StatusCode;
 
@@ -37,9 +37,18 @@ pub enum Refusal<'s> {
     /// The certificate does not count any more (expired, anchors changed).
     CertificateRefused(FailureReason),
     /// The certificate counts but has no usable name.
-    UnusableName(CommonNameError),
-    /// The certificate counts but no ApiUser has its name.
+    UnusableName(UnusableName),
+    /// The certificate counts but is no ApiUser's.
     UnknownUser,
+    /// The certificate leads to two ApiUsers.
+    AmbiguousIdentity {
+        /// One of them.
+        one: &'s str,
+        /// Another.
+        other: &'s str,
+    },
+    /// The certificate has this name, which is reserved in its trust domain.
+    ReservedName(&'s str),
     /// The ApiUser may not.
     Denied(Denied<'s>),
     /// The request head is broken.
@@ -78,9 +87,12 @@ impl Refusal<'_> {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::CertificateRefused(_) | Self::UnusableName(_) | Self::UnknownUser | Self::Denied(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CertificateRefused(_)
+            | Self::UnusableName(_)
+            | Self::UnknownUser
+            | Self::AmbiguousIdentity { .. }
+            | Self::ReservedName(_)
+            | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
@@ -105,6 +117,8 @@ impl Refusal<'_> {
             Self::CertificateRefused(reason) => reason.word(),
             Self::UnusableName(_) => "unusable_name",
             Self::UnknownUser => "unknown_user",
+            Self::AmbiguousIdentity { .. } => "ambiguous_identity",
+            Self::ReservedName(_) => "reserved_name",
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -135,7 +149,10 @@ impl Refusal<'_> {
             Self::MethodOverride => "Overriding the method is not allowed here.",
             Self::NoCertificate => "A client certificate is needed here.",
             Self::CertificateRefused(_) => "The client certificate is not accepted any more.",
-            Self::UnusableName(_) | Self::UnknownUser => "The client certificate belongs to no user.",
+            Self::UnusableName(_) | Self::UnknownUser | Self::ReservedName(_) => {
+                "The client certificate belongs to no user."
+            }
+            Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
@@ -153,6 +170,10 @@ impl Refusal<'_> {
         match self {
             Self::BadPath(error) => Some(error.to_string()),
             Self::UnusableName(error) => Some(error.to_string()),
+            Self::AmbiguousIdentity { one, other } => {
+                Some(format!("the certificate is both \"{one}\" and \"{other}\""))
+            }
+            Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),

@@ -149,6 +149,7 @@ fn fixtures() -> Pki {
     write("bad-credentials", "nobody\n");
     let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     write("p384.key", &other_curve.serialize_pem());
+    std::fs::copy(Pki::named("Strange CA").ca_file(), pki.path("strange-ca.crt")).unwrap();
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

@@ -4,12 +4,13 @@ use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{ChainSeen, Client, Judgement, Standing, decide, standing};
+use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
+use crate::proxy::{Client, Judgement, Standing, decide, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{CommonName, HostPolicy, certificates};
+use crate::tls::{HostPolicy, TrustDomain, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 
 /// The flags of `portcullis explain`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "user"]))]
-#[command(after_help = "Without --cert, --cn or --user the client shows no certificate.\n\
+#[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "dns", "uri", "email", "fingerprint", "spki", "user"]))]
+#[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
     Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered.\n\n\
     Example:\n  portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts")]
 pub(super) struct Explain {
@@ -30,6 +31,21 @@ pub(super) struct Explain {
     /// The common name of a client certificate that is taken to be valid
     #[arg(long, value_name = "CN")]
     cn: Option<String>,
+    /// As --cn, by a DNS name among its subject alternative names
+    #[arg(long, value_name = "NAME")]
+    dns: Option<String>,
+    /// As --cn, by a URI such as a SPIFFE ID
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
+    /// As --cn, by an e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// As --cn, by the SHA-256 of the certificate
+    #[arg(long, value_name = "HEX")]
+    fingerprint: Option<String>,
+    /// As --cn, by the SHA-256 of its key
+    #[arg(long, value_name = "HEX|BASE64")]
+    spki: Option<String>,
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -120,30 +136,56 @@ impl Explain {
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
-            return Ok(standing(snapshot, host, &chain, ChainSeen::Never).0);
+            return Ok(standing(snapshot, host, &chain).0);
         }
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            return match &host.trust_domain {
-                None => Ok(Standing::Anonymous),
-                Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
-                Some(domain) => Err(format!(
-                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain \"{}\"",
-                    domain.name
+            let mut domains = host.trust_domains.iter();
+            return match domains.as_slice() {
+                [] => Ok(Standing::Anonymous),
+                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
+                    Ok(Standing::Known(user))
+                }
+                all => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
+                    named(all)
                 )),
             };
         }
-        let Some(cn) = &self.cn else {
-            return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);
+        let Some((kind, text)) = self.said_identifier() else {
+            return Ok(standing(snapshot, host, &[]).0);
         };
-        let Some(domain) = &host.trust_domain else {
-            return Ok(Standing::Anonymous);
+        let domain = match host.trust_domains.as_slice() {
+            [] => return Ok(Standing::Anonymous),
+            [only] => only,
+            several => {
+                let message = "several trust domains may vouch here, so a name alone says too little";
+                return Err(format!("{message}: {}; use --user or --cert", named(several)));
+            }
         };
-        Ok(match CommonName::new(cn) {
-            Err(error) => Standing::UnusableName(error),
-            Ok(name) => snapshot.users.by_common_name(domain.id, &name).map_or(Standing::UnknownUser, Standing::Known),
-        })
+        match Identifier::parse(kind, text) {
+            Ok(identifier) => Ok(snapshot.users.identify_by(domain.id, &identifier).into()),
+            Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
+            Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        }
     }
+
+    fn said_identifier(&self) -> Option<(IdentityKind, &str)> {
+        let said = [
+            (IdentityKind::CommonName, &self.cn),
+            (IdentityKind::Dns, &self.dns),
+            (IdentityKind::Uri, &self.uri),
+            (IdentityKind::Email, &self.email),
+            (IdentityKind::Fingerprint, &self.fingerprint),
+            (IdentityKind::Spki, &self.spki),
+        ];
+        said.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
+    }
+}
+
+/// The names of trust domains, for people.
+fn named(domains: &[Arc<TrustDomain>]) -> String {
+    domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
 }
 
 fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
@@ -165,6 +207,14 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
         }
     }
     line("user", describe_user(snapshot, outcome, standing));
+    if let Standing::Known(user) = standing {
+        if let Some(kind) = user.identified_by {
+            line("identified", format!("by {}", kind.word()));
+        }
+        if !user.extra_roles.is_empty() {
+            line("brings roles", brought_roles(snapshot, user));
+        }
+    }
     if let Some(target) = &judgement.target {
         line("path", format!("{} {}", judgement.method, target.path));
     }
@@ -197,8 +247,16 @@ fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) ->
             format!("{} at {}", user.name, place.unwrap_or_default())
         }
         Standing::Anonymous => "none: no certificate".to_owned(),
-        Standing::UnknownUser => "none: no ApiUser has this common name".to_owned(),
+        Standing::UnknownUser => "none: the certificate is no ApiUser's".to_owned(),
+        Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
+        Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => format!("none: {error}"),
         Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
     }
+}
+
+/// The names of the roles that come with the certificate.
+fn brought_roles(snapshot: &Snapshot, user: &Principal) -> String {
+    let names: Vec<String> = snapshot.policy.brought_roles(user).map(|name| format!("\"{name}\"")).collect();
+    names.join(", ")
 }

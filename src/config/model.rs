@@ -175,6 +175,8 @@ pub struct Host {
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// Whose certificates count.
     pub trust_domain: Option<Spanned<String>>,
+    /// The same for several domains.
+    pub trust_domains: Vec<Spanned<String>>,
 }
 
 /// `[listener.NAME]`
@@ -203,6 +205,25 @@ pub struct TrustDomain {
     pub name: Spanned<String>,
     /// PEM files with CA certificates.
     pub anchors: Vec<Spanned<String>>,
+    /// PEM files with certificates of CAs that the anchors vouch for.
+    pub intermediates: Vec<Spanned<String>>,
+    /// What a client's certificate must be for.
+    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
+    /// Most certificates between leaf and anchor.
+    pub chain_depth: Option<u32>,
+    /// Patterns of names that are no ApiUser's.
+    pub reserved_names: Vec<Spanned<String>>,
+}
+
+/// What a client's certificate must be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtendedKeyUsage {
+    /// `clientAuth` must be there.
+    Require,
+    /// `clientAuth`, or no usage at all.
+    AllowMissing,
+    /// Also `serverAuth` alone, until the end of this day.
+    AllowServerAuthUntil(String),
 }
 
 /// `[api_user.NAME]`
@@ -212,6 +233,18 @@ pub struct ApiUser {
     pub name: Spanned<String>,
     /// Common names that are this user.
     pub client_cn: Vec<Spanned<String>>,
+    /// DNS names that are this user.
+    pub client_dns: Vec<Spanned<String>>,
+    /// URIs that are this user.
+    pub client_uri: Vec<Spanned<String>>,
+    /// E-mail addresses that are this user.
+    pub client_email: Vec<Spanned<String>>,
+    /// SHA-256 of certificates that are this user.
+    pub client_fingerprint: Vec<Spanned<String>>,
+    /// SHA-256 of keys that are this user.
+    pub client_spki: Vec<Spanned<String>>,
+    /// For how long expired certificates still count.
+    pub tolerate_expiry: Option<Duration>,
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
@@ -227,6 +260,12 @@ pub struct ApiUser {
 pub struct Role {
     /// The NAME.
     pub name: Spanned<String>,
+    /// Organizations whose certificates bring this role.
+    pub client_o: Vec<Spanned<String>>,
+    /// Organizational units whose certificates bring this role.
+    pub client_ou: Vec<Spanned<String>>,
+    /// The domain that must have vouched for them.
+    pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
     pub permissions: Vec<Spanned<String>>,
     /// What is refused whatever is granted.

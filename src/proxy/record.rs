@@ -6,6 +6,7 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
+use crate::identity::IdentityKind;
 use crate::limit::Meter;
 use crate::respond::Refusal;
 use crate::route::Target;
@@ -286,6 +287,10 @@ impl Record {
             host: self.texts.get(Text::Host),
             path: self.texts.get(Text::Path).unwrap_or("-"),
             user: client.and_then(ClientView::principal).map(|user| &*user.name),
+            identified_by: client
+                .and_then(ClientView::principal)
+                .and_then(|user| user.identified_by)
+                .map(IdentityKind::word),
             cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
             serial: peer.map(|peer| peer.serial.as_str()),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),

@@ -45,6 +45,9 @@ pub struct AccessEntry<'a> {
     /// ApiUser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
+    /// By what its certificate was found: `cn`, `dns`, `uri`, `email`, `fingerprint` or `spki`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identified_by: Option<&'a str>,
     /// Common name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cn: Option<&'a str>,

@@ -1,6 +1,8 @@
 //! TLS: handshake(stream) to a verified client. Owns all policy about certificates; knows no users and no HTTP.
 
+mod authority;
 mod common_name;
+mod der;
 mod handshake;
 mod host;
 mod name;
@@ -8,6 +10,7 @@ mod peer_certificate;
 mod pem;
 pub mod record;
 mod refusal;
+mod signed;
 mod subject_names;
 mod trust;
 mod verified;
@@ -18,8 +21,10 @@ pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
-pub use subject_names::{NameError, NameKind, TextError, dns_name, email, organization, uri};
-pub use trust::{TrustDomain, TrustDomainError, TrustDomainId};
+pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
+pub use trust::{
+    Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
+};
 
 use rustls::crypto::CryptoProvider;
 use std::sync::{Arc, OnceLock};

@@ -64,6 +64,17 @@ pub enum NameError {
     Unreadable,
 }
 
+/// Why what a certificate says of itself names nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableName {
+    /// It has no usable common name, and no other name.
+    #[error(transparent)]
+    CommonName(#[from] CommonNameError),
+    /// Names of this kind, which must be read, cannot be.
+    #[error("the {0} cannot be used: {1}")]
+    Names(NameKind, NameError),
+}
+
 /// Why a text cannot be a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {

@@ -2,6 +2,7 @@
 //! wholly right becomes a snapshot.
 
 mod identity;
+mod identities;
 mod listeners;
 mod process;
 mod routes;

@@ -1,6 +1,7 @@
 //! What works, but will hurt: found by `check`, never in the way of a start.
 
 use super::Assembly;
+use super::identities::said_identifiers;
 use super::users::Users;
 use crate::config::{ClientAuth, Place};
 use crate::host::HostPattern;
@@ -57,7 +58,7 @@ impl Assembly<'_> {
         for user in &self.config.api_users {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
             let reason = match domain {
-                _ if user.client_cn.is_empty() => "it has no `client_cn`",
+                _ if said_identifiers(user).next().is_none() => "it has no `client_cn` or other `client_` key",
                 Some(domain) if !asked_domains.contains(domain) => {
                     "no listener asks for certificates of its trust domain"
                 }
@@ -84,7 +85,16 @@ impl Assembly<'_> {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        asking.filter_map(|host| host.trust_domain.as_ref().map(|domain| domain.value.as_str()).or(only)).collect()
+        let mut in_use = HashSet::new();
+        for host in asking {
+            let mut named =
+                host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();
+            match named.peek() {
+                Some(_) => in_use.extend(named),
+                None => in_use.extend(only),
+            }
+        }
+        in_use
     }
 
     /// Routes that no request can reach, and routes whose listeners ask nobody for a certificate.
