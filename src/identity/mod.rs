@@ -3,18 +3,17 @@
 mod assertion;
 mod headers;
 mod identifier;
+mod proxy_protocol;
 mod reserved;
 mod users;
-mod proxy_protocol;
 
 pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
 pub use headers::{
     IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
     VerifiedCertificate, fold, folded_equal, is_identity_field,
 };
-pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
-
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
+pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
 pub use reserved::ReservedNames;
 pub use users::{ApiUser, ApiUsers, RoleSource, Taken};
 

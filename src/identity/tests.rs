@@ -1,5 +1,6 @@
 //! What the tests of this module share: real certificates, read as those of clients are.
 
+use super::{Principal, UserId};
 use crate::tls::{PeerCertificate, TrustDomainId};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::CertificateDer;
@@ -21,4 +22,9 @@ pub(super) fn read(der: &CertificateDer<'_>) -> PeerCertificate {
 /// What a certificate with this common name says.
 pub(super) fn peer(name: &str) -> PeerCertificate {
     read(&certificate(name, |_| {}))
+}
+
+/// The user `alice`.
+pub(super) fn alice() -> Principal {
+    Principal { id: UserId(0), name: "alice".into(), identified_by: None, extra_roles: Box::default() }
 }

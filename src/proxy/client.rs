@@ -2,17 +2,12 @@
 //! found again after every reload. Judges no request.
 
 use super::expiry::{self, Expiry};
-use super::record::ConnectionFacts;
 use super::request::{Client, Standing};
-use crate::config::{ClientAuth, ProxyProtocol};
-use crate::identity::{
-    Identified, IdentityBlock, IdentitySelection, KnownClient, Principal, ProxiedConnection, Session,
-    VerifiedCertificate, proxy_header,
-};
+use crate::config::ClientAuth;
+use crate::identity::{Identified, IdentityBlock, IdentitySelection, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption, Vouched};
-use crate::upstream::Upstream;
+use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -34,11 +29,11 @@ pub(super) struct ClientView {
     checked: Cell<Instant>,
     /// The last second, since 1970, in which its chain counts without being asked about again.
     until: i64,
-    place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
+    pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
     /// What upstreams are told, for each selection that was asked for: nearly always one.
-    told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
+    pub(super) told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
     pub(super) expiry: Expiry,
 }
 
@@ -88,60 +83,6 @@ impl ConnectedClient {
         let checked = Cell::new(now);
         let told = RefCell::default();
         ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told, expiry }
-    }
-
-    /// What an upstream is told about the client of this view, which belongs to this snapshot. Made at the first request
-    /// for each selection, and anew when its assertion has grown old.
-    pub(super) fn identity(&self, view: &ClientView, upstream: &Upstream, snapshot: &Snapshot) -> Rc<IdentityBlock> {
-        let selection = &upstream.identity;
-        let mut told = view.told.borrow_mut();
-        let place = told.iter().position(|(of, _)| Arc::ptr_eq(of, selection) || of == selection);
-        if let Some((_, block)) = place.and_then(|place| told.get(place))
-            && block.is_fresh(wall_clock)
-        {
-            return block.clone();
-        }
-        let known = self.known(view, snapshot);
-        let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), wall_clock()));
-        match place.and_then(|place| told.get_mut(place)) {
-            Some((_, old)) => *old = block.clone(),
-            None => told.push((selection.clone(), block.clone())),
-        }
-        block
-    }
-
-    /// What a connection to this upstream begins with; `view` is `None` where nothing about the client may be told.
-    pub(super) fn preface(
-        &self,
-        view: Option<&ClientView>,
-        upstream: &Upstream,
-        (snapshot, facts): (&Snapshot, &ConnectionFacts),
-    ) -> Option<Box<[u8]>> {
-        if upstream.proxy_protocol == ProxyProtocol::Off {
-            return None;
-        }
-        let connection = ProxiedConnection {
-            client: facts.client,
-            local: facts.local,
-            server_name: facts.server_name.as_deref(),
-            version: facts.tls,
-            session: match self.facts.resumption {
-                Resumption::Full => Session::New,
-                Resumption::Resumed => Session::Resumed,
-            },
-            known: view.map_or_else(KnownClient::default, |view| self.known(view, snapshot)),
-        };
-        Some(proxy_header(&connection).into_boxed_slice())
-    }
-
-    fn known<'a>(&'a self, view: &'a ClientView, snapshot: &'a Snapshot) -> KnownClient<'a> {
-        let certificate = view.peer.as_ref().map(|peer| VerifiedCertificate {
-            peer,
-            domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
-            chain: &self.facts.chain,
-        });
-        let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
-        KnownClient { certificate, user: view.principal(), own_uri }
     }
 }
 
@@ -226,14 +167,9 @@ fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
     Stood { standing, peer: Some(peer), until, expired_for }
 }
 
-/// Seconds since 1970; 0 before.
-fn wall_clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 /// Whether a second has passed.
 fn is_over(second: i64) -> bool {
-    let now = wall_clock();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     // A clock before 1970 makes every certificate expired rather than none.
     now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > second
 }

@@ -13,6 +13,7 @@ mod record;
 mod request;
 mod request_id;
 mod texts;
+mod told;
 mod whoami;
 
 pub use client::standing;

@@ -1,8 +1,8 @@
 //! Assertions verify with the published keys, and say what is known, for as long as it holds.
 
 use super::*;
-use crate::identity::tests::{certificate, read};
-use crate::identity::{Principal, UserId, VerifiedCertificate};
+use crate::identity::VerifiedCertificate;
+use crate::identity::tests::{alice, certificate, read};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
 use rcgen::{KeyPair as TestKey, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SignatureAlgorithm};
 use rustls::pki_types::{PrivatePkcs8KeyDer, PrivateSec1KeyDer};
@@ -14,10 +14,6 @@ fn key(kind: &'static SignatureAlgorithm) -> AssertionKey {
 
 fn signer(keys: Vec<AssertionKey>) -> AssertionSigner {
     AssertionSigner::new(keys, "https://gateway.example".to_owned(), Duration::from_secs(60)).unwrap()
-}
-
-fn alice() -> Principal {
-    Principal { id: UserId(0), name: "alice".into(), identified_by: None, extra_roles: Box::default() }
 }
 
 /// Header and claims, if one of the published keys verifies them.

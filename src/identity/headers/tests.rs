@@ -1,8 +1,7 @@
 //! Each set says what it is to say, and nothing in it can be read in two ways.
 
 use super::*;
-use crate::identity::UserId;
-use crate::identity::tests::{certificate, read};
+use crate::identity::tests::{alice, certificate, read};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
@@ -16,10 +15,6 @@ const ALL: [IdentitySet; 6] = [
     IdentitySet::XfccCert,
     IdentitySet::Rfc9440,
 ];
-
-fn alice() -> Principal {
-    Principal { id: UserId(0), name: "alice".into(), identified_by: None, extra_roles: Box::default() }
-}
 
 /// What these sets say about a client with this chain.
 fn told(sets: &[IdentitySet], chain: &[CertificateDer<'static>]) -> Vec<(String, String)> {
