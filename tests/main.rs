@@ -64,3 +64,5 @@ mod streaming;
 mod upgrades;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// Post-quantum key exchange, FIPS, and what `--version` says of them.
+mod crypto_provider;

@@ -6,6 +6,7 @@ pub mod pki;
 mod quickstart;
 mod run;
 mod signals;
+mod version;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 /// Reverse proxy and API gateway that lets in only those who can prove who they are.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version = VERSION, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "portcullis", version = version::short(), long_version = version::long(), arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "Start here:\n  \
     portcullis quickstart                            a working gateway with certificates, in ./quickstart\n  \
     portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
@@ -26,8 +27,6 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (TLS: rustls with aws-lc-rs)");
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -57,6 +56,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Own code names its provider; this is for libraries that ask for the process's default.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::aws_lc_rs::default_provider());
+    if let Err(error) = crate::tls::check_provider() {
+        return failed(&error);
+    }
     match cli.command {
         Command::Run(flag) => run::run(flag.config),
         Command::Check(flag) => check::check(&flag.config),
