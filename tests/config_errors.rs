@@ -147,6 +147,7 @@ fn fixtures() -> Pki {
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
+    std::fs::copy(Pki::named("Strange CA").ca_file(), pki.path("strange-ca.crt")).unwrap();
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

@@ -62,6 +62,8 @@ mod scale;
 mod streaming;
 /// WebSocket tunnels.
 mod upgrades;
+/// Trust domains side by side, and what each of them takes.
+mod trust;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
 /// Post-quantum key exchange, FIPS, and what `--version` says of them.

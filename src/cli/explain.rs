@@ -4,12 +4,12 @@ use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{ChainSeen, Client, Judgement, Standing, decide, standing};
+use crate::proxy::{Client, Judgement, Standing, decide, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{CommonName, HostPolicy, certificates};
+use crate::tls::{CommonName, HostPolicy, TrustDomain, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,30 +120,43 @@ impl Explain {
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
-            return Ok(standing(snapshot, host, &chain, ChainSeen::Never).0);
+            return Ok(standing(snapshot, host, &chain).0);
         }
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            return match &host.trust_domain {
-                None => Ok(Standing::Anonymous),
-                Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
-                Some(domain) => Err(format!(
-                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain \"{}\"",
-                    domain.name
+            let mut domains = host.trust_domains.iter();
+            return match domains.as_slice() {
+                [] => Ok(Standing::Anonymous),
+                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
+                    Ok(Standing::Known(user))
+                }
+                all => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain {}",
+                    named(all)
                 )),
             };
         }
         let Some(cn) = &self.cn else {
-            return Ok(standing(snapshot, host, &[], ChainSeen::Never).0);
+            return Ok(standing(snapshot, host, &[]).0);
         };
-        let Some(domain) = &host.trust_domain else {
-            return Ok(Standing::Anonymous);
+        let domain = match host.trust_domains.as_slice() {
+            [] => return Ok(Standing::Anonymous),
+            [only] => only,
+            several => {
+                let message = "several trust domains may vouch here, so a common name says too little";
+                return Err(format!("{message}: {}; use --user or --cert", named(several)));
+            }
         };
         Ok(match CommonName::new(cn) {
             Err(error) => Standing::UnusableName(error),
             Ok(name) => snapshot.users.by_common_name(domain.id, &name).map_or(Standing::UnknownUser, Standing::Known),
         })
     }
+}
+
+/// The names of trust domains, for people.
+fn named(domains: &[Arc<TrustDomain>]) -> String {
+    domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
 }
 
 fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {

@@ -41,11 +41,9 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
-    config.trust_domains.extend(
-        root.named_tables("trust_domain")
-            .into_iter()
-            .map(|(name, mut table)| TrustDomain { name, anchors: table.strings("anchors") }),
-    );
+    config
+        .trust_domains
+        .extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| trust_domain(name, &mut table)));
     config
         .api_users
         .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
@@ -135,7 +133,8 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
     let says_something = own.certificate.is_some()
         || own.private_key.is_some()
         || own.client_auth.is_some()
-        || own.trust_domain.is_some();
+        || own.trust_domain.is_some()
+        || !own.trust_domains.is_empty();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
     Listener { name, address, default_host, hosts, record_layer, http1_engine, limits }
 }
@@ -148,7 +147,41 @@ fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
         private_key: table.string("private_key"),
         client_auth: client_auth(table),
         trust_domain: table.string("trust_domain"),
+        trust_domains: table.strings("trust_domains"),
     }
+}
+
+fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDomain {
+    TrustDomain {
+        name,
+        anchors: table.strings("anchors"),
+        intermediates: table.strings("intermediates"),
+        extended_key_usage: extended_key_usage(table),
+        chain_depth: table.integer("chain_depth", 0..=6),
+    }
+}
+
+fn extended_key_usage(table: &mut TableReader<'_>) -> Option<Spanned<ExtendedKeyUsage>> {
+    if !table.holds_table("extended_key_usage") {
+        let words = [("require", UsageWord::Require), ("allow-missing", UsageWord::AllowMissing)];
+        return table.choice("extended_key_usage", &words).map(|said| {
+            said.map(|word| match word {
+                UsageWord::Require => ExtendedKeyUsage::Require,
+                UsageWord::AllowMissing => ExtendedKeyUsage::AllowMissing,
+            })
+        });
+    }
+    let day = table.table("extended_key_usage")?.required_string(
+        "allow-server-auth-until",
+        "write `extended_key_usage = { allow-server-auth-until = \"2027-03-31\" }`",
+    );
+    day.map(|day| day.map(ExtendedKeyUsage::AllowServerAuthUntil))
+}
+
+#[derive(Clone, Copy)]
+enum UsageWord {
+    Require,
+    AllowMissing,
 }
 
 fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {

@@ -160,6 +160,8 @@ pub struct Host {
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// Whose certificates count.
     pub trust_domain: Option<Spanned<String>>,
+    /// The same for several domains.
+    pub trust_domains: Vec<Spanned<String>>,
 }
 
 /// `[listener.NAME]`
@@ -188,6 +190,23 @@ pub struct TrustDomain {
     pub name: Spanned<String>,
     /// PEM files with CA certificates.
     pub anchors: Vec<Spanned<String>>,
+    /// PEM files with certificates of CAs that the anchors vouch for.
+    pub intermediates: Vec<Spanned<String>>,
+    /// What a client's certificate must be for.
+    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
+    /// Most certificates between leaf and anchor.
+    pub chain_depth: Option<u32>,
+}
+
+/// What a client's certificate must be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtendedKeyUsage {
+    /// `clientAuth` must be there.
+    Require,
+    /// `clientAuth`, or no usage at all.
+    AllowMissing,
+    /// Also `serverAuth` alone, until the end of this day.
+    AllowServerAuthUntil(String),
 }
 
 /// `[api_user.NAME]`

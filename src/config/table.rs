@@ -182,6 +182,11 @@ impl<'a> TableReader<'a> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_str())
     }
 
+    /// Whether a key holds a table, for keys that take a word or a table.
+    pub(super) fn holds_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_table())
+    }
+
     pub(super) fn table(&mut self, key: &'static str) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {

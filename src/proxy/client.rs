@@ -5,7 +5,7 @@ use super::request::{Client, Standing};
 use crate::config::ClientAuth;
 use crate::identity::{IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Resumption};
+use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,8 +16,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct ConnectedClient {
     listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
-    /// The generation whose verifier has seen the chain; none if the session was resumed.
-    verified_in: Option<u64>,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
@@ -26,6 +24,8 @@ pub(super) struct ClientView {
     generation: u64,
     /// When its certificate's time was last compared with the clock.
     checked: Cell<Instant>,
+    /// The last second, since 1970, in which its chain counts without being asked about again.
+    until: i64,
     place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
@@ -33,10 +33,9 @@ pub(super) struct ClientView {
 }
 
 impl ConnectedClient {
-    /// A client whose handshake was made under `generation`.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64) -> Self {
-        let verified_in = (facts.resumption == Resumption::Full).then_some(generation);
-        Self { listener, facts, verified_in, view: RefCell::default() }
+    /// A client after its handshake.
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts) -> Self {
+        Self { listener, facts, view: RefCell::default() }
     }
 
     /// The client as this snapshot sees it now.
@@ -58,9 +57,9 @@ impl ConnectedClient {
             let host = listener.host(self.facts.server_name.as_ref())?;
             Some((listener.clone(), host.clone()))
         });
-        let (standing, peer) = match &place {
-            Some((_, host)) => self.standing(snapshot, host),
-            None => (Standing::Refused(FailureReason::UnknownServerName), None),
+        let Stood { standing, peer, until } = match &place {
+            Some((_, host)) => stand(snapshot, host, &self.facts.chain),
+            None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
         let sets = &snapshot.identity_sets;
         let identity = match &peer {
@@ -71,25 +70,8 @@ impl ConnectedClient {
             None => IdentityBlock::for_nobody(sets),
         };
         let checked = Cell::new(now);
-        ClientView { generation: snapshot.generation, checked, place, standing, peer, identity }
+        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, identity }
     }
-
-    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {
-        let seen = match self.verified_in {
-            Some(generation) if generation == snapshot.generation => ChainSeen::ByHandshake,
-            _ => ChainSeen::Never,
-        };
-        standing(snapshot, host, &self.facts.chain, seen)
-    }
-}
-
-/// Whether this snapshot's trust has judged a chain already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChainSeen {
-    /// The handshake's verifier has just done so.
-    ByHandshake,
-    /// Not yet, or by another snapshot, or long ago (resumption).
-    Never,
 }
 
 /// Who a chain is under a host's policy, judged by this snapshot's trust.
@@ -97,43 +79,66 @@ pub fn standing(
     snapshot: &Snapshot,
     host: &HostPolicy,
     chain: &[CertificateDer<'_>],
-    seen: ChainSeen,
 ) -> (Standing, Option<PeerCertificate>) {
-    let Some(domain) = &host.trust_domain else {
-        return (Standing::Anonymous, None);
-    };
-    let Some(leaf) = chain.first() else {
-        return match host.client_auth {
-            ClientAuth::Required => (Standing::Refused(FailureReason::NoCertificate), None),
-            ClientAuth::Optional | ClientAuth::Off => (Standing::Anonymous, None),
-        };
-    };
-    if seen == ChainSeen::Never
-        && let Err(error) = domain.verify(chain, UnixTime::now())
-    {
-        return (Standing::Refused(FailureReason::of_certificate(&error)), None);
+    let Stood { standing, peer, .. } = stand(snapshot, host, chain);
+    (standing, peer)
+}
+
+/// Who a chain is, and for how long that holds.
+struct Stood {
+    standing: Standing,
+    peer: Option<PeerCertificate>,
+    until: i64,
+}
+
+impl Stood {
+    fn without_certificate(standing: Standing) -> Self {
+        Self { standing, peer: None, until: i64::MAX }
     }
-    let peer = match PeerCertificate::read(domain.id, leaf) {
+}
+
+fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -> Stood {
+    if host.trust_domains.is_empty() {
+        return Stood::without_certificate(Standing::Anonymous);
+    }
+    let Some(leaf) = chain.first() else {
+        return Stood::without_certificate(match host.client_auth {
+            ClientAuth::Required => Standing::Refused(FailureReason::NoCertificate),
+            ClientAuth::Optional | ClientAuth::Off => Standing::Anonymous,
+        });
+    };
+    // Always asked, also right after a full handshake: what was verified then is remembered, so that it costs little.
+    let vouched = match host.vouch(chain, UnixTime::now()) {
+        Ok(vouched) => vouched,
+        Err(error) => return Stood::without_certificate(Standing::Refused(error.reason())),
+    };
+    let peer = match PeerCertificate::read(vouched.domain, leaf) {
         Ok(peer) => peer,
         Err(error) => {
             tracing::warn!(%error, "a verified certificate cannot be read");
-            return (Standing::Refused(FailureReason::InvalidCertificate), None);
+            return Stood::without_certificate(Standing::Refused(FailureReason::InvalidCertificate));
         }
     };
-    if expired(&peer) {
-        return (Standing::Refused(FailureReason::Expired), Some(peer));
-    }
-    let standing = match &peer.common_name {
-        Err(error) => Standing::UnusableName(*error),
-        Ok(_) => snapshot.users.identify(&peer).map_or(Standing::UnknownUser, Standing::Known),
-    };
-    (standing, Some(peer))
+    Stood { standing: who(snapshot, &vouched, &peer), peer: Some(peer), until: vouched.until }
 }
 
-fn expired(peer: &PeerCertificate) -> bool {
+/// The ApiUser behind a certificate that counts.
+fn who(snapshot: &Snapshot, vouched: &Vouched, peer: &PeerCertificate) -> Standing {
+    // The domain tolerates what one of its users does. No user does so far, so that nobody comes with an old one.
+    if vouched.expired_for.is_some() {
+        return Standing::Refused(FailureReason::Expired);
+    }
+    match &peer.common_name {
+        Err(error) => Standing::UnusableName(*error),
+        Ok(_) => snapshot.users.identify(peer).map_or(Standing::UnknownUser, Standing::Known),
+    }
+}
+
+/// Whether a second has passed.
+fn is_over(second: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     // A clock before 1970 makes every certificate expired rather than none.
-    now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > peer.not_after
+    now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > second
 }
 
 fn principal(standing: &Standing) -> Option<&Principal> {
@@ -152,7 +157,7 @@ impl ClientView {
             return true;
         }
         self.checked.set(now);
-        matches!(self.standing, Standing::Refused(_)) || !self.peer.as_ref().is_some_and(expired)
+        matches!(self.standing, Standing::Refused(_)) || self.peer.is_none() || !is_over(self.until)
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.

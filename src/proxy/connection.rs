@@ -77,7 +77,6 @@ impl ConnectionHandler for ProxyHandler {
             () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return,
         };
         let drain = if drain.has_begun() { drain.later(LAST_MOMENT) } else { drain };
-        let generation = snapshot.generation;
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
@@ -89,7 +88,7 @@ impl ConnectionHandler for ProxyHandler {
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
                 let accepted = Accepted { address: client, place, drain, limits, engine };
-                Box::pin(self.serve_http(established, generation, accepted)).await;
+                Box::pin(self.serve_http(established, accepted)).await;
             }
         }
     }
@@ -131,11 +130,11 @@ impl ProxyHandler {
         );
     }
 
-    async fn serve_http(&self, established: Established, generation: u64, accepted: Accepted) {
+    async fn serve_http(&self, established: Established, accepted: Accepted) {
         let Established { records, input, facts } = established;
         let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts, generation);
+        let client = ConnectedClient::new(self.listener.clone(), facts);
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {

@@ -13,7 +13,7 @@ mod request_id;
 mod texts;
 mod whoami;
 
-pub use client::{ChainSeen, standing};
+pub use client::standing;
 pub use connection::ProxyHandler;
 pub use in_force::let_go_of_old_snapshots;
 pub use request::{Client, Judgement, Standing, decide};

@@ -2,17 +2,17 @@
 //! that they were made under: a resumed session skips the verifier, so none may outlive its trust.
 
 use super::provider;
-use super::trust::{HandshakeVerifier, Presence, Trust, TrustDomain};
+use super::trust::{ChainError, HandshakeVerifier, Presence, Trust, TrustDomain, TrustDomainId, Vouched, vouch};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::host::HostTable;
 use crate::telemetry::build::{FIPS, Fips};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{Error, ServerConfig};
+use rustls::{CertificateError, Error, ServerConfig};
 use std::sync::Arc;
 
 /// A server certificate and the clients that may come under its names.
@@ -22,8 +22,8 @@ pub struct HostPolicy {
     pub label: String,
     /// Whether clients must show a certificate.
     pub client_auth: ClientAuth,
-    /// Whose certificates count; `None` only where none is asked for.
-    pub trust_domain: Option<Arc<TrustDomain>>,
+    /// Whose certificates count; none only where no certificate is asked for.
+    pub trust_domains: Vec<Arc<TrustDomain>>,
     /// Who opens and seals the records.
     pub record_layer: RecordLayer,
     pub(super) config: Arc<ServerConfig>,
@@ -61,38 +61,48 @@ impl HostPolicy {
     pub fn new(
         label: String,
         identity: ServerIdentity,
-        clients: Option<(Arc<TrustDomain>, ClientAuth)>,
+        clients: (ClientAuth, Vec<Arc<TrustDomain>>),
         record_layer: RecordLayer,
         previous: Option<&HostTable<Arc<Self>>>,
     ) -> Result<Self, HostError> {
-        let (client_auth, trust_domain) = match clients {
-            Some((domain, auth)) if auth != ClientAuth::Off => (auth, Some(domain)),
-            _ => (ClientAuth::Off, None),
+        let (client_auth, trust_domains) = match clients {
+            (auth, domains) if auth != ClientAuth::Off && !domains.is_empty() => (auth, domains),
+            _ => (ClientAuth::Off, Vec::new()),
         };
         let made_of = identity.digest(client_auth, record_layer);
-        let trust = trust_domain.as_ref().map(|domain| &domain.trust);
         let same = previous.and_then(|table| {
-            table.iter().find(|host| host.label == label && host.made_of == made_of && same_trust(host.trust(), trust))
+            table.iter().find(|host| {
+                host.label == label && host.made_of == made_of && same_trust(&host.trust_domains, &trust_domains)
+            })
         });
         let config = match same {
             Some(host) => host.config.clone(),
-            None => Arc::new(server_config(identity, trust, client_auth, record_layer)?),
+            None => {
+                let trusts = trust_domains.iter().map(|domain| domain.trust.clone()).collect();
+                Arc::new(server_config(identity, trusts, client_auth, record_layer)?)
+            }
         };
-        Ok(Self { label, client_auth, trust_domain, record_layer, config, made_of })
+        Ok(Self { label, client_auth, trust_domains, record_layer, config, made_of })
     }
 
-    fn trust(&self) -> Option<&Arc<Trust>> {
-        self.trust_domain.as_ref().map(|domain| &domain.trust)
+    /// Judges a chain, leaf first, at this moment: exactly one of the domains must vouch for it.
+    ///
+    /// # Errors
+    /// Why the chain does not count.
+    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
+        vouch(self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust)), leaf, intermediates, now)
+    }
+
+    /// One of the host's domains.
+    pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
+        self.trust_domains.iter().find(|domain| domain.id == id)
     }
 }
 
-/// The very same, not one like it: verdicts from memory belong to one.
-fn same_trust(one: Option<&Arc<Trust>>, other: Option<&Arc<Trust>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (None, None) => true,
-        _ => false,
-    }
+/// The very same, not others like them: verdicts from memory belong to one.
+fn same_trust(ours: &[Arc<TrustDomain>], others: &[Arc<TrustDomain>]) -> bool {
+    ours.len() == others.len() && ours.iter().zip(others).all(|(one, other)| Arc::ptr_eq(&one.trust, &other.trust))
 }
 
 impl ServerIdentity {
@@ -112,7 +122,7 @@ impl ServerIdentity {
 
 fn server_config(
     identity: ServerIdentity,
-    trust: Option<&Arc<Trust>>,
+    trusts: Vec<Arc<Trust>>,
     client_auth: ClientAuth,
     record_layer: RecordLayer,
 ) -> Result<ServerConfig, HostError> {
@@ -124,15 +134,13 @@ fn server_config(
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(HostError::Unusable)?;
-    let builder = match trust {
-        Some(trust) => {
-            let presence = match client_auth {
-                ClientAuth::Required => Presence::Mandatory,
-                ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
-            };
-            builder.with_client_cert_verifier(Arc::new(HandshakeVerifier { trust: trust.clone(), presence }))
-        }
-        None => builder.with_no_client_auth(),
+    let presence = match client_auth {
+        ClientAuth::Required => Presence::Mandatory,
+        ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
+    };
+    let builder = match trusts.is_empty() {
+        false => builder.with_client_cert_verifier(Arc::new(HandshakeVerifier::new(trusts, presence))),
+        true => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(resolver);
     // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.

@@ -1,6 +1,8 @@
 //! TLS: handshake(stream) to a verified client. Owns all policy about certificates; knows no users and no HTTP.
 
+mod authority;
 mod common_name;
+mod der;
 mod handshake;
 mod host;
 mod name;
@@ -8,6 +10,7 @@ mod peer_certificate;
 mod pem;
 pub mod record;
 mod refusal;
+mod signed;
 mod trust;
 mod verified;
 
@@ -17,7 +20,9 @@ pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
-pub use trust::{TrustDomain, TrustDomainError, TrustDomainId};
+pub use trust::{
+    Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
+};
 
 use crate::telemetry::build::{self, Fips};
 use rustls::crypto::CryptoProvider;

@@ -33,18 +33,23 @@ impl PresentedCertificate {
 
 tokio::task_local! {
     /// The verifier is shared by all connections; this is how it tells *this* handshake what it refused.
-    static REFUSED: RefCell<Option<PresentedCertificate>>;
+    static REFUSED: RefCell<Option<RefusedCertificate>>;
 }
 
-pub(super) fn remember(certificate: Option<PresentedCertificate>) {
+/// A certificate that the verifier has refused, and why, which an alert says only roughly.
+pub(super) struct RefusedCertificate {
+    pub(super) reason: FailureReason,
+    pub(super) detail: String,
+    pub(super) certificate: Option<PresentedCertificate>,
+}
+
+pub(super) fn remember(refused: RefusedCertificate) {
     // Outside a handshake (a chain judged again after a reload) there is nobody to tell.
-    let _ = REFUSED.try_with(|refused| *refused.borrow_mut() = certificate);
+    let _ = REFUSED.try_with(|place| *place.borrow_mut() = Some(refused));
 }
 
 /// Runs a handshake and gives its outcome together with the certificate that was refused in it, if any.
-pub(super) async fn with_refused_certificate<T>(
-    handshake: impl Future<Output = T>,
-) -> (T, Option<PresentedCertificate>) {
+pub(super) async fn with_refused_certificate<T>(handshake: impl Future<Output = T>) -> (T, Option<RefusedCertificate>) {
     REFUSED
         .scope(RefCell::new(None), async {
             let outcome = handshake.await;
@@ -83,6 +88,16 @@ pub enum FailureReason {
     WrongUsage,
     /// Revoked by its issuer.
     Revoked,
+    /// On the domain's deny list.
+    Denied,
+    /// The revocation list that it would stand on is too old.
+    CrlStale,
+    /// Its issuer has no revocation list here, and the domain asks for one.
+    RevocationUnknown,
+    /// More than one trust domain of the host vouches for it.
+    AmbiguousDomain,
+    /// More certificates between leaf and anchor than the domain allows.
+    ChainTooLong,
     /// Anything else that is wrong with it.
     InvalidCertificate,
     /// The name asked for has no certificate here.
@@ -117,6 +132,11 @@ impl FailureReason {
             Self::NotYetValid => "not_yet_valid",
             Self::WrongUsage => "wrong_usage",
             Self::Revoked => "revoked",
+            Self::Denied => "deny_listed",
+            Self::CrlStale => "crl_stale",
+            Self::RevocationUnknown => "revocation_unknown",
+            Self::AmbiguousDomain => "ambiguous_domain",
+            Self::ChainTooLong => "chain_too_long",
             Self::InvalidCertificate => "invalid_certificate",
             Self::UnknownServerName => "unknown_server_name",
             Self::NotTls => "not_tls",
@@ -139,6 +159,8 @@ impl FailureReason {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongUsage,
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             CertificateError::Revoked => Self::Revoked,
+            CertificateError::ExpiredRevocationList => Self::CrlStale,
+            CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,
             _ => Self::InvalidCertificate,
         }
     }

@@ -1,16 +1,27 @@
-//! Trust domains: named sets of anchors, and the verdict on a client's chain. Fails closed: a domain without a usable
+//! Trust domains: named sets of CAs, and what they say of a client's chain. Fails closed: a domain without a usable
 //! anchor cannot be made, and there is no fallback to the system's roots.
 
-use super::peer_certificate::CertificateFacts;
-use super::provider;
-use super::refusal::{self, PresentedCertificate};
-use super::verified::{ChainDigest, Validity, VerifiedChains};
-use rustls::client::danger::HandshakeSignatureValid;
+mod authorities;
+mod path;
+mod refused;
+mod usage;
+mod verdict;
+mod vouch;
+
+pub use authorities::{Authorities, TrustDomainError};
+pub use refused::ChainError;
+pub use usage::ExtendedKeyUsage;
+pub(super) use verdict::Verdict;
+pub use vouch::Vouched;
+pub(super) use vouch::{HandshakeVerifier, Presence, vouch};
+
+use super::verified::{ChainDigest, VerifiedChains, seconds};
+use path::PathRules;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use verdict::Held;
 
 /// A trust domain within one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,207 +37,120 @@ pub struct TrustDomain {
     pub(super) trust: Arc<Trust>,
 }
 
-/// What vouches. Lives on from snapshot to snapshot for as long as the anchors are the same octets: one trust
+/// How chains are judged in a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// What a certificate must be for.
+    pub usage: ExtendedKeyUsage,
+    /// Most certificates between leaf and anchor.
+    pub chain_depth: u8,
+    /// The longest that any user of the domain may come with a certificate that has expired.
+    pub tolerance: Duration,
+}
+
+impl Default for TrustSettings {
+    fn default() -> Self {
+        Self { usage: ExtendedKeyUsage::default(), chain_depth: 4, tolerance: Duration::ZERO }
+    }
+}
+
+/// What vouches. Lives on from snapshot to snapshot for as long as all that it was made of is the same: one trust
 /// generation. Sessions and verdicts belong to it and to no other.
 #[derive(Debug)]
 pub(super) struct Trust {
-    anchors: ChainDigest,
-    verifier: Arc<dyn ClientCertVerifier>,
-    /// When the last of the anchors expires, seconds since 1970.
-    not_after: i64,
-    /// When all of the anchors are valid. Which of them vouched for a chain is not known.
-    all_valid: Validity,
+    /// SHA-256 of everything that a verdict depends on, but the time.
+    made_of: ChainDigest,
+    rules: PathRules,
+    tolerance: Duration,
     verified: VerifiedChains,
-}
-
-/// Why a trust domain cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustDomainError {
-    /// It would refuse everybody, or worse, somebody would "fix" that by trusting everybody.
-    #[error("there is no trust anchor")]
-    NoAnchors,
-    /// A certificate that cannot be an anchor.
-    #[error("a certificate cannot be a trust anchor")]
-    BadAnchor(#[source] Error),
-    /// A certificate that may not sign others; as an anchor it would let its owner make any user.
-    #[error("\"{0}\" is not the certificate of a CA, so it cannot be a trust anchor")]
-    NotACa(String),
-    /// Nobody could be verified.
-    #[error("all trust anchors have expired")]
-    Expired,
-    /// The verifier cannot be built.
-    #[error("the anchors cannot be used")]
-    Unusable(#[source] rustls::server::VerifierBuilderError),
+    /// When it was last said in the log that a server's certificate came as a client's; seconds since 1970.
+    warned_at: AtomicI64,
 }
 
 impl TrustDomain {
-    /// A domain in which these anchors vouch. It goes on with the trust of a previous one, if that is the same.
+    /// A domain in which these CAs vouch. It goes on with the trust of a previous one, if that is the same.
     ///
     /// # Errors
     /// [`TrustDomainError`] if no verdict could be given.
     pub fn new(
         id: TrustDomainId,
         name: &str,
-        anchors: &[CertificateDer<'static>],
+        authorities: &Authorities,
+        settings: TrustSettings,
         previous: Option<&Self>,
     ) -> Result<Self, TrustDomainError> {
-        let living = living(anchors)?;
-        let digest = ChainDigest::of(living.iter().copied());
-        let same = previous.filter(|previous| *previous.name == *name && Some(previous.trust.anchors) == digest);
+        let made_of = authorities.digest(&format!("{settings:?}")).ok_or_else(TrustDomainError::unreadable)?;
+        let same = previous.filter(|previous| *previous.name == *name && previous.trust.made_of == made_of);
         let trust = match same {
             Some(previous) => previous.trust.clone(),
-            None => Arc::new(Trust::new(&living)?),
+            None => Arc::new(Trust::new(made_of, authorities, settings)?),
         };
         Ok(Self { id, name: name.into(), trust })
     }
 
-    /// Judges a chain, leaf first, at this moment.
-    ///
-    /// # Errors
-    /// Why the chain does not count.
-    pub fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), CertificateError> {
-        let Some((leaf, intermediates)) = chain.split_first() else {
-            return Err(CertificateError::BadEncoding);
-        };
-        match self.trust.verify_presented(leaf, intermediates, now) {
-            Ok(_) => Ok(()),
-            Err(Error::InvalidCertificate(error)) => Err(error),
-            Err(_) => Err(CertificateError::ApplicationVerificationFailure),
-        }
+    /// Whether both would vouch for the same chains, since they have an anchor in common.
+    pub fn shares_an_anchor_with(&self, other: &Self) -> bool {
+        let mut ours = self.trust.rules.anchors().iter();
+        ours.any(|anchor| other.trust.rules.anchors().iter().any(|theirs| theirs.key == anchor.key))
     }
-}
-
-/// The anchors that have not expired: the library looks at no anchor's validity.
-fn living<'a>(anchors: &'a [CertificateDer<'static>]) -> Result<Vec<&'a CertificateDer<'static>>, TrustDomainError> {
-    if anchors.is_empty() {
-        return Err(TrustDomainError::NoAnchors);
-    }
-    let mut living = Vec::new();
-    for anchor in anchors {
-        let facts = CertificateFacts::read(anchor).ok_or_else(unreadable)?;
-        if !facts.may_sign {
-            return Err(TrustDomainError::NotACa(facts.subject));
-        }
-        if facts.not_after >= seconds(UnixTime::now()) {
-            living.push(anchor);
-        }
-    }
-    if living.is_empty() { Err(TrustDomainError::Expired) } else { Ok(living) }
-}
-
-fn unreadable() -> TrustDomainError {
-    TrustDomainError::BadAnchor(CertificateError::BadEncoding.into())
 }
 
 impl Trust {
-    fn new(anchors: &[&CertificateDer<'static>]) -> Result<Self, TrustDomainError> {
-        let mut roots = RootCertStore::empty();
-        let mut not_after = i64::MIN;
-        for anchor in anchors {
-            let facts = CertificateFacts::read(anchor).ok_or_else(unreadable)?;
-            not_after = not_after.max(facts.not_after);
-            roots.add((*anchor).clone()).map_err(TrustDomainError::BadAnchor)?;
-        }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-            .build()
-            .map_err(TrustDomainError::Unusable)?;
+    fn new(made_of: ChainDigest, authorities: &Authorities, settings: TrustSettings) -> Result<Self, TrustDomainError> {
         Ok(Self {
-            anchors: ChainDigest::of(anchors.iter().copied()).ok_or_else(unreadable)?,
-            verifier,
-            not_after,
-            all_valid: Validity::of(anchors.iter().copied()).ok_or_else(unreadable)?,
+            made_of,
+            rules: PathRules::new(authorities, settings.usage, usize::from(settings.chain_depth))
+                .map_err(|error| TrustDomainError::BadAnchor(error.to_string()))?,
+            tolerance: settings.tolerance,
             verified: VerifiedChains::new(),
+            warned_at: AtomicI64::new(0),
         })
     }
 
-    fn verify_presented(
+    /// Judges a chain for leaves that expired no longer than `tolerance` ago, which may be more than is ours.
+    fn judge(
         &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        chain: (&CertificateDer<'_>, &[CertificateDer<'_>]),
+        digest: Option<ChainDigest>,
         now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        if seconds(now) > self.not_after {
-            return Err(CertificateError::Expired.into());
+        tolerance: Duration,
+    ) -> Result<Held, ChainError> {
+        let remembered = digest.and_then(|digest| self.verified.get(&digest));
+        let held = match remembered.map(|verdict| (verdict, verdict.at(now, tolerance))) {
+            // What is remembered says that signatures are right, which they stay; its times are compared each time.
+            Some((verdict, Ok(held))) => (verdict, held),
+            // There may be another path by now, over a CA that was renewed.
+            _ => {
+                let verdict = self.rules.find(chain, now, tolerance, &|_| Ok(i64::MAX))?;
+                let held = verdict.at(now, tolerance)?;
+                if let Some(digest) = digest {
+                    self.verified.insert(digest, verdict);
+                }
+                (verdict, held)
+            }
+        };
+        if held.0.usage_until != i64::MAX {
+            self.warn_about_usage(chain.0, now);
         }
-        let chain = || std::iter::once(leaf).chain(intermediates);
-        let digest = ChainDigest::of(chain());
-        // A verdict from memory says that the anchors vouch and that all are valid now. What can change besides, such as
-        // a revocation, is to be asked behind this, for either kind of verdict.
-        if digest.is_some_and(|digest| self.verified.contains(&digest, seconds(now))) {
-            return Ok(ClientCertVerified::assertion());
+        Ok(held.1)
+    }
+
+    /// Once an hour at most: whoever gets in by an exception must be seen before it ends.
+    fn warn_about_usage(&self, leaf: &CertificateDer<'_>, now: UnixTime) {
+        const PAUSE: i64 = 3600;
+        let (now, last) = (seconds(now), self.warned_at.load(Ordering::Relaxed));
+        let is_mine = now.saturating_sub(last) >= PAUSE
+            && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_mine {
+            let subject = super::peer_certificate::CertificateFacts::read(leaf).map(|facts| facts.subject);
+            let until = self.rules.usage().exception_ends();
+            tracing::warn!(subject, until, "a client came with a certificate that is for servers only");
         }
-        let verdict = self.verifier.verify_client_cert(leaf, intermediates, now)?;
-        if let (Some(digest), Some(validity)) = (digest, Validity::of(chain())) {
-            self.verified.insert(digest, validity.and(self.all_valid));
-        }
-        Ok(verdict)
-    }
-}
-
-fn seconds(time: UnixTime) -> i64 {
-    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Whether a handshake goes on without a client certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
-    Mandatory,
-    Optional,
-}
-
-/// Asks for certificates of one domain during handshakes, and remembers the one that it refuses, for the log.
-#[derive(Debug)]
-pub(super) struct HandshakeVerifier {
-    pub(super) trust: Arc<Trust>,
-    pub(super) presence: Presence,
-}
-
-impl ClientCertVerifier for HandshakeVerifier {
-    fn offer_client_auth(&self) -> bool {
-        true
     }
 
-    fn client_auth_mandatory(&self) -> bool {
-        self.presence == Presence::Mandatory
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.trust.verifier.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verdict = self.trust.verify_presented(leaf, intermediates, now);
-        if verdict.is_err() {
-            refusal::remember(PresentedCertificate::read(leaf));
-        }
-        verdict
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.trust.verifier.verify_tls12_signature(message, leaf, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.trust.verifier.verify_tls13_signature(message, leaf, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust.verifier.supported_verify_schemes()
+    /// The names of the anchors, in DER.
+    fn anchor_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.rules.anchors().iter().map(|anchor| &*anchor.subject)
     }
 }
 

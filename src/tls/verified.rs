@@ -2,10 +2,13 @@
 //! each connection. Remembers no refusal, and nothing of other anchors. Makes no verdict itself.
 
 use super::peer_certificate::CertificateFacts;
+use super::trust::Verdict;
 use aws_lc_rs::digest::{Context, SHA256};
-use rustls::pki_types::CertificateDer;
+use rustls::CertificateError;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// SHA-256 over a chain as it was presented, each certificate with its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,9 +47,23 @@ impl Validity {
         Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
     }
 
-    fn holds(self, now: i64) -> bool {
-        (self.not_before..=self.not_after).contains(&now)
+    /// Whether this is the time.
+    pub(super) fn check(self, now: UnixTime) -> Result<(), CertificateError> {
+        let moment = |second: i64| UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(second).unwrap_or(0)));
+        let second = seconds(now);
+        if second > self.not_after {
+            return Err(CertificateError::ExpiredContext { time: now, not_after: moment(self.not_after) });
+        }
+        if second < self.not_before {
+            return Err(CertificateError::NotValidYetContext { time: now, not_before: moment(self.not_before) });
+        }
+        Ok(())
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// See the module. Split, so that workers seldom wait for each other.
@@ -58,34 +75,34 @@ pub(super) struct VerifiedChains {
 /// What was asked for lately, and what before that. When the first is full, the second is forgotten.
 #[derive(Debug, Default)]
 struct Shard {
-    lately: HashMap<ChainDigest, Validity>,
-    before: HashMap<ChainDigest, Validity>,
+    lately: HashMap<ChainDigest, Verdict>,
+    before: HashMap<ChainDigest, Verdict>,
 }
 
 impl VerifiedChains {
     const SHARDS: usize = 32;
-    /// In all about 10,000 chains, at 64 octets or so each.
+    /// In all about 10,000 chains, at 100 octets or so each.
     const MOST_LATELY: usize = 160;
 
     pub(super) fn new() -> Self {
         Self { shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
-    /// Whether this chain was vouched for, and all of it is valid now.
-    pub(super) fn contains(&self, chain: &ChainDigest, now: i64) -> bool {
-        let Some(mut shard) = self.shard(chain) else { return false };
-        if let Some(validity) = shard.lately.get(chain) {
-            return validity.holds(now);
+    /// What was found about this chain. Whether it still holds is for the verdict to say.
+    pub(super) fn get(&self, chain: &ChainDigest) -> Option<Verdict> {
+        let mut shard = self.shard(chain)?;
+        if let Some(verdict) = shard.lately.get(chain) {
+            return Some(*verdict);
         }
-        let Some(validity) = shard.before.remove(chain) else { return false };
-        shard.insert(*chain, validity);
-        validity.holds(now)
+        let verdict = shard.before.remove(chain)?;
+        shard.insert(*chain, verdict);
+        Some(verdict)
     }
 
     /// Remembers a chain that was vouched for just now.
-    pub(super) fn insert(&self, chain: ChainDigest, validity: Validity) {
+    pub(super) fn insert(&self, chain: ChainDigest, verdict: Verdict) {
         if let Some(mut shard) = self.shard(&chain) {
-            shard.insert(chain, validity);
+            shard.insert(chain, verdict);
         }
     }
 
@@ -102,10 +119,10 @@ impl VerifiedChains {
 }
 
 impl Shard {
-    fn insert(&mut self, chain: ChainDigest, validity: Validity) {
+    fn insert(&mut self, chain: ChainDigest, verdict: Verdict) {
         if self.lately.len() >= VerifiedChains::MOST_LATELY {
             self.before = std::mem::take(&mut self.lately);
         }
-        self.lately.insert(chain, validity);
+        self.lately.insert(chain, verdict);
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
 use crate::host::{HostPattern, HostTable};
 use crate::route::RouteTable;
 use crate::snapshot::ListenerPolicy;
-use crate::tls::{HostError, HostPolicy, ServerIdentity};
+use crate::tls::{HostError, HostPolicy, ServerIdentity, TrustDomain};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Assembly<'_> {
         let (chain, (key_path, key)) = (chain?, key?);
         self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
-        let known = clients.clone().unwrap_or_default();
+        let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
         let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);
         let previous = self.previous.and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
         let previous = previous.map(|policy| &policy.hosts);
@@ -121,11 +121,12 @@ impl Assembly<'_> {
         host: &Host,
         place: Place,
         trust: &TrustDomains,
-    ) -> Result<Option<(Arc<crate::tls::TrustDomain>, ClientAuth)>, ()> {
+    ) -> Result<(ClientAuth, Vec<Arc<TrustDomain>>), ()> {
         let auth = host.client_auth.as_ref().map_or(ClientAuth::Required, |said| said.value);
+        let mut named = host.trust_domain.iter().chain(&host.trust_domains);
         if auth == ClientAuth::Off {
-            return match &host.trust_domain {
-                None => Ok(None),
+            return match named.next() {
+                None => Ok((auth, Vec::new())),
                 Some(domain) => {
                     let message = "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
                     self.problems.error(domain.place, message, "remove `trust_domain`, or ask for certificates");
@@ -133,8 +134,44 @@ impl Assembly<'_> {
                 }
             };
         }
-        let domain = self.meant_domain(trust, host.trust_domain.as_ref(), place, "this listener");
-        domain.map(|domain| Some((domain, auth))).ok_or(())
+        let Some(first) = named.next() else {
+            let domain = self.meant_domain(trust, None, place, "this listener");
+            return domain.map(|domain| (auth, vec![domain])).ok_or(());
+        };
+        if let (Some(_), Some(also)) = (&host.trust_domain, host.trust_domains.first()) {
+            let message = "`trust_domain` and `trust_domains` stand in one entry";
+            self.problems.error(also.place, message, "keep one of them, with all names");
+            return Err(());
+        }
+        let mut found: Vec<Arc<TrustDomain>> = Vec::new();
+        for name in std::iter::once(first).chain(named) {
+            let domain = self.meant_domain(trust, Some(name), place, "this listener").ok_or(())?;
+            self.speaks_for_itself(&found, &domain, name)?;
+            found.push(domain);
+        }
+        Ok((auth, found))
+    }
+
+    /// A chain that two domains of a host vouch for is refused, so they must not vouch for the same ones to begin with.
+    fn speaks_for_itself(
+        &self,
+        others: &[Arc<TrustDomain>],
+        domain: &Arc<TrustDomain>,
+        name: &Spanned<String>,
+    ) -> Result<(), ()> {
+        let Some(other) = others.iter().find(|other| other.shares_an_anchor_with(domain)) else { return Ok(()) };
+        let (message, hint) = match other.name == domain.name {
+            true => (format!("trust domain \"{}\" stands twice in this entry", domain.name), "name it once"),
+            false => (
+                format!(
+                    "trust domains \"{}\" and \"{}\" of this entry have an anchor in common",
+                    other.name, domain.name
+                ),
+                "a certificate belongs to one domain: take the anchor out of one of them, or make them one domain",
+            ),
+        };
+        self.problems.error(name.place, message, hint);
+        Err(())
     }
 
     fn needed<'h>(

@@ -1,9 +1,10 @@
 //! Trust domains: anchors are read, and a domain without any is an error.
 
 use super::Assembly;
-use crate::config::{Place, Spanned};
+use crate::config::{self, Place, Spanned};
 use crate::respond::with_causes;
-use crate::tls::{TrustDomain, TrustDomainError, TrustDomainId};
+use crate::tls::{Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings};
+use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,14 +34,45 @@ impl Assembly<'_> {
                 self.note_expiry("trust_anchor", &said.name.value, std::slice::from_ref(anchor));
             }
             let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
-            let built = complete
-                .then(|| TrustDomain::new(id, &said.name.value, &anchors, self.previous_domain(&said.name.value)))
-                .and_then(|result| result.map_err(|error| self.report_domain(said.name.place, &error)).ok())
-                .map(Arc::new);
+            let built = if complete { self.trust_domain(said, id, &anchors).map(Arc::new) } else { None };
             domains.in_order.extend(built.clone());
             domains.by_name.insert(said.name.value.clone(), built);
         }
         domains
+    }
+
+    fn trust_domain(
+        &self,
+        said: &config::TrustDomain,
+        id: TrustDomainId,
+        anchors: &[CertificateDer<'static>],
+    ) -> Option<TrustDomain> {
+        let report = |error| self.report_domain(said.name.place, &error);
+        let read: Vec<_> = said.intermediates.iter().map(|path| self.certificates(path)).collect();
+        let intermediates: Vec<_> = read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        let authorities = Authorities::new(anchors, &intermediates).map_err(report).ok()?;
+        let settings = self.trust_settings(said)?;
+        let previous = self.previous_domain(&said.name.value);
+        TrustDomain::new(id, &said.name.value, &authorities, settings, previous).map_err(report).ok()
+    }
+
+    fn trust_settings(&self, said: &config::TrustDomain) -> Option<TrustSettings> {
+        let usage = match said.extended_key_usage.as_ref().map(|said| (&said.value, said.place)) {
+            None => ExtendedKeyUsage::default(),
+            Some((config::ExtendedKeyUsage::Require, _)) => ExtendedKeyUsage::Require,
+            Some((config::ExtendedKeyUsage::AllowMissing, _)) => ExtendedKeyUsage::AllowMissing,
+            Some((config::ExtendedKeyUsage::AllowServerAuthUntil(day), place)) => {
+                let end = ExtendedKeyUsage::end_of_day(day);
+                if end.is_none() {
+                    let message = format!("\"{day}\" is not a day");
+                    self.problems.error(place, message, "write year, month and day such as \"2027-03-31\"");
+                }
+                ExtendedKeyUsage::AllowServerAuthUntil(end?)
+            }
+        };
+        let depth = said.chain_depth.and_then(|depth| u8::try_from(depth).ok());
+        let default = TrustSettings::default();
+        Some(TrustSettings { usage, chain_depth: depth.unwrap_or(default.chain_depth), ..default })
     }
 
     fn previous_domain(&self, name: &str) -> Option<&TrustDomain> {
@@ -49,7 +81,13 @@ impl Assembly<'_> {
     }
 
     fn report_domain(&self, place: Place, error: &TrustDomainError) {
-        self.problems.error(place, with_causes(error), "give PEM files with CA certificates");
+        let hint = match error {
+            TrustDomainError::IntermediateNotACa(_) | TrustDomainError::NotVouchedFor(_) => {
+                "in `intermediates`, give CA certificates that the anchors have signed, and no others"
+            }
+            _ => "give PEM files with CA certificates",
+        };
+        self.problems.error(place, with_causes(error), hint);
     }
 
     /// The domain that is meant: the one named, or the only one there is.

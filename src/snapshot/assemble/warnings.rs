@@ -84,7 +84,16 @@ impl Assembly<'_> {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        asking.filter_map(|host| host.trust_domain.as_ref().map(|domain| domain.value.as_str()).or(only)).collect()
+        let mut in_use = HashSet::new();
+        for host in asking {
+            let mut named =
+                host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();
+            match named.peek() {
+                Some(_) => in_use.extend(named),
+                None => in_use.extend(only),
+            }
+        }
+        in_use
     }
 
     /// Routes that no request can reach, and routes whose listeners ask nobody for a certificate.

@@ -76,7 +76,8 @@ pub async fn handshake(
     let work = with_refused_certificate(run(stream, hosts, &mut progress));
     let (reason, detail, certificate) = match timeout_at(deadline, work).await {
         Ok((Ok(established), _)) => return Ok(established),
-        Ok((Err((reason, detail)), certificate)) => (reason, detail, certificate),
+        Ok((Err(_), Some(refused))) => (refused.reason, refused.detail, refused.certificate),
+        Ok((Err((reason, detail)), None)) => (reason, detail, None),
         Err(_) => (FailureReason::Timeout, "the handshake deadline passed".to_owned(), None),
     };
     Err(HandshakeFailure { reason, detail, server_name: progress.server_name, certificate, refused: progress.refused })

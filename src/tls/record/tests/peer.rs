@@ -232,7 +232,7 @@ fn host(layer: RecordLayer) -> HostPolicy {
     let (certificate, key) = certificate();
     let key = PrivateKeyDer::try_from(key.clone()).unwrap();
     let identity = ServerIdentity { chain: vec![certificate.clone()], key };
-    HostPolicy::new("*".to_owned(), identity, None, layer, None).unwrap()
+    HostPolicy::new("*".to_owned(), identity, (crate::config::ClientAuth::Off, Vec::new()), layer, None).unwrap()
 }
 
 fn client_config(suite: SupportedCipherSuite) -> Arc<ClientConfig> {
