@@ -68,3 +68,5 @@ mod trust;
 mod workers;
 /// Post-quantum key exchange, FIPS, and what `--version` says of them.
 mod crypto_provider;
+/// `portcullis verify --live`: what a running gateway lets in and refuses, beside what the config says.
+mod verify_live;

@@ -6,6 +6,7 @@ pub mod pki;
 mod quickstart;
 mod run;
 mod signals;
+mod verify;
 mod version;
 
 use clap::{Parser, Subcommand};
@@ -20,7 +21,8 @@ use std::process::ExitCode;
     portcullis quickstart                            a working gateway with certificates, in ./quickstart\n  \
     portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
     portcullis run -c gateway.toml                   the gateway\n  \
-    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n\n\
+    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
+    portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n\n\
     Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
@@ -36,6 +38,8 @@ enum Command {
     Check(ConfigFlag),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
+    /// Try a running gateway: what is let in, and what is refused
+    Verify(verify::Verify),
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]
     Pki(pki::PkiCommand),
@@ -63,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Run(flag) => run::run(flag.config),
         Command::Check(flag) => check::check(&flag.config),
         Command::Explain(explain) => explain.run(),
+        Command::Verify(verify) => verify.run(),
         Command::Pki(command) => match pki::run(&command, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
