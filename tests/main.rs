@@ -70,3 +70,7 @@ mod workers;
 mod identity_sets;
 /// Certificates whose end is near: who is told, and how.
 mod expiry;
+/// Post-quantum key exchange, FIPS, and what `--version` says of them.
+mod crypto_provider;
+/// `portcullis verify --live`: what a running gateway lets in and refuses, beside what the config says.
+mod verify_live;

@@ -1,5 +1,6 @@
 //! All metrics, in one place, with their labels. No label holds what a client chose.
 
+use super::build;
 use super::process::ProcessCollector;
 use prometheus::core::Collector;
 use prometheus::{
@@ -131,8 +132,15 @@ impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
         let make = Maker(&registry);
-        let build = make.gauges("build_info", "Version and crypto provider; always 1", &["version", "crypto_provider"]);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"]).set(1);
+        let facts = [
+            ("version", build::VERSION),
+            ("rustls", build::RUSTLS_VERSION),
+            ("crypto_provider", build::CRYPTO_PROVIDER),
+            ("crypto_provider_version", build::CRYPTO_PROVIDER_VERSION),
+            ("fips", build::FIPS.word()),
+        ];
+        let built = make.gauges("build_info", "Versions and crypto provider; always 1", &facts.map(|(name, _)| name));
+        built.with_label_values(&facts.map(|(_, value)| value)).set(1);
         let process = Registry::new();
         if let Ok(collector) = ProcessCollector::new() {
             // The only one in its registry, so it cannot clash.

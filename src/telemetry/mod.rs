@@ -1,6 +1,7 @@
 //! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+pub mod build;
 mod certificates;
 mod local;
 mod log;

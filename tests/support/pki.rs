@@ -79,6 +79,11 @@ impl Pki {
         self.path("ca.crt")
     }
 
+    /// The CA's key, as PEM.
+    pub fn authority_key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A server certificate for names and addresses, in `NAME.crt` and `NAME.key`.
     pub fn server(&self, name: &str, hosts: &[&str]) -> Identity {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();

@@ -2,6 +2,7 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, Upstream as Said};
+use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
 use crate::upstream::{Endpoint, EndpointAddress, EndpointTls, Scheme, Upstream, UpstreamSettings};
 use base64::Engine;
@@ -140,6 +141,11 @@ impl Assembly<'_> {
             })?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if FIPS == Fips::Only && !config.fips() {
+            let message = format!("TLS to upstream \"{}\" would not be FIPS", said.name.value);
+            self.problems.error(said.name.place, message, "use a build without the feature `fips`");
+            return Err(());
+        }
         if complete { Ok(Some(Arc::new(config))) } else { Err(()) }
     }
 
