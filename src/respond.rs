@@ -40,6 +40,8 @@ pub enum Refusal<'s> {
     UnusableName(CommonNameError),
     /// The certificate counts but no ApiUser has its name.
     UnknownUser,
+    /// The certificate counts, but another trust domain than the route's has vouched for it.
+    WrongTrustDomain,
     /// The ApiUser may not.
     Denied(Denied<'s>),
     /// The request head is broken.
@@ -78,9 +80,11 @@ impl Refusal<'_> {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::CertificateRefused(_) | Self::UnusableName(_) | Self::UnknownUser | Self::Denied(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CertificateRefused(_)
+            | Self::UnusableName(_)
+            | Self::UnknownUser
+            | Self::WrongTrustDomain
+            | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
@@ -105,6 +109,7 @@ impl Refusal<'_> {
             Self::CertificateRefused(reason) => reason.word(),
             Self::UnusableName(_) => "unusable_name",
             Self::UnknownUser => "unknown_user",
+            Self::WrongTrustDomain => "wrong_trust_domain",
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -136,6 +141,7 @@ impl Refusal<'_> {
             Self::NoCertificate => "A client certificate is needed here.",
             Self::CertificateRefused(_) => "The client certificate is not accepted any more.",
             Self::UnusableName(_) | Self::UnknownUser => "The client certificate belongs to no user.",
+            Self::WrongTrustDomain => "Another authority's certificate is needed here.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",

@@ -78,7 +78,12 @@ impl Explain {
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
-        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
+        let vouched_by = match standing {
+            Standing::Anonymous | Standing::Refused(_) => None,
+            _ => host.trust_domain.as_ref().map(|domain| domain.id),
+        };
+        let client = Client { listener, host, standing: &standing, vouched_by };
+        let judgement = decide(snapshot, client, &head);
         Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
     }
 

@@ -158,7 +158,8 @@ impl ClientView {
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        Some(Client { listener, host, standing: &self.standing })
+        let vouched_by = self.peer.as_ref().map(|peer| peer.trust_domain);
+        Some(Client { listener, host, standing: &self.standing, vouched_by })
     }
 
     /// The ApiUser, if it is one.

@@ -7,6 +7,7 @@ mod routes;
 mod trust;
 mod upstreams;
 mod users;
+mod vouching;
 mod warnings;
 
 use super::Snapshot;
@@ -87,7 +88,7 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
-        let routes = self.routes(&mut listeners, &upstreams);
+        let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let identity_sets = self.identity_sets();
         if self.depth == Depth::Warnings {
