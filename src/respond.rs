@@ -56,6 +56,8 @@ pub enum Refusal<'s> {
     Upstream(UpstreamError),
     /// The listener or host is gone after a reload.
     ListenerGone,
+    /// It was permitted, and is so no more.
+    Withdrawn(Withdrawal),
     /// A mistake of ours.
     Internal(&'static str),
 }
@@ -89,6 +91,7 @@ impl Refusal<'_> {
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
+            Self::Withdrawn(withdrawal) => withdrawal.status,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -123,6 +126,7 @@ impl Refusal<'_> {
             Self::Body(_) => "body_broke_off",
             Self::Upstream(error) => error.word(),
             Self::ListenerGone => "listener_gone",
+            Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Internal(_) => "internal",
         }
     }
@@ -150,6 +154,7 @@ impl Refusal<'_> {
             Self::Body(BodyEnd::Stalled) => "The request body took too long.",
             Self::Body(_) => "The request body broke off or is malformed.",
             Self::Upstream(_) => "The upstream did not answer.",
+            Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Internal(_) => "The gateway made a mistake.",
         }
     }
@@ -170,11 +175,32 @@ impl Refusal<'_> {
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::Withdrawn(withdrawal) => withdrawal.consequence,
             Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
                 Consequence::SharedBytesEnd
             }
             _ => Consequence::None,
         }
+    }
+}
+
+/// What a later judgement of a request that was permitted says, when it does not permit any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    word: &'static str,
+    status: StatusCode,
+    consequence: Consequence,
+}
+
+impl Withdrawal {
+    /// The refusal of a request that is under way.
+    pub fn of(refusal: &Refusal<'_>) -> Self {
+        Self { word: refusal.word(), status: refusal.status(), consequence: refusal.consequence() }
+    }
+
+    /// The reason in one word: the refusal's.
+    pub fn word(&self) -> &'static str {
+        self.word
     }
 }
 

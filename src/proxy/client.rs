@@ -14,10 +14,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The client of one connection.
 pub(super) struct ConnectedClient {
-    listener: Arc<str>,
+    pub(super) listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
     /// The generation whose verifier has seen the chain; none if the session was resumed.
-    verified_in: Option<u64>,
+    verified_in: Cell<Option<u64>>,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
@@ -26,6 +26,8 @@ pub(super) struct ClientView {
     generation: u64,
     /// When its certificate's time was last compared with the clock.
     checked: Cell<Instant>,
+    /// When its chain was last verified.
+    vouched: Cell<Instant>,
     place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
@@ -35,7 +37,7 @@ pub(super) struct ClientView {
 impl ConnectedClient {
     /// A client whose handshake was made under `generation`.
     pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, generation: u64) -> Self {
-        let verified_in = (facts.resumption == Resumption::Full).then_some(generation);
+        let verified_in = Cell::new((facts.resumption == Resumption::Full).then_some(generation));
         Self { listener, facts, verified_in, view: RefCell::default() }
     }
 
@@ -44,6 +46,7 @@ impl ConnectedClient {
         if let Some(view) = &*self.view.borrow()
             && view.generation == snapshot.generation
             && view.still_holds(now)
+            && self.still_vouched_for(view, now)
         {
             return view.clone();
         }
@@ -70,12 +73,28 @@ impl ConnectedClient {
             }
             None => IdentityBlock::for_nobody(sets),
         };
-        let checked = Cell::new(now);
-        ClientView { generation: snapshot.generation, checked, place, standing, peer, identity }
+        let (checked, vouched) = (Cell::new(now), Cell::new(now));
+        ClientView { generation: snapshot.generation, checked, vouched, place, standing, peer, identity }
+    }
+
+    /// What the leaf does not say changes with time, too: certificates between it and its anchor expire. So the chain is
+    /// verified again once a second, mostly from memory.
+    fn still_vouched_for(&self, view: &ClientView, now: Instant) -> bool {
+        const FRESH: Duration = Duration::from_secs(1);
+        let Some((_, host)) = view.place.as_ref().filter(|_| view.peer.is_some()) else { return true };
+        if now.saturating_duration_since(view.vouched.get()) < FRESH {
+            return true;
+        }
+        view.vouched.set(now);
+        // Whatever the handshake has seen was long ago.
+        self.verified_in.set(None);
+        let refused = matches!(view.standing, Standing::Refused(_));
+        let domain = host.trust_domain.as_ref();
+        refused || domain.is_none_or(|domain| domain.verify(&self.facts.chain, UnixTime::now()).is_ok())
     }
 
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> (Standing, Option<PeerCertificate>) {
-        let seen = match self.verified_in {
+        let seen = match self.verified_in.get() {
             Some(generation) if generation == snapshot.generation => ChainSeen::ByHandshake,
             _ => ChainSeen::Never,
         };

@@ -56,6 +56,8 @@ struct Asking<'a> {
     facts: &'a Rc<ConnectionFacts>,
     client: &'a ConnectedClient,
     address: &'a ClientAddress,
+    /// The octets of the head.
+    octets: &'a [u8],
     /// When the head was here.
     now: Instant,
 }
@@ -78,7 +80,9 @@ impl<R: Records> Connection<R> {
                     }
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head, place);
+                        let octets = bytes.get(..head.length).unwrap_or_default();
+                        let asking = Asking { shared, facts, client, address, octets, now: *now };
+                        let begun = judged(&asking, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -172,7 +176,8 @@ impl Judging<'_> {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
                 let up = Up { permit, route, method, target, upstream };
-                let said = Said { head: self.head, view: self.view, address: self.asking.address };
+                let Asking { octets, address, .. } = *self.asking;
+                let said = Said { head: self.head, octets, view: self.view, address };
                 *place = Some(forwarding(record, up, &said));
                 Begun::Forward
             }

@@ -12,6 +12,7 @@ use crate::forward::{
 use crate::head::Fields;
 use crate::proxy::client::ClientView;
 use crate::proxy::in_force::UpstreamHere;
+use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 /// A request that may go on, and all that is needed until its answer is over.
 pub(super) struct Forwarding {
     pub(super) record: Record,
+    /// For judging it again while it is under way.
+    pub(super) right: Right,
     pub(super) upstream: Rc<UpstreamHere>,
     pub(super) limits: RouteLimits,
     /// The head that goes up.
@@ -64,6 +67,8 @@ pub(super) struct Up<'a> {
 /// What was said, and by whom.
 pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
+    /// The octets of the head.
+    pub(super) octets: &'a [u8],
     pub(super) view: &'a Rc<ClientView>,
     pub(super) address: &'a ClientAddress,
 }
@@ -104,6 +109,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         trailers: trailers(fields),
         keep: keep(said.head),
         form: Form::of_accept(fields),
+        right: Right::of_octets(said.octets, said.view.clone()),
         record,
     }
 }
