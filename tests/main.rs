@@ -44,6 +44,8 @@ mod identity_headers;
 mod permissions;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
+/// Whoever loses a right loses what is open by it.
+mod present_counts;
 /// `portcullis quickstart`.
 mod quickstart;
 /// Real programs as clients: curl and openssl.

@@ -251,6 +251,8 @@ fn route(table: &mut TableReader<'_>) -> Route {
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement,
         client_auth: client_auth(table),
+        trust_domain: table.string("trust_domain"),
+        trust_domains: table.strings("trust_domains"),
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,

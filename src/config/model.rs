@@ -392,6 +392,10 @@ pub struct Route {
     pub requirement: Option<Requirement>,
     /// Whether a client must be known.
     pub client_auth: Option<Spanned<ClientAuth>>,
+    /// The domain that must have vouched.
+    pub trust_domain: Option<Spanned<String>>,
+    /// The domains of which one must have vouched.
+    pub trust_domains: Vec<Spanned<String>>,
     /// Overriding methods.
     pub method_override: Option<Spanned<MethodOverride>>,
     /// Oddities of paths that this route takes: (name in the config, place).

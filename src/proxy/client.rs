@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The client of one connection.
 pub(super) struct ConnectedClient {
-    listener: Arc<str>,
+    pub(super) listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
     telemetry: Arc<Telemetry>,
     view: RefCell<Option<Rc<ClientView>>>,
@@ -198,7 +198,8 @@ impl ClientView {
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        Some(Client { listener, host, standing: &self.standing })
+        let vouched_by = self.peer.as_ref().map(|peer| peer.trust_domain);
+        Some(Client { listener, host, standing: &self.standing, vouched_by })
     }
 
     /// The ApiUser, if it is one.

@@ -47,6 +47,8 @@ pub struct Metrics {
     pub copied_bytes: IntCounterVec,
     /// `responses_cut_total{listener,reason}`
     pub responses_cut: IntCounterVec,
+    /// `cut_total{listener,kind,reason}`
+    pub cut: IntCounterVec,
     /// `fastpath_total{result,reason}`
     pub fast_path: IntCounterVec,
     /// `tunnels_open{listener}`
@@ -198,6 +200,11 @@ impl Default for Metrics {
                 &["listener"],
             ),
             responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
+            cut: make.counters(
+                "cut_total",
+                "Tunnels, streams and connections that were cut because their right was withdrawn",
+                &["listener", "kind", "reason"],
+            ),
             fast_path: make.counters(
                 "fastpath_total",
                 "HTTP/1.1 requests that the fast path took, or why it did not",

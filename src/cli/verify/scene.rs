@@ -159,7 +159,7 @@ impl Said<'_> {
         let no_fields: &[(&str, &[u8])] = &[];
         paths.find(|path| {
             let head = RequestHead { method: "GET", target: path, authority: Some(name), fields: no_fields };
-            let client = Client { listener, host, standing: &Standing::Anonymous };
+            let client = Client { listener, host, standing: &Standing::Anonymous, vouched_by: None };
             let judgement = decide(snapshot, client, &head);
             judgement.outcome.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
         })

@@ -8,6 +8,7 @@ use crate::forward::{
 use crate::head::Fields;
 use crate::limit::MeteredBody;
 use crate::proxy::guard::GuardControl;
+use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::route::Admission;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
 
 impl Exchange<'_> {
-    /// The request that goes up.
+    /// The request that goes up, and its right.
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
@@ -29,7 +30,7 @@ impl Exchange<'_> {
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,
-    ) -> Option<Outgoing<RequestBody>> {
+    ) -> Option<(Outgoing<RequestBody>, Right)> {
         let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
@@ -61,7 +62,7 @@ impl Exchange<'_> {
         let mut bytes = Recycled::take();
         let line: (&str, &[&str]) = (&permitted.method, &[&permitted.target]);
         let host = write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
-        Some(Outgoing {
+        let outgoing = Outgoing {
             head: bytes,
             host,
             framing,
@@ -71,8 +72,13 @@ impl Exchange<'_> {
             upgrade,
             repeat: Repeat::of(&permitted.method, framing, upgrade),
             response_timeout: limits.response_timeout,
-            preface: self.context.client.preface(told, upstream, (self.snapshot, &self.context.facts)),
-        })
+            preface: self.context.client.preface(
+                told.map(|view| &**view),
+                upstream,
+                (self.snapshot, &self.context.facts),
+            ),
+        };
+        Some((outgoing, Right::of_parts(head, self.view.clone())))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.

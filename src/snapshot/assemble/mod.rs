@@ -9,6 +9,7 @@ mod routes;
 mod trust;
 mod upstreams;
 mod users;
+mod vouching;
 mod warnings;
 
 use super::Snapshot;
@@ -89,7 +90,7 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
-        let routes = self.routes(&mut listeners, &upstreams);
+        let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
