@@ -66,3 +66,5 @@ mod upgrades;
 mod trust;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// Names, digests and keys that make a certificate an ApiUser's; reserved names, roles from O and OU, tolerated expiry.
+mod identity_kinds;
