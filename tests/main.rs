@@ -76,3 +76,5 @@ mod expiry;
 mod crypto_provider;
 /// `portcullis verify --live`: what a running gateway lets in and refuses, beside what the config says.
 mod verify_live;
+/// Names, digests and keys that make a certificate an ApiUser's; reserved names, roles from O and OU, tolerated expiry.
+mod identity_kinds;

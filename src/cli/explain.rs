@@ -231,7 +231,7 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             line("identified", format!("by {}", kind.word()));
         }
         if !user.extra_roles.is_empty() {
-            line("brings roles", brought_roles(snapshot, user));
+            line("roles", format!("{} by its certificate", brought_roles(snapshot, user)));
         }
     }
     if let Some(target) = &judgement.target {

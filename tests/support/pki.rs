@@ -147,6 +147,15 @@ impl Pki {
         self.store(file, certificate, &key)
     }
 
+    /// A client certificate for a key that there is already: a renewed one.
+    pub fn client_with_key(&self, common_name: &str, key: &KeyPair) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        self.store(common_name, certificate, key)
+    }
+
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {
         let (certificate_file, key_file) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
         let key = key.serialize_pem();
