@@ -157,6 +157,7 @@ fn fixtures() -> Pki {
     write("forged.crl", &forger.crl(&[], 1));
     write("stale.crl", &pki.crl_valid(&[], 1, old));
     std::fs::create_dir(pki.path("no-crls")).unwrap();
+    write("ghosts", "user nobody\nuser alice\n");
     write("denied", "# nobody\nserial 4a\nfingerprint 4a\n");
     write(
         "base.toml",

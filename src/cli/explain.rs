@@ -9,7 +9,7 @@ use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{CommonName, HostPolicy, TrustDomain, certificates};
+use crate::tls::{CommonName, FailureReason, HostPolicy, TrustDomain, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,36 +122,51 @@ impl Explain {
             let chain = certificates(path).map_err(|error| error.to_string())?;
             return Ok(standing(snapshot, host, &chain).0);
         }
-        if let Some(name) = &self.user {
-            let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            let mut domains = host.trust_domains.iter();
-            return match domains.as_slice() {
-                [] => Ok(Standing::Anonymous),
-                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
-                    Ok(Standing::Known(user))
-                }
-                all => Err(format!(
-                    "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain {}",
-                    named(all)
-                )),
-            };
+        match (&self.user, &self.cn) {
+            (Some(name), _) => by_user(snapshot, host, name),
+            (None, Some(cn)) => by_common_name(snapshot, host, cn),
+            (None, None) => Ok(standing(snapshot, host, &[]).0),
         }
-        let Some(cn) = &self.cn else {
-            return Ok(standing(snapshot, host, &[]).0);
-        };
-        let domain = match host.trust_domains.as_slice() {
-            [] => return Ok(Standing::Anonymous),
-            [only] => only,
-            several => {
-                let message = "several trust domains may vouch here, so a common name says too little";
-                return Err(format!("{message}: {}; use --user or --cert", named(several)));
-            }
-        };
-        Ok(match CommonName::new(cn) {
-            Err(error) => Standing::UnusableName(error),
-            Ok(name) => snapshot.users.by_common_name(domain.id, &name).map_or(Standing::UnknownUser, Standing::Known),
-        })
     }
+}
+
+/// Who comes with the best certificate that an ApiUser can have here.
+fn by_user(snapshot: &Snapshot, host: &HostPolicy, name: &str) -> Result<Standing, String> {
+    let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
+    if host.trust_domains.is_empty() {
+        return Ok(Standing::Anonymous);
+    }
+    let mut proving = host.trust_domains.iter().filter(|domain| snapshot.users.can_be_proven_in(domain.id, user.id));
+    let Some(first) = proving.next() else {
+        let domains = named(&host.trust_domains);
+        return Err(format!(
+            "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain {domains}"
+        ));
+    };
+    let is_out = std::iter::once(first).chain(proving).all(|domain| domain.revocation().denies_user(name));
+    Ok(if is_out { Standing::Refused(FailureReason::Revoked) } else { Standing::Known(user) })
+}
+
+/// Who comes with a certificate of this common name.
+fn by_common_name(snapshot: &Snapshot, host: &HostPolicy, cn: &str) -> Result<Standing, String> {
+    let domain = match host.trust_domains.as_slice() {
+        [] => return Ok(Standing::Anonymous),
+        [only] => only,
+        several => {
+            let message = "several trust domains may vouch here, so a common name says too little";
+            return Err(format!("{message}: {}; use --user or --cert", named(several)));
+        }
+    };
+    let revocation = domain.revocation();
+    if revocation.denies_common_name(cn) {
+        return Ok(Standing::Refused(FailureReason::Denied));
+    }
+    Ok(match CommonName::new(cn).map(|name| snapshot.users.by_common_name(domain.id, &name)) {
+        Err(error) => Standing::UnusableName(error),
+        Ok(None) => Standing::UnknownUser,
+        Ok(Some(user)) if revocation.denies_user(&user.name) => Standing::Refused(FailureReason::Revoked),
+        Ok(Some(user)) => Standing::Known(user),
+    })
 }
 
 /// The names of trust domains, for people.

@@ -94,6 +94,7 @@ impl Assembly<'_> {
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
+            self.warn_about_revocation(&trust, &users);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {

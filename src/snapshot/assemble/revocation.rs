@@ -1,13 +1,16 @@
 //! Revocation lists and deny lists of a trust domain: files are found, read and watched.
 
 use super::Assembly;
+use super::trust::TrustDomains;
+use super::users::Users;
 use crate::config::{self, Place, Spanned, WatchedFile};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
-    RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation,
+    RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Assembly<'_> {
     pub(super) fn revocation(
@@ -76,6 +79,29 @@ impl Assembly<'_> {
             },
         };
         self.problems.error(place, error.to_string(), hint);
+    }
+
+    /// Lists that count although they are past their time, and users on deny lists that there are not.
+    pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        for said in &self.config.trust_domains {
+            let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
+            for list in domain.revocation().facts() {
+                let Some(due) = list.next_update.filter(|due| *due < now) else { continue };
+                let message = format!(
+                    "the revocation list of \"{}\" counts, but its next update was due at {}",
+                    list.issuer,
+                    rfc3339(due)
+                );
+                self.problems.warning(said.name.place, message, "fetch a new list");
+            }
+            let place = said.deny_list.as_ref().map_or(said.name.place, |path| path.place);
+            for name in domain.revocation().denied_users().filter(|name| users.users.named(name).is_none()) {
+                let message = format!("the deny list names an api_user \"{name}\" that there is not");
+                self.problems.warning(place, message, "check the spelling, or remove the line");
+            }
+        }
     }
 
     /// The files behind one entry of `crls`: a file, a pattern of names, or a folder. None is an error, since then

@@ -3,7 +3,7 @@
 
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -15,7 +15,7 @@ pub struct DenyList {
     /// SHA-256 of certificates.
     fingerprints: HashSet<[u8; 32]>,
     common_names: HashSet<Box<[u8]>>,
-    users: HashSet<Box<str>>,
+    users: BTreeSet<Box<str>>,
     /// The text.
     pub(super) text: Box<str>,
 }
@@ -96,6 +96,10 @@ impl DenyList {
         self.serials.len() + self.fingerprints.len() + self.common_names.len() + self.users.len()
     }
 
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().map(|name| &**name)
+    }
+
     pub(super) fn has_user(&self, name: &str) -> bool {
         self.users.contains(name)
     }
@@ -118,7 +122,11 @@ impl DenyList {
         }
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
         let mut names = certificate.subject().iter_common_name();
-        names.any(|name| self.common_names.contains(name.attr_value().data))
+        names.any(|name| self.has_common_name(name.attr_value().data))
+    }
+
+    pub(super) fn has_common_name(&self, name: &[u8]) -> bool {
+        self.common_names.contains(name)
     }
 }
 

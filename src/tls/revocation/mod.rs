@@ -136,6 +136,16 @@ impl Revocation {
         self.denied.len()
     }
 
+    /// Whether the deny list names the common name of a certificate.
+    pub fn denies_common_name(&self, name: &str) -> bool {
+        self.denied.has_common_name(name.as_bytes())
+    }
+
+    /// The ApiUsers on the deny list, sorted.
+    pub fn denied_users(&self) -> impl Iterator<Item = &str> {
+        self.denied.users()
+    }
+
     /// Whether the deny list names an ApiUser.
     pub fn denies_user(&self, name: &str) -> bool {
         self.denied.has_user(name)

@@ -82,7 +82,11 @@ impl From<CertificateError> for ChainError {
 
 impl From<webpki::Error> for ChainError {
     fn from(error: webpki::Error) -> Self {
-        Self::Certificate(certificate_error(error))
+        match error {
+            // The library has a limit of its own.
+            webpki::Error::MaximumPathDepthExceeded => Self::TooLong,
+            error => Self::Certificate(certificate_error(error)),
+        }
     }
 }
 
