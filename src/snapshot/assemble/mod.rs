@@ -5,6 +5,7 @@ mod identities;
 mod identity_headers;
 mod listeners;
 mod process;
+mod revocation;
 mod routes;
 mod trust;
 mod upstreams;
@@ -97,6 +98,7 @@ impl Assembly<'_> {
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries(expiry.warn_before);
+            self.warn_about_revocation(&trust, &users);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
