@@ -2,8 +2,9 @@
 //! found again after every reload. Judges no request.
 
 use super::request::{Client, Standing};
+use super::told::Told;
 use crate::config::ClientAuth;
-use crate::identity::{Identified, IdentityBlock, IdentitySelection, Principal};
+use crate::identity::{Identified, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -29,8 +30,8 @@ pub(super) struct ClientView {
     pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
-    /// What upstreams are told, for each selection that was asked for: nearly always one.
-    pub(super) told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
+    /// What upstreams are told, the newest last: nearly always one.
+    pub(super) told: RefCell<Vec<Told>>,
 }
 
 impl ConnectedClient {
