@@ -3,8 +3,9 @@
 
 use super::expiry::{self, Expiry};
 use super::request::{Client, Standing};
+use super::told::Told;
 use crate::config::ClientAuth;
-use crate::identity::{Identified, IdentityBlock, IdentitySelection, Principal};
+use crate::identity::{Identified, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
@@ -32,8 +33,8 @@ pub(super) struct ClientView {
     pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
-    /// What upstreams are told, for each selection that was asked for: nearly always one.
-    pub(super) told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
+    /// What upstreams are told, the newest last: nearly always one.
+    pub(super) told: RefCell<Vec<Told>>,
     pub(super) expiry: Expiry,
 }
 
