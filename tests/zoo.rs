@@ -3,9 +3,11 @@
 #![allow(clippy::too_many_lines, reason = "a table is read from top to bottom")]
 
 mod certificate;
+mod document;
 mod form;
 mod keys;
 mod names;
+mod nginx;
 mod revocation;
 mod row;
 mod scene;

@@ -62,7 +62,9 @@ fn validity(zoo: &Zoo) -> Vec<Row> {
     vec![
         accepted(ORDINARY, "alice", zoo.leaf(&alice())),
         alerted("expired yesterday", EXPIRED, ORDINARY, zoo.leaf(&alice().valid(now() - 9 * DAY, now() - DAY))),
-        accepted("in its last second", "alice", Shown::nothing()).once(last_second(0)),
+        accepted("in its last second", "alice", Shown::nothing())
+            .unlike_nginx("RFC 5280 counts the last second in, OpenSSL does not")
+            .once(last_second(0)),
         alerted("one second after its last", EXPIRED, "in its last second", Shown::nothing()).once(last_second(1)),
         alerted("valid from tomorrow", NOT_YET, ORDINARY, zoo.leaf(&alice().valid(now() + DAY, now() + 9 * DAY))),
         accepted("until the end of 9999", "alice", valid_as(yesterday.clone(), generalized_time("99991231235959Z"))),
@@ -121,7 +123,7 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
             zoo.leaf_of(&impostor, &alice()),
         ),
         alerted(
-            "the same, and the CA sent",
+            "the same, where that CA is sent",
             SIGNATURE,
             "the anchor sent, too",
             zoo.leaf_of(&impostor, &alice()).and(&[&impostor]),
@@ -146,7 +148,8 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
             "cross-signed, the unknown side first",
             "alice",
             zoo.leaf_of(&cross.0, &alice()).and(&[&cross.1, &cross.0]),
-        ),
+        )
+        .unlike_nginx("OpenSSL takes the first CA that fits and does not go back"),
         alerted(
             "cross-signed, the unknown side alone",
             UNKNOWN,
@@ -298,6 +301,7 @@ fn domains(zoo: &Zoo) -> Vec<Row> {
             theirs.clone(),
         ),
         forbidden("of another domain than the route's", "wrong_trust_domain", "of the route's domain", theirs)
+            .unlike_nginx("nginx has one file of CAs for a server, and none for a location")
             .at(Host::Two)
             .path("/staff"),
         accepted("of the route's domain", "alice", zoo.leaf(&alice())).at(Host::Two).path("/staff"),
@@ -309,6 +313,7 @@ fn domains(zoo: &Zoo) -> Vec<Row> {
             "of a CA that both domains sign, shown by one side",
             by_both.and(&[&ours, &as_theirs]),
         )
+        .unlike_nginx("nginx does not tell CAs apart")
         .at(Host::Two),
         accepted("a certificate where they are optional", "alice", zoo.leaf(&alice())).at(Host::Open),
         nobody.at(Host::Open),

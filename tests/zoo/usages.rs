@@ -27,6 +27,7 @@ pub fn usages(zoo: &Zoo) -> Vec<Row> {
         accepted("without a usage", "alice", without()),
         accepted("for clients, where that must be said", "alice-of-strict", zoo.leaf(&alice())).at(Host::Strict),
         alerted("without a usage, where it must be said", USAGE, "for clients, where that must be said", without())
+            .unlike_nginx("OpenSSL takes a missing usage as any")
             .at(Host::Strict),
         accepted("of a CA for clients", "alice", below(&[CLIENT_AUTH])),
         alerted("of a CA for servers only", USAGE, "of a CA for clients", below(&[SERVER_AUTH])),
@@ -94,7 +95,7 @@ pub fn keys(zoo: &Zoo) -> Vec<Row> {
             Shown::new(&[&ordinary], &zoo.key.that_signs_nonsense()),
         ),
         alerted(
-            "the same without its key in TLS 1.2",
+            "a certificate without its key in TLS 1.2",
             protocol,
             "RSA of 2048 bits in TLS 1.2",
             Shown::new(&[&ordinary], &zoo.key.signing_with(&Key::p256())).in_tls_1_2(),

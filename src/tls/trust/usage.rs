@@ -1,8 +1,7 @@
 //! What a client certificate must be for: the extended key usages that a trust domain takes, and key usages. Reads usages,
 //! judges no chain.
 
-use crate::tls::authority::Authority;
-use crate::tls::peer_certificate::rfc3339;
+use crate::tls::peer_certificate::{CertificateFacts, rfc3339};
 use rustls::pki_types::CertificateDer;
 use webpki::{Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -114,5 +113,5 @@ pub(super) fn keys_may_sign<'a>(
     if usage.is_some_and(|usage| !usage.value.digital_signature()) {
         return Some(false);
     }
-    authorities.try_fold(true, |may, authority| Some(may && Authority::read(authority)?.may_sign_certificates))
+    authorities.try_fold(true, |may, authority| Some(may && CertificateFacts::read(authority)?.may_sign))
 }
