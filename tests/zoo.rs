@@ -8,6 +8,7 @@ mod form;
 mod keys;
 mod names;
 mod nginx;
+mod programs;
 mod revocation;
 mod row;
 mod scene;
