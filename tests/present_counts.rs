@@ -92,6 +92,13 @@ impl Pulse {
                     }
                     Some("/poll" | "/upload") => swallow(&mut stream, &shared),
                     Some("/flood") => flood(&mut stream, &shared),
+                    Some("/heavy") => {
+                        // A head that is too long to go down together with its body.
+                        let head = format!("X-Padding: {}\r\nContent-Length: 40000", "x".repeat(20_000));
+                        write(&mut stream, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes());
+                        write(&mut stream, &[b'x'; 40_000]);
+                        continue;
+                    }
                     _ => {
                         write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
                         continue;

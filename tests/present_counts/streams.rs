@@ -190,6 +190,30 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
 }
 
 #[test]
+fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
+    // hyper holds an answer as short as these whole, and then counts it as sent.
+    for lines in ENGINES.into_iter().filter(|lines| lines.contains("\"own\"")) {
+        let scene = Scene::new(lines);
+        let alice = client(&scene.pki, "alice", &scene.gateway);
+        let mut raw = alice.raw();
+        raw.write(&b"GET /heavy HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000));
+        let arrived = || scene.pulse.count.arrived.load(Ordering::SeqCst);
+        let (mut before, mut since) = (0, Instant::now());
+        eventually("answers fill everything on their way", || {
+            if std::mem::replace(&mut before, arrived()) != arrived() {
+                since = Instant::now();
+            }
+            (before > 0 && since.elapsed() > Duration::from_millis(500)).then_some(())
+        });
+        scene.write(&bob());
+        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
+        assert_eq!(line["reason"], "unknown_user", "{lines}");
+        assert!(raw.read_to_end().len() < 1_000 * 60_000);
+        assert_eq!(arrived(), before, "{lines}");
+    }
+}
+
+#[test]
 fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is_gone() {
     for (lines, open) in ENGINES.into_iter().flat_map(|lines| [(lines, Open::Events), (lines, Open::Http2Events)]) {
         let (pki, pulse) = (Pki::new(), Pulse::start());
