@@ -5,7 +5,7 @@ use super::request::{Client, Standing};
 use crate::config::ClientAuth;
 use crate::identity::{IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
+use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -130,8 +130,17 @@ fn who(snapshot: &Snapshot, vouched: &Vouched, peer: &PeerCertificate) -> Standi
     }
     match &peer.common_name {
         Err(error) => Standing::UnusableName(*error),
-        Ok(_) => snapshot.users.identify(peer).map_or(Standing::UnknownUser, Standing::Known),
+        Ok(_) => match snapshot.users.identify(peer) {
+            None => Standing::UnknownUser,
+            Some(user) if is_denied(snapshot, vouched.domain, &user) => Standing::Refused(FailureReason::Revoked),
+            Some(user) => Standing::Known(user),
+        },
     }
+}
+
+/// Whether the deny list of the domain that vouched names the user.
+fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Principal) -> bool {
+    snapshot.trust_domain(domain).is_none_or(|domain| domain.revocation().denies_user(&user.name))
 }
 
 /// Whether a second has passed.

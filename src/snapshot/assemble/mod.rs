@@ -3,6 +3,7 @@
 
 mod listeners;
 mod process;
+mod revocation;
 mod routes;
 mod trust;
 mod upstreams;

@@ -50,12 +50,13 @@ fn authorities(anchors: &[&Authority], intermediates: &[&Authority]) -> Result<A
 
 fn domain_with(anchors: &[&Authority], intermediates: &[&Authority], settings: TrustSettings) -> TrustDomain {
     let authorities = authorities(anchors, intermediates).unwrap();
-    TrustDomain::new(TrustDomainId(0), "test", &authorities, settings, None).unwrap()
+    TrustDomain::new(TrustDomainId(0), "test", &authorities, Revocation::default(), settings, None).unwrap()
 }
 
 fn domain(anchors: &[&Authority], previous: Option<&TrustDomain>) -> TrustDomain {
     let authorities = authorities(anchors, &[]).unwrap();
-    TrustDomain::new(TrustDomainId(0), "test", &authorities, TrustSettings::default(), previous).unwrap()
+    TrustDomain::new(TrustDomainId(0), "test", &authorities, Revocation::default(), TrustSettings::default(), previous)
+        .unwrap()
 }
 
 fn vouched(domains: &[&TrustDomain], chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
@@ -167,7 +168,9 @@ fn trust_goes_on_only_with_the_same_name_and_anchors() {
         assert_eq!(changed.trust.verified.len(), 0);
     }
     let authorities = authorities(&[&root], &[]).unwrap();
-    let again = |name, settings| TrustDomain::new(TrustDomainId(0), name, &authorities, settings, Some(&old)).unwrap();
+    let again = |name, settings| {
+        TrustDomain::new(TrustDomainId(0), name, &authorities, Revocation::default(), settings, Some(&old)).unwrap()
+    };
     let shorter = again("test", TrustSettings { chain_depth: 1, ..TrustSettings::default() });
     assert!(!Arc::ptr_eq(&old.trust, &shorter.trust), "other rules");
     let renamed = again("renamed", TrustSettings::default());
