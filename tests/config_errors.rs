@@ -8,6 +8,7 @@ use crate::support::{PORTCULLIS, Pki, Upstream, run};
 use rcgen::KeyPair;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use time::{Duration, OffsetDateTime};
 
 /// Below it stands what is expected, as comments, so that the file stays TOML for editors.
 const MARKER: &str = "# === portcullis check says ===\n";
@@ -147,7 +148,17 @@ fn fixtures() -> Pki {
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
-    std::fs::copy(Pki::named("Strange CA").ca_file(), pki.path("strange-ca.crt")).unwrap();
+    let strange = Pki::named("Strange CA");
+    std::fs::copy(strange.ca_file(), pki.path("strange-ca.crt")).unwrap();
+    let forger = Pki::new();
+    let old = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH + Duration::days(30));
+    write("ca.crl", &pki.crl(&[], 1));
+    write("strange.crl", &strange.crl(&[], 1));
+    write("forged.crl", &forger.crl(&[], 1));
+    write("stale.crl", &pki.crl_valid(&[], 1, old));
+    std::fs::create_dir(pki.path("no-crls")).unwrap();
+    write("ghosts", "user nobody\nuser alice\n");
+    write("denied", "# nobody\nserial 4a\nfingerprint 4a\n");
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

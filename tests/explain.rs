@@ -281,6 +281,49 @@ fn where_there_are_several_listeners_one_must_be_named() {
 }
 
 #[test]
+fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() {
+    let (staff, partners) = (Pki::named("Staff CA"), Pki::named("Partners CA"));
+    std::fs::write(staff.path("denied"), "user of-staff\ncn mallory\n").unwrap();
+    let one = |name: &str, domain: &str| {
+        format!("[api_user.{name}]\nclient_cn = \"alice\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n")
+    };
+    let config = named_listener("both", &staff, "trust_domains = [\"staff\", \"partners\"]")
+        + &named_listener("inner", &staff, "trust_domain = \"staff\"")
+        + &trust_domain("staff", &staff)
+        + &format!("deny_list = \"{}\"\n", text(&staff.path("denied")))
+        + &trust_domain("partners", &partners)
+        + &process()
+        + &one("of-staff", "staff")
+        + &one("of-partners", "partners")
+        + &upstream_at("127.0.0.1:1")
+        + "[[route]]\npath = \"/\"\nupstream = \"api\"\n";
+    let [of_staff, of_partners] = [&staff, &partners].map(|pki| text(&pki.client("alice").certificate_file));
+    let question = Question::with(staff, config);
+    for (listener, who, value, decision) in [
+        ("both", "--user", "of-partners", "200"),
+        ("both", "--user", "of-staff", "403 revoked"),
+        ("both", "--cert", &of_partners, "200"),
+        ("both", "--cert", &of_staff, "403 revoked"),
+        ("inner", "--cn", "alice", "403 revoked"),
+        ("inner", "--cn", "mallory", "403 deny_listed"),
+        ("inner", "--cn", "bob", "403 unknown_user"),
+    ] {
+        let answer = question.ask(&["--listener", listener, who, value, "GET", "/"]);
+        assert_eq!(answer.decision(), decision, "{listener} {who} {value}");
+    }
+    let answer = question.ask(&["--listener", "both", "--cn", "alice", "GET", "/"]);
+    assert_eq!(answer.code, 2);
+    let hint = "\"staff\" or \"partners\"; use --trust-domain, --user or --cert";
+    assert!(answer.errors.contains(hint), "{}", answer.errors);
+    for (domain, decision) in [("partners", "200"), ("staff", "403 revoked")] {
+        let asked = ["--listener", "both", "--trust-domain", domain, "--cn", "alice", "GET", "/"];
+        assert_eq!(question.ask(&asked).decision(), decision, "{domain}");
+    }
+    let answer = question.ask(&["--listener", "inner", "--trust-domain", "partners", "--cn", "alice", "GET", "/"]);
+    assert!(answer.code == 2 && answer.errors.contains("\"partners\" does not vouch here"), "{}", answer.errors);
+}
+
+#[test]
 fn the_running_gateway_decides_what_explain_says() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener_with(&pki, "") + &upstream_at(&upstream.address.to_string()) + POLICY;

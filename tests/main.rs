@@ -52,6 +52,8 @@ mod real_clients;
 mod record_layers;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
+/// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.
+mod revocation;
 /// Hosts, paths and methods to routes; what has two readings is refused.
 mod routing;
 /// The annotated `gateway.toml`.

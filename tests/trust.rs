@@ -1,9 +1,9 @@
 //! Trust domains side by side on one port: which of them vouches is part of who a client is.
 
 use crate::support::client::{BOTH, get};
-use crate::support::gateway::{named_listener, process, route_to, trust_domain};
-use crate::support::pki::Kind;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::gateway::{named_listener, process, route_to, trust_domain, user};
+use crate::support::pki::{Identity, Kind};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program};
 use rustls::AlertDescription as Alert;
 
 /// One host, two domains, and in each of them an `alice`.
@@ -103,4 +103,110 @@ fn the_policy_on_usages_is_the_domains_own() {
     gateway.reload_with(&over);
     let client = Client::new(&staff, Some(&partners.of_kind("alice", Kind::Server)), gateway.address());
     assert_eq!(client.alert(), Alert::UnsupportedCertificate, "the exception is over");
+}
+
+/// A CA and clients made by openssl, which still makes what nobody should take.
+struct Weak {
+    folder: tempfile::TempDir,
+}
+
+impl Weak {
+    fn new(key: &str) -> Self {
+        let weak = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(weak.path("usage"), "extendedKeyUsage = clientAuth\n").unwrap();
+        let ca =
+            "req -x509 -sha256 -nodes -days 30 -subj /CN=Weak -addext keyUsage=keyCertSign -keyout ca.key -out ca.crt";
+        weak.openssl(&format!("{ca} -newkey {key}"));
+        weak
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &str) -> String {
+        let mut command = std::process::Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(self.folder.path()).stdin(std::process::Stdio::null());
+        let output = command.output().expect("openssl runs");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
+    /// A certificate for `alice` with a key of its own kind, signed with this digest.
+    fn alice(&self, key: &str, digest: &str) -> Identity {
+        self.openssl(&format!("req -new -nodes -newkey {key} -subj /CN=alice -keyout alice.key -out alice.csr"));
+        let said = self.openssl(&format!(
+            "x509 -req -in alice.csr -CA ca.crt -CAkey ca.key -{digest} -days 10 -extfile usage -out alice.crt"
+        ));
+        let read = |name: &str| std::fs::read_to_string(self.path(name)).unwrap_or_else(|_| panic!("{said}"));
+        let (certificate_file, key_file) = (self.path("alice.crt"), self.path("alice.key"));
+        Identity { certificate: read("alice.crt"), key: read("alice.key"), certificate_file, key_file }
+    }
+
+    fn gateway(&self, pki: &Pki, upstream: &Upstream) -> Gateway {
+        let anchors = format!("[trust_domain.test]\nanchors = [\"{}\"]\n", self.path("ca.crt").display());
+        Gateway::start(
+            &(named_listener("main", pki, "")
+                + &anchors
+                + &user("alice", &["*"])
+                + &process()
+                + &route_to(upstream.address)),
+        )
+    }
+}
+
+const EC: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
+
+#[test]
+fn weak_digests_are_no_signatures() {
+    if !require_program("openssl") {
+        return;
+    }
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let weak = Weak::new("rsa:2048");
+    let gateway = weak.gateway(&pki, &upstream);
+    for (count, digest) in ["sha1", "md5"].into_iter().enumerate() {
+        let client = Client::new(&pki, Some(&weak.alice(EC, digest)), gateway.address());
+        assert_eq!(client.alert(), Alert::DecryptError, "{digest}");
+        let failures = gateway.metric("portcullis_handshake_failures_total", &[("reason", "invalid_certificate")]);
+        assert_eq!(failures, (count + 1) as f64, "{digest}");
+    }
+    for digest in ["sha256", "sha384", "sha512"] {
+        let client = Client::new(&pki, Some(&weak.alice(EC, digest)), gateway.address());
+        assert_eq!(client.get("/").status, 200, "{digest}");
+    }
+}
+
+#[test]
+fn short_keys_sign_nothing() {
+    if !require_program("openssl") {
+        return;
+    }
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    for (key, gets_in) in [("rsa:1024", false), ("rsa:2048", true)] {
+        let weak = Weak::new(key);
+        let gateway = weak.gateway(&pki, &upstream);
+        let client = Client::new(&pki, Some(&weak.alice(EC, "sha256")), gateway.address());
+        match gets_in {
+            true => assert_eq!(client.get("/").status, 200),
+            false => assert_eq!(client.alert(), Alert::DecryptError, "the key of the CA"),
+        }
+    }
+    // And the client's own, by a client that takes it.
+    let weak = Weak::new("rsa:2048");
+    let gateway = weak.gateway(&pki, &upstream);
+    for (key, done) in [("rsa:1024", 0.0), ("rsa:2048", 1.0)] {
+        weak.alice(key, "sha256");
+        let before = gateway.metric("portcullis_handshakes_total", &[]);
+        let tries = || {
+            gateway.metric("portcullis_handshake_failures_total", &[])
+                + gateway.metric("portcullis_handshakes_total", &[])
+        };
+        let tried = tries();
+        weak.openssl(&format!(
+            "s_client -connect {} -cert alice.crt -key alice.key -servername localhost -cipher DEFAULT@SECLEVEL=0 -tls1_2",
+            gateway.address()
+        ));
+        eventually("it was tried", || (tries() > tried).then_some(()));
+        assert_eq!(gateway.metric("portcullis_handshakes_total", &[]) - before, done, "{key}");
+    }
 }

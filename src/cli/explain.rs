@@ -4,13 +4,13 @@ use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
+use crate::identity::{Identified, Identifier, IdentifierError, IdentityKind, Principal};
 use crate::proxy::{Client, Judgement, Standing, decide, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{HostPolicy, TrustDomain, certificates};
+use crate::tls::{FailureReason, HostPolicy, TrustDomain, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -141,30 +141,13 @@ impl Explain {
             let chain = certificates(path).map_err(|error| error.to_string())?;
             return Ok(standing(snapshot, host, &chain).0);
         }
-        if let Some(name) = &self.user {
-            let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            let mut domains = host.trust_domains.iter();
-            return match domains.as_slice() {
-                [] => Ok(Standing::Anonymous),
-                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
-                    Ok(Standing::Known(user))
-                }
-                all => Err(format!(
-                    "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
-                    named(all)
-                )),
-            };
-        }
-        let Some((kind, text)) = self.said_identifier() else {
-            return Ok(standing(snapshot, host, &[]).0);
-        };
-        let Some(domain) = self.vouching_domain(host)? else {
-            return Ok(Standing::Anonymous);
-        };
-        match Identifier::parse(kind, text) {
-            Ok(identifier) => Ok(snapshot.users.identify_by(domain.id, &identifier).into()),
-            Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
-            Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        match (&self.user, self.said_identifier()) {
+            (Some(name), _) => by_user(snapshot, host, name),
+            (None, Some((kind, text))) => match self.vouching_domain(host)? {
+                Some(domain) => by_identifier(snapshot, domain, kind, text),
+                None => Ok(Standing::Anonymous),
+            },
+            (None, None) => Ok(standing(snapshot, host, &[]).0),
         }
     }
 
@@ -194,6 +177,44 @@ impl Explain {
             (IdentityKind::Spki, &self.spki),
         ];
         said.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
+    }
+}
+
+/// Who comes with the best certificate that an ApiUser can have here.
+fn by_user(snapshot: &Snapshot, host: &HostPolicy, name: &str) -> Result<Standing, String> {
+    let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
+    if host.trust_domains.is_empty() {
+        return Ok(Standing::Anonymous);
+    }
+    let mut proving = host.trust_domains.iter().filter(|domain| snapshot.users.can_be_proven_in(domain.id, user.id));
+    let Some(first) = proving.next() else {
+        let domains = named(&host.trust_domains);
+        return Err(format!(
+            "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {domains}"
+        ));
+    };
+    let is_out = std::iter::once(first).chain(proving).all(|domain| domain.revocation().denies_user(name));
+    Ok(if is_out { Standing::Refused(FailureReason::Revoked) } else { Standing::Known(user) })
+}
+
+/// Who comes with a certificate that has this value.
+fn by_identifier(
+    snapshot: &Snapshot,
+    domain: &TrustDomain,
+    kind: IdentityKind,
+    text: &str,
+) -> Result<Standing, String> {
+    let revocation = domain.revocation();
+    if kind == IdentityKind::CommonName && revocation.denies_common_name(text) {
+        return Ok(Standing::Refused(FailureReason::Denied));
+    }
+    match Identifier::parse(kind, text) {
+        Ok(identifier) => Ok(match snapshot.users.identify_by(domain.id, &identifier) {
+            Identified::Known(user) if revocation.denies_user(&user.name) => Standing::Refused(FailureReason::Revoked),
+            identified => identified.into(),
+        }),
+        Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
+        Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
     }
 }
 

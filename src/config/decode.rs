@@ -162,7 +162,28 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
         intermediates: table.strings("intermediates"),
         extended_key_usage: extended_key_usage(table),
         chain_depth: table.integer("chain_depth", 0..=6),
+        crls: table.strings("crls"),
+        stale_crls: stale_crls(table),
+        unknown_revocation: table.choice(
+            "unknown_revocation",
+            &[("refuse", UnknownRevocation::Refuse), ("allow", UnknownRevocation::Allow)],
+        ),
+        revocation_check: table
+            .choice("revocation_check", &[("chain", RevocationCheck::Chain), ("leaf", RevocationCheck::Leaf)]),
+        deny_list: table.string("deny_list"),
     }
+}
+
+fn stale_crls(table: &mut TableReader<'_>) -> Option<Spanned<StaleCrls>> {
+    if !table.holds_table("stale_crls") {
+        return table.choice("stale_crls", &[("refuse", StaleCrls::Refuse), ("ignore", StaleCrls::Ignore)]);
+    }
+    let mut inner = table.table("stale_crls")?;
+    let (place, grace) = (inner.place(), inner.duration("allow-for"));
+    if grace.is_none() && !inner.has("allow-for") {
+        inner.missing("allow-for", "write `stale_crls = { allow-for = \"6h\" }`");
+    }
+    grace.map(|grace| Spanned { value: StaleCrls::AllowFor(grace), place })
 }
 
 fn extended_key_usage(table: &mut TableReader<'_>) -> Option<Spanned<ExtendedKeyUsage>> {

@@ -1,6 +1,10 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod trust;
+
+pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, UnknownRevocation};
+
 use super::source::{Place, Spanned};
 use std::time::Duration;
 
@@ -198,17 +202,16 @@ pub struct TrustDomain {
     pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
     /// Most certificates between leaf and anchor.
     pub chain_depth: Option<u32>,
-}
-
-/// What a client's certificate must be for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExtendedKeyUsage {
-    /// `clientAuth` must be there.
-    Require,
-    /// `clientAuth`, or no usage at all.
-    AllowMissing,
-    /// Also `serverAuth` alone, until the end of this day.
-    AllowServerAuthUntil(String),
+    /// Files with revocation lists, patterns of their names, and folders of them.
+    pub crls: Vec<Spanned<String>>,
+    /// What happens with lists past their time.
+    pub stale_crls: Option<Spanned<StaleCrls>>,
+    /// What happens with issuers that have no list.
+    pub unknown_revocation: Option<Spanned<UnknownRevocation>>,
+    /// Which certificates of a chain are looked for.
+    pub revocation_check: Option<Spanned<RevocationCheck>>,
+    /// A file with certificates and users that are out.
+    pub deny_list: Option<Spanned<String>>,
 }
 
 /// `[api_user.NAME]`

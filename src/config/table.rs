@@ -182,6 +182,11 @@ impl<'a> TableReader<'a> {
         self.table.get(key).is_some_and(|value| value.get_ref().is_str())
     }
 
+    /// Whether a key is there at all.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Whether a key holds a table, for keys that take a word or a table.
     pub(super) fn holds_table(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|value| value.get_ref().is_table())

@@ -89,12 +89,34 @@ impl Gateway {
         if snapshot.generation == 1 {
             metrics.reload_last_success.set(1);
         }
+        self.publish_revocation(snapshot);
         metrics.certificate_not_after.reset();
         for (kind, name, not_after) in &snapshot.expiries {
             let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
             // Of several anchors the one that expires first is what matters.
             if gauge.get() == 0 || *not_after < gauge.get() {
                 gauge.set(*not_after);
+            }
+        }
+    }
+
+    fn publish_revocation(&self, snapshot: &Snapshot) {
+        let metrics = &self.shared.telemetry.metrics;
+        let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.crl_next_update.reset();
+        metrics.crl_entries.reset();
+        metrics.deny_list_entries.reset();
+        for domain in &snapshot.trust_domains {
+            let revocation = domain.revocation();
+            metrics.deny_list_entries.with_label_values(&[&*domain.name]).set(as_gauge(revocation.denied_entries()));
+            for facts in revocation.facts() {
+                let labels = [&*domain.name, facts.issuer.as_str()];
+                metrics.crl_entries.with_label_values(&labels).add(as_gauge(facts.entries));
+                let (due, gauge) = (facts.next_update.unwrap_or(0), metrics.crl_next_update.with_label_values(&labels));
+                // An issuer may have one list for leaves and one for CAs. The one that is due first is what matters.
+                if gauge.get() == 0 || due < gauge.get() {
+                    gauge.set(due);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::config::ClientAuth;
 use crate::identity::{Identified, IdentityBlock, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
+use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -143,7 +143,10 @@ impl From<Identified> for Standing {
 
 /// The ApiUser behind a certificate that counts.
 fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
-    let standing = Standing::from(snapshot.users.identify(&peer));
+    let mut standing = Standing::from(snapshot.users.identify(&peer));
+    if principal(&standing).is_some_and(|user| is_denied(snapshot, vouched.domain, user)) {
+        standing = Standing::Refused(FailureReason::Revoked);
+    }
     let Vouched { expired_for, until, .. } = *vouched;
     let Some(over) = expired_for else {
         return Stood { standing, peer: Some(peer), until, expired_for };
@@ -184,6 +187,11 @@ fn tell_of_expired(telemetry: &Telemetry, domain: &str, user: &Principal, peer: 
             "an expired certificate is tolerated"
         );
     }
+}
+
+/// Whether the deny list of the domain that vouched names the user.
+fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Principal) -> bool {
+    snapshot.trust_domain(domain).is_none_or(|domain| domain.revocation().denies_user(&user.name))
 }
 
 /// Whether a second has passed.

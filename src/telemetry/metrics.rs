@@ -68,6 +68,12 @@ pub struct Metrics {
     pub api_users: IntGauge,
     /// `certificate_not_after_timestamp_seconds{kind,name}`
     pub certificate_not_after: IntGaugeVec,
+    /// `crl_next_update_timestamp_seconds{trust_domain,issuer}`
+    pub crl_next_update: IntGaugeVec,
+    /// `crl_entries{trust_domain,issuer}`
+    pub crl_entries: IntGaugeVec,
+    /// `deny_list_entries{trust_domain}`
+    pub deny_list_entries: IntGaugeVec,
     /// `tolerated_expired_certificates_total{trust_domain}`
     pub tolerated_expired: IntCounterVec,
     /// `panics_total`
@@ -205,6 +211,13 @@ impl Default for Metrics {
                 "Expiry of our certificates and trust anchors",
                 &["kind", "name"],
             ),
+            crl_next_update: make.gauges(
+                "crl_next_update_timestamp_seconds",
+                "When a newer revocation list is due; 0 if the list does not say",
+                &["trust_domain", "issuer"],
+            ),
+            crl_entries: make.gauges("crl_entries", "Revoked certificates", &["trust_domain", "issuer"]),
+            deny_list_entries: make.gauges("deny_list_entries", "Entries of the deny list", &["trust_domain"]),
             tolerated_expired: make.counters(
                 "tolerated_expired_certificates_total",
                 "Connections of users whose expired certificates are tolerated, once for each generation",

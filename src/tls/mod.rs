@@ -10,6 +10,7 @@ mod peer_certificate;
 mod pem;
 pub mod record;
 mod refusal;
+mod revocation;
 mod signed;
 mod subject_names;
 mod trust;
@@ -21,6 +22,10 @@ pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
+pub use revocation::{
+    CrlError, CrlFacts, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
+    RevocationSettings, StaleCrls, UnknownRevocation,
+};
 pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{
     Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,

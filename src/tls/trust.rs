@@ -9,12 +9,14 @@ mod verdict;
 mod vouch;
 
 pub use authorities::{Authorities, TrustDomainError};
+pub(super) use path::Path;
 pub use refused::ChainError;
 pub use usage::ExtendedKeyUsage;
 pub(super) use verdict::Verdict;
 pub use vouch::Vouched;
 pub(super) use vouch::{HandshakeVerifier, Presence, vouch};
 
+use super::revocation::Revocation;
 use super::verified::{ChainDigest, VerifiedChains, seconds};
 use path::PathRules;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -61,6 +63,7 @@ pub(super) struct Trust {
     /// SHA-256 of everything that a verdict depends on, but the time.
     made_of: ChainDigest,
     rules: PathRules,
+    revocation: Revocation,
     tolerance: Duration,
     verified: VerifiedChains,
     /// When it was last said in the log that a server's certificate came as a client's; seconds since 1970.
@@ -76,16 +79,23 @@ impl TrustDomain {
         id: TrustDomainId,
         name: &str,
         authorities: &Authorities,
+        revocation: Revocation,
         settings: TrustSettings,
         previous: Option<&Self>,
     ) -> Result<Self, TrustDomainError> {
-        let made_of = authorities.digest(&format!("{settings:?}")).ok_or_else(TrustDomainError::unreadable)?;
+        let made_of = authorities.digest(&format!("{settings:?} {}", revocation.made_of()));
+        let made_of = made_of.ok_or_else(TrustDomainError::unreadable)?;
         let same = previous.filter(|previous| *previous.name == *name && previous.trust.made_of == made_of);
         let trust = match same {
             Some(previous) => previous.trust.clone(),
-            None => Arc::new(Trust::new(made_of, authorities, settings)?),
+            None => Arc::new(Trust::new(made_of, authorities, revocation, settings)?),
         };
         Ok(Self { id, name: name.into(), trust })
+    }
+
+    /// Who is out although an anchor vouches.
+    pub fn revocation(&self) -> &Revocation {
+        &self.trust.revocation
     }
 
     /// Whether both would vouch for the same chains, since they have an anchor in common.
@@ -96,11 +106,17 @@ impl TrustDomain {
 }
 
 impl Trust {
-    fn new(made_of: ChainDigest, authorities: &Authorities, settings: TrustSettings) -> Result<Self, TrustDomainError> {
+    fn new(
+        made_of: ChainDigest,
+        authorities: &Authorities,
+        revocation: Revocation,
+        settings: TrustSettings,
+    ) -> Result<Self, TrustDomainError> {
         Ok(Self {
             made_of,
             rules: PathRules::new(authorities, settings.usage, usize::from(settings.chain_depth))
                 .map_err(|error| TrustDomainError::BadAnchor(error.to_string()))?,
+            revocation,
             tolerance: settings.tolerance,
             verified: VerifiedChains::new(),
             warned_at: AtomicI64::new(0),
@@ -121,7 +137,7 @@ impl Trust {
             Some((verdict, Ok(held))) => (verdict, held),
             // There may be another path by now, over a CA that was renewed.
             _ => {
-                let verdict = self.rules.find(chain, now, tolerance, &|_| Ok(i64::MAX))?;
+                let verdict = self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, now))?;
                 let held = verdict.at(now, tolerance)?;
                 if let Some(digest) = digest {
                     self.verified.insert(digest, verdict);

@@ -1,11 +1,14 @@
 //! Certificates of every kind, made in a temporary folder.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A folder with a CA and what it has signed.
 pub struct Pki {
@@ -35,6 +38,24 @@ pub enum Kind {
     ExpiresIn(i64),
     /// May sign certificates itself.
     Authority,
+}
+
+impl Identity {
+    /// DER of the certificate.
+    pub fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate")
+    }
+
+    /// Its serial number, big-endian.
+    pub fn serial(&self) -> Vec<u8> {
+        let der = self.der();
+        X509Certificate::from_der(&der).expect("a certificate").1.raw_serial().to_vec()
+    }
+
+    /// The serial number as hexadecimal digits.
+    pub fn serial_text(&self) -> String {
+        self.serial().iter().map(|octet| format!("{octet:02x}")).collect()
+    }
 }
 
 impl Pki {
@@ -149,6 +170,36 @@ impl Pki {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
         self.store(common_name, certificate, key)
+    }
+
+    /// A revocation list in PEM, fresh for a day.
+    pub fn crl(&self, revoked: &[&Identity], number: u64) -> String {
+        let now = OffsetDateTime::now_utc();
+        self.crl_valid(revoked, number, (now - Duration::hours(1), now + Duration::days(1)))
+    }
+
+    /// A revocation list in PEM, from and until.
+    pub fn crl_valid(
+        &self,
+        revoked: &[&Identity],
+        number: u64,
+        (this_update, next_update): (OffsetDateTime, OffsetDateTime),
+    ) -> String {
+        let revoked_certs = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: identity.serial().into(),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update,
+            next_update,
+            crl_number: number.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
     }
 
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {

@@ -4,6 +4,7 @@
 mod identities;
 mod listeners;
 mod process;
+mod revocation;
 mod routes;
 mod trust;
 mod upstreams;
@@ -94,6 +95,7 @@ impl Assembly<'_> {
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_expiries();
+            self.warn_about_revocation(&trust, &users);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {

@@ -54,7 +54,8 @@ impl Assembly<'_> {
         let authorities = Authorities::new(anchors, &intermediates).map_err(report).ok()?;
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);
-        TrustDomain::new(id, &said.name.value, &authorities, settings, previous).map_err(report).ok()
+        let revocation = self.revocation(said, &authorities, previous)?;
+        TrustDomain::new(id, &said.name.value, &authorities, revocation, settings, previous).map_err(report).ok()
     }
 
     fn trust_settings(&self, said: &config::TrustDomain) -> Option<TrustSettings> {

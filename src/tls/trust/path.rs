@@ -29,11 +29,11 @@ pub(super) struct PathRules {
 }
 
 /// A path whose signatures, usages and constraints are right.
-pub(super) struct Path<'p> {
-    pub(super) leaf: CertificateDer<'p>,
+pub(in crate::tls) struct Path<'p> {
+    pub(in crate::tls) leaf: CertificateDer<'p>,
     /// From the leaf upwards.
-    pub(super) intermediates: Vec<CertificateDer<'p>>,
-    pub(super) anchor: &'p Authority,
+    pub(in crate::tls) intermediates: Vec<CertificateDer<'p>>,
+    pub(in crate::tls) anchor: &'p Authority,
 }
 
 /// Judges what is not the path's own: revocation. Gives the second until which that holds.

@@ -15,6 +15,15 @@ pub enum ChainError {
     /// It is a server's certificate, and the time in which the domain takes such is over.
     #[error("the certificate is for servers, and is not taken any more")]
     ServerOnly,
+    /// Its issuer has revoked it, or a CA above it.
+    #[error("it is revoked")]
+    Revoked,
+    /// The domain's deny list names it.
+    #[error("it is on the deny list of the trust domain")]
+    Denied,
+    /// The domain asks for revocation lists, and its issuer has none.
+    #[error("there is no revocation list of its issuer")]
+    RevocationUnknown,
     /// The revocation list that covers it is past its time.
     #[error("the revocation list of its issuer is too old")]
     CrlStale,
@@ -30,6 +39,9 @@ impl ChainError {
             Self::Certificate(error) => FailureReason::of_certificate(error),
             Self::TooLong => FailureReason::ChainTooLong,
             Self::ServerOnly => FailureReason::WrongUsage,
+            Self::Revoked => FailureReason::Revoked,
+            Self::Denied => FailureReason::Denied,
+            Self::RevocationUnknown => FailureReason::RevocationUnknown,
             Self::CrlStale => FailureReason::CrlStale,
             Self::Ambiguous => FailureReason::AmbiguousDomain,
         }
@@ -41,6 +53,8 @@ impl ChainError {
             Self::Certificate(error) => error,
             Self::TooLong => CertificateError::UnknownIssuer,
             Self::ServerOnly => CertificateError::InvalidPurpose,
+            Self::Revoked | Self::Denied => CertificateError::Revoked,
+            Self::RevocationUnknown => CertificateError::UnknownRevocationStatus,
             Self::CrlStale => CertificateError::ExpiredRevocationList,
             Self::Ambiguous => CertificateError::ApplicationVerificationFailure,
         }
@@ -50,7 +64,7 @@ impl ChainError {
     pub(super) fn is_about_a_path(&self) -> bool {
         match self {
             Self::Certificate(_) | Self::TooLong | Self::ServerOnly => false,
-            Self::CrlStale | Self::Ambiguous => true,
+            Self::Revoked | Self::Denied | Self::RevocationUnknown | Self::CrlStale | Self::Ambiguous => true,
         }
     }
 
@@ -68,7 +82,11 @@ impl From<CertificateError> for ChainError {
 
 impl From<webpki::Error> for ChainError {
     fn from(error: webpki::Error) -> Self {
-        Self::Certificate(certificate_error(error))
+        match error {
+            // The library has a limit of its own.
+            webpki::Error::MaximumPathDepthExceeded => Self::TooLong,
+            error => Self::Certificate(certificate_error(error)),
+        }
     }
 }
 

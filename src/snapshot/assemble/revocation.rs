@@ -1,0 +1,181 @@
+//! Revocation lists and deny lists of a trust domain: files are found, read and watched.
+
+use super::Assembly;
+use super::trust::TrustDomains;
+use super::users::Users;
+use crate::config::{self, Place, Spanned, WatchedFile};
+use crate::tls::{
+    Authorities, CrlError, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
+    RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
+};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+impl Assembly<'_> {
+    pub(super) fn revocation(
+        &self,
+        said: &config::TrustDomain,
+        authorities: &Authorities,
+        previous: Option<&TrustDomain>,
+    ) -> Option<Revocation> {
+        let before = previous.map_or(&[][..], |domain| domain.revocation().files());
+        let (mut files, mut places) = (Vec::new(), HashMap::new());
+        let mut complete = true;
+        for pattern in &said.crls {
+            let paths = self.crl_paths(pattern);
+            complete &= !paths.is_empty();
+            for path in paths {
+                self.watched.borrow_mut().push(WatchedFile::new(&path));
+                let file = CrlFile::load(&path, authorities, before);
+                complete &= file.is_ok();
+                files.extend(file.map_err(|error| self.report_crl(pattern.place, &error)));
+                places.insert(path, pattern.place);
+            }
+        }
+        let denied = said.deny_list.as_ref().map_or_else(|| Some(DenyList::default()), |path| self.deny_list(path))?;
+        if !complete {
+            return None;
+        }
+        let report = |errors: Vec<CrlFileError>| {
+            for error in errors {
+                let place = places.get(error.path()).copied().unwrap_or(said.name.place);
+                self.report_crl(place, &error);
+            }
+        };
+        Revocation::new(files, denied, revocation_settings(said)).map_err(report).ok()
+    }
+
+    fn deny_list(&self, path: &Spanned<String>) -> Option<DenyList> {
+        let read = DenyList::load(&self.path(path));
+        read.map_err(|error| {
+            let hint = match &error {
+                DenyListError::Unreadable { .. } => "make the file, empty if nobody is on it, or remove `deny_list`",
+                DenyListError::BadLine { .. } => {
+                    "write `serial HEX`, `fingerprint HEX`, `cn NAME` or `user NAME`, one in each line; `#` begins a comment"
+                }
+            };
+            self.problems.error(path.place, format!("the deny list cannot be used: {error}"), hint);
+        })
+        .ok()
+    }
+
+    fn report_crl(&self, place: Place, error: &CrlFileError) {
+        let hint = match error {
+            CrlFileError::Unreadable { .. } => "check the path, which is relative to this file, and its mode",
+            CrlFileError::NoCrl(_) => "give PEM or DER files with revocation lists, and nothing else",
+            CrlFileError::Unusable { reason, .. } => match reason {
+                CrlError::AnotherIssuer(_) => "put it under the domain of that CA, or add the CA to `intermediates`",
+                CrlError::WrongSignature(_) | CrlError::MayNotSign(_) => "give the list as the CA has signed it",
+                CrlError::Stale(_) => {
+                    "fetch a new list, or say how long old ones count: `stale_crls = { allow-for = \"6h\" }`"
+                }
+                CrlError::NoNextUpdate => "have the CA set it, or take lists of any age: `stale_crls = \"ignore\"`",
+                CrlError::Future(_) => "check the clocks of this machine and of the CA",
+                CrlError::NotACrl | CrlError::SerialTooLong => "give PEM or DER files with revocation lists",
+                CrlError::Delta | CrlError::Indirect | CrlError::Partial(_) | CrlError::UnknownCriticalExtension(_) => {
+                    "give a whole list for all certificates of its issuer"
+                }
+            },
+        };
+        self.problems.error(place, error.to_string(), hint);
+    }
+
+    /// Lists that count although they are past their time, and users on deny lists that there are not.
+    pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        for said in &self.config.trust_domains {
+            let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
+            for list in domain.revocation().facts() {
+                let Some(due) = list.next_update.filter(|due| *due < now) else { continue };
+                let message = format!(
+                    "the revocation list of \"{}\" counts, but its next update was due at {}",
+                    list.issuer,
+                    rfc3339(due)
+                );
+                self.problems.warning(said.name.place, message, "fetch a new list");
+            }
+            let place = said.deny_list.as_ref().map_or(said.name.place, |path| path.place);
+            for name in domain.revocation().denied_users().filter(|name| users.users.named(name).is_none()) {
+                let message = format!("the deny list names an api_user \"{name}\" that there is not");
+                self.problems.warning(place, message, "check the spelling, or remove the line");
+            }
+        }
+    }
+
+    /// The files behind one entry of `crls`: a file, a pattern of names, or a folder. None is an error, since then
+    /// nobody would be revoked, or nobody let in.
+    fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
+        let full = self.sources.folder(pattern.place.file).join(&pattern.value);
+        let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (folder, wanted) = if full.is_dir() {
+            (full.clone(), "*".to_owned())
+        } else if name.contains(['*', '?', '[']) {
+            (full.parent().unwrap_or(Path::new("")).to_owned(), name)
+        } else {
+            return vec![full];
+        };
+        // New files appear in the folder, so the folder itself is watched.
+        self.watched.borrow_mut().push(WatchedFile::new(&folder));
+        let listed = glob::Pattern::new(&wanted).map_err(|error| format!("bad pattern of file names: {error}"));
+        let listed = listed.and_then(|wanted| {
+            files_in(&folder, &wanted).map_err(|error| format!("cannot read {}: {error}", folder.display()))
+        });
+        match listed {
+            Ok(paths) if paths.is_empty() => {
+                self.no_crls(pattern, &format!("there is no revocation list at {}", full.display()))
+            }
+            Ok(paths) => paths,
+            Err(message) => self.no_crls(pattern, &message),
+        }
+    }
+
+    fn no_crls(&self, pattern: &Spanned<String>, message: &str) -> Vec<PathBuf> {
+        self.problems.error(
+            pattern.place,
+            message,
+            "give files, patterns of file names such as \"crls/*.crl\", or folders",
+        );
+        Vec::new()
+    }
+}
+
+/// The files of a folder whose names are wanted, in the order of their names. Editors and Kubernetes keep their own files
+/// beside ours; their names start with a dot.
+fn files_in(folder: &Path, wanted: &glob::Pattern) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with('.') && wanted.matches(&name) && !path.is_dir() {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+fn revocation_settings(said: &config::TrustDomain) -> RevocationSettings {
+    let mut settings = RevocationSettings::default();
+    if let Some(stale) = &said.stale_crls {
+        settings.stale = match stale.value {
+            config::StaleCrls::Refuse => StaleCrls::Refuse,
+            config::StaleCrls::AllowFor(grace) => StaleCrls::AllowFor(grace),
+            config::StaleCrls::Ignore => StaleCrls::Ignore,
+        };
+    }
+    if let Some(unknown) = &said.unknown_revocation {
+        settings.unknown = match unknown.value {
+            config::UnknownRevocation::Refuse => UnknownRevocation::Refuse,
+            config::UnknownRevocation::Allow => UnknownRevocation::Allow,
+        };
+    }
+    if let Some(check) = &said.revocation_check {
+        settings.check = match check.value {
+            config::RevocationCheck::Chain => RevocationCheck::Chain,
+            config::RevocationCheck::Leaf => RevocationCheck::Leaf,
+        };
+    }
+    settings
+}

@@ -1,0 +1,195 @@
+//! One revocation list: read in one walk over its DER, its signature checked first, and of its entries only the serial
+//! numbers kept. Knows no files and no policy.
+
+use super::extensions::{self, Extensions, Scope};
+use super::serials::Serials;
+use crate::tls::authority::{Authority, AuthorityKey};
+use crate::tls::der::{BadDer, Element, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME, time};
+use crate::tls::name::rfc4514;
+use crate::tls::peer_certificate::rfc3339;
+use crate::tls::signed::Signed;
+use std::sync::atomic::AtomicU8;
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::X509Name;
+
+/// Why a revocation list cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrlError {
+    /// No DER, or not of the structure.
+    #[error("it is no certificate revocation list, or a broken one")]
+    NotACrl,
+    /// It speaks for certificates that nobody here vouches for.
+    #[error("it is of \"{0}\", which is no CA of this trust domain")]
+    AnotherIssuer(String),
+    /// The name is right, the key is not.
+    #[error("its signature is not that of \"{0}\"")]
+    WrongSignature(String),
+    /// The CA's key usage is there and does not name it.
+    #[error("\"{0}\" may not sign revocation lists, by its key usage")]
+    MayNotSign(String),
+    /// It says only what has changed.
+    #[error("it is a delta list, which only says what has changed since another")]
+    Delta,
+    /// It speaks for certificates of others.
+    #[error("it is an indirect list, which speaks for certificates of other issuers")]
+    Indirect,
+    /// It leaves out what another list says.
+    #[error("it is only for {0}, so it does not say all about its issuer's certificates")]
+    Partial(&'static str),
+    /// Whoever does not know it must not use the list.
+    #[error("it has a critical extension that is not known here ({0})")]
+    UnknownCriticalExtension(String),
+    /// Serial numbers have 20 octets at most.
+    #[error("it has a serial number of more than 32 octets")]
+    SerialTooLong,
+    /// It was made later than now.
+    #[error("it was issued in the future, at {0}")]
+    Future(String),
+    /// It is past its time.
+    #[error("it is too old: its next update was due at {0}")]
+    Stale(String),
+    /// It does not say when it is past its time.
+    #[error("it does not say when its next update is due")]
+    NoNextUpdate,
+}
+
+impl From<BadDer> for CrlError {
+    fn from(_: BadDer) -> Self {
+        Self::NotACrl
+    }
+}
+
+/// A list that a CA of the domain has signed.
+#[derive(Debug)]
+pub(super) struct Crl {
+    pub(super) issuer: AuthorityKey,
+    /// RFC 4514.
+    pub(super) issuer_name: String,
+    pub(super) scope: Scope,
+    number: Option<[u8; 20]>,
+    this_update: i64,
+    /// Seconds since 1970.
+    pub(super) next_update: Option<i64>,
+    pub(super) serials: Serials,
+    /// What the log has said about its age: nothing, that it is past its time, that it does not count any more.
+    pub(super) said: AtomicU8,
+}
+
+/// All but the entries.
+pub(super) struct Head<'a> {
+    issuer: &'a [u8],
+    this_update: i64,
+    next_update: Option<i64>,
+    pub(super) entries: Option<Element<'a>>,
+    extensions: Extensions,
+}
+
+impl Crl {
+    /// Reads a list whose issuer is one of these CAs. `now` in seconds since 1970.
+    pub(super) fn read<'c>(
+        der: &[u8],
+        authorities: impl Iterator<Item = &'c Authority>,
+        now: i64,
+    ) -> Result<Self, CrlError> {
+        let signed = Signed::read(der)?;
+        let head = Head::read(&signed)?;
+        let issuer = signer(&signed, head.issuer, authorities)?;
+        /// Clocks differ a little.
+        const SKEW: i64 = 300;
+        if head.this_update > now.saturating_add(SKEW) {
+            return Err(CrlError::Future(rfc3339(head.this_update)));
+        }
+        let serials = head.entries.map_or_else(|| Ok(Serials::default()), |entries| serials(entries.reader()))?;
+        Ok(Self {
+            issuer: issuer.key,
+            issuer_name: issuer.name.clone(),
+            scope: head.extensions.scope,
+            number: head.extensions.number,
+            this_update: head.this_update,
+            next_update: head.next_update,
+            serials,
+            said: AtomicU8::new(0),
+        })
+    }
+
+    /// Whether this one replaces the other: by number if both have one, then by time.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        let numbers = match (self.number, other.number) {
+            (Some(ours), Some(theirs)) => ours.cmp(&theirs),
+            _ => std::cmp::Ordering::Equal,
+        };
+        numbers.then(self.this_update.cmp(&other.this_update)).is_gt()
+    }
+}
+
+impl<'a> Head<'a> {
+    /// `TBSCertList`, RFC 5280 section 5.1.2.
+    pub(super) fn read(signed: &Signed<'a>) -> Result<Self, CrlError> {
+        let mut outer = Reader::new(signed.message);
+        let mut parts = outer.expect(SEQUENCE)?.reader();
+        outer.finish()?;
+        let version = parts.optional(INTEGER)?;
+        if version.is_some_and(|version| version.content != [1]) {
+            return Err(CrlError::NotACrl);
+        }
+        if parts.expect(SEQUENCE)?.content != signed.algorithm {
+            return Err(CrlError::NotACrl);
+        }
+        let issuer = parts.expect(SEQUENCE)?.whole;
+        let this_update = time(&parts.any()?)?;
+        let next_update = match parts.peek() {
+            Some(UTC_TIME | GENERALIZED_TIME) => Some(time(&parts.any()?)?),
+            _ => None,
+        };
+        let entries = parts.optional(SEQUENCE)?;
+        let extensions = match parts.optional(0xa0)? {
+            Some(extensions) if version.is_some() => extensions::of_list(extensions.content)?,
+            // Version 1 has none.
+            Some(_) => return Err(CrlError::NotACrl),
+            None => Extensions::default(),
+        };
+        parts.finish()?;
+        Ok(Self { issuer, this_update, next_update, entries, extensions })
+    }
+}
+
+/// The CA that has signed: name and key must be the same.
+fn signer<'c>(
+    signed: &Signed<'_>,
+    issuer: &[u8],
+    authorities: impl Iterator<Item = &'c Authority>,
+) -> Result<&'c Authority, CrlError> {
+    let mut namesake = None;
+    for authority in authorities.filter(|authority| *authority.subject == *issuer) {
+        namesake = Some(authority);
+        if signed.is_by(&authority.public_key) {
+            let may = authority.may_sign_crls;
+            return if may { Ok(authority) } else { Err(CrlError::MayNotSign(authority.name.clone())) };
+        }
+    }
+    Err(match namesake {
+        Some(authority) => CrlError::WrongSignature(authority.name.clone()),
+        None => CrlError::AnotherIssuer(
+            X509Name::from_der(issuer).map_or_else(|_| "?".to_owned(), |(_, name)| rfc4514(&name)),
+        ),
+    })
+}
+
+/// The serial numbers of `revokedCertificates`.
+pub(super) fn serials(mut entries: Reader<'_>) -> Result<Serials, CrlError> {
+    let mut serials = Serials::default();
+    while !entries.is_empty() {
+        let mut entry = entries.expect(SEQUENCE)?.reader();
+        let serial = entry.expect(INTEGER)?;
+        if !matches!(entry.any()?.tag, UTC_TIME | GENERALIZED_TIME) {
+            return Err(CrlError::NotACrl);
+        }
+        if let Some(extensions) = entry.optional(SEQUENCE)? {
+            extensions::of_entry(&extensions)?;
+        }
+        entry.finish()?;
+        serials.push(serial.content).map_err(|_| CrlError::SerialTooLong)?;
+    }
+    serials.finish();
+    Ok(serials)
+}

@@ -1,0 +1,190 @@
+//! The deny list of a trust domain: certificates and users that are out at once, whatever their issuer says. A text file,
+//! one entry in each line.
+
+use super::serials::significant;
+use crate::tls::common_name::CommonName;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct DenyList {
+    /// Without leading zeros.
+    serials: HashSet<Box<[u8]>>,
+    /// SHA-256 of certificates.
+    fingerprints: HashSet<[u8; 32]>,
+    common_names: HashSet<Box<[u8]>>,
+    users: BTreeSet<Box<str>>,
+    /// The text.
+    pub(super) text: Box<str>,
+}
+
+/// Why a deny list cannot be used. What cannot be read might have been meant to keep somebody out.
+#[derive(Debug, thiserror::Error)]
+pub enum DenyListError {
+    /// Missing, or not allowed to be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line that says nothing that is known.
+    #[error("line {line} of {path}: {reason}")]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl DenyList {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`DenyListError`], naming file and line.
+    pub fn load(path: &Path) -> Result<Self, DenyListError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|(line, reason)| DenyListError::BadLine { path: path.to_owned(), line, reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
+        let mut list = Self { text: text.into(), ..Self::default() };
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                list.add(line).map_err(|reason| (at + 1, reason))?;
+            }
+        }
+        Ok(list)
+    }
+
+    fn add(&mut self, line: &str) -> Result<(), &'static str> {
+        let (kind, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let value = value.trim();
+        match kind {
+            "serial" => {
+                let octets = hexadecimal(value).ok_or("a serial number is hexadecimal, such as `serial 4a:0b:ff`")?;
+                self.serials.insert(significant(&octets).into());
+            }
+            "fingerprint" => {
+                let octets = hexadecimal(value).and_then(|octets| octets.try_into().ok());
+                let octets = octets.ok_or("a fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits")?;
+                self.fingerprints.insert(octets);
+            }
+            "cn" => {
+                CommonName::new(value).map_err(|_| "this cannot be a common name")?;
+                self.common_names.insert(value.as_bytes().into());
+            }
+            "user" if value.is_empty() => return Err("the name of an ApiUser is missing"),
+            "user" => {
+                self.users.insert(value.into());
+            }
+            _ => return Err("an entry begins with `serial`, `fingerprint`, `cn` or `user`"),
+        }
+        Ok(())
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.serials.len() + self.fingerprints.len() + self.common_names.len() + self.users.len()
+    }
+
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.users.iter().map(|name| &**name)
+    }
+
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        self.users.contains(name)
+    }
+
+    /// Whether a certificate is on it. What cannot be read is.
+    pub(super) fn has_certificate(&self, der: &[u8]) -> bool {
+        if self.serials.is_empty() && self.fingerprints.is_empty() {
+            return false;
+        }
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
+        let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+        self.serials.contains(significant(certificate.raw_serial()))
+            || self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+    }
+
+    /// Whether any common name of a certificate is on it, in whatever string type. What cannot be read is.
+    pub(super) fn has_common_name_of(&self, der: &[u8]) -> bool {
+        if self.common_names.is_empty() {
+            return false;
+        }
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
+        let mut names = certificate.subject().iter_common_name();
+        names.any(|name| self.has_common_name(name.attr_value().data))
+    }
+
+    pub(super) fn has_common_name(&self, name: &[u8]) -> bool {
+        self.common_names.contains(name)
+    }
+}
+
+/// Hexadecimal digits of either case, as tools print them: with or without colons, with or without a leading zero.
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|octet| *octet != b':').collect();
+    let padding: &[u8] = if digits.len() % 2 == 1 { b"0" } else { b"" };
+    let digits = [padding, &digits].concat();
+    if digits.is_empty() {
+        return None;
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    digits
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Some(value(*high)? << 4 | value(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read_in_the_forms_that_tools_print() {
+        let print = "AB:".repeat(31) + "ab";
+        let list = DenyList::parse(&format!(
+            "# who is out\n\nserial 00FF\nserial 0:ff\nserial 4a0\n  fingerprint {print}\ncn my name # and all\nuser ghost writer\n"
+        ))
+        .unwrap();
+        assert_eq!(list.len(), 5, "{list:?}");
+        assert!(list.serials.contains([0xff].as_slice()) && list.serials.contains([4, 0xa0].as_slice()));
+        assert!(list.fingerprints.contains(&[0xab; 32]));
+        assert!(list.common_names.contains(b"my name # and all".as_slice()));
+        assert!(list.has_user("ghost writer") && !list.has_user("ghost"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error_with_its_line() {
+        for bad in [
+            "serial",
+            "serial xyz",
+            "serial 4 5",
+            "serial \u{fc}",
+            "fingerprint abcd",
+            "cn",
+            "cn a\u{1}b",
+            "user",
+            "Serial 4a",
+            "alice",
+            "fingerprint",
+            ":",
+            "serial :",
+        ] {
+            let (line, _) = DenyList::parse(&format!("# one\ncn two\n{bad}\n")).unwrap_err();
+            assert_eq!(line, 3, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Who is out although an anchor vouches: revocation lists and the deny list of a trust domain, and what happens where
+//! they are too old or say nothing. Builds no paths.
+
+mod crl;
+mod deny_list;
+mod extensions;
+mod files;
+mod serials;
+
+pub use crl::CrlError;
+pub use deny_list::{DenyList, DenyListError};
+pub use files::{CrlFile, CrlFileError};
+
+use super::authority::{Authority, AuthorityKey};
+use super::peer_certificate::rfc3339;
+use super::trust::{ChainError, Path};
+use super::verified::seconds;
+use crl::Crl;
+use extensions::Scope;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What happens with a list past its next update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StaleCrls {
+    /// It says nothing any more, so nobody whom it covers gets in.
+    #[default]
+    Refuse,
+    /// It still counts for so long.
+    AllowFor(Duration),
+    /// It counts for ever.
+    Ignore,
+}
+
+/// What happens with a certificate whose issuer has no list here, once the domain has any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownRevocation {
+    /// It does not count.
+    #[default]
+    Refuse,
+    /// It counts.
+    Allow,
+}
+
+/// Which certificates of a chain must not be revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RevocationCheck {
+    /// All below the anchor.
+    #[default]
+    Chain,
+    /// The client's own.
+    Leaf,
+}
+
+/// How a domain deals with revocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevocationSettings {
+    /// Lists past their time.
+    pub stale: StaleCrls,
+    /// Issuers without a list.
+    pub unknown: UnknownRevocation,
+    /// How far up.
+    pub check: RevocationCheck,
+}
+
+/// What is known of one list, for metrics.
+#[derive(Clone, Debug)]
+pub struct CrlFacts {
+    /// RFC 4514.
+    pub issuer: String,
+    /// Revoked certificates.
+    pub entries: usize,
+    /// Seconds since 1970.
+    pub next_update: Option<i64>,
+}
+
+/// Everything about revocation in one trust domain. Any change makes another one.
+#[derive(Debug, Default)]
+pub struct Revocation {
+    files: Vec<CrlFile>,
+    /// The newest of each issuer and scope.
+    newest: HashMap<(AuthorityKey, Scope), Arc<Crl>>,
+    denied: DenyList,
+    settings: RevocationSettings,
+}
+
+impl Revocation {
+    /// Takes the newest list of each issuer and scope.
+    ///
+    /// # Errors
+    /// Those of them that do not count any more by the settings: nobody could get in, and nobody would know why.
+    pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
+        let mut newest: HashMap<_, (&CrlFile, &Arc<Crl>)> = HashMap::new();
+        for file in &files {
+            for crl in &file.content.crls {
+                let place = newest.entry((crl.issuer, crl.scope)).or_insert((file, crl));
+                if crl.is_newer_than(place.1) {
+                    *place = (file, crl);
+                }
+            }
+        }
+        let now = seconds(UnixTime::now());
+        let stale = newest.values().filter(|(_, crl)| now > settings.stale.until(crl));
+        let errors: Vec<_> = stale.map(|(file, crl)| file.stale(crl)).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let newest = newest.into_iter().map(|(key, (_, crl))| (key, crl.clone())).collect();
+        Ok(Self { files, newest, denied, settings })
+    }
+
+    /// The files, for the next load.
+    pub fn files(&self) -> &[CrlFile] {
+        &self.files
+    }
+
+    /// What the lists in use say, sorted by issuer.
+    pub fn facts(&self) -> Vec<CrlFacts> {
+        let fact = |crl: &Arc<Crl>| CrlFacts {
+            issuer: crl.issuer_name.clone(),
+            entries: crl.serials.len(),
+            next_update: crl.next_update,
+        };
+        let mut facts: Vec<_> = self.newest.values().map(fact).collect();
+        facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
+        facts
+    }
+
+    /// How many entries the deny list has.
+    pub fn denied_entries(&self) -> usize {
+        self.denied.len()
+    }
+
+    /// Whether the deny list names the common name of a certificate.
+    pub fn denies_common_name(&self, name: &str) -> bool {
+        self.denied.has_common_name(name.as_bytes())
+    }
+
+    /// The ApiUsers on the deny list, sorted.
+    pub fn denied_users(&self) -> impl Iterator<Item = &str> {
+        self.denied.users()
+    }
+
+    /// Whether the deny list names an ApiUser.
+    pub fn denies_user(&self, name: &str) -> bool {
+        self.denied.has_user(name)
+    }
+
+    /// All that a verdict depends on, but the time.
+    pub(super) fn made_of(&self) -> String {
+        let mut text = format!("{:?} {} ", self.settings, self.files.len());
+        for file in &self.files {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{:?} ", file.content.digest);
+        }
+        text + &self.denied.text
+    }
+
+    /// Judges a path, and says until when that holds, in seconds since 1970.
+    pub(super) fn judge(&self, path: &Path<'_>, now: UnixTime) -> Result<i64, ChainError> {
+        let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
+        if all.any(|certificate| self.denied.has_certificate(certificate)) || self.denied.has_common_name_of(&path.leaf)
+        {
+            return Err(ChainError::Denied);
+        }
+        if self.newest.is_empty() {
+            return Ok(i64::MAX);
+        }
+        let issuers = path.intermediates.iter().map(|der| Authority::read(der).map(|authority| authority.key));
+        let issuers: Option<Vec<_>> = issuers.chain([Some(path.anchor.key)]).collect();
+        let issuers = issuers.ok_or(ChainError::RevocationUnknown)?;
+        let how_many = match self.settings.check {
+            RevocationCheck::Chain => usize::MAX,
+            RevocationCheck::Leaf => 1,
+        };
+        let scopes = std::iter::once(Scope::Leaves).chain(std::iter::repeat(Scope::Authorities));
+        let below = std::iter::once(&path.leaf).chain(&path.intermediates).zip(issuers).zip(scopes).take(how_many);
+        let mut until = i64::MAX;
+        // All are asked for the clear word before any is found too old, so that who is revoked hears that.
+        let mut worst = Ok(());
+        for ((certificate, issuer), scope) in below {
+            match self.judge_one(certificate, issuer, scope, now) {
+                Ok(one) => until = until.min(one),
+                Err(ChainError::Revoked) => return Err(ChainError::Revoked),
+                Err(error) => worst = Err(error),
+            }
+        }
+        worst.map(|()| until)
+    }
+
+    fn judge_one(
+        &self,
+        certificate: &CertificateDer<'_>,
+        issuer: AuthorityKey,
+        scope: Scope,
+        now: UnixTime,
+    ) -> Result<i64, ChainError> {
+        let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
+        let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
+        if lists().any(|crl| crl.serials.contains(read.raw_serial())) {
+            return Err(ChainError::Revoked);
+        }
+        // Each of them says all about this certificate, so the one that lasts longest counts.
+        let Some(longest) = lists().max_by_key(|crl| self.settings.stale.until(crl)) else {
+            return match self.settings.unknown {
+                UnknownRevocation::Refuse => Err(ChainError::RevocationUnknown),
+                UnknownRevocation::Allow => Ok(i64::MAX),
+            };
+        };
+        let (until, now) = (self.settings.stale.until(longest), seconds(now));
+        log_age(longest, now, until);
+        if now > until { Err(ChainError::CrlStale) } else { Ok(until) }
+    }
+}
+
+/// Says that a list is past its time, and that it does not count any more: each once, since it comes with every client.
+fn log_age(crl: &Crl, now: i64, until: i64) {
+    let level = u8::from(crl.next_update.is_none_or(|due| now > due)) + u8::from(now > until);
+    if crl.said.fetch_max(level, Ordering::Relaxed) >= level {
+        return;
+    }
+    let (issuer, due) = (&crl.issuer_name, crl.next_update.map(rfc3339));
+    match level {
+        1 => tracing::warn!(issuer, due, "a revocation list is past its next update, and still counts"),
+        _ => tracing::error!(issuer, due, "a revocation list is too old, so its issuer's clients are refused"),
+    }
+}
+
+impl StaleCrls {
+    /// The last second in which a list counts.
+    fn until(self, crl: &Crl) -> i64 {
+        match (self, crl.next_update) {
+            (Self::Ignore, _) => i64::MAX,
+            (_, None) => i64::MIN,
+            (Self::Refuse, Some(due)) => due,
+            (Self::AllowFor(grace), Some(due)) => {
+                due.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

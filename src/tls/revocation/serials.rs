@@ -1,0 +1,115 @@
+//! Serial numbers of revoked certificates, very many of them, as sorted tables of fixed width: little more than their own
+//! octets. Knows no lists.
+
+/// See the module. Each number stands in the narrowest table that holds it.
+#[derive(Debug, Default)]
+pub(super) struct Serials {
+    upto8: Vec<[u8; 8]>,
+    upto16: Vec<[u8; 16]>,
+    upto20: Vec<[u8; 20]>,
+    upto32: Vec<[u8; 32]>,
+}
+
+/// A number of more octets than anybody may use (RFC 5280 section 4.1.2.2 allows 20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+impl Serials {
+    /// Adds a number, as in DER: big-endian. Looking for numbers comes only after [`Self::finish`].
+    pub(super) fn push(&mut self, serial: &[u8]) -> Result<(), TooLong> {
+        let digits = significant(serial);
+        match digits.len() {
+            0..=8 => self.upto8.push(padded(digits)),
+            9..=16 => self.upto16.push(padded(digits)),
+            17..=20 => self.upto20.push(padded(digits)),
+            21..=32 => self.upto32.push(padded(digits)),
+            _ => return Err(TooLong),
+        }
+        Ok(())
+    }
+
+    /// Sorts, and gives back the memory that was taken too much.
+    pub(super) fn finish(&mut self) {
+        finish(&mut self.upto8);
+        finish(&mut self.upto16);
+        finish(&mut self.upto20);
+        finish(&mut self.upto32);
+    }
+
+    pub(super) fn contains(&self, serial: &[u8]) -> bool {
+        let digits = significant(serial);
+        match digits.len() {
+            0..=8 => self.upto8.binary_search(&padded(digits)).is_ok(),
+            9..=16 => self.upto16.binary_search(&padded(digits)).is_ok(),
+            17..=20 => self.upto20.binary_search(&padded(digits)).is_ok(),
+            21..=32 => self.upto32.binary_search(&padded(digits)).is_ok(),
+            // No list with such a number was taken.
+            _ => false,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.upto8.len() + self.upto16.len() + self.upto20.len() + self.upto32.len()
+    }
+
+    /// What the tables take from the heap.
+    #[cfg(test)]
+    pub(super) fn octets(&self) -> usize {
+        let (short, long) = (self.upto8.capacity() * 8 + self.upto16.capacity() * 16, self.upto20.capacity() * 20);
+        short + long + self.upto32.capacity() * 32
+    }
+}
+
+fn finish<const N: usize>(table: &mut Vec<[u8; N]>) {
+    table.sort_unstable();
+    table.dedup();
+    table.shrink_to_fit();
+}
+
+/// Without leading zeros, of which DER needs one where the first bit is set and other encoders write more.
+pub(super) fn significant(serial: &[u8]) -> &[u8] {
+    let zeros = serial.iter().take_while(|octet| **octet == 0).count();
+    serial.get(zeros..).unwrap_or_default()
+}
+
+fn padded<const N: usize>(digits: &[u8]) -> [u8; N] {
+    let mut octets = [0; N];
+    octets.iter_mut().rev().zip(digits.iter().rev()).for_each(|(to, from)| *to = *from);
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn what_was_added_is_found_and_nothing_else() {
+        let serial = || proptest::collection::vec(any::<u8>(), 0..34);
+        proptest!(|(all in proptest::collection::vec(serial(), 0..50), others in proptest::collection::vec(serial(), 0..50))| {
+            let mut serials = Serials::default();
+            let mut oracle = HashSet::new();
+            for one in &all {
+                match serials.push(one) {
+                    Ok(()) => { oracle.insert(significant(one).to_vec()); }
+                    Err(TooLong) => prop_assert!(significant(one).len() > 32),
+                }
+            }
+            serials.finish();
+            prop_assert_eq!(serials.len(), oracle.len());
+            for one in all.iter().chain(&others) {
+                prop_assert_eq!(serials.contains(one), oracle.contains(significant(one)));
+            }
+        });
+    }
+
+    #[test]
+    fn leading_zeros_do_not_count_and_length_does() {
+        let mut serials = Serials::default();
+        serials.push(&[0, 0x80, 1]).unwrap();
+        serials.finish();
+        assert!(serials.contains(&[0x80, 1]) && serials.contains(&[0, 0, 0x80, 1]));
+        assert!(!serials.contains(&[0x80, 1, 0]) && !serials.contains(&[1]));
+    }
+}

@@ -1,0 +1,296 @@
+//! Who is revoked is out: at the handshake, on the connection that is open, and in a session that is resumed. Whoever is
+//! not goes on.
+
+use crate::support::client::{BOTH, Version, get};
+use crate::support::gateway::{listener, route_to, user};
+use crate::support::pki::Identity;
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
+use rustls::AlertDescription as Alert;
+use std::path::Path;
+use time::{Duration, OffsetDateTime};
+
+/// A CA, two of its users, and a gateway that lets both in.
+struct Scene {
+    pki: Pki,
+    alice: Identity,
+    bob: Identity,
+    upstream: Upstream,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let pki = Pki::new();
+        let (alice, bob) = (pki.client("alice"), pki.client("bob"));
+        Self { pki, alice, bob, upstream: Upstream::start() }
+    }
+
+    /// With these lines in the trust domain; paths are relative to the folder of the CA.
+    fn config(&self, lines: &str) -> String {
+        let folder = self.pki.folder.path().display();
+        let lines = lines
+            .replace("= [\"", &format!("= [\"{folder}/"))
+            .replace("deny_list = \"", &format!("deny_list = \"{folder}/"));
+        let listener = listener(&self.pki).replace("[admin]", &format!("{lines}\n[admin]"));
+        listener + &user("alice", &["*"]) + &user("bob", &["*"]) + &route_to(self.upstream.address)
+    }
+
+    fn start(&self, lines: &str) -> Gateway {
+        Gateway::start(&self.config(lines))
+    }
+
+    fn client(&self, gateway: &Gateway, identity: &Identity) -> Client {
+        Client::new(&self.pki, Some(identity), gateway.address())
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        replace(&self.pki.path(name), text.as_bytes());
+    }
+}
+
+/// Puts a file in place of another as tools do.
+fn replace(path: &Path, octets: &[u8]) {
+    let new = path.with_file_name(".new");
+    std::fs::write(&new, octets).unwrap();
+    std::fs::rename(&new, path).unwrap();
+}
+
+const CRLS: &str = "crls = [\"ca.crl\"]";
+const DENY_LIST: &str = "deny_list = \"denied\"";
+
+#[test]
+fn who_is_on_the_revocation_list_gets_the_alert_that_says_so() {
+    let scene = Scene::new();
+    scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], 1));
+    let gateway = scene.start(CRLS);
+    assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+    assert_eq!(scene.client(&gateway, &scene.bob).get("/").status, 200);
+    let labels = [("reason", "revoked")];
+    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 1.0);
+    let line = eventually("a log line", || gateway.find_log("handshake failed"));
+    assert_eq!((line["reason"].as_str(), line["subject"].as_str()), (Some("revoked"), Some("CN=alice")));
+    let labels = [("trust_domain", "test"), ("issuer", "CN=Test CA")];
+    assert_eq!(gateway.metric("portcullis_crl_entries", &labels), 1.0);
+    let due = gateway.metric("portcullis_crl_next_update_timestamp_seconds", &labels);
+    assert!(due > OffsetDateTime::now_utc().unix_timestamp() as f64);
+}
+
+#[test]
+fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
+    let scene = Scene::new();
+    scene.write("ca.crl", &scene.pki.crl(&[], 1));
+    let gateway = scene.start(CRLS);
+    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    for (round, version) in BOTH.into_iter().enumerate() {
+        let number = 10 * (round as u64 + 1);
+        let (mut of_alice, mut of_bob) = (alice.connect(version).unwrap(), bob.connect(version).unwrap());
+        assert_eq!(of_alice.send(get("/")).unwrap().status, 200);
+        assert_eq!(of_bob.send(get("/")).unwrap().status, 200);
+        let before = gateway.generation();
+        scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], number));
+        gateway.wait_for_generation_after(before);
+        let answer = of_alice.send(get("/")).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "revoked"), "{version:?}");
+        assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{version:?}");
+        let before = gateway.generation();
+        scene.write("ca.crl", &scene.pki.crl(&[], number + 1));
+        gateway.wait_for_generation_after(before);
+        assert_eq!(alice.send(version, get("/")).unwrap().status, 200, "taken back");
+    }
+}
+
+#[test]
+fn a_session_from_before_the_revocation_does_not_help() {
+    let scene = Scene::new();
+    scene.write("ca.crl", &scene.pki.crl(&[], 1));
+    let gateway = scene.start(CRLS);
+    let resumed = || gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+    for (round, versions) in [&rustls::version::TLS13, &rustls::version::TLS12].into_iter().enumerate() {
+        let number = 10 * (round as u64 + 1);
+        let client = |identity| Client::with_provider(&scene.pki, Some(identity), gateway.address(), &[versions]);
+        let (alice, bob) = (client(&scene.alice), client(&scene.bob));
+        let before = resumed();
+        for client in [&alice, &bob] {
+            assert_eq!((client.get("/").status, client.get("/").status), (200, 200));
+        }
+        assert_eq!(resumed(), before + 2.0, "{versions:?}: both have tickets that are taken");
+        let mut open = alice.connect(Version::Http1).unwrap();
+        assert_eq!(open.send(get("/")).unwrap().status, 200);
+        let generation = gateway.generation();
+        scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], number));
+        gateway.wait_for_generation_after(generation);
+        assert_eq!(open.send(get("/")).unwrap().reason(), "revoked", "{versions:?}: a resumed connection");
+        assert_eq!(alice.alert(), Alert::CertificateRevoked, "{versions:?}");
+        assert_eq!(bob.get("/").status, 200, "{versions:?}");
+        let generation = gateway.generation();
+        scene.write("ca.crl", &scene.pki.crl(&[], number + 1));
+        gateway.wait_for_generation_after(generation);
+    }
+}
+
+#[test]
+fn a_list_that_appears_in_a_folder_or_under_a_pattern_is_noticed() {
+    let scene = Scene::new();
+    for lines in ["crls = [\"lists/\"]", "crls = [\"lists/*.crl\"]"] {
+        let folder = scene.pki.path("lists");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
+        replace(&folder.join("1.crl"), scene.pki.crl(&[], 1).as_bytes());
+        let gateway = scene.start(lines);
+        let mut open = [&scene.alice, &scene.bob].map(|identity| scene.client(&gateway, identity));
+        let [alice, bob] = open.each_mut().map(|client| client.connect(Version::Http1).unwrap());
+        let (mut alice, mut bob) = (alice, bob);
+        assert_eq!((alice.send(get("/")).unwrap().status, bob.send(get("/")).unwrap().status), (200, 200));
+        let before = gateway.generation();
+        replace(&folder.join("2.crl"), scene.pki.crl(&[&scene.alice], 2).as_bytes());
+        gateway.wait_for_generation_after(before);
+        eventually("the list is read", || (gateway.metric("portcullis_crl_entries", &[]) == 1.0).then_some(()));
+        assert_eq!(alice.send(get("/")).unwrap().reason(), "revoked", "{lines}");
+        assert_eq!(bob.send(get("/")).unwrap().status, 200, "{lines}");
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force() {
+    let scene = Scene::new();
+    let stranger = Pki::named("Stranger");
+    let past = OffsetDateTime::now_utc() - Duration::days(2);
+    let stale = scene.pki.crl_valid(&[], 3, (past, past + Duration::days(1)));
+    let good = scene.pki.crl(&[&scene.alice], 1);
+    scene.write("ca.crl", &good);
+    let gateway = scene.start(CRLS);
+    let bob = scene.client(&gateway, &scene.bob);
+    let mut open = bob.connect(Version::Http1).unwrap();
+    for (bad, reason) in [
+        (stranger.crl(&[], 2), "is of \\\"CN=Stranger\\\", which is no CA of this trust domain"),
+        (Pki::new().crl(&[], 2), "its signature is not that of"),
+        (stale, "it is too old"),
+        ("nothing".to_owned(), "holds no certificate revocation list"),
+    ] {
+        let (failures, generation) = (gateway.reloads("failure"), gateway.generation());
+        scene.write("ca.crl", &bad);
+        eventually("the reload is refused", || (gateway.reloads("failure") > failures).then_some(()));
+        let said = |line: &serde_json::Value| {
+            let text = line["message"].to_string();
+            text.contains("ca.crl") && text.contains(reason)
+        };
+        assert!(gateway.log().iter().any(said), "{reason}");
+        assert_eq!(gateway.generation(), generation);
+        assert_eq!(open.send(get("/")).unwrap().status, 200);
+        assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked, "{reason}");
+        scene.write("ca.crl", &good);
+        let file = gateway.config_file.clone();
+        let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
+        assert_eq!(code, 0, "{report}");
+        gateway.wait_for_generation_after(generation);
+    }
+}
+
+#[test]
+fn a_start_with_an_old_list_is_refused_unless_old_lists_count() {
+    let scene = Scene::new();
+    let past = OffsetDateTime::now_utc() - Duration::hours(3);
+    scene.write("ca.crl", &scene.pki.crl_valid(&[&scene.alice], 1, (past, past + Duration::hours(1))));
+    let file = scene.pki.path("gateway.toml");
+    for (policy, starts) in [
+        ("", false),
+        ("stale_crls = { allow-for = \"1h\" }", false),
+        ("stale_crls = { allow-for = \"6h\" }", true),
+        ("stale_crls = \"ignore\"", true),
+    ] {
+        let config = scene.config(&format!("{CRLS}\n{policy}"));
+        std::fs::write(&file, &config).unwrap();
+        if !starts {
+            let (_, report, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
+            assert_eq!(code, 1, "{policy}");
+            assert!(report.contains("ca.crl cannot be used: it is too old"), "{report}");
+            continue;
+        }
+        let gateway = Gateway::start(&config);
+        assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+        assert_eq!(scene.client(&gateway, &scene.bob).get("/").status, 200, "{policy}");
+        let warning = eventually("a warning", || gateway.find_log("a revocation list is past its next update"));
+        assert_eq!(warning["issuer"].as_str(), Some("CN=Test CA"));
+    }
+}
+
+#[test]
+fn a_list_that_ends_while_the_gateway_runs_ends_connections_too() {
+    let scene = Scene::new();
+    let now = OffsetDateTime::now_utc();
+    scene.write("ca.crl", &scene.pki.crl_valid(&[], 1, (now - Duration::hours(1), now + Duration::seconds(4))));
+    let (strict, lenient) = (scene.start(CRLS), scene.start(&format!("{CRLS}\nstale_crls = {{ allow-for = \"1h\" }}")));
+    let clients = [&strict, &lenient].map(|gateway| scene.client(gateway, &scene.bob));
+    let [mut of_strict, mut of_lenient] = clients.each_ref().map(|client| client.connect(Version::Http1).unwrap());
+    assert_eq!(of_strict.send(get("/")).unwrap().status, 200);
+    eventually("the list is over", || {
+        let answer = of_strict.send(get("/")).unwrap();
+        (answer.status != 200).then(|| assert_eq!((answer.status, answer.reason().as_str()), (403, "crl_stale")))
+    });
+    assert_eq!(clients[0].get("/").reason(), "crl_stale", "a session that is resumed");
+    assert_eq!(scene.client(&strict, &scene.bob).alert(), Alert::UnknownCA, "as other servers say it");
+    let line = eventually("an error", || strict.find_log("a revocation list is too old"));
+    assert_eq!((line["level"].as_str(), line["issuer"].as_str()), (Some("ERROR"), Some("CN=Test CA")));
+    let said = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("list is too old"));
+    assert_eq!(strict.log().iter().filter(|line| said(line)).count(), 1, "once");
+    assert_eq!(of_lenient.send(get("/")).unwrap().status, 200);
+}
+
+#[test]
+fn an_issuer_without_a_list_is_refused_unless_the_domain_allows_it() {
+    let (scene, other) = (Scene::new(), Pki::named("Other CA"));
+    let both =
+        std::fs::read_to_string(scene.pki.ca_file()).unwrap() + &std::fs::read_to_string(other.ca_file()).unwrap();
+    scene.write("both.crt", &both);
+    scene.write("ca.crl", &scene.pki.crl(&[], 1));
+    for (policy, gets_in) in [("", false), ("unknown_revocation = \"allow\"", true)] {
+        let config = scene.config(&format!("{CRLS}\n{policy}")).replace("/ca.crt\"]", "/both.crt\"]");
+        let gateway = Gateway::start(&config);
+        let stranger = scene.client(&gateway, &other.client("alice"));
+        match gets_in {
+            true => assert_eq!(stranger.get("/").status, 200),
+            false => {
+                assert_eq!(stranger.alert(), Alert::UnknownCA);
+                let labels = [("reason", "revocation_unknown")];
+                assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 1.0);
+            }
+        }
+        assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200);
+    }
+}
+
+#[test]
+fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
+    let scene = Scene::new();
+    scene.write("denied", "");
+    let gateway = scene.start(DENY_LIST);
+    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    for (entry, reason) in [
+        (format!("serial {}", scene.alice.serial_text()), "deny_listed"),
+        ("cn alice".to_owned(), "deny_listed"),
+        ("user alice".to_owned(), "revoked"),
+    ] {
+        let (mut of_alice, mut of_bob) = (alice.connect(Version::Http1).unwrap(), bob.connect(Version::Http2).unwrap());
+        assert_eq!((of_alice.send(get("/")).unwrap().status, of_bob.send(get("/")).unwrap().status), (200, 200));
+        let before = gateway.generation();
+        scene.write("denied", &format!("# out\n{entry}\n"));
+        gateway.wait_for_generation_after(before);
+        assert_eq!(of_alice.send(get("/")).unwrap().reason(), reason, "{entry}");
+        assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{entry}");
+        assert_eq!(gateway.metric("portcullis_deny_list_entries", &[("trust_domain", "test")]), 1.0);
+        match reason {
+            // The certificate counts, the user is out; so it is told over HTTP.
+            "revoked" => assert_eq!(alice.get("/").reason(), "revoked"),
+            _ => assert_eq!(alice.alert(), Alert::CertificateRevoked, "{entry}"),
+        }
+        let before = gateway.generation();
+        scene.write("denied", "");
+        gateway.wait_for_generation_after(before);
+    }
+    // A line that nobody understands changes nothing, and says where it stands.
+    let (failures, generation) = (gateway.reloads("failure"), gateway.generation());
+    scene.write("denied", "cn bob\nuserr alice\n");
+    eventually("the reload is refused", || (gateway.reloads("failure") > failures).then_some(()));
+    let said = |line: &serde_json::Value| line["message"].to_string().contains("line 2 of");
+    assert!(gateway.log().iter().any(said));
+    assert_eq!((gateway.generation(), bob.get("/").status), (generation, 200));
+}
