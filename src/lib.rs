@@ -10,6 +10,7 @@ pub mod worker;
 pub mod host;
 pub mod head;
 pub mod recycled;
+pub mod pattern;
 
 // The request's way
 pub mod listener;

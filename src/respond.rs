@@ -7,7 +7,7 @@ use crate::forward::FramingError;
 use crate::head::Fields;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
-use crate::tls::{CommonNameError, FailureReason};
+use crate::tls::{FailureReason, UnusableName};
 use crate::upstream::{ConnectError, UpstreamError};
 use http::StatusCode;
 
@@ -37,9 +37,20 @@ pub enum Refusal<'s> {
     /// The certificate does not count any more (expired, anchors changed).
     CertificateRefused(FailureReason),
     /// The certificate counts but has no usable name.
-    UnusableName(CommonNameError),
-    /// The certificate counts but no ApiUser has its name.
+    UnusableName(UnusableName),
+    /// The certificate counts but is no ApiUser's.
     UnknownUser,
+    /// The certificate leads to two ApiUsers.
+    AmbiguousIdentity {
+        /// One of them.
+        one: &'s str,
+        /// Another.
+        other: &'s str,
+    },
+    /// The certificate has this name, which is reserved in its trust domain.
+    ReservedName(&'s str),
+    /// The certificate counts, but another trust domain than the route's has vouched for it.
+    WrongTrustDomain,
     /// The ApiUser may not.
     Denied(Denied<'s>),
     /// The request head is broken.
@@ -54,6 +65,8 @@ pub enum Refusal<'s> {
     Upstream(UpstreamError),
     /// The listener or host is gone after a reload.
     ListenerGone,
+    /// It was permitted, and is so no more.
+    Withdrawn(Withdrawal),
     /// A mistake of ours.
     Internal(&'static str),
 }
@@ -78,13 +91,18 @@ impl Refusal<'_> {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::CertificateRefused(_) | Self::UnusableName(_) | Self::UnknownUser | Self::Denied(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CertificateRefused(_)
+            | Self::UnusableName(_)
+            | Self::UnknownUser
+            | Self::AmbiguousIdentity { .. }
+            | Self::ReservedName(_)
+            | Self::WrongTrustDomain
+            | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
+            Self::Withdrawn(withdrawal) => withdrawal.status,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -105,6 +123,9 @@ impl Refusal<'_> {
             Self::CertificateRefused(reason) => reason.word(),
             Self::UnusableName(_) => "unusable_name",
             Self::UnknownUser => "unknown_user",
+            Self::AmbiguousIdentity { .. } => "ambiguous_identity",
+            Self::ReservedName(_) => "reserved_name",
+            Self::WrongTrustDomain => "wrong_trust_domain",
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -118,6 +139,7 @@ impl Refusal<'_> {
             Self::Body(_) => "body_broke_off",
             Self::Upstream(error) => error.word(),
             Self::ListenerGone => "listener_gone",
+            Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Internal(_) => "internal",
         }
     }
@@ -135,7 +157,11 @@ impl Refusal<'_> {
             Self::MethodOverride => "Overriding the method is not allowed here.",
             Self::NoCertificate => "A client certificate is needed here.",
             Self::CertificateRefused(_) => "The client certificate is not accepted any more.",
-            Self::UnusableName(_) | Self::UnknownUser => "The client certificate belongs to no user.",
+            Self::UnusableName(_) | Self::UnknownUser | Self::ReservedName(_) => {
+                "The client certificate belongs to no user."
+            }
+            Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
+            Self::WrongTrustDomain => "Another authority's certificate is needed here.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
@@ -144,6 +170,7 @@ impl Refusal<'_> {
             Self::Body(BodyEnd::Stalled) => "The request body took too long.",
             Self::Body(_) => "The request body broke off or is malformed.",
             Self::Upstream(_) => "The upstream did not answer.",
+            Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Internal(_) => "The gateway made a mistake.",
         }
     }
@@ -153,6 +180,10 @@ impl Refusal<'_> {
         match self {
             Self::BadPath(error) => Some(error.to_string()),
             Self::UnusableName(error) => Some(error.to_string()),
+            Self::AmbiguousIdentity { one, other } => {
+                Some(format!("the certificate is both \"{one}\" and \"{other}\""))
+            }
+            Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),
@@ -164,11 +195,32 @@ impl Refusal<'_> {
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::Withdrawn(withdrawal) => withdrawal.consequence,
             Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
                 Consequence::SharedBytesEnd
             }
             _ => Consequence::None,
         }
+    }
+}
+
+/// What a later judgement of a request that was permitted says, when it does not permit any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    word: &'static str,
+    status: StatusCode,
+    consequence: Consequence,
+}
+
+impl Withdrawal {
+    /// The refusal of a request that is under way.
+    pub fn of(refusal: &Refusal<'_>) -> Self {
+        Self { word: refusal.word(), status: refusal.status(), consequence: refusal.consequence() }
+    }
+
+    /// The reason in one word: the refusal's.
+    pub fn word(&self) -> &'static str {
+        self.word
     }
 }
 

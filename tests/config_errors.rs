@@ -159,6 +159,8 @@ fn fixtures() -> Pki {
     std::fs::create_dir(pki.path("no-crls")).unwrap();
     write("ghosts", "user nobody\nuser alice\n");
     write("denied", "# nobody\nserial 4a\nfingerprint 4a\n");
+    let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    write("p384.key", &other_curve.serialize_pem());
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

@@ -183,7 +183,7 @@ fn strangers_are_explained_too() {
     let question = Question::new();
     let unknown = question.ask(&["--cn", "mallory", "GET", "/api/x"]);
     assert_eq!(unknown.decision(), "403 unknown_user");
-    assert_eq!(unknown.value("user"), "none: no ApiUser has this common name");
+    assert_eq!(unknown.value("user"), "none: the certificate is no ApiUser's");
     let unusable = question.ask(&["--cn", "", "GET", "/api/x"]);
     assert_eq!(unusable.decision(), "403 unusable_name");
     assert_eq!(unusable.value("user"), "none: the common name is empty");
@@ -277,7 +277,7 @@ fn where_there_are_several_listeners_one_must_be_named() {
     // A user of one domain cannot be asked about where only the other's certificates count.
     let answer = question.ask(&["--listener", "outer", "--user", "of-staff", "GET", "/inner"]);
     assert_eq!(answer.code, 2);
-    assert!(answer.errors.contains("no `client_cn` in trust domain \"partners\""), "{}", answer.errors);
+    assert!(answer.errors.contains("no `client_cn` or the like in trust domain \"partners\""), "{}", answer.errors);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
     }
     let answer = question.ask(&["--listener", "both", "--cn", "alice", "GET", "/"]);
     assert_eq!(answer.code, 2);
-    assert!(answer.errors.contains("\"staff\" or \"partners\"; use --user or --cert"), "{}", answer.errors);
+    assert!(answer.errors.contains("\"staff\" or \"partners\"; use --trust-domain, --user"), "{}", answer.errors);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A requirement made ready for being compared with many permissions. Compares nothing itself.
 
-use super::pattern::Subject;
+use crate::pattern::Subject;
 use crate::route::{Requirement, decoded, plain_reading};
 use std::cell::OnceCell;
 

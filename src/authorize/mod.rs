@@ -2,14 +2,13 @@
 //! permission grants is denied, and a [`Permit`] can be made nowhere else.
 
 mod asked;
-mod pattern;
 mod permission;
 
+pub use crate::pattern::{Case, Pattern, Subject};
 pub use asked::Asked;
-pub use pattern::{Case, Pattern, Subject};
 pub use permission::{CompiledPermission, Effect, Permission, UnusablePermission};
 
-use crate::identity::{Principal, UserId};
+use crate::identity::Principal;
 use crate::route::{Admission, Requirement};
 use std::sync::Arc;
 
@@ -28,6 +27,7 @@ pub struct PermissionSet {
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     users: Vec<UserPermissions>,
+    roles: Vec<Arc<PermissionSet>>,
 }
 
 /// All that one ApiUser may do.
@@ -37,13 +37,6 @@ pub struct UserPermissions {
     pub own: PermissionSet,
     /// Those of its roles.
     pub roles: Vec<Arc<PermissionSet>>,
-}
-
-impl UserPermissions {
-    /// The user's own set, then its roles' in the order of the config.
-    pub fn sets(&self) -> impl Iterator<Item = &PermissionSet> {
-        std::iter::once(&self.own).chain(self.roles.iter().map(AsRef::as_ref))
-    }
 }
 
 /// Proof that a request may go on.
@@ -89,14 +82,27 @@ pub enum Denied<'s> {
 }
 
 impl Policy {
-    /// A policy where the permissions stand in the order of the users' ids.
-    pub fn new(users: Vec<UserPermissions>) -> Self {
-        Self { users }
+    /// A policy where the permissions stand in the order of the users' ids, and the roles in that of theirs.
+    pub fn new(users: Vec<UserPermissions>, roles: Vec<Arc<PermissionSet>>) -> Self {
+        Self { users, roles }
     }
 
-    /// What a user has. `None` for an id of another snapshot, which therefore has nothing.
-    pub fn of(&self, user: UserId) -> Option<&UserPermissions> {
-        self.users.get(user.index())
+    /// What somebody has: the user's own set, then its roles' in the order of the config, then those of the roles that
+    /// the certificate brings. Nothing for an id of another snapshot, whatever roles it has.
+    pub fn sets<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
+        let user = self.users.get(principal.id.index());
+        let own =
+            user.into_iter().flat_map(|user| std::iter::once(&user.own).chain(user.roles.iter().map(AsRef::as_ref)));
+        own.chain(user.into_iter().flat_map(|_| self.brought(principal)))
+    }
+
+    fn brought<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
+        principal.extra_roles.iter().filter_map(|role| self.roles.get(role.index())).map(AsRef::as_ref)
+    }
+
+    /// The names of the roles that somebody's certificate brings.
+    pub fn brought_roles<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s str> {
+        self.brought(principal).filter_map(|set| set.role.as_deref())
     }
 
     /// Decides. The cost depends on the permissions of this user alone.
@@ -108,13 +114,12 @@ impl Policy {
         principal: &Principal,
         requirement: &Requirement<'_>,
     ) -> Result<Permit<'s>, Denied<'s>> {
-        let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
         let asked = Asked::of(requirement);
-        refuse_denied(user, &asked)?;
+        self.refuse_asked(principal, &asked)?;
         if *requirement == Requirement::AnyApiUser {
             return Ok(Permit { grant: Grant::AnyApiUser });
         }
-        find(user, |set| &set.granted, |permission| permission.grants(&asked))
+        self.find(principal, |set| &set.granted, |permission| permission.grants(&asked))
             .map(|matched| Permit { grant: Grant::Permission(matched) })
             .ok_or(Denied::NoPermission)
     }
@@ -124,15 +129,30 @@ impl Policy {
     /// # Errors
     /// [`Denied::DeniedBy`]
     pub fn refuse_denied<'s>(&'s self, principal: &Principal, requirement: &Requirement<'_>) -> Result<(), Denied<'s>> {
-        let user = self.of(principal.id).ok_or(Denied::NoPermission)?;
-        refuse_denied(user, &Asked::of(requirement))
+        self.refuse_asked(principal, &Asked::of(requirement))
     }
-}
 
-fn refuse_denied<'s>(user: &'s UserPermissions, asked: &Asked<'_>) -> Result<(), Denied<'s>> {
-    match find(user, |set| &set.denied, |permission| permission.denies(asked)) {
-        Some(denied) => Err(Denied::DeniedBy(denied)),
-        None => Ok(()),
+    fn refuse_asked<'s>(&'s self, principal: &Principal, asked: &Asked<'_>) -> Result<(), Denied<'s>> {
+        // A user of another snapshot has no right, and nothing that could be denied.
+        if self.users.get(principal.id.index()).is_none() {
+            return Err(Denied::NoPermission);
+        }
+        match self.find(principal, |set| &set.denied, |permission| permission.denies(asked)) {
+            Some(denied) => Err(Denied::DeniedBy(denied)),
+            None => Ok(()),
+        }
+    }
+
+    fn find<'s>(
+        &'s self,
+        principal: &Principal,
+        list: impl Fn(&'s PermissionSet) -> &'s Vec<Permission>,
+        matches: impl Fn(&Permission) -> bool,
+    ) -> Option<Matched<'s>> {
+        self.sets(principal).find_map(|set| {
+            let permission = list(set).iter().find(|permission| matches(permission))?;
+            Some(Matched { permission, role: set.role.as_deref() })
+        })
     }
 }
 
@@ -142,15 +162,4 @@ pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
         Admission::Authorized => None,
         Admission::PublicWithIdentity | Admission::Public => Some(Permit { grant: Grant::PublicRoute }),
     }
-}
-
-fn find<'s>(
-    user: &'s UserPermissions,
-    list: impl Fn(&'s PermissionSet) -> &'s Vec<Permission>,
-    matches: impl Fn(&Permission) -> bool,
-) -> Option<Matched<'s>> {
-    user.sets().find_map(|set| {
-        let permission = list(set).iter().find(|permission| matches(permission))?;
-        Some(Matched { permission, role: set.role.as_deref() })
-    })
 }

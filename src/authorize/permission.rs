@@ -1,8 +1,8 @@
 //! Permissions: patterns over what a route requires. Decides about one permission, not about users.
 
 use super::asked::{Asked, What};
-use super::pattern::{Case, Pattern, Subject};
 use crate::config::Place;
+use crate::pattern::{Case, Pattern, Subject};
 use crate::route::{RequirementRule, canonical_literal, decoded};
 use std::sync::Arc;
 

@@ -4,12 +4,13 @@ use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
+use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
 use crate::proxy::{Client, Judgement, Standing, decide, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{CommonName, FailureReason, HostPolicy, TrustDomain, certificates};
+use crate::tls::{FailureReason, HostPolicy, TrustDomain, TrustDomainId, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 
 /// The flags of `portcullis explain`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "user"]))]
-#[command(after_help = "Without --cert, --cn or --user the client shows no certificate.\n\
+#[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "dns", "uri", "email", "fingerprint", "spki", "user"]))]
+#[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
     Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered.\n\n\
     Example:\n  portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts")]
 pub(super) struct Explain {
@@ -30,9 +31,27 @@ pub(super) struct Explain {
     /// The common name of a client certificate that is taken to be valid
     #[arg(long, value_name = "CN")]
     cn: Option<String>,
+    /// As --cn, by a DNS name among its subject alternative names
+    #[arg(long, value_name = "NAME")]
+    dns: Option<String>,
+    /// As --cn, by a URI such as a SPIFFE ID
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
+    /// As --cn, by an e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// As --cn, by the SHA-256 of the certificate
+    #[arg(long, value_name = "HEX")]
+    fingerprint: Option<String>,
+    /// As --cn, by the SHA-256 of its key
+    #[arg(long, value_name = "HEX|BASE64")]
+    spki: Option<String>,
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// The trust domain that vouches, where several may: for --cn and its like
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<String>,
     /// The listener, where there are several
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -74,11 +93,12 @@ impl Explain {
         let host = listener.host(Some(&name)).ok_or_else(|| {
             format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str())
         })?;
-        let standing = self.standing(snapshot, host)?;
+        let (standing, vouched_by) = self.standing(snapshot, host)?;
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
-        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
+        let client = Client { listener, host, standing: &standing, vouched_by };
+        let judgement = decide(snapshot, client, &head);
         Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
     }
 
@@ -117,56 +137,88 @@ impl Explain {
         Ok((authority.to_owned(), format!("{slash}{target}")))
     }
 
-    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
+    /// Who asks, and which domain is taken to have vouched.
+    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<(Standing, Option<TrustDomainId>), String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
-            return Ok(standing(snapshot, host, &chain).0);
+            let (standing, peer) = standing(snapshot, host, &chain);
+            return Ok((standing, peer.map(|peer| peer.trust_domain)));
         }
-        match (&self.user, &self.cn) {
-            (Some(name), _) => by_user(snapshot, host, name),
-            (None, Some(cn)) => by_common_name(snapshot, host, cn),
-            (None, None) => Ok(standing(snapshot, host, &[]).0),
+        if let Some(name) = &self.user {
+            let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
+            let vouching = host.trust_domains.iter().filter(|domain| {
+                self.trust_domain.as_ref().is_none_or(|said| *domain.name == **said)
+                    && snapshot.users.can_be_proven_in(domain.id, user.id)
+            });
+            // The best that the user can have: a domain whose deny list does not name it.
+            let vouching = vouching.min_by_key(|domain| domain.revocation().denies_user(name));
+            return match (host.trust_domains.as_slice(), vouching) {
+                ([], _) => Ok((Standing::Anonymous, None)),
+                (_, Some(domain)) => Ok((unless_denied(Standing::Known(user), domain), Some(domain.id))),
+                (all, None) => Err(format!(
+                    "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
+                    named(all)
+                )),
+            };
         }
+        let Some((kind, text)) = self.said_identifier() else {
+            return Ok((standing(snapshot, host, &[]).0, None));
+        };
+        let Some(domain) = self.vouching_domain(host)? else {
+            return Ok((Standing::Anonymous, None));
+        };
+        let revocation = domain.revocation();
+        let is_denied = match kind {
+            IdentityKind::CommonName => revocation.denies_common_name(text),
+            IdentityKind::Fingerprint => revocation.denies_fingerprint(text),
+            _ => false,
+        };
+        let standing = match Identifier::parse(kind, text) {
+            Ok(_) if is_denied => Standing::Refused(FailureReason::Denied),
+            Ok(identifier) => unless_denied(snapshot.users.identify_by(domain.id, &identifier).into(), domain),
+            Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
+            Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        };
+        Ok((standing, Some(domain.id)))
+    }
+
+    /// The domain that is taken to have vouched. `None` where no certificate is asked for.
+    fn vouching_domain<'h>(&self, host: &'h HostPolicy) -> Result<Option<&'h TrustDomain>, String> {
+        match (host.trust_domains.as_slice(), &self.trust_domain) {
+            ([], _) => Ok(None),
+            (all, Some(name)) => match all.iter().find(|domain| *domain.name == **name) {
+                Some(domain) => Ok(Some(domain)),
+                None => Err(format!("trust domain \"{name}\" does not vouch here: {}", named(all))),
+            },
+            ([only], None) => Ok(Some(only)),
+            (several, None) => {
+                let message = "several trust domains may vouch here, so a name says too little";
+                Err(format!("{message}: {}; use --trust-domain, --user or --cert", named(several)))
+            }
+        }
+    }
+
+    fn said_identifier(&self) -> Option<(IdentityKind, &str)> {
+        let said = [
+            (IdentityKind::CommonName, &self.cn),
+            (IdentityKind::Dns, &self.dns),
+            (IdentityKind::Uri, &self.uri),
+            (IdentityKind::Email, &self.email),
+            (IdentityKind::Fingerprint, &self.fingerprint),
+            (IdentityKind::Spki, &self.spki),
+        ];
+        said.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
     }
 }
 
-/// Who comes with the best certificate that an ApiUser can have here.
-fn by_user(snapshot: &Snapshot, host: &HostPolicy, name: &str) -> Result<Standing, String> {
-    let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-    if host.trust_domains.is_empty() {
-        return Ok(Standing::Anonymous);
-    }
-    let mut proving = host.trust_domains.iter().filter(|domain| snapshot.users.can_be_proven_in(domain.id, user.id));
-    let Some(first) = proving.next() else {
-        let domains = named(&host.trust_domains);
-        return Err(format!(
-            "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain {domains}"
-        ));
-    };
-    let is_out = std::iter::once(first).chain(proving).all(|domain| domain.revocation().denies_user(name));
-    Ok(if is_out { Standing::Refused(FailureReason::Revoked) } else { Standing::Known(user) })
-}
-
-/// Who comes with a certificate of this common name.
-fn by_common_name(snapshot: &Snapshot, host: &HostPolicy, cn: &str) -> Result<Standing, String> {
-    let domain = match host.trust_domains.as_slice() {
-        [] => return Ok(Standing::Anonymous),
-        [only] => only,
-        several => {
-            let message = "several trust domains may vouch here, so a common name says too little";
-            return Err(format!("{message}: {}; use --user or --cert", named(several)));
+/// What becomes of a user whom the deny list of the domain names.
+fn unless_denied(standing: Standing, domain: &TrustDomain) -> Standing {
+    match standing {
+        Standing::Known(user) if domain.revocation().denies_user(&user.name) => {
+            Standing::Refused(FailureReason::Revoked)
         }
-    };
-    let revocation = domain.revocation();
-    if revocation.denies_common_name(cn) {
-        return Ok(Standing::Refused(FailureReason::Denied));
+        standing => standing,
     }
-    Ok(match CommonName::new(cn).map(|name| snapshot.users.by_common_name(domain.id, &name)) {
-        Err(error) => Standing::UnusableName(error),
-        Ok(None) => Standing::UnknownUser,
-        Ok(Some(user)) if revocation.denies_user(&user.name) => Standing::Refused(FailureReason::Revoked),
-        Ok(Some(user)) => Standing::Known(user),
-    })
 }
 
 /// The names of trust domains, for people.
@@ -193,6 +245,14 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
         }
     }
     line("user", describe_user(snapshot, outcome, standing));
+    if let Standing::Known(user) = standing {
+        if let Some(kind) = user.identified_by {
+            line("identified", format!("by {}", kind.word()));
+        }
+        if !user.extra_roles.is_empty() {
+            line("roles", format!("{} by its certificate", brought_roles(snapshot, user)));
+        }
+    }
     if let Some(target) = &judgement.target {
         line("path", format!("{} {}", judgement.method, target.path));
     }
@@ -225,8 +285,16 @@ fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) ->
             format!("{} at {}", user.name, place.unwrap_or_default())
         }
         Standing::Anonymous => "none: no certificate".to_owned(),
-        Standing::UnknownUser => "none: no ApiUser has this common name".to_owned(),
+        Standing::UnknownUser => "none: the certificate is no ApiUser's".to_owned(),
+        Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
+        Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => format!("none: {error}"),
         Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
     }
+}
+
+/// The names of the roles that come with the certificate.
+fn brought_roles(snapshot: &Snapshot, user: &Principal) -> String {
+    let names: Vec<String> = snapshot.policy.brought_roles(user).map(|name| format!("\"{name}\"")).collect();
+    names.join(", ")
 }

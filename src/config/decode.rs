@@ -33,7 +33,17 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         };
     });
     single(&mut root, "identity_headers", &mut |table| {
-        config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
+        let jwt = table.table("jwt").map(|mut jwt| Assertions {
+            place: jwt.place(),
+            keys: jwt.strings("keys"),
+            issuer: jwt.string("issuer"),
+            lifetime: jwt.spanned_duration("lifetime"),
+        });
+        config.identity_headers = IdentityHeaders { sets: table.strings_if_said("sets"), jwt };
+    });
+    single(&mut root, "expiry", &mut |table| {
+        let warn_before = table.duration_or_off("warn_before");
+        config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
     });
     decode_named(&mut root, config);
 }
@@ -49,6 +59,9 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
+        client_o: table.strings("client_o"),
+        client_ou: table.strings("client_ou"),
+        trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
     }));
@@ -155,6 +168,7 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
     TrustDomain {
         name,
         anchors: table.strings("anchors"),
+        reserved_names: table.strings("reserved_names"),
         intermediates: table.strings("intermediates"),
         extended_key_usage: extended_key_usage(table),
         chain_depth: table.integer("chain_depth", 0..=6),
@@ -209,6 +223,12 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
     ApiUser {
         name,
         client_cn: table.strings("client_cn"),
+        client_dns: table.strings("client_dns"),
+        client_uri: table.strings("client_uri"),
+        client_email: table.strings("client_email"),
+        client_fingerprint: table.strings("client_fingerprint"),
+        client_spki: table.strings("client_spki"),
+        tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
@@ -228,6 +248,9 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         host_header: table.choice("host_header", &[("client", HostHeader::Client), ("endpoint", HostHeader::Endpoint)]),
         pool_idle_timeout: table.duration("pool_idle_timeout"),
         pool_size: table.integer("pool_size", 0..=100_000),
+        identity_headers: table.strings_if_said("identity_headers"),
+        jwt_audience: table.string("jwt_audience"),
+        proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
         limits: upstream_limits(table),
     }
 }
@@ -246,9 +269,11 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
-        respond: table.choice("respond", &[("whoami", Respond::Whoami)]),
+        respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement,
         client_auth: client_auth(table),
+        trust_domain: table.string("trust_domain"),
+        trust_domains: table.strings("trust_domains"),
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,

@@ -3,7 +3,7 @@
 
 mod trust;
 
-pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, UnknownRevocation};
+pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation};
 
 use super::source::{Place, Spanned};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[identity_headers]`
     pub identity_headers: IdentityHeaders,
+    /// `[expiry]`
+    pub expiry: Expiry,
     /// `[listener.NAME]`
     pub listeners: Vec<Listener>,
     /// `[trust_domain.NAME]`
@@ -116,6 +118,30 @@ pub struct Limits {
 pub struct IdentityHeaders {
     /// Names of header sets; `None` means the default set.
     pub sets: Option<Vec<Spanned<String>>>,
+    /// `[identity_headers.jwt]`
+    pub jwt: Option<Assertions>,
+}
+
+/// `[identity_headers.jwt]`: how assertions are signed.
+#[derive(Debug)]
+pub struct Assertions {
+    /// Where the table stands.
+    pub place: Place,
+    /// PEM files with private keys: the first signs, all are published.
+    pub keys: Vec<Spanned<String>>,
+    /// Who says so (`iss`).
+    pub issuer: Option<Spanned<String>>,
+    /// How long one counts.
+    pub lifetime: Option<Spanned<Duration>>,
+}
+
+/// `[expiry]`: who is told of certificates that are about to expire.
+#[derive(Debug, Default)]
+pub struct Expiry {
+    /// How long before; `Some(None)` is off.
+    pub warn_before: Option<Option<Duration>>,
+    /// The field of answers that tells the client.
+    pub response_header: Option<Spanned<String>>,
 }
 
 /// Whether a client must show a certificate.
@@ -187,31 +213,6 @@ pub struct Listener {
     pub limits: Limits,
 }
 
-/// `[trust_domain.NAME]`
-#[derive(Debug)]
-pub struct TrustDomain {
-    /// The NAME.
-    pub name: Spanned<String>,
-    /// PEM files with CA certificates.
-    pub anchors: Vec<Spanned<String>>,
-    /// PEM files with certificates of CAs that the anchors vouch for.
-    pub intermediates: Vec<Spanned<String>>,
-    /// What a client's certificate must be for.
-    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
-    /// Most certificates between leaf and anchor.
-    pub chain_depth: Option<u32>,
-    /// Files with revocation lists, patterns of their names, and folders of them.
-    pub crls: Vec<Spanned<String>>,
-    /// What happens with lists past their time.
-    pub stale_crls: Option<Spanned<StaleCrls>>,
-    /// What happens with issuers that have no list.
-    pub unknown_revocation: Option<Spanned<UnknownRevocation>>,
-    /// Which certificates of a chain are looked for.
-    pub revocation_check: Option<Spanned<RevocationCheck>>,
-    /// A file with certificates and users that are out.
-    pub deny_list: Option<Spanned<String>>,
-}
-
 /// `[api_user.NAME]`
 #[derive(Debug)]
 pub struct ApiUser {
@@ -219,6 +220,18 @@ pub struct ApiUser {
     pub name: Spanned<String>,
     /// Common names that are this user.
     pub client_cn: Vec<Spanned<String>>,
+    /// DNS names that are this user.
+    pub client_dns: Vec<Spanned<String>>,
+    /// URIs that are this user.
+    pub client_uri: Vec<Spanned<String>>,
+    /// E-mail addresses that are this user.
+    pub client_email: Vec<Spanned<String>>,
+    /// SHA-256 of certificates that are this user.
+    pub client_fingerprint: Vec<Spanned<String>>,
+    /// SHA-256 of keys that are this user.
+    pub client_spki: Vec<Spanned<String>>,
+    /// For how long expired certificates still count.
+    pub tolerate_expiry: Option<Duration>,
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
@@ -234,6 +247,12 @@ pub struct ApiUser {
 pub struct Role {
     /// The NAME.
     pub name: Spanned<String>,
+    /// Organizations whose certificates bring this role.
+    pub client_o: Vec<Spanned<String>>,
+    /// Organizational units whose certificates bring this role.
+    pub client_ou: Vec<Spanned<String>>,
+    /// The domain that must have vouched for them.
+    pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
     pub permissions: Vec<Spanned<String>>,
     /// What is refused whatever is granted.
@@ -247,6 +266,16 @@ pub enum HostHeader {
     Client,
     /// The endpoint's own.
     Endpoint,
+}
+
+/// What a connection to an upstream begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// The request.
+    #[default]
+    Off,
+    /// A header of the PROXY protocol, version 2, that says who the client is.
+    V2,
 }
 
 /// `[upstream.NAME]`
@@ -272,6 +301,12 @@ pub struct Upstream {
     pub pool_idle_timeout: Option<Duration>,
     /// How many unused connections are kept for each endpoint.
     pub pool_size: Option<u32>,
+    /// Names of header sets; `None` means those of `[identity_headers]`.
+    pub identity_headers: Option<Vec<Spanned<String>>>,
+    /// For whom assertions are meant (`aud`); the NAME if not said.
+    pub jwt_audience: Option<Spanned<String>>,
+    /// What each connection begins with.
+    pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
     /// Limits said here.
     pub limits: Limits,
 }
@@ -290,6 +325,8 @@ pub enum PathMatch {
 pub enum Respond {
     /// Who the client is and what it may do.
     Whoami,
+    /// The keys that assertions are verified with.
+    Jwks,
 }
 
 /// What happens to `X-HTTP-Method-Override` and its kin.
@@ -331,6 +368,10 @@ pub struct Route {
     pub requirement: Option<Requirement>,
     /// Whether a client must be known.
     pub client_auth: Option<Spanned<ClientAuth>>,
+    /// The domain that must have vouched.
+    pub trust_domain: Option<Spanned<String>>,
+    /// The domains of which one must have vouched.
+    pub trust_domains: Vec<Spanned<String>>,
     /// Overriding methods.
     pub method_override: Option<Spanned<MethodOverride>>,
     /// Oddities of paths that this route takes: (name in the config, place).

@@ -101,6 +101,13 @@ impl<'a> TableReader<'a> {
         strings
     }
 
+    /// The same, where an empty array is something else than nothing said.
+    pub(super) fn strings_if_said(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
+        let said = self.table.contains_key(key);
+        let strings = self.strings(key);
+        said.then_some(strings)
+    }
+
     /// A string that must be one of a few words.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Spanned<T>> {
         let text = self.string(key)?;
@@ -123,6 +130,13 @@ impl<'a> TableReader<'a> {
             Ok(duration) if duration > Duration::ZERO => Some(duration),
             _ => self.bad_text(key, &text, "a duration above zero such as \"500ms\", \"10s\" or \"5m\""),
         }
+    }
+
+    /// The same with its place.
+    pub(super) fn spanned_duration(&mut self, key: &'static str) -> Option<Spanned<Duration>> {
+        let value = self.duration(key)?;
+        let place = self.table.get(key).map(|said| self.place_of(said))?;
+        Some(Spanned { value, place })
     }
 
     pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {

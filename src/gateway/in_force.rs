@@ -49,7 +49,7 @@ impl Gateway {
 
     /// The one place where a snapshot comes into force. Cannot fail.
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
-        self.shared.snapshot.store(snapshot.clone());
+        self.shared.put_into_force(snapshot.clone());
         self.publish(&snapshot);
         let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();
         let gone = |name: &Arc<str>, _: &mut Running| changed.contains(name) || !snapshot.listeners.contains_key(name);
@@ -73,7 +73,11 @@ impl Gateway {
         if let Some((configured, admin)) = bound.admin {
             let (address, stop) = (admin.address(), CancellationToken::new());
             tracing::info!(%address, "admin listening");
-            let state = AdminState { telemetry: self.shared.telemetry.clone(), drain: self.drain.clone() };
+            let state = AdminState {
+                telemetry: self.shared.telemetry.clone(),
+                drain: self.drain.clone(),
+                shared: self.shared.clone(),
+            };
             tokio::spawn(admin.serve(state, stop.clone()));
             self.admin = Some(RunningAdmin { configured, address, stop });
         }

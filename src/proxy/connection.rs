@@ -6,6 +6,7 @@ use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
+use super::present::{Look, OpenExchanges};
 use super::record::{ConnectionFacts, Record};
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
@@ -53,6 +54,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// What a connection brings along from before its handshake.
 struct Accepted {
     address: SocketAddr,
+    /// Where the client connected to.
+    local: SocketAddr,
     place: ConnectionPlace,
     drain: Drain,
     limits: ConnectionLimits,
@@ -70,6 +73,8 @@ impl ConnectionHandler for ProxyHandler {
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
+        // The socket of a listener for all addresses is not told otherwise.
+        let local = stream.local_addr().unwrap_or(policy.address);
         let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
@@ -87,7 +92,7 @@ impl ConnectionHandler for ProxyHandler {
             Ok(established) => {
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
-                let accepted = Accepted { address: client, place, drain, limits, engine };
+                let accepted = Accepted { address: client, local, place, drain, limits, engine };
                 Box::pin(self.serve_http(established, accepted)).await;
             }
         }
@@ -132,20 +137,22 @@ impl ProxyHandler {
 
     async fn serve_http(&self, established: Established, accepted: Accepted) {
         let Established { records, input, facts } = established;
-        let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, accepted.address, &facts);
+        let connection =
+            ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts);
+        let client = ConnectedClient::new(self.listener.clone(), facts, self.shared.telemetry.clone());
+        client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {
             (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::Rustls(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted);
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
             }
             (Transport::InPlace(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted);
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
         }
@@ -155,18 +162,20 @@ impl ProxyHandler {
         &self,
         (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
+        open: OpenExchanges,
     ) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),
             facts,
             client,
-            place,
+            _place: place,
             drain,
             guard: None,
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
+            open,
         }
     }
 
@@ -189,7 +198,7 @@ impl ProxyHandler {
             connection.facts.series.fast_path("handed_over", why.word());
             http1::Connection { records, input, client, facts, .. } = *connection;
         }
-        let mut context = self.context((client, facts), accepted);
+        let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
         let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
@@ -199,12 +208,13 @@ impl ProxyHandler {
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         // A stream that hyper may give away must be free to go to another thread, although none of ours ever does.
         let (shared, listener, client) = (self.shared.clone(), self.listener.clone(), context.facts.client);
+        let local = context.facts.local;
         let (server_name, tls) = (context.facts.server_name.clone(), context.facts.tls);
         Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
             let generation = in_force(&shared).snapshot.generation;
             let (telemetry, series) = (shared.telemetry.clone(), shared.telemetry.listener(&listener));
             let (listener, server_name) = (listener.clone(), server_name.clone());
-            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, server_name, tls, series });
+            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, local, server_name, tls, series });
             let mut record = Record::new(facts, "HTTP/1.1", generation, request_id, ("-", "-"));
             record.refused_unread(refusal);
         })
@@ -240,14 +250,18 @@ where
         .serve_connection(TokioIo::new(stream), requests_of(&context))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = told_to_close(&context) => {
-            connection.as_mut().graceful_shutdown();
-            if let Some(guard) = &context.guard {
-                guard.take_no_more();
+    let mut closing = false;
+    let outcome = loop {
+        tokio::select! {
+            outcome = connection.as_mut() => break outcome,
+            () = told_to_close(&context), if !closing => {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+                if let Some(guard) = &context.guard {
+                    guard.take_no_more();
+                }
             }
-            connection.await
+            () = stuck(&context) => break Ok(()),
         }
     };
     log_end(&context, outcome);
@@ -283,6 +297,7 @@ where
                 tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
                 break Ok(());
             }
+            () = stuck(&context) => break Ok(()),
             () = told_to_close(&context), if !closing => closing = true,
             // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
             () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
@@ -313,6 +328,25 @@ async fn told_to_close(context: &ConnectionContext) {
     tokio::select! {
         () = context.drain.begun() => {}
         () = context.close.cancelled() => {}
+    }
+}
+
+/// Looks after the rights of what is under way, round by round. Ends when something was cut and does not end by itself:
+/// its client takes nothing, and must not find later what waits for it here.
+async fn stuck(context: &ConnectionContext) {
+    loop {
+        context.open.round().await;
+        match context.open.look(&context.shared, &context.client) {
+            Look::Fine => {}
+            Look::OneCut => context.close.cancel(),
+            Look::ClientGone(withdrawal) => {
+                if !context.close.is_cancelled() && !context.drain.has_begun() {
+                    context.facts.series.withdrawn("connection", withdrawal.word());
+                }
+                context.close.cancel();
+            }
+            Look::Stuck => return,
+        }
     }
 }
 

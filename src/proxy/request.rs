@@ -10,7 +10,7 @@ use crate::identity::Principal;
 use crate::respond::Refusal;
 use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{CommonNameError, FailureReason, HostPolicy};
+use crate::tls::{FailureReason, HostPolicy, TrustDomainId, UnusableName};
 use std::sync::Arc;
 
 /// What is known about the client of a connection in one snapshot.
@@ -20,10 +20,14 @@ pub enum Standing {
     Anonymous,
     /// Its certificate counts and names an ApiUser.
     Known(Principal),
-    /// Its certificate counts, but no ApiUser has its name.
+    /// Its certificate counts, but is no ApiUser's.
     UnknownUser,
     /// Its certificate counts, but has no name that could be anybody's.
-    UnusableName(CommonNameError),
+    UnusableName(UnusableName),
+    /// Its certificate counts, but leads to these two ApiUsers.
+    AmbiguousIdentity(Arc<str>, Arc<str>),
+    /// Its certificate counts, but this name of it is reserved in its trust domain.
+    ReservedName(Box<str>),
     /// Its certificate does not count (any more).
     Refused(FailureReason),
 }
@@ -37,6 +41,8 @@ pub struct Client<'s> {
     pub host: &'s Arc<HostPolicy>,
     /// Who it is.
     pub standing: &'s Standing,
+    /// Who has vouched for its certificate, if it showed one that counts.
+    pub vouched_by: Option<TrustDomainId>,
 }
 
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
@@ -102,6 +108,9 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     if public.is_none() {
         // Before anything that would tell a stranger that there is a route.
         principal(client.standing)?;
+        if !route.vouched_by.takes(client.vouched_by) {
+            return Err(Refusal::WrongTrustDomain);
+        }
     }
     leads_to_one_route(client, host, route, target)?;
     found.method = judged_method(head.method, &fields, route.method_override)?;
@@ -230,12 +239,14 @@ fn judged_method<'h>(
     }
 }
 
-fn principal(standing: &Standing) -> Result<&Principal, Refusal<'static>> {
+fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
     match standing {
         Standing::Known(principal) => Ok(principal),
         Standing::Anonymous => Err(Refusal::NoCertificate),
         Standing::UnknownUser => Err(Refusal::UnknownUser),
         Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
+        Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
+        Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

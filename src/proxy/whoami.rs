@@ -1,7 +1,7 @@
 //! `respond = "whoami"`: tells an ApiUser who it is and what it may do, in the form of Icinga's `/v1`.
 
 use crate::authorize::{PermissionSet, Policy};
-use crate::identity::Principal;
+use crate::identity::{IdentityKind, Principal};
 use crate::respond::{Form, OwnAnswer, escape_html, page};
 use crate::tls::PeerCertificate;
 use http::StatusCode;
@@ -9,10 +9,8 @@ use http::StatusCode;
 const INFO: &str = "You are authenticated by Portcullis. The permissions below say what you may do.";
 
 pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertificate>, form: Form) -> OwnAnswer {
-    let sets = policy.of(user.id);
     let texts = |list: fn(&PermissionSet) -> &Vec<crate::authorize::Permission>| -> Vec<&str> {
-        let sets = sets.into_iter().flat_map(|user| user.sets());
-        sets.flat_map(|set| list(set).iter().map(|permission| permission.text())).collect()
+        policy.sets(user).flat_map(|set| list(set).iter().map(|permission| permission.text())).collect()
     };
     let granted = texts(|set| &set.granted);
     let denied = texts(|set| &set.denied);
@@ -23,6 +21,8 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
             let result = serde_json::json!({
                 "info": INFO,
                 "user": &*user.name,
+                "identified_by": user.identified_by.map(IdentityKind::word),
+                "roles_of_certificate": policy.brought_roles(user).collect::<Vec<_>>(),
                 "permissions": granted,
                 "denied": denied,
                 "version": version,

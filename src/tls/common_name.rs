@@ -70,7 +70,8 @@ impl CommonName {
     }
 }
 
-fn text_of<'a>(value: &'a Any<'_>) -> Result<&'a str, CommonNameError> {
+/// The text of an attribute in one of the string types that are read in one way.
+pub(super) fn text_of<'a>(value: &'a Any<'_>) -> Result<&'a str, CommonNameError> {
     let is_ascii = match value.tag() {
         Tag::Utf8String => true,
         Tag::PrintableString | Tag::Ia5String => value.data.is_ascii(),

@@ -2,9 +2,11 @@
 //! that they were made under: a resumed session skips the verifier, so none may outlive its trust.
 
 use super::provider;
+use super::subject_names::SubjectNames;
 use super::trust::{ChainError, HandshakeVerifier, Presence, Trust, TrustDomain, TrustDomainId, Vouched, vouch};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::host::HostTable;
+use crate::telemetry::build::{FIPS, Fips};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -13,6 +15,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, Error, ServerConfig};
 use std::sync::Arc;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A server certificate and the clients that may come under its names.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct HostPolicy {
     pub trust_domains: Vec<Arc<TrustDomain>>,
     /// Who opens and seals the records.
     pub record_layer: RecordLayer,
+    /// The first URI among the names of the certificate that is shown.
+    pub own_uri: Option<Box<str>>,
     pub(super) config: Arc<ServerConfig>,
     /// What the config was made of: SHA-256.
     made_of: [u8; 32],
@@ -47,6 +52,9 @@ pub enum HostError {
     /// The key or the certificate is of a kind that cannot be used.
     #[error("the certificate or key cannot be used: {0}")]
     Unusable(Error),
+    /// A build with the feature `fips` would do what its module does not cover.
+    #[error("this listener would not be FIPS")]
+    NotFips,
 }
 
 impl HostPolicy {
@@ -65,6 +73,7 @@ impl HostPolicy {
             (auth, domains) if auth != ClientAuth::Off && !domains.is_empty() => (auth, domains),
             _ => (ClientAuth::Off, Vec::new()),
         };
+        let own_uri = identity.uri();
         let made_of = identity.digest(client_auth, record_layer);
         let same = previous.and_then(|table| {
             table.iter().find(|host| {
@@ -78,7 +87,7 @@ impl HostPolicy {
                 Arc::new(server_config(identity, trusts, client_auth, record_layer)?)
             }
         };
-        Ok(Self { label, client_auth, trust_domains, record_layer, config, made_of })
+        Ok(Self { label, client_auth, trust_domains, record_layer, own_uri, config, made_of })
     }
 
     /// Judges a chain, leaf first, at this moment: exactly one of the domains must vouch for it.
@@ -102,6 +111,11 @@ fn same_trust(ours: &[Arc<TrustDomain>], others: &[Arc<TrustDomain>]) -> bool {
 }
 
 impl ServerIdentity {
+    fn uri(&self) -> Option<Box<str>> {
+        let (_, certificate) = X509Certificate::from_der(self.chain.first()?).ok()?;
+        SubjectNames::read(&certificate).uris.into_iter().next()
+    }
+
     fn digest(&self, client_auth: ClientAuth, record_layer: RecordLayer) -> [u8; 32] {
         let mut context = Context::new(&SHA256);
         let settings = format!("{client_auth:?} {record_layer:?} {}", self.chain.len());
@@ -148,5 +162,10 @@ fn server_config(
     config.max_early_data_size = 0;
     // Without this, keys do not leave rustls.
     config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
+    // Nonces of our own records are chosen by us, and the module approves only its own.
+    let is_fips = config.fips() && record_layer == RecordLayer::Rustls;
+    if FIPS == Fips::Only && !is_fips {
+        return Err(HostError::NotFips);
+    }
     Ok(config)
 }

@@ -2,6 +2,7 @@
 
 use super::common_name::{CommonName, CommonNameError};
 use super::name::rfc4514;
+use super::subject_names::{NameError, NameKind, SubjectNames};
 use super::trust::TrustDomainId;
 use rustls::pki_types::CertificateDer;
 use std::fmt::Write;
@@ -14,6 +15,23 @@ pub struct PeerCertificate {
     pub trust_domain: TrustDomainId,
     /// The one common name, or why there is none.
     pub common_name: Result<CommonName, CommonNameError>,
+    /// Subject alternative names, in the order of the certificate and in lower case; no wildcards. Empty if any of them
+    /// is malformed.
+    pub dns_names: Vec<Box<str>>,
+    /// Subject alternative names, in the order of the certificate. Empty if any of them is malformed, or if a SPIFFE ID
+    /// does not stand alone.
+    pub uris: Vec<Box<str>>,
+    /// Subject alternative names, in the order of the certificate, the domain in lower case. Empty if any is malformed.
+    pub emails: Vec<Box<str>>,
+    /// The subject's O, in the order of the certificate. Empty if any is malformed.
+    pub organizations: Vec<Box<str>>,
+    /// The subject's OU, in the order of the certificate. Empty if any is malformed.
+    pub organizational_units: Vec<Box<str>>,
+    /// Why names of these kinds are left out.
+    pub unusable_names: Vec<(NameKind, NameError)>,
+    /// What the certificate calls itself besides, malformed names and wildcards, as somebody might read it. They are
+    /// never an identity, but may be reserved.
+    pub other_names: Vec<Box<str>>,
     /// RFC 4514.
     pub subject: String,
     /// RFC 4514.
@@ -22,6 +40,8 @@ pub struct PeerCertificate {
     pub serial: String,
     /// SHA-256 of the DER, lower-case hexadecimal.
     pub fingerprint: String,
+    /// SHA-256 of the SubjectPublicKeyInfo's DER, lower-case hexadecimal.
+    pub spki: String,
     /// Seconds since 1970.
     pub not_before: i64,
     /// Seconds since 1970.
@@ -45,13 +65,22 @@ impl PeerCertificate {
             return Err(UnreadableCertificate("bytes follow it".to_owned()));
         }
         let subject = certificate.subject();
+        let names = SubjectNames::read(&certificate);
         Ok(Self {
             trust_domain,
             common_name: CommonName::of_subject(subject),
+            dns_names: names.dns_names,
+            uris: names.uris,
+            emails: names.emails,
+            organizations: names.organizations,
+            organizational_units: names.organizational_units,
+            unusable_names: names.unusable,
+            other_names: names.other,
             subject: rfc4514(subject),
             issuer: rfc4514(certificate.issuer()),
             serial: hexadecimal(certificate.raw_serial()),
-            fingerprint: hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der).as_ref()),
+            fingerprint: sha256(der),
+            spki: sha256(certificate.public_key().raw),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
         })
@@ -96,6 +125,10 @@ pub fn rfc3339(seconds: i64) -> String {
         .ok()
         .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok());
     text.unwrap_or_else(|| seconds.to_string())
+}
+
+fn sha256(octets: &[u8]) -> String {
+    hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets).as_ref())
 }
 
 /// Lower-case hexadecimal.

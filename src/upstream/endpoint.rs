@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -122,9 +122,13 @@ pub enum ConnectError {
 }
 
 impl Endpoint {
-    /// Connects, at most `timeout` in all.
-    pub(super) async fn connect(&self, timeout: Duration) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now()).await.map_err(|_| ConnectError::Timeout)?
+    /// Connects, at most `timeout` in all. The bytes of `preface` go first, also before TLS.
+    pub(super) async fn connect(
+        &self,
+        preface: Option<&[u8]>,
+        timeout: Duration,
+    ) -> Result<EndpointStream, ConnectError> {
+        tokio::time::timeout(timeout, self.connect_now(preface)).await.map_err(|_| ConnectError::Timeout)?
     }
 
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
@@ -133,8 +137,11 @@ impl Endpoint {
         Ok(stream)
     }
 
-    async fn connect_now(&self) -> Result<EndpointStream, ConnectError> {
-        let stream = self.tcp().await?;
+    async fn connect_now(&self, preface: Option<&[u8]>) -> Result<EndpointStream, ConnectError> {
+        let mut stream = self.tcp().await?;
+        if let Some(preface) = preface {
+            stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
+        }
         match &self.tls {
             None => Ok(EndpointStream::Plain(stream)),
             Some(tls) => {

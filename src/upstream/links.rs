@@ -30,16 +30,16 @@ impl Upstream {
         pool::take::<Link>(&self.target(choice).pool)
     }
 
-    /// A new connection to the chosen endpoint, or to the next that can be reached.
+    /// A new connection to the chosen endpoint, or to the next that can be reached, that begins with these bytes.
     ///
     /// # Errors
     /// [`UpstreamError::Connect`] for the last that was tried.
-    pub async fn new_link(&self, choice: usize) -> Result<Link, UpstreamError> {
+    pub async fn new_link(&self, choice: usize, preface: Option<&[u8]>) -> Result<Link, UpstreamError> {
         let mut failed = 0;
         loop {
             let number = choice.wrapping_add(failed) % self.targets.len().max(1);
             let target = self.target(number);
-            match target.endpoint.connect(self.connect_timeout).await {
+            match target.endpoint.connect(preface, self.connect_timeout).await {
                 Ok(stream) => {
                     return Ok(Link::new(stream, target.pool.id(), number));
                 }

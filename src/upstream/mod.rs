@@ -19,7 +19,8 @@ pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
 pub use send::Outgoing;
 
-use crate::config::HostHeader;
+use crate::config::{HostHeader, ProxyProtocol};
+use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
 use crate::telemetry::Telemetry;
 use pool::PoolKey;
@@ -33,6 +34,10 @@ pub struct Upstream {
     host_header: HostHeader,
     /// `Authorization` to send, if credentials are configured.
     pub authorization: Option<Vec<u8>>,
+    /// What it is told about clients.
+    pub identity: Arc<IdentitySelection>,
+    /// What each connection begins with. If that is about a client, no other client's request goes on it.
+    pub proxy_protocol: ProxyProtocol,
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
@@ -57,6 +62,10 @@ pub struct UpstreamSettings {
     pub host_header: HostHeader,
     /// `Authorization` to send.
     pub authorization: Option<Vec<u8>>,
+    /// What it is told about clients.
+    pub identity: Arc<IdentitySelection>,
+    /// What each connection begins with.
+    pub proxy_protocol: ProxyProtocol,
     /// TCP and TLS together.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept.
@@ -119,12 +128,19 @@ impl UpstreamError {
 impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
-        let pool = || PoolKey::new(settings.pool_size, settings.pool_idle_timeout);
+        let pool_size = match settings.proxy_protocol {
+            ProxyProtocol::Off => settings.pool_size,
+            // A connection that speaks for one client is never kept for another.
+            ProxyProtocol::V2 => 0,
+        };
+        let pool = || PoolKey::new(pool_size, settings.pool_idle_timeout);
         let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,
             host_header: settings.host_header,
             authorization: settings.authorization,
+            identity: settings.identity,
+            proxy_protocol: settings.proxy_protocol,
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),

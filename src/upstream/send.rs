@@ -37,6 +37,8 @@ pub struct Outgoing<B> {
     pub repeat: Repeat,
     /// How long the upstream may do nothing while it has all that there is of the request.
     pub response_timeout: Duration,
+    /// What a new connection begins with.
+    pub preface: Option<Box<[u8]>>,
 }
 
 /// What stays the same on each connection that a request is tried on.
@@ -78,7 +80,8 @@ impl Upstream {
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, response_timeout } = outgoing;
+        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, response_timeout, preface } =
+            outgoing;
         let asking = Asking { asked, upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
         let choice = self.choose();
@@ -87,7 +90,7 @@ impl Upstream {
             let mut link = match pooled.take() {
                 Some(link) => link,
                 // Connecting is rare and large.
-                None => Box::pin(self.new_link(choice)).await?,
+                None => Box::pin(self.new_link(choice, preface.as_deref())).await?,
             };
             self.series().connection_used(link.origin().word());
             // Only now is it certain which endpoint it is.

@@ -100,6 +100,11 @@ impl Pki {
         self.path("ca.crt")
     }
 
+    /// The CA's key, as PEM.
+    pub fn authority_key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A server certificate for names and addresses, in `NAME.crt` and `NAME.key`.
     pub fn server(&self, name: &str, hosts: &[&str]) -> Identity {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -191,6 +196,15 @@ impl Pki {
             key_identifier_method: KeyIdMethod::Sha256,
         };
         params.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
+    }
+
+    /// A client certificate for a key that there is already: a renewed one.
+    pub fn client_with_key(&self, common_name: &str, key: &KeyPair) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        self.store(common_name, certificate, key)
     }
 
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {

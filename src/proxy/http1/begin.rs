@@ -9,11 +9,13 @@ use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
 use crate::proxy::in_force::{InForce, in_force};
+use crate::proxy::own_answer::own_answer;
+use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
 use crate::proxy::request::{Judgement, decide};
-use crate::proxy::{request_id, whoami};
+use crate::proxy::request_id;
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
-use crate::route::Target;
+use crate::route::{Admission, Target};
 use crate::tls::record::Records;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,6 +58,8 @@ struct Asking<'a> {
     facts: &'a Rc<ConnectionFacts>,
     client: &'a ConnectedClient,
     address: &'a ClientAddress,
+    /// The octets of the head.
+    octets: &'a [u8],
     /// When the head was here.
     now: Instant,
 }
@@ -78,7 +82,9 @@ impl<R: Records> Connection<R> {
                     }
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head, place);
+                        let octets = bytes.get(..head.length).unwrap_or_default();
+                        let asking = Asking { shared, facts, client, address, octets, now: *now };
+                        let begun = judged(&asking, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -165,18 +171,25 @@ impl Judging<'_> {
         let Judgement { method, target, route, outcome, .. } = &judgement;
         match (outcome, route, target, upstream) {
             (Err(refusal), ..) => self.own(record, refusal),
-            (Ok(_), Some(route), ..) if route.target == Target::Whoami => self.whoami(record),
             (Ok(permit), Some(route), Some(target), Some(upstream)) => {
                 let limit = route.limits.body_size;
                 if matches!((self.head.framing, limit), (Framing::Length(length), Some(limit)) if length > limit) {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
                 let up = Up { permit, route, method, target, upstream };
-                let said = Said { head: self.head, view: self.view, address: self.asking.address };
-                *place = Some(forwarding(record, up, &said));
+                let Asking { client, facts, octets, address, .. } = *self.asking;
+                // What may not be told on this route is not even looked up.
+                let told = (route.admission != Admission::Public).then_some(&**self.view);
+                let snapshot = &self.in_force.snapshot;
+                let identity = told.map(|view| client.identity(view, &up.upstream, snapshot));
+                let preface = client.preface(told, &up.upstream, (snapshot, facts));
+                let right = Right::of_octets(octets, self.view.clone());
+                let said = Said { head: self.head, identity, address, preface, right };
+                *place = Some(forwarding(record, up, said));
                 Begun::Forward
             }
-            _ => self.own(record, &Refusal::Internal("a permit without a route or its upstream")),
+            (Ok(_), Some(route), Some(_), None) => self.own_answer(record, &route.target, method),
+            _ => self.own(record, &Refusal::Internal("a permit without a route")),
         }
     }
 
@@ -199,13 +212,13 @@ impl Judging<'_> {
         self.answered(record, answer, keep)
     }
 
-    fn whoami(&self, record: Record) -> Begun {
-        let Some(user) = self.view.principal() else {
-            return self.own(record, &Refusal::NoCertificate);
-        };
+    fn own_answer(&self, record: Record, target: &Target, method: &str) -> Begun {
         let form = Form::of_accept(self.head.fields);
-        let answer = whoami::answer(&self.in_force.snapshot.policy, user, self.view.peer.as_ref(), form);
-        self.answered(record, answer, keep(self.head))
+        match own_answer(target, method, &self.in_force.snapshot, self.view, form) {
+            Some(Ok(answer)) => self.answered(record, answer, keep(self.head)),
+            Some(Err(refusal)) => self.own(record, &refusal),
+            None => self.own(record, &Refusal::Internal("a route without its upstream")),
+        }
     }
 
     fn answered(&self, record: Record, answer: OwnAnswer, keep: Keep) -> Begun {

@@ -10,12 +10,13 @@ use crate::forward::{
     RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
-use crate::proxy::client::ClientView;
+use crate::identity::IdentityBlock;
 use crate::proxy::in_force::UpstreamHere;
+use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
-use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
+use crate::route::{CanonicalTarget, Route, RouteLimits};
 use crate::upstream::Repeat;
 use std::ops::Range;
 use std::rc::Rc;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 /// A request that may go on, and all that is needed until its answer is over.
 pub(super) struct Forwarding {
     pub(super) record: Record,
+    /// For judging it again while it is under way.
+    pub(super) right: Right,
     pub(super) upstream: Rc<UpstreamHere>,
     pub(super) limits: RouteLimits,
     /// The head that goes up.
@@ -43,6 +46,8 @@ pub(super) struct Forwarding {
     pub(super) trailers: Trailers,
     pub(super) keep: Keep,
     pub(super) form: Form,
+    /// What a new connection to the upstream begins with.
+    pub(super) preface: Option<Box<[u8]>>,
 }
 
 /// Whether the client takes trailers (`TE: trailers`).
@@ -64,19 +69,22 @@ pub(super) struct Up<'a> {
 /// What was said, and by whom.
 pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
-    pub(super) view: &'a Rc<ClientView>,
+    /// What the upstream is told about the client, where it is told anything.
+    pub(super) identity: Option<Rc<IdentityBlock>>,
+    pub(super) right: Right,
     pub(super) address: &'a ClientAddress,
+    pub(super) preface: Option<Box<[u8]>>,
 }
 
 /// Renders the request that goes up.
-pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forwarding {
+pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwarding {
     let fields = said.head.fields;
     let has_body = said.head.framing != Framing::Length(0);
     // A body would run into the tunnel.
     let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
     let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
     let edit = RequestEdit {
-        identity: (up.route.admission != Admission::Public).then_some(&said.view.identity),
+        identity: said.identity.as_deref(),
         client: said.address,
         requested_host,
         request_id: record.request_id(),
@@ -104,6 +112,8 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
         trailers: trailers(fields),
         keep: keep(said.head),
         form: Form::of_accept(fields),
+        preface: said.preface,
+        right: said.right,
         record,
     }
 }
@@ -165,7 +175,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     head.extend_from_slice(b"\r\n");
     let shown = Shown::of(came, forwarding);
     let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
-    response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
+    response_fields(came.fields, &forwarding.record.answer_edit(length), &mut HeadWriter(&mut head));
     if came.status >= 200 {
         match (shown, came.framing) {
             (Shown::Announced | Shown::None, _) => {}

@@ -1,6 +1,8 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod identities;
+mod identity_headers;
 mod listeners;
 mod process;
 mod revocation;
@@ -8,6 +10,7 @@ mod routes;
 mod trust;
 mod upstreams;
 mod users;
+mod vouching;
 mod warnings;
 
 use super::Snapshot;
@@ -88,12 +91,13 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
-        let routes = self.routes(&mut listeners, &upstreams);
+        let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
-        let identity_sets = self.identity_sets();
+        let assertions = self.assertions();
+        let expiry = self.expiry_policy();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
-            self.warn_about_expiries();
+            self.warn_about_expiries(expiry.warn_before);
             self.warn_about_revocation(&trust, &users);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
@@ -104,7 +108,8 @@ impl Assembly<'_> {
             users: users.users,
             policy: users.policy,
             upstreams,
-            identity_sets,
+            assertions,
+            expiry,
             process: process?,
             expiries: self.expiries.take(),
         })

@@ -2,8 +2,8 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::LogFormat;
-use crate::identity::IdentitySet;
-use crate::snapshot::ProcessSettings;
+use crate::forward::ExpiryFieldName;
+use crate::snapshot::{ExpiryPolicy, ProcessSettings};
 use crate::telemetry::{AccessLogConfig, check_filter};
 
 impl Assembly<'_> {
@@ -43,23 +43,20 @@ impl Assembly<'_> {
         })
     }
 
-    pub(super) fn identity_sets(&self) -> Vec<IdentitySet> {
-        let Some(named) = &self.config.identity_headers.sets else {
-            return vec![IdentitySet::XClient];
-        };
-        let mut sets = Vec::new();
-        for name in named {
-            match IdentitySet::from_word(&name.value) {
-                Some(set) if sets.contains(&set) => {
-                    self.problems.error(name.place, "this set of headers is named twice", "name it once");
-                }
-                Some(set) => sets.push(set),
-                None => {
-                    let message = format!("there is no set of identity headers \"{}\"", name.value);
-                    self.problems.error(name.place, message, format!("known sets: {}", IdentitySet::WORDS));
-                }
-            }
+    pub(super) fn expiry_policy(&self) -> ExpiryPolicy {
+        let said = &self.config.expiry;
+        let response_header = said.response_header.as_ref().and_then(|text| {
+            let name = ExpiryFieldName::parse(&text.value).map_err(|error| {
+                let message = format!("`response_header` cannot be \"{}\": {error}", text.value);
+                self.problems.error(text.place, message, "choose a name of its own, such as \"client-cert-expires\"");
+            });
+            name.ok()
+        });
+        let warn_before = said.warn_before.unwrap_or(Some(defaults::WARN_BEFORE_EXPIRY));
+        if let (None, Some(text)) = (warn_before, &said.response_header) {
+            let message = "`response_header` says something only within `warn_before`, which is off";
+            self.problems.error(text.place, message, "give `warn_before` a duration, or remove `response_header`");
         }
-        sets
+        ExpiryPolicy { warn_before, response_header }
     }
 }

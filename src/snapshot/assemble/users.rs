@@ -6,8 +6,7 @@ use crate::authorize::{
     CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission, UserPermissions,
 };
 use crate::config::{ApiUser, Spanned};
-use crate::identity::{ApiUsers, Taken, UserId};
-use crate::tls::CommonName;
+use crate::identity::{ApiUsers, RoleId, Taken, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,6 +33,12 @@ impl Assembly<'_> {
             roles.insert(&role.name.value, Arc::new(set));
         }
         let mut users = ApiUsers::default();
+        self.reserve_names(&mut users, trust);
+        let mut in_order = Vec::with_capacity(self.config.roles.len());
+        for (at, role) in self.config.roles.iter().enumerate() {
+            in_order.extend(roles.get(role.name.value.as_str()).cloned());
+            self.bind_role(&mut users, role, RoleId::new(at), trust);
+        }
         let mut permissions = Vec::with_capacity(self.config.api_users.len());
         for user in &self.config.api_users {
             let own = self.permission_set(&mut interner, &mut granted, &user.permissions, &user.deny);
@@ -44,7 +49,7 @@ impl Assembly<'_> {
             let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
             permissions.push(UserPermissions { own, roles });
         }
-        Users { users, policy: Policy::new(permissions), granted }
+        Users { users, policy: Policy::new(permissions, in_order), granted }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -57,38 +62,13 @@ impl Assembly<'_> {
             );
         }
         users
-            .add(&name.value, name.place)
+            .add(&name.value, name.place, user.tolerate_expiry.unwrap_or_default())
             .map_err(|Taken(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
                 self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
             })
             .ok()
-    }
-
-    fn bind_user(&self, users: &mut ApiUsers, user: &ApiUser, id: UserId, trust: &TrustDomains) {
-        let whose = format!("api_user \"{}\"", user.name.value);
-        if user.client_cn.is_empty() && user.trust_domain.is_none() {
-            return;
-        }
-        let domain = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose);
-        for text in &user.client_cn {
-            let name = match CommonName::new(&text.value) {
-                Ok(name) => name,
-                Err(error) => {
-                    let hint = "write the common name exactly as the certificate has it; `*` has no meaning here";
-                    self.problems.error(text.place, format!("client_cn cannot be used: {error}"), hint);
-                    continue;
-                }
-            };
-            let Some(domain) = &domain else { continue };
-            if let Err(Taken(other)) = users.bind(domain.id, name, id) {
-                let place = self.sources.describe(other.place);
-                let message = format!("client_cn \"{}\" already is api_user \"{}\"", text.value, other.name);
-                let hint = format!("the other stands at {place}; one certificate is one user");
-                self.problems.error(text.place, message, hint);
-            }
-        }
     }
 
     fn role(&self, roles: &HashMap<&str, Arc<PermissionSet>>, name: &Spanned<String>) -> Option<Arc<PermissionSet>> {

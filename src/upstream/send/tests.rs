@@ -46,6 +46,8 @@ fn upstream(address: SocketAddr) -> Upstream {
         endpoints: vec![endpoint],
         host_header: HostHeader::Endpoint,
         authorization: None,
+        identity: Arc::default(),
+        proxy_protocol: crate::config::ProxyProtocol::Off,
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_size: 4,
@@ -67,6 +69,7 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
         upgrade: Upgrade::None,
         repeat: Repeat::Never,
         response_timeout: Duration::from_secs(60),
+        preface: None,
     }
 }
 

@@ -1,26 +1,4 @@
-//! Identity headers: which names belong to them, and the block that tells an upstream who the client is.
-//! Written from verified facts only. Does not touch requests; `forward` removes and adds.
-
-use super::Principal;
-use crate::tls::PeerCertificate;
-use std::fmt::Write;
-
-/// A set of headers that upstreams understand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdentitySet {
-    /// `X-Client-CN`, `X-Client-User` and their kin.
-    XClient,
-}
-
-impl IdentitySet {
-    /// The set with this name in the config.
-    pub fn from_word(word: &str) -> Option<Self> {
-        (word == "x-client").then_some(Self::XClient)
-    }
-
-    /// All names, for messages.
-    pub const WORDS: &'static str = "\"x-client\"";
-}
+//! Which names belong to identity headers, of ours and of others. Removes nothing; `forward` does.
 
 /// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
 /// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
@@ -99,6 +77,8 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     // RFC 9440
     "client-cert",
     "client-cert-chain",
+    "client-cert-too-large",
+    "client-cert-chain-too-large",
     // jwt
     "x-portcullis-assertion",
     "x-pomerium-jwt-assertion",
@@ -131,6 +111,8 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-authenticated-user",
     "x-webauth-user",
     "x-spiffe-id",
+    // ours, for all sets
+    "x-identity-left-out",
 ];
 
 /// Families of such fields that grow with each release of who makes them, folded.
@@ -174,88 +156,6 @@ pub fn fold(octet: u8) -> u8 {
     if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
 }
 
-/// What upstreams are told about one client: names and values, ready to be written. Made once for each connection and
-/// generation.
-#[derive(Clone, Debug, Default)]
-pub struct IdentityBlock {
-    fields: Vec<(&'static str, String)>,
-    rendered: Vec<u8>,
-}
-
-impl IdentityBlock {
-    /// What is told about a client with a verified certificate, who may or may not be an ApiUser.
-    pub fn for_client(sets: &[IdentitySet], peer: &PeerCertificate, domain: &str, user: Option<&Principal>) -> Self {
-        let mut fields = Vec::new();
-        for set in sets {
-            match set {
-                IdentitySet::XClient => x_client(&mut fields, peer, domain, user),
-            }
-        }
-        Self::of(fields)
-    }
-
-    /// What is told about a client that showed no certificate.
-    pub fn for_nobody(sets: &[IdentitySet]) -> Self {
-        let fields = sets.iter().map(|IdentitySet::XClient| ("x-client-verify", "NONE".to_owned())).collect();
-        Self::of(fields)
-    }
-
-    fn of(fields: Vec<(&'static str, String)>) -> Self {
-        let line = |(name, value): &(&str, String)| format!("{name}: {value}\r\n").into_bytes();
-        let rendered = fields.iter().flat_map(line).collect();
-        Self { fields, rendered }
-    }
-
-    /// As the lines of an HTTP/1.1 head.
-    pub fn rendered(&self) -> &[u8] {
-        &self.rendered
-    }
-
-    /// Names and values.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.fields.iter().map(|(name, value)| (*name, value.as_str()))
-    }
-}
-
-/// Longest value that is sent; a longer one is left out, since half a name is another name.
-const VALUE_LIMIT: usize = 4096;
-
-fn x_client(fields: &mut Vec<(&'static str, String)>, peer: &PeerCertificate, domain: &str, user: Option<&Principal>) {
-    let mut add = |name, value: &str| {
-        let value = field_value(value);
-        if value.len() <= VALUE_LIMIT {
-            fields.push((name, value));
-        }
-    };
-    add("x-client-verify", "SUCCESS");
-    if let Ok(name) = &peer.common_name {
-        add("x-client-cn", name.as_str());
-    }
-    if let Some(user) = user {
-        add("x-client-user", &user.name);
-    }
-    add("x-client-trust-domain", domain);
-    add("x-client-subject", &peer.subject);
-    add("x-client-issuer", &peer.issuer);
-    add("x-client-serial", &peer.serial);
-    add("x-client-fingerprint", &peer.fingerprint);
-    add("x-client-not-after", &peer.not_after_text());
-}
-
-/// Printable ASCII as it is; every other byte and `%` percent-encoded, so that a value has one reading.
-fn field_value(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if (b' '..0x7f).contains(&byte) && byte != b'%' {
-            value.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(value, "%{byte:02X}");
-        }
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,11 +186,5 @@ mod tests {
             assert!(name.bytes().all(|octet| fold(octet) == octet), "{name}");
             assert!(is_identity_field(name), "{name}");
         }
-    }
-
-    #[test]
-    fn values_have_one_reading() {
-        assert_eq!(field_value("plain CN=x, O=\"y\""), "plain CN=x, O=\"y\"");
-        assert_eq!(field_value("50%\u{e4}\n"), "50%25%C3%A4%0A");
     }
 }

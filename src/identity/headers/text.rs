@@ -1,0 +1,99 @@
+//! Values of identity headers as text: one reading each, ASCII, on one line. Knows no set.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
+use std::fmt::Write;
+
+/// Printable ASCII as it is; every other byte and `%` percent-encoded, so that a value has one reading.
+pub(super) fn field_value(text: &str) -> String {
+    percent_encoded(text, |octet| (b' '..0x7f).contains(&octet) && octet != b'%')
+}
+
+/// All octets but those that `keeps` accepts as `%XX`.
+pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
+    let mut value = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if keeps(octet) {
+            value.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(value, "%{octet:02X}");
+        }
+    }
+    value
+}
+
+/// Values in one field, parted by commas; a comma within a value is percent-encoded.
+pub(super) fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
+    let one = |value: &str| percent_encoded(value, |octet| octet.is_ascii_graphic() && octet != b',');
+    values.into_iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A distinguished name (RFC 4514) in ASCII, as OpenSSL and with it nginx, Envoy and HAProxy write it: other characters
+/// as pairs of hexadecimal digits. So are quotes and backslashes of a value, which the RFC allows: whoever looks for the
+/// end of a quoted text finds no other than ours.
+pub(super) fn ascii_name(name: &str) -> String {
+    let mut ascii = String::with_capacity(name.len());
+    let mut rest = name.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\\' => match rest.next() {
+                Some(escaped @ ('"' | '\\')) => {
+                    let _ = write!(ascii, "\\{:02X}", u32::from(escaped));
+                }
+                Some(escaped) => ascii.extend(['\\', escaped]),
+                None => ascii.push_str("\\5C"),
+            },
+            ' '..='~' => ascii.push(letter),
+            other => {
+                for octet in other.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(ascii, "\\{octet:02X}");
+                }
+            }
+        }
+    }
+    ascii
+}
+
+/// A certificate in PEM, URL-encoded as nginx and Envoy write it.
+pub(super) fn url_encoded_pem(der: &CertificateDer<'_>) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    // RFC 3986: unreserved.
+    percent_encoded(&pem, |octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_one_reading() {
+        assert_eq!(field_value("plain CN=x, O=\"y\""), "plain CN=x, O=\"y\"");
+        assert_eq!(field_value("50%\u{e4}\n"), "50%25%C3%A4%0A");
+        assert_eq!(list(["a.example", "urn:x,y"]), "a.example, urn:x%2Cy");
+    }
+
+    #[test]
+    fn names_are_ascii_without_quotes_and_never_end_in_a_backslash() {
+        assert_eq!(ascii_name("CN=a\\,b,O=J\u{f6}rg"), "CN=a\\,b,O=J\\C3\\B6rg");
+        assert_eq!(ascii_name("CN=\\\"x\\\\"), "CN=\\22x\\5C");
+    }
+
+    #[test]
+    fn certificates_are_url_encoded_pem() {
+        let text = url_encoded_pem(&CertificateDer::from(vec![0xfb; 50]));
+        assert!(text.starts_with("-----BEGIN%20CERTIFICATE-----%0A%2B%2Fv7"), "{text}");
+        assert!(text.ends_with("%3D%0A-----END%20CERTIFICATE-----%0A"), "{text}");
+        assert_eq!(text.matches("%0A").count(), 4);
+    }
+}

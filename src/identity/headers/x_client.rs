@@ -1,0 +1,30 @@
+//! The set `x-client`: what is known about the client, field by field. Verifies nothing.
+
+use super::text::list;
+use super::{Collected, KnownClient, TEXT_LIMIT};
+
+pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
+    let verdict = if client.certificate.is_some() { "SUCCESS" } else { "NONE" };
+    fields.text("x-client-verify", verdict);
+    if let Some(user) = client.user {
+        fields.text("x-client-user", &user.name);
+    }
+    let Some(certificate) = &client.certificate else { return };
+    let peer = certificate.peer;
+    if let Ok(name) = &peer.common_name {
+        fields.text("x-client-cn", name.as_str());
+    }
+    fields.text("x-client-trust-domain", certificate.domain);
+    for (name, values) in
+        [("x-client-dns", &peer.dns_names), ("x-client-uri", &peer.uris), ("x-client-email", &peer.emails)]
+    {
+        if !values.is_empty() {
+            fields.value(name, &list(values.iter().map(|value| &**value)), TEXT_LIMIT);
+        }
+    }
+    fields.text("x-client-subject", &peer.subject);
+    fields.text("x-client-issuer", &peer.issuer);
+    fields.text("x-client-serial", &peer.serial);
+    fields.text("x-client-fingerprint", &peer.fingerprint);
+    fields.text("x-client-not-after", &peer.not_after_text());
+}

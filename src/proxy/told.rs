@@ -1,0 +1,74 @@
+//! What upstreams are told about the client of a connection, in headers and in the PROXY protocol: made when it is first
+//! needed, and kept beside what one snapshot sees of the client. Finds out nothing about the client.
+
+use super::client::{ClientView, ConnectedClient};
+use super::record::ConnectionFacts;
+use crate::config::ProxyProtocol;
+use crate::identity::{IdentityBlock, KnownClient, ProxiedConnection, Session, VerifiedCertificate, proxy_header};
+use crate::snapshot::Snapshot;
+use crate::tls::Resumption;
+use crate::upstream::Upstream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+impl ConnectedClient {
+    /// What an upstream is told about the client of this view, which belongs to this snapshot. Made at the first request
+    /// for each selection, and anew when its assertion has grown old.
+    pub(super) fn identity(&self, view: &ClientView, upstream: &Upstream, snapshot: &Snapshot) -> Rc<IdentityBlock> {
+        let selection = &upstream.identity;
+        let mut told = view.told.borrow_mut();
+        let place = told.iter().position(|(of, _)| Arc::ptr_eq(of, selection) || of == selection);
+        if let Some((_, block)) = place.and_then(|place| told.get(place))
+            && block.is_fresh(wall_clock)
+        {
+            return block.clone();
+        }
+        let known = self.known(view, snapshot);
+        let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), wall_clock()));
+        match place.and_then(|place| told.get_mut(place)) {
+            Some((_, old)) => *old = block.clone(),
+            None => told.push((selection.clone(), block.clone())),
+        }
+        block
+    }
+
+    /// What a connection to this upstream begins with; `view` is `None` where nothing about the client may be told.
+    pub(super) fn preface(
+        &self,
+        view: Option<&ClientView>,
+        upstream: &Upstream,
+        (snapshot, facts): (&Snapshot, &ConnectionFacts),
+    ) -> Option<Box<[u8]>> {
+        if upstream.proxy_protocol == ProxyProtocol::Off {
+            return None;
+        }
+        let connection = ProxiedConnection {
+            client: facts.client,
+            local: facts.local,
+            server_name: facts.server_name.as_deref(),
+            version: facts.tls,
+            session: match self.facts.resumption {
+                Resumption::Full => Session::New,
+                Resumption::Resumed => Session::Resumed,
+            },
+            known: view.map_or_else(KnownClient::default, |view| self.known(view, snapshot)),
+        };
+        Some(proxy_header(&connection).into_boxed_slice())
+    }
+
+    fn known<'a>(&'a self, view: &'a ClientView, snapshot: &'a Snapshot) -> KnownClient<'a> {
+        let certificate = view.peer.as_ref().map(|peer| VerifiedCertificate {
+            peer,
+            domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
+            chain: &self.facts.chain,
+        });
+        let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
+        KnownClient { certificate, user: view.principal(), own_uri }
+    }
+}
+
+/// Seconds since 1970; 0 before.
+fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
