@@ -148,6 +148,8 @@ fn fixtures() -> Pki {
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
+    let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    write("p384.key", &other_curve.serialize_pem());
     let strange = Pki::named("Strange CA");
     std::fs::copy(strange.ca_file(), pki.path("strange-ca.crt")).unwrap();
     let forger = Pki::new();
@@ -159,8 +161,6 @@ fn fixtures() -> Pki {
     std::fs::create_dir(pki.path("no-crls")).unwrap();
     write("ghosts", "user nobody\nuser alice\n");
     write("denied", "# nobody\nserial 4a\nfingerprint 4a\n");
-    let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
-    write("p384.key", &other_curve.serialize_pem());
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

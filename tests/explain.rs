@@ -313,7 +313,14 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
     }
     let answer = question.ask(&["--listener", "both", "--cn", "alice", "GET", "/"]);
     assert_eq!(answer.code, 2);
-    assert!(answer.errors.contains("\"staff\" or \"partners\"; use --trust-domain, --user"), "{}", answer.errors);
+    let hint = "\"staff\" or \"partners\"; use --trust-domain, --user or --cert";
+    assert!(answer.errors.contains(hint), "{}", answer.errors);
+    for (domain, decision) in [("partners", "200"), ("staff", "403 revoked")] {
+        let asked = ["--listener", "both", "--trust-domain", domain, "--cn", "alice", "GET", "/"];
+        assert_eq!(question.ask(&asked).decision(), decision, "{domain}");
+    }
+    let answer = question.ask(&["--listener", "inner", "--trust-domain", "partners", "--cn", "alice", "GET", "/"]);
+    assert!(answer.code == 2 && answer.errors.contains("\"partners\" does not vouch here"), "{}", answer.errors);
 }
 
 #[test]

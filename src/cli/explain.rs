@@ -146,15 +146,17 @@ impl Explain {
         }
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            let vouching = host.trust_domains.iter().filter(|domain| {
+            let mut proving: Vec<_> = host.trust_domains.iter().collect();
+            proving.retain(|domain| {
                 self.trust_domain.as_ref().is_none_or(|said| *domain.name == **said)
                     && snapshot.users.can_be_proven_in(domain.id, user.id)
             });
-            // The best that the user can have: a domain whose deny list does not name it.
-            let vouching = vouching.min_by_key(|domain| domain.revocation().denies_user(name));
+            // The best that it can have: one of a domain that does not deny it.
+            let vouching =
+                proving.iter().find(|domain| !domain.revocation().denies_user(name)).or(proving.first()).copied();
             return match (host.trust_domains.as_slice(), vouching) {
                 ([], _) => Ok((Standing::Anonymous, None)),
-                (_, Some(domain)) => Ok((unless_denied(Standing::Known(user), domain), Some(domain.id))),
+                (_, Some(domain)) => Ok((unless_denied(domain, Standing::Known(user)), Some(domain.id))),
                 (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
                     named(all)
@@ -179,7 +181,10 @@ impl Explain {
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        Ok((standing, Some(domain.id)))
+        if matches!(kind, IdentityKind::CommonName) && domain.revocation().denies_common_name(text) {
+            return Ok((Standing::Refused(FailureReason::Denied), Some(domain.id)));
+        }
+        Ok((unless_denied(domain, standing), Some(domain.id)))
     }
 
     /// The domain that is taken to have vouched. `None` where no certificate is asked for.
@@ -211,13 +216,13 @@ impl Explain {
     }
 }
 
-/// What becomes of a user whom the deny list of the domain names.
-fn unless_denied(standing: Standing, domain: &TrustDomain) -> Standing {
-    match standing {
+/// Who a certificate would be whose user its domain's deny list may name.
+fn unless_denied(domain: &TrustDomain, standing: Standing) -> Standing {
+    match &standing {
         Standing::Known(user) if domain.revocation().denies_user(&user.name) => {
             Standing::Refused(FailureReason::Revoked)
         }
-        standing => standing,
+        _ => standing,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::expiry::{self, Expiry};
 use super::request::{Client, Standing};
+use super::told::Told;
 use crate::config::ClientAuth;
-use crate::identity::{Identified, IdentityBlock, IdentitySelection, Principal};
+use crate::identity::{Identified, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
@@ -32,8 +33,8 @@ pub(super) struct ClientView {
     pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
-    /// What upstreams are told, for each selection that was asked for: nearly always one.
-    pub(super) told: RefCell<Vec<(Arc<IdentitySelection>, Rc<IdentityBlock>)>>,
+    /// What upstreams are told, the newest last: nearly always one.
+    pub(super) told: RefCell<Vec<Told>>,
     pub(super) expiry: Expiry,
 }
 
@@ -150,12 +151,10 @@ impl From<Identified> for Standing {
 
 /// The ApiUser behind a certificate that counts.
 fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
-    let standing = match Standing::from(snapshot.users.identify(&peer)) {
-        Standing::Known(user) if is_denied(snapshot, vouched.domain, &user) => {
-            Standing::Refused(FailureReason::Revoked)
-        }
-        standing => standing,
-    };
+    let mut standing = Standing::from(snapshot.users.identify(&peer));
+    if principal(&standing).is_some_and(|user| is_denied(snapshot, vouched.domain, user)) {
+        standing = Standing::Refused(FailureReason::Revoked);
+    }
     let Vouched { expired_for, until, .. } = *vouched;
     let Some(over) = expired_for else {
         return Stood { standing, peer: Some(peer), until, expired_for };

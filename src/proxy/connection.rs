@@ -73,7 +73,7 @@ impl ConnectionHandler for ProxyHandler {
         let Some(policy) = self.policy(&snapshot).cloned() else {
             return;
         };
-        // The socket of a listener for all addresses is not told otherwise.
+        // Only the socket knows which address the client took of a listener for all of them.
         let local = stream.local_addr().unwrap_or(policy.address);
         let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
         // Who has connected before the drain began is let in, and may ask once.

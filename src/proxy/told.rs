@@ -4,7 +4,10 @@
 use super::client::{ClientView, ConnectedClient};
 use super::record::ConnectionFacts;
 use crate::config::ProxyProtocol;
-use crate::identity::{IdentityBlock, KnownClient, ProxiedConnection, Session, VerifiedCertificate, proxy_header};
+use crate::identity::{
+    IdentityBlock, IdentitySelection, KnownClient, Principal, ProxiedConnection, Session, UserId, VerifiedCertificate,
+    proxy_header,
+};
 use crate::snapshot::Snapshot;
 use crate::tls::Resumption;
 use crate::upstream::Upstream;
@@ -12,24 +15,48 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// What one kind of upstream is told about a user.
+pub(super) struct Told {
+    selection: Arc<IdentitySelection>,
+    user: Option<UserId>,
+    block: Rc<IdentityBlock>,
+}
+
+impl Told {
+    fn is_for(&self, selection: &Arc<IdentitySelection>, user: Option<UserId>) -> bool {
+        self.user == user && (Arc::ptr_eq(&self.selection, selection) || self.selection == *selection)
+    }
+}
+
+/// So many are kept for a client: its upstreams have few selections, and it is nearly always one user.
+const MOST_KEPT: usize = 16;
+
 impl ConnectedClient {
-    /// What an upstream is told about the client of this view, which belongs to this snapshot. Made at the first request
-    /// for each selection, and anew when its assertion has grown old.
-    pub(super) fn identity(&self, view: &ClientView, upstream: &Upstream, snapshot: &Snapshot) -> Rc<IdentityBlock> {
+    /// What an upstream is told about the client of this view, which belongs to this snapshot, and about who it has proven
+    /// to be. Made at the first such request, and anew when its assertion has grown old.
+    pub(super) fn identity(
+        &self,
+        view: &ClientView,
+        user: Option<&Principal>,
+        (upstream, snapshot): (&Upstream, &Snapshot),
+    ) -> Rc<IdentityBlock> {
         let selection = &upstream.identity;
+        let id = user.map(|user| user.id);
         let mut told = view.told.borrow_mut();
-        let place = told.iter().position(|(of, _)| Arc::ptr_eq(of, selection) || of == selection);
-        if let Some((_, block)) = place.and_then(|place| told.get(place))
-            && block.is_fresh(wall_clock)
+        let place = told.iter().position(|told| told.is_for(selection, id));
+        if let Some(kept) = place.and_then(|place| told.get(place))
+            && kept.block.is_fresh(wall_clock)
         {
-            return block.clone();
+            return kept.block.clone();
         }
-        let known = self.known(view, snapshot);
+        let known = KnownClient { user, ..self.known(view, snapshot) };
         let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), wall_clock()));
-        match place.and_then(|place| told.get_mut(place)) {
-            Some((_, old)) => *old = block.clone(),
-            None => told.push((selection.clone(), block.clone())),
+        if let Some(old) = place {
+            told.remove(old);
+        } else if told.len() >= MOST_KEPT {
+            told.remove(0);
         }
+        told.push(Told { selection: selection.clone(), user: id, block: block.clone() });
         block
     }
 

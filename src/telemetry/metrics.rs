@@ -71,18 +71,18 @@ pub struct Metrics {
     pub api_users: IntGauge,
     /// `certificate_not_after_timestamp_seconds{kind,name}`
     pub certificate_not_after: IntGaugeVec,
-    /// `crl_next_update_timestamp_seconds{trust_domain,issuer}`
-    pub crl_next_update: IntGaugeVec,
-    /// `crl_entries{trust_domain,issuer}`
-    pub crl_entries: IntGaugeVec,
-    /// `deny_list_entries{trust_domain}`
-    pub deny_list_entries: IntGaugeVec,
     /// `tolerated_expired_certificates_total{trust_domain}`
     pub tolerated_expired: IntCounterVec,
     /// `client_certificate_remaining_seconds{trust_domain}`
     pub client_certificate_remaining: HistogramVec,
     /// `client_certificate_sightings_lost_total`
     pub certificate_sightings_lost: IntCounter,
+    /// `crl_next_update_timestamp_seconds{trust_domain,issuer}`
+    pub crl_next_update: IntGaugeVec,
+    /// `crl_entries{trust_domain,issuer}`
+    pub crl_entries: IntGaugeVec,
+    /// `deny_list_entries{trust_domain}`
+    pub deny_list_entries: IntGaugeVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -238,13 +238,6 @@ impl Default for Metrics {
                 "Expiry of our certificates, and of the anchors for clients and upstreams",
                 &["kind", "name"],
             ),
-            crl_next_update: make.gauges(
-                "crl_next_update_timestamp_seconds",
-                "When a newer revocation list is due; 0 if the list does not say",
-                &["trust_domain", "issuer"],
-            ),
-            crl_entries: make.gauges("crl_entries", "Revoked certificates", &["trust_domain", "issuer"]),
-            deny_list_entries: make.gauges("deny_list_entries", "Entries of the deny list", &["trust_domain"]),
             tolerated_expired: make.counters(
                 "tolerated_expired_certificates_total",
                 "Connections of users whose expired certificates are tolerated, once for each generation",
@@ -261,6 +254,13 @@ impl Default for Metrics {
                 "client_certificate_sightings_lost_total",
                 "Client certificates that the list of those that expire did not get to see",
             ),
+            crl_next_update: make.gauges(
+                "crl_next_update_timestamp_seconds",
+                "When a newer revocation list is due; 0 if the list does not say",
+                &["trust_domain", "issuer"],
+            ),
+            crl_entries: make.gauges("crl_entries", "Revoked certificates", &["trust_domain", "issuer"]),
+            deny_list_entries: make.gauges("deny_list_entries", "Entries of the deny list", &["trust_domain"]),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
             draining: make.gauge("draining", "1 while the gateway drains"),

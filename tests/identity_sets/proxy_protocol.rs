@@ -4,13 +4,14 @@ use super::ENGINES;
 use crate::support::client::{BOTH, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Client, Gateway, Pki, Upstream};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConnection, StreamOwned};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A header, read as the specification says.
@@ -178,6 +179,55 @@ fn the_header_goes_before_tls() {
             assert_eq!(client.send(version, get("/")).unwrap().status, 200);
             let (header, _) = seen.lock().unwrap().pop().unwrap();
             assert_eq!(header.tls().2[&0x22], b"alice");
+        }
+    }
+}
+
+/// HAProxy, which has written the specification. Killed when dropped.
+struct Judge(Child);
+
+impl Judge {
+    /// Answers with what it reads from the header.
+    fn start(pki: &Pki, address: SocketAddr) -> Self {
+        let file = pki.path("haproxy.cfg");
+        let config = format!(
+            "defaults\n  mode http\n  timeout connect 30s\n  timeout client 30s\n  timeout server 30s\n\
+             frontend judge\n  bind {address} accept-proxy\n  http-request return status 200 content-type text/plain \
+             lf-string \"%[src] %[dst] %[dst_port] %[fc_pp_authority] %[req.hdr(x-client-user)]\"\n"
+        );
+        std::fs::write(&file, config).unwrap();
+        let mut haproxy = Command::new("haproxy");
+        haproxy.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let judge = Self(haproxy.spawn().unwrap());
+        eventually("HAProxy listens", || TcpStream::connect(address).ok());
+        judge
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn haproxy_reads_the_header() {
+    if !require_program("haproxy") {
+        return;
+    }
+    let pki = Pki::new();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _judge = Judge::start(&pki, address);
+    for engine in ENGINES {
+        let upstream = Upstream::start();
+        let config = config(&pki, engine, &upstream).replace(&upstream.address.to_string(), &address.to_string());
+        let gateway = Gateway::start(&config);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        for version in BOTH {
+            let answer = client.send(version, get("/")).unwrap();
+            let expected = format!("127.0.0.1 127.0.0.1 {} localhost alice", gateway.address().port());
+            assert_eq!((answer.status, answer.body), (200, expected));
         }
     }
 }

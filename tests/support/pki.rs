@@ -168,6 +168,15 @@ impl Pki {
         self.store(file, certificate, &key)
     }
 
+    /// A client certificate for a key that there is already: a renewed one.
+    pub fn client_with_key(&self, common_name: &str, key: &KeyPair) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        self.store(common_name, certificate, key)
+    }
+
     /// A revocation list in PEM, fresh for a day.
     pub fn crl(&self, revoked: &[&Identity], number: u64) -> String {
         let now = OffsetDateTime::now_utc();
@@ -196,15 +205,6 @@ impl Pki {
             key_identifier_method: KeyIdMethod::Sha256,
         };
         params.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
-    }
-
-    /// A client certificate for a key that there is already: a renewed one.
-    pub fn client_with_key(&self, common_name: &str, key: &KeyPair) -> Identity {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = subject(&[common_name.into()]);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
-        self.store(common_name, certificate, key)
     }
 
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {

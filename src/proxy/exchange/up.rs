@@ -45,7 +45,7 @@ impl Exchange<'_> {
         };
         let client = ClientAddress::new(self.context.facts.client.ip());
         let told = (permitted.route.admission != Admission::Public).then_some(self.view);
-        let identity = told.map(|view| self.context.client.identity(view, upstream, self.snapshot));
+        let identity = told.map(|view| self.context.client.identity(view, view.principal(), (upstream, self.snapshot)));
         let edit = RequestEdit {
             identity: identity.as_deref(),
             client: &client,

@@ -181,7 +181,7 @@ impl Judging<'_> {
                 // What may not be told on this route is not even looked up.
                 let told = (route.admission != Admission::Public).then_some(&**self.view);
                 let snapshot = &self.in_force.snapshot;
-                let identity = told.map(|view| client.identity(view, &up.upstream, snapshot));
+                let identity = told.map(|view| client.identity(view, view.principal(), (&up.upstream, snapshot)));
                 let preface = client.preface(told, &up.upstream, (snapshot, facts));
                 let right = Right::of_octets(octets, self.view.clone());
                 let said = Said { head: self.head, identity, address, preface, right };
