@@ -169,8 +169,15 @@ impl Explain {
         let Some(domain) = self.vouching_domain(host)? else {
             return Ok((Standing::Anonymous, None));
         };
+        let revocation = domain.revocation();
+        let is_denied = match kind {
+            IdentityKind::CommonName => revocation.denies_common_name(text),
+            IdentityKind::Fingerprint => revocation.denies_fingerprint(text),
+            _ => false,
+        };
         let standing = match Identifier::parse(kind, text) {
-            Ok(identifier) => snapshot.users.identify_by(domain.id, &identifier).into(),
+            Ok(_) if is_denied => Standing::Refused(FailureReason::Denied),
+            Ok(identifier) => unless_denied(snapshot.users.identify_by(domain.id, &identifier).into(), domain),
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
