@@ -14,7 +14,7 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    ClientAddress, ContentLength, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
+    AuthorizationUp, ClientAddress, ContentLength, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
@@ -200,7 +200,7 @@ impl About {
             requested_host: "localhost:8443",
             request_id: "0123456789abcdef",
             client_version: "1.1",
-            authorization: None,
+            authorization: AuthorizationUp::OfClient,
             upgrade: Upgrade::None,
         };
         request_fields(permit, black_box(fields), &edit, &mut HeadWriter(room));

@@ -15,6 +15,7 @@ pub mod recycled;
 pub mod listener;
 pub mod tls;
 pub mod identity;
+pub mod credentials;
 pub mod route;
 pub mod authorize;
 pub mod limit;

@@ -64,3 +64,5 @@ mod streaming;
 mod upgrades;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// Passwords and tokens beside certificates.
+mod credentials;

@@ -4,7 +4,7 @@ use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{ChainSeen, Client, Judgement, Standing, decide, standing};
+use crate::proxy::{ChainSeen, Client, Judgement, Presented, Standing, decide_presented, standing};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
@@ -78,8 +78,14 @@ impl Explain {
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
-        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
-        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
+        let client = Client { listener, host, standing: &standing };
+        let mut presented = Presented::Unchecked;
+        let mut judgement = decide_presented(snapshot, client, &presented, &head);
+        if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
+            presented = self.presented(snapshot);
+            judgement = decide_presented(snapshot, client, &presented, &head);
+        }
+        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &presented), &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -117,6 +123,12 @@ impl Explain {
         Ok((authority.to_owned(), format!("{slash}{target}")))
     }
 
+    /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
+    fn presented(&self, snapshot: &Snapshot) -> Presented {
+        let proof = self.user.as_deref().and_then(|name| snapshot.credentials.assumed(&snapshot.users, name));
+        proof.map_or(Presented::Nothing, Presented::Proven)
+    }
+
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
@@ -127,6 +139,7 @@ impl Explain {
             return match &host.trust_domain {
                 None => Ok(Standing::Anonymous),
                 Some(domain) if snapshot.users.can_be_proven_in(domain.id, user.id) => Ok(Standing::Known(user)),
+                Some(_) if snapshot.credentials.kinds_of(name).next().is_some() => Ok(Standing::Anonymous),
                 Some(domain) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` in trust domain \"{}\"",
                     domain.name
@@ -146,7 +159,12 @@ impl Explain {
     }
 }
 
-fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
+fn describe(
+    snapshot: &Snapshot,
+    outcome: &Outcome,
+    (standing, presented): (&Standing, &Presented),
+    judgement: &Judgement<'_, '_>,
+) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
@@ -164,7 +182,13 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
         }
     }
-    line("user", describe_user(snapshot, outcome, standing));
+    match presented {
+        Presented::Proven(proof) => {
+            let user = Standing::Known(proof.principal.clone());
+            line("user", format!("{} by {}", describe_user(snapshot, outcome, &user), proof.kind().word()));
+        }
+        _ => line("user", describe_user(snapshot, outcome, standing)),
+    }
     if let Some(target) = &judgement.target {
         line("path", format!("{} {}", judgement.method, target.path));
     }

@@ -35,6 +35,7 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     single(&mut root, "identity_headers", &mut |table| {
         config.identity_headers = IdentityHeaders { sets: Some(table.strings("sets")) };
     });
+    single(&mut root, "passwords", &mut |table| config.passwords = passwords(table));
     decode_named(&mut root, config);
 }
 
@@ -159,6 +160,17 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
         roles: table.strings("roles"),
+        password_hashes: table.strings("password_hash"),
+        password_hash_files: table.strings("password_hash_file"),
+    }
+}
+
+fn passwords(table: &mut TableReader<'_>) -> Passwords {
+    Passwords {
+        failures_per_user: table.integer("failures_per_user", 1..=1_000_000),
+        failures_per_source: table.integer("failures_per_source", 1..=1_000_000),
+        window: table.duration("window"),
+        remember: table.duration_or_off("remember"),
     }
 }
 
@@ -198,8 +210,17 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        credentials: table.choices("credentials", &CREDENTIALS),
+        credentials_required: table
+            .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),
     }
 }
+
+const CREDENTIALS: [(&str, CredentialKind); 3] = [
+    ("certificate", CredentialKind::Certificate),
+    ("password", CredentialKind::Password),
+    ("token", CredentialKind::Token),
+];
 
 /// Each oddity of a path has a key of its own, whose other word says what taking it means.
 const PATH_RELAXATIONS: [(&str, &str); 9] = [

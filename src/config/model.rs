@@ -31,6 +31,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[[route]]`
     pub routes: Vec<Route>,
+    /// `[passwords]`
+    pub passwords: Passwords,
 }
 
 /// `[gateway]`: the process.
@@ -205,6 +207,10 @@ pub struct ApiUser {
     pub deny: Vec<Spanned<String>>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
+    /// Hashes of its passwords.
+    pub password_hashes: Vec<Spanned<String>>,
+    /// Files (or `env:NAME`) with such hashes, one on each line.
+    pub password_hash_files: Vec<Spanned<String>>,
 }
 
 /// `[role.NAME]`
@@ -315,4 +321,53 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// What a client may prove itself by; `None` means by its certificate.
+    pub credentials: Option<Vec<Spanned<CredentialKind>>>,
+    /// Whether all of them are needed.
+    pub credentials_required: Option<Spanned<CredentialsRequired>>,
+}
+
+/// What a client proves itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// The certificate of its connection.
+    Certificate,
+    /// User and password in `Authorization: Basic`.
+    Password,
+    /// A token that is bound to the certificate, in `Authorization: Bearer`.
+    Token,
+}
+
+impl CredentialKind {
+    /// The word in config, logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Password => "password",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// How many of a route's credentials a client must show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CredentialsRequired {
+    /// One is enough; all that are shown must be good, and name the same ApiUser.
+    #[default]
+    Any,
+    /// Each, and for the same ApiUser.
+    All,
+}
+
+/// `[passwords]`: how passwords are checked.
+#[derive(Debug, Default)]
+pub struct Passwords {
+    /// Wrong passwords for one user in a window.
+    pub failures_per_user: Option<u32>,
+    /// Wrong passwords from one source in a window.
+    pub failures_per_source: Option<u32>,
+    /// How long wrong passwords count.
+    pub window: Option<Duration>,
+    /// How long a right password is not hashed again; `Some(None)` is off.
+    pub remember: Option<Option<Duration>>,
 }

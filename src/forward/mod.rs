@@ -19,8 +19,8 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value, request_fields,
-    requested_upgrade, response_fields,
+    AuthorizationUp, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
+    request_fields, requested_upgrade, response_fields,
 };
 pub use fields::is_method_override;
 pub use framing::{

@@ -4,6 +4,7 @@ mod in_force;
 mod reload;
 
 use crate::config::WatchedFile;
+use crate::credentials::PasswordChecks;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
@@ -120,7 +121,11 @@ impl Gateway {
         let threads = WorkerThreads::start(count, &telemetry).map_err(GatewayError::Workers)?;
         let mut gateway = Self {
             config,
-            shared: Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), telemetry }),
+            shared: Arc::new(Shared {
+                snapshot: ArcSwap::from_pointee(snapshot),
+                telemetry,
+                passwords: PasswordChecks::default(),
+            }),
             drain: Drain::default(),
             threads,
             log,

@@ -200,6 +200,17 @@ impl IdentityBlock {
         Self::of(fields)
     }
 
+    /// What is told about a client that showed no certificate, and has proven to be an ApiUser by something else.
+    pub fn for_user(sets: &[IdentitySet], user: &Principal) -> Self {
+        let mut fields = Self::for_nobody(sets).fields;
+        for set in sets {
+            match set {
+                IdentitySet::XClient => fields.push(("x-client-user", field_value(&user.name))),
+            }
+        }
+        Self::of(fields)
+    }
+
     fn of(fields: Vec<(&'static str, String)>) -> Self {
         let line = |(name, value): &(&str, String)| format!("{name}: {value}\r\n").into_bytes();
         let rendered = fields.iter().flat_map(line).collect();

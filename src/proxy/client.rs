@@ -161,6 +161,22 @@ impl ClientView {
         Some(Client { listener, host, standing: &self.standing })
     }
 
+    /// What upstreams are told where something beside the certificate has proven who the client is. `None` if that is
+    /// what the certificate says, too.
+    pub(super) fn identity_of(&self, snapshot: &Snapshot, user: &Principal) -> Option<IdentityBlock> {
+        if self.principal().is_some_and(|known| known.id == user.id) {
+            return None;
+        }
+        let sets = &snapshot.identity_sets;
+        Some(match &self.peer {
+            Some(peer) => {
+                let domain = snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name);
+                IdentityBlock::for_client(sets, peer, domain, Some(user))
+            }
+            None => IdentityBlock::for_user(sets, user),
+        })
+    }
+
     /// The ApiUser, if it is one.
     pub(super) fn principal(&self) -> Option<&Principal> {
         principal(&self.standing)

@@ -154,11 +154,16 @@ mod tests {
             identity_sets: Vec::new(),
             process,
             expiries: Vec::new(),
+            credentials: Default::default(),
         })
     }
 
     fn shared(generation: u64) -> Arc<Shared> {
-        Arc::new(Shared { snapshot: ArcSwap::new(snapshot(generation)), telemetry: Arc::default() })
+        Arc::new(Shared {
+            snapshot: ArcSwap::new(snapshot(generation)),
+            telemetry: Arc::default(),
+            passwords: Default::default(),
+        })
     }
 
     #[test]

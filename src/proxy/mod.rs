@@ -3,6 +3,7 @@
 mod activity;
 mod client;
 mod connection;
+mod credentials;
 mod exchange;
 mod guard;
 mod http1;
@@ -16,10 +17,11 @@ mod whoami;
 pub use client::{ChainSeen, standing};
 pub use connection::ProxyHandler;
 pub use in_force::let_go_of_old_snapshots;
-pub use request::{Client, Judgement, Standing, decide};
+pub use request::{Client, Judgement, Presented, Standing, decide, decide_presented};
 
 use request_id::{RequestId, request_id};
 
+use crate::credentials::PasswordChecks;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -31,4 +33,6 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// Metrics and access log.
     pub telemetry: Arc<Telemetry>,
+    /// Passwords that are being checked, or were.
+    pub passwords: PasswordChecks,
 }

@@ -45,6 +45,9 @@ pub struct AccessEntry<'a> {
     /// ApiUser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
+    /// What proved that: `certificate`, `password` or `token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<&'a str>,
     /// Common name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cn: Option<&'a str>,

@@ -68,6 +68,8 @@ pub struct Metrics {
     pub api_users: IntGauge,
     /// `certificate_not_after_timestamp_seconds{kind,name}`
     pub certificate_not_after: IntGaugeVec,
+    /// `credential_checks_total{kind,result}`
+    pub credential_checks: IntCounterVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -198,6 +200,11 @@ impl Default for Metrics {
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
             loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
+            credential_checks: make.counters(
+                "credential_checks_total",
+                "Passwords and tokens that were looked at",
+                &["kind", "result"],
+            ),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",
                 "Expiry of our certificates and trust anchors",

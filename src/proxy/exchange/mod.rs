@@ -11,10 +11,11 @@ use up::Received;
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
+use super::credentials::{Checked, unchecked};
 use super::guard::GuardControl;
 use super::in_force::in_force;
 use super::record::{ConnectionFacts, Record};
-use super::request::{Judgement, decide};
+use super::request::{Judgement, decide_presented};
 use super::whoami;
 use crate::authorize::Permit;
 use crate::drain::Drain;
@@ -60,21 +61,25 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
     let mut record = context.new_record(snapshot, &request);
     record.client_is(view.clone());
     let form = Form::of_accept(request.headers());
-    let exchange = Exchange { context: &context, snapshot, view: &view, form };
     let Some(client) = view.client() else {
+        let exchange = Exchange { context: &context, snapshot, view: &view, checked: &Checked::default(), form };
         return exchange.refused(record, &Refusal::ListenerGone);
     };
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let judgement = decide(
-        snapshot,
-        client,
-        &RequestHead {
-            method: request.method().as_str(),
-            target,
-            authority: request.uri().authority().map(|authority| authority.as_str()),
-            fields: request.headers(),
-        },
-    );
+    let head = RequestHead {
+        method: request.method().as_str(),
+        target,
+        authority: request.uri().authority().map(|authority| authority.as_str()),
+        fields: request.headers(),
+    };
+    let mut checked = Checked::default();
+    let mut judgement = decide_presented(snapshot, client, &checked.presented, &head);
+    if let Some(shown) = unchecked(&judgement, head.fields) {
+        checked = Checked::of(&context.shared, snapshot, &view, shown, context.facts.client.ip()).await;
+        judgement = decide_presented(snapshot, client, &checked.presented, &head);
+        record.showed(&checked);
+    }
+    let exchange = Exchange { context: &context, snapshot, view: &view, checked: &checked, form };
     record.judged(&judgement, &in_force);
     let Judgement { method, target, route, outcome, .. } = judgement;
     match (outcome, route, target) {
@@ -122,6 +127,7 @@ struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
     snapshot: &'a Arc<Snapshot>,
     view: &'a ClientView,
+    checked: &'a Checked,
     form: Form,
 }
 
@@ -162,7 +168,8 @@ impl Exchange<'_> {
     }
 
     fn whoami(&self, record: Record) -> Response<RecordedBody> {
-        match self.view.principal() {
+        let proven = self.checked.proof().map(|proof| &proof.principal);
+        match proven.or_else(|| self.view.principal()) {
             Some(user) => {
                 let answer = whoami::answer(&self.snapshot.policy, user, self.view.peer.as_ref(), self.form);
                 self.own_answer(record, answer)

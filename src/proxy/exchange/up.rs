@@ -43,8 +43,9 @@ impl Exchange<'_> {
             None => Framing::Chunked,
         };
         let client = ClientAddress::new(self.context.facts.client.ip());
+        let identity = self.checked.identity.as_ref().unwrap_or(&self.view.identity);
         let edit = RequestEdit {
-            identity: (permitted.route.admission != Admission::Public).then_some(&self.view.identity),
+            identity: (permitted.route.admission != Admission::Public).then_some(identity),
             client: &client,
             requested_host,
             request_id: record.request_id(),
@@ -53,7 +54,7 @@ impl Exchange<'_> {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            authorization: upstream.authorization.as_deref(),
+            authorization: self.checked.authorization(upstream.authorization.as_deref()),
             upgrade,
         };
         let mut bytes = Recycled::take();

@@ -3,14 +3,16 @@
 
 use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
+use crate::credentials::Shown;
 use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
+use crate::proxy::credentials::{Checked, unchecked};
 use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::record::{ConnectionFacts, Record};
-use crate::proxy::request::{Judgement, decide};
+use crate::proxy::request::{Judgement, decide_presented};
 use crate::proxy::{request_id, whoami};
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::Target;
@@ -29,6 +31,26 @@ pub(super) enum Begun {
     Elsewhere(Elsewhere),
     /// There is no further request.
     End,
+    /// Its route takes credentials that are to be looked at first. The head stays where it is.
+    Unchecked(Box<Unchecked>),
+}
+
+/// What a request shows, to be looked at; and by what it will be judged then.
+pub(super) struct Unchecked {
+    shown: Shown,
+    judging: JudgingBy,
+}
+
+/// A snapshot, and the client as it sees it.
+struct JudgingBy {
+    in_force: Rc<InForce>,
+    view: Rc<ClientView>,
+}
+
+/// What was found about a request whose head is still to be taken.
+pub(super) struct Looked {
+    checked: Checked,
+    judging: JudgingBy,
 }
 
 /// An answer of our own.
@@ -58,11 +80,18 @@ struct Asking<'a> {
     address: &'a ClientAddress,
     /// When the head was here.
     now: Instant,
+    /// What was found when this head was read before.
+    looked: Option<&'a Looked>,
 }
 
 impl<R: Records> Connection<R> {
     /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
-    pub(super) fn begin(&mut self, search: &mut HeadSearch, place: &mut Option<Forwarding>) -> Option<Begun> {
+    pub(super) fn begin(
+        &mut self,
+        search: &mut HeadSearch,
+        place: &mut Option<Forwarding>,
+        looked: Option<&Looked>,
+    ) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
@@ -78,7 +107,7 @@ impl<R: Records> Connection<R> {
                     }
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head, place);
+                        let begun = judged(&Asking { shared, facts, client, address, now: *now, looked }, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -99,7 +128,7 @@ impl<R: Records> Connection<R> {
     /// Takes a judged head from the input; not one that somebody else will read again.
     fn take(&mut self, (mut begun, body): (Begun, Framing), head: usize) -> Begun {
         match &mut begun {
-            Begun::Elsewhere(_) => return begun,
+            Begun::Elsewhere(_) | Begun::Unchecked(_) => return begun,
             Begun::Own(own) => {
                 self.input.consume(head);
                 self.pass_over(own, body);
@@ -108,6 +137,14 @@ impl<R: Records> Connection<R> {
         }
         self.facts.series.fast_path("taken", "-");
         begun
+    }
+
+    /// Looks at what a request shows. Its head waits meanwhile, and is read again with what was found.
+    pub(super) async fn look(&self, unchecked: Unchecked) -> Looked {
+        let Unchecked { shown, judging } = unchecked;
+        let source = self.facts.client.ip();
+        let checked = Checked::of(&self.shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
+        Looked { checked, judging }
     }
 
     /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
@@ -136,9 +173,12 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
         ParsedHead { version: HttpVersion::Http10, .. } => Begun::Elsewhere(Elsewhere::Http10),
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
-            let in_force = in_force(asking.shared);
+            if let Some(Looked { checked, judging: JudgingBy { in_force, view } }) = asking.looked {
+                return (Judging { asking, head, in_force, view, checked }.judge(place), head.framing);
+            }
+            let (in_force, checked) = (in_force(asking.shared), Checked::default());
             let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
-            Judging { asking, head, in_force: &in_force, view: &view }.judge(place)
+            Judging { asking, head, in_force: &in_force, view: &view, checked: &checked }.judge(place)
         }
     };
     (begun, head.framing)
@@ -149,6 +189,7 @@ struct Judging<'a> {
     head: &'a ParsedHead<'a, 'a>,
     in_force: &'a Rc<InForce>,
     view: &'a Rc<ClientView>,
+    checked: &'a Checked,
 }
 
 impl Judging<'_> {
@@ -158,7 +199,11 @@ impl Judging<'_> {
             return self.own(self.record(), &Refusal::ListenerGone);
         };
         let asked = RequestHead { method, target, authority: None, fields };
-        let judgement = decide(&self.in_force.snapshot, client, &asked);
+        let judgement = decide_presented(&self.in_force.snapshot, client, &self.checked.presented, &asked);
+        if let Some(shown) = unchecked(&judgement, fields) {
+            let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
+            return Begun::Unchecked(Box::new(Unchecked { shown, judging }));
+        }
         let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
         let mut record = self.record();
         record.judged(&judgement, self.in_force);
@@ -172,7 +217,8 @@ impl Judging<'_> {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
                 let up = Up { permit, route, method, target, upstream };
-                let said = Said { head: self.head, view: self.view, address: self.asking.address };
+                let (view, address, checked) = (self.view, self.asking.address, self.checked);
+                let said = Said { head: self.head, view, checked, address };
                 *place = Some(forwarding(record, up, &said));
                 Begun::Forward
             }
@@ -186,6 +232,7 @@ impl Judging<'_> {
         let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said)
             .begun_at(self.asking.now.into_std());
         record.client_is(self.view.clone());
+        record.showed(self.checked);
         record
     }
 
@@ -200,7 +247,8 @@ impl Judging<'_> {
     }
 
     fn whoami(&self, record: Record) -> Begun {
-        let Some(user) = self.view.principal() else {
+        let proven = self.checked.proof().map(|proof| &proof.principal);
+        let Some(user) = proven.or_else(|| self.view.principal()) else {
             return self.own(record, &Refusal::NoCertificate);
         };
         let form = Form::of_accept(self.head.fields);

@@ -11,6 +11,7 @@ use crate::forward::{
 };
 use crate::head::Fields;
 use crate::proxy::client::ClientView;
+use crate::proxy::credentials::Checked;
 use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
@@ -65,6 +66,7 @@ pub(super) struct Up<'a> {
 pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
     pub(super) view: &'a Rc<ClientView>,
+    pub(super) checked: &'a Checked,
     pub(super) address: &'a ClientAddress,
 }
 
@@ -75,13 +77,14 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: &Said<'_>) -> Forward
     // A body would run into the tunnel.
     let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
     let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
+    let identity = said.checked.identity.as_ref().unwrap_or(&said.view.identity);
     let edit = RequestEdit {
-        identity: (up.route.admission != Admission::Public).then_some(&said.view.identity),
+        identity: (up.route.admission != Admission::Public).then_some(identity),
         client: said.address,
         requested_host,
         request_id: record.request_id(),
         client_version: "1.1",
-        authorization: up.upstream.authorization.as_deref(),
+        authorization: said.checked.authorization(up.upstream.authorization.as_deref()),
         upgrade,
     };
     let mut head = Recycled::take();

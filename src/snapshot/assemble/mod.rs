@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod credentials;
 mod listeners;
 mod process;
 mod routes;
@@ -85,6 +86,7 @@ impl Assembly<'_> {
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
+        let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
         let routes = self.routes(&mut listeners, &upstreams);
@@ -105,6 +107,7 @@ impl Assembly<'_> {
             identity_sets,
             process: process?,
             expiries: self.expiries.take(),
+            credentials,
         })
     }
 

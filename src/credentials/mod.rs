@@ -1,0 +1,91 @@
+//! What a client may prove itself by beside its certificate: passwords and tokens. Finds no route and grants nothing.
+
+mod authorization;
+mod password;
+mod rule;
+
+pub use authorization::{BasicCredentials, Shown};
+pub use password::{
+    AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash, Passwords, Source, Verdict,
+    hash_password,
+};
+pub use rule::{CredentialRule, RuleError};
+
+use crate::config::CredentialKind;
+use crate::identity::{ApiUsers, Principal};
+use std::time::Duration;
+
+/// Everything in a snapshot by which passwords and tokens are judged.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    /// Who has which password.
+    pub passwords: Passwords,
+}
+
+/// What was proven beside the certificate, and by what: enough to ask a later snapshot whether it still stands.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// Who it is, in the snapshot that it was proven in.
+    pub principal: Principal,
+    /// What proved it.
+    pub by: ProvenBy,
+}
+
+/// What proved who a client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProvenBy {
+    /// A password that this hash was made from.
+    Password(HashDigest),
+}
+
+impl Proof {
+    /// The kind of credential.
+    pub fn kind(&self) -> CredentialKind {
+        match self.by {
+            ProvenBy::Password(_) => CredentialKind::Password,
+        }
+    }
+}
+
+impl Credentials {
+    /// The kinds of credentials beside certificates that a user has.
+    pub fn kinds_of(&self, user: &str) -> impl Iterator<Item = CredentialKind> {
+        self.passwords.has_any(user).then_some(CredentialKind::Password).into_iter()
+    }
+
+    /// A proof as the user would give it, for explanations: nothing was looked at.
+    pub fn assumed(&self, users: &ApiUsers, user: &str) -> Option<Proof> {
+        let principal = users.named(user)?;
+        let by = ProvenBy::Password(self.passwords.any_of(user)?);
+        Some(Proof { principal, by })
+    }
+
+    /// The principal of this snapshot whom a proof of this or an earlier one still names. `None` if the user, or what
+    /// proved it, is gone.
+    pub fn still_names(&self, users: &ApiUsers, proof: &Proof) -> Option<Principal> {
+        let stands = match &proof.by {
+            ProvenBy::Password(hash) => self.passwords.has(&proof.principal.name, hash),
+        };
+        if stands { users.named(&proof.principal.name) } else { None }
+    }
+}
+
+/// Why what a client showed beside its certificate, or did not show, does not prove who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialFailure {
+    /// It showed nothing that the route takes.
+    Missing,
+    /// Several `Authorization` fields, or one that cannot be read.
+    Malformed,
+    /// Wrong password, unknown user, or a user without a password: nobody is told which.
+    WrongPassword,
+    /// Too many wrong passwords; come back later.
+    TooManyAttempts {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// More passwords to check than can be.
+    Busy,
+    /// Two credentials that name different ApiUsers.
+    Contradictory,
+}
