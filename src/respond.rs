@@ -166,6 +166,7 @@ impl Refusal<'_> {
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),
+            Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
             Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
             _ => None,
         }

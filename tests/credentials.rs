@@ -1,5 +1,7 @@
 //! Passwords and tokens beside certificates: which a route takes, what proves whom, and what is refused.
 
+/// Certificate-bound tokens.
+mod tokens;
 /// HTTP basic, from hash to answer.
 mod passwords;
 /// Several credentials on one request.

@@ -2,6 +2,7 @@
 
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
+use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::proxy::{ChainSeen, Client, Judgement, Presented, Standing, decide_presented, standing};
@@ -82,7 +83,7 @@ impl Explain {
         let mut presented = Presented::Unchecked;
         let mut judgement = decide_presented(snapshot, client, &presented, &head);
         if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
-            presented = self.presented(snapshot);
+            presented = self.presented(snapshot, judgement.route.map(|route| route.credentials).unwrap_or_default());
             judgement = decide_presented(snapshot, client, &presented, &head);
         }
         Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &presented), &judgement)))
@@ -124,8 +125,9 @@ impl Explain {
     }
 
     /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
-    fn presented(&self, snapshot: &Snapshot) -> Presented {
-        let proof = self.user.as_deref().and_then(|name| snapshot.credentials.assumed(&snapshot.users, name));
+    fn presented(&self, snapshot: &Snapshot, rule: CredentialRule) -> Presented {
+        let assumed = |name| snapshot.credentials.assumed(&snapshot.users, name, rule);
+        let proof = self.user.as_deref().and_then(assumed);
         proof.map_or(Presented::Nothing, Presented::Proven)
     }
 

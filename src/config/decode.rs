@@ -58,6 +58,9 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .upstreams
         .extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
+    config
+        .token_issuers
+        .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
@@ -162,6 +165,25 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         roles: table.strings("roles"),
         password_hashes: table.strings("password_hash"),
         password_hash_files: table.strings("password_hash_file"),
+        client_token: table.strings("client_token"),
+        token_issuer: table.string("token_issuer"),
+    }
+}
+
+fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuer {
+    // The names of RFC 7518; what each means is said where signatures are verified.
+    let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].map(|name| (name, name));
+    TokenIssuer {
+        name,
+        issuer: table.required_string("issuer", "write what `iss` says in its tokens"),
+        audience: table.strings("audience"),
+        jwks: table.string("jwks"),
+        jwks_url: table.string("jwks_url"),
+        anchors: table.strings("anchors"),
+        refresh: table.duration("refresh"),
+        algorithms: table.choices("algorithms", &algorithms),
+        user_claim: table.string("user_claim"),
+        leeway: table.duration_or_zero("leeway"),
     }
 }
 

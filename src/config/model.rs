@@ -33,6 +33,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[token_issuer.NAME]`
+    pub token_issuers: Vec<TokenIssuer>,
 }
 
 /// `[gateway]`: the process.
@@ -211,6 +213,10 @@ pub struct ApiUser {
     pub password_hashes: Vec<Spanned<String>>,
     /// Files (or `env:NAME`) with such hashes, one on each line.
     pub password_hash_files: Vec<Spanned<String>>,
+    /// What the user claim of its tokens says.
+    pub client_token: Vec<Spanned<String>>,
+    /// Who issues these.
+    pub token_issuer: Option<Spanned<String>>,
 }
 
 /// `[role.NAME]`
@@ -357,6 +363,31 @@ pub enum CredentialsRequired {
     Any,
     /// Each, and for the same ApiUser.
     All,
+}
+
+/// `[token_issuer.NAME]`: somebody whose tokens count.
+#[derive(Debug)]
+pub struct TokenIssuer {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// What `iss` says.
+    pub issuer: Option<Spanned<String>>,
+    /// What `aud` must hold one of.
+    pub audience: Vec<Spanned<String>>,
+    /// File with its keys.
+    pub jwks: Option<Spanned<String>>,
+    /// URL of its keys.
+    pub jwks_url: Option<Spanned<String>>,
+    /// PEM files with the CAs that may vouch for that URL.
+    pub anchors: Vec<Spanned<String>>,
+    /// How often that URL is read.
+    pub refresh: Option<Duration>,
+    /// What may sign, by name.
+    pub algorithms: Option<Vec<Spanned<&'static str>>>,
+    /// The claim that names the user.
+    pub user_claim: Option<Spanned<String>>,
+    /// How far clocks may differ.
+    pub leeway: Option<Duration>,
 }
 
 /// `[passwords]`: how passwords are checked.

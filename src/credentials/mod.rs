@@ -3,6 +3,7 @@
 mod authorization;
 mod password;
 mod rule;
+mod token;
 
 pub use authorization::{BasicCredentials, Shown};
 pub use password::{
@@ -10,6 +11,10 @@ pub use password::{
     hash_password,
 };
 pub use rule::{CredentialRule, RuleError};
+pub use token::{
+    Algorithm, FetchError, IssuerSettings, JwksUrl, KeyDigest, KeySet, KeySetError, KeySource, RemoteKeys, TokenError,
+    TokenIssuer, TokenIssuers, TokenProof,
+};
 
 use crate::config::CredentialKind;
 use crate::identity::{ApiUsers, Principal};
@@ -20,6 +25,8 @@ use std::time::Duration;
 pub struct Credentials {
     /// Who has which password.
     pub passwords: Passwords,
+    /// Whose tokens count.
+    pub issuers: TokenIssuers,
 }
 
 /// What was proven beside the certificate, and by what: enough to ask a later snapshot whether it still stands.
@@ -36,6 +43,8 @@ pub struct Proof {
 pub enum ProvenBy {
     /// A password that this hash was made from.
     Password(HashDigest),
+    /// A token.
+    Token(TokenProof),
 }
 
 impl Proof {
@@ -43,6 +52,7 @@ impl Proof {
     pub fn kind(&self) -> CredentialKind {
         match self.by {
             ProvenBy::Password(_) => CredentialKind::Password,
+            ProvenBy::Token(_) => CredentialKind::Token,
         }
     }
 }
@@ -50,23 +60,28 @@ impl Proof {
 impl Credentials {
     /// The kinds of credentials beside certificates that a user has.
     pub fn kinds_of(&self, user: &str) -> impl Iterator<Item = CredentialKind> {
-        self.passwords.has_any(user).then_some(CredentialKind::Password).into_iter()
+        let password = self.passwords.has_any(user).then_some(CredentialKind::Password);
+        password.into_iter().chain(self.issuers.names(user).then_some(CredentialKind::Token))
     }
 
     /// A proof as the user would give it, for explanations: nothing was looked at.
-    pub fn assumed(&self, users: &ApiUsers, user: &str) -> Option<Proof> {
+    pub fn assumed(&self, users: &ApiUsers, user: &str, rule: CredentialRule) -> Option<Proof> {
         let principal = users.named(user)?;
-        let by = ProvenBy::Password(self.passwords.any_of(user)?);
+        let password = self.passwords.any_of(user).filter(|_| rule.accepts(CredentialKind::Password));
+        let token = || self.issuers.assumed(user).filter(|_| rule.accepts(CredentialKind::Token));
+        let by = password.map(ProvenBy::Password).or_else(|| token().map(ProvenBy::Token))?;
         Some(Proof { principal, by })
     }
 
     /// The principal of this snapshot whom a proof of this or an earlier one still names. `None` if the user, or what
-    /// proved it, is gone.
-    pub fn still_names(&self, users: &ApiUsers, proof: &Proof) -> Option<Principal> {
+    /// proved it, is gone, or its time is over at this second since 1970.
+    pub fn still_names(&self, users: &ApiUsers, proof: &Proof, now: u64) -> Option<Principal> {
+        let name = &proof.principal.name;
         let stands = match &proof.by {
-            ProvenBy::Password(hash) => self.passwords.has(&proof.principal.name, hash),
+            ProvenBy::Password(hash) => self.passwords.has(name, hash),
+            ProvenBy::Token(token) => self.issuers.user_of(token, now) == Some(name),
         };
-        if stands { users.named(&proof.principal.name) } else { None }
+        if stands { users.named(name) } else { None }
     }
 }
 
@@ -86,6 +101,12 @@ pub enum CredentialFailure {
     },
     /// More passwords to check than can be.
     Busy,
+    /// A token that does not count. The client is not told why.
+    BadToken(TokenError),
+    /// The keys of the token's issuer are not here yet.
+    NoKeys,
+    /// A good token that names no ApiUser.
+    UnknownUser,
     /// Two credentials that name different ApiUsers.
     Contradictory,
 }

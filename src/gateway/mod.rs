@@ -2,6 +2,7 @@
 
 mod in_force;
 mod reload;
+mod token_keys;
 
 use crate::config::WatchedFile;
 use crate::credentials::PasswordChecks;
@@ -141,6 +142,7 @@ impl Gateway {
         gateway.watch.watch(&gateway.watched);
         let workers = gateway.threads.workers();
         (0..workers.count()).for_each(|index| workers.spawn(index, housekeeping));
+        tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

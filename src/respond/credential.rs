@@ -7,10 +7,12 @@ use http::StatusCode;
 pub(super) fn status(failure: &CredentialFailure) -> StatusCode {
     match failure {
         CredentialFailure::Malformed => StatusCode::BAD_REQUEST,
-        CredentialFailure::Missing | CredentialFailure::WrongPassword => StatusCode::UNAUTHORIZED,
+        CredentialFailure::Missing | CredentialFailure::WrongPassword | CredentialFailure::BadToken(_) => {
+            StatusCode::UNAUTHORIZED
+        }
         CredentialFailure::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
-        CredentialFailure::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        CredentialFailure::Contradictory => StatusCode::FORBIDDEN,
+        CredentialFailure::Busy | CredentialFailure::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
+        CredentialFailure::Contradictory | CredentialFailure::UnknownUser => StatusCode::FORBIDDEN,
     }
 }
 
@@ -22,6 +24,9 @@ pub(super) fn word(failure: &CredentialFailure) -> &'static str {
         CredentialFailure::TooManyAttempts { .. } => "too_many_attempts",
         CredentialFailure::Busy => "password_checks_busy",
         CredentialFailure::Contradictory => "contradictory_credentials",
+        CredentialFailure::BadToken(_) => "invalid_token",
+        CredentialFailure::NoKeys => "no_keys",
+        CredentialFailure::UnknownUser => "unknown_user",
     }
 }
 
@@ -33,6 +38,9 @@ pub(super) fn sentence(failure: &CredentialFailure) -> &'static str {
         CredentialFailure::TooManyAttempts { .. } => "There were too many wrong passwords; try later.",
         CredentialFailure::Busy => "Too many passwords wait to be checked; try later.",
         CredentialFailure::Contradictory => "The credentials belong to different users.",
+        CredentialFailure::BadToken(_) => "The token is not accepted.",
+        CredentialFailure::NoKeys => "Tokens cannot be verified yet; try later.",
+        CredentialFailure::UnknownUser => "The token belongs to no user.",
     }
 }
 
@@ -42,11 +50,18 @@ pub(super) fn fields(failure: &CredentialFailure, rule: CredentialRule) -> Vec<(
     let after = |seconds: u64| vec![("retry-after", seconds.to_string())];
     match failure {
         CredentialFailure::TooManyAttempts { retry_after } => after(retry_after.as_secs().saturating_add(1)),
-        CredentialFailure::Busy => after(1),
+        CredentialFailure::Busy | CredentialFailure::NoKeys => after(1),
         _ if status(failure) == StatusCode::UNAUTHORIZED => {
             let mut challenges = Vec::new();
             if rule.accepts(CredentialKind::Password) {
                 challenges.push(("www-authenticate", BASIC.to_owned()));
+            }
+            if rule.accepts(CredentialKind::Token) {
+                let error = match failure {
+                    CredentialFailure::BadToken(_) => ", error=\"invalid_token\"",
+                    _ => "",
+                };
+                challenges.push(("www-authenticate", format!("Bearer realm=\"portcullis\"{error}")));
             }
             challenges
         }

@@ -70,6 +70,8 @@ pub struct Metrics {
     pub certificate_not_after: IntGaugeVec,
     /// `credential_checks_total{kind,result}`
     pub credential_checks: IntCounterVec,
+    /// `token_key_fetches_total{issuer,result}`
+    pub token_key_fetches: IntCounterVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -204,6 +206,11 @@ impl Default for Metrics {
                 "credential_checks_total",
                 "Passwords and tokens that were looked at",
                 &["kind", "result"],
+            ),
+            token_key_fetches: make.counters(
+                "token_key_fetches_total",
+                "Attempts to fetch the keys of token issuers",
+                &["issuer", "result"],
             ),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",

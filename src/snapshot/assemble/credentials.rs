@@ -10,7 +10,7 @@ const REMEMBER: Duration = Duration::from_secs(60);
 
 impl Assembly<'_> {
     pub(super) fn credentials(&self) -> Credentials {
-        Credentials { passwords: self.passwords() }
+        Credentials { passwords: self.passwords(), issuers: self.token_issuers() }
     }
 
     fn passwords(&self) -> Passwords {

@@ -5,6 +5,7 @@ mod credentials;
 mod listeners;
 mod process;
 mod routes;
+mod tokens;
 mod trust;
 mod upstreams;
 mod users;

@@ -54,7 +54,9 @@ impl Assembly<'_> {
         }
         let asked_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
-        let certificates = |user: &&ApiUser| user.password_hashes.is_empty() && user.password_hash_files.is_empty();
+        let certificates = |user: &&ApiUser| {
+            user.password_hashes.is_empty() && user.password_hash_files.is_empty() && user.client_token.is_empty()
+        };
         for user in self.config.api_users.iter().filter(certificates) {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
             let reason = match domain {
