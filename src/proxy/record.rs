@@ -8,6 +8,7 @@ use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
 use crate::config::CredentialKind;
+use crate::credentials::Proof;
 use crate::limit::Meter;
 use crate::respond::Refusal;
 use crate::route::Target;
@@ -69,7 +70,7 @@ pub(super) struct Record {
     reason: &'static str,
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
-    proven: Option<(CredentialKind, Arc<str>)>,
+    proven: Option<Box<Proof>>,
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
@@ -163,7 +164,7 @@ impl Record {
 
     /// What the request showed beside the certificate.
     pub(super) fn showed(&mut self, checked: &Checked) {
-        self.proven = checked.proof().map(|proof| (proof.kind(), proof.principal.name.clone()));
+        self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -281,7 +282,7 @@ impl Record {
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
         let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
-        let proven = self.proven.as_ref().map(|(kind, user)| (kind.word(), &**user));
+        let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
         let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),

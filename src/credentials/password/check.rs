@@ -28,7 +28,7 @@ pub struct PasswordChecks {
     /// Made anew with each process, so that no tag means anything elsewhere.
     key: hmac::Key,
     remembered: Mutex<HashMap<[u8; 32], Remembered>>,
-    attempts: Mutex<Attempts>,
+    attempts: Arc<Mutex<Attempts>>,
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -69,7 +69,7 @@ impl Default for PasswordChecks {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &*key),
             remembered: Mutex::default(),
-            attempts: Mutex::default(),
+            attempts: Arc::default(),
             turns: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
         }
@@ -99,40 +99,37 @@ impl PasswordChecks {
             return Ok(Verdict::Remembered(hash));
         }
         self.may_try(passwords, user, source)?;
-        let found = self.hashed(passwords, said, user, turn).await;
-        let now = Instant::now();
-        match found {
-            Some(hash) => {
-                self.attempts().succeeded(user, source, now);
-                self.remember(passwords, tag, hash, now);
-                Ok(Verdict::Verified(hash))
-            }
-            None => {
-                self.attempts().failed(&passwords.limits, user, source, now);
-                Err(PasswordFailure::Wrong)
-            }
-        }
+        let hash = self.hashed(passwords, said, (user, source), turn).await.ok_or(PasswordFailure::Wrong)?;
+        self.remember(passwords, tag, hash, Instant::now());
+        Ok(Verdict::Verified(hash))
     }
 
-    /// Which of the user's hashes the password fits. Computed on a thread of its own, which gives back the turn also if
-    /// nobody waits for it any more.
+    /// Which of the user's hashes the password fits. Computed on a thread of its own, which counts the outcome and gives
+    /// back the turn also if nobody waits for it any more: who hangs up has tried all the same.
     async fn hashed(
         &self,
         passwords: &Passwords,
         said: &BasicCredentials,
-        user: UserTag,
+        (user, source): (UserTag, Source),
         turn: tokio::sync::OwnedSemaphorePermit,
     ) -> Option<HashDigest> {
         let known = passwords.of(&said.user).cloned();
-        let hashes = known.clone().or_else(|| passwords.decoy(user).cloned())?;
-        let password = said.password.clone();
+        let hashes = known.clone().or_else(|| passwords.decoy(user).cloned()).unwrap_or_default();
+        // An empty password is nobody's, and somebody else's hash proves nothing.
+        let may_fit = known.is_some() && !said.password.is_empty();
+        let (password, limits, attempts) = (said.password.clone(), passwords.limits, self.attempts.clone());
         let work = move || {
             let _turn = turn;
-            hashes.iter().find(|hash| hash.fits(&password)).map(|hash: &PasswordHash| *hash.digest())
+            let fitting = hashes.iter().find(|hash| hash.fits(&password)).map(|hash: &PasswordHash| *hash.digest());
+            let found = fitting.filter(|_| may_fit);
+            let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+            match found {
+                Some(_) => attempts.succeeded(user, source, Instant::now()),
+                None => attempts.failed(&limits, user, source, Instant::now()),
+            }
+            found
         };
-        let found = tokio::task::spawn_blocking(work).await.ok().flatten();
-        // An empty password is nobody's, and somebody else's hash proves nothing.
-        found.filter(|_| known.is_some() && !said.password.is_empty())
+        tokio::task::spawn_blocking(work).await.ok().flatten()
     }
 
     async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, PasswordFailure> {
@@ -201,5 +198,66 @@ impl<'c> Place<'c> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::AttemptLimits;
+
+    const HASH: &str = "$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB";
+
+    fn said(user: &str, password: &str) -> BasicCredentials {
+        BasicCredentials { user: user.into(), password: password.to_owned().into() }
+    }
+
+    fn passwords(users: &[&str]) -> Passwords {
+        let mut passwords = Passwords::new(AttemptLimits::default(), None);
+        users.iter().for_each(|user| passwords.add(user, vec![PasswordHash::parse(HASH).unwrap()]));
+        passwords
+    }
+
+    fn source() -> Source {
+        Source::of([192, 0, 2, 1].into())
+    }
+
+    #[tokio::test]
+    async fn with_a_full_queue_nobody_waits_longer() {
+        let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
+        let places: Vec<_> = (0..LONGEST_QUEUE).filter_map(|_| Place::take(&checks.waiting)).collect();
+        let good = said("alice", "correct horse");
+        assert_eq!(checks.check(&alice, &good, source()).await, Err(PasswordFailure::Busy));
+        drop(places);
+        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Verified(_))));
+        assert_eq!(checks.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_has_tried_all_the_same() {
+        let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
+        let tries = usize::try_from(alice.limits.failures_per_source).unwrap();
+        let counted = || checks.attempts().wait(&alice.limits, 0, source(), Instant::now()).is_some();
+        for _ in 0..tries {
+            let wrong = said("alice", "wrong");
+            let mut attempt = Box::pin(checks.check(&alice, &wrong, source()));
+            let begun = std::future::poll_fn(|context| std::task::Poll::Ready(attempt.as_mut().poll(context))).await;
+            assert!(begun.is_pending(), "it is being hashed");
+            drop(attempt);
+            // The turn comes back when it is counted.
+            let all = u32::try_from(checks.turns.available_permits() + 1).unwrap();
+            drop(checks.turns.acquire_many(all).await);
+        }
+        assert!(counted());
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_is_somebody_elses_proves_nothing() {
+        let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
+        for (user, password) in [("bob", "correct horse"), ("alice", ""), ("bob", "")] {
+            assert_eq!(checks.check(&alice, &said(user, password), source()).await, Err(PasswordFailure::Wrong));
+        }
+        let nobody = passwords(&[]);
+        assert_eq!(checks.check(&nobody, &said("alice", ""), source()).await, Err(PasswordFailure::Wrong));
     }
 }
