@@ -110,3 +110,72 @@ pub enum CredentialFailure {
     /// Two credentials that name different ApiUsers.
     Contradictory,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const HASHES: [&str; 2] = [
+        "$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB",
+        "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+    ];
+    const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    const OTHER_KEYS: &str =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik"}]}"#;
+
+    fn users(names: &[&str]) -> ApiUsers {
+        let place = crate::config::Place::new(
+            crate::config::Sources::default().add("x".into(), String::new()).unwrap(),
+            &(0..0),
+        );
+        let mut users = ApiUsers::default();
+        names.iter().for_each(|name| drop(users.add(name, place)));
+        users
+    }
+
+    fn credentials(hash: &str, keys: &str, subject: &str) -> Credentials {
+        let mut credentials = Credentials::default();
+        credentials.passwords.add("alice", vec![PasswordHash::parse(hash).unwrap()]);
+        let settings = IssuerSettings {
+            name: "idp".into(),
+            issuer: "https://idp".to_owned(),
+            audiences: vec!["here".to_owned()],
+            algorithms: vec![Algorithm::EdDsa],
+            user_claim: "sub".to_owned(),
+            leeway: Duration::ZERO,
+        };
+        let keys = KeySource::File(Arc::new(KeySet::read(keys.as_bytes()).unwrap()));
+        let mut issuer = TokenIssuer::new(settings, keys);
+        issuer.bind(subject, "alice").unwrap();
+        credentials.issuers.add(issuer).unwrap();
+        credentials
+    }
+
+    #[test]
+    fn a_password_stands_for_as_long_as_its_user_and_its_hash() {
+        let before = credentials(HASHES[0], KEYS, "a");
+        let proof = Proof {
+            principal: users(&["alice"]).named("alice").unwrap(),
+            by: ProvenBy::Password(before.passwords.any_of("alice").unwrap()),
+        };
+        let later = users(&["bob", "alice"]);
+        assert_eq!(before.still_names(&later, &proof, 5).map(|user| user.id.index()), Some(1), "in the later snapshot");
+        assert!(before.still_names(&users(&["bob"]), &proof, 5).is_none());
+        assert!(credentials(HASHES[1], KEYS, "a").still_names(&later, &proof, 5).is_none());
+        assert!(Credentials::default().still_names(&later, &proof, 5).is_none());
+    }
+
+    #[test]
+    fn a_token_stands_for_as_long_as_its_user_its_key_and_its_time() {
+        let before = credentials(HASHES[0], KEYS, "a");
+        let key = before.issuers.iter().next().unwrap().any_key().unwrap();
+        let token = TokenProof { issuer: "https://idp".into(), subject: "a".into(), key, until: 100 };
+        let users = users(&["alice"]);
+        let proof = Proof { principal: users.named("alice").unwrap(), by: ProvenBy::Token(token) };
+        assert!(before.still_names(&users, &proof, 100).is_some());
+        assert!(before.still_names(&users, &proof, 101).is_none());
+        assert!(credentials(HASHES[0], KEYS, "b").still_names(&users, &proof, 5).is_none());
+        assert!(credentials(HASHES[0], OTHER_KEYS, "a").still_names(&users, &proof, 5).is_none());
+    }
+}

@@ -110,6 +110,12 @@ impl TokenIssuer {
         }
     }
 
+    /// One of its keys.
+    #[cfg(test)]
+    pub(in crate::credentials) fn any_key(&self) -> Option<KeyDigest> {
+        self.keys()?.any()
+    }
+
     fn verify(self: &Arc<Self>, jwt: &Jwt<'_>) -> Result<Verified, TokenError> {
         let keys = self.keys().ok_or(TokenError::NoKeys)?;
         if !self.settings.algorithms.contains(&jwt.algorithm) {

@@ -92,6 +92,12 @@ impl KeySet {
         key.verify(algorithm, signed.as_bytes(), signature).map(|()| key.digest)
     }
 
+    /// One of them.
+    #[cfg(test)]
+    pub(super) fn any(&self) -> Option<KeyDigest> {
+        self.keys.first().map(|key| key.digest)
+    }
+
     /// Whether a key is among them.
     pub fn has(&self, digest: &KeyDigest) -> bool {
         self.keys.iter().any(|key| key.digest == *digest)
