@@ -136,6 +136,25 @@ fn a_right_password_is_remembered_and_forgotten_with_its_hash() {
 }
 
 #[test]
+fn an_open_connection_loses_its_password_with_a_reload() {
+    let mut scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    let client = scene.anonymous();
+    let mut connections = [Version::Http1, Version::Http2].map(|version| client.connect(version).unwrap());
+    let mut statuses = || {
+        connections.each_mut().map(|connection| {
+            let mut request = get("/");
+            request.headers_mut().insert("authorization", basic("alice", "correct horse").parse().unwrap());
+            connection.send(request).unwrap().status
+        })
+    };
+    assert_eq!(statuses(), [200, 200]);
+    scene.reload(&password_user("bob", SHA512), PASSWORD);
+    assert_eq!(statuses(), [401, 401]);
+    scene.reload(&password_user("alice", SHA512), PASSWORD);
+    assert_eq!(statuses(), [200, 200]);
+}
+
+#[test]
 fn two_hashes_let_a_password_change_without_a_gap() {
     let both = format!("[api_user.alice]\npassword_hash = ['{ARGON2}', '{SHA512}']\npermissions = [\"*\"]\n");
     let scene = Scene::new(&both, PASSWORD);

@@ -1,10 +1,10 @@
 //! Certificate-bound tokens: what counts, and everything near it that does not.
 
 use super::*;
-use crate::support::eventually;
 use crate::support::gateway::user;
 use crate::support::pki::Identity;
 use crate::support::upstream::full;
+use crate::support::{PORTCULLIS, eventually, run};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
@@ -141,6 +141,18 @@ fn a_token_that_is_bound_to_the_certificate_names_its_user() {
     assert_eq!(scene.scene.judge(&client, &[]), "401 no_credentials");
     let unknown = with(&good, "sub", json!("bob-id"));
     assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&unknown)]), "403 unknown_user");
+}
+
+#[test]
+fn explain_says_that_a_token_would_do() {
+    let scene = TokenScene::new(&[Signer::new("one").jwk()], "", TOKEN);
+    let config = scene.scene.gateway.config_file.to_str().unwrap().to_owned();
+    let explain =
+        |who: &[&str]| run(PORTCULLIS, &[&["explain", "-c", &config], who, &["GET", "https://localhost/x"]].concat());
+    let (out, _, code) = explain(&["--user", "alice"]);
+    assert!(code == 0 && out.contains("by token"), "{out}");
+    let (out, _, code) = explain(&[]);
+    assert!(code == 1 && out.contains("no_credentials"), "{out}");
 }
 
 #[test]
