@@ -177,13 +177,10 @@ impl Explain {
         };
         let standing = match Identifier::parse(kind, text) {
             Ok(_) if is_denied => Standing::Refused(FailureReason::Denied),
-            Ok(identifier) => unless_denied(snapshot.users.identify_by(domain.id, &identifier).into(), domain),
+            Ok(identifier) => snapshot.users.identify_by(domain.id, &identifier).into(),
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        if matches!(kind, IdentityKind::CommonName) && domain.revocation().denies_common_name(text) {
-            return Ok((Standing::Refused(FailureReason::Denied), Some(domain.id)));
-        }
         Ok((unless_denied(domain, standing), Some(domain.id)))
     }
 
