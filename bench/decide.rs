@@ -14,7 +14,8 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    ClientAddress, ContentLength, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
+    AnswerEdit, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, HeadWriter, RequestEdit, Upgrade,
+    request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
@@ -162,11 +163,16 @@ fn answers(effort: Effort) {
     let mut response = httparse::Response::new(&mut fields);
     assert!(response.parse(ANSWER.as_bytes()).is_ok_and(|status| status.is_complete()), "the answer");
     let room = std::cell::RefCell::new(Vec::with_capacity(4096));
-    let editing = || {
+    let answer = |expiry: Option<&ExpiryField>| {
         let mut room = room.borrow_mut();
         room.clear();
-        response_fields(&*response.headers, ContentLength::FromField, "id-1", &mut HeadWriter(&mut room));
+        let edit = AnswerEdit { length: ContentLength::FromField, request_id: "id-1", expiry };
+        response_fields(&*response.headers, &edit, &mut HeadWriter(&mut room));
     };
+    let name = ExpiryFieldName::parse("client-cert-expires").expect("a name");
+    let expiry = ExpiryField::saying(&name, 1_800_000_000);
+    assert_eq!(allocations_of(|| answer(Some(&expiry))), 0, "an answer that tells of an expiry needs the heap");
+    let editing = || answer(None);
     assert_eq!(allocations_of(editing), 0, "the edit of an answer needs the heap");
     println!("{:>8}  {:>10}  {:>7.0} ns", "answer", "", fastest(effort, &[editing]).into_iter().sum::<f64>());
 }

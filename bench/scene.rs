@@ -69,7 +69,8 @@ impl Scene {
     pub(crate) fn judge<'a>(&'a self, path: &'a str, fields: &'a Fields<'a>) -> Judgement<'a, 'a> {
         let listener = self.snapshot.listeners.get("main").expect("the listener");
         let head = RequestHead { method: "GET", target: path, authority: None, fields };
-        decide(&self.snapshot, Client { listener, host: &self.host, standing: &self.standing }, &head)
+        let client = Client { listener, host: &self.host, standing: &self.standing, vouched_by: None };
+        decide(&self.snapshot, client, &head)
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Refusal<'s> {
     },
     /// The certificate has this name, which is reserved in its trust domain.
     ReservedName(&'s str),
+    /// The certificate counts, but another trust domain than the route's has vouched for it.
+    WrongTrustDomain,
     /// The ApiUser may not.
     Denied(Denied<'s>),
     /// The request head is broken.
@@ -63,6 +65,8 @@ pub enum Refusal<'s> {
     Upstream(UpstreamError),
     /// The listener or host is gone after a reload.
     ListenerGone,
+    /// It was permitted, and is so no more.
+    Withdrawn(Withdrawal),
     /// A mistake of ours.
     Internal(&'static str),
 }
@@ -92,11 +96,13 @@ impl Refusal<'_> {
             | Self::UnknownUser
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
+            | Self::WrongTrustDomain
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
+            Self::Withdrawn(withdrawal) => withdrawal.status,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -119,6 +125,7 @@ impl Refusal<'_> {
             Self::UnknownUser => "unknown_user",
             Self::AmbiguousIdentity { .. } => "ambiguous_identity",
             Self::ReservedName(_) => "reserved_name",
+            Self::WrongTrustDomain => "wrong_trust_domain",
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -132,6 +139,7 @@ impl Refusal<'_> {
             Self::Body(_) => "body_broke_off",
             Self::Upstream(error) => error.word(),
             Self::ListenerGone => "listener_gone",
+            Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Internal(_) => "internal",
         }
     }
@@ -153,6 +161,7 @@ impl Refusal<'_> {
                 "The client certificate belongs to no user."
             }
             Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
+            Self::WrongTrustDomain => "Another authority's certificate is needed here.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
@@ -161,6 +170,7 @@ impl Refusal<'_> {
             Self::Body(BodyEnd::Stalled) => "The request body took too long.",
             Self::Body(_) => "The request body broke off or is malformed.",
             Self::Upstream(_) => "The upstream did not answer.",
+            Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Internal(_) => "The gateway made a mistake.",
         }
     }
@@ -185,11 +195,32 @@ impl Refusal<'_> {
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::Withdrawn(withdrawal) => withdrawal.consequence,
             Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
                 Consequence::SharedBytesEnd
             }
             _ => Consequence::None,
         }
+    }
+}
+
+/// What a later judgement of a request that was permitted says, when it does not permit any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    word: &'static str,
+    status: StatusCode,
+    consequence: Consequence,
+}
+
+impl Withdrawal {
+    /// The refusal of a request that is under way.
+    pub fn of(refusal: &Refusal<'_>) -> Self {
+        Self { word: refusal.word(), status: refusal.status(), consequence: refusal.consequence() }
+    }
+
+    /// The reason in one word: the refusal's.
+    pub fn word(&self) -> &'static str {
+        self.word
     }
 }
 

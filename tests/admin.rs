@@ -120,7 +120,8 @@ fn the_snapshot_its_certificates_and_the_build_are_told() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let value = |name: &str, labels: &[(&str, &str)]| gateway.metric(name, labels);
-    let build = [("version", env!("CARGO_PKG_VERSION")), ("crypto_provider", "aws-lc-rs")];
+    let fips = if cfg!(feature = "fips") { "true" } else { "false" };
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("crypto_provider", "aws-lc-rs"), ("fips", fips)];
     assert_eq!(value("portcullis_build_info", &build), 1.0);
     assert_eq!(value("portcullis_api_users", &[]), 1.0);
     assert_eq!(value("portcullis_snapshot_generation", &[]), 1.0);

@@ -147,9 +147,9 @@ fn fixtures() -> Pki {
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
+    std::fs::copy(Pki::named("Strange CA").ca_file(), pki.path("strange-ca.crt")).unwrap();
     let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     write("p384.key", &other_curve.serialize_pem());
-    std::fs::copy(Pki::named("Strange CA").ca_file(), pki.path("strange-ca.crt")).unwrap();
     write(
         "base.toml",
         "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\

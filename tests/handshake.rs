@@ -2,6 +2,8 @@
 
 /// What `client_auth` means on listeners and on routes.
 mod client_auth;
+/// Routes that demand a trust domain.
+mod route_domains;
 /// What comes before TLS is agreed: silence, other protocols, garbage, ALPN.
 mod first_bytes;
 /// A resumed session skips the verifier, but not the judgement.

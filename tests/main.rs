@@ -44,6 +44,8 @@ mod identity_headers;
 mod permissions;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
+/// Whoever loses a right loses what is open by it.
+mod present_counts;
 /// `portcullis quickstart`.
 mod quickstart;
 /// Real programs as clients: curl and openssl.
@@ -68,3 +70,11 @@ mod trust;
 mod workers;
 /// Each upstream is told who the client is in the words that it knows.
 mod identity_sets;
+/// Certificates whose end is near: who is told, and how.
+mod expiry;
+/// Post-quantum key exchange, FIPS, and what `--version` says of them.
+mod crypto_provider;
+/// `portcullis verify --live`: what a running gateway lets in and refuses, beside what the config says.
+mod verify_live;
+/// Names, digests and keys that make a certificate an ApiUser's; reserved names, roles from O and OU, tolerated expiry.
+mod identity_kinds;

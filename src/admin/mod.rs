@@ -1,5 +1,7 @@
-//! Metrics and health on a listener of their own: plain HTTP without login, on loopback unless told otherwise. Shows
-//! no secret and changes nothing.
+//! Metrics, health and certificates that expire, on a listener of their own: plain HTTP without login, on loopback
+//! unless told otherwise. Shows no secret and changes nothing.
+
+mod expiring;
 
 use crate::drain::Drain;
 use crate::proxy::Shared;
@@ -36,7 +38,8 @@ pub struct AdminState {
 
 const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
                      /readyz   200 while it takes connections, 503 while it drains\n\
-                     /.well-known/jwks.json  the keys that assertions are verified with\n";
+                     /.well-known/jwks.json  the keys that assertions are verified with\n\
+                     /expiring client certificates that expire first, of those seen; ?limit=100\n";
 
 impl Admin {
     /// Binds the address.
@@ -92,6 +95,10 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX.to_owned()),
         "/metrics" => text(StatusCode::OK, state.telemetry.scrape().await),
+        "/expiring" => match expiring::expiring(&state.telemetry, request.uri().query().unwrap_or_default()) {
+            Ok(listing) => json(listing),
+            Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
+        },
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" | "/healthz" if state.drain.is_announced() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
@@ -114,6 +121,13 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+fn json(body: String) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::OK, body);
+    let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     response
 }

@@ -10,7 +10,7 @@ use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{HostPolicy, TrustDomain, certificates};
+use crate::tls::{HostPolicy, TrustDomain, TrustDomainId, certificates};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +49,9 @@ pub(super) struct Explain {
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// The trust domain that vouches, where several may: for --cn and its like
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<String>,
     /// The listener, where there are several
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -90,11 +93,12 @@ impl Explain {
         let host = listener.host(Some(&name)).ok_or_else(|| {
             format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str())
         })?;
-        let standing = self.standing(snapshot, host)?;
+        let (standing, vouched_by) = self.standing(snapshot, host)?;
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
-        let judgement = decide(snapshot, Client { listener, host, standing: &standing }, &head);
+        let client = Client { listener, host, standing: &standing, vouched_by };
+        let judgement = decide(snapshot, client, &head);
         Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
     }
 
@@ -133,40 +137,55 @@ impl Explain {
         Ok((authority.to_owned(), format!("{slash}{target}")))
     }
 
-    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Standing, String> {
+    /// Who asks, and which domain is taken to have vouched.
+    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<(Standing, Option<TrustDomainId>), String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
-            return Ok(standing(snapshot, host, &chain).0);
+            let (standing, peer) = standing(snapshot, host, &chain);
+            return Ok((standing, peer.map(|peer| peer.trust_domain)));
         }
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            let mut domains = host.trust_domains.iter();
-            return match domains.as_slice() {
-                [] => Ok(Standing::Anonymous),
-                _ if domains.any(|domain| snapshot.users.can_be_proven_in(domain.id, user.id)) => {
-                    Ok(Standing::Known(user))
-                }
-                all => Err(format!(
+            let vouching = host.trust_domains.iter().find(|domain| {
+                self.trust_domain.as_ref().is_none_or(|said| *domain.name == **said)
+                    && snapshot.users.can_be_proven_in(domain.id, user.id)
+            });
+            return match (host.trust_domains.as_slice(), vouching) {
+                ([], _) => Ok((Standing::Anonymous, None)),
+                (_, Some(domain)) => Ok((Standing::Known(user), Some(domain.id))),
+                (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
                     named(all)
                 )),
             };
         }
         let Some((kind, text)) = self.said_identifier() else {
-            return Ok(standing(snapshot, host, &[]).0);
+            return Ok((standing(snapshot, host, &[]).0, None));
         };
-        let domain = match host.trust_domains.as_slice() {
-            [] => return Ok(Standing::Anonymous),
-            [only] => only,
-            several => {
-                let message = "several trust domains may vouch here, so a name alone says too little";
-                return Err(format!("{message}: {}; use --user or --cert", named(several)));
+        let Some(domain) = self.vouching_domain(host)? else {
+            return Ok((Standing::Anonymous, None));
+        };
+        let standing = match Identifier::parse(kind, text) {
+            Ok(identifier) => snapshot.users.identify_by(domain.id, &identifier).into(),
+            Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
+            Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
+        };
+        Ok((standing, Some(domain.id)))
+    }
+
+    /// The domain that is taken to have vouched. `None` where no certificate is asked for.
+    fn vouching_domain<'h>(&self, host: &'h HostPolicy) -> Result<Option<&'h TrustDomain>, String> {
+        match (host.trust_domains.as_slice(), &self.trust_domain) {
+            ([], _) => Ok(None),
+            (all, Some(name)) => match all.iter().find(|domain| *domain.name == **name) {
+                Some(domain) => Ok(Some(domain)),
+                None => Err(format!("trust domain \"{name}\" does not vouch here: {}", named(all))),
+            },
+            ([only], None) => Ok(Some(only)),
+            (several, None) => {
+                let message = "several trust domains may vouch here, so a name says too little";
+                Err(format!("{message}: {}; use --trust-domain, --user or --cert", named(several)))
             }
-        };
-        match Identifier::parse(kind, text) {
-            Ok(identifier) => Ok(snapshot.users.identify_by(domain.id, &identifier).into()),
-            Err(IdentifierError::CommonName(error)) => Ok(Standing::UnusableName(error.into())),
-            Err(error) => Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         }
     }
 
@@ -212,7 +231,7 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             line("identified", format!("by {}", kind.word()));
         }
         if !user.extra_roles.is_empty() {
-            line("brings roles", brought_roles(snapshot, user));
+            line("roles", format!("{} by its certificate", brought_roles(snapshot, user)));
         }
     }
     if let Some(target) = &judgement.target {

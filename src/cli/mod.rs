@@ -6,6 +6,8 @@ pub mod pki;
 mod quickstart;
 mod run;
 mod signals;
+mod verify;
+mod version;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -14,20 +16,19 @@ use std::process::ExitCode;
 
 /// Reverse proxy and API gateway that lets in only those who can prove who they are.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version = VERSION, arg_required_else_help = true, propagate_version = true)]
+#[command(name = "portcullis", version = version::short(), long_version = version::long(), arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "Start here:\n  \
     portcullis quickstart                            a working gateway with certificates, in ./quickstart\n  \
     portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
     portcullis run -c gateway.toml                   the gateway\n  \
-    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n\n\
+    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
+    portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n\n\
     Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (TLS: rustls with aws-lc-rs)");
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -37,6 +38,8 @@ enum Command {
     Check(ConfigFlag),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
+    /// Try a running gateway: what is let in, and what is refused
+    Verify(verify::Verify),
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]
     Pki(pki::PkiCommand),
@@ -57,10 +60,14 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Own code names its provider; this is for libraries that ask for the process's default.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::aws_lc_rs::default_provider());
+    if let Err(error) = crate::tls::check_provider() {
+        return failed(&error);
+    }
     match cli.command {
         Command::Run(flag) => run::run(flag.config),
         Command::Check(flag) => check::check(&flag.config),
         Command::Explain(explain) => explain.run(),
+        Command::Verify(verify) => verify.run(),
         Command::Pki(command) => match pki::run(&command, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),

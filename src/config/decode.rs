@@ -41,6 +41,10 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         });
         config.identity_headers = IdentityHeaders { sets: table.strings_if_said("sets"), jwt };
     });
+    single(&mut root, "expiry", &mut |table| {
+        let warn_before = table.duration_or_off("warn_before");
+        config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
+    });
     decode_named(&mut root, config);
 }
 
@@ -164,10 +168,10 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
     TrustDomain {
         name,
         anchors: table.strings("anchors"),
+        reserved_names: table.strings("reserved_names"),
         intermediates: table.strings("intermediates"),
         extended_key_usage: extended_key_usage(table),
         chain_depth: table.integer("chain_depth", 0..=6),
-        reserved_names: table.strings("reserved_names"),
     }
 }
 
@@ -247,6 +251,8 @@ fn route(table: &mut TableReader<'_>) -> Route {
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement,
         client_auth: client_auth(table),
+        trust_domain: table.string("trust_domain"),
+        trust_domains: table.strings("trust_domains"),
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,

@@ -19,6 +19,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[identity_headers]`
     pub identity_headers: IdentityHeaders,
+    /// `[expiry]`
+    pub expiry: Expiry,
     /// `[listener.NAME]`
     pub listeners: Vec<Listener>,
     /// `[trust_domain.NAME]`
@@ -129,6 +131,15 @@ pub struct Assertions {
     pub lifetime: Option<Spanned<Duration>>,
 }
 
+/// `[expiry]`: who is told of certificates that are about to expire.
+#[derive(Debug, Default)]
+pub struct Expiry {
+    /// How long before; `Some(None)` is off.
+    pub warn_before: Option<Option<Duration>>,
+    /// The field of answers that tells the client.
+    pub response_header: Option<Spanned<String>>,
+}
+
 /// Whether a client must show a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
@@ -205,14 +216,14 @@ pub struct TrustDomain {
     pub name: Spanned<String>,
     /// PEM files with CA certificates.
     pub anchors: Vec<Spanned<String>>,
+    /// Patterns of names that are no ApiUser's.
+    pub reserved_names: Vec<Spanned<String>>,
     /// PEM files with certificates of CAs that the anchors vouch for.
     pub intermediates: Vec<Spanned<String>>,
     /// What a client's certificate must be for.
     pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
     /// Most certificates between leaf and anchor.
     pub chain_depth: Option<u32>,
-    /// Patterns of names that are no ApiUser's.
-    pub reserved_names: Vec<Spanned<String>>,
 }
 
 /// What a client's certificate must be for.
@@ -381,6 +392,10 @@ pub struct Route {
     pub requirement: Option<Requirement>,
     /// Whether a client must be known.
     pub client_auth: Option<Spanned<ClientAuth>>,
+    /// The domain that must have vouched.
+    pub trust_domain: Option<Spanned<String>>,
+    /// The domains of which one must have vouched.
+    pub trust_domains: Vec<Spanned<String>>,
     /// Overriding methods.
     pub method_override: Option<Spanned<MethodOverride>>,
     /// Oddities of paths that this route takes: (name in the config, place).

@@ -2,6 +2,7 @@
 //! own form through [`FieldSink`].
 
 use super::client_address::ClientAddress;
+use super::expiry::ExpiryField;
 use super::few::Few;
 use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
 use super::sink::FieldSink;
@@ -180,28 +181,36 @@ pub enum ContentLength {
     FromField,
 }
 
+/// What the gateway itself says in an answer that comes down.
+pub struct AnswerEdit<'a> {
+    /// Where the client learns the length.
+    pub length: ContentLength,
+    /// The id of this request.
+    pub request_id: &'a str,
+    /// Tells the client when its certificate expires; `None` where the config wants no such field.
+    pub expiry: Option<&'a ExpiryField>,
+}
+
 /// Writes the fields that come down with an answer.
-pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
-    fields: &F,
-    length: ContentLength,
-    request_id: &str,
-    sink: &mut S,
-) {
+pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(fields: &F, edit: &AnswerEdit<'_>, sink: &mut S) {
     let named = named_by_connection(fields);
     let mut via = Few::<&[u8]>::default();
     for (name, value) in fields.pairs() {
-        if is_among(&named, name) {
+        if is_among(&named, name) || edit.expiry.is_some_and(|expiry| expiry.owns(name)) {
             continue;
         }
         match response_kind(name) {
             ResponseKind::EndToEnd => sink.add(name, value),
             ResponseKind::Via => via.push(value),
-            ResponseKind::ContentLength if length == ContentLength::FromField => sink.add(name, value),
+            ResponseKind::ContentLength if edit.length == ContentLength::FromField => sink.add(name, value),
             ResponseKind::ContentLength | ResponseKind::RequestId | ResponseKind::HopByHop => {}
         }
     }
     add_joined(sink, "via", &via, b", ", &[b"1.1 portcullis"]);
-    sink.add("x-request-id", request_id.as_bytes());
+    sink.add("x-request-id", edit.request_id.as_bytes());
+    if let Some((name, value)) = edit.expiry.and_then(ExpiryField::said) {
+        sink.add(name, value.as_bytes());
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod answer;
 mod chunks;
 mod client_address;
 mod edit;
+mod expiry;
 mod few;
 mod fields;
 mod framing;
@@ -19,9 +20,10 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value, request_fields,
-    requested_upgrade, response_fields,
+    AnswerEdit, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
+    request_fields, requested_upgrade, response_fields,
 };
+pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
 pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,

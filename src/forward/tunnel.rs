@@ -15,16 +15,17 @@ pub struct TunnelEnd {
     pub sent: u64,
     /// Bytes to the client.
     pub received: u64,
-    /// `complete`, `idle`, `drained` or `broken`.
+    /// `complete`, `idle`, `broken`, or what stopped it.
     pub reason: &'static str,
 }
 
-/// Joins a client and an upstream until both are done, `stop` is ready, or no byte moved for `idle_timeout`.
+/// Joins a client and an upstream until both are done, `stop` says why they must end, or no byte moved for
+/// `idle_timeout`.
 pub async fn tunnel<C, U>(
     client: C,
     upstream: U,
     idle_timeout: Option<Duration>,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = &'static str>,
 ) -> TunnelEnd
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -39,7 +40,7 @@ where
             Err(_) => "broken",
         },
         () = activity.idle(idle_timeout) => "idle",
-        () = stop => "drained",
+        reason = stop => reason,
     };
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
     TunnelEnd { sent: count(&activity.sent), received: count(&activity.received), reason }

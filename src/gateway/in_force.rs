@@ -49,7 +49,7 @@ impl Gateway {
 
     /// The one place where a snapshot comes into force. Cannot fail.
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
-        self.shared.snapshot.store(snapshot.clone());
+        self.shared.put_into_force(snapshot.clone());
         self.publish(&snapshot);
         let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();
         let gone = |name: &Arc<str>, _: &mut Running| changed.contains(name) || !snapshot.listeners.contains_key(name);

@@ -10,7 +10,6 @@ use crate::proxy::Shared;
 use crate::snapshot::{FileWatch, Outcome};
 use crate::telemetry::{LogControl, Telemetry};
 use crate::worker::{self, WorkerThreads};
-use arc_swap::ArcSwap;
 use reload::{Cause, changed};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -120,7 +119,7 @@ impl Gateway {
         let threads = WorkerThreads::start(count, &telemetry).map_err(GatewayError::Workers)?;
         let mut gateway = Self {
             config,
-            shared: Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), telemetry }),
+            shared: Arc::new(Shared::new(Arc::new(snapshot), telemetry)),
             drain: Drain::default(),
             threads,
             log,
@@ -134,8 +133,13 @@ impl Gateway {
         become_user(snapshot.process.user.as_deref())?;
         gateway.put_into_force(snapshot, bound);
         gateway.watch.watch(&gateway.watched);
+        tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
         let workers = gateway.threads.workers();
-        (0..workers.count()).for_each(|index| workers.spawn(index, housekeeping));
+        for index in 0..workers.count() {
+            let shared = gateway.shared.clone();
+            workers.spawn(index, housekeeping);
+            workers.spawn(index, move || crate::proxy::make_rounds(shared));
+        }
         Ok(gateway)
     }
 
@@ -234,6 +238,5 @@ async fn housekeeping() {
     loop {
         ticks.tick().await;
         crate::upstream::close_stale_connections();
-        crate::proxy::let_go_of_old_snapshots();
     }
 }

@@ -184,11 +184,19 @@ impl ApiUsers {
     }
 }
 
-/// A certificate that leads to no user either has a name that no user has, or none that could be anybody's.
+/// Why a certificate leads to no user: it says nothing that could be anybody's, or something that should have been, or a
+/// name that no user has.
 fn nobody(peer: &PeerCertificate) -> Identified {
+    let alternative = [NameKind::Dns, NameKind::Uri, NameKind::Email];
+    if let Some((kind, reason)) = peer.unusable_names.iter().find(|(kind, _)| alternative.contains(kind)) {
+        return Identified::Unusable(UnusableName::Names(*kind, *reason));
+    }
     let has_other = [&peer.dns_names, &peer.uris, &peer.emails].into_iter().any(|names| !names.is_empty());
     match peer.common_name {
         Err(error) if !has_other => Identified::Unusable(UnusableName::CommonName(error)),
         _ => Identified::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! Who is at the other end of a connection, in the snapshot that is in force now: found once for each generation, and
 //! found again after every reload. Judges no request.
 
+use super::expiry::{self, Expiry};
 use super::request::{Client, Standing};
 use super::told::Told;
 use crate::config::ClientAuth;
 use crate::identity::{Identified, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
+use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
@@ -15,8 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The client of one connection.
 pub(super) struct ConnectedClient {
-    listener: Arc<str>,
+    pub(super) listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
+    telemetry: Arc<Telemetry>,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
@@ -32,12 +35,20 @@ pub(super) struct ClientView {
     pub(super) peer: Option<PeerCertificate>,
     /// What upstreams are told, the newest last: nearly always one.
     pub(super) told: RefCell<Vec<Told>>,
+    pub(super) expiry: Expiry,
 }
 
 impl ConnectedClient {
     /// A client after its handshake.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts) -> Self {
-        Self { listener, facts, view: RefCell::default() }
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, telemetry: Arc<Telemetry>) -> Self {
+        Self { listener, facts, telemetry, view: RefCell::default() }
+    }
+
+    /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
+    pub(super) fn observe(&self, snapshot: &Snapshot, now: Instant) {
+        if let Some(peer) = &self.view(snapshot, now).peer {
+            expiry::observe(&self.telemetry, snapshot, peer);
+        }
     }
 
     /// The client as this snapshot sees it now.
@@ -59,13 +70,20 @@ impl ConnectedClient {
             let host = listener.host(self.facts.server_name.as_ref())?;
             Some((listener.clone(), host.clone()))
         });
-        let Stood { standing, peer, until } = match &place {
+        let Stood { standing, peer, until, expired_for } = match &place {
             Some((_, host)) => stand(snapshot, host, &self.facts.chain),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
+        let expiry = Expiry::of(&snapshot.expiry, peer.as_ref());
+        if let Some(peer) = &peer {
+            expiry::tell(&self.telemetry, snapshot, &standing, peer);
+            if let (Some(over), Some(user)) = (expired_for, principal(&standing)) {
+                expiry::tell_of_expired(&self.telemetry, snapshot, user, (peer, over));
+            }
+        }
         let checked = Cell::new(now);
         let told = RefCell::default();
-        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told }
+        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told, expiry }
     }
 }
 
@@ -84,11 +102,13 @@ struct Stood {
     standing: Standing,
     peer: Option<PeerCertificate>,
     until: i64,
+    /// How long its certificate has been over, if its user is let in all the same.
+    expired_for: Option<Duration>,
 }
 
 impl Stood {
     fn without_certificate(standing: Standing) -> Self {
-        Self { standing, peer: None, until: i64::MAX }
+        Self { standing, peer: None, until: i64::MAX, expired_for: None }
     }
 }
 
@@ -114,7 +134,7 @@ fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -
             return Stood::without_certificate(Standing::Refused(FailureReason::InvalidCertificate));
         }
     };
-    Stood { standing: who(snapshot, &vouched, &peer), peer: Some(peer), until: vouched.until }
+    who(snapshot, &vouched, peer)
 }
 
 impl From<Identified> for Standing {
@@ -130,12 +150,22 @@ impl From<Identified> for Standing {
 }
 
 /// The ApiUser behind a certificate that counts.
-fn who(snapshot: &Snapshot, vouched: &Vouched, peer: &PeerCertificate) -> Standing {
-    // The domain tolerates what one of its users does. No user does so far, so that nobody comes with an old one.
-    if vouched.expired_for.is_some() {
-        return Standing::Refused(FailureReason::Expired);
+fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
+    let standing = Standing::from(snapshot.users.identify(&peer));
+    let Vouched { expired_for, until, .. } = *vouched;
+    let Some(over) = expired_for else {
+        return Stood { standing, peer: Some(peer), until, expired_for };
+    };
+    // The domain tolerates what the most patient of its users does. Who this is decides, and strangers get nothing.
+    let user = principal(&standing).and_then(|principal| snapshot.users.get(principal.id));
+    let tolerance = user.map_or(Duration::ZERO, |user| user.tolerate_expiry);
+    if over > tolerance {
+        let standing = Standing::Refused(FailureReason::Expired);
+        return Stood { standing, peer: Some(peer), until, expired_for: None };
     }
-    snapshot.users.identify(peer).into()
+    let lasting = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
+    let until = until.min(peer.not_after.saturating_add(lasting));
+    Stood { standing, peer: Some(peer), until, expired_for }
 }
 
 /// Whether a second has passed.
@@ -161,13 +191,16 @@ impl ClientView {
             return true;
         }
         self.checked.set(now);
-        matches!(self.standing, Standing::Refused(_)) || self.peer.is_none() || !is_over(self.until)
+        matches!(self.standing, Standing::Refused(_))
+            || self.peer.is_none()
+            || !is_over(self.until) && !self.expiry.is_outdated()
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        Some(Client { listener, host, standing: &self.standing })
+        let vouched_by = self.peer.as_ref().map(|peer| peer.trust_domain);
+        Some(Client { listener, host, standing: &self.standing, vouched_by })
     }
 
     /// The ApiUser, if it is one.

@@ -6,6 +6,7 @@ use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
+use super::present::{Look, OpenExchanges};
 use super::record::{ConnectionFacts, Record};
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
@@ -139,18 +140,19 @@ impl ProxyHandler {
         let connection =
             ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts);
+        let client = ConnectedClient::new(self.listener.clone(), facts, self.shared.telemetry.clone());
+        client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {
             (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::Rustls(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted);
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
             }
             (Transport::InPlace(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted);
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
         }
@@ -160,18 +162,20 @@ impl ProxyHandler {
         &self,
         (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
+        open: OpenExchanges,
     ) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),
             facts,
             client,
-            place,
+            _place: place,
             drain,
             guard: None,
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
+            open,
         }
     }
 
@@ -194,7 +198,7 @@ impl ProxyHandler {
             connection.facts.series.fast_path("handed_over", why.word());
             http1::Connection { records, input, client, facts, .. } = *connection;
         }
-        let mut context = self.context((client, facts), accepted);
+        let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
         let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
@@ -246,14 +250,18 @@ where
         .serve_connection(TokioIo::new(stream), requests_of(&context))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = told_to_close(&context) => {
-            connection.as_mut().graceful_shutdown();
-            if let Some(guard) = &context.guard {
-                guard.take_no_more();
+    let mut closing = false;
+    let outcome = loop {
+        tokio::select! {
+            outcome = connection.as_mut() => break outcome,
+            () = told_to_close(&context), if !closing => {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+                if let Some(guard) = &context.guard {
+                    guard.take_no_more();
+                }
             }
-            connection.await
+            () = stuck(&context) => break Ok(()),
         }
     };
     log_end(&context, outcome);
@@ -289,6 +297,7 @@ where
                 tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
                 break Ok(());
             }
+            () = stuck(&context) => break Ok(()),
             () = told_to_close(&context), if !closing => closing = true,
             // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
             () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
@@ -319,6 +328,25 @@ async fn told_to_close(context: &ConnectionContext) {
     tokio::select! {
         () = context.drain.begun() => {}
         () = context.close.cancelled() => {}
+    }
+}
+
+/// Looks after the rights of what is under way, round by round. Ends when something was cut and does not end by itself:
+/// its client takes nothing, and must not find later what waits for it here.
+async fn stuck(context: &ConnectionContext) {
+    loop {
+        context.open.round().await;
+        match context.open.look(&context.shared, &context.client) {
+            Look::Fine => {}
+            Look::OneCut => context.close.cancel(),
+            Look::ClientGone(withdrawal) => {
+                if !context.close.is_cancelled() && !context.drain.has_begun() {
+                    context.facts.series.withdrawn("connection", withdrawal.word());
+                }
+                context.close.cancel();
+            }
+            Look::Stuck => return,
+        }
     }
 }
 

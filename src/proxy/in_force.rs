@@ -119,7 +119,7 @@ impl Held {
 
 /// Lets this thread go of snapshots that are no longer in force. Call it now and then, since a thread without requests
 /// would keep the last one it used.
-pub fn let_go_of_old_snapshots() {
+pub(super) fn let_go_of_old_snapshots() {
     let refreshed: Vec<_> = HELD.with_borrow_mut(|all| all.iter_mut().map(|(_, held)| held.refreshed()).collect());
     drop(refreshed);
 }
@@ -152,13 +152,14 @@ mod tests {
             policy: Default::default(),
             upstreams: HashMap::new(),
             assertions: None,
+            expiry: Default::default(),
             process,
             expiries: Vec::new(),
         })
     }
 
     fn shared(generation: u64) -> Arc<Shared> {
-        Arc::new(Shared { snapshot: ArcSwap::new(snapshot(generation)), telemetry: Arc::default() })
+        Arc::new(Shared::new(snapshot(generation), Arc::default()))
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod activity;
 mod client;
 mod connection;
 mod exchange;
+mod expiry;
 mod guard;
 mod http1;
 mod in_force;
 mod own_answer;
+mod present;
 mod record;
 mod request;
 mod request_id;
@@ -17,7 +19,7 @@ mod whoami;
 
 pub use client::standing;
 pub use connection::ProxyHandler;
-pub use in_force::let_go_of_old_snapshots;
+pub use present::make_rounds;
 pub use request::{Client, Judgement, Standing, decide};
 
 use request_id::{RequestId, request_id};
@@ -26,6 +28,7 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What all connections share.
 pub struct Shared {
@@ -33,4 +36,19 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// Metrics and access log.
     pub telemetry: Arc<Telemetry>,
+    /// Told after each change of the snapshot.
+    changes: watch::Sender<()>,
+}
+
+impl Shared {
+    /// With a first snapshot.
+    pub fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Self {
+        Self { snapshot: ArcSwap::new(snapshot), telemetry, changes: watch::Sender::new(()) }
+    }
+
+    /// From now on this snapshot judges all requests, those under way included.
+    pub fn put_into_force(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+        self.changes.send_replace(());
+    }
 }

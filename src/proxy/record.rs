@@ -6,9 +6,10 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
+use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
 use crate::limit::Meter;
-use crate::respond::Refusal;
+use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
@@ -73,6 +74,8 @@ pub(super) struct Record {
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
+    /// What was cut.
+    cut: Option<&'static str>,
     /// Count the bodies, where somebody else than the record's owner moves them.
     meters: Option<Meters>,
     /// Bytes that no meter counted.
@@ -118,6 +121,7 @@ impl Record {
             upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
+            cut: None,
             meters: None,
             request_bytes: 0,
             response_bytes: 0,
@@ -127,6 +131,12 @@ impl Record {
 
     pub(super) fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    /// What we say in an answer that comes down.
+    pub(super) fn answer_edit(&self, length: ContentLength) -> AnswerEdit<'_> {
+        let expiry = self.client.as_deref().and_then(|client| client.expiry.field());
+        AnswerEdit { length, request_id: &self.request_id, expiry }
     }
 
     /// It began at this moment, which its owner has read from the clock.
@@ -235,6 +245,12 @@ impl Record {
         self.end = end;
     }
 
+    /// It was permitted, and cut because it is so no more.
+    pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
+        (self.reason, self.end, self.cut) = (withdrawal.word(), "cut", Some(kind));
+        self.connection.series.withdrawn(kind, self.reason);
+    }
+
     /// An answer of our own, whose length is known.
     pub(super) fn own_answer(&mut self, length: usize) {
         self.response_bytes = u64::try_from(length).unwrap_or(u64::MAX);
@@ -308,6 +324,7 @@ impl Record {
             duration_ms: milliseconds(duration),
             upstream_ms: self.upstream_time.map(milliseconds),
             end: self.end,
+            cut: self.cut,
         });
     }
 }

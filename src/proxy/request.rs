@@ -10,7 +10,7 @@ use crate::identity::Principal;
 use crate::respond::Refusal;
 use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{FailureReason, HostPolicy, UnusableName};
+use crate::tls::{FailureReason, HostPolicy, TrustDomainId, UnusableName};
 use std::sync::Arc;
 
 /// What is known about the client of a connection in one snapshot.
@@ -41,6 +41,8 @@ pub struct Client<'s> {
     pub host: &'s Arc<HostPolicy>,
     /// Who it is.
     pub standing: &'s Standing,
+    /// Who has vouched for its certificate, if it showed one that counts.
+    pub vouched_by: Option<TrustDomainId>,
 }
 
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
@@ -106,6 +108,9 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     if public.is_none() {
         // Before anything that would tell a stranger that there is a route.
         principal(client.standing)?;
+        if !route.vouched_by.takes(client.vouched_by) {
+            return Err(Refusal::WrongTrustDomain);
+        }
     }
     leads_to_one_route(client, host, route, target)?;
     found.method = judged_method(head.method, &fields, route.method_override)?;

@@ -12,6 +12,7 @@ pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segm
 
 use crate::config::{MethodOverride, Place};
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::tls::TrustDomainId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Route {
     pub place: Place,
     /// Whom the route lets in.
     pub admission: Admission,
+    /// Who must have vouched for the client.
+    pub vouched_by: VouchedBy,
     /// What an ApiUser needs.
     pub requirement: RequirementRule,
     /// Which oddities of paths the route takes.
@@ -49,6 +52,25 @@ pub enum Admission {
     PublicWithIdentity,
     /// Everybody; nothing about the client goes up (`client_auth = "off"` on the route itself).
     Public,
+}
+
+/// Who must have vouched for the clients of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VouchedBy {
+    /// Whichever trust domain the host asks.
+    Any,
+    /// One of these, of the same snapshot.
+    OneOf(Box<[TrustDomainId]>),
+}
+
+impl VouchedBy {
+    /// Whether this domain will do; `None` is nobody.
+    pub fn takes(&self, domain: Option<TrustDomainId>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(domains) => domain.is_some_and(|domain| domains.contains(&domain)),
+        }
+    }
 }
 
 /// Who answers a route's requests.

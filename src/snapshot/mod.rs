@@ -10,6 +10,7 @@ pub use watch::FileWatch;
 
 use crate::authorize::Policy;
 use crate::config::{Http1Engine, LogFormat};
+use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner};
 use crate::route::RouteTable;
@@ -37,9 +38,11 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
+    /// What is said about client certificates that expire.
+    pub expiry: ExpiryPolicy,
     /// What the process does with itself.
     pub process: ProcessSettings,
-    /// Our certificates and anchors, for metrics: kind, name, last second of validity.
+    /// Our certificates and all anchors, for metrics: kind, name, last second of validity.
     pub expiries: Vec<(&'static str, String, i64)>,
 }
 
@@ -90,6 +93,15 @@ pub struct ConnectionLimits {
     pub streams: u32,
     /// A client that takes no byte of an answer.
     pub idle_timeout: Option<Duration>,
+}
+
+/// What is said about client certificates that expire.
+#[derive(Clone, Debug, Default)]
+pub struct ExpiryPolicy {
+    /// How long before; `None` is never.
+    pub warn_before: Option<Duration>,
+    /// The field of answers that tells the client; `None` is no field.
+    pub response_header: Option<ExpiryFieldName>,
 }
 
 /// What the process does with itself.

@@ -92,6 +92,9 @@ pub struct AccessEntry<'a> {
     pub upstream_ms: Option<f64>,
     /// `complete`, or why the answer ended early.
     pub end: &'a str,
+    /// What was cut because its right was withdrawn: `tunnel` or `stream`. The reason is the one that it has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<&'a str>,
 }
 
 /// An open access log.
@@ -138,7 +141,7 @@ impl AccessLog {
 fn text_line(entry: &AccessEntry<'_>) -> String {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
     format!(
-        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}",
+        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}",
         entry.time,
         entry.client,
         entry.listener,
@@ -159,6 +162,7 @@ fn text_line(entry: &AccessEntry<'_>) -> String {
         or_dash(entry.upstream),
         entry.id,
         entry.generation,
+        entry.cut.map(|cut| format!(" cut={cut}")).unwrap_or_default(),
         entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
     )
 }

@@ -1,5 +1,6 @@
 //! All metrics, in one place, with their labels. No label holds what a client chose.
 
+use super::build;
 use super::process::ProcessCollector;
 use prometheus::core::Collector;
 use prometheus::{
@@ -46,6 +47,8 @@ pub struct Metrics {
     pub copied_bytes: IntCounterVec,
     /// `responses_cut_total{listener,reason}`
     pub responses_cut: IntCounterVec,
+    /// `cut_total{listener,kind,reason}`
+    pub cut: IntCounterVec,
     /// `fastpath_total{result,reason}`
     pub fast_path: IntCounterVec,
     /// `tunnels_open{listener}`
@@ -68,6 +71,12 @@ pub struct Metrics {
     pub api_users: IntGauge,
     /// `certificate_not_after_timestamp_seconds{kind,name}`
     pub certificate_not_after: IntGaugeVec,
+    /// `tolerated_expired_certificates_total{trust_domain}`
+    pub tolerated_expired: IntCounterVec,
+    /// `client_certificate_remaining_seconds{trust_domain}`
+    pub client_certificate_remaining: HistogramVec,
+    /// `client_certificate_sightings_lost_total`
+    pub certificate_sightings_lost: IntCounter,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -105,6 +114,14 @@ impl Maker<'_> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
+    /// Lifetimes of certificates, from those that are over to those of years.
+    fn lifetimes(name: &str, help: &str) -> HistogramOpts {
+        const DAY: f64 = 24.0 * 3600.0;
+        let days = [1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1825.0, 3650.0];
+        let buckets = [0.0, 3600.0].into_iter().chain(days.map(|days| days * DAY)).collect();
+        HistogramOpts::new(name, help).buckets(buckets)
+    }
+
     fn durations(name: &str, help: &str) -> HistogramOpts {
         let buckets =
             [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -117,8 +134,15 @@ impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
         let make = Maker(&registry);
-        let build = make.gauges("build_info", "Version and crypto provider; always 1", &["version", "crypto_provider"]);
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), "aws-lc-rs"]).set(1);
+        let facts = [
+            ("version", build::VERSION),
+            ("rustls", build::RUSTLS_VERSION),
+            ("crypto_provider", build::CRYPTO_PROVIDER),
+            ("crypto_provider_version", build::CRYPTO_PROVIDER_VERSION),
+            ("fips", build::FIPS.word()),
+        ];
+        let built = make.gauges("build_info", "Versions and crypto provider; always 1", &facts.map(|(name, _)| name));
+        built.with_label_values(&facts.map(|(_, value)| value)).set(1);
         let process = Registry::new();
         if let Ok(collector) = ProcessCollector::new() {
             // The only one in its registry, so it cannot clash.
@@ -176,6 +200,11 @@ impl Default for Metrics {
                 &["listener"],
             ),
             responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
+            cut: make.counters(
+                "cut_total",
+                "Tunnels, streams and connections that were cut because their right was withdrawn",
+                &["listener", "kind", "reason"],
+            ),
             fast_path: make.counters(
                 "fastpath_total",
                 "HTTP/1.1 requests that the fast path took, or why it did not",
@@ -200,8 +229,24 @@ impl Default for Metrics {
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",
-                "Expiry of our certificates and trust anchors",
+                "Expiry of our certificates, and of the anchors for clients and upstreams",
                 &["kind", "name"],
+            ),
+            tolerated_expired: make.counters(
+                "tolerated_expired_certificates_total",
+                "Connections of users whose expired certificates are tolerated, once for each generation",
+                &["trust_domain"],
+            ),
+            client_certificate_remaining: make.register(HistogramVec::new(
+                Maker::lifetimes(
+                    "client_certificate_remaining_seconds",
+                    "What client certificates had left at their handshake; 0 for those that had expired",
+                ),
+                &["trust_domain"],
+            )),
+            certificate_sightings_lost: make.counter(
+                "client_certificate_sightings_lost_total",
+                "Client certificates that the list of those that expire did not get to see",
             ),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),

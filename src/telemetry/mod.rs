@@ -1,16 +1,21 @@
 //! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+pub mod build;
+mod certificates;
 mod local;
 mod log;
 mod metrics;
+mod once_a_day;
 mod process;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
+pub use once_a_day::OnceADay;
 pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
 use arc_swap::ArcSwapOption;
@@ -23,6 +28,10 @@ use tokio::sync::mpsc::UnboundedSender;
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
+    /// Users who were warned about because they came with an expired certificate.
+    pub tolerated_today: OnceADay,
+    /// Client certificates, for those who renew them.
+    pub certificates: CertificatesSeen,
     access_log: ArcSwapOption<AccessLog>,
     /// Threads that count for themselves.
     workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,

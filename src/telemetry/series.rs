@@ -136,6 +136,7 @@ pub struct ListenerSeries {
     sent: Children<()>,
     copied: Children<()>,
     cut: Children<Word>,
+    withdrawn: Children<(Word, Word)>,
     decisions: Children<(Word, Word)>,
     fast_path: Children<(Word, Word)>,
 }
@@ -149,6 +150,7 @@ impl ListenerSeries {
             copied: Children::new(&metrics.copied_bytes, timing),
             cut: Children::new(&metrics.responses_cut, timing),
             decisions: Children::new(&metrics.decisions, timing),
+            withdrawn: Children::new(&metrics.cut, timing),
             fast_path: Children::new(&metrics.fast_path, timing),
         }
     }
@@ -170,6 +172,12 @@ impl ListenerSeries {
         self.cut.add(reason, 1, |metric| metric.with_label_values(&[&*self.listener, reason]));
     }
 
+    /// Something was cut whose right was withdrawn; `kind` is `tunnel`, `stream` or `connection`.
+    pub fn withdrawn(&self, kind: &'static str, reason: &'static str) {
+        let labels = [&*self.listener, kind, reason];
+        self.withdrawn.add((kind, reason), 1, |metric| metric.with_label_values(&labels));
+    }
+
     /// A request was judged that has no route.
     pub fn decided(&self, decision: &'static str, reason: &'static str) {
         count_decision(&self.decisions, &self.listener, decision, reason);
@@ -186,6 +194,7 @@ impl ListenerSeries {
             | self.sent.add_up()
             | self.copied.add_up()
             | self.cut.add_up()
+            | self.withdrawn.add_up()
             | self.decisions.add_up()
             | self.fast_path.add_up()
     }

@@ -6,6 +6,7 @@ use super::subject_names::SubjectNames;
 use super::trust::{ChainError, HandshakeVerifier, Presence, Trust, TrustDomain, TrustDomainId, Vouched, vouch};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::host::HostTable;
+use crate::telemetry::build::{FIPS, Fips};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -51,6 +52,9 @@ pub enum HostError {
     /// The key or the certificate is of a kind that cannot be used.
     #[error("the certificate or key cannot be used: {0}")]
     Unusable(Error),
+    /// A build with the feature `fips` would do what its module does not cover.
+    #[error("this listener would not be FIPS")]
+    NotFips,
 }
 
 impl HostPolicy {
@@ -158,5 +162,10 @@ fn server_config(
     config.max_early_data_size = 0;
     // Without this, keys do not leave rustls.
     config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
+    // Nonces of our own records are chosen by us, and the module approves only its own.
+    let is_fips = config.fips() && record_layer == RecordLayer::Rustls;
+    if FIPS == Fips::Only && !is_fips {
+        return Err(HostError::NotFips);
+    }
     Ok(config)
 }

@@ -26,13 +26,31 @@ pub use trust::{
     Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
 };
 
+use crate::telemetry::build::{self, Fips};
 use rustls::crypto::CryptoProvider;
 use std::sync::{Arc, OnceLock};
 
-/// The one crypto provider: aws-lc-rs, with X25519MLKEM768 offered first.
+/// The one crypto provider: aws-lc-rs, with X25519MLKEM768 offered first. With the feature `fips` it offers only what the
+/// FIPS module approves.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+}
+
+/// The process must not go on: it was built to use a FIPS module alone, and something would not.
+#[derive(Debug, thiserror::Error)]
+#[error("this binary is built with the feature `fips`, but its crypto provider is not in FIPS mode")]
+pub struct NotFips;
+
+/// Whether the provider is what this binary was built for.
+///
+/// # Errors
+/// [`NotFips`], only in a build with the feature `fips`.
+pub fn check_provider() -> Result<(), NotFips> {
+    match build::FIPS {
+        Fips::Only if !provider().fips() => Err(NotFips),
+        Fips::Only | Fips::No => Ok(()),
+    }
 }
 
 /// Random bytes for names and serials.

@@ -70,7 +70,7 @@ pub enum UnusableName {
     /// It has no usable common name, and no other name.
     #[error(transparent)]
     CommonName(#[from] CommonNameError),
-    /// Names of this kind, which must be read, cannot be.
+    /// Names of this kind, which might have been somebody's or bring a role, cannot be read.
     #[error("the {0} cannot be used: {1}")]
     Names(NameKind, NameError),
 }

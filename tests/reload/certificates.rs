@@ -92,8 +92,11 @@ fn an_open_connection_is_refused_once_its_authority_is_gone() {
         let before = gateway.generation();
         replace(&pki.ca_file(), &theirs);
         gateway.wait_for_generation_after(before);
-        let answer = connection.send(get("/")).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_issuer"), "{version:?}");
+        // HTTP/2 says goodbye unasked, so a request may come too late for an answer.
+        match connection.send(get("/")) {
+            Ok(answer) => assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_issuer"), "{version:?}"),
+            Err(error) => assert_eq!(version, Version::Http2, "{error}"),
+        }
         // HTTP/2 may answer once more while it says goodbye.
         eventually("the connection is closed", || match connection.send(get("/")) {
             Ok(answer) => (answer.status != 403).then(|| panic!("{answer:?}")),

@@ -171,3 +171,34 @@ fn a_stranger_gets_no_further_by_naming_another_host() {
     }
     assert!(upstream.recorded().is_empty());
 }
+
+#[test]
+fn each_request_of_a_connection_is_judged_by_its_own_host() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let gateway = with_entries(&pki, &upstream);
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_server_name("api.test");
+    for version in BOTH {
+        // HTTP/2 clients put requests for several names of one certificate and address on one connection.
+        let mut connection = client.connect(version).unwrap();
+        for (host, expected) in [
+            ("api.test", 200),
+            ("also.test", 200),
+            ("a.open.test", 421),
+            ("ALSO.Test:8443", 200),
+            ("localhost", 421),
+            ("nowhere.test", 421),
+            ("api.test.", 200),
+            ("A.Open.Test.:443", 421),
+            ("api.test", 200),
+        ] {
+            let mut asked = request("GET", "/", "");
+            *asked.uri_mut() = format!("https://{host}/").parse().unwrap();
+            let answer = connection.send(asked).unwrap();
+            assert_eq!(answer.status, expected, "{host} {version:?}");
+            if expected == 421 {
+                assert_eq!(answer.reason(), "misdirected");
+            }
+        }
+    }
+    assert_eq!(gateway.metric("portcullis_connections_total", &[]), 2.0, "a misdirected request ends no connection");
+}

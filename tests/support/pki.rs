@@ -79,6 +79,11 @@ impl Pki {
         self.path("ca.crt")
     }
 
+    /// The CA's key, as PEM.
+    pub fn authority_key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A server certificate for names and addresses, in `NAME.crt` and `NAME.key`.
     pub fn server(&self, name: &str, hosts: &[&str]) -> Identity {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -140,6 +145,15 @@ impl Pki {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         self.store(file, certificate, &key)
+    }
+
+    /// A client certificate for a key that there is already: a renewed one.
+    pub fn client_with_key(&self, common_name: &str, key: &KeyPair) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(&[common_name.into()]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        self.store(common_name, certificate, key)
     }
 
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::authorize::public_permit;
-use crate::forward::HeadWriter;
+use crate::forward::{ExpiryFieldName, HeadWriter};
 use crate::identity::{IDENTITY_FIELD_NAMES, IdentitySet, is_identity_field};
 use crate::route::Admission;
 use proptest::prelude::*;
@@ -111,7 +111,7 @@ fn an_answer_keeps_its_length_only_where_no_body_follows() {
         let mut collected = Collected::default();
         let fields: &[(&str, &[u8])] =
             &[("Content-Length", b"5"), ("Connection", b"x-hop"), ("X-Hop", b"1"), ("Server", b"s"), ("Via", b"1.1 a")];
-        response_fields(fields, length, "id-1", &mut collected);
+        response_fields(fields, &AnswerEdit { length, request_id: "id-1", expiry: None }, &mut collected);
         collected.0
     };
     assert_eq!(values(&down(ContentLength::FromField), "content-length"), ["5"]);
@@ -199,7 +199,11 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
 }
 
 /// `response_fields` without a thought of what it costs.
-fn response_fields_slowly(fields: &[(&str, &[u8])], length: ContentLength) -> Vec<(String, Vec<u8>)> {
+fn response_fields_slowly(
+    fields: &[(&str, &[u8])],
+    length: ContentLength,
+    expiry: Option<&ExpiryField>,
+) -> Vec<(String, Vec<u8>)> {
     const STAYS: [&str; 7] =
         ["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "transfer-encoding", "upgrade", "te"];
     let named = names_slowly(fields);
@@ -212,6 +216,7 @@ fn response_fields_slowly(fields: &[(&str, &[u8])], length: ContentLength) -> Ve
             "via" => via.push(value),
             "content-length" if length == ContentLength::FromBody => {}
             "x-request-id" => {}
+            "x-hop" if expiry.is_some() => {}
             name if STAYS.contains(&name) => {}
             _ => down.push((name, value.to_vec())),
         }
@@ -219,6 +224,8 @@ fn response_fields_slowly(fields: &[(&str, &[u8])], length: ContentLength) -> Ve
     via.push(b"1.1 portcullis");
     down.push(("via".to_owned(), via.join(&b", "[..])));
     down.push(("x-request-id".to_owned(), b"id-1".to_vec()));
+    let said = expiry.and_then(ExpiryField::said);
+    down.extend(said.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
     down
 }
 
@@ -251,6 +258,7 @@ proptest! {
         authorization in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..4)),
         client in any::<std::net::IpAddr>(),
         from_body in any::<bool>(),
+        said in 0..3_u8,
     ) {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let fields = fields.as_slice();
@@ -275,8 +283,11 @@ proptest! {
 
         let length = if from_body { ContentLength::FromBody } else { ContentLength::FromField };
         let mut collected = Collected::default();
-        response_fields(fields, length, "id-1", &mut collected);
-        prop_assert_eq!(collected.0, response_fields_slowly(fields, length));
+        let name = ExpiryFieldName::parse("x-hop").unwrap();
+        let expiry = [None, Some(ExpiryField::silent(&name)), Some(ExpiryField::saying(&name, 0))];
+        let expiry = expiry[usize::from(said)].as_ref();
+        response_fields(fields, &AnswerEdit { length, request_id: "id-1", expiry }, &mut collected);
+        prop_assert_eq!(collected.0, response_fields_slowly(fields, length, expiry));
 
         let names = names_slowly(fields);
         let asked: Vec<_> = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade")).collect();

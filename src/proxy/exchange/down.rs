@@ -5,6 +5,7 @@ use super::up::{HeaderFields, Received, RequestBody};
 use crate::forward::{FieldSink, tunnel};
 use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
 use crate::proxy::activity::Turn;
+use crate::proxy::present::{OpenExchange, RoundWatch, withdrawn};
 use crate::proxy::record::Record;
 use crate::respond::OwnAnswer;
 use crate::route::RouteLimits;
@@ -15,6 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,7 +25,7 @@ impl Exchange<'_> {
     /// The answer that comes down, streaming.
     pub(super) fn pass_down(
         &self,
-        mut record: Record,
+        (mut record, open): (Record, Rc<OpenExchange>),
         head: Received,
         body: AnswerBody<RequestBody>,
         limits: RouteLimits,
@@ -31,7 +33,7 @@ impl Exchange<'_> {
         record.status(head.status.as_u16());
         let meter = record.meters().response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
-        let finish = Finish { record, body: Some(meter) };
+        let finish = Finish { record, body: Some(meter), open: Some(open) };
         let body = RecordedBody::new(DownBody::Passed(body), self.turn(limits.idle_timeout), finish);
         let mut down = Response::new(body);
         *down.status_mut() = head.status;
@@ -42,7 +44,7 @@ impl Exchange<'_> {
     /// Both sides leave HTTP; their bytes pass until one side ends.
     pub(super) fn tunnel(
         &self,
-        mut record: Record,
+        (mut record, exchange): (Record, Rc<OpenExchange>),
         fields: HeaderMap,
         (leaving, upstream): (hyper::upgrade::OnUpgrade, LinkStream),
         limits: RouteLimits,
@@ -54,24 +56,41 @@ impl Exchange<'_> {
         if let Some(guard) = &self.context.guard {
             guard.leave_http();
         }
-        let (drain, place) = (self.context.drain.clone(), self.context.place.clone());
+        let context = self.context.clone();
         let open =
             self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
         self.context.drain.spawn_local(async move {
-            // The socket lives on here, so it still counts as an open connection.
-            let _place = place;
+            // The socket lives on here with the context, so it still counts as an open connection.
+            let Some(mut right) = exchange.take_right() else { return };
+            let mut rounds = RoundWatch::new();
+            // One may have begun since it was judged.
+            rounds.look_at_once();
+            rounds.lasts();
             let Ok(client) = leaving.await else {
                 record.ended("broken");
                 return;
             };
             open.inc();
-            let end = tunnel(TokioIo::new(client), upstream, limits.idle_timeout, drain.begun()).await;
+            let mut cut = None;
+            let stop = async {
+                tokio::select! {
+                    () = context.drain.begun() => "drained",
+                    withdrawal = withdrawn(&mut right, &mut rounds, (&context.shared, &context.client)) => {
+                        cut = Some(withdrawal);
+                        "cut"
+                    }
+                }
+            };
+            let end = tunnel(TokioIo::new(client), upstream, limits.idle_timeout, stop).await;
             open.dec();
             record.moved(end.sent, end.received);
-            record.ended(end.reason);
+            match cut {
+                Some(withdrawal) => record.cut("tunnel", &withdrawal),
+                None => record.ended(end.reason),
+            }
         });
         let nothing = DownBody::Own(Full::default());
-        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, broken: None, _finish: None });
+        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, broken: None, finish: None });
         *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *down.headers_mut() = fields.0;
         down
@@ -83,7 +102,7 @@ impl Exchange<'_> {
         record.own_answer(answer.body.len());
         let id = HeaderValue::from_str(record.request_id());
         let body = DownBody::Own(Full::from(answer.body));
-        let finish = Finish { record, body: None };
+        let finish = Finish { record, body: None, open: None };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
         let mut response = Response::new(body);
         *response.status_mut() = answer.status;
@@ -110,12 +129,12 @@ pub(in crate::proxy) struct RecordedBody {
     turn: Option<Arc<Turn>>,
     /// Why the answer broke off, held back for a moment.
     broken: Option<BodyFailure>,
-    _finish: Option<Finish>,
+    finish: Option<Finish>,
 }
 
 impl RecordedBody {
     fn new(inner: DownBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
-        Self { inner, turn, broken: None, _finish: Some(finish) }
+        Self { inner, turn, broken: None, finish: Some(finish) }
     }
 }
 
@@ -127,6 +146,11 @@ impl Body for RecordedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        let open = self.finish.as_ref().and_then(|finish| finish.open.as_ref());
+        if open.is_some_and(|open| open.poll_withdrawn(context).is_ready()) {
+            // What is not sent yet is not sent any more.
+            return Poll::Ready(Some(Err(BodyFailure::Broken("the right to it was withdrawn".into()))));
+        }
         if let Some(failure) = self.broken.take() {
             return Poll::Ready(Some(Err(failure)));
         }
@@ -176,11 +200,17 @@ struct Finish {
     record: Record,
     /// Knows how an upstream's body ended.
     body: Option<Arc<Meter>>,
+    /// Knows whether it was cut.
+    open: Option<Rc<OpenExchange>>,
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
         let Some(meter) = &self.body else { return };
+        if let Some(withdrawal) = self.open.as_ref().and_then(|open| open.withdrawn()) {
+            self.record.cut("stream", &withdrawal);
+            return;
+        }
         self.record.ended(match meter.end() {
             BodyEnd::Complete => "complete",
             BodyEnd::Stalled => "upstream_stalled",

@@ -14,6 +14,7 @@ use super::client::{ClientView, ConnectedClient};
 use super::guard::GuardControl;
 use super::in_force::in_force;
 use super::own_answer::own_answer;
+use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
 use super::request::{Judgement, decide};
 use crate::authorize::Permit;
@@ -29,6 +30,7 @@ use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +41,8 @@ pub(super) struct ConnectionContext {
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Rc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
-    /// A tunnel keeps it when HTTP is over.
-    pub(super) place: ConnectionPlace,
+    /// Counts as an open connection; a tunnel holds it with the rest of this when HTTP is over.
+    pub(super) _place: ConnectionPlace,
     pub(super) drain: Drain,
     /// HTTP/1.1 only.
     pub(super) guard: Option<Arc<GuardControl>>,
@@ -50,6 +52,8 @@ pub(super) struct ConnectionContext {
     pub(super) close: CancellationToken,
     /// Whether requests are under way, and answers are taken.
     pub(super) activity: Arc<Activity>,
+    /// Whose rights are looked after.
+    pub(super) open: OpenExchanges,
 }
 
 /// Answers one request.
@@ -121,7 +125,7 @@ struct Permitted<'s> {
 struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
     snapshot: &'a Arc<Snapshot>,
-    view: &'a ClientView,
+    view: &'a Rc<ClientView>,
     form: Form,
 }
 
@@ -188,17 +192,28 @@ impl Exchange<'_> {
         };
         let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
         let (wanted, version) = (Asked::by(request.method().as_str()), request.version());
-        let Some(outgoing) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
+        let Some((outgoing, right)) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
+        let open = self.context.open.begin(right);
         let interim = self.interim(version, &record);
-        let id = record.request_id();
-        let outcome = upstream.send(outgoing, |came| Received::of(came, wanted, id, interim.as_ref())).await;
+        let outcome = tokio::select! {
+            biased;
+            withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => Err(Refusal::Withdrawn(withdrawal)),
+            outcome = upstream.send(outgoing, |came| Received::of(came, wanted, &record, interim.as_ref())) => {
+                outcome.map_err(|error| self.failure(error))
+            }
+        };
         if let Some(guard) = &self.context.guard {
             guard.refuse_interim();
         }
         let Answer { head, endpoint, behind } = match outcome {
-            Err(error) => return self.refused(record, &self.failure(error)),
+            Err(refusal) => {
+                if let Refusal::Withdrawn(withdrawal) = &refusal {
+                    record.cut("stream", withdrawal);
+                }
+                return self.refused(record, &refusal);
+            }
             Ok(answer) => answer,
         };
         record.answered_by(upstream.endpoint_name(endpoint));
@@ -208,9 +223,11 @@ impl Exchange<'_> {
                 if wanted == Asked::Head && !body.is_end_stream() {
                     body.give_up();
                 }
-                self.pass_down(record, head, body, limits)
+                self.pass_down((record, open), head, body, limits)
             }
-            (Behind::Stream(stream), Some(leaving)) => self.tunnel(record, head.fields, (leaving, stream), limits),
+            (Behind::Stream(stream), Some(leaving)) => {
+                self.tunnel((record, open), head.fields, (leaving, stream), limits)
+            }
             (Behind::Stream(_), None) => {
                 self.refused(record, &Refusal::Internal("the upstream left HTTP without being asked"))
             }

@@ -8,6 +8,7 @@ use crate::forward::{
 use crate::head::Fields;
 use crate::limit::MeteredBody;
 use crate::proxy::guard::GuardControl;
+use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::route::Admission;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
 
 impl Exchange<'_> {
-    /// The request that goes up.
+    /// The request that goes up, and its right.
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
@@ -29,7 +30,7 @@ impl Exchange<'_> {
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,
-    ) -> Option<Outgoing<RequestBody>> {
+    ) -> Option<(Outgoing<RequestBody>, Right)> {
         let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
@@ -61,7 +62,7 @@ impl Exchange<'_> {
         let mut bytes = Recycled::take();
         let line: (&str, &[&str]) = (&permitted.method, &[&permitted.target]);
         let host = write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
-        Some(Outgoing {
+        let outgoing = Outgoing {
             head: bytes,
             host,
             framing,
@@ -71,31 +72,37 @@ impl Exchange<'_> {
             upgrade,
             repeat: Repeat::of(&permitted.method, framing, upgrade),
             response_timeout: limits.response_timeout,
-            preface: self.context.client.preface(told, upstream, (self.snapshot, &self.context.facts)),
-        })
+            preface: self.context.client.preface(
+                told.map(|view| &**view),
+                upstream,
+                (self.snapshot, &self.context.facts),
+            ),
+        };
+        Some((outgoing, Right::of_parts(head, self.view.clone())))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.
     pub(super) fn interim<'r>(&self, version: Version, record: &'r Record) -> Option<Interim<'r>> {
         let guard = self.context.guard.clone().filter(|_| version == Version::HTTP_11)?;
         guard.allow_interim(record.request_id());
-        Some(Interim { guard, request_id: record.request_id() })
+        Some(Interim { guard, record })
     }
 }
 
 /// Sends interim answers (103 and the like; hyper itself sends 100) down as they come.
 pub(super) struct Interim<'r> {
     guard: Arc<GuardControl>,
-    request_id: &'r str,
+    record: &'r Record,
 }
 
 impl Interim<'_> {
     fn send(&self, came: &AnswerHead<'_, '_>) {
         let reason = StatusCode::from_u16(came.status).ok().and_then(|status| status.canonical_reason());
         let mut head = format!("HTTP/1.1 {} {}\r\n", came.status, reason.unwrap_or_default()).into_bytes();
-        response_fields(came.fields, ContentLength::FromBody, self.request_id, &mut HeadWriter(&mut head));
+        let edit = self.record.answer_edit(ContentLength::FromBody);
+        response_fields(came.fields, &edit, &mut HeadWriter(&mut head));
         head.extend_from_slice(b"\r\n");
-        self.guard.send_interim(self.request_id, &head);
+        self.guard.send_interim(self.record.request_id(), &head);
     }
 }
 
@@ -107,12 +114,7 @@ pub(super) struct Received {
 
 impl Received {
     /// Renders a final answer for hyper; an interim one goes down at once, and leaves nothing.
-    pub(super) fn of(
-        came: &AnswerHead<'_, '_>,
-        wanted: Asked,
-        request_id: &str,
-        interim: Option<&Interim<'_>>,
-    ) -> Self {
+    pub(super) fn of(came: &AnswerHead<'_, '_>, wanted: Asked, record: &Record, interim: Option<&Interim<'_>>) -> Self {
         let status = StatusCode::from_u16(came.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut fields = HeaderFields(HeaderMap::new());
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
@@ -121,8 +123,8 @@ impl Received {
             }
             return Self { status, fields: fields.0 };
         }
-        fields.0.reserve(came.fields.len() + 2);
-        response_fields(came.fields, content_length(came, wanted), request_id, &mut fields);
+        fields.0.reserve(came.fields.len() + 3);
+        response_fields(came.fields, &record.answer_edit(content_length(came, wanted)), &mut fields);
         Self { status, fields: fields.0 }
     }
 }

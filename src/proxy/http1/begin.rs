@@ -10,6 +10,7 @@ use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
 use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::own_answer::own_answer;
+use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
 use crate::proxy::request::{Judgement, decide};
 use crate::proxy::request_id;
@@ -57,6 +58,8 @@ struct Asking<'a> {
     facts: &'a Rc<ConnectionFacts>,
     client: &'a ConnectedClient,
     address: &'a ClientAddress,
+    /// The octets of the head.
+    octets: &'a [u8],
     /// When the head was here.
     now: Instant,
 }
@@ -79,7 +82,9 @@ impl<R: Records> Connection<R> {
                     }
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
-                        let begun = judged(&Asking { shared, facts, client, address, now: *now }, &head, place);
+                        let octets = bytes.get(..head.length).unwrap_or_default();
+                        let asking = Asking { shared, facts, client, address, octets, now: *now };
+                        let begun = judged(&asking, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
                     }
@@ -172,13 +177,14 @@ impl Judging<'_> {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
                 let up = Up { permit, route, method, target, upstream };
-                let Asking { client, facts, address, .. } = *self.asking;
+                let Asking { client, facts, octets, address, .. } = *self.asking;
                 // What may not be told on this route is not even looked up.
                 let told = (route.admission != Admission::Public).then_some(&**self.view);
                 let snapshot = &self.in_force.snapshot;
                 let identity = told.map(|view| client.identity(view, view.principal(), (&up.upstream, snapshot)));
                 let preface = client.preface(told, &up.upstream, (snapshot, facts));
-                let said = Said { head: self.head, identity, address, preface };
+                let right = Right::of_octets(octets, self.view.clone());
+                let said = Said { head: self.head, identity, address, preface, right };
                 *place = Some(forwarding(record, up, said));
                 Begun::Forward
             }

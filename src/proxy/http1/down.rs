@@ -6,6 +6,7 @@ use super::render::{Forwarding, Rendered};
 use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
+use crate::respond::Withdrawal;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
 use crate::upstream::{Failure, Link};
@@ -54,6 +55,8 @@ enum End {
     BrokeOff,
     Stalled,
     ClientGone,
+    /// It may not go on.
+    Withdrawn(Withdrawal),
 }
 
 impl Down {
@@ -183,8 +186,12 @@ impl<R: Records> Connection<R> {
         let end = match self.begin_down(&mut down, reading, &mut answer).await {
             Err(end) => end,
             Ok(()) => loop {
-                let limits = &forwarding.limits;
-                let moved = poll_fn(|context| self.poll_down(context, limits, (&mut upload, &mut link), &mut down));
+                let Forwarding { limits, right, .. } = forwarding;
+                let moved = poll_fn(|context| match self.poll_withdrawn(context, right) {
+                    // Before anything moves.
+                    Poll::Ready(withdrawal) => Poll::Ready(Some(End::Withdrawn(withdrawal))),
+                    Poll::Pending => self.poll_down(context, limits, (&mut upload, &mut link), &mut down),
+                });
                 match moved.await {
                     Some(end) => break end,
                     None => {
@@ -202,12 +209,16 @@ impl<R: Records> Connection<R> {
         self.now = Instant::now();
         forwarding.record.over_at(self.now.into_std());
         forwarding.record.moved(upload.taken, down.passed);
-        forwarding.record.ended(match end {
-            End::Complete => "complete",
-            End::BrokeOff => "upstream_broke_off",
-            End::Stalled => "upstream_stalled",
-            End::ClientGone => "client_gone",
-        });
+        match end {
+            End::Complete => forwarding.record.ended("complete"),
+            End::BrokeOff => forwarding.record.ended("upstream_broke_off"),
+            End::Stalled => forwarding.record.ended("upstream_stalled"),
+            End::ClientGone => forwarding.record.ended("client_gone"),
+            End::Withdrawn(withdrawal) => {
+                forwarding.record.cut("stream", &withdrawal);
+                return After::Drop;
+            }
+        }
         if end != End::Complete {
             // What came before a break reaches the client, which then sees that no end follows.
             let _ = self.send(&[]).await;

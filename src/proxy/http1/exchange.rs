@@ -9,7 +9,7 @@ use super::up::{State, Upload, Uploaded};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{Asked, Framing, Upgrade, replace_host};
 use crate::limit::BodyEnd;
-use crate::respond::{Refusal, refuse};
+use crate::respond::{Consequence, Refusal, Withdrawal, refuse};
 use crate::tls::record::Records;
 use crate::upstream::{Again, Failure, Link, Origin, UpstreamError};
 use std::future::poll_fn;
@@ -21,6 +21,8 @@ use tokio::time::Instant;
 enum Event {
     WantsContinue,
     Answer(Rendered),
+    /// It may not go on.
+    Withdrawn(Withdrawal),
 }
 
 /// What an answer led to.
@@ -28,6 +30,15 @@ enum Answered {
     Over(After),
     /// Both sides leave HTTP.
     Left(Rendered, Reading, Link),
+    /// It may not go on, and there is no answer yet.
+    Withdrawn(Withdrawal),
+}
+
+/// What came of connecting to the upstream.
+enum Connected {
+    Link(Link),
+    ClientGone,
+    Withdrawn(Withdrawal),
 }
 
 /// The parts of one attempt.
@@ -41,7 +52,9 @@ impl<R: Records> Connection<R> {
     /// Sends a request up and its answer down. Empties the place where the request stands.
     pub(super) async fn forward(&mut self, place: &mut Option<Forwarding>) -> After {
         let Some(forwarding) = place.as_mut() else { return After::Drop };
+        self.rounds.begin();
         let outcome = self.exchange(forwarding).await;
+        self.rounds.end();
         // Recorded when it is dropped, which is now, unless somebody takes it over.
         let Some(forwarding) = place.take_if(|_| !matches!(outcome, Ok(Answered::Over(_)))) else {
             *place = None;
@@ -50,9 +63,14 @@ impl<R: Records> Connection<R> {
         match outcome {
             Err(Some(refusal)) => self.failed(forwarding, refusal).await,
             Ok(Answered::Left(answer, reading, link)) => {
-                let Forwarding { record, limits, .. } = forwarding;
+                let Forwarding { record, right, limits, .. } = forwarding;
                 let idle_timeout = limits.idle_timeout;
-                After::Tunnel(Box::new(Leaving { record, answer, reading, link, idle_timeout }))
+                After::Tunnel(Box::new(Leaving { record, right, answer, reading, link, idle_timeout }))
+            }
+            Ok(Answered::Withdrawn(withdrawal)) => {
+                let mut forwarding = forwarding;
+                forwarding.record.cut("stream", &withdrawal);
+                self.failed(forwarding, Refusal::Withdrawn(withdrawal)).await
             }
             Ok(Answered::Over(_)) | Err(None) => After::Drop,
         }
@@ -66,8 +84,9 @@ impl<R: Records> Connection<R> {
             let next = match link.take() {
                 Some(link) => link,
                 None => match self.connect(forwarding, choice).await {
-                    Ok(Some(link)) => link,
-                    Ok(None) => return Err(None),
+                    Ok(Connected::Link(link)) => link,
+                    Ok(Connected::ClientGone) => return Err(None),
+                    Ok(Connected::Withdrawn(withdrawal)) => return Ok(Answered::Withdrawn(withdrawal)),
                     Err(error) => return Err(Some(Refusal::Upstream(error))),
                 },
             };
@@ -88,14 +107,18 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// A new connection, while the client is watched. `None` if it is gone.
-    async fn connect(&mut self, forwarding: &Forwarding, choice: usize) -> Result<Option<Link>, UpstreamError> {
-        let mut connecting = Box::pin(forwarding.upstream.new_link(choice, forwarding.preface.as_deref()));
+    /// A new connection, while client and right are watched.
+    async fn connect(&mut self, forwarding: &mut Forwarding, choice: usize) -> Result<Connected, UpstreamError> {
+        let Forwarding { upstream, right, preface, .. } = forwarding;
+        let mut connecting = Box::pin(upstream.new_link(choice, preface.as_deref()));
         poll_fn(|context| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
-                return Poll::Ready(connected.map(Some));
+                return Poll::Ready(connected.map(Connected::Link));
             }
-            self.poll_client(context).map(|()| Ok(None))
+            if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, right) {
+                return Poll::Ready(Ok(Connected::Withdrawn(withdrawal)));
+            }
+            self.poll_client(context).map(|()| Ok(Connected::ClientGone))
         })
         .await
     }
@@ -144,6 +167,10 @@ impl<R: Records> Connection<R> {
                     let after = self.pass_down(forwarding, (upload, link), reading, answer).await;
                     return Ok(Answered::Over(after));
                 }
+                Ok(Event::Withdrawn(withdrawal)) => {
+                    forwarding.record.moved(attempt.upload.taken, 0);
+                    return Ok(Answered::Withdrawn(withdrawal));
+                }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
                     attempt.upload.give_back(forwarding);
@@ -161,10 +188,15 @@ impl<R: Records> Connection<R> {
     fn poll_attempt(
         &mut self,
         context: &mut Context<'_>,
-        forwarding: &Forwarding,
+        forwarding: &mut Forwarding,
         attempt: &mut Attempt,
     ) -> Poll<Result<Event, Failure>> {
         let Attempt { upload, reading, link } = attempt;
+        // Before anything moves.
+        if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, &mut forwarding.right) {
+            return Poll::Ready(Ok(Event::Withdrawn(withdrawal)));
+        }
+        let forwarding = &*forwarding;
         match upload.poll(context, &mut self.records, &mut self.input, link) {
             Poll::Ready(Ok(Uploaded::WantsContinue)) => return Poll::Ready(Ok(Event::WantsContinue)),
             Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
@@ -202,7 +234,10 @@ impl<R: Records> Connection<R> {
         let answer = refuse(&refusal, form, record.request_id());
         // What is left of a body that nobody took cannot be told from a request.
         let bodiless = framing == Framing::Length(0);
-        let (keep, rest) = if bodiless { (keep, Rest::Nothing) } else { (Keep::Close, Rest::Unread) };
+        let (mut keep, rest) = if bodiless { (keep, Rest::Nothing) } else { (Keep::Close, Rest::Unread) };
+        if refusal.consequence() == Consequence::ConnectionEnds {
+            keep = Keep::Close;
+        }
         let body = if wanted == Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
         self.answer(Own { record, answer, keep, body, rest }).await
     }

@@ -15,10 +15,11 @@ mod up;
 
 use super::Shared;
 use super::client::ConnectedClient;
+use super::present::{Right, RoundWatch};
 use super::record::ConnectionFacts;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch};
-use crate::respond::Refusal;
+use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
 use begin::Begun;
@@ -42,6 +43,7 @@ pub(super) struct Connection<R: Records> {
     pub(super) limits: ConnectionLimits,
     pub(super) drain: Drain,
     ending: DrainWatch,
+    rounds: RoundWatch,
     timer: Timer,
     /// When something last happened: read from the clock a few times for each request, and not at every turn.
     now: Instant,
@@ -121,7 +123,8 @@ impl<R: Records> Connection<R> {
         let address = ClientAddress::new(facts.client.ip());
         let ending = drain.watch();
         let (timer, now) = (Timer::default(), Instant::now());
-        Self { records, input, shared, facts, client, address, limits, drain, ending, timer, now }
+        let rounds = RoundWatch::new();
+        Self { records, input, shared, facts, client, address, limits, drain, ending, rounds, timer, now }
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
@@ -185,6 +188,11 @@ impl<R: Records> Connection<R> {
             return Poll::Ready(Waited::Ending);
         }
         self.timer.poll(context).map(|()| Waited::TimedOut)
+    }
+
+    /// Ready when a request that is under way may not go on.
+    fn poll_withdrawn(&mut self, context: &mut Context<'_>, right: &mut Right) -> Poll<Withdrawal> {
+        right.poll_withdrawn(context, &mut self.rounds, (&self.shared, &self.client))
     }
 
     /// Ready when the client is gone. What it sends ahead is taken, as far as there is room, so that an end is seen.

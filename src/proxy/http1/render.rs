@@ -12,6 +12,7 @@ use crate::forward::{
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
 use crate::proxy::in_force::UpstreamHere;
+use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 /// A request that may go on, and all that is needed until its answer is over.
 pub(super) struct Forwarding {
     pub(super) record: Record,
+    /// For judging it again while it is under way.
+    pub(super) right: Right,
     pub(super) upstream: Rc<UpstreamHere>,
     pub(super) limits: RouteLimits,
     /// The head that goes up.
@@ -68,6 +71,7 @@ pub(super) struct Said<'a> {
     pub(super) head: &'a ParsedHead<'a, 'a>,
     /// What the upstream is told about the client, where it is told anything.
     pub(super) identity: Option<Rc<IdentityBlock>>,
+    pub(super) right: Right,
     pub(super) address: &'a ClientAddress,
     pub(super) preface: Option<Box<[u8]>>,
 }
@@ -109,6 +113,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         keep: keep(said.head),
         form: Form::of_accept(fields),
         preface: said.preface,
+        right: said.right,
         record,
     }
 }
@@ -170,7 +175,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     head.extend_from_slice(b"\r\n");
     let shown = Shown::of(came, forwarding);
     let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
-    response_fields(came.fields, length, forwarding.record.request_id(), &mut HeadWriter(&mut head));
+    response_fields(came.fields, &forwarding.record.answer_edit(length), &mut HeadWriter(&mut head));
     if came.status >= 200 {
         match (shown, came.framing) {
             (Shown::Announced | Shown::None, _) => {}

@@ -4,6 +4,7 @@ use super::Connection;
 use super::answer::Reading;
 use super::render::Rendered;
 use crate::forward::tunnel;
+use crate::proxy::present::{Right, withdrawn};
 use crate::proxy::record::Record;
 use crate::tls::record::{RecordStream, Records};
 use crate::upstream::Link;
@@ -12,6 +13,7 @@ use std::time::Duration;
 /// An upgrade that was asked for and granted.
 pub(super) struct Leaving {
     pub(super) record: Record,
+    pub(super) right: Right,
     pub(super) answer: Rendered,
     pub(super) reading: Reading,
     pub(super) link: Link,
@@ -19,9 +21,9 @@ pub(super) struct Leaving {
 }
 
 impl<R: Records> Connection<R> {
-    /// Passes bytes both ways until one side ends, nothing moves any more, or the gateway drains.
+    /// Passes bytes both ways until one side ends, nothing moves any more, its right is withdrawn, or the gateway drains.
     pub(super) async fn tunnel(mut self: Box<Self>, leaving: Leaving) {
-        let Leaving { mut record, mut answer, reading, link, idle_timeout } = leaving;
+        let Leaving { mut record, mut right, mut answer, reading, link, idle_timeout } = leaving;
         record.status(answer.status);
         answer.head.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
         if self.send(&answer.head).await.is_err() {
@@ -34,11 +36,25 @@ impl<R: Records> Connection<R> {
         drop(slab);
         let open = self.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.facts.listener]);
         open.inc();
-        let this = *self;
+        let mut this = *self;
         let client = RecordStream::new(this.records, this.input);
-        let end = tunnel(client, link.into_stream(begun), idle_timeout, this.drain.begun()).await;
+        let mut cut = None;
+        this.rounds.lasts();
+        let stop = async {
+            tokio::select! {
+                () = this.drain.begun() => "drained",
+                withdrawal = withdrawn(&mut right, &mut this.rounds, (&this.shared, &this.client)) => {
+                    cut = Some(withdrawal);
+                    "cut"
+                }
+            }
+        };
+        let end = tunnel(client, link.into_stream(begun), idle_timeout, stop).await;
         open.dec();
         record.moved(end.sent, end.received);
-        record.ended(end.reason);
+        match cut {
+            Some(withdrawal) => record.cut("tunnel", &withdrawal),
+            None => record.ended(end.reason),
+        }
     }
 }

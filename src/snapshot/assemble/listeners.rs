@@ -106,6 +106,7 @@ impl Assembly<'_> {
             .map_err(|error| {
                 let hint = match error {
                     HostError::KeyMismatch => "give the key that the certificate was made for",
+                    HostError::NotFips => "leave out `record_layer = \"in-place\"`: a build with `fips` cannot have it",
                     HostError::Unusable(_) => "give an RSA (2048 bits or more), ECDSA or Ed25519 key",
                 };
                 self.problems.error(key_path.place, error.to_string(), hint);

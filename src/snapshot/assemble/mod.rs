@@ -1,14 +1,15 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
-mod identity;
 mod identities;
+mod identity_headers;
 mod listeners;
 mod process;
 mod routes;
 mod trust;
 mod upstreams;
 mod users;
+mod vouching;
 mod warnings;
 
 use super::Snapshot;
@@ -89,12 +90,13 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
-        let routes = self.routes(&mut listeners, &upstreams);
+        let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
+        let expiry = self.expiry_policy();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
-            self.warn_about_expiries();
+            self.warn_about_expiries(expiry.warn_before);
         }
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
@@ -105,6 +107,7 @@ impl Assembly<'_> {
             policy: users.policy,
             upstreams,
             assertions,
+            expiry,
             process: process?,
             expiries: self.expiries.take(),
         })

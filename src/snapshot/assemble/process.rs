@@ -2,7 +2,8 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::LogFormat;
-use crate::snapshot::ProcessSettings;
+use crate::forward::ExpiryFieldName;
+use crate::snapshot::{ExpiryPolicy, ProcessSettings};
 use crate::telemetry::{AccessLogConfig, check_filter};
 
 impl Assembly<'_> {
@@ -40,5 +41,22 @@ impl Assembly<'_> {
             log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
         })
+    }
+
+    pub(super) fn expiry_policy(&self) -> ExpiryPolicy {
+        let said = &self.config.expiry;
+        let response_header = said.response_header.as_ref().and_then(|text| {
+            let name = ExpiryFieldName::parse(&text.value).map_err(|error| {
+                let message = format!("`response_header` cannot be \"{}\": {error}", text.value);
+                self.problems.error(text.place, message, "choose a name of its own, such as \"client-cert-expires\"");
+            });
+            name.ok()
+        });
+        let warn_before = said.warn_before.unwrap_or(Some(defaults::WARN_BEFORE_EXPIRY));
+        if let (None, Some(text)) = (warn_before, &said.response_header) {
+            let message = "`response_header` says something only within `warn_before`, which is off";
+            self.problems.error(text.place, message, "give `warn_before` a duration, or remove `response_header`");
+        }
+        ExpiryPolicy { warn_before, response_header }
     }
 }

@@ -1,9 +1,12 @@
 //! Routes: what each asks for, who answers, and into which listeners' tables it goes.
 
+use super::trust::TrustDomains;
 use super::{super::defaults, Assembly};
 use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, Oddities, PathPattern, RequirementRule, Route, RouteLimits, Target, Template};
+use crate::route::{
+    Admission, Extent, Oddities, PathPattern, RequirementRule, Route, RouteLimits, Target, Template, VouchedBy,
+};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::Upstream;
 use std::collections::{HashMap, HashSet};
@@ -22,9 +25,11 @@ impl Assembly<'_> {
         &self,
         listeners: &mut [ListenerPolicy],
         upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
+        let routes = self.config.routes.iter();
         let mut ready: Vec<Ready<'_>> =
-            self.config.routes.iter().filter_map(|said| self.route(said, upstreams)).collect();
+            routes.filter_map(|said| self.route(said, upstreams, self.vouched_by(said, trust, listeners))).collect();
         // A route that names its listeners goes before one for all of them, whatever the order of the file.
         ready.sort_by_key(|route| route.said.listeners.is_empty());
         let mut used: HashSet<usize> = HashSet::new();
@@ -77,7 +82,12 @@ impl Assembly<'_> {
         self.problems.error(route.said.place, message, hint);
     }
 
-    fn route<'c>(&self, said: &'c config::Route, upstreams: &HashMap<Arc<str>, Arc<Upstream>>) -> Option<Ready<'c>> {
+    fn route<'c>(
+        &self,
+        said: &'c config::Route,
+        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        vouched_by: Option<VouchedBy>,
+    ) -> Option<Ready<'c>> {
         let target = self.target(said);
         let upstream = target.as_ref().map(|target| self.check_upstream_name(said, target, upstreams));
         let path = said.path.as_ref()?;
@@ -106,6 +116,7 @@ impl Assembly<'_> {
             name: route_name(said, &path.value),
             place: said.place,
             admission,
+            vouched_by: vouched_by?,
             requirement,
             accepts,
             method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),

@@ -7,6 +7,7 @@ use crate::tls::{Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, T
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The trust domains, in order and by name. A name may be known although its domain could not be built, so that one
 /// mistake is not reported twice.
@@ -72,7 +73,18 @@ impl Assembly<'_> {
         };
         let depth = said.chain_depth.and_then(|depth| u8::try_from(depth).ok());
         let default = TrustSettings::default();
-        Some(TrustSettings { usage, chain_depth: depth.unwrap_or(default.chain_depth), ..default })
+        let chain_depth = depth.unwrap_or(default.chain_depth);
+        Some(TrustSettings { usage, chain_depth, tolerance: self.largest_tolerance(&said.name.value) })
+    }
+
+    /// What the most patient of a domain's users tolerates.
+    fn largest_tolerance(&self, domain: &str) -> Duration {
+        let is_only = self.config.trust_domains.len() == 1;
+        let users = self.config.api_users.iter().filter(|user| match &user.trust_domain {
+            Some(named) => named.value == domain,
+            None => is_only,
+        });
+        users.filter_map(|user| user.tolerate_expiry).max().unwrap_or_default()
     }
 
     fn previous_domain(&self, name: &str) -> Option<&TrustDomain> {

@@ -2,6 +2,7 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, Upstream as Said};
+use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
 use crate::upstream::{Endpoint, EndpointAddress, EndpointTls, Scheme, Upstream, UpstreamSettings};
 use base64::Engine;
@@ -9,6 +10,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// A file with more certificates holds those of public CAs.
+const MOST_OWN_ANCHORS: usize = 16;
 
 impl Assembly<'_> {
     pub(super) fn upstreams(&self) -> HashMap<Arc<str>, Arc<Upstream>> {
@@ -115,6 +119,10 @@ impl Assembly<'_> {
         for path in &said.anchors {
             let anchors = self.certificates(path);
             complete &= anchors.is_some();
+            // A bundle of public CAs always holds some that are about to expire, and none of them is ours to renew.
+            if let Some(anchors) = anchors.as_ref().filter(|anchors| anchors.len() <= MOST_OWN_ANCHORS) {
+                self.note_expiry("upstream_anchor", &said.name.value, anchors);
+            }
             for anchor in anchors.into_iter().flatten() {
                 inputs.add(&anchor);
                 if let Err(error) = roots.add(anchor) {
@@ -133,6 +141,11 @@ impl Assembly<'_> {
             })?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if FIPS == Fips::Only && !config.fips() {
+            let message = format!("TLS to upstream \"{}\" would not be FIPS", said.name.value);
+            self.problems.error(said.name.place, message, "use a build without the feature `fips`");
+            return Err(());
+        }
         if complete { Ok(Some(Arc::new(config))) } else { Err(()) }
     }
 

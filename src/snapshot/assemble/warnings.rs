@@ -10,20 +10,24 @@ use crate::snapshot::ListenerPolicy;
 use crate::tls::rfc3339;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Certificates that expire sooner are worth a warning.
-const SOON: i64 = 30 * 24 * 3600;
+/// Who tolerates expired certificates for longer has no expiry.
+const LONG_TOLERANCE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Assembly<'_> {
-    pub(super) fn warn_about_expiries(&self) {
+    pub(super) fn warn_about_expiries(&self, warn_before: Option<Duration>) {
+        let Some(soon) = warn_before.map(|before| i64::try_from(before.as_secs()).unwrap_or(i64::MAX)) else {
+            return;
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(SOON))
+        for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(soon))
         {
             let what = match *kind {
                 "server" => "the server certificate of listener",
                 "trust_anchor" => "a trust anchor of domain",
+                "upstream_anchor" => "an anchor of upstream",
                 _ => "the client certificate for upstream",
             };
             let expires = if *not_after < now { "expired" } else { "expires" };
@@ -67,6 +71,14 @@ impl Assembly<'_> {
             };
             let message = format!("api_user \"{}\" can never match: {reason}", user.name.value);
             self.problems.warning(user.name.place, message, "give it a `client_cn`, or remove it");
+        }
+        for user in &self.config.api_users {
+            if user.tolerate_expiry.is_some_and(|tolerance| tolerance > LONG_TOLERANCE) {
+                let message = format!("api_user \"{}\" tolerates expired certificates for very long", user.name.value);
+                let hint =
+                    "shorten `tolerate_expiry` to what a renewal takes; a certificate ends so that a stolen one does";
+                self.problems.warning(user.name.place, message, hint);
+            }
         }
         for permission in &users.granted {
             if !routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob)) {

@@ -1,0 +1,62 @@
+//! One HTTP/2 request for another host than the one that TLS was asked for: what browsers do when they coalesce
+//! connections, and attackers when they look for a way around a policy.
+
+use super::knock::{Door, PATIENCE, Seen, seen_of};
+use super::mint::Identity;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
+use std::error::Error;
+use std::io;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// `GET path` with this `:authority`.
+pub(super) fn ask(door: &Door, identity: Option<&Identity>, authority: &str, path: &str) -> Seen {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Seen::Other(error.to_string()),
+    };
+    let work = async { timeout(PATIENCE, exchange(door, identity, authority, path)).await };
+    match runtime.block_on(work) {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(error)) => of_error(&*error),
+        Err(_) => Seen::Silent,
+    }
+}
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+async fn exchange(door: &Door, identity: Option<&Identity>, authority: &str, path: &str) -> Result<Seen, AnyError> {
+    let stream = match TcpStream::connect(door.address).await {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Seen::Unreachable(error.to_string())),
+    };
+    let name = ServerName::try_from(door.tls_name().to_owned())?;
+    let stream = TlsConnector::from(door.greeting(identity, "h2")?).connect(name, stream).await?;
+    if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return Ok(Seen::Other("HTTP/2 is not spoken".to_owned()));
+    }
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get(format!("https://{authority}{path}")).body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    let status = answer.status().as_u16();
+    let problem = answer.headers().get("content-type").is_some_and(|kind| kind == "application/problem+json");
+    let reason = match problem {
+        true => super::knock::reason(&String::from_utf8_lossy(&answer.into_body().collect().await?.to_bytes())),
+        false => String::new(),
+    };
+    Ok(Seen::Answer { status, reason })
+}
+
+/// The first of an error's causes that says what was seen.
+fn of_error(error: &(dyn Error + 'static)) -> Seen {
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    let io = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.map_or_else(|| Seen::Other(error.to_string()), seen_of)
+}

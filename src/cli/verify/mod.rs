@@ -1,0 +1,138 @@
+//! `portcullis verify --live`: opens its own connections to a running gateway, and shows what is let in and what is
+//! refused, beside what the config says. Changes nothing, and asks no upstream.
+
+mod attempt;
+mod cases;
+mod first_bytes;
+mod http2;
+mod knock;
+mod mint;
+mod report;
+mod scene;
+
+use super::{ConfigFlag, say, say_error};
+use crate::snapshot::{Depth, load};
+use crate::telemetry::Telemetry;
+use attempt::{Attempt, Outcome};
+use cases::Wallet;
+use mint::{Identity, Mint};
+use scene::Scene;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The flags of `portcullis verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The config's private keys are read, too, so run it as who may read them.\n\
+    Exit codes: 0 all as expected, 1 something was let in or refused that should not be, 2 it could not be tried.\n\n\
+    Examples:\n  \
+    portcullis verify --live -c gateway.toml\n  \
+    portcullis verify --live -c gateway.toml --ca-cert pki/ca.crt --ca-key pki/ca.key --json")]
+pub(super) struct Verify {
+    #[command(flatten)]
+    config: ConfigFlag,
+    /// Try the running gateway; needed, so that nobody connects by mistake
+    #[arg(long)]
+    live: bool,
+    /// Only this listener
+    #[arg(long, value_name = "NAME")]
+    listener: Option<String>,
+    /// Connect to this address instead of the listener's
+    #[arg(long, value_name = "ADDR")]
+    connect: Option<SocketAddr>,
+    /// A client certificate that must be let in (PEM, leaf first)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// A CA of the trust domain: makes valid, expired and otherwise bad client certificates, in memory and for an hour
+    #[arg(long, value_name = "FILE", requires = "ca_key")]
+    ca_cert: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "FILE", requires = "ca_cert")]
+    ca_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exit code of what could not be tried.
+const NOT_RUN: u8 = 2;
+
+impl Verify {
+    pub(super) fn run(&self) -> ExitCode {
+        match self.verify() {
+            Ok((scenes, attempts)) => {
+                let text = if self.json { report::json } else { report::table };
+                say(&text(&scenes, &attempts));
+                exit_code(&attempts)
+            }
+            Err(message) => {
+                say_error(&message);
+                ExitCode::from(NOT_RUN)
+            }
+        }
+    }
+
+    fn verify(&self) -> Result<(Vec<Scene>, Vec<Attempt>), String> {
+        if !self.live {
+            return Err(
+                "error: `verify` tries a running gateway: say --live. What is wrong with a config that is not \
+                        running, `portcullis check` says"
+                    .to_owned(),
+            );
+        }
+        let outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Errors);
+        if outcome.snapshot.is_none() {
+            return Err(outcome.report());
+        }
+        let error = |message: String| format!("error: {message}");
+        let mut scenes = scene::scenes(&self.config.config, &outcome, self.listener.as_deref()).map_err(error)?;
+        self.direct(&mut scenes).map_err(error)?;
+        let wallet = self.wallet().map_err(error)?;
+        let mut attempts = Vec::new();
+        for scene in &scenes {
+            for entry in &scene.entries {
+                attempts.extend(cases::entry(scene, entry, &wallet));
+            }
+            attempts.extend(cases::listener(scene));
+        }
+        Ok((scenes, attempts))
+    }
+
+    /// Settles where to connect to.
+    fn direct(&self, scenes: &mut [Scene]) -> Result<(), String> {
+        if let Some(address) = self.connect {
+            let [scene] = scenes else {
+                return Err("--connect is for one listener; say which: --listener NAME".to_owned());
+            };
+            scene.address = address;
+            scene.entries.iter_mut().for_each(|entry| entry.door.address = address);
+        }
+        match scenes.iter().find(|scene| scene.address.port() == 0) {
+            Some(scene) => Err(format!(
+                "listener \"{}\" has port 0, which is another one each time; say where it is: --connect ADDR",
+                scene.listener
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn wallet(&self) -> Result<Wallet, String> {
+        let pair = |certificate: &Option<PathBuf>, key: &Option<PathBuf>| certificate.clone().zip(key.clone());
+        let given = pair(&self.cert, &self.key).map(|(certificate, key)| Identity::of_files(&certificate, &key));
+        let mint = pair(&self.ca_cert, &self.ca_key).map(|(certificate, key)| Mint::of_files(&certificate, &key));
+        Ok(Wallet { given: given.transpose()?, mint: mint.transpose()? })
+    }
+}
+
+fn exit_code(attempts: &[Attempt]) -> ExitCode {
+    let any = |outcome: Outcome| attempts.iter().any(|attempt| attempt.outcome == outcome);
+    match (any(Outcome::Failed), any(Outcome::NotRun)) {
+        (true, _) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(NOT_RUN),
+        (false, false) => ExitCode::SUCCESS,
+    }
+}

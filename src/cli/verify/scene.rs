@@ -1,0 +1,195 @@
+//! What there is to try: the listeners and their entries as the config says they are. Connects to nothing.
+
+use super::knock::Door;
+use super::mint::Identity;
+use crate::config::{self, ClientAuth, Config, Sources, Spanned};
+use crate::head::RequestHead;
+use crate::host::HostName;
+use crate::proxy::{Client, Standing, decide};
+use crate::snapshot::{ListenerPolicy, Outcome, Snapshot};
+use crate::tls::{HostPolicy, certificates};
+use http::StatusCode;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A name that no one has (RFC 6761).
+pub(super) const NOBODY: &str = "portcullis-verify.invalid";
+
+/// A listener and where it is.
+pub(super) struct Scene {
+    pub(super) listener: String,
+    pub(super) address: SocketAddr,
+    pub(super) entries: Vec<Entry>,
+    /// Whether the listener has an entry for every name.
+    pub(super) takes_every_name: bool,
+}
+
+/// One entry: a server certificate and who may come under its names.
+pub(super) struct Entry {
+    /// The names as configured, or `*`.
+    pub(super) label: String,
+    pub(super) door: Door,
+    /// The name that is asked for.
+    pub(super) name: String,
+    /// A host that is not of this entry, if there can be one.
+    pub(super) other_host: Option<String>,
+    /// A path on which a client must say who it is, if there is one.
+    pub(super) protected: Option<String>,
+    pub(super) policy: Arc<HostPolicy>,
+    /// The trust domains, with what the config says of them.
+    pub(super) domains: Vec<Domain>,
+}
+
+/// A trust domain of an entry.
+pub(super) struct Domain {
+    pub(super) name: String,
+    pub(super) anchor: Option<CertificateDer<'static>>,
+}
+
+impl Entry {
+    /// Whether this config lets a chain in.
+    pub(super) fn takes(&self, identity: &Identity) -> bool {
+        self.policy.vouch(&identity.chain, UnixTime::now()).is_ok()
+    }
+
+    /// Whether a client needs a certificate to get past TLS.
+    pub(super) fn demands_certificate(&self) -> bool {
+        self.policy.client_auth == ClientAuth::Required
+    }
+}
+
+/// The scenes of a config that has been loaded without an error.
+///
+/// # Errors
+/// In words: what cannot be tried.
+pub(super) fn scenes(path: &Path, outcome: &Outcome, wanted: Option<&str>) -> Result<Vec<Scene>, String> {
+    let snapshot = outcome.snapshot.as_ref().ok_or("the config cannot be used")?;
+    let loaded = config::load(path);
+    let said = Said { config: &loaded.config, sources: &loaded.sources };
+    let mut scenes = Vec::new();
+    for listener in &loaded.config.listeners {
+        let name = &listener.name.value;
+        if wanted.is_none_or(|wanted| wanted == name) {
+            let policy = snapshot.listeners.get(name.as_str()).ok_or("the config has changed just now")?;
+            scenes.push(said.scene(snapshot, listener, policy)?);
+        }
+    }
+    match (scenes.is_empty(), wanted) {
+        (true, Some(wanted)) => Err(format!("there is no listener \"{wanted}\"")),
+        _ => Ok(scenes),
+    }
+}
+
+/// The config's text, for what the snapshot does not keep.
+struct Said<'a> {
+    config: &'a Config,
+    sources: &'a Sources,
+}
+
+impl Said<'_> {
+    fn scene(&self, snapshot: &Snapshot, said: &config::Listener, policy: &ListenerPolicy) -> Result<Scene, String> {
+        let address = reachable(policy.address);
+        let mut entries = Vec::new();
+        for host in said.hosts.iter().chain(&said.default_host) {
+            entries.push(self.entry(snapshot, policy, address, host)?);
+        }
+        let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).chain([NOBODY.to_owned()]).collect();
+        for entry in &mut entries {
+            let is_other = |name: &&String| match find(policy, name) {
+                Some(other) => !Arc::ptr_eq(other, &entry.policy),
+                None => true,
+            };
+            entry.other_host = names.iter().find(is_other).cloned();
+        }
+        let takes_every_name = said.default_host.is_some();
+        Ok(Scene { listener: said.name.value.clone(), address, entries, takes_every_name })
+    }
+
+    fn entry(
+        &self,
+        snapshot: &Snapshot,
+        listener: &ListenerPolicy,
+        address: SocketAddr,
+        host: &config::Host,
+    ) -> Result<Entry, String> {
+        let name = match host.names.first() {
+            None => NOBODY.to_owned(),
+            Some(name) => match name.value.strip_prefix("*.") {
+                Some(rest) => format!("portcullis-verify.{rest}"),
+                None => name.value.clone(),
+            },
+        };
+        let policy = find(listener, &name).ok_or_else(|| format!("no entry takes the name {name}"))?.clone();
+        let chain = host.certificate.as_ref().map(|path| certificates(&self.path(path)));
+        let chain = chain.ok_or("an entry without a certificate")?.map_err(|error| error.to_string())?;
+        let certificate = chain.into_iter().next().ok_or("an empty certificate file")?;
+        let door = Door { address, server_name: Some(name.clone()), certificate };
+        let protected = self.protected(snapshot, listener, &policy, &name);
+        let domains = policy.trust_domains.iter().map(|domain| self.domain(&domain.name)).collect();
+        Ok(Entry { label: policy.label.clone(), door, name, other_host: None, protected, policy, domains })
+    }
+
+    fn domain(&self, name: &str) -> Domain {
+        let said = self.config.trust_domains.iter().find(|domain| domain.name.value == name);
+        let anchor = said.and_then(|domain| domain.anchors.first()).map(|path| certificates(&self.path(path)));
+        let anchor = anchor.and_then(Result::ok).and_then(|anchors| anchors.into_iter().next());
+        Domain { name: name.to_owned(), anchor }
+    }
+
+    /// A path as the config means it.
+    fn path(&self, text: &Spanned<String>) -> PathBuf {
+        self.sources.folder(text.place.file).join(&text.value)
+    }
+
+    /// The first path for which a stranger is asked who it is, found by the judgement itself.
+    fn protected(
+        &self,
+        snapshot: &Snapshot,
+        listener: &ListenerPolicy,
+        host: &Arc<HostPolicy>,
+        name: &str,
+    ) -> Option<String> {
+        let routes = self.config.routes.iter().filter_map(|route| route.path.as_ref()).map(|path| {
+            let filled = path.value.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+            filled.collect::<Vec<_>>().join("/")
+        });
+        let mut paths = ["/portcullis-verify".to_owned(), "/".to_owned()].into_iter().chain(routes);
+        let no_fields: &[(&str, &[u8])] = &[];
+        paths.find(|path| {
+            let head = RequestHead { method: "GET", target: path, authority: Some(name), fields: no_fields };
+            let client = Client { listener, host, standing: &Standing::Anonymous, vouched_by: None };
+            let judgement = decide(snapshot, client, &head);
+            judgement.outcome.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
+        })
+    }
+}
+
+fn find<'l>(listener: &'l ListenerPolicy, name: &str) -> Option<&'l Arc<HostPolicy>> {
+    listener.host(Some(&HostName::parse(name)?))
+}
+
+/// An address to connect to, for one that is listened on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcard_addresses_are_reached_by_loopback() {
+        for (listened, reached) in
+            [("0.0.0.0:8443", "127.0.0.1:8443"), ("[::]:1", "[::1]:1"), ("192.0.2.1:2", "192.0.2.1:2")]
+        {
+            assert_eq!(reachable(listened.parse().unwrap()), reached.parse().unwrap());
+        }
+    }
+}

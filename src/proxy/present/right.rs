@@ -1,0 +1,145 @@
+//! The right of one request that is under way: what was asked, kept so that it can be judged again by the one judgement.
+//! Cuts nothing itself.
+
+use super::super::Shared;
+use super::super::client::{ClientView, ConnectedClient};
+use super::super::in_force::in_force;
+use super::super::request::{Client, decide};
+use super::RoundWatch;
+use crate::forward::{field_space, parse_head};
+use crate::head::RequestHead;
+use crate::recycled::Recycled;
+use crate::respond::{Refusal, Withdrawal};
+use crate::snapshot::Snapshot;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// See the module.
+pub(in crate::proxy) struct Right {
+    asked: Asked,
+    /// Who asked, as it was last judged.
+    view: Rc<ClientView>,
+    /// Since when its listener has been gone.
+    leaving: Option<Instant>,
+}
+
+/// The head that was judged, as each engine has it.
+enum Asked {
+    Octets(Recycled),
+    Parts(Box<http::request::Parts>),
+}
+
+impl Right {
+    /// Of a request whose head was read from these octets.
+    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>) -> Self {
+        let mut octets = Recycled::take();
+        octets.extend_from_slice(head);
+        Self { asked: Asked::Octets(octets), view, leaving: None }
+    }
+
+    /// Of a request on hyper.
+    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>) -> Self {
+        Self { asked: Asked::Parts(Box::new(head)), view, leaving: None }
+    }
+
+    /// Judges again, by the snapshot that is in force and at this moment.
+    ///
+    /// # Errors
+    /// Why the request may not go on.
+    pub(in crate::proxy) fn judge_again(
+        &mut self,
+        shared: &Arc<Shared>,
+        client: &ConnectedClient,
+        now: Instant,
+    ) -> Result<(), Withdrawal> {
+        let in_force = in_force(shared);
+        let snapshot = &in_force.snapshot;
+        let view = client.view(snapshot, now);
+        // The same view is the same snapshot and the same client, so the judgement would be the same.
+        if Rc::ptr_eq(&view, &self.view) {
+            return Ok(());
+        }
+        match view.client() {
+            Some(client) => self.asked.judge(snapshot, client)?,
+            None => return self.without_listener(snapshot, client, now),
+        }
+        self.view = view;
+        Ok(())
+    }
+
+    /// A listener that goes lets what is under way finish, as at a drain and no longer; but not for a user who is gone.
+    fn without_listener(
+        &mut self,
+        snapshot: &Snapshot,
+        client: &ConnectedClient,
+        now: Instant,
+    ) -> Result<(), Withdrawal> {
+        if snapshot.listeners.contains_key(&client.listener) {
+            return Err(Withdrawal::of(&Refusal::ListenerGone));
+        }
+        if self.view.principal().is_some_and(|user| snapshot.users.named(&user.name).is_none()) {
+            return Err(Withdrawal::of(&Refusal::UnknownUser));
+        }
+        let since = *self.leaving.get_or_insert(now);
+        if now.saturating_duration_since(since) > snapshot.process.drain_deadline {
+            return Err(Withdrawal::of(&Refusal::ListenerGone));
+        }
+        Ok(())
+    }
+
+    /// Ready when a round finds that the request may not go on.
+    pub(in crate::proxy) fn poll_withdrawn(
+        &mut self,
+        context: &mut Context<'_>,
+        rounds: &mut RoundWatch,
+        (shared, client): (&Arc<Shared>, &ConnectedClient),
+    ) -> Poll<Withdrawal> {
+        if !rounds.poll_begun(context) {
+            return Poll::Pending;
+        }
+        match self.judge_again(shared, client, Instant::now()) {
+            Ok(()) => Poll::Pending,
+            Err(withdrawal) => Poll::Ready(withdrawal),
+        }
+    }
+}
+
+impl Asked {
+    fn judge(&self, snapshot: &Snapshot, client: Client<'_>) -> Result<(), Withdrawal> {
+        match self {
+            Self::Octets(octets) => {
+                let mut space = field_space();
+                let Ok(Some(head)) = parse_head(octets, &mut space) else {
+                    return Err(Withdrawal::of(&Refusal::Internal("a head that could be read cannot be read again")));
+                };
+                let (method, target, fields) = (head.method, head.target, head.fields);
+                outcome(decide(snapshot, client, &RequestHead { method, target, authority: None, fields }).outcome)
+            }
+            Self::Parts(head) => {
+                let asked = RequestHead {
+                    method: head.method.as_str(),
+                    target: head.uri.path_and_query().map_or("", |target| target.as_str()),
+                    authority: head.uri.authority().map(|authority| authority.as_str()),
+                    fields: &head.headers,
+                };
+                outcome(decide(snapshot, client, &asked).outcome)
+            }
+        }
+    }
+}
+
+fn outcome<T>(outcome: Result<T, Refusal<'_>>) -> Result<(), Withdrawal> {
+    outcome.map(drop).map_err(|refusal| Withdrawal::of(&refusal))
+}
+
+/// Ends when a right is withdrawn.
+pub(in crate::proxy) async fn withdrawn(
+    right: &mut Right,
+    rounds: &mut RoundWatch,
+    whose: (&Arc<Shared>, &ConnectedClient),
+) -> Withdrawal {
+    poll_fn(|context| right.poll_withdrawn(context, rounds, whose)).await
+}

@@ -1,0 +1,257 @@
+//! Streams, tunnels, uploads and waiting requests, and how long they live on.
+
+use super::*;
+use crate::support::client::{request, status};
+use std::sync::mpsc::channel;
+
+/// A way to take a right away from alice, and the reason that is given for it.
+struct Loss {
+    reason: &'static str,
+    take: fn(&Scene),
+}
+
+/// All ways. Bob's rights stand, unless the loss is everybody's.
+const LOSSES: [Loss; 5] = [
+    Loss { reason: "unknown_user", take: |scene| scene.write(&bob()) },
+    Loss { reason: "no_permission", take: |scene| scene.write(&(user("alice", &["GET /other"]) + &bob())) },
+    Loss { reason: "denied", take: |scene| scene.write(&(alice() + "deny = [\"GET *\"]\n" + &bob())) },
+    Loss { reason: "no_route", take: |scene| scene.write_text(&scene.text(&alice()).replace("\"/\"", "\"/other\"")) },
+    Loss { reason: "unknown_issuer", take: |scene| scene.trust_others() },
+];
+
+impl Loss {
+    fn is_everybodys(&self) -> bool {
+        ["no_route", "unknown_issuer"].contains(&self.reason)
+    }
+}
+
+struct Scene {
+    pki: Pki,
+    pulse: Pulse,
+    gateway: Gateway,
+    lines: &'static str,
+}
+
+impl Scene {
+    fn new(lines: &'static str) -> Self {
+        let (pki, pulse) = (Pki::new(), Pulse::start());
+        let gateway = Gateway::start(&config(&pki, &pulse, lines, &(alice() + &bob())));
+        Self { pki, pulse, gateway, lines }
+    }
+
+    fn text(&self, users: &str) -> String {
+        config(&self.pki, &self.pulse, self.lines, users)
+    }
+
+    fn write(&self, users: &str) {
+        self.write_text(&self.text(users));
+    }
+
+    fn write_text(&self, text: &str) {
+        self.gateway.write_config(text);
+    }
+
+    fn trust_others(&self) {
+        let other = Pki::named("Other CA");
+        replace(&self.pki.ca_file(), &std::fs::read_to_string(other.ca_file()).unwrap());
+    }
+
+    fn cut_total(&self, kind: &str, reason: &str) -> f64 {
+        self.gateway.metric("portcullis_cut_total", &[("listener", "main"), ("kind", kind), ("reason", reason)])
+    }
+}
+
+/// From the change of the file until the last byte that alice gets of what is open; and bob's, if it must go on.
+fn lose(scene: &Scene, open: Open, loss: &Loss) -> Duration {
+    let (alice, bob) = (client(&scene.pki, "alice", &scene.gateway), client(&scene.pki, "bob", &scene.gateway));
+    std::thread::scope(|scope| {
+        let (begun, has_begun) = channel();
+        let follow = |client| {
+            let begun = begun.clone();
+            move || follow(open, client, move || begun.send(()).unwrap())
+        };
+        let alices = scope.spawn(follow(&alice));
+        let bobs = (!loss.is_everybodys()).then(|| scope.spawn(follow(&bob)));
+        (0..1 + usize::from(bobs.is_some())).for_each(|_| has_begun.recv().unwrap());
+        let taken = Instant::now();
+        (loss.take)(scene);
+        let ended = alices.join().unwrap();
+        nothing_is_missing(ended.text.rsplit_once('\n').map_or("", |(whole, _)| whole));
+        assert!(!ended.clean || open == Open::WebSocket, "it must not look whole: {open:?} {}", loss.reason);
+        scene.pulse.wait_until_left(1);
+        if let Some(bobs) = bobs {
+            // Some rounds later it still goes on, and then ends in peace.
+            let before = scene.gateway.generation();
+            scene.write(&(super::bob() + "# nothing new\n"));
+            scene.gateway.wait_for_generation_after(before);
+            assert!(!bobs.is_finished(), "{open:?} {}", loss.reason);
+            scene.pulse.finish();
+            let ended = bobs.join().unwrap();
+            assert!(ended.clean, "{open:?} {}", loss.reason);
+            nothing_is_missing(&ended.text);
+        }
+        ended.last_byte.saturating_duration_since(taken)
+    })
+}
+
+fn each_loss_cuts(open: Open, loss: &Loss) {
+    for lines in ENGINES {
+        let scene = Scene::new(lines);
+        lose(&scene, open, loss);
+        let line = scene.gateway.wait_for_access(|line| line["cut"] == open.kind());
+        assert_eq!((&line["reason"], &line["end"]), (&loss.reason.into(), &"cut".into()), "{line}");
+        assert_eq!((&line["user"], &line["decision"]), (&"alice".into(), &"permit".into()), "{line}");
+        assert!(line["response_bytes"].as_u64() > Some(0), "{line}");
+        eventually("the metric", || (scene.cut_total(open.kind(), loss.reason) == 1.0).then_some(()));
+        let cuts = scene.gateway.access_log().into_iter().filter(|line| line.get("cut").is_some()).count();
+        assert_eq!(cuts, 1, "nobody else was cut");
+        eventually("no tunnel", || (scene.gateway.metric("portcullis_tunnels_open", &[]) == 0.0).then_some(()));
+    }
+}
+
+#[test]
+fn an_event_stream_ends_with_its_right() {
+    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::Events, loss));
+}
+
+#[test]
+fn a_stream_of_http2_ends_with_its_right() {
+    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::Http2Events, loss));
+}
+
+#[test]
+fn a_websocket_ends_with_its_right() {
+    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::WebSocket, loss));
+}
+
+#[test]
+fn a_request_that_waits_for_its_answer_is_refused_instead() {
+    for (lines, version) in ENGINES.iter().flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)]) {
+        let scene = Scene::new(lines);
+        let alice = client(&scene.pki, "alice", &scene.gateway);
+        let answer = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| alice.send(version, get("/poll")));
+            scene.pulse.wait_until_arrived(1);
+            scene.write(&bob());
+            waiting.join().unwrap().unwrap()
+        });
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_user"), "{lines} {version:?}");
+        scene.pulse.wait_until_left(1);
+        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
+        assert_eq!((&line["reason"], &line["status"]), (&"unknown_user".into(), &403.into()));
+        eventually("the metric", || (scene.cut_total("stream", "unknown_user") == 1.0).then_some(()));
+    }
+}
+
+#[test]
+fn an_upload_goes_no_further_once_its_right_is_gone() {
+    for lines in ENGINES {
+        let scene = Scene::new(lines);
+        let alice = client(&scene.pki, "alice", &scene.gateway);
+        let mut raw = alice.raw();
+        raw.write(b"POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        let uploaded = || scene.pulse.count.uploaded.load(Ordering::SeqCst);
+        eventually("the first bytes", || (uploaded() >= 5).then_some(()));
+        scene.write(&bob());
+        scene.pulse.wait_until_left(1);
+        let before = uploaded();
+        let answer = raw.read_until("}\n");
+        assert_eq!(status(&answer), 403, "{lines}");
+        assert!(answer.contains("unknown_user"), "{answer}");
+        let _ = raw.try_write(b"6\r\nsecond\r\n");
+        raw.read_to_end();
+        assert_eq!(uploaded(), before, "{lines}");
+        // The upload of somebody who may goes on over the same reload.
+        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
+        assert_eq!(line["method"], "POST");
+    }
+}
+
+#[test]
+fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
+    for (loss, lines) in LOSSES.iter().flat_map(|loss| ENGINES.map(|lines| (loss, lines))) {
+        let scene = Scene::new(lines);
+        let alice = client(&scene.pki, "alice", &scene.gateway);
+        let mut connection = alice.connect(Version::Http1).unwrap();
+        assert_eq!(connection.send(get("/")).unwrap().status, 200);
+        let before = scene.gateway.generation();
+        (loss.take)(&scene);
+        scene.gateway.wait_for_generation_after(before);
+        assert_eq!(connection.send(get("/")).unwrap().reason(), loss.reason);
+        let labels = [("decision", "refuse"), ("reason", loss.reason)];
+        assert_eq!(scene.gateway.metric("portcullis_decisions_total", &labels), 1.0);
+        assert_eq!(scene.gateway.metric("portcullis_cut_total", &[]), 0.0, "nothing was under way");
+    }
+}
+
+#[test]
+fn a_public_stream_needs_nobodys_right() {
+    for lines in ENGINES {
+        let (pki, pulse) = (Pki::new(), Pulse::start());
+        let text = |users: &str| {
+            let lines = format!("client_auth = \"optional\"\n{lines}");
+            let public = "path = \"/\"\nclient_auth = \"optional\"\n";
+            config(&pki, &pulse, &lines, users).replace("path = \"/\"\n", public)
+        };
+        let gateway = Gateway::start(&text(&alice()));
+        let alice = client(&pki, "alice", &gateway);
+        for open in STREAMS {
+            let (begun, has_begun) = channel();
+            pulse.count.finish.store(0, Ordering::SeqCst);
+            std::thread::scope(|scope| {
+                let alices = scope.spawn(|| follow(open, &alice, move || begun.send(()).unwrap()));
+                has_begun.recv().unwrap();
+                gateway.reload_with(&text(&bob()));
+                gateway.reload_with(&text(&super::alice()));
+                assert!(!alices.is_finished());
+                pulse.finish();
+                let ended = alices.join().unwrap();
+                assert!(ended.clean, "{open:?}");
+                nothing_is_missing(&ended.text);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
+    const LENGTH: usize = 30_000_000;
+    for (lines, version) in ENGINES.iter().flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)]) {
+        let pki = Pki::new();
+        let large: Vec<u8> = (0..LENGTH).map(|at| (at % 251) as u8).collect();
+        let body = large.clone();
+        let upstream = Upstream::answering(move |_| http::Response::new(crate::support::upstream::full(body.clone())));
+        let text = |users: &str| listener_with(&pki, lines) + users + &route_to(upstream.address);
+        let gateway = Gateway::start(&text(&alice()));
+        let alice = client(&pki, "alice", &gateway);
+        let mut connection = alice.connect(version).unwrap();
+        let answer = connection.start(request("GET", "/", "")).unwrap();
+        gateway.reload_with(&text(&(super::alice() + &bob())));
+        let other = text(&super::alice()).replace("path = \"/\"", "path = \"/{any}\"");
+        gateway.reload_with(&(other + "[[route]]\npath = \"/\"\nmatch = \"exact\"\nupstream = \"api\"\n"));
+        let came = alice.runtime().block_on(answer.into_body().collect()).unwrap().to_bytes();
+        assert!(came == large, "{lines} {version:?}");
+        assert_eq!(gateway.metric("portcullis_cut_total", &[]), 0.0);
+    }
+}
+
+/// `cargo test --release -- --ignored --nocapture how_long` prints the table of `bench/RESULTS.md`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_it_takes_from_a_loss_until_the_last_byte() {
+    const ROUNDS: usize = 5;
+    eprintln!("| open | engine and records | loss | median, ms | worst, ms |\n|:--|:--|:--|--:|--:|");
+    for (open, lines) in STREAMS.into_iter().flat_map(|open| ENGINES.map(|lines| (open, lines))) {
+        if open == Open::Http2Events && lines.contains("\"own\"") && lines.contains("in-place") {
+            continue;
+        }
+        for loss in &LOSSES {
+            let mut times: Vec<_> = (0..ROUNDS).map(|_| lose(&Scene::new(lines), open, loss)).collect();
+            times.sort_unstable();
+            let milliseconds = |at: usize| times[at].as_secs_f64() * 1e3;
+            let words: Vec<_> = lines.split('"').skip(1).step_by(2).collect();
+            let (median, worst) = (milliseconds(ROUNDS / 2), milliseconds(ROUNDS - 1));
+            eprintln!("| {open:?} | {} | {} | {median:.0} | {worst:.0} |", words.join(", "), loss.reason);
+        }
+    }
+}
