@@ -8,7 +8,9 @@ use crate::config::ClientAuth;
 use crate::identity::{Identified, Principal};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
+use crate::tls::{
+    FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId, Vouched,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,6 +35,8 @@ pub(super) struct ClientView {
     pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
+    /// What a certificate that does not count says of itself: for the log, and nobody else.
+    pub(super) refused: Option<PresentedCertificate>,
     /// What upstreams are told, the newest last: nearly always one.
     pub(super) told: RefCell<Vec<Told>>,
     pub(super) expiry: Expiry,
@@ -81,9 +85,12 @@ impl ConnectedClient {
                 expiry::tell_of_expired(&self.telemetry, snapshot, user, (peer, over));
             }
         }
-        let checked = Cell::new(now);
-        let told = RefCell::default();
-        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told, expiry }
+        let refused = match (&standing, &peer) {
+            (Standing::Refused(_), None) => self.facts.chain.first().and_then(PresentedCertificate::read),
+            _ => None,
+        };
+        let (checked, told) = (Cell::new(now), RefCell::default());
+        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, refused, told, expiry }
     }
 }
 

@@ -21,7 +21,8 @@ pub struct PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    /// Reads what a certificate says of itself; `None` if it is none.
+    pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {
             subject: rfc4514(certificate.subject()),
