@@ -1,8 +1,10 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod front_proxy;
 mod trust;
 
+pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, UnknownRevocation};
 
 use super::source::{Place, Spanned};
@@ -209,6 +211,8 @@ pub struct Listener {
     pub record_layer: Option<Spanned<RecordLayer>>,
     /// Who serves HTTP/1.1.
     pub http1_engine: Option<Spanned<Http1Engine>>,
+    /// Who may speak for others.
+    pub front_proxy: Option<FrontProxy>,
     /// Limits said here.
     pub limits: Limits,
 }

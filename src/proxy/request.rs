@@ -6,7 +6,7 @@ use crate::config::MethodOverride;
 use crate::forward::{BadConnection, check_connection_value, is_method_override};
 use crate::head::{Fields, RequestHead, Several};
 use crate::host::HostName;
-use crate::identity::Principal;
+use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
 use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
@@ -28,6 +28,8 @@ pub enum Standing {
     AmbiguousIdentity(Arc<str>, Arc<str>),
     /// Its certificate counts, but this name of it is reserved in its trust domain.
     ReservedName(Box<str>),
+    /// It came by a front proxy, or as one, and nobody is recognized in what that said.
+    Forwarded(ForwardedRefusal),
     /// Its certificate does not count (any more).
     Refused(FailureReason),
 }
@@ -90,6 +92,11 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
 ) -> Result<Permit<'s>, Refusal<'s>> {
     if let Standing::Refused(reason) = client.standing {
         return Err(Refusal::CertificateRefused(*reason));
+    }
+    if let Standing::Forwarded(refusal) = client.standing
+        && *refusal != ForwardedRefusal::Missing
+    {
+        return Err(Refusal::Forwarded(*refusal));
     }
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields);
@@ -247,6 +254,7 @@ fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
         Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
         Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
         Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
+        Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

@@ -12,7 +12,7 @@ use crate::authorize::Policy;
 use crate::config::{Http1Engine, LogFormat};
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
-use crate::identity::{ApiUsers, AssertionSigner};
+use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -67,6 +67,8 @@ pub struct ListenerPolicy {
     pub limits: ConnectionLimits,
     /// Who serves HTTP/1.1.
     pub http1_engine: Http1Engine,
+    /// Who speaks for others.
+    pub front_proxy: Option<Arc<FrontProxy>>,
 }
 
 impl ListenerPolicy {

@@ -143,7 +143,9 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
             let in_force = in_force(asking.shared);
-            let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
+            let (snapshot, now) = (&*in_force.snapshot, asking.now.into_std());
+            let view = asking.client.view(snapshot, now);
+            let view = asking.client.speaking(view, head.fields, (snapshot, now));
             Judging { asking, head, in_force: &in_force, view: &view }.judge(place)
         }
     };

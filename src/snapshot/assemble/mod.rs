@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
@@ -91,6 +92,7 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
+        self.front_proxies(&mut listeners, &users, &trust);
         let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
