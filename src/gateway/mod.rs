@@ -2,6 +2,7 @@
 
 mod in_force;
 mod reload;
+mod token_keys;
 
 use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
@@ -140,6 +141,7 @@ impl Gateway {
             workers.spawn(index, housekeeping);
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
+        tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

@@ -7,18 +7,18 @@ use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::present::{Look, OpenExchanges};
-use super::proxy_header::read_header;
+use super::proxy_header::first_words;
 use super::record::{ConnectionFacts, Record};
 use super::request::Standing;
 use super::{RequestId, Shared};
-use crate::config::{ForwardedIdentity, Http1Engine};
+use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{Input, RecordStream, Records, Transport};
-use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol, Resumption, handshake};
+use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol, Resumption};
 use crate::worker::LocalExecutor;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -251,18 +251,6 @@ impl ProxyHandler {
             record.refused_unread(refusal);
         })
     }
-}
-
-/// Up to the end of the handshake: a PROXY header where there must be one, then TLS.
-async fn first_words(
-    mut stream: TcpStream,
-    policy: &ListenerPolicy,
-    deadline: Instant,
-) -> Result<(Established, Option<ProxyHeader>), HandshakeFailure> {
-    let begins_with_header =
-        policy.front_proxy.as_ref().is_some_and(|front| front.identity == ForwardedIdentity::ProxyV2);
-    let header = if begins_with_header { Some(read_header(&mut stream, deadline).await?) } else { None };
-    Ok((handshake(stream, &policy.hosts, deadline).await?, header))
 }
 
 /// Answers the requests of a connection, whatever its HTTP version.

@@ -1,18 +1,32 @@
 //! Receives the PROXY header with which connections of front proxies begin, and not one octet more: what follows is TLS.
 //! Believes nothing of it.
 
+use crate::config::ForwardedIdentity;
 use crate::identity::{ProxyHeader, ProxyHeaderError};
-use crate::tls::{FailureReason, HandshakeFailure};
+use crate::snapshot::ListenerPolicy;
+use crate::tls::{Established, FailureReason, HandshakeFailure, handshake};
 use std::io;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+/// Up to the end of the handshake: a PROXY header where there must be one, then TLS.
+pub(super) async fn first_words(
+    mut stream: TcpStream,
+    policy: &ListenerPolicy,
+    deadline: Instant,
+) -> Result<(Established, Option<ProxyHeader>), HandshakeFailure> {
+    let begins_with_header =
+        policy.front_proxy.as_ref().is_some_and(|front| front.identity == ForwardedIdentity::ProxyV2);
+    let header = if begins_with_header { Some(read_header(&mut stream, deadline).await?) } else { None };
+    Ok((handshake(stream, &policy.hosts, deadline).await?, header))
+}
+
 /// Reads a header until `deadline`.
 ///
 /// # Errors
 /// Without one, or with one that cannot be read; there is nobody who would understand an answer.
-pub(super) async fn read_header(stream: &mut TcpStream, deadline: Instant) -> Result<ProxyHeader, HandshakeFailure> {
+async fn read_header(stream: &mut TcpStream, deadline: Instant) -> Result<ProxyHeader, HandshakeFailure> {
     let (reason, detail) = match timeout_at(deadline, receive(stream)).await {
         Ok(Ok(header)) => return Ok(header),
         Ok(Err(NoHeader::Closed)) => (FailureReason::Closed, "closed before the first byte".to_owned()),

@@ -265,6 +265,16 @@ pub struct Connection<'c> {
 }
 
 impl Connection<'_> {
+    /// Asks on a connection whose client is out since it was opened. HTTP/2 says goodbye unasked, so a request may come
+    /// too late for an answer.
+    pub fn must_be_refused(&mut self, reason: &str) {
+        let version = self.version;
+        match self.send(get("/")) {
+            Ok(answer) => assert_eq!((answer.status, answer.reason().as_str()), (403, reason), "{version:?}"),
+            Err(error) => assert_eq!(version, Version::Http2, "{error}"),
+        }
+    }
+
     /// Sends a request and reads the answer to its end.
     pub fn send(&mut self, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
         self.client.runtime.block_on(within_patience(async {

@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod credentials;
 mod front_proxies;
 mod identities;
 mod identity_headers;
@@ -8,6 +9,7 @@ mod listeners;
 mod process;
 mod revocation;
 mod routes;
+mod tokens;
 mod trust;
 mod upstreams;
 mod users;
@@ -90,6 +92,7 @@ impl Assembly<'_> {
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
+        let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
@@ -114,6 +117,7 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            credentials,
         })
     }
 

@@ -125,6 +125,11 @@ impl DenyList {
         names.any(|name| self.has_common_name(name.attr_value().data))
     }
 
+    pub(super) fn has_fingerprint(&self, text: &str) -> bool {
+        let octets = hexadecimal(text).and_then(|octets| octets.try_into().ok());
+        octets.is_some_and(|octets: [u8; 32]| self.fingerprints.contains(&octets))
+    }
+
     pub(super) fn has_common_name(&self, name: &[u8]) -> bool {
         self.common_names.contains(name)
     }

@@ -141,6 +141,11 @@ impl Revocation {
         self.denied.has_common_name(name.as_bytes())
     }
 
+    /// Whether the deny list names the SHA-256 of a certificate, in hexadecimal.
+    pub fn denies_fingerprint(&self, text: &str) -> bool {
+        self.denied.has_fingerprint(text)
+    }
+
     /// The ApiUsers on the deny list, sorted.
     pub fn denied_users(&self) -> impl Iterator<Item = &str> {
         self.denied.users()
