@@ -28,6 +28,8 @@ mod drain;
 mod engine;
 /// `portcullis explain`.
 mod explain;
+/// Who is behind a proxy that stands in front of us.
+mod front_proxy;
 /// Requests up and answers down: fields, bodies, trailers, pools, failures.
 mod forwarding;
 /// TLS: who gets in, with which alert the others are refused, and what the log says.

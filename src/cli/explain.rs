@@ -316,6 +316,7 @@ fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) ->
         Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
         Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => format!("none: {error}"),
+        Standing::Forwarded(refusal) => format!("none: {}", refusal.word()),
         Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
     }
 }

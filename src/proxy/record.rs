@@ -324,6 +324,7 @@ impl Record {
                 .and_then(ClientView::principal)
                 .and_then(|user| user.identified_by)
                 .map(IdentityKind::word),
+            forwarded_by: client.and_then(ClientView::forwarded_by),
             cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
             serial: peer.map(|peer| &peer.serial).or_else(|| refused.map(|it| &it.serial)).map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),

@@ -61,7 +61,9 @@ pub(super) struct ConnectionContext {
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
     let in_force = in_force(&context.shared);
     let snapshot = &in_force.snapshot;
-    let view = context.client.view(snapshot, std::time::Instant::now());
+    let now = std::time::Instant::now();
+    let view = context.client.view(snapshot, now);
+    let view = context.client.speaking(view, request.headers(), (snapshot, now));
     let mut record = context.new_record(snapshot, &request);
     record.client_is(view.clone());
     let form = Form::of_accept(request.headers());

@@ -183,7 +183,9 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
                 return (Judging { asking, head, in_force, view, checked }.judge(place), head.framing);
             }
             let (in_force, checked) = (in_force(asking.shared), Checked::default());
-            let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
+            let (snapshot, now) = (&*in_force.snapshot, asking.now.into_std());
+            let view = asking.client.view(snapshot, now);
+            let view = asking.client.speaking(view, head.fields, (snapshot, now));
             Judging { asking, head, in_force: &in_force, view: &view, checked: &checked }.judge(place)
         }
     };

@@ -101,7 +101,9 @@ impl Assembly<'_> {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        let mut in_use = HashSet::new();
+        let front_proxies = self.config.listeners.iter().filter_map(|listener| listener.front_proxy.as_ref());
+        let forwarded = front_proxies.filter_map(|front| front.trust_domain.as_ref());
+        let mut in_use: HashSet<&str> = forwarded.map(|name| name.value.as_str()).collect();
         for host in asking {
             let mut named =
                 host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();
