@@ -3,6 +3,7 @@
 mod in_force;
 mod reload;
 
+use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
@@ -30,6 +31,7 @@ pub struct Gateway {
     admin: Option<RunningAdmin>,
     watch: FileWatch,
     watched: Vec<WatchedFile>,
+    facts: GatewayFacts,
 }
 
 struct Running {
@@ -127,6 +129,7 @@ impl Gateway {
             admin: None,
             watch: FileWatch::new(),
             watched: outcome.watched,
+            facts: GatewayFacts::default(),
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
