@@ -2,7 +2,10 @@
 //!
 //! A client is told a reason word and the request id; what would help an attacker stays in the log.
 
+mod credential;
+
 use crate::authorize::Denied;
+use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::forward::FramingError;
 use crate::head::Fields;
 use crate::limit::BodyEnd;
@@ -53,6 +56,10 @@ pub enum Refusal<'s> {
     WrongTrustDomain,
     /// The ApiUser may not.
     Denied(Denied<'s>),
+    /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
+    Credential(CredentialFailure, CredentialRule),
+    /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
+    CredentialsUnchecked,
     /// The request head is broken.
     Framing(FramingError),
     /// The request head is too large.
@@ -98,12 +105,13 @@ impl Refusal<'_> {
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
             | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Credential(failure, _) => credential::status(failure),
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::CredentialsUnchecked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -140,7 +148,8 @@ impl Refusal<'_> {
             Self::Upstream(error) => error.word(),
             Self::ListenerGone => "listener_gone",
             Self::Withdrawn(withdrawal) => withdrawal.word,
-            Self::Internal(_) => "internal",
+            Self::Credential(failure, _) => credential::word(failure),
+            Self::Internal(_) | Self::CredentialsUnchecked => "internal",
         }
     }
 
@@ -171,7 +180,8 @@ impl Refusal<'_> {
             Self::Body(_) => "The request body broke off or is malformed.",
             Self::Upstream(_) => "The upstream did not answer.",
             Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
-            Self::Internal(_) => "The gateway made a mistake.",
+            Self::Credential(failure, _) => credential::sentence(failure),
+            Self::Internal(_) | Self::CredentialsUnchecked => "The gateway made a mistake.",
         }
     }
 
@@ -187,6 +197,8 @@ impl Refusal<'_> {
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),
+            Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
+            Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
             _ => None,
         }
     }
@@ -269,6 +281,8 @@ pub struct OwnAnswer {
     pub content_type: &'static str,
     /// The body.
     pub body: String,
+    /// Further fields, such as `WWW-Authenticate`.
+    pub fields: Vec<(&'static str, String)>,
 }
 
 /// What form of answer a client asks for.
@@ -321,7 +335,11 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
             ),
         ),
     };
-    OwnAnswer { status, content_type, body }
+    let fields = match refusal {
+        Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
+        _ => Vec::new(),
+    };
+    OwnAnswer { status, content_type, body, fields }
 }
 
 /// A small page. `content` is markup; the title is text.

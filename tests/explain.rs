@@ -283,7 +283,11 @@ fn where_there_are_several_listeners_one_must_be_named() {
 #[test]
 fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() {
     let (staff, partners) = (Pki::named("Staff CA"), Pki::named("Partners CA"));
-    std::fs::write(staff.path("denied"), "user of-staff\ncn mallory\n").unwrap();
+    std::fs::write(
+        staff.path("denied"),
+        format!("user of-staff\ncn mallory\nfingerprint {}\n", "AB:".repeat(31) + "AB"),
+    )
+    .unwrap();
     let one = |name: &str, domain: &str| {
         format!("[api_user.{name}]\nclient_cn = \"alice\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n")
     };
@@ -307,6 +311,8 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
         ("inner", "--cn", "alice", "403 revoked"),
         ("inner", "--cn", "mallory", "403 deny_listed"),
         ("inner", "--cn", "bob", "403 unknown_user"),
+        ("inner", "--fingerprint", &"ab".repeat(32), "403 deny_listed"),
+        ("inner", "--fingerprint", &"ac".repeat(32), "403 unknown_user"),
     ] {
         let answer = question.ask(&["--listener", listener, who, value, "GET", "/"]);
         assert_eq!(answer.decision(), decision, "{listener} {who} {value}");

@@ -80,3 +80,5 @@ mod crypto_provider;
 mod verify_live;
 /// Names, digests and keys that make a certificate an ApiUser's; reserved names, roles from O and OU, tolerated expiry.
 mod identity_kinds;
+/// Passwords and tokens beside certificates.
+mod credentials;

@@ -2,10 +2,11 @@
 
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
+use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{Client, Judgement, Standing, decide, standing};
+use crate::proxy::{Client, Judgement, Presented, Standing, decide_presented, standing, still_presented};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
@@ -98,8 +99,13 @@ impl Explain {
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
         let client = Client { listener, host, standing: &standing, vouched_by };
-        let judgement = decide(snapshot, client, &head);
-        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
+        let mut presented = Presented::Unchecked;
+        let mut judgement = decide_presented(snapshot, client, &presented, &head);
+        if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
+            presented = self.presented(snapshot, judgement.route.map(|route| route.credentials).unwrap_or_default());
+            judgement = decide_presented(snapshot, client, &presented, &head);
+        }
+        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &presented), &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -137,6 +143,13 @@ impl Explain {
         Ok((authority.to_owned(), format!("{slash}{target}")))
     }
 
+    /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
+    fn presented(&self, snapshot: &Snapshot, rule: CredentialRule) -> Presented {
+        let assumed = |name| snapshot.credentials.assumed(&snapshot.users, name, rule);
+        let proof = self.user.as_deref().and_then(assumed);
+        proof.map_or(Presented::Nothing, |proof| still_presented(snapshot, &proof))
+    }
+
     /// Who asks, and which domain is taken to have vouched.
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<(Standing, Option<TrustDomainId>), String> {
         if let Some(path) = &self.cert {
@@ -157,6 +170,7 @@ impl Explain {
             return match (host.trust_domains.as_slice(), vouching) {
                 ([], _) => Ok((Standing::Anonymous, None)),
                 (_, Some(domain)) => Ok((unless_denied(domain, Standing::Known(user)), Some(domain.id))),
+                (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => Ok((Standing::Anonymous, None)),
                 (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
                     named(all)
@@ -177,13 +191,10 @@ impl Explain {
         };
         let standing = match Identifier::parse(kind, text) {
             Ok(_) if is_denied => Standing::Refused(FailureReason::Denied),
-            Ok(identifier) => unless_denied(snapshot.users.identify_by(domain.id, &identifier).into(), domain),
+            Ok(identifier) => snapshot.users.identify_by(domain.id, &identifier).into(),
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        if matches!(kind, IdentityKind::CommonName) && domain.revocation().denies_common_name(text) {
-            return Ok((Standing::Refused(FailureReason::Denied), Some(domain.id)));
-        }
         Ok((unless_denied(domain, standing), Some(domain.id)))
     }
 
@@ -231,7 +242,12 @@ fn named(domains: &[Arc<TrustDomain>]) -> String {
     domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
 }
 
-fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
+fn describe(
+    snapshot: &Snapshot,
+    outcome: &Outcome,
+    (standing, presented): (&Standing, &Presented),
+    judgement: &Judgement<'_, '_>,
+) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
@@ -249,7 +265,13 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
         }
     }
-    line("user", describe_user(snapshot, outcome, standing));
+    match presented {
+        Presented::Proven(proof) => {
+            let user = Standing::Known(proof.principal.clone());
+            line("user", format!("{} by {}", describe_user(snapshot, outcome, &user), proof.kind().word()));
+        }
+        _ => line("user", describe_user(snapshot, outcome, standing)),
+    }
     if let Standing::Known(user) = standing {
         if let Some(kind) = user.identified_by {
             line("identified", format!("by {}", kind.word()));

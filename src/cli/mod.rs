@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod hash_password;
 pub mod pki;
 mod quickstart;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]
     Pki(pki::PkiCommand),
+    /// Read a password from standard input and print its hash for `password_hash`
+    HashPassword,
     /// Make certificates and a config in a new folder, start a gateway with a small upstream, and try it
     Quickstart(quickstart::Quickstart),
 }
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         },
+        Command::HashPassword => hash_password::run(),
         Command::Quickstart(quickstart) => quickstart.run(),
     }
 }

@@ -1,8 +1,10 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod credentials;
 mod trust;
 
+pub use credentials::*;
 pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation};
 
 use super::source::{Place, Spanned};
@@ -37,6 +39,10 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[[route]]`
     pub routes: Vec<Route>,
+    /// `[passwords]`
+    pub passwords: Passwords,
+    /// `[token_issuer.NAME]`
+    pub token_issuers: Vec<TokenIssuer>,
 }
 
 /// `[gateway]`: the process.
@@ -240,6 +246,14 @@ pub struct ApiUser {
     pub deny: Vec<Spanned<String>>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
+    /// Hashes of its passwords.
+    pub password_hashes: Vec<Spanned<String>>,
+    /// Files (or `env:NAME`) with such hashes, one on each line.
+    pub password_hash_files: Vec<Spanned<String>>,
+    /// What the user claim of its tokens says.
+    pub client_token: Vec<Spanned<String>>,
+    /// Who issues these.
+    pub token_issuer: Option<Spanned<String>>,
 }
 
 /// `[role.NAME]`
@@ -378,4 +392,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// What a client may prove itself by; `None` means by its certificate.
+    pub credentials: Option<Vec<Spanned<CredentialKind>>>,
+    /// Whether all of them are needed.
+    pub credentials_required: Option<Spanned<CredentialsRequired>>,
 }

@@ -2,6 +2,7 @@
 
 mod in_force;
 mod reload;
+mod token_keys;
 
 use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
@@ -143,6 +144,7 @@ impl Gateway {
             workers.spawn(index, housekeeping);
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
+        tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

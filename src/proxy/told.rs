@@ -64,8 +64,8 @@ impl ConnectedClient {
     pub(super) fn preface(
         &self,
         view: Option<&ClientView>,
-        upstream: &Upstream,
-        (snapshot, facts): (&Snapshot, &ConnectionFacts),
+        user: Option<&Principal>,
+        (upstream, snapshot, facts): (&Upstream, &Snapshot, &ConnectionFacts),
     ) -> Option<Box<[u8]>> {
         if upstream.proxy_protocol == ProxyProtocol::Off {
             return None;
@@ -79,7 +79,7 @@ impl ConnectedClient {
                 Resumption::Full => Session::New,
                 Resumption::Resumed => Session::Resumed,
             },
-            known: view.map_or_else(KnownClient::default, |view| self.known(view, snapshot)),
+            known: view.map_or_else(KnownClient::default, |view| KnownClient { user, ..self.known(view, snapshot) }),
         };
         Some(proxy_header(&connection).into_boxed_slice())
     }

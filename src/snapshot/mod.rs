@@ -10,6 +10,7 @@ pub use watch::FileWatch;
 
 use crate::authorize::Policy;
 use crate::config::{Http1Engine, LogFormat};
+use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner};
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub process: ProcessSettings,
     /// Our certificates and all anchors, for metrics: kind, name, last second of validity.
     pub expiries: Vec<(&'static str, String, i64)>,
+    /// What clients may prove themselves by beside certificates.
+    pub credentials: Credentials,
 }
 
 impl Snapshot {

@@ -48,6 +48,9 @@ pub struct AccessEntry<'a> {
     /// By what its certificate was found: `cn`, `dns`, `uri`, `email`, `fingerprint` or `spki`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identified_by: Option<&'a str>,
+    /// What proved that: `certificate`, `password` or `token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<&'a str>,
     /// Common name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cn: Option<&'a str>,

@@ -28,6 +28,9 @@ impl<R: Records> Connection<R> {
             answer.body.len(),
         )
         .into_bytes();
+        for (name, value) in &answer.fields {
+            message.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
         write_date(&mut message);
         if keep == Keep::Close {
             message.extend_from_slice(b"connection: close\r\n");

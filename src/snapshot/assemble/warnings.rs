@@ -3,7 +3,7 @@
 use super::Assembly;
 use super::identities::said_identifiers;
 use super::users::Users;
-use crate::config::{ClientAuth, Place};
+use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
 use crate::host::HostPattern;
 use crate::route::Route;
 use crate::snapshot::ListenerPolicy;
@@ -59,7 +59,10 @@ impl Assembly<'_> {
         }
         let asked_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
-        for user in &self.config.api_users {
+        let certificates = |user: &&ApiUser| {
+            user.password_hashes.is_empty() && user.password_hash_files.is_empty() && user.client_token.is_empty()
+        };
+        for user in self.config.api_users.iter().filter(certificates) {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
             let reason = match domain {
                 _ if said_identifiers(user).next().is_none() => "it has no `client_cn` or other `client_` key",
@@ -147,7 +150,8 @@ impl Assembly<'_> {
                     self.problems.warning(host.place, message, "add the name to a listener's `host`");
                 }
             }
-            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required);
+            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required)
+                && !password_is_enough(said);
             let asks = serving
                 .iter()
                 .flat_map(|listener| listener.hosts.iter())
@@ -162,4 +166,13 @@ impl Assembly<'_> {
             }
         }
     }
+}
+
+/// Whether nobody needs a certificate for this route.
+fn password_is_enough(said: &crate::config::Route) -> bool {
+    let kinds = said.credentials.iter().flatten();
+    let any = said.credentials_required.as_ref().is_none_or(|said| said.value == CredentialsRequired::Any);
+    let (mut password, mut other) = (false, false);
+    kinds.for_each(|kind| if kind.value == CredentialKind::Password { password = true } else { other = true });
+    password && (any || !other)
 }
