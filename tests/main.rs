@@ -82,3 +82,5 @@ mod verify_live;
 mod identity_kinds;
 /// Passwords and tokens beside certificates.
 mod credentials;
+/// `portcullis revoke`, and `/status`.
+mod revoke;
