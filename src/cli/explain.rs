@@ -6,7 +6,7 @@ use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{Client, Judgement, Presented, Standing, decide_presented, standing, still_presented};
+use crate::proxy::{Client, Judgement, Presented, Standing, decide_presented, standing, unless_denied};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
@@ -147,7 +147,7 @@ impl Explain {
     fn presented(&self, snapshot: &Snapshot, rule: CredentialRule) -> Presented {
         let assumed = |name| snapshot.credentials.assumed(&snapshot.users, name, rule);
         let proof = self.user.as_deref().and_then(assumed);
-        proof.map_or(Presented::Nothing, |proof| still_presented(snapshot, &proof))
+        proof.map_or(Presented::Nothing, |proof| unless_denied(snapshot, proof))
     }
 
     /// Who asks, and which domain is taken to have vouched.
@@ -169,7 +169,7 @@ impl Explain {
                 proving.iter().find(|domain| !domain.revocation().denies_user(name)).or(proving.first()).copied();
             return match (host.trust_domains.as_slice(), vouching) {
                 ([], _) => Ok((Standing::Anonymous, None)),
-                (_, Some(domain)) => Ok((unless_denied(domain, Standing::Known(user)), Some(domain.id))),
+                (_, Some(domain)) => Ok((unless_denied_by(domain, Standing::Known(user)), Some(domain.id))),
                 (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => Ok((Standing::Anonymous, None)),
                 (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
@@ -195,7 +195,7 @@ impl Explain {
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        Ok((unless_denied(domain, standing), Some(domain.id)))
+        Ok((unless_denied_by(domain, standing), Some(domain.id)))
     }
 
     /// The domain that is taken to have vouched. `None` where no certificate is asked for.
@@ -228,7 +228,7 @@ impl Explain {
 }
 
 /// Who a certificate would be whose user its domain's deny list may name.
-fn unless_denied(domain: &TrustDomain, standing: Standing) -> Standing {
+fn unless_denied_by(domain: &TrustDomain, standing: Standing) -> Standing {
     match &standing {
         Standing::Known(user) if domain.revocation().denies_user(&user.name) => {
             Standing::Refused(FailureReason::Revoked)

@@ -119,7 +119,7 @@ fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) ->
 }
 
 /// A proof of an earlier look, as it counts in this snapshot and at this moment.
-pub fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
+pub(super) fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
     match snapshot.credentials.still_names(&snapshot.users, proof, now) {
         Some(principal) => unless_denied(snapshot, Proof { principal, by: proof.by.clone() }),
@@ -128,7 +128,7 @@ pub fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
 }
 
 /// A user whom any deny list names is out, whatever else proves it.
-fn unless_denied(snapshot: &Snapshot, proof: Proof) -> Presented {
+pub fn unless_denied(snapshot: &Snapshot, proof: Proof) -> Presented {
     let mut domains = snapshot.trust_domains.iter();
     match domains.any(|domain| domain.revocation().denies_user(&proof.principal.name)) {
         true => Presented::Failed(CredentialFailure::Revoked),

@@ -20,7 +20,7 @@ mod whoami;
 
 pub use client::standing;
 pub use connection::ProxyHandler;
-pub use credentials::still_presented;
+pub use credentials::unless_denied;
 pub use present::make_rounds;
 pub use request::{Client, Judgement, Presented, Standing, decide, decide_presented};
 
