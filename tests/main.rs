@@ -86,3 +86,5 @@ mod identity_kinds;
 mod credentials;
 /// Over a hundred certificates and what becomes of each, beside what nginx makes of it.
 mod zoo;
+/// `portcullis revoke`, and `/status`.
+mod revoke;
