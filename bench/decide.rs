@@ -14,8 +14,8 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, HeadWriter, RequestEdit, Upgrade,
-    request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, HeadWriter, RequestEdit,
+    Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
@@ -206,7 +206,7 @@ impl About {
             requested_host: "localhost:8443",
             request_id: "0123456789abcdef",
             client_version: "1.1",
-            authorization: None,
+            authorization: AuthorizationUp::OfClient,
             upgrade: Upgrade::None,
         };
         request_fields(permit, black_box(fields), &edit, &mut HeadWriter(room));

@@ -16,6 +16,7 @@ pub mod pattern;
 pub mod listener;
 pub mod tls;
 pub mod identity;
+pub mod credentials;
 pub mod route;
 pub mod authorize;
 pub mod limit;

@@ -2,9 +2,15 @@
 //!
 //! A client is told a reason word and the request id; what would help an attacker stays in the log.
 
+mod answer;
+mod credential;
+
+pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
+
 use crate::authorize::Denied;
+use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::forward::FramingError;
-use crate::head::Fields;
+use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
@@ -51,8 +57,14 @@ pub enum Refusal<'s> {
     ReservedName(&'s str),
     /// The certificate counts, but another trust domain than the route's has vouched for it.
     WrongTrustDomain,
+    /// A front proxy does not say, or not rightly, for whom it speaks; or nobody that it speaks for counts.
+    Forwarded(ForwardedRefusal),
     /// The ApiUser may not.
     Denied(Denied<'s>),
+    /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
+    Credential(CredentialFailure, CredentialRule),
+    /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
+    CredentialsUnchecked,
     /// The request head is broken.
     Framing(FramingError),
     /// The request head is too large.
@@ -90,20 +102,25 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::CertificateRefused(_)
+            Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => StatusCode::UNAUTHORIZED,
+            Self::Forwarded(
+                ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
+            ) => StatusCode::BAD_REQUEST,
+            Self::Forwarded(_)
+            | Self::CertificateRefused(_)
             | Self::UnusableName(_)
             | Self::UnknownUser
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
             | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Credential(failure, _) => credential::status(failure),
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::CredentialsUnchecked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -126,6 +143,7 @@ impl Refusal<'_> {
             Self::AmbiguousIdentity { .. } => "ambiguous_identity",
             Self::ReservedName(_) => "reserved_name",
             Self::WrongTrustDomain => "wrong_trust_domain",
+            Self::Forwarded(refusal) => refusal.word(),
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -140,7 +158,8 @@ impl Refusal<'_> {
             Self::Upstream(error) => error.word(),
             Self::ListenerGone => "listener_gone",
             Self::Withdrawn(withdrawal) => withdrawal.word,
-            Self::Internal(_) => "internal",
+            Self::Credential(failure, _) => credential::word(failure),
+            Self::Internal(_) | Self::CredentialsUnchecked => "internal",
         }
     }
 
@@ -162,6 +181,8 @@ impl Refusal<'_> {
             }
             Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
             Self::WrongTrustDomain => "Another authority's certificate is needed here.",
+            Self::Forwarded(ForwardedRefusal::Certificate(_)) => "The forwarded certificate is not accepted.",
+            Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
@@ -171,7 +192,8 @@ impl Refusal<'_> {
             Self::Body(_) => "The request body broke off or is malformed.",
             Self::Upstream(_) => "The upstream did not answer.",
             Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
-            Self::Internal(_) => "The gateway made a mistake.",
+            Self::Credential(failure, _) => credential::sentence(failure),
+            Self::Internal(_) | Self::CredentialsUnchecked => "The gateway made a mistake.",
         }
     }
 
@@ -184,9 +206,12 @@ impl Refusal<'_> {
                 Some(format!("the certificate is both \"{one}\" and \"{other}\""))
             }
             Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
+            Self::Forwarded(refusal) => refusal.detail().map(str::to_owned),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),
+            Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
+            Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
             _ => None,
         }
     }
@@ -194,7 +219,11 @@ impl Refusal<'_> {
     /// What the refusal means for the connection.
     pub fn consequence(&self) -> Consequence {
         match self {
-            Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::CertificateRefused(_)
+            | Self::ListenerGone
+            | Self::Forwarded(ForwardedRefusal::WrongSource | ForwardedRefusal::NotAFrontProxy) => {
+                Consequence::ConnectionEnds
+            }
             Self::Withdrawn(withdrawal) => withdrawal.consequence,
             Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
                 Consequence::SharedBytesEnd
@@ -258,133 +287,4 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// Status, type and body of an answer that the gateway gives itself.
-#[derive(Debug)]
-pub struct OwnAnswer {
-    /// The status.
-    pub status: StatusCode,
-    /// `Content-Type`
-    pub content_type: &'static str,
-    /// The body.
-    pub body: String,
-}
-
-/// What form of answer a client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// For programs; also what is given when nothing is asked.
-    Json,
-    /// For browsers.
-    Html,
-}
-
-impl Form {
-    /// From `Accept`: HTML only for who names it and does not name JSON.
-    pub fn of_accept<F: Fields + ?Sized>(fields: &F) -> Self {
-        let names = |kind: &[u8]| {
-            let mut found = fields.values("accept").flat_map(|value| value.windows(kind.len()));
-            found.any(|run| run.eq_ignore_ascii_case(kind))
-        };
-        if names(b"text/html") && !names(b"application/json") { Self::Html } else { Self::Json }
-    }
-}
-
-/// The answer to a refused request.
-pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer {
-    let status = refusal.status();
-    let title = status.canonical_reason().unwrap_or("Error");
-    let (content_type, body) = match form {
-        Form::Json => (
-            "application/problem+json",
-            serde_json::json!({
-                "type": "about:blank",
-                "title": title,
-                "status": status.as_u16(),
-                "detail": refusal.sentence(),
-                "reason": refusal.word(),
-                "id": request_id,
-            })
-            .to_string()
-                + "\n",
-        ),
-        Form::Html => (
-            "text/html; charset=utf-8",
-            page(
-                &format!("{} {title}", status.as_u16()),
-                &format!(
-                    "<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>",
-                    refusal.sentence(),
-                    refusal.word()
-                ),
-            ),
-        ),
-    };
-    OwnAnswer { status, content_type, body }
-}
-
-/// A small page. `content` is markup; the title is text.
-pub fn page(title: &str, content: &str) -> String {
-    let title = escape_html(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
-         <body>\n<h1>{title}</h1>\n{content}\n</body>\n</html>\n"
-    )
-}
-
-/// Text as it may stand in HTML.
-pub fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn browsers_get_html_and_programs_json() {
-        let form = |accept: &[&str]| {
-            let fields: Vec<_> = accept.iter().map(|value| ("Accept", value.as_bytes())).collect();
-            Form::of_accept(fields.as_slice())
-        };
-        assert_eq!(form(&["text/html,application/xhtml+xml,*/*"]), Form::Html);
-        assert_eq!(form(&["*/*", "Text/HTML"]), Form::Html);
-        assert_eq!(form(&["text/html", "application/JSON"]), Form::Json);
-        assert_eq!(form(&["application/json"]), Form::Json);
-        assert_eq!(form(&["*/*"]), Form::Json);
-        assert_eq!(form(&[]), Form::Json);
-    }
-
-    proptest! {
-        #[test]
-        fn the_form_is_found_in_any_octets(
-            values in proptest::collection::vec(
-                "(text/|html|TEXT/HTML|application/|json|Application/Json|[ ,;*]|\\PC){0,5}".prop_map(String::into_bytes), 0..3
-            ),
-            broken in any::<u8>(), at in any::<proptest::sample::Index>(),
-        ) {
-            let mut values = values;
-            if let Some(value) = values.first_mut() {
-                value.insert(at.index(value.len() + 1), broken);
-            }
-            let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value).to_ascii_lowercase()).collect();
-            let names = |kind: &str| texts.iter().any(|text| text.contains(kind));
-            let expected = if names("text/html") && !names("application/json") { Form::Html } else { Form::Json };
-            let fields: Vec<_> = values.iter().map(|value| ("accept", value.as_slice())).collect();
-            prop_assert_eq!(Form::of_accept(fields.as_slice()), expected);
-        }
-    }
-
-    #[test]
-    fn a_refusal_says_its_reason_and_no_more() {
-        let answer = refuse(&Refusal::UnknownUser, Form::Json, "id-1");
-        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!(
-            (answer.status.as_u16(), &body["reason"], &body["id"]),
-            (403, &"unknown_user".into(), &"id-1".into())
-        );
-        assert_eq!(escape_html("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
-    }
 }

@@ -1,6 +1,6 @@
 //! Which cryptography is used, and that the binary says so.
 
-use crate::support::gateway::{listener, listener_with, route_to, user};
+use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, run};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -27,7 +27,10 @@ fn settled(pki: &Pki, gateway: &Gateway, only: Option<NamedGroup>) -> NamedGroup
 fn key_exchange_is_post_quantum_unless_the_client_cannot() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
-    for config in [listener(&pki), listener_with(&pki, "record_layer = \"in-place\"")] {
+    // A build with `fips` has only one.
+    let layers: &[&str] = if cfg!(feature = "fips") { &["rustls"] } else { &["rustls", "in-place"] };
+    for layer in layers {
+        let config = listener_with(&pki, &format!("record_layer = \"{layer}\""));
         let gateway = Gateway::start(&(config + &rest));
         assert_eq!(settled(&pki, &gateway, None), NamedGroup::X25519MLKEM768);
         assert_eq!(settled(&pki, &gateway, Some(NamedGroup::secp256r1)), NamedGroup::secp256r1, "the older twin");
@@ -47,4 +50,17 @@ fn the_version_names_provider_groups_and_fips() {
     assert_eq!(line("FIPS:").contains("no FIPS module"), !cfg!(feature = "fips"), "{text}");
     let (short, _, _) = run(PORTCULLIS, &["-V"]);
     assert_eq!(short.lines().count(), 1, "{short}");
+}
+
+#[test]
+fn records_in_place_are_refused_by_a_fips_build_alone() {
+    let pki = Pki::new();
+    let file = pki.path("gateway.toml");
+    let rest = user("alice", &["GET /*"]) + &route_to("127.0.0.1:1".parse().unwrap());
+    for (layer, is_taken) in [("rustls", true), ("in-place", !cfg!(feature = "fips"))] {
+        std::fs::write(&file, listener_with(&pki, &format!("record_layer = \"{layer}\"")) + &rest).unwrap();
+        let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
+        assert_eq!(code == 0, is_taken, "{layer}: {report}");
+        assert_eq!(report.contains("would not be FIPS"), !is_taken, "{layer}: {report}");
+    }
 }

@@ -283,7 +283,11 @@ fn where_there_are_several_listeners_one_must_be_named() {
 #[test]
 fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() {
     let (staff, partners) = (Pki::named("Staff CA"), Pki::named("Partners CA"));
-    std::fs::write(staff.path("denied"), "user of-staff\ncn mallory\n").unwrap();
+    std::fs::write(
+        staff.path("denied"),
+        format!("user of-staff\ncn mallory\nfingerprint {}\n", "AB:".repeat(31) + "AB"),
+    )
+    .unwrap();
     let one = |name: &str, domain: &str| {
         format!("[api_user.{name}]\nclient_cn = \"alice\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n")
     };
@@ -307,13 +311,22 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
         ("inner", "--cn", "alice", "403 revoked"),
         ("inner", "--cn", "mallory", "403 deny_listed"),
         ("inner", "--cn", "bob", "403 unknown_user"),
+        ("inner", "--fingerprint", &"ab".repeat(32), "403 deny_listed"),
+        ("inner", "--fingerprint", &"ac".repeat(32), "403 unknown_user"),
     ] {
         let answer = question.ask(&["--listener", listener, who, value, "GET", "/"]);
         assert_eq!(answer.decision(), decision, "{listener} {who} {value}");
     }
     let answer = question.ask(&["--listener", "both", "--cn", "alice", "GET", "/"]);
     assert_eq!(answer.code, 2);
-    assert!(answer.errors.contains("\"staff\" or \"partners\"; use --user or --cert"), "{}", answer.errors);
+    let hint = "\"staff\" or \"partners\"; use --trust-domain, --user or --cert";
+    assert!(answer.errors.contains(hint), "{}", answer.errors);
+    for (domain, decision) in [("partners", "200"), ("staff", "403 revoked")] {
+        let asked = ["--listener", "both", "--trust-domain", domain, "--cn", "alice", "GET", "/"];
+        assert_eq!(question.ask(&asked).decision(), decision, "{domain}");
+    }
+    let answer = question.ask(&["--listener", "inner", "--trust-domain", "partners", "--cn", "alice", "GET", "/"]);
+    assert!(answer.code == 2 && answer.errors.contains("\"partners\" does not vouch here"), "{}", answer.errors);
 }
 
 #[test]

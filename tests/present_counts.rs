@@ -32,6 +32,9 @@ enum Open {
     Events,
     Http2Events,
     WebSocket,
+    /// Requests one after the other on one connection; to be measured only.
+    Requests,
+    Http2Requests,
 }
 
 const STREAMS: [Open; 3] = [Open::Events, Open::Http2Events, Open::WebSocket];
@@ -54,7 +57,7 @@ struct Ended {
 }
 
 /// An upstream that never ends by itself: `/events` and WebSockets tick until nobody listens or [`Self::finish`], `/poll`
-/// never answers, and uploads are read for ever.
+/// never answers, uploads are read for ever, and `/flood` has no end either.
 struct Pulse {
     upstream: Upstream,
     count: Arc<Counts>,
@@ -88,6 +91,14 @@ impl Pulse {
                         tick(&mut stream, &shared, head);
                     }
                     Some("/poll" | "/upload") => swallow(&mut stream, &shared),
+                    Some("/flood") => flood(&mut stream, &shared),
+                    Some("/heavy") => {
+                        // A head that is too long to go down together with its body.
+                        let head = format!("X-Padding: {}\r\nContent-Length: 40000", "x".repeat(20_000));
+                        write(&mut stream, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes());
+                        write(&mut stream, &[b'x'; 40_000]);
+                        continue;
+                    }
                     _ => {
                         write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
                         continue;
@@ -130,6 +141,14 @@ fn tick(stream: &mut TcpStream, count: &Counts, head: &str) {
     }
 }
 
+/// More than all buffers on the way hold.
+fn flood(stream: &mut TcpStream, count: &Counts) {
+    use std::io::Write;
+    write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n");
+    while stream.write_all(&[b'x'; 65_536]).is_ok() {}
+    count.left.fetch_add(1, Ordering::SeqCst);
+}
+
 fn swallow(stream: &mut TcpStream, count: &Counts) {
     let mut space = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut space) {
@@ -165,6 +184,16 @@ fn follow(open: Open, client: &Client, begun: impl FnOnce()) -> Ended {
             let clean = open == Open::WebSocket || text.ends_with("\r\n0\r\n\r\n");
             let text = if open == Open::Events { without_chunks(&text) } else { text };
             Ended { text, last_byte, clean }
+        }
+        Open::Requests | Open::Http2Requests => {
+            let version = if open == Open::Requests { Version::Http1 } else { Version::Http2 };
+            let mut connection = client.connect(version).expect("a connection");
+            let mut last_byte = Instant::now();
+            begun();
+            while connection.send(get("/")).is_ok_and(|answer| answer.status == 200) {
+                last_byte = Instant::now();
+            }
+            Ended { text: String::new(), last_byte, clean: false }
         }
         Open::Http2Events => {
             let mut connection = client.connect(Version::Http2).expect("a connection");

@@ -88,14 +88,17 @@ fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
         let before = gateway.generation();
         scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], number));
         gateway.wait_for_generation_after(before);
-        let answer = of_alice.send(get("/")).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "revoked"), "{version:?}");
+        of_alice.must_be_refused("revoked");
         assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{version:?}");
         let before = gateway.generation();
         scene.write("ca.crl", &scene.pki.crl(&[], number + 1));
         gateway.wait_for_generation_after(before);
         assert_eq!(alice.send(version, get("/")).unwrap().status, 200, "taken back");
     }
+    let is_refused = |line: &serde_json::Value| line["reason"] == "revoked" && line["decision"] == "refuse";
+    let line = eventually("a line", || gateway.access_log().into_iter().find(is_refused));
+    assert_eq!((line["serial"].as_str(), line.get("user")), (Some(&*scene.alice.serial_text()), None), "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("CN=alice"), "{line}");
 }
 
 #[test]
@@ -173,7 +176,7 @@ fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force(
             let text = line["message"].to_string();
             text.contains("ca.crl") && text.contains(reason)
         };
-        assert!(gateway.log().iter().any(said), "{reason}");
+        eventually("a log line with the reason", || gateway.log().iter().any(said).then_some(()));
         assert_eq!(gateway.generation(), generation);
         assert_eq!(open.send(get("/")).unwrap().status, 200);
         assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked, "{reason}");
@@ -291,6 +294,6 @@ fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
     scene.write("denied", "cn bob\nuserr alice\n");
     eventually("the reload is refused", || (gateway.reloads("failure") > failures).then_some(()));
     let said = |line: &serde_json::Value| line["message"].to_string().contains("line 2 of");
-    assert!(gateway.log().iter().any(said));
+    eventually("a log line", || gateway.log().iter().any(said).then_some(()));
     assert_eq!((gateway.generation(), bob.get("/").status), (generation, 200));
 }

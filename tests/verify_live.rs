@@ -1,7 +1,7 @@
 //! `portcullis verify --live` against right and wrong gateways.
 
 use crate::support::gateway::{listener, listener_with, process, route_to, trust_domain, user};
-use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, run};
+use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
 use serde_json::Value;
 use std::path::Path;
 
@@ -219,4 +219,79 @@ fn the_table_is_for_people() {
     let line = out.lines().find(|line| line.trim_start().starts_with("no certificate ")).unwrap();
     assert!(line.contains("alert certificate_required") && line.ends_with("  ok"), "{line}");
     assert!(out.contains("\n4 as expected, 3 as expected but unproven, "), "{out}");
+}
+
+/// A gateway whose trust domain has a deny list, in a file of the CA's folder.
+fn with_deny_list(pki: &Pki, upstream: &Upstream) -> (Gateway, std::path::PathBuf) {
+    let list = pki.path("denied");
+    std::fs::write(&list, "# nobody yet\nuser carol\n").unwrap();
+    let domain = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
+    let config = listener(pki).replace("[trust_domain.test]\n", &domain);
+    (Gateway::start(&(config + &user("alice", &["GET /*"]) + &route_to(upstream.address))), list)
+}
+
+#[test]
+fn revocation_is_tried_from_end_to_end_and_leaves_nothing_behind() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let (gateway, list) = with_deny_list(&pki, &upstream);
+    let before = std::fs::read_to_string(&list).unwrap();
+    let mint = mint(&pki);
+    let arguments: Vec<&str> = words(&mint).into_iter().chain(["--revocation"]).collect();
+    let verified = Verified::by(&gateway.config_file, &gateway, &arguments);
+    assert_eq!(verified.code, 0, "{:#?}", verified.attempts);
+    for tried in ["not denied yet", "not denied yet, resumed session", "no longer denied"] {
+        assert_eq!(verified.line("*", tried).1, "400 method_not_forwarded", "{tried}");
+    }
+    assert_eq!(verified.line("*", "denied"), ("refused", "alert certificate_revoked", "ok"));
+    assert_eq!(verified.line("*", "denied, resumed session").2, "ok");
+    assert_eq!(verified.line("*", "denied, open connection").2, "ok");
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
+}
+
+#[test]
+fn a_gateway_that_does_not_read_the_deny_list_is_found() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)));
+    let list = pki.path("denied");
+    std::fs::write(&list, "").unwrap();
+    let said = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
+    let said = config_file(&pki, &listener(&pki).replace("[trust_domain.test]\n", &said));
+    let mint = mint(&pki);
+    let arguments: Vec<&str> =
+        words(&mint).into_iter().chain(["--revocation", "--revocation-deadline", "1s"]).collect();
+    let verified = Verified::by(&said, &gateway, &arguments);
+    assert_eq!(verified.code, 1);
+    for tried in ["denied", "denied, resumed session", "denied, open connection"] {
+        assert_eq!(verified.line("*", tried), ("refused", "LET IN: 400 method_not_forwarded", "failed"), "{tried}");
+    }
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "", "taken out also after a failure");
+
+    let verified = Verified::by(&gateway.config_file, &gateway, &arguments);
+    let skipped = ("refused", "trust domain test has no `deny_list`", "skipped");
+    assert_eq!((verified.code, verified.line("*", "denied")), (0, skipped));
+}
+
+#[test]
+fn an_interrupted_trial_leaves_nothing_behind_either() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)));
+    let list = pki.path("denied");
+    std::fs::write(&list, "").unwrap();
+    // The gateway does not read it, so that the trial waits.
+    let said = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
+    let said = config_file(&pki, &listener(&pki).replace("[trust_domain.test]\n", &said));
+    let address = gateway.address().to_string();
+    let mut trial = std::process::Command::new(PORTCULLIS)
+        .args(["verify", "--live", "--revocation", "--revocation-deadline", "1h", "--connect", &address, "-c"])
+        .arg(said)
+        .args(mint(&pki))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let denied = || std::fs::read_to_string(&list).unwrap();
+    eventually("the entry", || denied().contains("fingerprint ").then_some(()));
+    let id = nix::unistd::Pid::from_raw(i32::try_from(trial.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(trial.wait().unwrap().code(), Some(2));
+    assert_eq!(denied(), "");
 }

@@ -2,10 +2,11 @@
 
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
+use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{Client, Judgement, Standing, decide, standing};
+use crate::proxy::{Client, Judgement, Presented, Standing, decide_presented, standing, unless_denied};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
@@ -98,8 +99,13 @@ impl Explain {
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
         let client = Client { listener, host, standing: &standing, vouched_by };
-        let judgement = decide(snapshot, client, &head);
-        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, &standing, &judgement)))
+        let mut presented = Presented::Unchecked;
+        let mut judgement = decide_presented(snapshot, client, &presented, &head);
+        if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
+            presented = self.presented(snapshot, judgement.route.map(|route| route.credentials).unwrap_or_default());
+            judgement = decide_presented(snapshot, client, &presented, &head);
+        }
+        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &presented), &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -137,6 +143,13 @@ impl Explain {
         Ok((authority.to_owned(), format!("{slash}{target}")))
     }
 
+    /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
+    fn presented(&self, snapshot: &Snapshot, rule: CredentialRule) -> Presented {
+        let assumed = |name| snapshot.credentials.assumed(&snapshot.users, name, rule);
+        let proof = self.user.as_deref().and_then(assumed);
+        proof.map_or(Presented::Nothing, |proof| unless_denied(snapshot, proof))
+    }
+
     /// Who asks, and which domain is taken to have vouched.
     fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<(Standing, Option<TrustDomainId>), String> {
         if let Some(path) = &self.cert {
@@ -156,7 +169,8 @@ impl Explain {
                 proving.iter().find(|domain| !domain.revocation().denies_user(name)).or(proving.first()).copied();
             return match (host.trust_domains.as_slice(), vouching) {
                 ([], _) => Ok((Standing::Anonymous, None)),
-                (_, Some(domain)) => Ok((unless_denied(domain, Standing::Known(user)), Some(domain.id))),
+                (_, Some(domain)) => Ok((unless_denied_by(domain, Standing::Known(user)), Some(domain.id))),
+                (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => Ok((Standing::Anonymous, None)),
                 (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
                     named(all)
@@ -169,15 +183,19 @@ impl Explain {
         let Some(domain) = self.vouching_domain(host)? else {
             return Ok((Standing::Anonymous, None));
         };
+        let revocation = domain.revocation();
+        let is_denied = match kind {
+            IdentityKind::CommonName => revocation.denies_common_name(text),
+            IdentityKind::Fingerprint => revocation.denies_fingerprint(text),
+            _ => false,
+        };
         let standing = match Identifier::parse(kind, text) {
+            Ok(_) if is_denied => Standing::Refused(FailureReason::Denied),
             Ok(identifier) => snapshot.users.identify_by(domain.id, &identifier).into(),
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        if matches!(kind, IdentityKind::CommonName) && domain.revocation().denies_common_name(text) {
-            return Ok((Standing::Refused(FailureReason::Denied), Some(domain.id)));
-        }
-        Ok((unless_denied(domain, standing), Some(domain.id)))
+        Ok((unless_denied_by(domain, standing), Some(domain.id)))
     }
 
     /// The domain that is taken to have vouched. `None` where no certificate is asked for.
@@ -210,7 +228,7 @@ impl Explain {
 }
 
 /// Who a certificate would be whose user its domain's deny list may name.
-fn unless_denied(domain: &TrustDomain, standing: Standing) -> Standing {
+fn unless_denied_by(domain: &TrustDomain, standing: Standing) -> Standing {
     match &standing {
         Standing::Known(user) if domain.revocation().denies_user(&user.name) => {
             Standing::Refused(FailureReason::Revoked)
@@ -224,7 +242,12 @@ fn named(domains: &[Arc<TrustDomain>]) -> String {
     domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
 }
 
-fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgement: &Judgement<'_, '_>) -> String {
+fn describe(
+    snapshot: &Snapshot,
+    outcome: &Outcome,
+    (standing, presented): (&Standing, &Presented),
+    judgement: &Judgement<'_, '_>,
+) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
@@ -242,7 +265,13 @@ fn describe(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing, judgeme
             line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
         }
     }
-    line("user", describe_user(snapshot, outcome, standing));
+    match presented {
+        Presented::Proven(proof) => {
+            let user = Standing::Known(proof.principal.clone());
+            line("user", format!("{} by {}", describe_user(snapshot, outcome, &user), proof.kind().word()));
+        }
+        _ => line("user", describe_user(snapshot, outcome, standing)),
+    }
     if let Standing::Known(user) = standing {
         if let Some(kind) = user.identified_by {
             line("identified", format!("by {}", kind.word()));
@@ -287,6 +316,7 @@ fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) ->
         Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
         Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => format!("none: {error}"),
+        Standing::Forwarded(refusal) => format!("none: {}", refusal.word()),
         Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         let warn_before = table.duration_or_off("warn_before");
         config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
     });
+    single(&mut root, "passwords", &mut |table| config.passwords = passwords(table));
     decode_named(&mut root, config);
 }
 
@@ -68,6 +69,9 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .upstreams
         .extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
+    config
+        .token_issuers
+        .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
@@ -142,6 +146,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
             host(&mut entry, names)
         })
         .collect();
+    let front_proxy = table.table("front_proxy").map(|mut inner| front_proxy(&mut inner));
     let own = host(&mut table, Vec::new());
     let says_something = own.certificate.is_some()
         || own.private_key.is_some()
@@ -149,7 +154,28 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.trust_domain.is_some()
         || !own.trust_domains.is_empty();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener { name, address, default_host, hosts, record_layer, http1_engine, limits }
+    Listener { name, address, default_host, hosts, record_layer, http1_engine, front_proxy, limits }
+}
+
+fn front_proxy(table: &mut TableReader<'_>) -> FrontProxy {
+    let identities = [
+        ("rfc9440", ForwardedIdentity::Rfc9440),
+        ("xfcc", ForwardedIdentity::Xfcc),
+        ("proxy-v2", ForwardedIdentity::ProxyV2),
+    ];
+    let beliefs = [("certificate", Belief::Certificate), ("common-name", Belief::CommonName)];
+    if !table.has("identity") {
+        table.missing("identity", "write how the proxy says who the client is: \"rfc9440\", \"xfcc\" or \"proxy-v2\"");
+    }
+    FrontProxy {
+        place: table.place(),
+        identity: table.choice("identity", &identities),
+        peers: table.strings("peers"),
+        sources: table.strings_if_said("sources"),
+        trust_domain: table
+            .required_string("trust_domain", "name the domain that vouches for the clients of the proxy"),
+        believe: table.choice("believe", &beliefs),
+    }
 }
 
 fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
@@ -233,6 +259,36 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
         roles: table.strings("roles"),
+        password_hashes: table.strings("password_hash"),
+        password_hash_files: table.strings("password_hash_file"),
+        client_token: table.strings("client_token"),
+        token_issuer: table.string("token_issuer"),
+    }
+}
+
+fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuer {
+    // The names of RFC 7518; what each means is said where signatures are verified.
+    let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].map(|name| (name, name));
+    TokenIssuer {
+        name,
+        issuer: table.required_string("issuer", "write what `iss` says in its tokens"),
+        audience: table.strings("audience"),
+        jwks: table.string("jwks"),
+        jwks_url: table.string("jwks_url"),
+        anchors: table.strings("anchors"),
+        refresh: table.duration("refresh"),
+        algorithms: table.choices("algorithms", &algorithms),
+        user_claim: table.string("user_claim"),
+        leeway: table.duration_or_zero("leeway"),
+    }
+}
+
+fn passwords(table: &mut TableReader<'_>) -> Passwords {
+    Passwords {
+        failures_per_user: table.integer("failures_per_user", 1..=1_000_000),
+        failures_per_source: table.integer("failures_per_source", 1..=1_000_000),
+        window: table.duration("window"),
+        remember: table.duration_or_off("remember"),
     }
 }
 
@@ -277,8 +333,17 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        credentials: table.choices("credentials", &CREDENTIALS),
+        credentials_required: table
+            .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),
     }
 }
+
+const CREDENTIALS: [(&str, CredentialKind); 3] = [
+    ("certificate", CredentialKind::Certificate),
+    ("password", CredentialKind::Password),
+    ("token", CredentialKind::Token),
+];
 
 /// Each oddity of a path has a key of its own, whose other word says what taking it means.
 const PATH_RELAXATIONS: [(&str, &str); 9] = [

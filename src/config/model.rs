@@ -1,9 +1,15 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod credentials;
+mod engines;
+mod front_proxy;
 mod trust;
 
-pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, UnknownRevocation};
+pub use credentials::*;
+pub use engines::{Http1Engine, RecordLayer};
+pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation};
 
 use super::source::{Place, Spanned};
 use std::time::Duration;
@@ -37,6 +43,10 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[[route]]`
     pub routes: Vec<Route>,
+    /// `[passwords]`
+    pub passwords: Passwords,
+    /// `[token_issuer.NAME]`
+    pub token_issuers: Vec<TokenIssuer>,
 }
 
 /// `[gateway]`: the process.
@@ -155,26 +165,6 @@ pub enum ClientAuth {
     Off,
 }
 
-/// Who opens and seals the records of TLS 1.3 connections with HTTP/1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RecordLayer {
-    /// The TLS library.
-    #[default]
-    Rustls,
-    /// The gateway, where they lie, with keys that the TLS library has negotiated.
-    InPlace,
-}
-
-/// Who serves HTTP/1.1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Http1Engine {
-    /// The gateway's own engine; what it does not take goes to hyper.
-    #[default]
-    Own,
-    /// hyper alone.
-    Hyper,
-}
-
 /// A server certificate and who may show which client certificate for it.
 #[derive(Debug)]
 pub struct Host {
@@ -209,35 +199,10 @@ pub struct Listener {
     pub record_layer: Option<Spanned<RecordLayer>>,
     /// Who serves HTTP/1.1.
     pub http1_engine: Option<Spanned<Http1Engine>>,
+    /// Who may speak for others.
+    pub front_proxy: Option<FrontProxy>,
     /// Limits said here.
     pub limits: Limits,
-}
-
-/// `[trust_domain.NAME]`
-#[derive(Debug)]
-pub struct TrustDomain {
-    /// The NAME.
-    pub name: Spanned<String>,
-    /// PEM files with CA certificates.
-    pub anchors: Vec<Spanned<String>>,
-    /// Patterns of names that are no ApiUser's.
-    pub reserved_names: Vec<Spanned<String>>,
-    /// PEM files with certificates of CAs that the anchors vouch for.
-    pub intermediates: Vec<Spanned<String>>,
-    /// What a client's certificate must be for.
-    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
-    /// Most certificates between leaf and anchor.
-    pub chain_depth: Option<u32>,
-    /// Files with revocation lists, patterns of their names, and folders of them.
-    pub crls: Vec<Spanned<String>>,
-    /// What happens with lists past their time.
-    pub stale_crls: Option<Spanned<StaleCrls>>,
-    /// What happens with issuers that have no list.
-    pub unknown_revocation: Option<Spanned<UnknownRevocation>>,
-    /// Which certificates of a chain are looked for.
-    pub revocation_check: Option<Spanned<RevocationCheck>>,
-    /// A file with certificates and users that are out.
-    pub deny_list: Option<Spanned<String>>,
 }
 
 /// `[api_user.NAME]`
@@ -267,6 +232,14 @@ pub struct ApiUser {
     pub deny: Vec<Spanned<String>>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
+    /// Hashes of its passwords.
+    pub password_hashes: Vec<Spanned<String>>,
+    /// Files (or `env:NAME`) with such hashes, one on each line.
+    pub password_hash_files: Vec<Spanned<String>>,
+    /// What the user claim of its tokens says.
+    pub client_token: Vec<Spanned<String>>,
+    /// Who issues these.
+    pub token_issuer: Option<Spanned<String>>,
 }
 
 /// `[role.NAME]`
@@ -405,4 +378,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// What a client may prove itself by; `None` means by its certificate.
+    pub credentials: Option<Vec<Spanned<CredentialKind>>>,
+    /// Whether all of them are needed.
+    pub credentials_required: Option<Spanned<CredentialsRequired>>,
 }

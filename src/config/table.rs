@@ -123,6 +123,23 @@ impl<'a> TableReader<'a> {
         None
     }
 
+    /// A string or a list of strings that must be some of a few words. `None` if the key is missing, or any of them wrong.
+    pub(super) fn choices<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Vec<Spanned<T>>> {
+        let said = self.table.contains_key(key);
+        let mut chosen = Some(Vec::new());
+        for text in self.strings(key) {
+            let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) else {
+                let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+                let message = format!("`{}` cannot hold \"{}\"", self.full_name(key), text.value);
+                self.problems.error(text.place, message, format!("use some of {}", allowed.join(", ")));
+                chosen = None;
+                continue;
+            };
+            chosen.iter_mut().for_each(|chosen| chosen.push(Spanned { value: *value, place: text.place }));
+        }
+        chosen.filter(|_| said)
+    }
+
     /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let text = self.string(key)?;

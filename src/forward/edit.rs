@@ -23,10 +23,28 @@ pub struct RequestEdit<'a> {
     pub request_id: &'a str,
     /// The HTTP version that the client speaks: `1.1` or `2.0`.
     pub client_version: &'a str,
-    /// `Authorization` to send in place of the client's own.
-    pub authorization: Option<&'a [u8]>,
+    /// Which `Authorization` goes up.
+    pub authorization: AuthorizationUp<'a>,
     /// What connection the upstream is asked for.
     pub upgrade: Upgrade,
+}
+
+/// Which `Authorization` an upstream sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizationUp<'a> {
+    /// What the client sent, if anything.
+    OfClient,
+    /// None: what the client sent was meant for the gateway.
+    Removed,
+    /// Ours, in place of the client's.
+    OfGateway(&'a [u8]),
+}
+
+impl<'a> AuthorizationUp<'a> {
+    /// Ours where we have one; otherwise what `without` says.
+    pub fn of(ours: Option<&'a [u8]>, without: Self) -> Self {
+        ours.map_or(without, Self::OfGateway)
+    }
 }
 
 /// Whether a request asks to leave HTTP.
@@ -115,7 +133,7 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
             FieldKind::Te => te_trailers |= value.split(|octet| *octet == b',').any(is_trailers),
-            FieldKind::Authorization if edit.authorization.is_none() => sink.add(name, value),
+            FieldKind::Authorization if edit.authorization == AuthorizationUp::OfClient => sink.add(name, value),
             FieldKind::Authorization
             | FieldKind::HopByHop
             | FieldKind::Identity
@@ -160,7 +178,7 @@ fn is_trailers(coding: &[u8]) -> bool {
 fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     sink.add_forwarding(edit.client, edit.requested_host);
     sink.add("x-request-id", edit.request_id.as_bytes());
-    if let Some(authorization) = edit.authorization {
+    if let AuthorizationUp::OfGateway(authorization) = edit.authorization {
         sink.add("authorization", authorization);
     }
     if let Some(identity) = edit.identity {

@@ -20,8 +20,8 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    AnswerEdit, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, check_connection_value,
-    request_fields, requested_upgrade, response_fields,
+    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection,
+    check_connection_value, request_fields, requested_upgrade, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;

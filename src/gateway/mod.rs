@@ -2,7 +2,9 @@
 
 mod in_force;
 mod reload;
+mod token_keys;
 
+use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
@@ -30,6 +32,7 @@ pub struct Gateway {
     admin: Option<RunningAdmin>,
     watch: FileWatch,
     watched: Vec<WatchedFile>,
+    facts: GatewayFacts,
 }
 
 struct Running {
@@ -127,6 +130,7 @@ impl Gateway {
             admin: None,
             watch: FileWatch::new(),
             watched: outcome.watched,
+            facts: GatewayFacts::default(),
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
@@ -140,6 +144,7 @@ impl Gateway {
             workers.spawn(index, housekeeping);
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
+        tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

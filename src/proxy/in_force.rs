@@ -155,6 +155,7 @@ mod tests {
             expiry: Default::default(),
             process,
             expiries: Vec::new(),
+            credentials: Default::default(),
         })
     }
 

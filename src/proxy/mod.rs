@@ -3,13 +3,16 @@
 mod activity;
 mod client;
 mod connection;
+mod credentials;
 mod exchange;
 mod expiry;
+mod forwarded;
 mod guard;
 mod http1;
 mod in_force;
 mod own_answer;
 mod present;
+mod proxy_header;
 mod record;
 mod request;
 mod request_id;
@@ -19,11 +22,13 @@ mod whoami;
 
 pub use client::standing;
 pub use connection::ProxyHandler;
+pub use credentials::unless_denied;
 pub use present::make_rounds;
-pub use request::{Client, Judgement, Standing, decide};
+pub use request::{Client, Judgement, Presented, Standing, decide, decide_presented};
 
 use request_id::{RequestId, request_id};
 
+use crate::credentials::PasswordChecks;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
@@ -36,6 +41,8 @@ pub struct Shared {
     pub snapshot: ArcSwap<Snapshot>,
     /// Metrics and access log.
     pub telemetry: Arc<Telemetry>,
+    /// Passwords that are being checked, or were.
+    pub passwords: PasswordChecks,
     /// Told after each change of the snapshot.
     changes: watch::Sender<()>,
 }
@@ -43,7 +50,8 @@ pub struct Shared {
 impl Shared {
     /// With a first snapshot.
     pub fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Self {
-        Self { snapshot: ArcSwap::new(snapshot), telemetry, changes: watch::Sender::new(()) }
+        let (passwords, changes) = (PasswordChecks::default(), watch::Sender::new(()));
+        Self { snapshot: ArcSwap::new(snapshot), telemetry, passwords, changes }
     }
 
     /// From now on this snapshot judges all requests, those under way included.

@@ -2,10 +2,13 @@
 
 use super::RequestId;
 use super::client::ClientView;
+use super::credentials::Checked;
 use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant};
+use crate::config::CredentialKind;
+use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
 use crate::limit::Meter;
@@ -71,6 +74,8 @@ pub(super) struct Record {
     decision: &'static str,
     reason: &'static str,
     detail: Option<String>,
+    /// Who was proven beside the certificate, and by what.
+    proven: Option<Box<Proof>>,
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
@@ -118,6 +123,7 @@ impl Record {
             decision: "refuse",
             reason: "internal",
             detail: None,
+            proven: None,
             upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
@@ -168,6 +174,11 @@ impl Record {
 
     pub(super) fn client_is(&mut self, client: Rc<ClientView>) {
         self.client = Some(client);
+    }
+
+    /// What the request showed beside the certificate.
+    pub(super) fn showed(&mut self, checked: &Checked) {
+        self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -290,6 +301,11 @@ impl Record {
         let about = &*self.connection;
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
+        let refused = client.and_then(|client| client.refused.as_ref());
+        let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
+        let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
+        let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
+        let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
@@ -302,17 +318,19 @@ impl Record {
             method: self.texts.get(Text::Method).unwrap_or("-"),
             host: self.texts.get(Text::Host),
             path: self.texts.get(Text::Path).unwrap_or("-"),
-            user: client.and_then(ClientView::principal).map(|user| &*user.name),
+            user: proven.map(|(_, user)| user),
+            credential: proven.map(|(kind, _)| kind),
             identified_by: client
                 .and_then(ClientView::principal)
                 .and_then(|user| user.identified_by)
                 .map(IdentityKind::word),
+            forwarded_by: client.and_then(ClientView::forwarded_by),
             cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
-            serial: peer.map(|peer| peer.serial.as_str()),
+            serial: peer.map(|peer| &peer.serial).or_else(|| refused.map(|it| &it.serial)).map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref(),
+            detail: self.detail.as_deref().or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),

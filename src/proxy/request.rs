@@ -2,11 +2,12 @@
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
 use crate::authorize::{Permit, public_permit};
-use crate::config::MethodOverride;
+use crate::config::{CredentialKind, MethodOverride};
+use crate::credentials::{CredentialFailure, CredentialRule, Proof};
 use crate::forward::{BadConnection, check_connection_value, is_method_override};
 use crate::head::{Fields, RequestHead, Several};
 use crate::host::HostName;
-use crate::identity::Principal;
+use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
 use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
@@ -28,6 +29,8 @@ pub enum Standing {
     AmbiguousIdentity(Arc<str>, Arc<str>),
     /// Its certificate counts, but this name of it is reserved in its trust domain.
     ReservedName(Box<str>),
+    /// It came by a front proxy, or as one, and nobody is recognized in what that said.
+    Forwarded(ForwardedRefusal),
     /// Its certificate does not count (any more).
     Refused(FailureReason),
 }
@@ -43,6 +46,20 @@ pub struct Client<'s> {
     pub standing: &'s Standing,
     /// Who has vouched for its certificate, if it showed one that counts.
     pub vouched_by: Option<TrustDomainId>,
+}
+
+/// What a request shows beside the certificate of its connection.
+#[derive(Clone, Debug, Default)]
+pub enum Presented {
+    /// Nobody has looked: most routes do not ask. One that does has it looked at, and is judged again.
+    #[default]
+    Unchecked,
+    /// Nothing that the route takes.
+    Nothing,
+    /// Somebody is proven.
+    Proven(Proof),
+    /// What is shown does not count.
+    Failed(CredentialFailure),
 }
 
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
@@ -63,10 +80,21 @@ pub struct Judgement<'s, 'h> {
     pub outcome: Result<Permit<'s>, Refusal<'s>>,
 }
 
-/// Judges a request by one snapshot.
+/// Judges a request by one snapshot and the certificate of its connection. A route that takes other credentials, too,
+/// gives [`Refusal::CredentialsUnchecked`]: then they are to be looked at, for [`decide_presented`].
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
+    head: &RequestHead<'h, F>,
+) -> Judgement<'s, 'h> {
+    decide_presented(snapshot, client, &Presented::Unchecked, head)
+}
+
+/// Judges a request whose credentials were looked at.
+pub fn decide_presented<'s: 'h, 'h, F: Fields + ?Sized>(
+    snapshot: &'s Snapshot,
+    client: Client<'s>,
+    presented: &'s Presented,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
     let mut judgement = Judgement {
@@ -77,7 +105,7 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
         requirement: None,
         outcome: Err(Refusal::Internal("not judged")),
     };
-    judgement.outcome = judge(snapshot, client, head, &mut judgement);
+    judgement.outcome = judge(snapshot, client, presented, head, &mut judgement);
     judgement
 }
 
@@ -85,11 +113,17 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
 fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
+    presented: &'s Presented,
     head: &RequestHead<'h, F>,
     found: &mut Judgement<'s, 'h>,
 ) -> Result<Permit<'s>, Refusal<'s>> {
     if let Standing::Refused(reason) = client.standing {
         return Err(Refusal::CertificateRefused(*reason));
+    }
+    if let Standing::Forwarded(refusal) = client.standing
+        && *refusal != ForwardedRefusal::Missing
+    {
+        return Err(Refusal::Forwarded(*refusal));
     }
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields);
@@ -107,7 +141,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let public = public_permit(route.admission);
     if public.is_none() {
         // Before anything that would tell a stranger that there is a route.
-        principal(client.standing)?;
+        proven(route.credentials, client.standing, presented)?;
         if !route.vouched_by.takes(client.vouched_by) {
             return Err(Refusal::WrongTrustDomain);
         }
@@ -122,7 +156,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         }
         return Ok(permit);
     }
-    let principal = principal(client.standing)?;
+    let principal = proven(route.credentials, client.standing, presented)?;
     let requirement = route.requirement.for_request(found.method, &target.path, &captured);
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
     snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
@@ -239,6 +273,38 @@ fn judged_method<'h>(
     }
 }
 
+/// Whom the credentials that a route takes name. What is shown must be good, and all of it must name the same ApiUser.
+fn proven<'p>(
+    rule: CredentialRule,
+    standing: &'p Standing,
+    presented: &'p Presented,
+) -> Result<&'p Principal, Refusal<'p>> {
+    if rule.is_certificate_alone() {
+        return principal(standing);
+    }
+    let failed = |why| Err(Refusal::Credential(why, rule));
+    let shown = match presented {
+        Presented::Unchecked => return Err(Refusal::CredentialsUnchecked),
+        Presented::Failed(why) => return failed(why.clone()),
+        Presented::Nothing => None,
+        Presented::Proven(proof) if rule.accepts(proof.kind()) => Some(&proof.principal),
+        Presented::Proven(_) => return failed(CredentialFailure::Missing),
+    };
+    let certificate = match standing {
+        Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
+        _ if !rule.accepts(CredentialKind::Certificate) => None,
+        shown => Some(principal(shown)?),
+    };
+    match (certificate, shown) {
+        (Some(one), Some(other)) if one.id != other.id => failed(CredentialFailure::Contradictory),
+        (Some(both), Some(_)) => Ok(both),
+        (None, None) => failed(CredentialFailure::Missing),
+        (Some(_), None) if rule.needs_all() => failed(CredentialFailure::Missing),
+        (None, Some(_)) if rule.needs_all() && rule.accepts(CredentialKind::Certificate) => Err(Refusal::NoCertificate),
+        (Some(one), None) | (None, Some(one)) => Ok(one),
+    }
+}
+
 fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
     match standing {
         Standing::Known(principal) => Ok(principal),
@@ -247,6 +313,7 @@ fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
         Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
         Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
         Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
+        Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

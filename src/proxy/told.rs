@@ -64,8 +64,8 @@ impl ConnectedClient {
     pub(super) fn preface(
         &self,
         view: Option<&ClientView>,
-        upstream: &Upstream,
-        (snapshot, facts): (&Snapshot, &ConnectionFacts),
+        user: Option<&Principal>,
+        (upstream, snapshot, facts): (&Upstream, &Snapshot, &ConnectionFacts),
     ) -> Option<Box<[u8]>> {
         if upstream.proxy_protocol == ProxyProtocol::Off {
             return None;
@@ -79,7 +79,7 @@ impl ConnectedClient {
                 Resumption::Full => Session::New,
                 Resumption::Resumed => Session::Resumed,
             },
-            known: view.map_or_else(KnownClient::default, |view| self.known(view, snapshot)),
+            known: view.map_or_else(KnownClient::default, |view| KnownClient { user, ..self.known(view, snapshot) }),
         };
         Some(proxy_header(&connection).into_boxed_slice())
     }
@@ -88,10 +88,10 @@ impl ConnectedClient {
         let certificate = view.peer.as_ref().map(|peer| VerifiedCertificate {
             peer,
             domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
-            chain: &self.facts.chain,
+            chain: view.voice.chain().unwrap_or(&self.facts.chain),
         });
         let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
-        KnownClient { certificate, user: view.principal(), own_uri }
+        KnownClient { certificate, user: view.principal(), forwarded_by: view.forwarded_by(), own_uri }
     }
 }
 

@@ -49,5 +49,5 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
             ("text/html; charset=utf-8", page(&format!("Hello from {version}!"), &content))
         }
     };
-    OwnAnswer { status: StatusCode::OK, content_type, body }
+    OwnAnswer { status: StatusCode::OK, content_type, body, fields: Vec::new() }
 }

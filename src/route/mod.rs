@@ -11,6 +11,7 @@ pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::config::{MethodOverride, Place};
+use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
 use crate::tls::TrustDomainId;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Route {
     pub target: Target,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
+    /// What a client may prove itself by.
+    pub credentials: CredentialRule,
 }
 
 /// Whom a route lets in.

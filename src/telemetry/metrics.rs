@@ -83,6 +83,10 @@ pub struct Metrics {
     pub crl_entries: IntGaugeVec,
     /// `deny_list_entries{trust_domain}`
     pub deny_list_entries: IntGaugeVec,
+    /// `credential_checks_total{kind,result}`
+    pub credential_checks: IntCounterVec,
+    /// `token_key_fetches_total{issuer,result}`
+    pub token_key_fetches: IntCounterVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -233,6 +237,16 @@ impl Default for Metrics {
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
             loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
+            credential_checks: make.counters(
+                "credential_checks_total",
+                "Passwords and tokens that were looked at",
+                &["kind", "result"],
+            ),
+            token_key_fetches: make.counters(
+                "token_key_fetches_total",
+                "Attempts to fetch the keys of token issuers",
+                &["issuer", "result"],
+            ),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",
                 "Expiry of our certificates, and of the anchors for clients and upstreams",

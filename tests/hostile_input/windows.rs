@@ -68,6 +68,21 @@ fn a_client_that_closes_its_window_later_is_cut_too() {
 }
 
 #[test]
+fn a_client_that_opens_no_window_cannot_keep_what_its_right_is_gone_for() {
+    let (upstream, ended) = pushing();
+    let chain = Chain::with(upstream, "idle_timeout = \"off\"\n");
+    let mut client = open_without_window(&chain);
+    client.raw.write(&whole_request(1));
+    assert_eq!(client.find(&[HEADERS]).unwrap().payload[0], STATUS_200);
+    let config = std::fs::read_to_string(&chain.gateway.config_file).unwrap();
+    chain.gateway.reload_with(&config.replace("client_cn = \"alice\"", "client_cn = \"somebody else\""));
+    is_closed(&chain, &mut client);
+    eventually("the upstream connection is freed", || (ended.load(Ordering::SeqCst) == 1).then_some(()));
+    let line = chain.gateway.wait_for_access(|line| line["cut"] == "stream");
+    assert_eq!((&line["reason"], &line["end"]), (&"unknown_user".into(), &"cut".into()));
+}
+
+#[test]
 fn an_answer_of_our_own_that_is_not_taken_is_cut_too() {
     let chain = Chain::with(Upstream::start(), &format!("[limits]\n{LIMIT}"));
     let mut client = open_without_window(&chain);

@@ -42,3 +42,36 @@ fn what_is_open_ends_with_its_certificate() {
         assert!(cut.all(|line| line["reason"] == "expired" && line["user"] == "alice"));
     }
 }
+
+#[test]
+fn what_is_open_ends_with_a_certificate_between_the_clients_and_the_anchor() {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+    use time::{Duration, OffsetDateTime};
+    let (pki, pulse) = (Pki::new(), Pulse::start());
+    let gateway = Gateway::start(&config(&pki, &pulse, "", &(alice() + &bob())));
+    let now = OffsetDateTime::now_utc();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "Intermediate");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params.not_before, params.not_after) = (now - Duration::days(1), now + Duration::seconds(4));
+    let between = pki.sign("between", params.clone());
+    let issuer = Issuer::new(params, KeyPair::from_pem(&between.key).unwrap());
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "alice");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    (params.not_before, params.not_after) = (now - Duration::days(1), now + Duration::days(1));
+    let key = KeyPair::generate().unwrap();
+    let leaf = params.signed_by(&key, &issuer).unwrap().pem();
+    let mut identity = between.clone();
+    (identity.certificate, identity.key) = (leaf + &between.certificate, key.serialize_pem());
+    let expiring = Client::new(&pki, Some(&identity), gateway.address());
+    std::thread::scope(|scope| {
+        for open in STREAMS {
+            let expiring = &expiring;
+            scope.spawn(move || follow(open, expiring, || ()));
+        }
+    });
+    for kind in ["tunnel", "stream"] {
+        gateway.wait_for_access(|line| line["cut"] == kind && line["reason"] == "expired");
+    }
+}

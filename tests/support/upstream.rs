@@ -59,8 +59,16 @@ impl Upstream {
 
     /// Answers every request with 200 and `hello`, over TLS.
     pub fn over_tls(config: rustls::ServerConfig) -> Self {
+        Self::over_tls_answering(config, |_| Response::new(full("hello")))
+    }
+
+    /// Answers as `answer` says, over TLS.
+    pub fn over_tls_answering(
+        config: rustls::ServerConfig,
+        answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-        Self::serving(Some(acceptor), |_| Response::new(full("hello")))
+        Self::serving(Some(acceptor), answer)
     }
 
     fn serving(

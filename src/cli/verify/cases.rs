@@ -107,7 +107,7 @@ pub(super) fn entry(scene: &Scene, entry: &Entry, wallet: &Wallet) -> Vec<Attemp
 }
 
 const NEEDS_ANY: &str = "needs --cert or --ca-key of this trust domain";
-const NEEDS_MINT: &str = "needs --ca-key of this trust domain";
+pub(super) const NEEDS_MINT: &str = "needs --ca-key of this trust domain";
 
 fn shown_certificate(lines: &mut Lines<'_>, entry: &Entry) -> Outcome {
     const TRIED: &str = "the server's certificate";

@@ -1,13 +1,15 @@
 //! `portcullis verify --live`: opens its own connections to a running gateway, and shows what is let in and what is
-//! refused, beside what the config says. Changes nothing, and asks no upstream.
+//! refused, beside what the config says. Asks no upstream, and changes nothing but a deny list, if told to.
 
 mod attempt;
 mod cases;
+mod deny_entry;
 mod first_bytes;
 mod http2;
 mod knock;
 mod mint;
 mod report;
+mod revocation;
 mod scene;
 
 use super::{ConfigFlag, say, say_error};
@@ -21,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The flags of `portcullis verify`.
 #[derive(Debug, clap::Args)]
@@ -53,6 +56,12 @@ pub(super) struct Verify {
     /// Its key
     #[arg(long, value_name = "FILE", requires = "ca_cert")]
     ca_key: Option<PathBuf>,
+    /// Also put a certificate of its own on the trust domain's `deny_list`, see that it is out, and take it off again
+    #[arg(long, requires = "ca_key")]
+    revocation: bool,
+    /// How long a change of the deny list may take to count
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "revocation")]
+    revocation_deadline: Duration,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -96,6 +105,9 @@ impl Verify {
         for scene in &scenes {
             for entry in &scene.entries {
                 attempts.extend(cases::entry(scene, entry, &wallet));
+                if self.revocation {
+                    attempts.extend(revocation::entry(scene, entry, &wallet, self.revocation_deadline));
+                }
             }
             attempts.extend(cases::listener(scene));
         }

@@ -46,12 +46,20 @@ pub(super) struct Entry {
 pub(super) struct Domain {
     pub(super) name: String,
     pub(super) anchor: Option<CertificateDer<'static>>,
+    pub(super) deny_list: Option<PathBuf>,
 }
 
 impl Entry {
     /// Whether this config lets a chain in.
     pub(super) fn takes(&self, identity: &Identity) -> bool {
         self.policy.vouch(&identity.chain, UnixTime::now()).is_ok()
+    }
+
+    /// The trust domain that vouches for a chain.
+    pub(super) fn domain_of(&self, identity: &Identity) -> Option<&Domain> {
+        let vouched = self.policy.vouch(&identity.chain, UnixTime::now()).ok()?;
+        let name = &self.policy.trust_domain(vouched.domain)?.name;
+        self.domains.iter().find(|domain| *domain.name == **name)
     }
 
     /// Whether a client needs a certificate to get past TLS.
@@ -135,7 +143,8 @@ impl Said<'_> {
         let said = self.config.trust_domains.iter().find(|domain| domain.name.value == name);
         let anchor = said.and_then(|domain| domain.anchors.first()).map(|path| certificates(&self.path(path)));
         let anchor = anchor.and_then(Result::ok).and_then(|anchors| anchors.into_iter().next());
-        Domain { name: name.to_owned(), anchor }
+        let deny_list = said.and_then(|domain| domain.deny_list.as_ref()).map(|path| self.path(path));
+        Domain { name: name.to_owned(), anchor, deny_list }
     }
 
     /// A path as the config means it.

@@ -1,6 +1,34 @@
-//! What `[trust_domain.NAME]` says about chains and revocation: the words it has for policies. No meaning yet.
+//! What `[trust_domain.NAME]` says, and the words it has for policies. No meaning yet.
 
+use crate::config::source::Spanned;
 use std::time::Duration;
+
+/// `[trust_domain.NAME]`
+#[derive(Debug)]
+pub struct TrustDomain {
+    /// The NAME.
+    pub name: Spanned<String>,
+    /// PEM files with CA certificates.
+    pub anchors: Vec<Spanned<String>>,
+    /// Patterns of names that are no ApiUser's.
+    pub reserved_names: Vec<Spanned<String>>,
+    /// PEM files with certificates of CAs that the anchors vouch for.
+    pub intermediates: Vec<Spanned<String>>,
+    /// What a client's certificate must be for.
+    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
+    /// Most certificates between leaf and anchor.
+    pub chain_depth: Option<u32>,
+    /// Files with revocation lists, patterns of their names, and folders of them.
+    pub crls: Vec<Spanned<String>>,
+    /// What happens with lists past their time.
+    pub stale_crls: Option<Spanned<StaleCrls>>,
+    /// What happens with issuers that have no list.
+    pub unknown_revocation: Option<Spanned<UnknownRevocation>>,
+    /// Which certificates of a chain are looked for.
+    pub revocation_check: Option<Spanned<RevocationCheck>>,
+    /// A file with certificates and users that are out.
+    pub deny_list: Option<Spanned<String>>,
+}
 
 /// What a client's certificate must be for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
         requested_host: "api.example.org",
         request_id: "id-1",
         client_version: "1.1",
-        authorization,
+        authorization: AuthorizationUp::of(authorization, AuthorizationUp::OfClient),
         upgrade: requested_upgrade("GET", fields),
     };
     let mut collected = Collected::default();
@@ -169,7 +169,8 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
     };
     let mut up = vec![("host".to_owned(), edit.requested_host.as_bytes().to_vec())];
     for (name, value) in fields.iter().filter(|(name, _)| passes(name)) {
-        if kind(name) == FieldKind::EndToEnd || kind(name) == FieldKind::Authorization && edit.authorization.is_none() {
+        let is_clients = edit.authorization == AuthorizationUp::OfClient;
+        if kind(name) == FieldKind::EndToEnd || kind(name) == FieldKind::Authorization && is_clients {
             up.push((name.to_ascii_lowercase(), value.to_vec()));
         }
     }
@@ -189,7 +190,9 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
     add("x-forwarded-proto", b"https");
     add("x-forwarded-host", host.as_bytes());
     add("x-request-id", edit.request_id.as_bytes());
-    edit.authorization.into_iter().for_each(|authorization| add("authorization", authorization));
+    if let AuthorizationUp::OfGateway(authorization) = edit.authorization {
+        add("authorization", authorization);
+    }
     edit.identity.into_iter().flat_map(IdentityBlock::fields).for_each(|(name, value)| add(name, value.as_bytes()));
     if edit.upgrade == Upgrade::WebSocket {
         add("connection", b"upgrade");
@@ -256,6 +259,7 @@ proptest! {
     fn edits_are_what_they_are_without_haste(
         fields in any_fields(),
         authorization in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..4)),
+        removed in any::<bool>(),
         client in any::<std::net::IpAddr>(),
         from_body in any::<bool>(),
         said in 0..3_u8,
@@ -269,7 +273,10 @@ proptest! {
             requested_host: "api.example.org",
             request_id: "id-1",
             client_version: "1.1",
-            authorization: authorization.as_deref(),
+            authorization: AuthorizationUp::of(
+                authorization.as_deref(),
+                if removed { AuthorizationUp::Removed } else { AuthorizationUp::OfClient },
+            ),
             upgrade: requested_upgrade("GET", fields),
         };
         let permit = public_permit(Admission::Public).unwrap();

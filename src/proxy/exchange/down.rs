@@ -109,6 +109,11 @@ impl Exchange<'_> {
         let headers = response.headers_mut();
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in answer.fields {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(name, value);
+            }
+        }
         if let Ok(id) = id {
             headers.insert("x-request-id", id);
         }

@@ -11,12 +11,13 @@ use up::Received;
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
+use super::credentials::{Checked, unchecked};
 use super::guard::GuardControl;
 use super::in_force::in_force;
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
-use super::request::{Judgement, decide};
+use super::request::{Judgement, decide_presented};
 use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
@@ -60,25 +61,31 @@ pub(super) struct ConnectionContext {
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
     let in_force = in_force(&context.shared);
     let snapshot = &in_force.snapshot;
-    let view = context.client.view(snapshot, std::time::Instant::now());
+    let now = std::time::Instant::now();
+    let view = context.client.view(snapshot, now);
+    let view = context.client.speaking(view, request.headers(), (snapshot, now));
     let mut record = context.new_record(snapshot, &request);
     record.client_is(view.clone());
     let form = Form::of_accept(request.headers());
-    let exchange = Exchange { context: &context, snapshot, view: &view, form };
     let Some(client) = view.client() else {
+        let exchange = Exchange { context: &context, snapshot, view: &view, checked: &Checked::default(), form };
         return exchange.refused(record, &Refusal::ListenerGone);
     };
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let judgement = decide(
-        snapshot,
-        client,
-        &RequestHead {
-            method: request.method().as_str(),
-            target,
-            authority: request.uri().authority().map(|authority| authority.as_str()),
-            fields: request.headers(),
-        },
-    );
+    let head = RequestHead {
+        method: request.method().as_str(),
+        target,
+        authority: request.uri().authority().map(|authority| authority.as_str()),
+        fields: request.headers(),
+    };
+    let mut checked = Checked::default();
+    let mut judgement = decide_presented(snapshot, client, &checked.presented, &head);
+    if let Some(shown) = unchecked(&judgement, head.fields) {
+        checked = Checked::of(&context.shared, snapshot, &view, shown, context.facts.client.ip()).await;
+        judgement = decide_presented(snapshot, client, &checked.presented, &head);
+        record.showed(&checked);
+    }
+    let exchange = Exchange { context: &context, snapshot, view: &view, checked: &checked, form };
     record.judged(&judgement, &in_force);
     let Judgement { method, target, route, outcome, .. } = judgement;
     match (outcome, route, target) {
@@ -126,6 +133,7 @@ struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
     snapshot: &'a Arc<Snapshot>,
     view: &'a Rc<ClientView>,
+    checked: &'a Checked,
     form: Form,
 }
 
@@ -156,7 +164,7 @@ impl Exchange<'_> {
         permitted: Permitted<'_>,
     ) -> Response<RecordedBody> {
         let target = &permitted.route.target;
-        if let Some(own) = own_answer(target, &permitted.method, self.snapshot, self.view, self.form) {
+        if let Some(own) = own_answer(target, &permitted.method, self.snapshot, (self.view, self.checked), self.form) {
             return match own {
                 Ok(answer) => self.own_answer(record, answer),
                 Err(refusal) => self.refused(record, &refusal),

@@ -45,7 +45,10 @@ impl Exchange<'_> {
         };
         let client = ClientAddress::new(self.context.facts.client.ip());
         let told = (permitted.route.admission != Admission::Public).then_some(self.view);
-        let identity = told.map(|view| self.context.client.identity(view, view.principal(), (upstream, self.snapshot)));
+        let user = self.checked.user(self.view);
+        let identity = told.map(|view| self.context.client.identity(view, user, (upstream, self.snapshot)));
+        let seen_by = (upstream, &**self.snapshot, &*self.context.facts);
+        let preface = self.context.client.preface(told.map(|view| &**view), user, seen_by);
         let edit = RequestEdit {
             identity: identity.as_deref(),
             client: &client,
@@ -56,7 +59,7 @@ impl Exchange<'_> {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            authorization: upstream.authorization.as_deref(),
+            authorization: self.checked.authorization(upstream.authorization.as_deref()),
             upgrade,
         };
         let mut bytes = Recycled::take();
@@ -72,13 +75,9 @@ impl Exchange<'_> {
             upgrade,
             repeat: Repeat::of(&permitted.method, framing, upgrade),
             response_timeout: limits.response_timeout,
-            preface: self.context.client.preface(
-                told.map(|view| &**view),
-                upstream,
-                (self.snapshot, &self.context.facts),
-            ),
+            preface,
         };
-        Some((outgoing, Right::of_parts(head, self.view.clone())))
+        Some((outgoing, Right::of_parts(head, self.view.clone(), self.checked.proof())))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.

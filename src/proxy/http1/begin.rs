@@ -3,16 +3,18 @@
 
 use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
+use crate::credentials::Shown;
 use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
+use crate::proxy::credentials::{Checked, unchecked};
 use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
-use crate::proxy::request::{Judgement, decide};
+use crate::proxy::request::{Judgement, decide_presented};
 use crate::proxy::request_id;
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::{Admission, Target};
@@ -31,6 +33,26 @@ pub(super) enum Begun {
     Elsewhere(Elsewhere),
     /// There is no further request.
     End,
+    /// Its route takes credentials that are to be looked at first. The head stays where it is.
+    Unchecked(Box<Unchecked>),
+}
+
+/// What a request shows, to be looked at; and by what it will be judged then.
+pub(super) struct Unchecked {
+    shown: Shown,
+    judging: JudgingBy,
+}
+
+/// A snapshot, and the client as it sees it.
+struct JudgingBy {
+    in_force: Rc<InForce>,
+    view: Rc<ClientView>,
+}
+
+/// What was found about a request whose head is still to be taken.
+pub(super) struct Looked {
+    checked: Checked,
+    judging: JudgingBy,
 }
 
 /// An answer of our own.
@@ -62,11 +84,18 @@ struct Asking<'a> {
     octets: &'a [u8],
     /// When the head was here.
     now: Instant,
+    /// What was found when this head was read before.
+    looked: Option<&'a Looked>,
 }
 
 impl<R: Records> Connection<R> {
     /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
-    pub(super) fn begin(&mut self, search: &mut HeadSearch, place: &mut Option<Forwarding>) -> Option<Begun> {
+    pub(super) fn begin(
+        &mut self,
+        search: &mut HeadSearch,
+        place: &mut Option<Forwarding>,
+        looked: Option<&Looked>,
+    ) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
@@ -83,7 +112,7 @@ impl<R: Records> Connection<R> {
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
                         let octets = bytes.get(..head.length).unwrap_or_default();
-                        let asking = Asking { shared, facts, client, address, octets, now: *now };
+                        let asking = Asking { shared, facts, client, address, octets, now: *now, looked };
                         let begun = judged(&asking, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
@@ -105,7 +134,7 @@ impl<R: Records> Connection<R> {
     /// Takes a judged head from the input; not one that somebody else will read again.
     fn take(&mut self, (mut begun, body): (Begun, Framing), head: usize) -> Begun {
         match &mut begun {
-            Begun::Elsewhere(_) => return begun,
+            Begun::Elsewhere(_) | Begun::Unchecked(_) => return begun,
             Begun::Own(own) => {
                 self.input.consume(head);
                 self.pass_over(own, body);
@@ -114,6 +143,14 @@ impl<R: Records> Connection<R> {
         }
         self.facts.series.fast_path("taken", "-");
         begun
+    }
+
+    /// Looks at what a request shows. Its head waits meanwhile, and is read again with what was found.
+    pub(super) async fn look(&self, unchecked: Unchecked) -> Looked {
+        let Unchecked { shown, judging } = unchecked;
+        let source = self.facts.client.ip();
+        let checked = Checked::of(&self.shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
+        Looked { checked, judging }
     }
 
     /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
@@ -142,9 +179,14 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
         ParsedHead { version: HttpVersion::Http10, .. } => Begun::Elsewhere(Elsewhere::Http10),
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
-            let in_force = in_force(asking.shared);
-            let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
-            Judging { asking, head, in_force: &in_force, view: &view }.judge(place)
+            if let Some(Looked { checked, judging: JudgingBy { in_force, view } }) = asking.looked {
+                return (Judging { asking, head, in_force, view, checked }.judge(place), head.framing);
+            }
+            let (in_force, checked) = (in_force(asking.shared), Checked::default());
+            let (snapshot, now) = (&*in_force.snapshot, asking.now.into_std());
+            let view = asking.client.view(snapshot, now);
+            let view = asking.client.speaking(view, head.fields, (snapshot, now));
+            Judging { asking, head, in_force: &in_force, view: &view, checked: &checked }.judge(place)
         }
     };
     (begun, head.framing)
@@ -155,6 +197,7 @@ struct Judging<'a> {
     head: &'a ParsedHead<'a, 'a>,
     in_force: &'a Rc<InForce>,
     view: &'a Rc<ClientView>,
+    checked: &'a Checked,
 }
 
 impl Judging<'_> {
@@ -164,7 +207,11 @@ impl Judging<'_> {
             return self.own(self.record(), &Refusal::ListenerGone);
         };
         let asked = RequestHead { method, target, authority: None, fields };
-        let judgement = decide(&self.in_force.snapshot, client, &asked);
+        let judgement = decide_presented(&self.in_force.snapshot, client, &self.checked.presented, &asked);
+        if let Some(shown) = unchecked(&judgement, fields) {
+            let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
+            return Begun::Unchecked(Box::new(Unchecked { shown, judging }));
+        }
         let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
         let mut record = self.record();
         record.judged(&judgement, self.in_force);
@@ -177,14 +224,7 @@ impl Judging<'_> {
                     return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
                 }
                 let up = Up { permit, route, method, target, upstream };
-                let Asking { client, facts, octets, address, .. } = *self.asking;
-                // What may not be told on this route is not even looked up.
-                let told = (route.admission != Admission::Public).then_some(&**self.view);
-                let snapshot = &self.in_force.snapshot;
-                let identity = told.map(|view| client.identity(view, view.principal(), (&up.upstream, snapshot)));
-                let preface = client.preface(told, &up.upstream, (snapshot, facts));
-                let right = Right::of_octets(octets, self.view.clone());
-                let said = Said { head: self.head, identity, address, preface, right };
+                let said = self.going_up(&up);
                 *place = Some(forwarding(record, up, said));
                 Begun::Forward
             }
@@ -193,12 +233,26 @@ impl Judging<'_> {
         }
     }
 
+    /// All that is needed for what goes up.
+    fn going_up<'a>(&'a self, up: &Up<'_>) -> Said<'a> {
+        let Asking { client, facts, octets, address, .. } = *self.asking;
+        let snapshot = &self.in_force.snapshot;
+        // What may not be told on this route is not even looked up.
+        let told = (up.route.admission != Admission::Public).then_some(&**self.view);
+        let user = self.checked.user(self.view);
+        let identity = told.map(|view| client.identity(view, user, (&up.upstream, snapshot)));
+        let preface = client.preface(told, user, (&up.upstream, snapshot, facts));
+        let right = Right::of_octets(octets, self.view.clone(), self.checked.proof());
+        Said { head: self.head, identity, address, preface, right, checked: self.checked }
+    }
+
     fn record(&self) -> Record {
         let generation = self.in_force.snapshot.generation;
         let said = (self.head.method, self.head.target);
         let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said)
             .begun_at(self.asking.now.into_std());
         record.client_is(self.view.clone());
+        record.showed(self.checked);
         record
     }
 
@@ -214,7 +268,7 @@ impl Judging<'_> {
 
     fn own_answer(&self, record: Record, target: &Target, method: &str) -> Begun {
         let form = Form::of_accept(self.head.fields);
-        match own_answer(target, method, &self.in_force.snapshot, self.view, form) {
+        match own_answer(target, method, &self.in_force.snapshot, (self.view, self.checked), form) {
             Some(Ok(answer)) => self.answered(record, answer, keep(self.head)),
             Some(Err(refusal)) => self.own(record, &refusal),
             None => self.own(record, &Refusal::Internal("a route without its upstream")),

@@ -2,10 +2,12 @@
 //! encrypted. Meanwhile the rest of the request goes up, and the client is watched.
 
 use super::answer::Reading;
+use super::own::SendFailure;
 use super::render::{Forwarding, Rendered};
 use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
+use crate::proxy::present::Right;
 use crate::respond::Withdrawal;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
@@ -57,6 +59,15 @@ enum End {
     ClientGone,
     /// It may not go on.
     Withdrawn(Withdrawal),
+}
+
+impl From<SendFailure> for End {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::ClientGone => Self::ClientGone,
+            SendFailure::Withdrawn(withdrawal) => Self::Withdrawn(withdrawal),
+        }
+    }
 }
 
 impl Down {
@@ -183,7 +194,7 @@ impl<R: Records> Connection<R> {
         mut answer: Rendered,
     ) -> After {
         let mut down = Down::new(&mut answer, self.now);
-        let end = match self.begin_down(&mut down, reading, &mut answer).await {
+        let end = match self.begin_down(&mut down, reading, &mut answer, &mut forwarding.right).await {
             Err(end) => end,
             Ok(()) => loop {
                 let Forwarding { limits, right, .. } = forwarding;
@@ -196,8 +207,8 @@ impl<R: Records> Connection<R> {
                     Some(end) => break end,
                     None => {
                         let tail = std::mem::take(&mut down.tail);
-                        if self.send(&tail).await.is_err() {
-                            break End::ClientGone;
+                        if let Err(failure) = self.send_by(Some(right), &tail).await {
+                            break failure.into();
                         }
                     }
                 }
@@ -237,7 +248,13 @@ impl<R: Records> Connection<R> {
     }
 
     /// Sends the head, and with it what came of the body.
-    async fn begin_down(&mut self, down: &mut Down, reading: Reading, answer: &mut Rendered) -> Result<(), End> {
+    async fn begin_down(
+        &mut self,
+        down: &mut Down,
+        reading: Reading,
+        answer: &mut Rendered,
+        right: &mut Right,
+    ) -> Result<(), End> {
         let (mut slab, from, to) = reading.into_parts();
         let body = from + answer.length;
         // Whatever is wrong with the body, the answer has begun.
@@ -261,8 +278,8 @@ impl<R: Records> Connection<R> {
             None => {
                 let body = slab.get(data).unwrap_or_default();
                 count_copied(body.len());
-                self.send(&answer.head).await.map_err(|_| End::ClientGone)?;
-                self.send(body).await.map_err(|_| End::ClientGone)?;
+                self.send_by(Some(right), &answer.head).await?;
+                self.send_by(Some(right), body).await?;
             }
         }
         taken.map(drop).map_err(|_| End::BrokeOff)

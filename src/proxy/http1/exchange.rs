@@ -3,6 +3,7 @@
 
 use super::answer::Reading;
 use super::begin::{Own, OwnBody};
+use super::own::SendFailure;
 use super::render::{Forwarding, Rendered};
 use super::tunnel::Leaving;
 use super::up::{State, Upload, Uploaded};
@@ -13,7 +14,6 @@ use crate::respond::{Consequence, Refusal, Withdrawal, refuse};
 use crate::tls::record::Records;
 use crate::upstream::{Again, Failure, Link, Origin, UpstreamError};
 use std::future::poll_fn;
-use std::io;
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
@@ -180,7 +180,7 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    async fn send_interim(&mut self, answer: &mut Rendered) -> io::Result<()> {
+    async fn send_interim(&mut self, answer: &mut Rendered) -> Result<(), SendFailure> {
         answer.head.extend_from_slice(b"\r\n");
         self.send(&answer.head).await
     }

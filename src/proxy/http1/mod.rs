@@ -136,7 +136,7 @@ impl<R: Records> Connection<R> {
                 Begun::Forward => self.forward(&mut forwarding).await,
                 Begun::Own(own) => self.answer(*own).await,
                 Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
-                Begun::End => After::Close(Rest::Nothing),
+                Begun::End | Begun::Unchecked(_) => After::Close(Rest::Nothing),
             };
             match after {
                 After::Next => {}
@@ -162,8 +162,10 @@ impl<R: Records> Connection<R> {
             let due = if self.input.is_empty() {
                 idle_since + self.limits.keep_alive_timeout
             } else {
-                if let Some(begun) = self.begin(&mut search, place) {
-                    return begun;
+                match self.begin(&mut search, place, None) {
+                    Some(Begun::Unchecked(unchecked)) => return self.begin_checked(*unchecked, place).await,
+                    Some(begun) => return begun,
+                    None => {}
                 }
                 let since = *head_since.get_or_insert(self.now);
                 if self.input.is_full() {
@@ -177,6 +179,17 @@ impl<R: Records> Connection<R> {
                 Waited::TimedOut if head_since.is_some() => return self.refuse_unread(&Refusal::HeadTimeout),
                 Waited::Filled(_) | Waited::TimedOut | Waited::Ending => return Begun::End,
             }
+        }
+    }
+
+    /// Looks at the credentials of a request whose head is here, and judges it again by the same snapshot.
+    async fn begin_checked(&mut self, unchecked: begin::Unchecked, place: &mut Option<Forwarding>) -> Begun {
+        let looked = Box::pin(self.look(unchecked)).await;
+        let begun = self.begin(&mut HeadSearch::default(), place, Some(&looked));
+        self.now = Instant::now();
+        match begun {
+            Some(Begun::Unchecked(_)) | None => self.refuse_unread(&Refusal::CredentialsUnchecked),
+            Some(begun) => begun,
         }
     }
 

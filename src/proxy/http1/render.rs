@@ -11,6 +11,7 @@ use crate::forward::{
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
+use crate::proxy::credentials::Checked;
 use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::present::Right;
 use crate::proxy::record::Record;
@@ -72,6 +73,8 @@ pub(super) struct Said<'a> {
     /// What the upstream is told about the client, where it is told anything.
     pub(super) identity: Option<Rc<IdentityBlock>>,
     pub(super) right: Right,
+    /// What was shown beside the certificate.
+    pub(super) checked: &'a Checked,
     pub(super) address: &'a ClientAddress,
     pub(super) preface: Option<Box<[u8]>>,
 }
@@ -89,7 +92,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         requested_host,
         request_id: record.request_id(),
         client_version: "1.1",
-        authorization: up.upstream.authorization.as_deref(),
+        authorization: said.checked.authorization(up.upstream.authorization.as_deref()),
         upgrade,
     };
     let mut head = Recycled::take();

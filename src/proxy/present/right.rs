@@ -3,11 +3,14 @@
 
 use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
+use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
-use super::super::request::{Client, decide};
+use super::super::request::{Client, Presented, decide_presented};
 use super::RoundWatch;
+use crate::credentials::Proof;
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
+use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::Snapshot;
@@ -22,6 +25,8 @@ pub(in crate::proxy) struct Right {
     asked: Asked,
     /// Who asked, as it was last judged.
     view: Rc<ClientView>,
+    /// What proved who asked, where that was not its certificate alone.
+    proof: Option<Proof>,
     /// Since when its listener has been gone.
     leaving: Option<Instant>,
 }
@@ -34,15 +39,15 @@ enum Asked {
 
 impl Right {
     /// Of a request whose head was read from these octets.
-    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>) -> Self {
+    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
         let mut octets = Recycled::take();
         octets.extend_from_slice(head);
-        Self { asked: Asked::Octets(octets), view, leaving: None }
+        Self { asked: Asked::Octets(octets), view, proof: proof.cloned(), leaving: None }
     }
 
     /// Of a request on hyper.
-    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>) -> Self {
-        Self { asked: Asked::Parts(Box::new(head)), view, leaving: None }
+    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
+        Self { asked: Asked::Parts(Box::new(head)), view, proof: proof.cloned(), leaving: None }
     }
 
     /// Judges again, by the snapshot that is in force and at this moment.
@@ -57,17 +62,26 @@ impl Right {
     ) -> Result<(), Withdrawal> {
         let in_force = in_force(shared);
         let snapshot = &in_force.snapshot;
-        let view = client.view(snapshot, now);
+        let view = self.asked.view(client, snapshot, now);
         // The same view is the same snapshot and the same client, so the judgement would be the same.
-        if Rc::ptr_eq(&view, &self.view) {
+        if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() {
             return Ok(());
         }
+        // Who spoke for another must not go on in its own name.
+        if self.view.forwarded_by().is_some() && view.forwarded_by().is_none() && view.client().is_some() {
+            return Err(Withdrawal::of(&Refusal::Forwarded(ForwardedRefusal::NotAFrontProxy)));
+        }
+        let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
-            Some(client) => self.asked.judge(snapshot, client)?,
+            Some(client) => self.asked.judge(snapshot, client, &presented)?,
             None => return self.without_listener(snapshot, client, now),
         }
         self.view = view;
         Ok(())
+    }
+
+    fn user(&self) -> Option<&Principal> {
+        self.proof.as_ref().map(|proof| &proof.principal).or_else(|| self.view.principal())
     }
 
     /// A listener that goes lets what is under way finish, as at a drain and no longer; but not for a user who is gone.
@@ -80,7 +94,7 @@ impl Right {
         if snapshot.listeners.contains_key(&client.listener) {
             return Err(Withdrawal::of(&Refusal::ListenerGone));
         }
-        if self.view.principal().is_some_and(|user| snapshot.users.named(&user.name).is_none()) {
+        if self.user().is_some_and(|user| snapshot.users.named(&user.name).is_none()) {
             return Err(Withdrawal::of(&Refusal::UnknownUser));
         }
         let since = *self.leaving.get_or_insert(now);
@@ -108,7 +122,23 @@ impl Right {
 }
 
 impl Asked {
-    fn judge(&self, snapshot: &Snapshot, client: Client<'_>) -> Result<(), Withdrawal> {
+    /// Who asks, as this snapshot sees it.
+    fn view(&self, client: &ConnectedClient, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
+        let view = client.view(snapshot, now);
+        if !view.voice.is_for_others() {
+            return view;
+        }
+        match self {
+            Self::Octets(octets) => match parse_head(octets, &mut field_space()) {
+                Ok(Some(head)) => client.speaking(view, head.fields, (snapshot, now)),
+                // Then it is not judged either.
+                _ => view,
+            },
+            Self::Parts(head) => client.speaking(view, &head.headers, (snapshot, now)),
+        }
+    }
+
+    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, presented: &Presented) -> Result<(), Withdrawal> {
         match self {
             Self::Octets(octets) => {
                 let mut space = field_space();
@@ -116,7 +146,8 @@ impl Asked {
                     return Err(Withdrawal::of(&Refusal::Internal("a head that could be read cannot be read again")));
                 };
                 let (method, target, fields) = (head.method, head.target, head.fields);
-                outcome(decide(snapshot, client, &RequestHead { method, target, authority: None, fields }).outcome)
+                let asked = RequestHead { method, target, authority: None, fields };
+                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
             }
             Self::Parts(head) => {
                 let asked = RequestHead {
@@ -125,7 +156,7 @@ impl Asked {
                     authority: head.uri.authority().map(|authority| authority.as_str()),
                     fields: &head.headers,
                 };
-                outcome(decide(snapshot, client, &asked).outcome)
+                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
             }
         }
     }

@@ -1,12 +1,15 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod credentials;
+mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
 mod process;
 mod revocation;
 mod routes;
+mod tokens;
 mod trust;
 mod upstreams;
 mod users;
@@ -89,8 +92,10 @@ impl Assembly<'_> {
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
+        let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
+        self.front_proxies(&mut listeners, &users, &trust);
         let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
@@ -112,6 +117,7 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            credentials,
         })
     }
 

@@ -107,6 +107,7 @@ impl Assembly<'_> {
         let admission = self.admission(said);
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
+        let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
         upstream??;
         let mut accepts = Oddities::default();
@@ -124,6 +125,7 @@ impl Assembly<'_> {
             target,
             path_glob: path_glob(&pattern),
             depth: pattern.segments.len(),
+            credentials: credentials?,
         });
         Some(Ready { said, pattern, hosts, route })
     }

@@ -3,7 +3,7 @@
 use super::Assembly;
 use super::identities::said_identifiers;
 use super::users::Users;
-use crate::config::{ClientAuth, Place};
+use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
 use crate::host::HostPattern;
 use crate::route::Route;
 use crate::snapshot::ListenerPolicy;
@@ -27,6 +27,7 @@ impl Assembly<'_> {
             let what = match *kind {
                 "server" => "the server certificate of listener",
                 "trust_anchor" => "a trust anchor of domain",
+                "intermediate" => "an intermediate of domain",
                 "upstream_anchor" => "an anchor of upstream",
                 _ => "the client certificate for upstream",
             };
@@ -42,7 +43,7 @@ impl Assembly<'_> {
             "server" => {
                 self.config.listeners.iter().find(|entry| entry.name.value == listener).map(|entry| entry.name.place)
             }
-            "trust_anchor" => {
+            "trust_anchor" | "intermediate" => {
                 self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
             }
             _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
@@ -59,7 +60,10 @@ impl Assembly<'_> {
         }
         let asked_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
-        for user in &self.config.api_users {
+        let certificates = |user: &&ApiUser| {
+            user.password_hashes.is_empty() && user.password_hash_files.is_empty() && user.client_token.is_empty()
+        };
+        for user in self.config.api_users.iter().filter(certificates) {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
             let reason = match domain {
                 _ if said_identifiers(user).next().is_none() => "it has no `client_cn` or other `client_` key",
@@ -97,7 +101,9 @@ impl Assembly<'_> {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        let mut in_use = HashSet::new();
+        let front_proxies = self.config.listeners.iter().filter_map(|listener| listener.front_proxy.as_ref());
+        let forwarded = front_proxies.filter_map(|front| front.trust_domain.as_ref());
+        let mut in_use: HashSet<&str> = forwarded.map(|name| name.value.as_str()).collect();
         for host in asking {
             let mut named =
                 host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();
@@ -147,7 +153,8 @@ impl Assembly<'_> {
                     self.problems.warning(host.place, message, "add the name to a listener's `host`");
                 }
             }
-            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required);
+            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required)
+                && !password_is_enough(said);
             let asks = serving
                 .iter()
                 .flat_map(|listener| listener.hosts.iter())
@@ -162,4 +169,13 @@ impl Assembly<'_> {
             }
         }
     }
+}
+
+/// Whether nobody needs a certificate for this route.
+fn password_is_enough(said: &crate::config::Route) -> bool {
+    let kinds = said.credentials.iter().flatten();
+    let any = said.credentials_required.as_ref().is_none_or(|said| said.value == CredentialsRequired::Any);
+    let (mut password, mut other) = (false, false);
+    kinds.for_each(|kind| if kind.value == CredentialKind::Password { password = true } else { other = true });
+    password && (any || !other)
 }

@@ -152,6 +152,13 @@ impl Input {
         self.slab.get_or_insert_with(Slab::take).get_mut(end..).unwrap_or_default()
     }
 
+    /// What room there is behind all that is here. What was consumed is made room of only if that is a whole record's
+    /// worth: moving everything for a head's few octets would cost more than it gains.
+    pub(super) fn spare(&mut self) -> &mut [u8] {
+        let least = if self.end() == Slab::SIZE && self.front() < RECORD_WIRE { 0 } else { 1 };
+        self.room(least)
+    }
+
     /// So many octets of the room are plaintext now.
     pub(super) fn add_plaintext(&mut self, octets: usize) {
         let start = self.end();
@@ -237,9 +244,14 @@ impl Input {
         }
     }
 
+    /// Where the first octet that was not taken lies.
+    fn front(&self) -> usize {
+        self.used().first().map_or(self.sealed.start, |first| first.start)
+    }
+
     fn move_to_front(&mut self) {
         let end = self.end();
-        let front = self.used().first().map_or(self.sealed.start, |first| first.start);
+        let front = self.front();
         if front == 0 || end == 0 {
             return;
         }

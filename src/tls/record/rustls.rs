@@ -65,7 +65,7 @@ impl RustlsRecords {
                 }
                 Err(error) => return Err(error),
             }
-            let room = input.room(1);
+            let room = input.spare();
             if room.is_empty() {
                 return Ok(Drained::NoRoom);
             }

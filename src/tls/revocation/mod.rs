@@ -69,15 +69,21 @@ pub struct RevocationSettings {
     pub check: RevocationCheck,
 }
 
-/// What is known of one list, for metrics.
+/// What is known of one list, for metrics and `/status`.
 #[derive(Clone, Debug)]
 pub struct CrlFacts {
     /// RFC 4514.
     pub issuer: String,
+    /// Counts up from list to list, in hexadecimal without leading zeros.
+    pub number: Option<String>,
+    /// Seconds since 1970.
+    pub this_update: i64,
     /// Revoked certificates.
     pub entries: usize,
     /// Seconds since 1970.
     pub next_update: Option<i64>,
+    /// The last second in which it counts, by the settings of the domain.
+    pub counts_until: i64,
 }
 
 /// Everything about revocation in one trust domain. Any change makes another one.
@@ -124,8 +130,11 @@ impl Revocation {
     pub fn facts(&self) -> Vec<CrlFacts> {
         let fact = |crl: &Arc<Crl>| CrlFacts {
             issuer: crl.issuer_name.clone(),
+            number: crl.number_text(),
+            this_update: crl.this_update,
             entries: crl.serials.len(),
             next_update: crl.next_update,
+            counts_until: self.settings.stale.until(crl),
         };
         let mut facts: Vec<_> = self.newest.values().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
@@ -137,9 +146,19 @@ impl Revocation {
         self.denied.len()
     }
 
+    /// The deny list; an empty one without a file if none is configured.
+    pub fn deny_list(&self) -> &DenyList {
+        &self.denied
+    }
+
     /// Whether the deny list names the common name of a certificate.
     pub fn denies_common_name(&self, name: &str) -> bool {
         self.denied.has_common_name(name.as_bytes())
+    }
+
+    /// Whether the deny list names the SHA-256 of a certificate, in hexadecimal.
+    pub fn denies_fingerprint(&self, text: &str) -> bool {
+        self.denied.has_fingerprint(text)
     }
 
     /// The ApiUsers on the deny list, sorted.
@@ -159,7 +178,7 @@ impl Revocation {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
         }
-        text + &self.denied.text
+        text + &self.denied.made_of()
     }
 
     /// Judges a path, and says until when that holds, in seconds since 1970.

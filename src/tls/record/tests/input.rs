@@ -159,3 +159,17 @@ fn an_input_is_full_when_no_record_fits() {
     input.consume(usize::MAX);
     assert!(input.room(0).len() == Slab::SIZE);
 }
+
+#[test]
+fn nothing_is_moved_for_the_room_of_a_head() {
+    let mut input = Input::new();
+    let room = input.spare().len();
+    input.add_plaintext(room);
+    input.consume(80);
+    let before = crate::tls::record::take_copied_octets();
+    assert!(input.spare().is_empty());
+    assert_eq!(crate::tls::record::take_copied_octets(), 0, "{before} before");
+    input.consume(RECORD_WIRE);
+    assert_eq!(input.spare().len(), RECORD_WIRE + 80, "a record's worth is made use of");
+    assert_eq!(crate::tls::record::take_copied_octets(), room as u64 - RECORD_WIRE as u64 - 80);
+}

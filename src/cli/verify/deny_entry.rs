@@ -1,0 +1,132 @@
+//! An entry on a deny list for as long as an attempt lasts. The file is replaced as a whole each time: a gateway that
+//! reads it in between never sees half a list. Knows no gateway.
+
+use crate::cli::deny_list_file::LockedList;
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls::pki_types::CertificateDer;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A certificate that is on a deny list; one at a time. Dropping it takes the entry out again, and so does a signal that ends us.
+pub(super) struct DenyEntry(());
+
+struct Entry {
+    file: PathBuf,
+    lines: String,
+}
+
+impl DenyEntry {
+    /// Puts a certificate on the list.
+    ///
+    /// # Errors
+    /// If the file cannot be read or replaced; it is then as it was.
+    pub(super) fn put(file: &Path, certificate: &CertificateDer<'_>) -> io::Result<Self> {
+        let fingerprint: String =
+            digest(&SHA256, certificate).as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        let lines = format!(
+            "# Made by `portcullis verify`, and harmless: the certificate lasts an hour.\nfingerprint {fingerprint}\n"
+        );
+        let list = LockedList::lock(file)?;
+        let before = list.read()?;
+        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+        watch_for_signals()?;
+        let mut on_list = on_list();
+        list.replace(&format!("{before}{gap}{lines}"))?;
+        *on_list = Some(Entry { file: file.to_owned(), lines });
+        Ok(Self(()))
+    }
+
+    /// Takes it out again. What others have changed meanwhile stays.
+    ///
+    /// # Errors
+    /// If the file cannot be read or replaced.
+    pub(super) fn take_out(&self) -> io::Result<()> {
+        let mut on_list = on_list();
+        on_list.as_ref().map_or(Ok(()), Entry::take_out)?;
+        *on_list = None;
+        Ok(())
+    }
+}
+
+/// The entry that is on a list now. Who changes a list holds this: a signal may come at any time.
+fn on_list() -> MutexGuard<'static, Option<Entry>> {
+    static ON_LIST: Mutex<Option<Entry>> = Mutex::new(None);
+    ON_LIST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Entry {
+    fn take_out(&self) -> io::Result<()> {
+        let list = LockedList::lock(&self.file)?;
+        let now = list.read()?;
+        match now.contains(&self.lines) {
+            true => list.replace(&now.replace(&self.lines, "")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP take the entry out before they end the process.
+fn watch_for_signals() -> io::Result<()> {
+    static WATCHING: OnceLock<()> = OnceLock::new();
+    if WATCHING.get().is_some() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let [mut interrupt, mut terminate, mut hangup] = {
+        let _entered = runtime.enter();
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        // Held until the end: nobody puts another one on a list.
+        let on_list = on_list();
+        let _ = on_list.as_ref().map(Entry::take_out);
+        std::process::exit(super::NOT_RUN.into());
+    });
+    let _ = WATCHING.set(());
+    Ok(())
+}
+
+impl Drop for DenyEntry {
+    fn drop(&mut self) {
+        // Where it matters, `take_out` was called and has said so.
+        let _ = self.take_out();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_entry_is_there_until_it_is_dropped_and_nothing_else_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("denied"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let certificate = CertificateDer::from(vec![1, 2, 3]);
+        for before in ["", "# nobody\n", "user alice"] {
+            fs::write(&file, before).unwrap();
+            let entry = DenyEntry::put(&link, &certificate).unwrap();
+            let during = fs::read_to_string(&file).unwrap();
+            assert!(during.starts_with(before), "{during}");
+            let last = during.lines().last().unwrap();
+            assert_eq!(last.split(' ').map(str::len).collect::<Vec<_>>(), [11, 64], "{last}");
+            fs::write(&file, during + "user bob\n").unwrap();
+            drop(entry);
+            let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{before}{gap}user bob\n"));
+            assert!(link.is_symlink());
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+        }
+        assert!(DenyEntry::put(&folder.path().join("missing"), &certificate).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! The `Authorization` field, read strictly: one field, one scheme, one reading. Checks no password and no token.
+
+use super::CredentialRule;
+use crate::config::CredentialKind;
+use crate::head::Fields;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// The longest `Basic` value that is read, in Base64.
+const LONGEST_BASIC: usize = 2048;
+/// The longest token that is read.
+const LONGEST_TOKEN: usize = 8192;
+
+/// What a request shows in `Authorization` that its route takes.
+#[derive(Debug)]
+pub enum Shown {
+    /// Nothing, or a scheme that is not the gateway's concern here: that goes up as it is.
+    Nothing,
+    /// Several fields, or one that cannot be read.
+    Malformed,
+    /// User and password (RFC 7617).
+    Password(BasicCredentials),
+    /// A bearer token (RFC 6750), not yet looked into.
+    Token(Box<str>),
+}
+
+/// A user name and a password. The password is wiped when it is dropped, and never printed.
+pub struct BasicCredentials {
+    /// Who it claims to be.
+    pub user: Box<str>,
+    /// In UTF-8, perhaps empty.
+    pub password: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for BasicCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BasicCredentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Shown {
+    /// What these fields show to a route with this rule.
+    pub fn of<F: Fields + ?Sized>(fields: &F, rule: CredentialRule) -> Self {
+        let value = match fields.only("authorization") {
+            Ok(Some(value)) => value,
+            Ok(None) => return Self::Nothing,
+            Err(_) => return Self::Malformed,
+        };
+        let Ok(value) = std::str::from_utf8(value) else { return Self::Malformed };
+        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("basic") && rule.accepts(CredentialKind::Password) {
+            BasicCredentials::read(rest).map_or(Self::Malformed, Self::Password)
+        } else if scheme.eq_ignore_ascii_case("bearer") && rule.accepts(CredentialKind::Token) {
+            let is_token = !rest.is_empty() && rest.len() <= LONGEST_TOKEN && rest.bytes().all(is_token_octet);
+            if is_token { Self::Token(rest.into()) } else { Self::Malformed }
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// What a JWT is made of: base64url and dots.
+fn is_token_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.')
+}
+
+impl BasicCredentials {
+    /// Reads what stands behind `Basic `. Users and passwords are split at the first colon, so that names have none.
+    fn read(encoded: &str) -> Option<Self> {
+        if encoded.len() > LONGEST_BASIC {
+            return None;
+        }
+        let octets = Zeroizing::new(STANDARD.decode(encoded).ok()?);
+        let text = std::str::from_utf8(&octets).ok()?;
+        let (user, password) = text.split_once(':')?;
+        if user.is_empty() || text.chars().any(char::is_control) {
+            return None;
+        }
+        Some(Self { user: user.into(), password: Zeroizing::new(password.to_owned()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CredentialsRequired;
+    use proptest::prelude::*;
+
+    fn shown(values: &[&str]) -> Shown {
+        let rule = CredentialRule::new([CredentialKind::Password, CredentialKind::Token], CredentialsRequired::Any);
+        let fields: Vec<(&str, &[u8])> = values.iter().map(|value| ("Authorization", value.as_bytes())).collect();
+        Shown::of(fields.as_slice(), rule.unwrap())
+    }
+
+    #[test]
+    fn only_one_field_with_one_reading_counts() {
+        for bad in [
+            &["Basic YTpi", "Basic YTpi"][..],
+            &["Basic"],
+            &["Basic "],
+            &["Basic  YTpi"],
+            &["Basic YTpi="],
+            &["Basic YTpj\tx"],
+            &["Basic YTo"],
+            &["Basic YQ=="],
+            &["Basic OmI="],
+            &["Basic YTpiAA=="],
+            &["Basic YTr/"],
+            &["Bearer"],
+            &["Bearer a b"],
+            &["Bearer a,b"],
+        ] {
+            assert!(matches!(shown(bad), Shown::Malformed), "{bad:?}");
+        }
+        assert!(matches!(shown(&[]), Shown::Nothing));
+        assert!(matches!(shown(&["Negotiate abc"]), Shown::Nothing));
+        assert!(matches!(shown(&["bearer a.b-c_D"]), Shown::Token(token) if &*token == "a.b-c_D"));
+        let Shown::Password(read) = shown(&["bAsIc YTpiOmM="]) else { panic!("credentials") };
+        assert_eq!((&*read.user, read.password.as_str()), ("a", "b:c"));
+        assert!(!format!("{read:?}").contains("b:c"));
+    }
+
+    #[test]
+    fn what_the_route_does_not_take_is_not_looked_at() {
+        let fields: &[(&str, &[u8])] = &[("authorization", b"Basic !")];
+        assert!(matches!(Shown::of(fields, CredentialRule::default()), Shown::Nothing));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(user in "[^:\\pC]{1,20}", password in "[^\\pC]{0,20}") {
+            let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+            let Shown::Password(read) = shown(&[&value]) else { panic!("credentials") };
+            prop_assert_eq!((&*read.user, read.password.as_str()), (&*user, &*password));
+        }
+
+        #[test]
+        fn nothing_makes_it_stumble(value in "(Basic|Bearer|) ?[ -~]{0,40}") {
+            let _ = shown(&[&value]);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What a request shows beside its certificate, looked at for a route that takes it: one way for both engines. Judges
+//! nothing; `request` does, once more, with what was found here.
+
+use super::Shared;
+use super::client::ClientView;
+use super::request::{Judgement, Presented};
+use crate::config::CredentialKind;
+use crate::credentials::{
+    BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source, TokenError, Verdict,
+};
+use crate::forward::AuthorizationUp;
+use crate::head::Fields;
+use crate::identity::Principal;
+use crate::respond::Refusal;
+use crate::snapshot::Snapshot;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What was found, and what follows from it for the request that goes up.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub(super) presented: Presented,
+}
+
+/// What there is to look at. `None` if the judgement stands as it is.
+pub(super) fn unchecked<F: Fields + ?Sized>(judgement: &Judgement<'_, '_>, fields: &F) -> Option<Shown> {
+    match (&judgement.outcome, judgement.route) {
+        (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Shown::of(fields, route.credentials)),
+        _ => None,
+    }
+}
+
+impl Checked {
+    /// Looks at what is shown. May wait for a password to be hashed elsewhere.
+    pub(super) async fn of(
+        shared: &Shared,
+        snapshot: &Snapshot,
+        view: &ClientView,
+        shown: Shown,
+        source: IpAddr,
+    ) -> Self {
+        let presented = match shown {
+            Shown::Nothing => Presented::Nothing,
+            Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),
+            Shown::Password(said) => password(shared, snapshot, &said, source).await,
+            Shown::Token(said) => token(shared, snapshot, view, &said),
+        };
+        Self { presented }
+    }
+
+    /// What becomes of the client's `Authorization`: what the gateway has taken as proof is nobody else's.
+    pub(super) fn authorization<'u>(&self, ours: Option<&'u [u8]>) -> AuthorizationUp<'u> {
+        let without = match self.presented {
+            Presented::Proven(_) => AuthorizationUp::Removed,
+            _ => AuthorizationUp::OfClient,
+        };
+        AuthorizationUp::of(ours, without)
+    }
+
+    /// The ApiUser on whose behalf a permitted request is made.
+    pub(super) fn user<'a>(&'a self, view: &'a ClientView) -> Option<&'a Principal> {
+        self.proof().map(|proof| &proof.principal).or_else(|| view.principal())
+    }
+
+    /// What was proven.
+    pub(super) fn proof(&self) -> Option<&Proof> {
+        match &self.presented {
+            Presented::Proven(proof) => Some(proof),
+            _ => None,
+        }
+    }
+}
+
+async fn password(shared: &Shared, snapshot: &Snapshot, said: &BasicCredentials, source: IpAddr) -> Presented {
+    let passwords = &snapshot.credentials.passwords;
+    let checked = shared.passwords.check(passwords, said, Source::of(source)).await;
+    let result = match &checked {
+        Ok(Verdict::Verified(_)) => "verified",
+        Ok(Verdict::Remembered(_)) => "remembered",
+        Err(PasswordFailure::Wrong) => "refused",
+        Err(PasswordFailure::TooMany(_)) => "limited",
+        Err(PasswordFailure::Busy) => "busy",
+    };
+    count(shared, CredentialKind::Password, result);
+    let failure = match checked {
+        Ok(Verdict::Verified(hash) | Verdict::Remembered(hash)) => match snapshot.users.named(&said.user) {
+            Some(principal) => return unless_denied(snapshot, Proof { principal, by: ProvenBy::Password(hash) }),
+            None => CredentialFailure::WrongPassword,
+        },
+        Err(PasswordFailure::Wrong) => CredentialFailure::WrongPassword,
+        Err(PasswordFailure::TooMany(retry_after)) => CredentialFailure::TooManyAttempts { retry_after },
+        Err(PasswordFailure::Busy) => CredentialFailure::Busy,
+    };
+    Presented::Failed(failure)
+}
+
+/// A signature is verified here, on the worker: it takes some 60 microseconds, and is remembered.
+fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) -> Presented {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let certificate = view.peer.as_ref().map(|peer| peer.fingerprint.as_str());
+    let issuers = &snapshot.credentials.issuers;
+    // A clock before 1970 makes every token expired rather than none.
+    let proven = if now == 0 { Err(TokenError::Expired) } else { issuers.check(said, certificate, now) };
+    let result = match &proven {
+        Ok(_) => "verified",
+        Err(TokenError::NoKeys) => "no_keys",
+        Err(_) => "refused",
+    };
+    count(shared, CredentialKind::Token, result);
+    match proven {
+        Err(TokenError::NoKeys) => Presented::Failed(CredentialFailure::NoKeys),
+        Err(error) => Presented::Failed(CredentialFailure::BadToken(error)),
+        Ok(proof) => {
+            let user = issuers.user_of(&proof, now).and_then(|name| snapshot.users.named(name));
+            let Some(principal) = user else { return Presented::Failed(CredentialFailure::UnknownUser) };
+            unless_denied(snapshot, Proof { principal, by: ProvenBy::Token(proof) })
+        }
+    }
+}
+
+/// A proof of an earlier look, as it counts in this snapshot and at this moment.
+pub(super) fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    match snapshot.credentials.still_names(&snapshot.users, proof, now) {
+        Some(principal) => unless_denied(snapshot, Proof { principal, by: proof.by.clone() }),
+        None => Presented::Failed(CredentialFailure::Gone),
+    }
+}
+
+/// A user whom any deny list names is out, whatever else proves it.
+pub fn unless_denied(snapshot: &Snapshot, proof: Proof) -> Presented {
+    let mut domains = snapshot.trust_domains.iter();
+    match domains.any(|domain| domain.revocation().denies_user(&proof.principal.name)) {
+        true => Presented::Failed(CredentialFailure::Revoked),
+        false => Presented::Proven(proof),
+    }
+}
+
+fn count(shared: &Shared, kind: CredentialKind, result: &str) {
+    shared.telemetry.metrics.credential_checks.with_label_values(&[kind.word(), result]).inc();
+}

@@ -1,0 +1,209 @@
+//! Token issuers: their keys, and which of their tokens is which ApiUser.
+
+use super::Assembly;
+use crate::config::{self, CredentialKind, Place, Spanned};
+use crate::credentials::{
+    Algorithm, IssuerSettings, JwksUrl, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
+};
+use crate::tls::provider;
+use rustls::{ClientConfig, RootCertStore};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const REFRESH: Duration = Duration::from_secs(600);
+const LEEWAY: Duration = Duration::from_secs(30);
+
+impl Assembly<'_> {
+    pub(super) fn token_issuers(&self) -> TokenIssuers {
+        let _ = self.unique("token issuer", &self.config.token_issuers, |issuer| &issuer.name);
+        let mut built: HashMap<&str, TokenIssuer> = HashMap::new();
+        for said in &self.config.token_issuers {
+            let (settings, keys) = (self.issuer_settings(said), self.key_source(said));
+            if let (Some(settings), Some(keys)) = (settings, keys) {
+                built.insert(&said.name.value, TokenIssuer::new(settings, keys));
+            }
+        }
+        self.bind_tokens(&mut built);
+        self.check_token_routes();
+        let mut issuers = TokenIssuers::default();
+        for said in &self.config.token_issuers {
+            let Some(issuer) = built.remove(said.name.value.as_str()) else { continue };
+            if let Err(other) = issuers.add(issuer) {
+                let place = said.issuer.as_ref().map_or(said.name.place, |issuer| issuer.place);
+                let message = format!("token_issuer \"{}\" already has this `issuer`", other.name());
+                self.problems.error(place, message, "one issuer is one table; it may have several audiences");
+            }
+        }
+        issuers
+    }
+
+    fn issuer_settings(&self, said: &config::TokenIssuer) -> Option<IssuerSettings> {
+        if said.audience.is_empty() {
+            let message = format!("token_issuer \"{}\" has no `audience`", said.name.value);
+            let hint = "write what `aud` says in tokens for this gateway; tokens for others must not count here";
+            self.problems.error(said.name.place, message, hint);
+            return None;
+        }
+        let algorithms = match &said.algorithms {
+            None => Algorithm::USUAL.to_vec(),
+            Some(names) => names.iter().filter_map(|name| Algorithm::named(name.value)).collect(),
+        };
+        if algorithms.is_empty() {
+            let message = format!("token_issuer \"{}\" may use no algorithm", said.name.value);
+            self.problems.error(said.name.place, message, "remove `algorithms`, or name one");
+            return None;
+        }
+        Some(IssuerSettings {
+            name: said.name.value.as_str().into(),
+            issuer: said.issuer.as_ref()?.value.clone(),
+            audiences: said.audience.iter().map(|audience| audience.value.clone()).collect(),
+            algorithms,
+            user_claim: said.user_claim.as_ref().map_or("sub", |claim| claim.value.as_str()).to_owned(),
+            leeway: said.leeway.unwrap_or(LEEWAY),
+        })
+    }
+
+    fn key_source(&self, said: &config::TokenIssuer) -> Option<KeySource> {
+        match (&said.jwks, &said.jwks_url) {
+            (Some(file), None) => {
+                if let Some(useless) = said.anchors.first() {
+                    let message = "`anchors` vouch for a `jwks_url`, and there is none";
+                    self.problems.error(useless.place, message, "remove them");
+                }
+                self.keys_of_file(file).map(|keys| KeySource::File(Arc::new(keys)))
+            }
+            (None, Some(url)) => self.remote_keys(said, url).map(KeySource::Remote),
+            (Some(_), Some(url)) => {
+                self.problems.error(url.place, "keys come from `jwks` or from `jwks_url`, not both", "keep one");
+                None
+            }
+            (None, None) => {
+                let message = format!("token_issuer \"{}\" has no keys", said.name.value);
+                let hint = "write `jwks = \"keys.json\"`, or `jwks_url` and `anchors`";
+                self.problems.error(said.name.place, message, hint);
+                None
+            }
+        }
+    }
+
+    fn keys_of_file(&self, file: &Spanned<String>) -> Option<KeySet> {
+        let path = self.path(file);
+        let text = std::fs::read(&path)
+            .map_err(|error| {
+                let message = format!("cannot read {}: {error}", path.display());
+                self.problems.error(
+                    file.place,
+                    message,
+                    "check the path, which is relative to this file, and its mode",
+                );
+            })
+            .ok()?;
+        KeySet::read(&text)
+            .map_err(|error| {
+                let hint = match error {
+                    KeySetError::PrivateKey => "take the private key away from here; only public keys are needed",
+                    _ => "give the issuer's JWK set: `{\"keys\": [...]}`",
+                };
+                self.problems.error(file.place, format!("{}: {error}", path.display()), hint);
+            })
+            .ok()
+    }
+
+    /// Keys from a URL. Those of before go on if nothing about them has changed.
+    fn remote_keys(&self, said: &config::TokenIssuer, url: &Spanned<String>) -> Option<Arc<RemoteKeys>> {
+        let parsed = JwksUrl::parse(&url.value);
+        if parsed.is_none() {
+            let message = format!("\"{}\" is no https URL", url.value);
+            self.problems.error(url.place, message, "write for example \"https://idp.example.org/jwks.json\"");
+        }
+        if said.anchors.is_empty() {
+            let hint = "name CA files: `anchors = [\"pki/idp-ca.crt\"]`; there is no default";
+            self.problems.error(url.place, "nobody may vouch for this URL", hint);
+        }
+        let (mut roots, mut signature) = (RootCertStore::empty(), url.value.clone().into_bytes());
+        let mut complete = !said.anchors.is_empty();
+        for path in &said.anchors {
+            let anchors = self.certificates(path);
+            complete &= anchors.is_some();
+            for anchor in anchors.into_iter().flatten() {
+                signature.extend_from_slice(&anchor);
+                if let Err(error) = roots.add(anchor) {
+                    complete = false;
+                    self.problems.error(path.place, format!("a certificate cannot be an anchor: {error}"), "remove it");
+                }
+            }
+        }
+        let refresh = said.refresh.unwrap_or(REFRESH);
+        signature.extend_from_slice(&refresh.as_nanos().to_le_bytes());
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
+        let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let parsed = parsed.filter(|_| complete)?;
+        let before = self.previous.iter().flat_map(|previous| previous.credentials.issuers.iter());
+        let mut before = before.filter_map(|issuer| issuer.remote()).filter(|keys| keys.signature() == signature);
+        let unchanged = before.next().cloned();
+        Some(unchanged.unwrap_or_else(|| Arc::new(RemoteKeys::new(parsed, Arc::new(tls), refresh, signature))))
+    }
+
+    fn bind_tokens(&self, issuers: &mut HashMap<&str, TokenIssuer>) {
+        for user in &self.config.api_users {
+            let Some(first) = user.client_token.first() else {
+                if let Some(named) = &user.token_issuer {
+                    let message = "`token_issuer` says who issues the tokens of `client_token`, which is missing";
+                    self.problems.error(named.place, message, "add `client_token = \"...\"`, or remove it");
+                }
+                continue;
+            };
+            let Some(name) = self.meant_issuer(user.token_issuer.as_ref(), first.place) else { continue };
+            let Some(issuer) = issuers.get_mut(name) else { continue };
+            for subject in &user.client_token {
+                if subject.value.is_empty() {
+                    self.problems.error(subject.place, "`client_token` is empty", "write what the user claim says");
+                } else if let Err(other) = issuer.bind(&subject.value, &user.name.value) {
+                    let message = format!("client_token \"{}\" already is api_user \"{other}\"", subject.value);
+                    self.problems.error(subject.place, message, "one token is one user");
+                }
+            }
+        }
+    }
+
+    /// The name of the issuer that is meant: the one named, or the only one there is.
+    fn meant_issuer(&self, named: Option<&Spanned<String>>, at: Place) -> Option<&str> {
+        let all = &self.config.token_issuers;
+        let names = || all.iter().map(|issuer| &issuer.name.value);
+        match (named, all.as_slice()) {
+            (Some(named), _) => {
+                let found = names().find(|name| **name == named.value);
+                if found.is_none() {
+                    let message = format!("there is no token_issuer \"{}\"", named.value);
+                    self.problems.error(named.place, message, self.known("token issuers", names()));
+                }
+                found.map(String::as_str)
+            }
+            (None, [only]) => Some(&only.name.value),
+            (None, []) => {
+                let hint = "add `[token_issuer.NAME]` with `issuer`, `audience` and `jwks`";
+                self.problems.error(at, "`client_token` needs a token issuer, and there is none", hint);
+                None
+            }
+            (None, _) => {
+                let message = "`client_token` does not say whose tokens, and there are several issuers";
+                self.problems.error(at, message, "add `token_issuer = \"NAME\"`");
+                None
+            }
+        }
+    }
+
+    /// A route that takes tokens of nobody.
+    fn check_token_routes(&self) {
+        if !self.config.token_issuers.is_empty() {
+            return;
+        }
+        let kinds = self.config.routes.iter().flat_map(|route| route.credentials.iter().flatten());
+        for kind in kinds.filter(|kind| kind.value == CredentialKind::Token) {
+            let hint = "add `[token_issuer.NAME]` with `issuer`, `audience` and `jwks`";
+            self.problems.error(kind.place, "this route takes tokens, and nobody issues any", hint);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! HTTP basic: hashes, answers, limits, reload.
+
+use super::*;
+use crate::support::PORTCULLIS;
+use crate::support::gateway::user;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+const PASSWORD: &str = "credentials = [\"password\"]";
+
+#[test]
+fn a_password_fits_hashes_of_each_kind_and_no_other_password_does() {
+    let hashes = [("sha512", SHA512), ("sha256", SHA256), ("bcrypt", BCRYPT), ("argon", ARGON2)];
+    let users: String = hashes.iter().map(|(name, hash)| password_user(name, hash)).collect();
+    let limits = "[passwords]\nfailures_per_source = 1000\nfailures_per_user = 1000\n";
+    let scene = Scene::new(&(users + limits), PASSWORD);
+    let client = scene.anonymous();
+    for (name, _) in hashes {
+        let password = if name == "argon" { "password" } else { "correct horse" };
+        assert_eq!(scene.judge(&client, &[&basic(name, password)]), format!("200 {name} password"));
+        for wrong in ["", "wrong", "Correct horse", "correct horse2"] {
+            assert_eq!(scene.judge(&client, &[&basic(name, wrong)]), "401 wrong_password", "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn users_that_are_unknown_or_have_no_password_are_wrong_passwords() {
+    let users = password_user("alice", SHA512) + &user("bob", &["*"]) + "[passwords]\nfailures_per_source = 1000\n";
+    let scene = Scene::new(&users, PASSWORD);
+    let client = scene.anonymous();
+    for name in ["bob", "nobody", "Alice", "alice "] {
+        for password in ["", "correct horse", "bob"] {
+            assert_eq!(scene.judge(&client, &[&basic(name, password)]), "401 wrong_password", "{name} {password}");
+        }
+    }
+    assert_eq!(scene.judge(&client, &[&basic("alice", "correct horse")]), "200 alice password");
+}
+
+#[test]
+fn where_nobody_has_a_password_none_fits() {
+    let scene = Scene::new(&user("bob", &["*"]), PASSWORD);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("bob", "")]), "401 wrong_password");
+    assert_eq!(scene.judge(&scene.anonymous(), &[]), "401 no_credentials");
+}
+
+#[test]
+fn what_has_two_readings_is_refused() {
+    let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    let (client, good) = (scene.anonymous(), basic("alice", "correct horse"));
+    assert_eq!(scene.judge(&client, &[&good, &good]), "400 bad_authorization");
+    let spaced = good.replace(' ', "  ");
+    let unpadded = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ";
+    for bad in [&spaced, "Basic", "Basic !", unpadded, "Basic YWxpY2U="] {
+        assert_eq!(scene.judge(&client, &[bad]), "400 bad_authorization", "{bad}");
+    }
+    assert_eq!(scene.judge(&client, &[&good.replace("Basic", "bAsic")]), "200 alice password");
+    assert_eq!(scene.judge(&client, &["Negotiate abc"]), "401 no_credentials");
+}
+
+#[test]
+fn the_answer_says_how_to_come_in() {
+    let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    let answer = scene.anonymous().get("/");
+    assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"portcullis\", charset=\"UTF-8\""));
+}
+
+#[test]
+fn the_password_stays_here_and_the_upstream_learns_the_user() {
+    let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "200 alice password");
+    for up in scene.upstream.recorded() {
+        assert_eq!(up.values("authorization"), Vec::<&str>::new());
+        assert_eq!(up.values("x-client-user"), ["alice"]);
+        assert_eq!(up.values("x-client-verify"), ["NONE"], "there was no certificate");
+        assert_eq!(up.values("x-client-cn"), Vec::<&str>::new());
+    }
+    // With a certificate that the route does not take, the user still is the one of the password.
+    assert_eq!(scene.judge(&scene.client("carol"), &[&basic("alice", "correct horse")]), "200 alice password");
+    let up = scene.upstream.recorded().pop().unwrap();
+    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec!["carol"]));
+}
+
+#[test]
+fn a_route_that_takes_no_password_leaves_the_field_alone() {
+    let scene = Scene::new(&(password_user("alice", SHA512) + &user("bob", &["*"])), "");
+    let good = basic("alice", "correct horse");
+    assert_eq!(scene.judge(&scene.anonymous(), &[&good]), "401 no_certificate");
+    assert_eq!(scene.judge(&scene.client("bob"), &[&good]), "200 bob certificate");
+    assert_eq!(scene.upstream.recorded()[0].values("authorization"), [good.as_str()]);
+}
+
+#[test]
+fn too_many_wrong_passwords_close_the_door_for_strangers_and_not_for_the_user() {
+    let users =
+        password_user("alice", SHA512).replace("[api_user.alice]\n", "[api_user.alice]\nclient_cn = \"alice\"\n");
+    let limits = "[passwords]\nfailures_per_user = 3\nfailures_per_source = 5\nwindow = \"1h\"\nremember = \"off\"\n";
+    let route = "credentials = [\"certificate\", \"password\"]";
+    let scene = Scene::new(&(users + limits + &password_user("bob", SHA256)), route);
+    let client = scene.anonymous();
+    let try_once = |user: &str, password: &str| scene.judge_in(Version::Http1, &client, &[&basic(user, password)]);
+    for _ in 0..3 {
+        assert_eq!(try_once("alice", "wrong"), "401 wrong_password");
+    }
+    assert_eq!(try_once("alice", "correct horse"), "429 too_many_attempts", "also with the right one");
+    assert_eq!(try_once("bob", "correct horse"), "200 bob password", "another user is not held back yet");
+    assert_eq!(scene.judge(&scene.client("alice"), &[]), "200 alice certificate", "nor is the user's certificate");
+    for _ in 0..2 {
+        assert_eq!(try_once("nobody", "wrong"), "401 wrong_password");
+    }
+    assert_eq!(try_once("nobody", "wrong"), "429 too_many_attempts", "now the source is");
+    let mut request = get("/");
+    request.headers_mut().insert("authorization", basic("bob", "correct horse").parse().unwrap());
+    let answer = client.send(Version::Http1, request).unwrap();
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!(answer.status == 429 && (1..=3601).contains(&wait), "{answer:?}");
+    let limited = [("kind", "password"), ("result", "limited")];
+    assert_eq!(scene.gateway.metric("portcullis_credential_checks_total", &limited), 3.0);
+}
+
+#[test]
+fn a_right_password_is_remembered_and_forgotten_with_its_hash() {
+    let mut scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    let (client, good) = (scene.anonymous(), basic("alice", "correct horse"));
+    let checks = |scene: &Scene, result| {
+        scene.gateway.metric("portcullis_credential_checks_total", &[("kind", "password"), ("result", result)])
+    };
+    assert_eq!(scene.judge(&client, &[&good]), "200 alice password");
+    assert_eq!((checks(&scene, "verified"), checks(&scene, "remembered")), (1.0, 1.0), "the second was remembered");
+    // Another hash of the same password, so that it has to be hashed again; then none at all.
+    scene.reload(&password_user("alice", SHA256), PASSWORD);
+    assert_eq!(scene.judge(&client, &[&good]), "200 alice password");
+    assert_eq!(checks(&scene, "verified"), 2.0);
+    scene.reload(&user("alice", &["*"]), PASSWORD);
+    assert_eq!(scene.judge(&client, &[&good]), "401 wrong_password");
+}
+
+#[test]
+fn an_open_connection_loses_its_password_with_a_reload() {
+    let mut scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
+    let client = scene.anonymous();
+    let mut connections = [Version::Http1, Version::Http2].map(|version| client.connect(version).unwrap());
+    let mut statuses = || {
+        connections.each_mut().map(|connection| {
+            let mut request = get("/");
+            request.headers_mut().insert("authorization", basic("alice", "correct horse").parse().unwrap());
+            connection.send(request).unwrap().status
+        })
+    };
+    assert_eq!(statuses(), [200, 200]);
+    scene.reload(&password_user("bob", SHA512), PASSWORD);
+    assert_eq!(statuses(), [401, 401]);
+    scene.reload(&password_user("alice", SHA512), PASSWORD);
+    assert_eq!(statuses(), [200, 200]);
+}
+
+#[test]
+fn two_hashes_let_a_password_change_without_a_gap() {
+    let both = format!("[api_user.alice]\npassword_hash = ['{ARGON2}', '{SHA512}']\npermissions = [\"*\"]\n");
+    let scene = Scene::new(&both, PASSWORD);
+    for password in ["correct horse", "password"] {
+        assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", password)]), "200 alice password");
+    }
+}
+
+#[test]
+fn a_hash_from_a_file_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hashes");
+    std::fs::write(&file, format!("# alice\n{SHA512}\n")).unwrap();
+    let users = format!("[api_user.alice]\npassword_hash_file = \"{}\"\npermissions = [\"*\"]\n", file.display());
+    let scene = Scene::new(&users, PASSWORD);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "200 alice password");
+    let before = scene.gateway.generation();
+    std::fs::write(&file, format!("{ARGON2}\n")).unwrap();
+    scene.gateway.wait_for_generation_after(before);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "401 wrong_password");
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "password")]), "200 alice password");
+}
+
+#[test]
+fn permissions_and_deny_count_as_for_certificates() {
+    let users = format!("[api_user.alice]\npassword_hash = '{SHA512}'\npermissions = [\"POST /*\"]\n");
+    let scene = Scene::new(&users, PASSWORD);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "403 no_permission");
+}
+
+#[test]
+fn whoami_tells_a_password_user_who_it_is() {
+    let scene = Scene::new(
+        &password_user("alice", SHA512),
+        "[[route]]\npath = \"/v1\"\nrespond = \"whoami\"\ncredentials = \"password\"",
+    );
+    for version in [Version::Http1, Version::Http2] {
+        let mut request = get("/v1");
+        request.headers_mut().insert("authorization", basic("alice", "correct horse").parse().unwrap());
+        let answer = scene.anonymous().send(version, request).unwrap();
+        assert!(answer.status == 200 && answer.body.contains("\"user\":\"alice\""), "{answer:?}");
+    }
+}
+
+#[test]
+fn requests_behind_one_that_waits_for_its_password_keep_their_order() {
+    let scene = Scene::new(&password_user("alice", ARGON2), PASSWORD);
+    let good = basic("alice", "password");
+    let first = format!("POST /1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nContent-Length: 3\r\n\r\nabc");
+    let last = format!("GET /2 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nConnection: close\r\n\r\n");
+    let answers = scene.anonymous().exchange(&format!("{first}{last}").into_bytes());
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    let up = scene.upstream.recorded();
+    assert_eq!((&*up[0].target, &up[0].body[..], &*up[1].target), ("/1", &b"abc"[..], "/2"));
+}
+
+#[test]
+fn what_hash_password_prints_is_taken() {
+    let mut child =
+        Command::new(PORTCULLIS).arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all("geheim äöü\n".as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && hash.starts_with("$argon2id$"), "{hash}");
+    let scene = Scene::new(&password_user("alice", hash.trim_end()), PASSWORD);
+    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "geheim äöü")]), "200 alice password");
+}
