@@ -5,7 +5,7 @@ use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
 use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
-use super::super::request::{Client, Presented, decide_presented};
+use super::super::request::{Client, Presented, Standing, decide_presented};
 use super::RoundWatch;
 use crate::credentials::Proof;
 use crate::forward::{field_space, parse_head};
@@ -67,8 +67,9 @@ impl Right {
         if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() {
             return Ok(());
         }
-        // Who spoke for another must not go on in its own name.
-        if self.view.forwarded_by().is_some() && view.forwarded_by().is_none() && view.client().is_some() {
+        // Whoever spoke for another must not go on in its own name.
+        let is_own = view.forwarded_by().is_none() && !matches!(view.standing, Standing::Refused(_));
+        if is_own && self.view.forwarded_by().is_some() && view.client().is_some() {
             return Err(Withdrawal::of(&Refusal::Forwarded(ForwardedRefusal::NotAFrontProxy)));
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
