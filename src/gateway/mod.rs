@@ -4,6 +4,7 @@ mod in_force;
 mod reload;
 mod token_keys;
 
+use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
@@ -31,6 +32,7 @@ pub struct Gateway {
     admin: Option<RunningAdmin>,
     watch: FileWatch,
     watched: Vec<WatchedFile>,
+    facts: GatewayFacts,
 }
 
 struct Running {
@@ -128,6 +130,7 @@ impl Gateway {
             admin: None,
             watch: FileWatch::new(),
             watched: outcome.watched,
+            facts: GatewayFacts::default(),
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;

@@ -9,7 +9,10 @@ use crate::config::ClientAuth;
 use crate::identity::{Identified, Principal, ProxyHeader};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
-use crate::tls::{ChainError, FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
+use crate::tls::{
+    ChainError, FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId,
+    Vouched,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -48,6 +51,8 @@ pub(super) struct ClientView {
     pub(super) place: Option<ServedAt>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
+    /// What a certificate that does not count says of itself: for the log, and nobody else.
+    pub(super) refused: Option<PresentedCertificate>,
     /// The domain that vouched, also where there is a name and no certificate.
     pub(super) vouched_by: Option<TrustDomainId>,
     /// For whom it speaks.
@@ -119,10 +124,13 @@ impl ConnectedClient {
                 expiry::tell_of_expired(&self.telemetry, snapshot, user, (peer, over));
             }
         }
-        let checked = Cell::new(now);
-        let told = RefCell::default();
+        let refused = match (&standing, &peer, &voice) {
+            (Standing::Refused(_), None, Voice::Own) => self.facts.chain.first().and_then(PresentedCertificate::read),
+            _ => None,
+        };
+        let (checked, told) = (Cell::new(now), RefCell::default());
         let generation = snapshot.generation;
-        ClientView { generation, checked, until, place, standing, peer, vouched_by, voice, told, expiry }
+        ClientView { generation, checked, until, place, standing, peer, refused, vouched_by, voice, told, expiry }
     }
 }
 

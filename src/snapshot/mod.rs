@@ -6,6 +6,7 @@ mod defaults;
 mod watch;
 
 pub use assemble::{Depth, Outcome, load};
+pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;

@@ -21,7 +21,7 @@ pub struct PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    /// Reads a certificate; `None` if it is none.
+    /// Reads what a certificate says of itself; `None` if it is none.
     pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {

@@ -108,6 +108,11 @@ impl TrustDomain {
         &self.trust.revocation
     }
 
+    /// The anchors: name as in RFC 4514, and last second of validity, since 1970.
+    pub fn anchors(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.trust.rules.anchors().iter().map(|anchor| (anchor.name.as_str(), anchor.validity.not_after))
+    }
+
     /// Whether both would vouch for the same chains, since they have an anchor in common.
     pub fn shares_an_anchor_with(&self, other: &Self) -> bool {
         let mut ours = self.trust.rules.anchors().iter();

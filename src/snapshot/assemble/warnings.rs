@@ -27,6 +27,7 @@ impl Assembly<'_> {
             let what = match *kind {
                 "server" => "the server certificate of listener",
                 "trust_anchor" => "a trust anchor of domain",
+                "intermediate" => "an intermediate of domain",
                 "upstream_anchor" => "an anchor of upstream",
                 _ => "the client certificate for upstream",
             };
@@ -42,7 +43,7 @@ impl Assembly<'_> {
             "server" => {
                 self.config.listeners.iter().find(|entry| entry.name.value == listener).map(|entry| entry.name.place)
             }
-            "trust_anchor" => {
+            "trust_anchor" | "intermediate" => {
                 self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
             }
             _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),

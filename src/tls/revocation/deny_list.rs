@@ -3,6 +3,7 @@
 
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
+use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -16,8 +17,9 @@ pub struct DenyList {
     fingerprints: HashSet<[u8; 32]>,
     common_names: HashSet<Box<[u8]>>,
     users: BTreeSet<Box<str>>,
-    /// The text.
-    pub(super) text: Box<str>,
+    text: Box<str>,
+    /// The file, if there is one.
+    path: Option<PathBuf>,
 }
 
 /// Why a deny list cannot be used. What cannot be read might have been meant to keep somebody out.
@@ -51,10 +53,17 @@ impl DenyList {
     pub fn load(path: &Path) -> Result<Self, DenyListError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|(line, reason)| DenyListError::BadLine { path: path.to_owned(), line, reason })
+        match Self::parse(&text) {
+            Ok(list) => Ok(Self { path: Some(path.to_owned()), ..list }),
+            Err((line, reason)) => Err(DenyListError::BadLine { path: path.to_owned(), line, reason }),
+        }
     }
 
-    fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// The line, counted from 1, and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
         let mut list = Self { text: text.into(), ..Self::default() };
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -91,8 +100,36 @@ impl DenyList {
         Ok(())
     }
 
+    /// The file; `None` if none is configured.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// SHA-256 of the file, in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        digest(&SHA256, self.text.as_bytes()).as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// Whether all entries of another list are on this one, too, in whatever form they are written.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.serials.is_superset(&other.serials)
+            && self.fingerprints.is_superset(&other.fingerprints)
+            && self.common_names.is_superset(&other.common_names)
+            && self.users.is_superset(&other.users)
+    }
+
+    /// All that is told of it or depends on it.
+    pub(super) fn made_of(&self) -> String {
+        format!("{:?} {}", self.path, self.text)
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many entries there are.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.serials.len() + self.fingerprints.len() + self.common_names.len() + self.users.len()
     }
 

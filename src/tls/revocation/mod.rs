@@ -68,15 +68,21 @@ pub struct RevocationSettings {
     pub check: RevocationCheck,
 }
 
-/// What is known of one list, for metrics.
+/// What is known of one list, for metrics and `/status`.
 #[derive(Clone, Debug)]
 pub struct CrlFacts {
     /// RFC 4514.
     pub issuer: String,
+    /// Counts up from list to list, in hexadecimal without leading zeros.
+    pub number: Option<String>,
+    /// Seconds since 1970.
+    pub this_update: i64,
     /// Revoked certificates.
     pub entries: usize,
     /// Seconds since 1970.
     pub next_update: Option<i64>,
+    /// The last second in which it counts, by the settings of the domain.
+    pub counts_until: i64,
 }
 
 /// Everything about revocation in one trust domain. Any change makes another one.
@@ -123,8 +129,11 @@ impl Revocation {
     pub fn facts(&self) -> Vec<CrlFacts> {
         let fact = |crl: &Arc<Crl>| CrlFacts {
             issuer: crl.issuer_name.clone(),
+            number: crl.number_text(),
+            this_update: crl.this_update,
             entries: crl.serials.len(),
             next_update: crl.next_update,
+            counts_until: self.settings.stale.until(crl),
         };
         let mut facts: Vec<_> = self.newest.values().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
@@ -134,6 +143,11 @@ impl Revocation {
     /// How many entries the deny list has.
     pub fn denied_entries(&self) -> usize {
         self.denied.len()
+    }
+
+    /// The deny list; an empty one without a file if none is configured.
+    pub fn deny_list(&self) -> &DenyList {
+        &self.denied
     }
 
     /// Whether the deny list names the common name of a certificate.
@@ -163,7 +177,7 @@ impl Revocation {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
         }
-        text + &self.denied.text
+        text + &self.denied.made_of()
     }
 
     /// Judges a path, and says until when that holds, in seconds since 1970.
