@@ -1,6 +1,6 @@
 //! Certificates and revocation lists in every part of which one can lie.
 
-use super::keys::Key;
+use super::keys::{Key, children, content, without_zeros};
 use crate::support::der::{
     IA5_STRING, UTF8_STRING, bit_string, boolean, element, explicit, implicit, integer, octet_string, oid, sequence,
     set, time,
@@ -248,4 +248,29 @@ pub fn with_a_flipped_bit(mut der: Vec<u8>) -> Vec<u8> {
     let last = der.len() - 1;
     der[last] ^= 1;
     der
+}
+
+/// The same certificate with the other of the two signatures that ECDSA has for each: `n - s` in place of `s`, for P-256.
+/// Everybody can make it from the first.
+pub fn with_the_other_signature(der: &[u8]) -> Vec<u8> {
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let parts = children(content(der));
+    // Behind the number of unused bits.
+    let numbers = children(content(&content(parts[2])[1..]));
+    let s = without_zeros(content(numbers[1]));
+    let mut other = vec![0; 32 - s.len()];
+    other.extend(s);
+    let mut borrow = 0;
+    for (at, octet) in other.iter_mut().enumerate().rev() {
+        let order = i16::from_str_radix(&ORDER[2 * at..2 * at + 2], 16).expect("digits");
+        let difference = order - i16::from(*octet) - borrow;
+        borrow = i16::from(difference < 0);
+        *octet = difference.rem_euclid(256) as u8;
+    }
+    let mut other = without_zeros(&other);
+    if other[0] >= 0x80 {
+        other.insert(0, 0);
+    }
+    let signature = sequence(&[numbers[0].to_vec(), integer(&other)]);
+    sequence(&[parts[0].to_vec(), parts[1].to_vec(), bit_string(0, &signature)])
 }

@@ -218,11 +218,11 @@ fn numbers_of_pkcs8(der: &[u8]) -> Vec<Vec<u8>> {
     children(content(inner)).into_iter().map(|number| without_zeros(content(number))).collect()
 }
 
-fn without_zeros(octets: &[u8]) -> Vec<u8> {
+pub fn without_zeros(octets: &[u8]) -> Vec<u8> {
     octets.iter().copied().skip_while(|octet| *octet == 0).collect()
 }
 
-/// Header and content of the first element.
+/// Lengths of header and content of the first element.
 fn split(octets: &[u8]) -> (usize, usize) {
     match octets[1] {
         short @ 0..=0x7f => (2, usize::from(short)),
@@ -234,12 +234,14 @@ fn split(octets: &[u8]) -> (usize, usize) {
     }
 }
 
-fn content(octets: &[u8]) -> &[u8] {
+/// Content of the first element.
+pub fn content(octets: &[u8]) -> &[u8] {
     let (header, length) = split(octets);
     &octets[header..header + length]
 }
 
-fn children(mut octets: &[u8]) -> Vec<&[u8]> {
+/// The elements one after the other.
+pub fn children(mut octets: &[u8]) -> Vec<&[u8]> {
     let mut all = Vec::new();
     while !octets.is_empty() {
         let (header, length) = split(octets);

@@ -1,6 +1,6 @@
 //! Who is out although an anchor vouches, and who is in although the time is over.
 
-use super::certificate::{Certificate, DAY, now};
+use super::certificate::{Certificate, DAY, now, with_the_other_signature};
 use super::row::{Host, Row, Shown, Verdict, When, accepted, alerted, forbidden};
 use super::scene::{DENIED, HELD, REVOKED, REVOKED_BELOW, Zoo};
 use super::table::{EXPIRED, alice};
@@ -12,6 +12,7 @@ const NO_DENY_LIST: &str = "nginx has no deny list";
 
 pub fn revocation(zoo: &Zoo) -> Vec<Row> {
     let fresh = "not on the list";
+    let in_other_form = |der: &[u8]| Shown::new(&[&with_the_other_signature(der)], &zoo.key);
     let with = |serial: &[u8]| zoo.leaf(&alice().serial(serial));
     let below = |certificate: Certificate| zoo.leaf_of(&zoo.listed, &certificate).and(&[&zoo.listed]);
     let old = |name, user: &str| accepted(name, user, zoo.leaf_of(&zoo.stale_root, &alice()));
@@ -56,6 +57,18 @@ pub fn revocation(zoo: &Zoo) -> Vec<Row> {
         alerted("denied by serial number", DENY_LISTED, fresh, with(DENIED)).unlike_nginx(NO_DENY_LIST),
         alerted("denied by fingerprint", DENY_LISTED, fresh, Shown::new(&[&zoo.denied], &zoo.key))
             .unlike_nginx(NO_DENY_LIST),
+        accepted(
+            "not on the list, its signature in the other form of ECDSA",
+            "alice-of-lists",
+            in_other_form(&alice().signed_by(&zoo.root, &zoo.key)),
+        ),
+        alerted(
+            "denied by fingerprint, its signature in the other form of ECDSA",
+            DENY_LISTED,
+            "not on the list, its signature in the other form of ECDSA",
+            in_other_form(&zoo.denied),
+        )
+        .unlike_nginx(NO_DENY_LIST),
         alerted("denied by common name", DENY_LISTED, fresh, zoo.leaf(&Certificate::client("denied"))),
         forbidden("denied as a user", "revoked", fresh, zoo.leaf(&Certificate::client("banned"))),
     ];

@@ -5,6 +5,7 @@ mod crl;
 mod deny_list;
 mod extensions;
 mod files;
+mod other_signature;
 mod serials;
 
 pub use crl::CrlError;
