@@ -106,5 +106,10 @@ fn read_all(octets: &[u8], authorities: &Authorities) -> Result<Vec<Arc<Crl>>, C
         let der = der.map_err(|_| CrlError::NotACrl)?;
         crls.push(Arc::new(Crl::read(&der, authorities.all(), now)?));
     }
+    // What has another label is passed over by the library; it may be a list all the same.
+    let begun = octets.split(|octet| *octet == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
+    if !crls.is_empty() && begun.count() != crls.len() {
+        return Err(CrlError::NotAlone);
+    }
     Ok(crls)
 }
