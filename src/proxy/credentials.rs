@@ -2,7 +2,8 @@
 //! nothing; `request` does, once more, with what was found here.
 
 use super::Shared;
-use super::client::ClientView;
+use super::client::{ClientView, ConnectedClient};
+use super::in_force::{InForce, in_force};
 use super::request::{Judgement, Presented};
 use crate::config::CredentialKind;
 use crate::credentials::{
@@ -14,7 +15,49 @@ use crate::identity::Principal;
 use crate::respond::Refusal;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A snapshot, and the client as it sees it.
+pub(super) struct JudgingBy {
+    pub(super) in_force: Rc<InForce>,
+    pub(super) view: Rc<ClientView>,
+}
+
+impl JudgingBy {
+    /// What is in force at this moment.
+    pub(super) fn at(shared: &Arc<Shared>, client: &ConnectedClient, now: Instant) -> Self {
+        let in_force = in_force(shared);
+        let view = client.view(&in_force.snapshot, now);
+        Self { in_force, view }
+    }
+}
+
+/// What was found about a request, and by what it is judged now.
+pub(super) struct Looked {
+    pub(super) checked: Checked,
+    pub(super) judging: JudgingBy,
+}
+
+impl Looked {
+    /// Looks at what is shown. May wait for a password to be hashed elsewhere; so what was found counts as it does in the
+    /// snapshot that is in force afterwards, and the request is judged by that.
+    pub(super) async fn at(
+        (shared, client): (&Arc<Shared>, &ConnectedClient),
+        judging: &JudgingBy,
+        shown: Shown,
+        source: IpAddr,
+    ) -> Self {
+        let found = Checked::of(shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
+        let judging = JudgingBy::at(shared, client, Instant::now());
+        let presented = match found.presented {
+            Presented::Proven(proof) => still_presented(&judging.in_force.snapshot, &proof),
+            other => other,
+        };
+        Self { checked: Checked { presented }, judging }
+    }
+}
 
 /// What was found, and what follows from it for the request that goes up.
 #[derive(Default)]
@@ -31,14 +74,7 @@ pub(super) fn unchecked<F: Fields + ?Sized>(judgement: &Judgement<'_, '_>, field
 }
 
 impl Checked {
-    /// Looks at what is shown. May wait for a password to be hashed elsewhere.
-    pub(super) async fn of(
-        shared: &Shared,
-        snapshot: &Snapshot,
-        view: &ClientView,
-        shown: Shown,
-        source: IpAddr,
-    ) -> Self {
+    async fn of(shared: &Shared, snapshot: &Snapshot, view: &ClientView, shown: Shown, source: IpAddr) -> Self {
         let presented = match shown {
             Shown::Nothing => Presented::Nothing,
             Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),
