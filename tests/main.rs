@@ -84,3 +84,5 @@ mod identity_kinds;
 mod credentials;
 /// `portcullis revoke`, and `/status`.
 mod revoke;
+/// Revocation lists from URLs.
+mod crl_fetch;

@@ -5,7 +5,9 @@ mod credentials;
 mod trust;
 
 pub use credentials::*;
-pub use trust::{ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation};
+pub use trust::{
+    CrlFetch, DistributionPoints, ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation,
+};
 
 use super::source::{Place, Spanned};
 use std::time::Duration;

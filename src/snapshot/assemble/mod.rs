@@ -2,6 +2,7 @@
 //! wholly right becomes a snapshot.
 
 mod credentials;
+mod fetching;
 mod identities;
 mod identity_headers;
 mod listeners;
