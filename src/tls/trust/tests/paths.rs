@@ -53,3 +53,30 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
         assert_eq!(ours.verify(&chain, later(0)), Err(ChainError::Denied), "{order:?}");
     }
 }
+
+#[test]
+fn domains_that_have_a_key_of_a_ca_in_common_are_told() {
+    let (ours, theirs) = (authority("ours", YEAR, None), authority("theirs", YEAR, None));
+    let middle = authority("middle", YEAR, Some(&ours));
+    let settings = TrustSettings::default();
+    let key = KeyPair::try_from(theirs.issuer.key().serialize_der().as_slice()).unwrap();
+    let mut renamed = params("renamed", YEAR);
+    renamed.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = renamed.self_signed(&key).unwrap().der().clone();
+    let renamed = Authority { certificate, issuer: Issuer::new(renamed, key) };
+    let all = [
+        domain(&[&ours], None),
+        domain(&[&theirs], None),
+        domain(&[&theirs, &ours], None),
+        domain_with(&[&ours], &[&middle], settings),
+        domain(&[&middle], None),
+        domain(&[&renamed], None),
+    ];
+    let common = [(0, 2), (0, 3), (1, 2), (1, 5), (2, 3), (2, 5), (3, 4)];
+    for (one, first) in all.iter().enumerate() {
+        for (other, second) in all.iter().enumerate().filter(|(other, _)| *other != one) {
+            let is_common = common.contains(&(one.min(other), one.max(other)));
+            assert_eq!(first.shares_an_authority_with(second), is_common, "{one} {other}");
+        }
+    }
+}
