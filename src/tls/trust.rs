@@ -93,6 +93,15 @@ impl TrustDomain {
         Ok(Self { id, name: name.into(), trust })
     }
 
+    /// Judges a chain, leaf first, by this domain alone.
+    ///
+    /// # Errors
+    /// Why the chain does not count.
+    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(rustls::CertificateError::BadEncoding)?;
+        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, now)
+    }
+
     /// Who is out although an anchor vouches.
     pub fn revocation(&self) -> &Revocation {
         &self.trust.revocation
