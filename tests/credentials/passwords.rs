@@ -167,7 +167,9 @@ fn dear_hash() -> String {
 fn a_right_that_goes_while_its_password_is_hashed_is_gone() {
     let dear = dear_hash();
     let user = |permissions: &str| {
-        format!("[api_user.alice]\npassword_hash = '{dear}'\npermissions = [{permissions}]\n[passwords]\nremember = \"off\"\n")
+        format!(
+            "[api_user.alice]\npassword_hash = '{dear}'\npermissions = [{permissions}]\n[passwords]\nremember = \"off\"\n"
+        )
     };
     let mut scene = Scene::new(&user("\"*\""), PASSWORD);
     let good = basic("alice", "correct horse");
