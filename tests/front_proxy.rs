@@ -11,10 +11,11 @@ use crate::support::client::{BOTH, RequestBody, Version, get};
 use crate::support::gateway::{named_listener, process, route_to, trust_domain, user};
 use crate::support::pki::{Identity, Kind};
 use crate::support::upstream::Recorded;
-use crate::support::{Client, Gateway, Pki, Upstream};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, run};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Request};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 
 /// Both engines, as lines in the table of a listener.
 const ENGINES: [&str; 2] = ["http1_engine = \"own\"", "http1_engine = \"hyper\""];
@@ -216,6 +217,8 @@ fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
             assert_eq!(outcome(&[(name, &format!("{alice}, {alice}"))]), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&[(name, &broken)]), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&[(name, "")]), refused(400, "bad_forwarded_identity"));
+            // What HAProxy sends for a client without a certificate.
+            assert_eq!(outcome(&[(name, "::")]), refused(401, "no_forwarded_identity"));
             assert_eq!(outcome(&[(name, &cut)]).0, 403);
             assert_eq!(outcome(&[(name, &longer)]).0, 403);
             let chain = ("client-cert-chain", &*above);
@@ -250,6 +253,7 @@ fn an_element_of_envoy_is_believed_for_its_certificate_alone() {
             assert_eq!(outcome(&format!("Hash={hash};Cert=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&format!("Cert=\"{alice}\";Chain=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&format!("Cert=\"{alice}")), refused(400, "bad_forwarded_identity"));
+            assert_eq!(outcome("Cert=\"\""), refused(401, "no_forwarded_identity"), "of nginx");
             let names_only = outcome(&format!("Hash={hash};Subject=\"CN=alice\""));
             assert_eq!(names_only, refused(400, "no_forwarded_certificate"));
             let rfc9440 = edge.send(version, saying("/", &[("client-cert", &byte_sequence(&scene.alice))])).unwrap();
@@ -297,4 +301,72 @@ fn a_route_asks_for_the_domain_of_whom_the_front_proxy_names() {
         assert_eq!(send("/public", &[]).status, 200);
         assert_eq!(send("/public", &[("client-cert", "?")]).reason(), "bad_forwarded_identity");
     }
+}
+
+#[test]
+fn a_chain_is_forwarded_with_its_intermediates() {
+    let scene = Scene::new();
+    let middle = scene.partners.of_kind("Middle", Kind::Authority);
+    let issuer = Issuer::from_ca_cert_pem(&middle.certificate, KeyPair::from_pem(&middle.key).unwrap()).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = crate::support::pki::subject(&["alice".into()]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let leaf = params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let leaf = format!(":{}:", STANDARD.encode(leaf.der()));
+    for engine in ENGINES {
+        let config = scene.config(engine, "identity = \"rfc9440\"") + "[identity_headers]\nsets = [\"rfc9440\"]\n";
+        let gateway = Gateway::start(&config);
+        let edge = scene.client(&gateway, &scene.edge);
+        for version in BOTH {
+            let (one, above) = (("client-cert", &*leaf), byte_sequence(&middle));
+            assert_eq!(outcome(&edge, version, &[one, ("client-cert-chain", &above)]), through());
+            let up = scene.last();
+            assert_eq!((up.values("client-cert"), up.values("client-cert-chain")), (vec![&*leaf], vec![&*above]));
+            assert_eq!(outcome(&edge, version, &[one]), refused(403, "unknown_issuer"));
+        }
+    }
+}
+
+#[test]
+fn explain_asks_as_a_client_behind_the_front_proxy() {
+    let scene = Scene::new();
+    let file = scene.ours.path("gateway.toml");
+    let ask = |arguments: &[&str]| {
+        let begin = ["explain", "-c", file.to_str().unwrap()];
+        let (text, errors, code) = run(PORTCULLIS, &[&begin[..], arguments, &["GET", "/"]].concat());
+        (code, text.lines().next().unwrap_or(&errors).to_owned())
+    };
+    std::fs::write(&file, scene.config("", "identity = \"rfc9440\"")).unwrap();
+    let alice = scene.alice.certificate_file.to_str().unwrap().to_owned();
+    let edge = scene.edge.certificate_file.to_str().unwrap().to_owned();
+    for (arguments, code, decision) in [
+        (&["--front-proxy", "--cn", "alice"][..], 0, "permit (200"),
+        (&["--front-proxy", "--user", "alice"], 0, "permit (200"),
+        (&["--front-proxy", "--cert", &alice], 0, "permit (200"),
+        (&["--front-proxy", "--cert", &edge], 1, "refuse (403 unknown_issuer"),
+        (&["--front-proxy", "--cn", "bob"], 1, "refuse (403 no_permission"),
+        (&["--front-proxy"], 1, "refuse (401 no_forwarded_identity"),
+        (&["--cert", &edge], 1, "refuse (401 no_forwarded_identity"),
+        (&["--user", "edge"], 1, "refuse (401 no_forwarded_identity"),
+        (&["--user", "other"], 0, "permit (200"),
+    ] {
+        let answer = ask(arguments);
+        assert_eq!(answer.0, code, "{arguments:?} {answer:?}");
+        assert!(answer.1.contains(decision.trim_start_matches("permit (200")), "{arguments:?} {answer:?}");
+    }
+    let table = "[listener.main.front_proxy]\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n";
+    std::fs::write(&file, scene.config("", "").replace(table, "")).unwrap();
+    assert_eq!(ask(&["--user", "edge"]).0, 0, "an ApiUser like others");
+    assert_eq!(ask(&["--front-proxy", "--cn", "alice"]).0, 2);
+}
+
+#[test]
+fn verify_sees_that_a_listener_for_front_proxies_is_shut() {
+    let scene = Scene::new();
+    let gateway = scene.start("", "identity = \"proxy-v2\"");
+    let address = gateway.address().to_string();
+    let (text, errors, code) =
+        run(PORTCULLIS, &["verify", "--live", "-c", gateway.config_file.to_str().unwrap(), "--connect", &address]);
+    assert_eq!((code, errors.as_str()), (0, ""), "{text}");
+    assert!(text.contains("TLS without a PROXY header"), "{text}");
 }

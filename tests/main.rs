@@ -88,3 +88,5 @@ mod credentials;
 mod zoo;
 /// `portcullis revoke`, and `/status`.
 mod revoke;
+/// Revocation lists from URLs.
+mod crl_fetch;

@@ -2,7 +2,7 @@
 
 use super::AdminState;
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
-use crate::tls::{CrlFacts, TrustDomain, rfc3339};
+use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain, rfc3339};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,7 +82,16 @@ fn trust_domain(domain: &TrustDomain, now: i64) -> Value {
         "name": &*domain.name,
         "anchors": anchors.collect::<Vec<_>>(),
         "crls": revocation.facts().iter().map(|list| crl(list, now)).collect::<Vec<_>>(),
+        "crl_fetch": revocation.fetch().map(|fetch| fetch.facts().iter().map(crl_source).collect::<Vec<_>>()),
         "deny_list": deny_list,
+    })
+}
+
+fn crl_source(source: &CrlSourceFacts) -> Value {
+    json!({
+        "url": source.url,
+        "last_success": source.last_success.map(rfc3339),
+        "last_result": source.last_result,
     })
 }
 

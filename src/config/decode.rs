@@ -1,5 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod crl_fetch;
+
 use super::model::*;
 use super::source::Spanned;
 use super::table::TableReader;
@@ -207,6 +209,7 @@ fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDoma
         revocation_check: table
             .choice("revocation_check", &[("chain", RevocationCheck::Chain), ("leaf", RevocationCheck::Leaf)]),
         deny_list: table.string("deny_list"),
+        crl_fetch: crl_fetch::crl_fetch(table),
     }
 }
 

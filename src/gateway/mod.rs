@@ -1,5 +1,6 @@
 //! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
 
+mod crl_fetch;
 mod in_force;
 mod reload;
 mod token_keys;
@@ -145,6 +146,7 @@ impl Gateway {
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
         tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
+        tokio::spawn(crl_fetch::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

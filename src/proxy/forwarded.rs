@@ -9,7 +9,7 @@ use crate::identity::{
     Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader, Said,
 };
 use crate::snapshot::Snapshot;
-use crate::tls::FailureReason;
+use crate::tls::{FailureReason, TrustDomainId};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -192,6 +192,16 @@ fn stand(snapshot: &Snapshot, front: &FrontProxy, forwarded: Forwarded) -> (Stoo
         stood.standing = Standing::Forwarded(ForwardedRefusal::FrontProxyItself);
     }
     (stood, chain)
+}
+
+/// Who a chain is that a front proxy forwards, judged by this snapshot's trust, and which domain vouches for it.
+pub fn standing_behind(
+    snapshot: &Snapshot,
+    front: &FrontProxy,
+    chain: Vec<CertificateDer<'static>>,
+) -> (Standing, Option<TrustDomainId>) {
+    let (stood, _) = stand(snapshot, front, Forwarded::Chain(chain));
+    (stood.standing, stood.vouched_by)
 }
 
 /// Who has a common name of which the front proxy says that it is verified.

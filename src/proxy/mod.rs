@@ -23,6 +23,7 @@ mod whoami;
 pub use client::standing;
 pub use connection::ProxyHandler;
 pub use credentials::unless_denied;
+pub use forwarded::standing_behind;
 pub use present::make_rounds;
 pub use request::{Client, Judgement, Presented, Standing, decide, decide_presented};
 

@@ -183,6 +183,7 @@ impl Record {
 
     /// Takes over what the judgement found, whatever the outcome.
     pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
+        self.generation = in_force.snapshot.generation;
         self.texts.set(Text::Method, judgement.method);
         if let Some(host) = &judgement.host {
             self.texts.set(Text::Host, host.as_str());

@@ -24,8 +24,9 @@ pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertific
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
-    CrlError, CrlFacts, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
-    RevocationSettings, StaleCrls, UnknownRevocation,
+    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlOrigin,
+    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, StaleCrls,
+    UnknownRevocation,
 };
 pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{

@@ -100,3 +100,46 @@ fn what_is_open_by_a_front_proxy_ends_with_its_listing_and_is_never_its_own() {
         });
     }
 }
+
+#[test]
+fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_refused() {
+    let scene = Scene::new();
+    let denied = scene.partners.path("denied");
+    std::fs::write(&denied, "").unwrap();
+    for engine in ENGINES {
+        let config = scene.config(engine, "identity = \"rfc9440\"");
+        let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
+        let with_list = config.replace(&domain, &format!("{domain}deny_list = {denied:?}\n"));
+        let gateway = Gateway::start(&with_list);
+        let edge = scene.client(&gateway, &scene.edge);
+        for version in BOTH {
+            let mut connection = edge.connect(version).unwrap();
+            let mut status = || {
+                let fields = [("client-cert", &*byte_sequence(&scene.alice))];
+                connection.send(saying("/", &fields)).unwrap().status
+            };
+            for (text, expected) in [("", 200), ("user alice\n", 403), ("", 200)] {
+                std::fs::write(&denied, text).unwrap();
+                gateway.reload_with(&with_list);
+                assert_eq!((status(), status()), (expected, expected), "{version:?} {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connection_speaks_for_more_clients_than_it_remembers() {
+    let scene = Scene::new();
+    let many: Vec<_> = (0..70).map(|_| scene.partners.client("alice")).collect();
+    for engine in ENGINES {
+        let gateway = scene.start(engine, "identity = \"rfc9440\"");
+        let edge = scene.client(&gateway, &scene.edge);
+        let mut connection = edge.connect(Version::Http1).unwrap();
+        for identity in many.iter().chain(&many) {
+            assert_eq!(connection.send(saying("/", &[("client-cert", &byte_sequence(identity))])).unwrap().status, 200);
+            let up = scene.last();
+            let serial = identity.serial_text();
+            assert_eq!(up.values("x-client-serial")[0].trim_start_matches('0'), serial.trim_start_matches('0'));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! wholly right becomes a snapshot.
 
 mod credentials;
+mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;

@@ -4,13 +4,15 @@
 mod crl;
 mod deny_list;
 mod extensions;
+mod fetched;
 mod files;
 mod other_signature;
 mod serials;
 
 pub use crl::CrlError;
 pub use deny_list::{DenyList, DenyListError};
-pub use files::{CrlFile, CrlFileError};
+pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
+pub use files::{CrlFile, CrlFileError, CrlOrigin};
 
 use super::authority::{Authority, AuthorityKey};
 use super::peer_certificate::rfc3339;
@@ -90,35 +92,51 @@ pub struct CrlFacts {
 #[derive(Debug, Default)]
 pub struct Revocation {
     files: Vec<CrlFile>,
-    /// The newest of each issuer and scope.
-    newest: HashMap<(AuthorityKey, Scope), Arc<Crl>>,
+    /// The newest of each issuer and scope: nearly always one, several where they do not say which is newer.
+    newest: HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>,
     denied: DenyList,
     settings: RevocationSettings,
+    /// Where further lists come from.
+    fetch: Option<Arc<CrlFetch>>,
 }
 
 impl Revocation {
     /// Takes the newest list of each issuer and scope.
     ///
     /// # Errors
-    /// Those of them that do not count any more by the settings: nobody could get in, and nobody would know why.
+    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody would know why.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
-        let mut newest: HashMap<_, (&CrlFile, &Arc<Crl>)> = HashMap::new();
+        let mut newest: HashMap<_, Vec<(&CrlFile, &Arc<Crl>)>> = HashMap::new();
         for file in &files {
             for crl in &file.content.crls {
-                let place = newest.entry((crl.issuer, crl.scope)).or_insert((file, crl));
-                if crl.is_newer_than(place.1) {
-                    *place = (file, crl);
+                let same = newest.entry((crl.issuer, crl.scope)).or_default();
+                if !same.iter().any(|(_, other)| other.replaces(crl)) {
+                    same.retain(|(_, other)| !crl.replaces(other));
+                    same.push((file, crl));
                 }
             }
         }
         let now = seconds(UnixTime::now());
-        let stale = newest.values().filter(|(_, crl)| now > settings.stale.until(crl));
+        let given = newest.values().flatten().filter(|(file, _)| file.origin == CrlOrigin::Given);
+        let stale = given.filter(|(_, crl)| now > settings.stale.until(crl));
         let errors: Vec<_> = stale.map(|(file, crl)| file.stale(crl)).collect();
         if !errors.is_empty() {
             return Err(errors);
         }
-        let newest = newest.into_iter().map(|(key, (_, crl))| (key, crl.clone())).collect();
-        Ok(Self { files, newest, denied, settings })
+        let crls = |same: Vec<(&CrlFile, &Arc<Crl>)>| same.into_iter().map(|(_, crl)| crl.clone()).collect();
+        let newest = newest.into_iter().map(|(key, same)| (key, crls(same))).collect();
+        Ok(Self { files, newest, denied, settings, fetch: None })
+    }
+
+    /// The same, where lists also come from URLs: then each issuer needs one from the start.
+    #[must_use]
+    pub fn with_fetch(self, fetch: Option<Arc<CrlFetch>>) -> Self {
+        Self { fetch, ..self }
+    }
+
+    /// Where lists come from, if they are fetched.
+    pub fn fetch(&self) -> Option<&Arc<CrlFetch>> {
+        self.fetch.as_ref()
     }
 
     /// The files, for the next load.
@@ -136,7 +154,7 @@ impl Revocation {
             next_update: crl.next_update,
             counts_until: self.settings.stale.until(crl),
         };
-        let mut facts: Vec<_> = self.newest.values().map(fact).collect();
+        let mut facts: Vec<_> = self.newest.values().flatten().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
         facts
     }
@@ -173,7 +191,8 @@ impl Revocation {
 
     /// All that a verdict depends on, but the time.
     pub(super) fn made_of(&self) -> String {
-        let mut text = format!("{:?} {} ", self.settings, self.files.len());
+        let fetch = self.fetch.as_ref().map(|fetch| fetch.signature());
+        let mut text = format!("{:?} {} {fetch:?} ", self.settings, self.files.len());
         for file in &self.files {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
@@ -183,12 +202,16 @@ impl Revocation {
 
     /// Judges a path, and says until when that holds, in seconds since 1970.
     pub(super) fn judge(&self, path: &Path<'_>, now: UnixTime) -> Result<i64, ChainError> {
+        // First: without a list nobody may be let in, and without a look at somebody's certificate there may be no list.
+        if let Some(fetch) = &self.fetch {
+            fetch.saw(path);
+        }
         let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
         if all.any(|certificate| self.denied.has_certificate(certificate)) || self.denied.has_common_name_of(&path.leaf)
         {
             return Err(ChainError::Denied);
         }
-        if self.newest.is_empty() {
+        if self.newest.is_empty() && self.fetch.is_none() {
             return Ok(i64::MAX);
         }
         let issuers = path.intermediates.iter().map(|der| Authority::read(der).map(|authority| authority.key));
@@ -222,11 +245,12 @@ impl Revocation {
     ) -> Result<i64, ChainError> {
         let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
         let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
-        if lists().any(|crl| crl.serials.contains(read.raw_serial())) {
+        if lists().flatten().any(|crl| crl.serials.contains(read.raw_serial())) {
             return Err(ChainError::Revoked);
         }
-        // Each of them says all about this certificate, so the one that lasts longest counts.
-        let Some(longest) = lists().max_by_key(|crl| self.settings.stale.until(crl)) else {
+        // Each scope says all about this certificate, so the one that lasts longest counts; but all lists of that must last.
+        let until = |crl: &&Arc<Crl>| self.settings.stale.until(crl);
+        let Some(longest) = lists().filter_map(|same| same.iter().min_by_key(until)).max_by_key(until) else {
             return match self.settings.unknown {
                 UnknownRevocation::Refuse => Err(ChainError::RevocationUnknown),
                 UnknownRevocation::Allow => Ok(i64::MAX),

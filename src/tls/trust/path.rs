@@ -23,6 +23,8 @@ pub(super) struct PathRules {
     authorities: Vec<Authority>,
     /// CAs that clients need not send.
     intermediates: Vec<CertificateDer<'static>>,
+    /// Of anchors and intermediates, in DER.
+    public_keys: Vec<Box<[u8]>>,
     usage: ExtendedKeyUsage,
     /// Most certificates between leaf and anchor.
     depth: usize,
@@ -46,6 +48,7 @@ impl PathRules {
             anchors: authorities.anchors.iter().map(trusted).collect::<Result<_, webpki::Error>>()?,
             authorities: authorities.anchors.iter().map(|(_, authority)| authority.clone()).collect(),
             intermediates: authorities.intermediates.iter().map(|(der, _)| der.clone()).collect(),
+            public_keys: authorities.all().map(|authority| authority.public_key.clone()).collect(),
             usage,
             depth,
         })
@@ -54,6 +57,11 @@ impl PathRules {
     /// What the anchors say.
     pub(super) fn anchors(&self) -> &[Authority] {
         &self.authorities
+    }
+
+    /// The keys of all CAs of the domain.
+    pub(super) fn public_keys(&self) -> &[Box<[u8]>] {
+        &self.public_keys
     }
 
     pub(super) fn usage(&self) -> ExtendedKeyUsage {
@@ -82,7 +90,12 @@ impl PathRules {
         let verify = |path: &VerifiedPath<'_>| {
             let verdict = self.judge_path((&leaf, leaf_validity), path, now, judge);
             let is_refused = verdict.is_err();
-            *found.borrow_mut() = Some(verdict);
+            let mut found = found.borrow_mut();
+            // Other domains are held to a refusal by revocation, so no further path makes it another one.
+            let stays = is_refused && matches!(&*found, Some(Err(before)) if before.is_about_a_path());
+            if !stays {
+                *found = Some(verdict);
+            }
             if is_refused { Err(webpki::Error::UnknownIssuer) } else { Ok(()) }
         };
         let algorithms = provider().signature_verification_algorithms.all;
@@ -107,6 +120,10 @@ impl PathRules {
         let intermediates: Vec<_> = path.intermediate_certificates().map(webpki::Cert::der).collect();
         if intermediates.len() > self.depth {
             return Err(ChainError::TooLong);
+        }
+        // The library does not ask this of anchors.
+        if anchor.most_below.is_some_and(|most| intermediates.len() > most) {
+            return Err(webpki::Error::PathLenConstraintViolated.into());
         }
         let between = Validity::of(intermediates.iter()).ok_or(CertificateError::BadEncoding)?;
         let authorities = between.and(anchor.validity);
