@@ -11,6 +11,7 @@ pub mod host;
 pub mod head;
 pub mod recycled;
 pub mod pattern;
+pub mod fetch;
 
 // The request's way
 pub mod listener;

@@ -1,7 +1,10 @@
-//! Metrics, health and certificates that expire, on a listener of their own: plain HTTP without login, on loopback
+//! Metrics, health, status and certificates that expire, on a listener of their own: plain HTTP without login, on loopback
 //! unless told otherwise. Shows no secret and changes nothing.
 
 mod expiring;
+mod status;
+
+pub use status::GatewayFacts;
 
 use crate::drain::Drain;
 use crate::proxy::Shared;
@@ -34,12 +37,15 @@ pub struct AdminState {
     pub drain: Drain,
     /// What is in force.
     pub shared: Arc<Shared>,
+    /// What the gateway tells about itself.
+    pub facts: GatewayFacts,
 }
 
 const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
                      /readyz   200 while it takes connections, 503 while it drains\n\
                      /.well-known/jwks.json  the keys that assertions are verified with\n\
-                     /expiring client certificates that expire first, of those seen; ?limit=100\n";
+                     /expiring client certificates that expire first, of those seen; ?limit=100\n\
+                     /status   what is in force: generation, last reload, listeners, trust domains, revocation\n";
 
 impl Admin {
     /// Binds the address.
@@ -99,6 +105,7 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
             Ok(listing) => json(listing),
             Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
         },
+        "/status" => json(status::status(state)),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" | "/healthz" if state.drain.is_announced() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())

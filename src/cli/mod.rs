@@ -1,10 +1,12 @@
 //! Words to calls: the command line, and what each command prints. Decides nothing about requests.
 
 mod check;
+mod deny_list_file;
 mod explain;
 mod hash_password;
 pub mod pki;
 mod quickstart;
+mod revoke;
 mod run;
 mod signals;
 mod verify;
@@ -23,7 +25,8 @@ use std::process::ExitCode;
     portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
     portcullis run -c gateway.toml                   the gateway\n  \
     portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
-    portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n\n\
+    portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n  \
+    portcullis revoke -c gateway.toml --user NAME    out at once\n\n\
     Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
@@ -41,6 +44,8 @@ enum Command {
     Explain(explain::Explain),
     /// Try a running gateway: what is let in, and what is refused
     Verify(verify::Verify),
+    /// Put a certificate or a user on a deny list, and say when it is in force
+    Revoke(revoke::Revoke),
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]
     Pki(pki::PkiCommand),
@@ -71,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Check(flag) => check::check(&flag.config),
         Command::Explain(explain) => explain.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Revoke(revoke) => revoke.run(),
         Command::Pki(command) => match pki::run(&command, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),

@@ -12,7 +12,7 @@ pub use password::{
 };
 pub use rule::{CredentialRule, RuleError};
 pub use token::{
-    Algorithm, FetchError, IssuerSettings, JwksUrl, KeyDigest, KeySet, KeySetError, KeySource, RemoteKeys, TokenError,
+    Algorithm, IssuerSettings, KeyDigest, KeyFetchError, KeySet, KeySetError, KeySource, RemoteKeys, TokenError,
     TokenIssuer, TokenIssuers, TokenProof,
 };
 

@@ -65,6 +65,7 @@ impl Gateway {
             socket.accept(self.threads.workers(), handler, &self.shared.telemetry, &drain);
             self.listeners.insert(name, Running { configured, bound: socket, drain });
         }
+        self.facts.loaded(self.addresses());
         if self.admin.as_ref().map(|admin| admin.configured) != snapshot.process.admin
             && let Some(old) = self.admin.take()
         {
@@ -77,6 +78,7 @@ impl Gateway {
                 telemetry: self.shared.telemetry.clone(),
                 drain: self.drain.clone(),
                 shared: self.shared.clone(),
+                facts: self.facts.clone(),
             };
             tokio::spawn(admin.serve(state, stop.clone()));
             self.admin = Some(RunningAdmin { configured, address, stop });

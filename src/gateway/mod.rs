@@ -1,9 +1,11 @@
 //! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
 
+mod crl_fetch;
 mod in_force;
 mod reload;
 mod token_keys;
 
+use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
@@ -31,6 +33,7 @@ pub struct Gateway {
     admin: Option<RunningAdmin>,
     watch: FileWatch,
     watched: Vec<WatchedFile>,
+    facts: GatewayFacts,
 }
 
 struct Running {
@@ -128,6 +131,7 @@ impl Gateway {
             admin: None,
             watch: FileWatch::new(),
             watched: outcome.watched,
+            facts: GatewayFacts::default(),
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
@@ -142,6 +146,7 @@ impl Gateway {
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
         tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
+        tokio::spawn(crl_fetch::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

@@ -26,6 +26,7 @@ impl Gateway {
             Ok(generation) => {
                 metrics.reloads.with_label_values(&["success"]).inc();
                 metrics.reload_last_success.set(1);
+                self.facts.reloaded(cause.word(), None);
                 tracing::info!(generation, cause = cause.word(), "reloaded");
             }
             Err(error) => {
@@ -33,6 +34,7 @@ impl Gateway {
                 metrics.reload_last_success.set(0);
                 let generation = self.shared.snapshot.load().generation;
                 let why = crate::respond::with_causes(&error);
+                self.facts.reloaded(cause.word(), Some(&why));
                 tracing::error!(
                     generation,
                     cause = cause.word(),

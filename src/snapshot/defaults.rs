@@ -11,7 +11,8 @@ const fn seconds(seconds: u64) -> Duration {
 
 pub(super) const DRAIN_DEADLINE: Duration = seconds(30);
 pub(super) const DRAIN_DELAY: Duration = seconds(0);
-pub(super) const ADMIN_ADDRESS: &str = "127.0.0.1:9190";
+/// Where the admin listener is.
+pub const ADMIN_ADDRESS: &str = "127.0.0.1:9190";
 /// Certificates that expire sooner are worth a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
 pub(super) const LOG_FILTER: &str = "info";

@@ -87,6 +87,10 @@ pub struct Metrics {
     pub credential_checks: IntCounterVec,
     /// `token_key_fetches_total{issuer,result}`
     pub token_key_fetches: IntCounterVec,
+    /// `crl_fetches_total{trust_domain,result}`
+    pub crl_fetches: IntCounterVec,
+    /// `crl_fetch_last_success_timestamp_seconds{trust_domain,url}`
+    pub crl_fetch_last_success: IntGaugeVec,
     /// `panics_total`
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
@@ -246,6 +250,16 @@ impl Default for Metrics {
                 "token_key_fetches_total",
                 "Attempts to fetch the keys of token issuers",
                 &["issuer", "result"],
+            ),
+            crl_fetches: make.counters(
+                "crl_fetches_total",
+                "Attempts to fetch revocation lists",
+                &["trust_domain", "result"],
+            ),
+            crl_fetch_last_success: make.gauges(
+                "crl_fetch_last_success_timestamp_seconds",
+                "When a revocation list was last fetched, or was still the newest",
+                &["trust_domain", "url"],
             ),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",

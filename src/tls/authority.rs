@@ -62,6 +62,11 @@ impl Authority {
 }
 
 impl AuthorityKey {
+    /// In lower case, for names of files.
+    pub(super) fn hexadecimal(self) -> String {
+        self.0.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
     fn of(subject: &[u8], public_key: &[u8]) -> Option<Self> {
         let mut context = Context::new(&SHA256);
         // Both are DER, which carries its own length, so that no two run together to the same octets.

@@ -19,12 +19,14 @@ mod verified;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};
+pub(crate) use peer_certificate::hexadecimal;
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
-    CrlError, CrlFacts, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
-    RevocationSettings, StaleCrls, UnknownRevocation,
+    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlOrigin,
+    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, StaleCrls,
+    UnknownRevocation,
 };
 pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{

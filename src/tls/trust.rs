@@ -19,6 +19,7 @@ pub(super) use vouch::{HandshakeVerifier, Presence, vouch};
 use super::revocation::Revocation;
 use super::verified::{ChainDigest, VerifiedChains, seconds};
 use path::PathRules;
+use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -93,9 +94,23 @@ impl TrustDomain {
         Ok(Self { id, name: name.into(), trust })
     }
 
+    /// Judges a chain, leaf first, at this moment, where no other domain is asked.
+    ///
+    /// # Errors
+    /// Why the chain does not count.
+    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
+        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, now)
+    }
+
     /// Who is out although an anchor vouches.
     pub fn revocation(&self) -> &Revocation {
         &self.trust.revocation
+    }
+
+    /// The anchors: name as in RFC 4514, and last second of validity, since 1970.
+    pub fn anchors(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.trust.rules.anchors().iter().map(|anchor| (anchor.name.as_str(), anchor.validity.not_after))
     }
 
     /// Whether both would vouch for the same chains, since the key of a CA, anchor or intermediate, is in both: under

@@ -1,11 +1,10 @@
 //! An entry on a deny list for as long as an attempt lasts. The file is replaced as a whole each time: a gateway that
 //! reads it in between never sees half a list. Knows no gateway.
 
+use crate::cli::deny_list_file::LockedList;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +13,6 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) struct DenyEntry(());
 
 struct Entry {
-    /// Behind all links.
     file: PathBuf,
     lines: String,
 }
@@ -30,13 +28,13 @@ impl DenyEntry {
         let lines = format!(
             "# Made by `portcullis verify`, and harmless: the certificate lasts an hour.\nfingerprint {fingerprint}\n"
         );
-        let file = fs::canonicalize(file)?;
-        let before = fs::read_to_string(&file)?;
+        let list = LockedList::lock(file)?;
+        let before = list.read()?;
         let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
         watch_for_signals()?;
         let mut on_list = on_list();
-        replace(&file, &format!("{before}{gap}{lines}"))?;
-        *on_list = Some(Entry { file, lines });
+        list.replace(&format!("{before}{gap}{lines}"))?;
+        *on_list = Some(Entry { file: file.to_owned(), lines });
         Ok(Self(()))
     }
 
@@ -60,9 +58,10 @@ fn on_list() -> MutexGuard<'static, Option<Entry>> {
 
 impl Entry {
     fn take_out(&self) -> io::Result<()> {
-        let now = fs::read_to_string(&self.file)?;
+        let list = LockedList::lock(&self.file)?;
+        let now = list.read()?;
         match now.contains(&self.lines) {
-            true => replace(&self.file, &now.replace(&self.lines, "")),
+            true => list.replace(&now.replace(&self.lines, "")),
             false => Ok(()),
         }
     }
@@ -103,30 +102,10 @@ impl Drop for DenyEntry {
     }
 }
 
-/// A new file, with mode and owner of the old one, takes its place.
-fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let old = fs::metadata(file)?;
-    let new = file.with_extension(format!("portcullis-verify-{}", std::process::id()));
-    let written = File::create_new(&new).and_then(|mut open| {
-        open.set_permissions(old.permissions())?;
-        let made = open.metadata()?;
-        if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-            chown(&new, Some(old.uid()), Some(old.gid()))?;
-        }
-        open.write_all(text.as_bytes())?;
-        open.sync_all()?;
-        fs::rename(&new, file)
-    });
-    if written.is_err() {
-        // Nothing of it may stay; if it cannot be removed, the error at hand says enough.
-        let _ = fs::remove_file(&new);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn an_entry_is_there_until_it_is_dropped_and_nothing_else_changes() {

@@ -1,6 +1,6 @@
 //! What `[trust_domain.NAME]` says, and the words it has for policies. No meaning yet.
 
-use crate::config::source::Spanned;
+use crate::config::source::{Place, Spanned};
 use std::time::Duration;
 
 /// `[trust_domain.NAME]`
@@ -28,6 +28,40 @@ pub struct TrustDomain {
     pub revocation_check: Option<Spanned<RevocationCheck>>,
     /// A file with certificates and users that are out.
     pub deny_list: Option<Spanned<String>>,
+    /// From where revocation lists are fetched.
+    pub crl_fetch: Option<CrlFetch>,
+}
+
+/// `[trust_domain.NAME.crl_fetch]`
+#[derive(Debug)]
+pub struct CrlFetch {
+    /// Where the table stands.
+    pub place: Place,
+    /// Where lists are.
+    pub urls: Vec<Spanned<String>>,
+    /// Whether certificates may say where more are.
+    pub distribution_points: Option<Spanned<DistributionPoints>>,
+    /// Hosts that certificates may name, with a port if it is an unusual one.
+    pub allowed_hosts: Vec<Spanned<String>>,
+    /// The folder where fetched lists lie.
+    pub cache: Option<Spanned<String>>,
+    /// The longest time between two fetches.
+    pub refresh: Option<Duration>,
+    /// From connecting to the last octet.
+    pub timeout: Option<Duration>,
+    /// Most octets of a list.
+    pub size_limit: Option<u64>,
+    /// PEM files with CA certificates that vouch for `https`.
+    pub anchors: Vec<Spanned<String>>,
+}
+
+/// Whether URLs in certificates are asked for revocation lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DistributionPoints {
+    /// No.
+    Ignore,
+    /// Those of verified certificates, at hosts that are allowed.
+    Follow,
 }
 
 /// What a client's certificate must be for.

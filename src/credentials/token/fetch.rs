@@ -1,15 +1,12 @@
 //! Keys from a URL: when they are fetched, how, and what stays in force if they cannot be. Verifies no token.
 
 use super::{KeySet, KeySetError};
+use crate::fetch::{Answer, FetchError, FetchUrl, Question, fetch};
 use arc_swap::ArcSwapOption;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_rustls::TlsConnector;
 
 /// The longest answer that is read.
 const LARGEST: usize = 256 * 1024;
@@ -20,37 +17,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const ASKED_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// An `https` URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JwksUrl {
-    host: String,
-    port: u16,
-    target: String,
-    name: ServerName<'static>,
-}
-
-impl JwksUrl {
-    /// Reads a URL. `None` if it is not `https://host[:port]/path`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let uri: http::Uri = text.parse().ok()?;
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host.clone()).ok()?;
-        let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let port = authority.port_u16().unwrap_or(443);
-        (uri.scheme_str() == Some("https")).then_some(Self { host, port, target, name })
-    }
-
-    fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        format!("{host}:{}", self.port)
-    }
-}
-
 /// Keys that are fetched. They outlive reloads that change nothing about them.
 #[derive(Debug)]
 pub struct RemoteKeys {
-    url: JwksUrl,
+    url: FetchUrl,
     tls: Arc<ClientConfig>,
     refresh: Duration,
     /// What all this was made from.
@@ -71,19 +41,10 @@ struct Schedule {
 
 /// Why keys could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// No connection.
-    #[error("cannot connect to {0}")]
-    Connect(String, #[source] std::io::Error),
-    /// Not HTTP, or broken off, or too long.
-    #[error("no usable answer from {0}")]
-    Http(String, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Another status than 200.
-    #[error("{0} answers {1}")]
-    Status(String, http::StatusCode),
-    /// It took too long.
-    #[error("{0} takes too long")]
-    Timeout(String),
+pub enum KeyFetchError {
+    /// Nothing came.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// What came are no keys.
     #[error("what {0} sends cannot be used")]
     Keys(String, #[source] KeySetError),
@@ -91,7 +52,7 @@ pub enum FetchError {
 
 impl RemoteKeys {
     /// Keys that will be fetched, and again after `refresh`.
-    pub fn new(url: JwksUrl, tls: Arc<ClientConfig>, refresh: Duration, signature: Vec<u8>) -> Self {
+    pub fn new(url: FetchUrl, tls: Arc<ClientConfig>, refresh: Duration, signature: Vec<u8>) -> Self {
         let (current, asked, schedule) = (ArcSwapOption::empty(), AtomicBool::new(false), Mutex::default());
         Self { url, tls, refresh, signature, current, asked, schedule }
     }
@@ -128,10 +89,9 @@ impl RemoteKeys {
     /// Fetches, and puts in force what came. After a failure the last stay in force, and it is tried again soon.
     ///
     /// # Errors
-    /// [`FetchError`]
-    pub async fn fetch(&self) -> Result<(), FetchError> {
-        let fetched = tokio::time::timeout(PATIENCE, self.get()).await;
-        let fetched = fetched.unwrap_or_else(|_| Err(FetchError::Timeout(self.url.authority())));
+    /// [`KeyFetchError`]
+    pub async fn fetch(&self) -> Result<(), KeyFetchError> {
+        let fetched = self.get().await;
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
         schedule.running = false;
         schedule.failures = if fetched.is_ok() { 0 } else { schedule.failures.saturating_add(1) };
@@ -145,34 +105,20 @@ impl RemoteKeys {
         Ok(())
     }
 
-    async fn get(&self) -> Result<KeySet, FetchError> {
-        let authority = self.url.authority();
-        let broken = |error: Box<dyn std::error::Error + Send + Sync>| FetchError::Http(authority.clone(), error);
-        let connect = |error| FetchError::Connect(authority.clone(), error);
-        let socket = tokio::net::TcpStream::connect((self.url.host.as_str(), self.url.port)).await.map_err(connect)?;
-        let stream = TlsConnector::from(self.tls.clone()).connect(self.url.name.clone(), socket).await;
-        let stream = TokioIo::new(stream.map_err(connect)?);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(stream).await.map_err(|error| broken(error.into()))?;
-        let request = http::Request::get(&self.url.target)
-            .header("host", &authority)
-            .header("accept", "application/jwk-set+json, application/json")
-            .body(Empty::<bytes::Bytes>::new())
-            .map_err(|error| broken(error.into()))?;
-        let answer = async {
-            let answer = sender.send_request(request).await.map_err(|error| broken(error.into()))?;
-            if answer.status() != http::StatusCode::OK {
-                return Err(FetchError::Status(authority.clone(), answer.status()));
-            }
-            let body = Limited::new(answer.into_body(), LARGEST).collect().await.map_err(broken)?;
-            KeySet::read(&body.to_bytes()).map_err(|error| FetchError::Keys(authority.clone(), error))
+    async fn get(&self) -> Result<KeySet, KeyFetchError> {
+        let question = Question {
+            url: &self.url,
+            tls: Some(&self.tls),
+            accept: "application/jwk-set+json, application/json",
+            largest: LARGEST,
+            patience: PATIENCE,
+            known: None,
         };
-        tokio::pin!(answer);
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            // It may end behind the answer's last byte.
-            _ = connection => answer.await,
+        let unusable = |error| KeyFetchError::Keys(self.url.authority(), error);
+        match fetch(question).await? {
+            Answer::Content(octets, _) => KeySet::read(&octets).map_err(unusable),
+            // Nobody has asked whether it is.
+            Answer::Unchanged => Err(unusable(KeySetError::Malformed)),
         }
     }
 }
@@ -182,21 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_urls_are_taken() {
-        for bad in ["http://a/x", "https://", "/x", "https://u:p@a/x", "ftp://a", "https://a b/"] {
-            assert_eq!(JwksUrl::parse(bad), None, "{bad}");
-        }
-        let url = JwksUrl::parse("https://[::1]:8443/keys?x=1").unwrap();
-        assert_eq!((url.authority().as_str(), url.target.as_str()), ("[::1]:8443", "/keys?x=1"));
-        assert_eq!(JwksUrl::parse("https://idp.example.org").unwrap().authority(), "idp.example.org:443");
-    }
-
-    #[test]
     fn it_is_fetched_when_due_or_asked_for_and_never_twice_at_once() {
         let provider = crate::tls::provider();
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-        let url = JwksUrl::parse("https://127.0.0.1:1/").unwrap();
+        let url = FetchUrl::parse("https://127.0.0.1:1/").unwrap();
         let keys = RemoteKeys::new(url, Arc::new(tls), Duration::from_secs(600), Vec::new());
         let now = Instant::now();
         assert!(keys.begin(now) && !keys.begin(now), "one at a time");

@@ -10,7 +10,7 @@ mod keys;
 mod memory;
 
 pub use algorithm::Algorithm;
-pub use fetch::{FetchError, JwksUrl, RemoteKeys};
+pub use fetch::{KeyFetchError, RemoteKeys};
 pub use issuer::{IssuerSettings, KeySource, TokenIssuer, TokenIssuers, TokenProof};
 pub use keys::{KeyDigest, KeySet, KeySetError};
 

@@ -5,7 +5,7 @@ use super::trust::TrustDomains;
 use super::users::Users;
 use crate::config::{self, Place, Spanned, WatchedFile};
 use crate::tls::{
-    Authorities, CrlError, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
+    Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
     RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
 };
 use std::collections::HashMap;
@@ -27,11 +27,15 @@ impl Assembly<'_> {
             complete &= !paths.is_empty();
             for path in paths {
                 self.watched.borrow_mut().push(WatchedFile::new(&path));
-                let file = CrlFile::load(&path, authorities, before);
+                let file = CrlFile::load(&path, CrlOrigin::Given, authorities, before);
                 complete &= file.is_ok();
                 files.extend(file.map_err(|error| self.report_crl(pattern.place, &error)));
                 places.insert(path, pattern.place);
             }
+        }
+        let fetch = self.crl_fetch(said, authorities, previous).ok()?;
+        if let (Some(fetch), Some(said)) = (&fetch, &said.crl_fetch) {
+            files.extend(self.fetched_crls(said.place, fetch.cache(), authorities, before)?);
         }
         let denied = said.deny_list.as_ref().map_or_else(|| Some(DenyList::default()), |path| self.deny_list(path))?;
         if !complete {
@@ -43,7 +47,42 @@ impl Assembly<'_> {
                 self.report_crl(place, &error);
             }
         };
-        Revocation::new(files, denied, revocation_settings(said)).map_err(report).ok()
+        let revocation = Revocation::new(files, denied, revocation_settings(said)).map_err(report).ok()?;
+        Some(revocation.with_fetch(fetch))
+    }
+
+    /// The lists that were fetched before. One that cannot be used, such as that of a CA that is no longer here, is as if
+    /// it were not there, so that the gateway starts and can fetch another.
+    fn fetched_crls(
+        &self,
+        place: Place,
+        folder: &Path,
+        authorities: &Authorities,
+        before: &[CrlFile],
+    ) -> Option<Vec<CrlFile>> {
+        self.watched.borrow_mut().push(WatchedFile::new(folder));
+        let error =
+            |message: String| self.problems.error(place, message, "let the gateway's user read and write there");
+        let all = glob::Pattern::new("*.crl").ok()?;
+        let paths = files_in(folder, &all)
+            .map_err(|source| error(format!("cannot read {}: {source}", folder.display())))
+            .ok()?;
+        let mut files = Vec::new();
+        for path in paths {
+            self.watched.borrow_mut().push(WatchedFile::new(&path));
+            match CrlFile::load(&path, CrlOrigin::Fetched, authorities, before) {
+                Ok(file) => files.push(file),
+                Err(CrlFileError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(unreadable @ CrlFileError::Unreadable { .. }) => {
+                    error(unreadable.to_string());
+                    return None;
+                }
+                Err(unusable) => {
+                    self.problems.warning(place, unusable.to_string(), "remove it; what counts will be fetched again");
+                }
+            }
+        }
+        Some(files)
     }
 
     fn deny_list(&self, path: &Spanned<String>) -> Option<DenyList> {
@@ -91,11 +130,13 @@ impl Assembly<'_> {
             let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
             for list in domain.revocation().facts() {
                 let Some(due) = list.next_update.filter(|due| *due < now) else { continue };
-                let message = format!(
-                    "the revocation list of \"{}\" counts, but its next update was due at {}",
-                    list.issuer,
-                    rfc3339(due)
-                );
+                let (issuer, due) = (&list.issuer, rfc3339(due));
+                let message = match list.counts_until >= now {
+                    true => format!("the revocation list of \"{issuer}\" counts, but its next update was due at {due}"),
+                    false => {
+                        format!("the revocation list of \"{issuer}\" is too old: its next update was due at {due}")
+                    }
+                };
                 self.problems.warning(said.name.place, message, "fetch a new list");
             }
             let place = said.deny_list.as_ref().map_or(said.name.place, |path| path.place);

@@ -3,10 +3,9 @@
 use super::Assembly;
 use crate::config::{self, CredentialKind, Place, Spanned};
 use crate::credentials::{
-    Algorithm, IssuerSettings, JwksUrl, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
+    Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
 };
-use crate::tls::provider;
-use rustls::{ClientConfig, RootCertStore};
+use crate::fetch::{FetchUrl, Scheme};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +111,7 @@ impl Assembly<'_> {
 
     /// Keys from a URL. Those of before go on if nothing about them has changed.
     fn remote_keys(&self, said: &config::TokenIssuer, url: &Spanned<String>) -> Option<Arc<RemoteKeys>> {
-        let parsed = JwksUrl::parse(&url.value);
+        let parsed = FetchUrl::parse(&url.value).filter(|url| url.scheme() == Scheme::Https);
         if parsed.is_none() {
             let message = format!("\"{}\" is no https URL", url.value);
             self.problems.error(url.place, message, "write for example \"https://idp.example.org/jwks.json\"");
@@ -121,29 +120,15 @@ impl Assembly<'_> {
             let hint = "name CA files: `anchors = [\"pki/idp-ca.crt\"]`; there is no default";
             self.problems.error(url.place, "nobody may vouch for this URL", hint);
         }
-        let (mut roots, mut signature) = (RootCertStore::empty(), url.value.clone().into_bytes());
-        let mut complete = !said.anchors.is_empty();
-        for path in &said.anchors {
-            let anchors = self.certificates(path);
-            complete &= anchors.is_some();
-            for anchor in anchors.into_iter().flatten() {
-                signature.extend_from_slice(&anchor);
-                if let Err(error) = roots.add(anchor) {
-                    complete = false;
-                    self.problems.error(path.place, format!("a certificate cannot be an anchor: {error}"), "remove it");
-                }
-            }
-        }
+        let mut signature = url.value.clone().into_bytes();
+        let tls = self.fetch_tls(&said.anchors, &mut signature);
         let refresh = said.refresh.unwrap_or(REFRESH);
         signature.extend_from_slice(&refresh.as_nanos().to_le_bytes());
-        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
-        let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let parsed = parsed.filter(|_| complete)?;
+        let (parsed, tls) = (parsed?, tls?);
         let before = self.previous.iter().flat_map(|previous| previous.credentials.issuers.iter());
         let mut before = before.filter_map(|issuer| issuer.remote()).filter(|keys| keys.signature() == signature);
         let unchanged = before.next().cloned();
-        Some(unchanged.unwrap_or_else(|| Arc::new(RemoteKeys::new(parsed, Arc::new(tls), refresh, signature))))
+        Some(unchanged.unwrap_or_else(|| Arc::new(RemoteKeys::new(parsed, tls, refresh, signature))))
     }
 
     fn bind_tokens(&self, issuers: &mut HashMap<&str, TokenIssuer>) {

@@ -71,7 +71,8 @@ pub(super) struct Crl {
     pub(super) issuer_name: String,
     pub(super) scope: Scope,
     number: Option<[u8; 20]>,
-    this_update: i64,
+    /// Seconds since 1970.
+    pub(super) this_update: i64,
     /// Seconds since 1970.
     pub(super) next_update: Option<i64>,
     pub(super) serials: Serials,
@@ -114,6 +115,13 @@ impl Crl {
             serials,
             said: AtomicU8::new(0),
         })
+    }
+
+    /// Its number in hexadecimal, without leading zeros.
+    pub(super) fn number_text(&self) -> Option<String> {
+        let digits: String = self.number?.iter().map(|octet| format!("{octet:02x}")).collect();
+        let significant = digits.trim_start_matches('0');
+        Some(if significant.is_empty() { "0".to_owned() } else { significant.to_owned() })
     }
 
     /// Whether this one makes the other superfluous: by number if both have one, and by time. Where these contradict each

@@ -1,9 +1,11 @@
 //! The deny list of a trust domain: certificates and users that are out at once, whatever their issuer says. A text file,
 //! one entry in each line.
 
+use super::other_signature::other_forms;
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
 use crate::tls::subject_names::readings;
+use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -17,8 +19,9 @@ pub struct DenyList {
     fingerprints: HashSet<[u8; 32]>,
     common_names: HashSet<Box<[u8]>>,
     users: BTreeSet<Box<str>>,
-    /// The text.
-    pub(super) text: Box<str>,
+    text: Box<str>,
+    /// The file, if there is one.
+    path: Option<PathBuf>,
 }
 
 /// Why a deny list cannot be used. What cannot be read might have been meant to keep somebody out.
@@ -52,10 +55,17 @@ impl DenyList {
     pub fn load(path: &Path) -> Result<Self, DenyListError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|(line, reason)| DenyListError::BadLine { path: path.to_owned(), line, reason })
+        match Self::parse(&text) {
+            Ok(list) => Ok(Self { path: Some(path.to_owned()), ..list }),
+            Err((line, reason)) => Err(DenyListError::BadLine { path: path.to_owned(), line, reason }),
+        }
     }
 
-    fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// The line, counted from 1, and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
         let mut list = Self { text: text.into(), ..Self::default() };
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -92,8 +102,36 @@ impl DenyList {
         Ok(())
     }
 
+    /// The file; `None` if none is configured.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// SHA-256 of the file, in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        digest(&SHA256, self.text.as_bytes()).as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// Whether all entries of another list are on this one, too, in whatever form they are written.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.serials.is_superset(&other.serials)
+            && self.fingerprints.is_superset(&other.fingerprints)
+            && self.common_names.is_superset(&other.common_names)
+            && self.users.is_superset(&other.users)
+    }
+
+    /// All that is told of it or depends on it.
+    pub(super) fn made_of(&self) -> String {
+        format!("{:?} {}", self.path, self.text)
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many entries there are.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.serials.len() + self.fingerprints.len() + self.common_names.len() + self.users.len()
     }
 
@@ -111,9 +149,16 @@ impl DenyList {
             return false;
         }
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
-        let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-        self.serials.contains(significant(certificate.raw_serial()))
-            || self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+        self.serials.contains(significant(certificate.raw_serial())) || self.has_fingerprint_of(der)
+    }
+
+    /// In whatever form its signature is: whoever is denied could else change that, and be another.
+    fn has_fingerprint_of(&self, der: &[u8]) -> bool {
+        let is_on_it = |der: &[u8]| {
+            let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+            self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+        };
+        !self.fingerprints.is_empty() && (is_on_it(der) || other_forms(der).any(|other| is_on_it(&other)))
     }
 
     /// Whether any common name of a certificate is on it, in whatever string type. What cannot be read is.

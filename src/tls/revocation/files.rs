@@ -15,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct CrlFile {
     pub(super) path: PathBuf,
+    pub(super) origin: CrlOrigin,
     pub(super) content: Arc<CrlFileContent>,
 }
 
@@ -23,6 +24,15 @@ pub(super) struct CrlFileContent {
     /// SHA-256 of the file.
     pub(super) digest: [u8; 32],
     pub(super) crls: Vec<Arc<Crl>>,
+}
+
+/// Whose a file with revocation lists is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrlOrigin {
+    /// The operator's, who is told what is wrong with it.
+    Given,
+    /// Our own from a URL. If one is too old, a newer one is awaited, for which the gateway must run.
+    Fetched,
 }
 
 /// Why a file with revocation lists cannot be used.
@@ -69,7 +79,12 @@ impl CrlFile {
     ///
     /// # Errors
     /// [`CrlFileError`], naming the file.
-    pub fn load(path: &Path, authorities: &Authorities, before: &[Self]) -> Result<Self, CrlFileError> {
+    pub fn load(
+        path: &Path,
+        origin: CrlOrigin,
+        authorities: &Authorities,
+        before: &[Self],
+    ) -> Result<Self, CrlFileError> {
         let octets =
             std::fs::read(path).map_err(|source| CrlFileError::Unreadable { path: path.to_owned(), source })?;
         let mut digest_octets = [0; 32];
@@ -78,14 +93,14 @@ impl CrlFile {
             file.content.digest == digest_octets && file.content.crls.iter().all(|crl| is_still_of(crl, authorities))
         });
         if let Some(same) = same {
-            return Ok(Self { path: path.to_owned(), content: same.content.clone() });
+            return Ok(Self { path: path.to_owned(), origin, content: same.content.clone() });
         }
         let crls = read_all(&octets, authorities)
             .map_err(|reason| CrlFileError::Unusable { path: path.to_owned(), reason })?;
         if crls.is_empty() {
             return Err(CrlFileError::NoCrl(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), content: Arc::new(CrlFileContent { digest: digest_octets, crls }) })
+        Ok(Self { path: path.to_owned(), origin, content: Arc::new(CrlFileContent { digest: digest_octets, crls }) })
     }
 }
 
@@ -95,16 +110,20 @@ fn is_still_of(crl: &Crl, authorities: &Authorities) -> bool {
 }
 
 fn read_all(octets: &[u8], authorities: &Authorities) -> Result<Vec<Arc<Crl>>, CrlError> {
+    let now = seconds(UnixTime::now());
+    lists(octets)?.iter().map(|der| Crl::read(der, authorities.all(), now).map(Arc::new)).collect()
+}
+
+/// The lists in a text or, in DER, the one that it is.
+pub(super) fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_>>, CrlError> {
     /// How a list begins in DER, and PEM never.
     const DER: u8 = 0x30;
-    let now = seconds(UnixTime::now());
     if octets.first() == Some(&DER) {
-        return Ok(vec![Arc::new(Crl::read(octets, authorities.all(), now)?)]);
+        return Ok(vec![CertificateRevocationListDer::from(octets)]);
     }
     let mut crls = Vec::new();
     for der in CertificateRevocationListDer::pem_slice_iter(octets) {
-        let der = der.map_err(|_| CrlError::NotACrl)?;
-        crls.push(Arc::new(Crl::read(&der, authorities.all(), now)?));
+        crls.push(der.map_err(|_| CrlError::NotACrl)?);
     }
     // What has another label is passed over by the library; it may be a list all the same.
     let begun = octets.split(|octet| *octet == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));

@@ -4,12 +4,15 @@
 mod crl;
 mod deny_list;
 mod extensions;
+mod fetched;
 mod files;
+mod other_signature;
 mod serials;
 
 pub use crl::CrlError;
 pub use deny_list::{DenyList, DenyListError};
-pub use files::{CrlFile, CrlFileError};
+pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
+pub use files::{CrlFile, CrlFileError, CrlOrigin};
 
 use super::authority::{Authority, AuthorityKey};
 use super::peer_certificate::rfc3339;
@@ -68,15 +71,21 @@ pub struct RevocationSettings {
     pub check: RevocationCheck,
 }
 
-/// What is known of one list, for metrics.
+/// What is known of one list, for metrics and `/status`.
 #[derive(Clone, Debug)]
 pub struct CrlFacts {
     /// RFC 4514.
     pub issuer: String,
+    /// Counts up from list to list, in hexadecimal without leading zeros.
+    pub number: Option<String>,
+    /// Seconds since 1970.
+    pub this_update: i64,
     /// Revoked certificates.
     pub entries: usize,
     /// Seconds since 1970.
     pub next_update: Option<i64>,
+    /// The last second in which it counts, by the settings of the domain.
+    pub counts_until: i64,
 }
 
 /// Everything about revocation in one trust domain. Any change makes another one.
@@ -87,13 +96,15 @@ pub struct Revocation {
     newest: HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>,
     denied: DenyList,
     settings: RevocationSettings,
+    /// Where further lists come from.
+    fetch: Option<Arc<CrlFetch>>,
 }
 
 impl Revocation {
     /// Takes the newest list of each issuer and scope.
     ///
     /// # Errors
-    /// Those of them that do not count any more by the settings: nobody could get in, and nobody would know why.
+    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody would know why.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
         let mut newest: HashMap<_, Vec<(&CrlFile, &Arc<Crl>)>> = HashMap::new();
         for file in &files {
@@ -106,14 +117,26 @@ impl Revocation {
             }
         }
         let now = seconds(UnixTime::now());
-        let stale = newest.values().flatten().filter(|(_, crl)| now > settings.stale.until(crl));
+        let given = newest.values().flatten().filter(|(file, _)| file.origin == CrlOrigin::Given);
+        let stale = given.filter(|(_, crl)| now > settings.stale.until(crl));
         let errors: Vec<_> = stale.map(|(file, crl)| file.stale(crl)).collect();
         if !errors.is_empty() {
             return Err(errors);
         }
         let crls = |same: Vec<(&CrlFile, &Arc<Crl>)>| same.into_iter().map(|(_, crl)| crl.clone()).collect();
         let newest = newest.into_iter().map(|(key, same)| (key, crls(same))).collect();
-        Ok(Self { files, newest, denied, settings })
+        Ok(Self { files, newest, denied, settings, fetch: None })
+    }
+
+    /// The same, where lists also come from URLs: then each issuer needs one from the start.
+    #[must_use]
+    pub fn with_fetch(self, fetch: Option<Arc<CrlFetch>>) -> Self {
+        Self { fetch, ..self }
+    }
+
+    /// Where lists come from, if they are fetched.
+    pub fn fetch(&self) -> Option<&Arc<CrlFetch>> {
+        self.fetch.as_ref()
     }
 
     /// The files, for the next load.
@@ -125,8 +148,11 @@ impl Revocation {
     pub fn facts(&self) -> Vec<CrlFacts> {
         let fact = |crl: &Arc<Crl>| CrlFacts {
             issuer: crl.issuer_name.clone(),
+            number: crl.number_text(),
+            this_update: crl.this_update,
             entries: crl.serials.len(),
             next_update: crl.next_update,
+            counts_until: self.settings.stale.until(crl),
         };
         let mut facts: Vec<_> = self.newest.values().flatten().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
@@ -136,6 +162,11 @@ impl Revocation {
     /// How many entries the deny list has.
     pub fn denied_entries(&self) -> usize {
         self.denied.len()
+    }
+
+    /// The deny list; an empty one without a file if none is configured.
+    pub fn deny_list(&self) -> &DenyList {
+        &self.denied
     }
 
     /// Whether the deny list names the common name of a certificate.
@@ -160,22 +191,27 @@ impl Revocation {
 
     /// All that a verdict depends on, but the time.
     pub(super) fn made_of(&self) -> String {
-        let mut text = format!("{:?} {} ", self.settings, self.files.len());
+        let fetch = self.fetch.as_ref().map(|fetch| fetch.signature());
+        let mut text = format!("{:?} {} {fetch:?} ", self.settings, self.files.len());
         for file in &self.files {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
         }
-        text + &self.denied.text
+        text + &self.denied.made_of()
     }
 
     /// Judges a path, and says until when that holds, in seconds since 1970.
     pub(super) fn judge(&self, path: &Path<'_>, now: UnixTime) -> Result<i64, ChainError> {
+        // First: without a list nobody may be let in, and without a look at somebody's certificate there may be no list.
+        if let Some(fetch) = &self.fetch {
+            fetch.saw(path);
+        }
         let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
         if all.any(|certificate| self.denied.has_certificate(certificate)) || self.denied.has_common_name_of(&path.leaf)
         {
             return Err(ChainError::Denied);
         }
-        if self.newest.is_empty() {
+        if self.newest.is_empty() && self.fetch.is_none() {
             return Ok(i64::MAX);
         }
         let issuers = path.intermediates.iter().map(|der| Authority::read(der).map(|authority| authority.key));

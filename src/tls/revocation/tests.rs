@@ -1,6 +1,6 @@
 //! Revocation lists written by hand, octet by octet: what is taken, what is refused and why, and who is out by them.
 
-mod lists;
+pub(super) mod lists;
 mod several;
 
 use self::lists::*;
@@ -18,7 +18,11 @@ fn read(der: &[u8], authorities: &Authorities) -> Result<Crl, CrlError> {
 fn file(lists: &[Vec<u8>], authorities: &Authorities) -> CrlFile {
     let crls = lists.iter().map(|der| Arc::new(read(der, authorities).unwrap())).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &lists.concat()).as_ref().try_into().unwrap();
-    CrlFile { path: "test.crl".into(), content: Arc::new(files::CrlFileContent { digest, crls }) }
+    CrlFile {
+        path: "test.crl".into(),
+        origin: CrlOrigin::Given,
+        content: Arc::new(files::CrlFileContent { digest, crls }),
+    }
 }
 
 fn domain(authorities: &Authorities, lists: &[Vec<u8>], settings: RevocationSettings) -> TrustDomain {
@@ -261,25 +265,29 @@ fn files_in_pem_and_der_are_read_and_carried_over_while_they_stay_the_same() {
     let of_root = list(&root).revoking(&[&[1], &[2]]).signed_by(&root);
     let of_other = list(&other).revoking(&[&[3]]).signed_by(&other);
     std::fs::write(&path, pem(&of_root) + &pem(&of_other)).unwrap();
-    let first = CrlFile::load(&path, &both, &[]).unwrap();
+    let first = CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap();
     let entries = |file: &CrlFile| file.content.crls.iter().map(|crl| crl.serials.len()).collect::<Vec<_>>();
     assert_eq!(entries(&first), [2, 1]);
-    let again = CrlFile::load(&path, &both, std::slice::from_ref(&first)).unwrap();
+    let again = CrlFile::load(&path, CrlOrigin::Given, &both, std::slice::from_ref(&first)).unwrap();
     assert!(Arc::ptr_eq(&first.content, &again.content), "the same file is not read twice");
-    let alone = CrlFile::load(&path, &authorities(&[&root], &[]), std::slice::from_ref(&first)).unwrap_err();
+    let alone =
+        CrlFile::load(&path, CrlOrigin::Given, &authorities(&[&root], &[]), std::slice::from_ref(&first)).unwrap_err();
     assert!(matches!(alone, CrlFileError::Unusable { reason: CrlError::AnotherIssuer(_), .. }), "{alone}");
     std::fs::write(&path, &of_root).unwrap();
-    let other_file = CrlFile::load(&path, &both, std::slice::from_ref(&first)).unwrap();
+    let other_file = CrlFile::load(&path, CrlOrigin::Given, &both, std::slice::from_ref(&first)).unwrap();
     assert_eq!(entries(&other_file), [2]);
     for label in ["CRL", "CERTIFICATE"] {
         let beside = pem(&of_root) + &pem(&of_other).replace("X509 CRL", label);
         std::fs::write(&path, beside).unwrap();
-        let error = CrlFile::load(&path, &both, &[]).unwrap_err();
+        let error = CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap_err();
         assert!(matches!(error, CrlFileError::Unusable { reason: CrlError::NotAlone, .. }), "{label}: {error}");
     }
     for nothing in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         std::fs::write(&path, nothing).unwrap();
-        assert!(matches!(CrlFile::load(&path, &both, &[]).unwrap_err(), CrlFileError::NoCrl(_)), "{nothing}");
+        assert!(
+            matches!(CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap_err(), CrlFileError::NoCrl(_)),
+            "{nothing}"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::authorities::Authorities;
 use super::refused::ChainError;
-use super::usage::{ExtendedKeyUsage, FoundUsage};
+use super::usage::{ExtendedKeyUsage, FoundUsage, keys_may_sign};
 use super::verdict::Verdict;
 use crate::tls::authority::Authority;
 use crate::tls::peer_certificate::CertificateFacts;
@@ -128,6 +128,9 @@ impl PathRules {
         let between = Validity::of(intermediates.iter()).ok_or(CertificateError::BadEncoding)?;
         let authorities = between.and(anchor.validity);
         authorities.check(now)?;
+        if !keys_may_sign(leaf, intermediates.iter()).ok_or(CertificateError::BadEncoding)? {
+            return Err(CertificateError::InvalidPurpose.into());
+        }
         let usage = FoundUsage::of(leaf, intermediates.iter().cloned()).ok_or(CertificateError::BadEncoding)?;
         let usage_until = self.usage.until(usage).ok_or(CertificateError::InvalidPurpose)?;
         let crls_until = judge(&Path { leaf: borrowed(leaf), intermediates, anchor })?;

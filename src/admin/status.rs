@@ -1,0 +1,126 @@
+//! `/status`: what is in force and since when, as JSON with names that stay. Shows no secret, and judges nothing.
+
+use super::AdminState;
+use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
+use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain, rfc3339};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What only the gateway knows, and tells here: a handle that is shared.
+#[derive(Clone, Debug, Default)]
+pub struct GatewayFacts(Arc<Mutex<Facts>>);
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// Seconds since 1970.
+    loaded_at: i64,
+    listeners: Vec<(Arc<str>, SocketAddr)>,
+    last_reload: Option<LastReload>,
+}
+
+#[derive(Debug)]
+struct LastReload {
+    /// Seconds since 1970.
+    at: i64,
+    cause: &'static str,
+    /// The first line of what was wrong.
+    error: Option<String>,
+}
+
+impl GatewayFacts {
+    /// A snapshot has come into force, and these listeners are bound: name and real address.
+    pub fn loaded(&self, listeners: Vec<(Arc<str>, SocketAddr)>) {
+        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (facts.loaded_at, facts.listeners) = (now(), listeners);
+    }
+
+    /// A reload has ended, well or with an error text.
+    pub fn reloaded(&self, cause: &'static str, error: Option<&str>) {
+        let first_line = |text: &str| text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+        let last = LastReload { at: now(), cause, error: error.map(first_line) };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_reload = Some(last);
+    }
+}
+
+/// The answer.
+pub(super) fn status(state: &AdminState) -> String {
+    let now = now();
+    // One snapshot for all of it, so that a digest and the generation beside it belong together.
+    let snapshot = state.shared.snapshot.load_full();
+    let facts = state.facts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let listeners = facts.listeners.iter().map(|(name, address)| json!({ "name": &**name, "address": address }));
+    let last_reload = facts.last_reload.as_ref().map(|last| {
+        let result = if last.error.is_none() { "success" } else { "failure" };
+        json!({ "at": rfc3339(last.at), "cause": last.cause, "result": result, "error": last.error })
+    });
+    let status = json!({
+        "version": VERSION,
+        "provider": format!("{CRYPTO_PROVIDER} {CRYPTO_PROVIDER_VERSION}"),
+        "time": rfc3339(now),
+        "draining": state.drain.is_announced(),
+        "generation": snapshot.generation,
+        "loaded_at": rfc3339(facts.loaded_at),
+        "last_reload": last_reload,
+        "listeners": listeners.collect::<Vec<_>>(),
+        "api_users": snapshot.users.len(),
+        "trust_domains": snapshot.trust_domains.iter().map(|it| trust_domain(it, now)).collect::<Vec<_>>(),
+    });
+    format!("{status:#}\n")
+}
+
+fn trust_domain(domain: &TrustDomain, now: i64) -> Value {
+    let revocation = domain.revocation();
+    let anchors =
+        domain.anchors().map(|(subject, not_after)| json!({ "subject": subject, "not_after": rfc3339(not_after) }));
+    let denied = revocation.deny_list();
+    let deny_list = denied
+        .path()
+        .map(|path| json!({ "path": path.display().to_string(), "entries": denied.len(), "sha256": denied.sha256() }));
+    json!({
+        "name": &*domain.name,
+        "anchors": anchors.collect::<Vec<_>>(),
+        "crls": revocation.facts().iter().map(|list| crl(list, now)).collect::<Vec<_>>(),
+        "crl_fetch": revocation.fetch().map(|fetch| fetch.facts().iter().map(crl_source).collect::<Vec<_>>()),
+        "deny_list": deny_list,
+    })
+}
+
+fn crl_source(source: &CrlSourceFacts) -> Value {
+    json!({
+        "url": source.url,
+        "last_success": source.last_success.map(rfc3339),
+        "last_result": source.last_result,
+    })
+}
+
+fn crl(list: &CrlFacts, now: i64) -> Value {
+    json!({
+        "issuer": list.issuer,
+        "number": list.number,
+        "this_update": rfc3339(list.this_update),
+        "next_update": list.next_update.map(rfc3339),
+        "entries": list.entries,
+        "stale": list.next_update.is_none_or(|due| now > due),
+        "counts": now <= list.counts_until,
+    })
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_error_only_the_first_line_is_kept() {
+        let facts = GatewayFacts::default();
+        facts.reloaded("signal", Some("\nerror: a\n  --> b\n"));
+        let error = facts.0.lock().unwrap().last_reload.as_ref().and_then(|last| last.error.clone());
+        assert_eq!(error.as_deref(), Some("error: a"));
+    }
+}

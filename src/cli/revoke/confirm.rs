@@ -1,0 +1,120 @@
+//! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
+
+use super::super::{say, say_error};
+use super::NOT_CONFIRMED;
+use crate::tls::DenyList;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Whom to ask about what.
+pub(super) struct Gateway {
+    /// The admin listener; `None` if nobody knows it.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) domain: String,
+    pub(super) list: PathBuf,
+    pub(super) timeout: Duration,
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Confirmation {
+    InForce,
+    NotInTime,
+    /// Nobody could be asked.
+    NotConfirmed,
+}
+
+impl Confirmation {
+    pub(super) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::InForce => ExitCode::SUCCESS,
+            Self::NotInTime => ExitCode::FAILURE,
+            Self::NotConfirmed => ExitCode::from(NOT_CONFIRMED),
+        }
+    }
+}
+
+impl Gateway {
+    /// Waits until the list that is in force is the one on disk, and says what is wanted.
+    pub(super) fn confirm(&self, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
+        const PAUSE: Duration = Duration::from_millis(100);
+        let Some(address) = self.address.map(reachable) else {
+            say_error("not confirmed: the config has no admin listener with a fixed port, so name one with --admin");
+            return Confirmation::NotConfirmed;
+        };
+        let began = Instant::now();
+        loop {
+            let status = match status(address) {
+                Ok(status) => status,
+                Err(error) => {
+                    say_error(&format!("not confirmed: the admin listener {address} gives no status: {error}"));
+                    return Confirmation::NotConfirmed;
+                }
+            };
+            let loaded = self.loaded_digest(&status);
+            // Others may change the list meanwhile, so it is read each time.
+            let on_disk = DenyList::load(&self.list).ok().filter(&is_wanted);
+            if on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded) {
+                say(&format!("in force since generation {}", status.get("generation").unwrap_or(&Value::Null)));
+                return Confirmation::InForce;
+            }
+            if began.elapsed() >= self.timeout {
+                say_error(&self.too_late(&status, loaded));
+                return Confirmation::NotInTime;
+            }
+            sleep(PAUSE);
+        }
+    }
+
+    fn loaded_digest<'s>(&self, status: &'s Value) -> Option<&'s str> {
+        let mut domains = status.get("trust_domains")?.as_array()?.iter();
+        let domain = domains.find(|domain| domain.get("name").and_then(Value::as_str) == Some(&*self.domain))?;
+        domain.pointer("/deny_list/sha256")?.as_str()
+    }
+
+    fn too_late(&self, status: &Value, loaded: Option<&str>) -> String {
+        let time = humantime::format_duration(self.timeout);
+        let why = match (status.pointer("/last_reload/error").and_then(Value::as_str), loaded) {
+            (Some(error), _) => format!("its last reload was refused: {error}"),
+            (None, None) => format!("the running gateway has no deny list for trust domain \"{}\"", self.domain),
+            (None, Some(_)) => "it has another list in force; does it read this file?".to_owned(),
+        };
+        format!("error: written, but NOT in force after {time}: {why}")
+    }
+}
+
+/// Where a listener on all addresses is reached from here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// `GET /status`.
+fn status(address: SocketAddr) -> Result<Value, String> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const LARGEST: u64 = 16 * 1024 * 1024;
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        write!(stream, "GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(LARGEST).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error: std::io::Error| error.to_string())?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("its answer is cut short")?;
+    if !head.starts_with("HTTP/1.1 200 ") {
+        return Err(format!("it answers \"{}\"", head.lines().next().unwrap_or_default()));
+    }
+    serde_json::from_str(body).map_err(|_| "its answer is no JSON".to_owned())
+}

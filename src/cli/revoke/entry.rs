@@ -1,0 +1,104 @@
+//! One entry of a deny list as it is written, and texts of lists with and without it. Reads no list from disk.
+
+use crate::config::Config;
+use crate::tls::{DenyList, certificates};
+use aws_lc_rs::digest::{SHA256, digest};
+use std::path::Path;
+
+/// How the comment above an entry of ours begins.
+const COMMENT: &str = "# revoked ";
+
+/// See the module.
+pub(super) struct Entry {
+    /// As it stands in the list.
+    pub(super) line: String,
+    /// What it means.
+    pub(super) as_list: DenyList,
+}
+
+impl Entry {
+    /// An entry of this kind.
+    ///
+    /// # Errors
+    /// What is wrong with the value, for people.
+    pub(super) fn new(kind: &str, value: &str) -> Result<Self, String> {
+        if value.trim() != value || value.chars().any(char::is_control) {
+            let hint = "a line of the list cannot hold spaces at the ends or control characters; use --cert";
+            return Err(format!("{value:?}: {hint}"));
+        }
+        let line = format!("{kind} {value}");
+        let as_list = DenyList::parse(&line).map_err(|(_, reason)| format!("{value:?}: {reason}"))?;
+        Ok(Self { line, as_list })
+    }
+
+    /// An ApiUser that there is: a slip of the pen must not look like a revocation.
+    pub(super) fn user(name: &str, config: &Config) -> Result<Self, String> {
+        let names = || config.api_users.iter().map(|user| user.name.value.as_str());
+        if names().any(|known| known == name) {
+            return Self::new("user", name);
+        }
+        let nearest =
+            names().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = match nearest {
+            Some((likeness, known)) if likeness > 0.8 => format!("; did you mean \"{known}\"?"),
+            _ => "; for a certificate of nobody here, use --cn, --serial, --fingerprint or --cert".to_owned(),
+        };
+        Err(format!("there is no api_user \"{name}\"{hint}"))
+    }
+
+    /// The first certificate of a file, by its digest.
+    pub(super) fn certificate(file: &Path) -> Result<Self, String> {
+        let certificates = certificates(file).map_err(|error| error.to_string())?;
+        let first = certificates.first().ok_or_else(|| format!("{} holds no certificate", file.display()))?;
+        let fingerprint: String = digest(&SHA256, first).as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        Self::new("fingerprint", &fingerprint)
+    }
+
+    /// A list with this entry at its end.
+    pub(super) fn put_on(&self, before: &str, time: &str, reason: Option<&str>) -> String {
+        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        format!("{before}{gap}{COMMENT}{time}{reason}\n{}\n", self.line)
+    }
+
+    /// A list without the lines that say what this entry says, and without our comments right above them.
+    pub(super) fn taken_from(&self, before: &str) -> String {
+        let mut kept: Vec<&str> = Vec::new();
+        for line in before.lines() {
+            let meant = DenyList::parse(line).ok().filter(|list| !list.is_empty());
+            if !meant.is_some_and(|list| self.as_list.includes(&list)) {
+                kept.push(line);
+            } else if kept.last().is_some_and(|above| above.starts_with(COMMENT)) {
+                kept.pop();
+            }
+        }
+        kept.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_on_a_list_can_be_taken_off_in_any_form() {
+        let entry = Entry::new("serial", "0A:ff").unwrap();
+        for before in ["", "# ours\nuser bob\n", "user bob"] {
+            let with = entry.put_on(before, "2026-01-02T03:04:05Z", Some("stolen"));
+            assert!(with.ends_with("# revoked 2026-01-02T03:04:05Z: stolen\nserial 0A:ff\n"), "{with}");
+            assert!(DenyList::parse(&with).unwrap().includes(&entry.as_list));
+            let without = Entry::new("serial", "aff").unwrap().taken_from(&with);
+            assert_eq!(without.trim_end(), before.trim_end());
+        }
+        let others = "# about both\nserial aff\ncn aff\n";
+        assert_eq!(entry.taken_from(others), "# about both\ncn aff\n", "comments of others stay");
+    }
+
+    #[test]
+    fn what_would_be_another_line_or_none_is_refused() {
+        for (kind, bad) in [("cn", "a\nuser b"), ("cn", " a"), ("serial", "xy"), ("fingerprint", "aa"), ("user", "")] {
+            assert!(Entry::new(kind, bad).is_err(), "{kind} {bad:?}");
+        }
+        assert!(Entry::new("cn", "a # b").is_ok());
+    }
+}

@@ -1,0 +1,141 @@
+//! What is fetched from URLs: who vouches for `https`, and from where revocation lists come. Fetches nothing itself.
+
+use super::Assembly;
+use crate::config::{self, Place, Spanned};
+use crate::fetch::{FetchUrl, Scheme};
+use crate::telemetry::build::{FIPS, Fips};
+use crate::tls::{Authorities, CrlFetch, CrlFetchSettings, TrustDomain, provider};
+use rustls::{ClientConfig, RootCertStore};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const REFRESH: Duration = Duration::from_secs(3600);
+const TIMEOUT: Duration = Duration::from_secs(30);
+const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
+
+impl Assembly<'_> {
+    /// How `https` servers are verified; `None` if nobody may vouch, or what is said is wrong. What it is made from is
+    /// added to the signature.
+    pub(super) fn fetch_tls(&self, anchors: &[Spanned<String>], signature: &mut Vec<u8>) -> Option<Arc<ClientConfig>> {
+        let (mut roots, mut complete) = (RootCertStore::empty(), !anchors.is_empty());
+        for path in anchors {
+            let anchors = self.certificates(path);
+            complete &= anchors.is_some();
+            for anchor in anchors.into_iter().flatten() {
+                signature.extend_from_slice(&anchor);
+                if let Err(error) = roots.add(anchor) {
+                    complete = false;
+                    self.problems.error(path.place, format!("a certificate cannot be an anchor: {error}"), "remove it");
+                }
+            }
+        }
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
+        let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if let (Fips::Only, false, Some(first)) = (FIPS, tls.fips(), anchors.first()) {
+            self.problems.error(first.place, "TLS would not be FIPS", "use a build without the feature `fips`");
+            return None;
+        }
+        complete.then(|| Arc::new(tls))
+    }
+
+    /// From where the revocation lists of a domain come. `Err` if what is said is wrong.
+    pub(super) fn crl_fetch(
+        &self,
+        domain: &config::TrustDomain,
+        authorities: &Authorities,
+        previous: Option<&TrustDomain>,
+    ) -> Result<Option<Arc<CrlFetch>>, ()> {
+        let Some(said) = &domain.crl_fetch else { return Ok(None) };
+        let cache = self.cache_folder(said);
+        let urls = self.crl_urls(said);
+        let followed = self.followed_hosts(said);
+        let mut signature = Vec::new();
+        let tls = self.fetch_tls(&said.anchors, &mut signature);
+        if tls.is_none() && !said.anchors.is_empty() {
+            return Err(());
+        }
+        let settings = CrlFetchSettings {
+            urls: urls?,
+            followed: followed?,
+            cache: cache?,
+            refresh: said.refresh.unwrap_or(REFRESH),
+            timeout: said.timeout.unwrap_or(TIMEOUT),
+            size_limit: usize::try_from(said.size_limit.unwrap_or(SIZE_LIMIT)).unwrap_or(usize::MAX),
+            tls,
+        };
+        let before = previous.and_then(|domain| domain.revocation().fetch());
+        Ok(Some(CrlFetch::new(settings, authorities, &signature, before)))
+    }
+
+    fn cache_folder(&self, said: &config::CrlFetch) -> Result<PathBuf, ()> {
+        let Some(text) = &said.cache else { return Err(()) };
+        let folder = self.path(text);
+        if !folder.is_dir() {
+            let message = format!("there is no folder {}", folder.display());
+            self.problems.error(text.place, message, "make it, and let the gateway's user write there");
+            return Err(());
+        }
+        let real = |text: &Spanned<String>| self.sources.folder(text.place.file).join(&text.value).canonicalize().ok();
+        let others = self.config.trust_domains.iter().filter_map(|domain| domain.crl_fetch.as_ref()?.cache.as_ref());
+        let mut earlier = others.take_while(|other| other.place != text.place);
+        if earlier.any(|other| real(other) == real(text)) {
+            let message = "another trust domain has this `cache`, too";
+            self.problems.error(text.place, message, "give each trust domain a folder of its own");
+            return Err(());
+        }
+        Ok(folder)
+    }
+
+    fn crl_urls(&self, said: &config::CrlFetch) -> Result<Vec<FetchUrl>, ()> {
+        let mut urls = Vec::new();
+        let mut complete = Ok(());
+        for text in &said.urls {
+            match FetchUrl::parse(&text.value) {
+                Some(url) if url.scheme() == Scheme::Https && said.anchors.is_empty() => {
+                    let hint = "name CA files: `anchors = [\"pki/web-ca.crt\"]`; there is no default";
+                    self.problems.error(text.place, "nobody may vouch for this URL", hint);
+                    complete = Err(());
+                }
+                Some(url) => urls.push(url),
+                None => {
+                    let message = format!("\"{}\" is no http or https URL", text.value);
+                    self.problems.error(text.place, message, "write for example \"http://crl.example.org/ca.crl\"");
+                    complete = Err(());
+                }
+            }
+        }
+        complete.map(|()| urls)
+    }
+
+    /// The hosts whose distribution points are followed; empty if none are.
+    fn followed_hosts(&self, said: &config::CrlFetch) -> Result<Vec<String>, ()> {
+        let follow = said.distribution_points.as_ref().filter(|said| said.value == config::DistributionPoints::Follow);
+        let error = |place: Place, message: &str, hint: &str| {
+            self.problems.error(place, message, hint);
+            Err(())
+        };
+        match (follow, said.allowed_hosts.as_slice()) {
+            (Some(follow), []) => {
+                let hint = "name them: `allowed_hosts = [\"crl.example.org\"]`, with a port if it is an unusual one";
+                error(follow.place, "no host may be asked, and a certificate must not make us ask any", hint)
+            }
+            (None, [first, ..]) => {
+                let hint = "write `distribution_points = \"follow\"`, or remove it";
+                error(first.place, "`allowed_hosts` is for distribution points that are followed", hint)
+            }
+            (None, []) if said.urls.is_empty() => {
+                let hint = "write `urls = [\"http://...\"]`, or `distribution_points = \"follow\"`";
+                error(said.place, "nothing is fetched by this", hint)
+            }
+            (_, hosts) => {
+                let bad = hosts.iter().find(|host| FetchUrl::parse(&format!("http://{}/", host.value)).is_none());
+                if let Some(bad) = bad {
+                    return error(bad.place, "this is no host", "write \"crl.example.org\" or \"192.0.2.1:8080\"");
+                }
+                Ok(hosts.iter().map(|host| host.value.to_ascii_lowercase()).collect())
+            }
+        }
+    }
+}

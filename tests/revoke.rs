@@ -1,0 +1,200 @@
+//! `portcullis revoke`: who is put on a deny list is out when the command says so, and the file stays what it was
+//! otherwise. `/status` says what is in force.
+
+use crate::support::client::{Version, get};
+use crate::support::gateway::{listener, route_to, user};
+use crate::support::pki::Identity;
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
+use rustls::AlertDescription as Alert;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+
+/// A gateway with an empty deny list, and two users.
+struct Scene {
+    pki: Pki,
+    alice: Identity,
+    bob: Identity,
+    gateway: Gateway,
+    _upstream: Upstream,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        std::fs::write(pki.path("denied"), "# who is out\n").unwrap();
+        std::fs::write(pki.path("ca.crl"), pki.crl(&[], 0x1f)).unwrap();
+        let folder = pki.folder.path().display();
+        let lines = format!("deny_list = \"{folder}/denied\"\ncrls = [\"{folder}/ca.crl\"]\n[admin]");
+        let config = listener(&pki).replace("[admin]", &lines) + &user("alice", &["*"]) + &user("bob", &["*"]);
+        let gateway = Gateway::start(&(config + &route_to(upstream.address)));
+        Self { alice: pki.client("alice"), bob: pki.client("bob"), pki, gateway, _upstream: upstream }
+    }
+
+    fn client(&self, identity: &Identity) -> Client {
+        Client::new(&self.pki, Some(identity), self.gateway.address())
+    }
+
+    /// Standard output, standard error and exit code.
+    fn revoke(&self, arguments: &[&str]) -> (String, String, i32) {
+        let admin = self.gateway.admin_address().to_string();
+        self.revoke_elsewhere(&[&["--admin", &admin], arguments].concat())
+    }
+
+    fn revoke_elsewhere(&self, arguments: &[&str]) -> (String, String, i32) {
+        let config = self.gateway.config_file.to_str().unwrap();
+        run(PORTCULLIS, &[&["revoke", "-c", config], arguments].concat())
+    }
+
+    fn list(&self) -> String {
+        std::fs::read_to_string(self.pki.path("denied")).unwrap()
+    }
+
+    fn status(&self) -> Value {
+        let (status, text) = self.gateway.admin("/status");
+        assert_eq!(status, 200);
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+#[test]
+fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
+    let scene = Scene::new();
+    let certificate = scene.pki.path("alice.crt");
+    let serial = scene.alice.serial_text();
+    for (who, refusal) in [
+        (["--user", "alice"], "revoked"),
+        (["--cn", "alice"], "deny_listed"),
+        (["--serial", &serial], "deny_listed"),
+        (["--cert", certificate.to_str().unwrap()], "deny_listed"),
+    ] {
+        let alice = scene.client(&scene.alice);
+        let mut open = alice.connect(Version::Http1).unwrap();
+        assert_eq!(open.send(get("/")).unwrap().status, 200);
+        let mode = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(scene.pki.path("denied"), mode).unwrap();
+        let (said, error, code) = scene.revoke(&[&who[..], &["--reason", "laptop stolen"]].concat());
+        assert_eq!(code, 0, "{who:?}: {said}{error}");
+        let generation = scene.gateway.generation();
+        assert!(said.ends_with(&format!("in force since generation {generation}\n")), "{said}");
+        open.must_be_refused(refusal);
+        match refusal {
+            "revoked" => assert_eq!(alice.get("/").reason(), "revoked"),
+            _ => assert_eq!(alice.alert(), Alert::CertificateRevoked),
+        }
+        assert_eq!(scene.client(&scene.bob).get("/").status, 200, "{who:?}");
+        let list = scene.list();
+        assert!(list.starts_with("# who is out\n# revoked 20") && list.contains("Z: laptop stolen\n"), "{list}");
+        let mode = std::fs::metadata(scene.pki.path("denied")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640, "the mode stays");
+
+        let (said, _, code) = scene.revoke(&who);
+        assert!(code == 0 && said.starts_with("already on "), "{said}");
+        assert_eq!(scene.list(), list, "once is enough");
+
+        let (said, error, code) = scene.revoke(&[&["--undo"][..], &who].concat());
+        assert_eq!(code, 0, "{said}{error}");
+        assert_eq!(scene.list(), "# who is out\n");
+        assert_eq!(alice.get("/").status, 200);
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
+    let scene = Scene::new();
+    for (arguments, reason) in [
+        (&["--user", "alicia"][..], "there is no api_user \"alicia\"; did you mean \"alice\"?"),
+        (&["--user", "nobody-here"], "there is no api_user \"nobody-here\"; for a certificate"),
+        (&["--serial", "4g"], "a serial number is hexadecimal"),
+        (&["--fingerprint", "abcd"], "64 hexadecimal digits"),
+        (&["--cn", "a\nuser bob"], "control characters"),
+        (&["--cert", "/nowhere.crt"], "cannot read /nowhere.crt"),
+        (&["--user", "alice", "--trust-domain", "other"], "there is no trust domain \"other\"; trust domains: test"),
+        (&["--user", "alice", "--reason", "a\nuser bob"], "must be one line"),
+    ] {
+        let (said, error, code) = scene.revoke(arguments);
+        assert_eq!((code, said.as_str()), (1, ""), "{arguments:?}: {error}");
+        assert!(error.contains(reason), "{arguments:?}: {error}");
+        assert_eq!(scene.list(), "# who is out\n");
+    }
+    for wrong in [&[][..], &["--user", "alice", "--cn", "alice"], &["--undo", "--user", "alice", "--reason", "x"]] {
+        assert_eq!(scene.revoke(wrong).2, 2, "{wrong:?}");
+    }
+    // A list that no gateway would take is not made longer.
+    std::fs::write(scene.pki.path("denied"), "userr bob\n").unwrap();
+    let (_, error, code) = scene.revoke(&["--user", "alice"]);
+    assert!(code == 1 && error.contains("line 1: an entry begins with"), "{error}");
+    assert_eq!(scene.list(), "userr bob\n");
+}
+
+#[test]
+fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
+    let scene = Scene::new();
+    // Port 0: only the gateway knows the real one.
+    let (said, error, code) = scene.revoke_elsewhere(&["--user", "alice"]);
+    assert_eq!(code, 3, "{said}{error}");
+    assert!(
+        said.starts_with("put on ") && error.contains("not confirmed: the config has no admin listener"),
+        "{error}"
+    );
+    eventually("in force all the same", || (scene.client(&scene.alice).get("/").status == 403).then_some(()));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (_, error, code) = scene.revoke_elsewhere(&["--user", "bob", "--admin", &closed]);
+    assert!(code == 3 && error.contains("gives no status"), "{error}");
+}
+
+#[test]
+fn what_does_not_come_into_force_in_time_is_an_error_with_the_reason() {
+    let scene = Scene::new();
+    let good = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
+    scene.gateway.write_config(&(good.clone() + "\n[api_user.alice2]\nclient_cn = \"alice\"\n"));
+    let (said, error, code) = scene.revoke(&["--user", "alice", "--timeout", "3s"]);
+    assert_eq!(code, 1, "{said}{error}");
+    assert!(error.contains("NOT in force after 3s: its last reload was refused: error"), "{error}");
+    let status = eventually("a refused reload", || Some(scene.status()).filter(|it| !it["last_reload"].is_null()));
+    assert_eq!(status["last_reload"]["result"], "failure");
+    scene.gateway.write_config(&good);
+    let (said, error, code) = scene.revoke(&["--user", "alice"]);
+    assert!(code == 0 && said.starts_with("already on "), "{said}{error}");
+    assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
+}
+
+#[test]
+fn several_at_once_lose_nothing() {
+    let scene = Scene::new();
+    std::thread::scope(|scope| {
+        for number in 1..=8 {
+            let scene = &scene;
+            scope.spawn(move || {
+                let (_, error, code) = scene.revoke(&["--serial", &format!("{number}"), "--timeout", "30s"]);
+                assert_eq!(code, 0, "{error}");
+            });
+        }
+    });
+    assert_eq!(scene.list().lines().filter(|line| line.starts_with("serial ")).count(), 8);
+    let domain = &scene.status()["trust_domains"][0];
+    assert_eq!(domain["deny_list"]["entries"], 8);
+}
+
+#[test]
+fn status_says_what_is_in_force() {
+    let scene = Scene::new();
+    let status = scene.status();
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((status["generation"].as_u64(), status["api_users"].as_u64()), (Some(1), Some(2)));
+    assert_eq!(status["last_reload"], Value::Null);
+    assert_eq!(status["listeners"][0]["name"], "main");
+    assert_eq!(status["listeners"][0]["address"], scene.gateway.address().to_string());
+    let domain = &status["trust_domains"][0];
+    assert_eq!((&domain["name"], &domain["anchors"][0]["subject"]), (&"test".into(), &"CN=Test CA".into()));
+    let list = &domain["crls"][0];
+    assert_eq!((&list["issuer"], &list["number"], &list["entries"]), (&"CN=Test CA".into(), &"1f".into(), &0.into()));
+    assert_eq!((&list["stale"], &list["counts"]), (&false.into(), &true.into()));
+    assert!(list["this_update"].as_str() < list["next_update"].as_str(), "{list}");
+    assert_eq!(domain["deny_list"]["path"], scene.pki.path("denied").to_str().unwrap());
+    scene.gateway.signal("HUP");
+    let status = eventually("a reload", || Some(scene.status()).filter(|it| it["generation"] == 2));
+    let last = eventually("its result", || Some(scene.status()["last_reload"].clone()).filter(|it| !it.is_null()));
+    assert_eq!((&last["result"], &last["cause"], &last["error"]), (&"success".into(), &"signal".into(), &Value::Null));
+    let digest = status["trust_domains"][0]["deny_list"]["sha256"].as_str().map(str::len);
+    assert_eq!(digest, Some(64));
+}
