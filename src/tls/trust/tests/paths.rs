@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tls::FailureReason;
+use rustls::server::danger::ClientCertVerifier;
 
 #[test]
 fn an_anchor_says_how_many_may_stand_below_it() {
@@ -78,5 +79,23 @@ fn domains_that_have_a_key_of_a_ca_in_common_are_told() {
             let is_common = common.contains(&(one.min(other), one.max(other)));
             assert_eq!(first.shares_an_authority_with(second), is_common, "{one} {other}");
         }
+    }
+}
+
+#[test]
+fn more_names_of_anchors_than_a_message_holds_are_not_told() {
+    let key = KeyPair::generate().unwrap();
+    let anchor = |at: usize| {
+        let mut params = params(&format!("{at:0>200}"), YEAR);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&key).unwrap().der().clone()
+    };
+    let anchors: Vec<_> = (0..150).map(anchor).collect();
+    for (many, told) in [(1, 1), (80, 80), (150, 0)] {
+        let authorities = Authorities::new(&anchors[..many], &[]).unwrap();
+        let settings = TrustSettings::default();
+        let domain = TrustDomain::new(TrustDomainId(0), "many", &authorities, Revocation::default(), settings, None);
+        let verifier = HandshakeVerifier::new(vec![domain.unwrap().trust], Presence::Mandatory);
+        assert_eq!(verifier.root_hint_subjects().len(), told);
     }
 }
