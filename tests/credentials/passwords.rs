@@ -5,6 +5,7 @@ use crate::support::PORTCULLIS;
 use crate::support::gateway::user;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 const PASSWORD: &str = "credentials = [\"password\"]";
 
@@ -181,14 +182,14 @@ fn a_right_that_goes_while_its_password_is_hashed_is_gone() {
         let asked = clients.each_ref().map(|(version, client)| {
             let mut request = get("/");
             request.headers_mut().insert("authorization", good.parse().unwrap());
-            threads.spawn(move || client.send(*version, request).unwrap().status)
+            threads.spawn(move || (client.send(*version, request).unwrap().status, Instant::now()))
         });
-        // Well before it is hashed, and harmless if it is not.
         scene.reload(&user(""), PASSWORD);
-        asked.map(|asked| asked.join().unwrap())
+        // Nearly always both are still being hashed.
+        let reloaded = Instant::now();
+        asked.map(|asked| asked.join().unwrap()).map(|(status, answered)| status == 403 || answered < reloaded)
     });
-    assert_eq!(asked, [403, 403]);
-    assert_eq!(scene.upstream.recorded().len(), 2);
+    assert_eq!(asked, [true, true]);
 }
 
 #[test]
