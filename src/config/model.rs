@@ -5,9 +5,7 @@ mod credentials;
 mod trust;
 
 pub use credentials::*;
-pub use trust::{
-    CrlFetch, DistributionPoints, ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation,
-};
+pub use trust::*;
 
 use super::source::{Place, Spanned};
 use std::time::Duration;

@@ -236,7 +236,7 @@ impl CrlFetch {
 impl CrlFetchSettings {
     /// Whether a certificate may make us ask there.
     fn may_follow(&self, url: &FetchUrl) -> bool {
-        let is_host = |allowed: &String| url.usual_host() == Some(allowed) || url.authority() == **allowed;
+        let is_host = |allowed: &String| url.usual_host().as_ref() == Some(allowed) || url.authority() == **allowed;
         (url.scheme() == Scheme::Http || self.tls.is_some()) && self.followed.iter().any(is_host)
     }
 
