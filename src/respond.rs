@@ -10,6 +10,7 @@ pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::forward::FramingError;
+use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
@@ -56,6 +57,8 @@ pub enum Refusal<'s> {
     ReservedName(&'s str),
     /// The certificate counts, but another trust domain than the route's has vouched for it.
     WrongTrustDomain,
+    /// A front proxy does not say, or not rightly, for whom it speaks; or nobody that it speaks for counts.
+    Forwarded(ForwardedRefusal),
     /// The ApiUser may not.
     Denied(Denied<'s>),
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
@@ -99,8 +102,12 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::CertificateRefused(_)
+            Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => StatusCode::UNAUTHORIZED,
+            Self::Forwarded(
+                ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
+            ) => StatusCode::BAD_REQUEST,
+            Self::Forwarded(_)
+            | Self::CertificateRefused(_)
             | Self::UnusableName(_)
             | Self::UnknownUser
             | Self::AmbiguousIdentity { .. }
@@ -136,6 +143,7 @@ impl Refusal<'_> {
             Self::AmbiguousIdentity { .. } => "ambiguous_identity",
             Self::ReservedName(_) => "reserved_name",
             Self::WrongTrustDomain => "wrong_trust_domain",
+            Self::Forwarded(refusal) => refusal.word(),
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -173,6 +181,8 @@ impl Refusal<'_> {
             }
             Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
             Self::WrongTrustDomain => "Another authority's certificate is needed here.",
+            Self::Forwarded(ForwardedRefusal::Certificate(_)) => "The forwarded certificate is not accepted.",
+            Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
@@ -196,6 +206,7 @@ impl Refusal<'_> {
                 Some(format!("the certificate is both \"{one}\" and \"{other}\""))
             }
             Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
+            Self::Forwarded(refusal) => refusal.detail().map(str::to_owned),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Internal(what) => Some((*what).to_owned()),
@@ -208,7 +219,11 @@ impl Refusal<'_> {
     /// What the refusal means for the connection.
     pub fn consequence(&self) -> Consequence {
         match self {
-            Self::CertificateRefused(_) | Self::ListenerGone => Consequence::ConnectionEnds,
+            Self::CertificateRefused(_)
+            | Self::ListenerGone
+            | Self::Forwarded(ForwardedRefusal::WrongSource | ForwardedRefusal::NotAFrontProxy) => {
+                Consequence::ConnectionEnds
+            }
             Self::Withdrawn(withdrawal) => withdrawal.consequence,
             Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
                 Consequence::SharedBytesEnd

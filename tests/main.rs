@@ -28,6 +28,8 @@ mod drain;
 mod engine;
 /// `portcullis explain`.
 mod explain;
+/// Who is behind a proxy that stands in front of us.
+mod front_proxy;
 /// Requests up and answers down: fields, bodies, trailers, pools, failures.
 mod forwarding;
 /// TLS: who gets in, with which alert the others are refused, and what the log says.
@@ -82,6 +84,8 @@ mod verify_live;
 mod identity_kinds;
 /// Passwords and tokens beside certificates.
 mod credentials;
+/// Over a hundred certificates and what becomes of each, beside what nginx makes of it.
+mod zoo;
 /// `portcullis revoke`, and `/status`.
 mod revoke;
 /// Revocation lists from URLs.

@@ -95,6 +95,10 @@ fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
         gateway.wait_for_generation_after(before);
         assert_eq!(alice.send(version, get("/")).unwrap().status, 200, "taken back");
     }
+    let is_refused = |line: &serde_json::Value| line["reason"] == "revoked" && line["decision"] == "refuse";
+    let line = eventually("a line", || gateway.access_log().into_iter().find(is_refused));
+    assert_eq!((line["serial"].as_str(), line.get("user")), (Some(&*scene.alice.serial_text()), None), "{line}");
+    assert!(line["detail"].as_str().unwrap().contains("CN=alice"), "{line}");
 }
 
 #[test]

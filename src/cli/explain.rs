@@ -5,8 +5,10 @@ use crate::authorize::{Denied, Grant, Matched};
 use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::identity::{Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{Client, Judgement, Presented, Standing, decide_presented, standing, unless_denied};
+use crate::identity::{ForwardedRefusal, FrontProxy, Identifier, IdentifierError, IdentityKind, Principal};
+use crate::proxy::{
+    Client, Judgement, Presented, Standing, decide_presented, standing, standing_behind, unless_denied,
+};
 use crate::respond::Refusal;
 use crate::route::Target;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
@@ -53,6 +55,9 @@ pub(super) struct Explain {
     /// The trust domain that vouches, where several may: for --cn and its like
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<String>,
+    /// As a client for whom a front proxy of the listener speaks
+    #[arg(long)]
+    front_proxy: bool,
     /// The listener, where there are several
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -60,6 +65,14 @@ pub(super) struct Explain {
     method: String,
     /// The URL, or a path
     url: String,
+}
+
+/// Who asks, and which domain is taken to have vouched.
+type Found = (Standing, Option<TrustDomainId>);
+
+/// A front proxy that names nobody.
+fn nobody() -> Found {
+    (Standing::Forwarded(ForwardedRefusal::Missing), None)
 }
 
 /// Exit code for a question that cannot be answered.
@@ -94,7 +107,17 @@ impl Explain {
         let host = listener.host(Some(&name)).ok_or_else(|| {
             format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str())
         })?;
-        let (standing, vouched_by) = self.standing(snapshot, host)?;
+        let (standing, vouched_by) = match (&listener.front_proxy, self.front_proxy) {
+            (Some(front), true) => self.standing_behind(snapshot, front)?,
+            (None, true) => return Err(format!("listener \"{}\" has no `front_proxy`", listener.name)),
+            (front, false) => match self.standing(snapshot, host)? {
+                // Whoever speaks for others has no rights of its own.
+                (Standing::Known(user), _) if front.as_ref().is_some_and(|front| front.is_peer(user.id)) => {
+                    (Standing::Forwarded(ForwardedRefusal::Missing), None)
+                }
+                found => found,
+            },
+        };
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
@@ -151,15 +174,40 @@ impl Explain {
     }
 
     /// Who asks, and which domain is taken to have vouched.
-    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<(Standing, Option<TrustDomainId>), String> {
+    fn standing(&self, snapshot: &Snapshot, host: &HostPolicy) -> Result<Found, String> {
         if let Some(path) = &self.cert {
             let chain = certificates(path).map_err(|error| error.to_string())?;
             let (standing, peer) = standing(snapshot, host, &chain);
             return Ok((standing, peer.map(|peer| peer.trust_domain)));
         }
+        let said = self.said(snapshot, &host.trust_domains)?;
+        Ok(said.unwrap_or_else(|| (standing(snapshot, host, &[]).0, None)))
+    }
+
+    /// The same for a client that a front proxy names.
+    fn standing_behind(&self, snapshot: &Snapshot, front: &FrontProxy) -> Result<Found, String> {
+        let forwarded = match &self.cert {
+            Some(path) => {
+                let chain = certificates(path).map_err(|error| error.to_string())?;
+                standing_behind(snapshot, front, chain)
+            }
+            None => self.said(snapshot, std::slice::from_ref(&front.trust_domain))?.unwrap_or_else(nobody),
+        };
+        Ok(match forwarded {
+            (Standing::Refused(reason), _) => (Standing::Forwarded(ForwardedRefusal::Certificate(reason)), None),
+            (Standing::Known(user), _) if front.is_peer(user.id) => {
+                (Standing::Forwarded(ForwardedRefusal::FrontProxyItself), None)
+            }
+            (Standing::Anonymous, _) => nobody(),
+            found => found,
+        })
+    }
+
+    /// Who asks by what is said and not shown, if anything is.
+    fn said(&self, snapshot: &Snapshot, domains: &[Arc<TrustDomain>]) -> Result<Option<Found>, String> {
         if let Some(name) = &self.user {
             let user = snapshot.users.named(name).ok_or_else(|| format!("there is no api_user \"{name}\""))?;
-            let mut proving: Vec<_> = host.trust_domains.iter().collect();
+            let mut proving: Vec<_> = domains.iter().collect();
             proving.retain(|domain| {
                 self.trust_domain.as_ref().is_none_or(|said| *domain.name == **said)
                     && snapshot.users.can_be_proven_in(domain.id, user.id)
@@ -167,10 +215,12 @@ impl Explain {
             // The best that it can have: one of a domain that does not deny it.
             let vouching =
                 proving.iter().find(|domain| !domain.revocation().denies_user(name)).or(proving.first()).copied();
-            return match (host.trust_domains.as_slice(), vouching) {
-                ([], _) => Ok((Standing::Anonymous, None)),
-                (_, Some(domain)) => Ok((unless_denied_by(domain, Standing::Known(user)), Some(domain.id))),
-                (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => Ok((Standing::Anonymous, None)),
+            return match (domains, vouching) {
+                ([], _) => Ok(Some((Standing::Anonymous, None))),
+                (_, Some(domain)) => Ok(Some((unless_denied_by(domain, Standing::Known(user)), Some(domain.id)))),
+                (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => {
+                    Ok(Some((Standing::Anonymous, None)))
+                }
                 (all, None) => Err(format!(
                     "api_user \"{name}\" can never come in here: it has no `client_cn` or the like in trust domain {}",
                     named(all)
@@ -178,10 +228,10 @@ impl Explain {
             };
         }
         let Some((kind, text)) = self.said_identifier() else {
-            return Ok((standing(snapshot, host, &[]).0, None));
+            return Ok(None);
         };
-        let Some(domain) = self.vouching_domain(host)? else {
-            return Ok((Standing::Anonymous, None));
+        let Some(domain) = self.vouching_domain(domains)? else {
+            return Ok(Some((Standing::Anonymous, None)));
         };
         let revocation = domain.revocation();
         let is_denied = match kind {
@@ -195,12 +245,12 @@ impl Explain {
             Err(IdentifierError::CommonName(error)) => Standing::UnusableName(error.into()),
             Err(error) => return Err(format!("no certificate leads to a user by \"{text}\": {error}")),
         };
-        Ok((unless_denied_by(domain, standing), Some(domain.id)))
+        Ok(Some((unless_denied_by(domain, standing), Some(domain.id))))
     }
 
     /// The domain that is taken to have vouched. `None` where no certificate is asked for.
-    fn vouching_domain<'h>(&self, host: &'h HostPolicy) -> Result<Option<&'h TrustDomain>, String> {
-        match (host.trust_domains.as_slice(), &self.trust_domain) {
+    fn vouching_domain<'h>(&self, domains: &'h [Arc<TrustDomain>]) -> Result<Option<&'h TrustDomain>, String> {
+        match (domains, &self.trust_domain) {
             ([], _) => Ok(None),
             (all, Some(name)) => match all.iter().find(|domain| *domain.name == **name) {
                 Some(domain) => Ok(Some(domain)),
@@ -316,6 +366,7 @@ fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) ->
         Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
         Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => format!("none: {error}"),
+        Standing::Forwarded(refusal) => format!("none: {}", refusal.word()),
         Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
     }
 }

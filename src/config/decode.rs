@@ -148,6 +148,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
             host(&mut entry, names)
         })
         .collect();
+    let front_proxy = table.table("front_proxy").map(|mut inner| front_proxy(&mut inner));
     let own = host(&mut table, Vec::new());
     let says_something = own.certificate.is_some()
         || own.private_key.is_some()
@@ -155,7 +156,28 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.trust_domain.is_some()
         || !own.trust_domains.is_empty();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener { name, address, default_host, hosts, record_layer, http1_engine, limits }
+    Listener { name, address, default_host, hosts, record_layer, http1_engine, front_proxy, limits }
+}
+
+fn front_proxy(table: &mut TableReader<'_>) -> FrontProxy {
+    let identities = [
+        ("rfc9440", ForwardedIdentity::Rfc9440),
+        ("xfcc", ForwardedIdentity::Xfcc),
+        ("proxy-v2", ForwardedIdentity::ProxyV2),
+    ];
+    let beliefs = [("certificate", Belief::Certificate), ("common-name", Belief::CommonName)];
+    if !table.has("identity") {
+        table.missing("identity", "write how the proxy says who the client is: \"rfc9440\", \"xfcc\" or \"proxy-v2\"");
+    }
+    FrontProxy {
+        place: table.place(),
+        identity: table.choice("identity", &identities),
+        peers: table.strings("peers"),
+        sources: table.strings_if_said("sources"),
+        trust_domain: table
+            .required_string("trust_domain", "name the domain that vouches for the clients of the proxy"),
+        believe: table.choice("believe", &beliefs),
+    }
 }
 
 fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {

@@ -2,9 +2,13 @@
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
 mod credentials;
+mod engines;
+mod front_proxy;
 mod trust;
 
 pub use credentials::*;
+pub use engines::{Http1Engine, RecordLayer};
+pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -161,26 +165,6 @@ pub enum ClientAuth {
     Off,
 }
 
-/// Who opens and seals the records of TLS 1.3 connections with HTTP/1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RecordLayer {
-    /// The TLS library.
-    #[default]
-    Rustls,
-    /// The gateway, where they lie, with keys that the TLS library has negotiated.
-    InPlace,
-}
-
-/// Who serves HTTP/1.1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Http1Engine {
-    /// The gateway's own engine; what it does not take goes to hyper.
-    #[default]
-    Own,
-    /// hyper alone.
-    Hyper,
-}
-
 /// A server certificate and who may show which client certificate for it.
 #[derive(Debug)]
 pub struct Host {
@@ -215,6 +199,8 @@ pub struct Listener {
     pub record_layer: Option<Spanned<RecordLayer>>,
     /// Who serves HTTP/1.1.
     pub http1_engine: Option<Spanned<Http1Engine>>,
+    /// Who may speak for others.
+    pub front_proxy: Option<FrontProxy>,
     /// Limits said here.
     pub limits: Limits,
 }

@@ -1,6 +1,7 @@
 //! PeerCertificate to Principal: which ApiUser is this? Says nothing about what the user may do.
 
 mod assertion;
+mod front_proxy;
 mod headers;
 mod identifier;
 mod proxy_protocol;
@@ -8,6 +9,9 @@ mod reserved;
 mod users;
 
 pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
+pub use front_proxy::{
+    BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader, ProxyHeaderError, Said,
+};
 pub use headers::{
     IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
     VerifiedCertificate, fold, folded_equal, is_identity_field,

@@ -1,16 +1,21 @@
 //! Who is at the other end of a connection, in the snapshot that is in force now: found once for each generation, and
-//! found again after every reload. Judges no request.
+//! found again after every reload. For whom a front proxy speaks stands in `forwarded`. Judges no request.
 
 use super::expiry::{self, Expiry};
+use super::forwarded::{ForwardedClients, Voice};
 use super::request::{Client, Standing};
 use super::told::Told;
 use crate::config::ClientAuth;
-use crate::identity::{Identified, Principal};
+use crate::identity::{Identified, Principal, ProxyHeader};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::telemetry::Telemetry;
-use crate::tls::{FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, TrustDomainId, Vouched};
+use crate::tls::{
+    ChainError, FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId,
+    Vouched,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,9 +24,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct ConnectedClient {
     pub(super) listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
+    /// Where it is, and what it said before its handshake.
+    pub(super) caller: Caller,
     telemetry: Arc<Telemetry>,
+    pub(super) forwarded: ForwardedClients,
     view: RefCell<Option<Rc<ClientView>>>,
 }
+
+/// Who is at the other end of the socket.
+pub(super) struct Caller {
+    pub(super) address: IpAddr,
+    /// The PROXY header, on a listener where connections begin with one.
+    pub(super) header: Option<ProxyHeader>,
+}
+
+/// The policies that a client is under.
+type ServedAt = (Arc<ListenerPolicy>, Arc<HostPolicy>);
 
 /// A client as one snapshot sees it.
 pub(super) struct ClientView {
@@ -30,9 +48,15 @@ pub(super) struct ClientView {
     checked: Cell<Instant>,
     /// The last second, since 1970, in which its chain counts without being asked about again.
     until: i64,
-    pub(super) place: Option<(Arc<ListenerPolicy>, Arc<HostPolicy>)>,
+    pub(super) place: Option<ServedAt>,
     pub(super) standing: Standing,
     pub(super) peer: Option<PeerCertificate>,
+    /// What a certificate that does not count says of itself: for the log, and nobody else.
+    pub(super) refused: Option<PresentedCertificate>,
+    /// The domain that vouched, also where there is a name and no certificate.
+    pub(super) vouched_by: Option<TrustDomainId>,
+    /// For whom it speaks.
+    pub(super) voice: Voice,
     /// What upstreams are told, the newest last: nearly always one.
     pub(super) told: RefCell<Vec<Told>>,
     pub(super) expiry: Expiry,
@@ -40,8 +64,8 @@ pub(super) struct ClientView {
 
 impl ConnectedClient {
     /// A client after its handshake.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, telemetry: Arc<Telemetry>) -> Self {
-        Self { listener, facts, telemetry, view: RefCell::default() }
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, caller: Caller, telemetry: Arc<Telemetry>) -> Self {
+        Self { listener, facts, caller, telemetry, forwarded: RefCell::default(), view: RefCell::default() }
     }
 
     /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
@@ -54,8 +78,7 @@ impl ConnectedClient {
     /// The client as this snapshot sees it now.
     pub(super) fn view(&self, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
         if let Some(view) = &*self.view.borrow()
-            && view.generation == snapshot.generation
-            && view.still_holds(now)
+            && view.holds(snapshot, now)
         {
             return view.clone();
         }
@@ -70,10 +93,30 @@ impl ConnectedClient {
             let host = listener.host(self.facts.server_name.as_ref())?;
             Some((listener.clone(), host.clone()))
         });
-        let Stood { standing, peer, until, expired_for } = match &place {
+        let mut stood = match &place {
             Some((_, host)) => stand(snapshot, host, &self.facts.chain),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
+        let front = place.as_ref().and_then(|(listener, _)| listener.front_proxy.as_ref());
+        let voice = match Voice::of(&self.caller, front, &stood.standing) {
+            Ok(voice) => voice,
+            Err(refusal) => {
+                stood.standing = Standing::Forwarded(refusal);
+                Voice::Own
+            }
+        };
+        self.seen(snapshot, now, (place, voice), stood)
+    }
+
+    /// Notes and tells of what was found.
+    pub(super) fn seen(
+        &self,
+        snapshot: &Snapshot,
+        now: Instant,
+        (place, voice): (Option<ServedAt>, Voice),
+        stood: Stood,
+    ) -> ClientView {
+        let Stood { standing, peer, vouched_by, until, expired_for } = stood;
         let expiry = Expiry::of(&snapshot.expiry, peer.as_ref());
         if let Some(peer) = &peer {
             expiry::tell(&self.telemetry, snapshot, &standing, peer);
@@ -81,9 +124,13 @@ impl ConnectedClient {
                 expiry::tell_of_expired(&self.telemetry, snapshot, user, (peer, over));
             }
         }
-        let checked = Cell::new(now);
-        let told = RefCell::default();
-        ClientView { generation: snapshot.generation, checked, until, place, standing, peer, told, expiry }
+        let refused = match (&standing, &peer, &voice) {
+            (Standing::Refused(_), None, Voice::Own) => self.facts.chain.first().and_then(PresentedCertificate::read),
+            _ => None,
+        };
+        let (checked, told) = (Cell::new(now), RefCell::default());
+        let generation = snapshot.generation;
+        ClientView { generation, checked, until, place, standing, peer, refused, vouched_by, voice, told, expiry }
     }
 }
 
@@ -98,17 +145,18 @@ pub fn standing(
 }
 
 /// Who a chain is, and for how long that holds.
-struct Stood {
-    standing: Standing,
-    peer: Option<PeerCertificate>,
+pub(super) struct Stood {
+    pub(super) standing: Standing,
+    pub(super) peer: Option<PeerCertificate>,
+    pub(super) vouched_by: Option<TrustDomainId>,
     until: i64,
     /// How long its certificate has been over, if its user is let in all the same.
     expired_for: Option<Duration>,
 }
 
 impl Stood {
-    fn without_certificate(standing: Standing) -> Self {
-        Self { standing, peer: None, until: i64::MAX, expired_for: None }
+    pub(super) fn without_certificate(standing: Standing) -> Self {
+        Self { standing, peer: None, vouched_by: None, until: i64::MAX, expired_for: None }
     }
 }
 
@@ -123,7 +171,16 @@ fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -
         });
     };
     // Always asked, also right after a full handshake: what was verified then is remembered, so that it costs little.
-    let vouched = match host.vouch(chain, UnixTime::now()) {
+    vouched_for(snapshot, leaf, host.vouch(chain, UnixTime::now()))
+}
+
+/// Who a leaf is whose chain was judged.
+pub(super) fn vouched_for(
+    snapshot: &Snapshot,
+    leaf: &CertificateDer<'_>,
+    judged: Result<Vouched, ChainError>,
+) -> Stood {
+    let vouched = match judged {
         Ok(vouched) => vouched,
         Err(error) => return Stood::without_certificate(Standing::Refused(error.reason())),
     };
@@ -155,24 +212,25 @@ fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
     if principal(&standing).is_some_and(|user| is_denied(snapshot, vouched.domain, user)) {
         standing = Standing::Refused(FailureReason::Revoked);
     }
-    let Vouched { expired_for, until, .. } = *vouched;
+    let Vouched { domain, expired_for, until } = *vouched;
+    let vouched_by = Some(domain);
     let Some(over) = expired_for else {
-        return Stood { standing, peer: Some(peer), until, expired_for };
+        return Stood { standing, peer: Some(peer), vouched_by, until, expired_for };
     };
     // The domain tolerates what the most patient of its users does. Who this is decides, and strangers get nothing.
     let user = principal(&standing).and_then(|principal| snapshot.users.get(principal.id));
     let tolerance = user.map_or(Duration::ZERO, |user| user.tolerate_expiry);
     if over > tolerance {
         let standing = Standing::Refused(FailureReason::Expired);
-        return Stood { standing, peer: Some(peer), until, expired_for: None };
+        return Stood { standing, peer: Some(peer), vouched_by, until, expired_for: None };
     }
     let lasting = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
     let until = until.min(peer.not_after.saturating_add(lasting));
-    Stood { standing, peer: Some(peer), until, expired_for }
+    Stood { standing, peer: Some(peer), vouched_by, until, expired_for }
 }
 
 /// Whether the deny list of the domain that vouched names the user.
-fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Principal) -> bool {
+pub(super) fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Principal) -> bool {
     snapshot.trust_domain(domain).is_none_or(|domain| domain.revocation().denies_user(&user.name))
 }
 
@@ -183,7 +241,7 @@ fn is_over(second: i64) -> bool {
     now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > second
 }
 
-fn principal(standing: &Standing) -> Option<&Principal> {
+pub(super) fn principal(standing: &Standing) -> Option<&Principal> {
     match standing {
         Standing::Known(principal) => Some(principal),
         _ => None,
@@ -191,6 +249,11 @@ fn principal(standing: &Standing) -> Option<&Principal> {
 }
 
 impl ClientView {
+    /// Whether it is what this snapshot sees at this moment.
+    pub(super) fn holds(&self, snapshot: &Snapshot, now: Instant) -> bool {
+        self.generation == snapshot.generation && self.still_holds(now)
+    }
+
     /// A certificate also expires in the middle of a connection and of a generation. The clock on the wall is looked at
     /// ten times a second at most; certificates count seconds.
     fn still_holds(&self, now: Instant) -> bool {
@@ -207,8 +270,7 @@ impl ClientView {
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        let vouched_by = self.peer.as_ref().map(|peer| peer.trust_domain);
-        Some(Client { listener, host, standing: &self.standing, vouched_by })
+        Some(Client { listener, host, standing: &self.standing, vouched_by: self.vouched_by })
     }
 
     /// The ApiUser, if it is one.

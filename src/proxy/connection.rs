@@ -1,21 +1,24 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
 use super::activity::Activity;
-use super::client::ConnectedClient;
+use super::client::{Caller, ConnectedClient};
 use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::present::{Look, OpenExchanges};
+use super::proxy_header::first_words;
 use super::record::{ConnectionFacts, Record};
+use super::request::Standing;
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
+use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{Input, RecordStream, Records, Transport};
-use crate::tls::{Established, FailureReason, HandshakeFailure, Protocol, Resumption, handshake};
+use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol, Resumption};
 use crate::worker::LocalExecutor;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -60,6 +63,8 @@ struct Accepted {
     drain: Drain,
     limits: ConnectionLimits,
     engine: Http1Engine,
+    /// What came before the handshake.
+    header: Option<ProxyHeader>,
 }
 
 impl ConnectionHandler for ProxyHandler {
@@ -75,7 +80,7 @@ impl ConnectionHandler for ProxyHandler {
         };
         // Only the socket knows which address the client took of a listener for all of them.
         let local = stream.local_addr().unwrap_or(policy.address);
-        let work = Box::pin(handshake(stream, &policy.hosts, begun + policy.limits.handshake_timeout));
+        let work = Box::pin(first_words(stream, &policy, begun + policy.limits.handshake_timeout));
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
             outcome = work => outcome,
@@ -89,10 +94,10 @@ impl ConnectionHandler for ProxyHandler {
                 self.handshake_failed(&failure, client);
                 Box::pin(failure.close()).await;
             }
-            Ok(established) => {
+            Ok((established, header)) => {
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
-                let accepted = Accepted { address: client, local, place, drain, limits, engine };
+                let accepted = Accepted { address: client, local, place, drain, limits, engine, header };
                 Box::pin(self.serve_http(established, accepted)).await;
             }
         }
@@ -135,13 +140,14 @@ impl ProxyHandler {
         );
     }
 
-    async fn serve_http(&self, established: Established, accepted: Accepted) {
+    async fn serve_http(&self, established: Established, mut accepted: Accepted) {
         let Established { records, input, facts } = established;
-        let connection =
-            ConnectionFacts::new(&self.shared.telemetry, &self.listener, (accepted.address, accepted.local), &facts);
         let protocol = facts.protocol;
-        let client = ConnectedClient::new(self.listener.clone(), facts, self.shared.telemetry.clone());
+        let caller = Caller { address: accepted.address.ip(), header: accepted.header.take() };
+        let client = ConnectedClient::new(self.listener.clone(), facts, caller, self.shared.telemetry.clone());
         client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
+        let Ok(addresses) = self.addresses(&client, &accepted) else { return };
+        let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts);
         let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {
@@ -155,6 +161,32 @@ impl ProxyHandler {
                 let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
+        }
+    }
+
+    /// Where the client is, and where it connected to: where its socket is, unless a front proxy says otherwise. Nobody
+    /// else may say anything before the handshake.
+    fn addresses(
+        &self,
+        client: &ConnectedClient,
+        accepted: &Accepted,
+    ) -> Result<(SocketAddr, SocketAddr), FailureReason> {
+        let of_socket = (accepted.address, accepted.local);
+        if client.caller.header.is_none() {
+            return Ok(of_socket);
+        }
+        let view = client.view(&in_force(&self.shared).snapshot, std::time::Instant::now());
+        if let Standing::Forwarded(refusal) = &view.standing {
+            let detail = format!("a PROXY header came from who may send none: {}", refusal.word());
+            let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
+            failure.certificate = client.facts.chain.first().and_then(PresentedCertificate::read);
+            failure.server_name = client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
+            self.handshake_failed(&failure, accepted.address);
+            return Err(failure.reason);
+        }
+        match &client.caller.header {
+            Some(ProxyHeader::Client(said)) if view.voice.is_for_others() => Ok(said.addresses.unwrap_or(of_socket)),
+            _ => Ok(of_socket),
         }
     }
 

@@ -2,7 +2,8 @@
 //! nothing; `request` does, once more, with what was found here.
 
 use super::Shared;
-use super::client::ClientView;
+use super::client::{ClientView, ConnectedClient};
+use super::in_force::{InForce, in_force};
 use super::request::{Judgement, Presented};
 use crate::config::CredentialKind;
 use crate::credentials::{
@@ -14,7 +15,50 @@ use crate::identity::Principal;
 use crate::respond::Refusal;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A snapshot, and the client as it sees it.
+pub(super) struct JudgingBy {
+    pub(super) in_force: Rc<InForce>,
+    pub(super) view: Rc<ClientView>,
+}
+
+impl JudgingBy {
+    /// What is in force at this moment, and who asks with these fields.
+    pub(super) fn at<F: Fields + ?Sized>(
+        shared: &Arc<Shared>,
+        client: &ConnectedClient,
+        fields: &F,
+        now: Instant,
+    ) -> Self {
+        let in_force = in_force(shared);
+        let snapshot = &*in_force.snapshot;
+        let view = client.speaking(client.view(snapshot, now), fields, (snapshot, now));
+        Self { in_force, view }
+    }
+}
+
+/// What was found about what a request shows. A password may have been hashed elsewhere meanwhile: so the request is judged
+/// anew by what is in force then, and what was found counts as it does there.
+pub(super) struct Looked(Presented);
+
+impl Looked {
+    /// Looks at what is shown, as it counts for this judgement.
+    pub(super) async fn at(shared: &Shared, judging: &JudgingBy, shown: Shown, source: IpAddr) -> Self {
+        Self(Checked::of(shared, &judging.in_force.snapshot, &judging.view, shown, source).await.presented)
+    }
+
+    /// What it is worth in this snapshot and at this moment.
+    pub(super) fn counted(&self, snapshot: &Snapshot) -> Checked {
+        let presented = match &self.0 {
+            Presented::Proven(proof) => still_presented(snapshot, proof),
+            other => other.clone(),
+        };
+        Checked { presented }
+    }
+}
 
 /// What was found, and what follows from it for the request that goes up.
 #[derive(Default)]
@@ -31,14 +75,7 @@ pub(super) fn unchecked<F: Fields + ?Sized>(judgement: &Judgement<'_, '_>, field
 }
 
 impl Checked {
-    /// Looks at what is shown. May wait for a password to be hashed elsewhere.
-    pub(super) async fn of(
-        shared: &Shared,
-        snapshot: &Snapshot,
-        view: &ClientView,
-        shown: Shown,
-        source: IpAddr,
-    ) -> Self {
+    async fn of(shared: &Shared, snapshot: &Snapshot, view: &ClientView, shown: Shown, source: IpAddr) -> Self {
         let presented = match shown {
             Shown::Nothing => Presented::Nothing,
             Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),

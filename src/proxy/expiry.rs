@@ -56,7 +56,7 @@ impl Expiry {
 pub(super) fn tell(telemetry: &Telemetry, snapshot: &Snapshot, standing: &Standing, peer: &PeerCertificate) {
     let user = match standing {
         Standing::Known(principal) => Some(principal.name.clone()),
-        Standing::Refused(_) => return,
+        Standing::Refused(_) | Standing::Forwarded(_) => return,
         _ => None,
     };
     let now = now();

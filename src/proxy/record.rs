@@ -183,6 +183,7 @@ impl Record {
 
     /// Takes over what the judgement found, whatever the outcome.
     pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
+        self.generation = in_force.snapshot.generation;
         self.texts.set(Text::Method, judgement.method);
         if let Some(host) = &judgement.host {
             self.texts.set(Text::Host, host.as_str());
@@ -301,6 +302,8 @@ impl Record {
         let about = &*self.connection;
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
+        let refused = client.and_then(|client| client.refused.as_ref());
+        let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
         let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
         let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
         let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
@@ -322,12 +325,13 @@ impl Record {
                 .and_then(ClientView::principal)
                 .and_then(|user| user.identified_by)
                 .map(IdentityKind::word),
+            forwarded_by: client.and_then(ClientView::forwarded_by),
             cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
-            serial: peer.map(|peer| peer.serial.as_str()),
+            serial: peer.map(|peer| &peer.serial).or_else(|| refused.map(|it| &it.serial)).map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref(),
+            detail: self.detail.as_deref().or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),

@@ -7,7 +7,7 @@ use crate::credentials::{CredentialFailure, CredentialRule, Proof};
 use crate::forward::{BadConnection, check_connection_value, is_method_override};
 use crate::head::{Fields, RequestHead, Several};
 use crate::host::HostName;
-use crate::identity::Principal;
+use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
 use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
@@ -29,6 +29,8 @@ pub enum Standing {
     AmbiguousIdentity(Arc<str>, Arc<str>),
     /// Its certificate counts, but this name of it is reserved in its trust domain.
     ReservedName(Box<str>),
+    /// It came by a front proxy, or as one, and nobody is recognized in what that said.
+    Forwarded(ForwardedRefusal),
     /// Its certificate does not count (any more).
     Refused(FailureReason),
 }
@@ -117,6 +119,11 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
 ) -> Result<Permit<'s>, Refusal<'s>> {
     if let Standing::Refused(reason) = client.standing {
         return Err(Refusal::CertificateRefused(*reason));
+    }
+    if let Standing::Forwarded(refusal) = client.standing
+        && *refusal != ForwardedRefusal::Missing
+    {
+        return Err(Refusal::Forwarded(*refusal));
     }
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields);
@@ -284,7 +291,7 @@ fn proven<'p>(
         Presented::Proven(_) => return failed(CredentialFailure::Missing),
     };
     let certificate = match standing {
-        Standing::Anonymous => None,
+        Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
         _ if !rule.accepts(CredentialKind::Certificate) => None,
         shown => Some(principal(shown)?),
     };
@@ -306,6 +313,7 @@ fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
         Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
         Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
         Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
+        Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

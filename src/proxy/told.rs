@@ -88,10 +88,10 @@ impl ConnectedClient {
         let certificate = view.peer.as_ref().map(|peer| VerifiedCertificate {
             peer,
             domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
-            chain: &self.facts.chain,
+            chain: view.voice.chain().unwrap_or(&self.facts.chain),
         });
         let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
-        KnownClient { certificate, user: view.principal(), own_uri }
+        KnownClient { certificate, user: view.principal(), forwarded_by: view.forwarded_by(), own_uri }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::{Http1Engine, LogFormat};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
-use crate::identity::{ApiUsers, AssertionSigner};
+use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -71,6 +71,8 @@ pub struct ListenerPolicy {
     pub limits: ConnectionLimits,
     /// Who serves HTTP/1.1.
     pub http1_engine: Http1Engine,
+    /// Who speaks for others.
+    pub front_proxy: Option<Arc<FrontProxy>>,
 }
 
 impl ListenerPolicy {

@@ -51,6 +51,9 @@ pub struct AccessEntry<'a> {
     /// What proved that: `certificate`, `password` or `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<&'a str>,
+    /// The front proxy that says who the client is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded_by: Option<&'a str>,
     /// Common name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cn: Option<&'a str>,
@@ -144,7 +147,7 @@ impl AccessLog {
 fn text_line(entry: &AccessEntry<'_>) -> String {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
     format!(
-        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}",
+        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}",
         entry.time,
         entry.client,
         entry.listener,
@@ -165,6 +168,7 @@ fn text_line(entry: &AccessEntry<'_>) -> String {
         or_dash(entry.upstream),
         entry.id,
         entry.generation,
+        entry.forwarded_by.map(|by| format!(" forwarded_by={}", quoted(by))).unwrap_or_default(),
         entry.cut.map(|cut| format!(" cut={cut}")).unwrap_or_default(),
         entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
     )

@@ -21,6 +21,8 @@ pub(super) struct Authority {
     /// RFC 4514.
     pub(super) name: String,
     pub(super) validity: Validity,
+    /// Most CAs between it and a leaf, if its basic constraints say so.
+    pub(super) most_below: Option<usize>,
     /// Whether it is a CA, and its key usage, if there, allows to sign certificates (RFC 5280 section 4.2.1.3).
     pub(super) may_sign_certificates: bool,
     /// The same for revocation lists.
@@ -32,6 +34,7 @@ impl Authority {
     pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let usage = certificate.key_usage().ok()?;
+        let constraints = certificate.basic_constraints().ok()?;
         let (subject, public_key) = (certificate.subject().as_raw(), certificate.public_key().raw);
         Some(Self {
             key: AuthorityKey::of(subject, public_key)?,
@@ -42,6 +45,9 @@ impl Authority {
                 not_before: certificate.validity().not_before.timestamp(),
                 not_after: certificate.validity().not_after.timestamp(),
             },
+            most_below: constraints
+                .and_then(|constraints| constraints.value.path_len_constraint)
+                .map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
             may_sign_certificates: certificate.is_ca()
                 && usage.as_ref().is_none_or(|usage| usage.value.key_cert_sign()),
             may_sign_crls: certificate.is_ca() && usage.is_none_or(|usage| usage.value.crl_sign()),

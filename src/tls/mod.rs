@@ -19,6 +19,7 @@ mod verified;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};
+pub(crate) use peer_certificate::hexadecimal;
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub use pem::{PemError, certificates, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};

@@ -110,6 +110,10 @@ impl CertificateFacts {
     /// Reads a certificate; `None` if it is none.
     pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        // Libraries let this pass, although it is no DER: and what has no serial number cannot be revoked.
+        if certificate.raw_serial().is_empty() {
+            return None;
+        }
         let not_before = certificate.validity().not_before.timestamp();
         let not_after = certificate.validity().not_after.timestamp();
         let is_ca = certificate.is_ca();

@@ -21,7 +21,8 @@ pub struct PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+    /// Reads what a certificate says of itself; `None` if it is none.
+    pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {
             subject: rfc4514(certificate.subject()),
@@ -73,6 +74,13 @@ pub struct HandshakeFailure {
     pub(super) refused: Option<TcpStream>,
 }
 
+impl HandshakeFailure {
+    /// A connection that ended beside the handshake itself. Nobody is told.
+    pub fn beside(reason: FailureReason, detail: String) -> Self {
+        Self { reason, detail, server_name: None, certificate: None, refused: None }
+    }
+}
+
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureReason {
@@ -118,6 +126,10 @@ pub enum FailureReason {
     Closed,
     /// Not done in time.
     Timeout,
+    /// No PROXY header where connections begin with one, or one that cannot be read.
+    ProxyHeader,
+    /// Who sends PROXY headers here is not among those that may.
+    NotAFrontProxy,
     /// Everything else.
     Other,
 }
@@ -147,6 +159,8 @@ impl FailureReason {
             Self::ClientAlert => "client_alert",
             Self::Closed => "closed",
             Self::Timeout => "timeout",
+            Self::ProxyHeader => "proxy_header",
+            Self::NotAFrontProxy => "not_a_front_proxy",
             Self::Other => "other",
         }
     }

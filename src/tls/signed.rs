@@ -16,7 +16,7 @@ pub(super) struct Signed<'a> {
     pub(super) message: &'a [u8],
     /// Content of the algorithm's identifier.
     pub(super) algorithm: &'a [u8],
-    signature: &'a [u8],
+    pub(super) signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {

@@ -19,6 +19,7 @@ pub(super) use vouch::{HandshakeVerifier, Presence, vouch};
 use super::revocation::Revocation;
 use super::verified::{ChainDigest, VerifiedChains, seconds};
 use path::PathRules;
+use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -91,6 +92,15 @@ impl TrustDomain {
             None => Arc::new(Trust::new(made_of, authorities, revocation, settings)?),
         };
         Ok(Self { id, name: name.into(), trust })
+    }
+
+    /// Judges a chain, leaf first, at this moment, where no other domain is asked.
+    ///
+    /// # Errors
+    /// Why the chain does not count.
+    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
+        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, now)
     }
 
     /// Who is out although an anchor vouches.

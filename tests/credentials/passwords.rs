@@ -154,6 +154,43 @@ fn an_open_connection_loses_its_password_with_a_reload() {
     assert_eq!(statuses(), [200, 200]);
 }
 
+/// A hash of `correct horse` that takes a second or two.
+fn dear_hash() -> String {
+    use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+    let (costs, salt, mut hash) = (argon2::Params::new(65_536, 32, 1, None).unwrap(), b"somesalt", [0; 32]);
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
+    argon2.hash_password_into(b"correct horse", salt, &mut hash).unwrap();
+    format!("$argon2id$v=19$m=65536,t=32,p=1${}${}", BASE64.encode(salt), BASE64.encode(hash))
+}
+
+#[test]
+fn a_right_that_goes_while_its_password_is_hashed_is_gone() {
+    let dear = dear_hash();
+    let user = |permissions: &str| {
+        format!(
+            "[api_user.alice]\npassword_hash = '{dear}'\npermissions = [{permissions}]\n[passwords]\nremember = \"off\"\n"
+        )
+    };
+    let mut scene = Scene::new(&user("\"*\""), PASSWORD);
+    let good = basic("alice", "correct horse");
+    let clients = [Version::Http1, Version::Http2].map(|version| (version, scene.anonymous()));
+    for (version, client) in &clients {
+        assert_eq!(scene.judge_in(*version, client, &[&good]), "200 alice password");
+    }
+    let asked = std::thread::scope(|threads| {
+        let asked = clients.each_ref().map(|(version, client)| {
+            let mut request = get("/");
+            request.headers_mut().insert("authorization", good.parse().unwrap());
+            threads.spawn(move || client.send(*version, request).unwrap().status)
+        });
+        // Well before it is hashed, and harmless if it is not.
+        scene.reload(&user(""), PASSWORD);
+        asked.map(|asked| asked.join().unwrap())
+    });
+    assert_eq!(asked, [403, 403]);
+    assert_eq!(scene.upstream.recorded().len(), 2);
+}
+
 #[test]
 fn two_hashes_let_a_password_change_without_a_gap() {
     let both = format!("[api_user.alice]\npassword_hash = ['{ARGON2}', '{SHA512}']\npermissions = [\"*\"]\n");

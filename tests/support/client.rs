@@ -21,6 +21,8 @@ pub struct Client {
     config: ClientConfig,
     address: SocketAddr,
     server_name: String,
+    /// Sent before the handshake.
+    first: Vec<u8>,
     runtime: Runtime,
 }
 
@@ -114,12 +116,24 @@ impl Client {
             }
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        Self { config, address, server_name: "localhost".to_owned(), runtime: runtime.expect("a runtime") }
+        Self {
+            config,
+            address,
+            server_name: "localhost".to_owned(),
+            first: Vec::new(),
+            runtime: runtime.expect("a runtime"),
+        }
     }
 
     /// Asks for another server name.
     pub fn with_server_name(mut self, name: &str) -> Self {
         self.server_name = name.to_owned();
+        self
+    }
+
+    /// Sends something before each handshake.
+    pub fn beginning_with(mut self, octets: &[u8]) -> Self {
+        self.first = octets.to_vec();
         self
     }
 
@@ -134,8 +148,9 @@ impl Client {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![version.alpn().as_bytes().to_vec()];
         self.runtime.block_on(within_patience(async {
-            let stream = tokio::net::TcpStream::connect(self.address).await?;
+            let mut stream = tokio::net::TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &self.first).await?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
             let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             let io = TokioIo::new(stream);
@@ -193,7 +208,8 @@ impl Client {
     fn open(&self, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
-        let stream = TcpStream::connect(self.address).expect("a listener");
+        let mut stream = TcpStream::connect(self.address).expect("a listener");
+        stream.write_all(&self.first).expect("a connection that takes bytes");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
         StreamOwned::new(connection, stream)

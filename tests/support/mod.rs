@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod client;
+pub mod der;
 pub mod eventually;
 pub mod feed;
 pub mod gateway;

@@ -209,6 +209,17 @@ fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
     }
 }
 
+/// What is tried on a listener that only its front proxies may connect to: whether it is shut without a PROXY header.
+pub(super) fn closed_to_us(scene: &Scene) -> Vec<Attempt> {
+    let mut lines = Lines::about(scene, "");
+    if let Some(entry) = scene.entries.first() {
+        let seen = entry.door.ask(None, &harmless(NOBODY));
+        lines.seen("TLS without a PROXY header", Expected::Refused, Proof::Itself, &seen);
+        lines.skipped("everything else", Expected::Refused, "only the listener's front proxies may connect");
+    }
+    lines.finish()
+}
+
 /// What is the same for all names of a listener.
 pub(super) fn listener(scene: &Scene) -> Vec<Attempt> {
     const NAMELESS: Expected = Expected::Alert(&[Alert::UnrecognisedName]);

@@ -2,7 +2,7 @@
 
 use super::knock::Door;
 use super::mint::Identity;
-use crate::config::{self, ClientAuth, Config, Sources, Spanned};
+use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::proxy::{Client, Standing, decide};
@@ -24,6 +24,15 @@ pub(super) struct Scene {
     pub(super) entries: Vec<Entry>,
     /// Whether the listener has an entry for every name.
     pub(super) takes_every_name: bool,
+    pub(super) begins: Begins,
+}
+
+/// What comes first on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    Tls,
+    /// A PROXY header, which only the listener's front proxies may send.
+    ProxyHeader,
 }
 
 /// One entry: a server certificate and who may come under its names.
@@ -112,7 +121,11 @@ impl Said<'_> {
             entry.other_host = names.iter().find(is_other).cloned();
         }
         let takes_every_name = said.default_host.is_some();
-        Ok(Scene { listener: said.name.value.clone(), address, entries, takes_every_name })
+        let begins = match policy.front_proxy.as_ref().map(|front| front.identity) {
+            Some(ForwardedIdentity::ProxyV2) => Begins::ProxyHeader,
+            _ => Begins::Tls,
+        };
+        Ok(Scene { listener: said.name.value.clone(), address, entries, takes_every_name, begins })
     }
 
     fn entry(

@@ -87,18 +87,18 @@ impl PasswordChecks {
         said: &BasicCredentials,
         source: Source,
     ) -> Result<Verdict, PasswordFailure> {
-        let tag = self.tag(said);
+        let (tag, user) = (self.tag(said), self.user_tag(&said.user));
+        // Before the look into memory, which would tell whoever has no attempts left that a guess was right.
+        self.may_try(passwords, user, source)?;
         if let Some(hash) = self.remembered(&tag, passwords, &said.user) {
             return Ok(Verdict::Remembered(hash));
         }
-        let user = self.user_tag(&said.user);
-        self.may_try(passwords, user, source)?;
         let turn = self.turn().await?;
-        // Others may have asked the same, or failed, while this one waited.
+        // Others may have failed, or asked the same, while this one waited.
+        self.may_try(passwords, user, source)?;
         if let Some(hash) = self.remembered(&tag, passwords, &said.user) {
             return Ok(Verdict::Remembered(hash));
         }
-        self.may_try(passwords, user, source)?;
         let hash = self.hashed(passwords, said, (user, source), turn).await.ok_or(PasswordFailure::Wrong)?;
         self.remember(passwords, tag, hash, Instant::now());
         Ok(Verdict::Verified(hash))
@@ -250,6 +250,20 @@ mod tests {
             drop(checks.turns.acquire_many(turns).await);
         }
         assert!(counted());
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_tells_nothing_to_those_without_attempts() {
+        let (checks, mut alice) = (PasswordChecks::default(), passwords(&["alice"]));
+        alice.remember = Some(Duration::from_secs(60));
+        let (good, wrong) = (said("alice", "correct horse"), said("alice", "wrong"));
+        let stranger = Source::of([192, 0, 2, 2].into());
+        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Verified(_))));
+        for _ in 0..alice.limits.failures_per_user {
+            assert_eq!(checks.check(&alice, &wrong, stranger).await, Err(PasswordFailure::Wrong));
+        }
+        assert!(matches!(checks.check(&alice, &good, stranger).await, Err(PasswordFailure::TooMany(_))));
+        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Remembered(_))), "its own source");
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ fn both_kinds_of_key_sign_what_their_public_halves_verify() {
     let (peer, user) = (read(&der), alice());
     let chain = [der];
     let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain: &chain });
-    let known = KnownClient { certificate, user: Some(&user), own_uri: None };
+    let known = KnownClient { certificate, user: Some(&user), ..KnownClient::default() };
     for kind in [&PKCS_ECDSA_P256_SHA256, &PKCS_ED25519] {
         let signer = signer(vec![key(kind)]);
         let assertion = signer.assertion(&known, "api", 1_000_000).unwrap();
@@ -100,7 +100,7 @@ fn only_users_are_asserted_and_not_beyond_their_certificates() {
     let (peer, user) = (read(&der), alice());
     let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain: &[] });
     assert!(signer.assertion(&KnownClient { certificate, ..KnownClient::default() }, "api", 0).is_none());
-    let known = KnownClient { certificate, user: Some(&user), own_uri: None };
+    let known = KnownClient { certificate, user: Some(&user), ..KnownClient::default() };
     for (now, expires, renew_at) in [
         (1_899_999_000, 1_899_999_060u64, 1_899_999_030),
         (1_899_999_990, 1_900_000_000, 1_899_999_995),

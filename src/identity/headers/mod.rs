@@ -86,6 +86,8 @@ pub struct KnownClient<'a> {
     pub certificate: Option<VerifiedCertificate<'a>>,
     /// The ApiUser that it is.
     pub user: Option<&'a Principal>,
+    /// The front proxy that speaks for it.
+    pub forwarded_by: Option<&'a str>,
     /// The URI in the certificate that we showed it.
     pub own_uri: Option<&'a str>,
 }

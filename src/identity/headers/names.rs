@@ -8,6 +8,7 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-client-cn",
     "x-client-user",
     "x-client-trust-domain",
+    "x-client-forwarded-by",
     "x-client-subject",
     "x-client-issuer",
     "x-client-serial",

@@ -20,7 +20,8 @@ const ALL: [IdentitySet; 6] = [
 fn told(sets: &[IdentitySet], chain: &[CertificateDer<'static>]) -> Vec<(String, String)> {
     let (peer, user) = (read(&chain[0]), alice());
     let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain });
-    let known = KnownClient { certificate, user: Some(&user), own_uri: Some("spiffe://us/gateway") };
+    let known =
+        KnownClient { certificate, user: Some(&user), own_uri: Some("spiffe://us/gateway"), forwarded_by: None };
     let selection = IdentitySelection { sets: sets.to_vec(), audience: Arc::default() };
     collected(&IdentityBlock::new(&selection, &known, None, 0))
 }

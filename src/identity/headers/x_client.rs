@@ -9,6 +9,9 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     if let Some(user) = client.user {
         fields.text("x-client-user", &user.name);
     }
+    if let Some(name) = client.forwarded_by {
+        fields.text("x-client-forwarded-by", name);
+    }
     let Some(certificate) = &client.certificate else { return };
     let peer = certificate.peer;
     if let Ok(name) = &peer.common_name {

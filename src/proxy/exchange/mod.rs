@@ -11,9 +11,8 @@ use up::Received;
 use super::Shared;
 use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
-use super::credentials::{Checked, unchecked};
+use super::credentials::{Checked, JudgingBy, Looked, unchecked};
 use super::guard::GuardControl;
-use super::in_force::in_force;
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
@@ -28,13 +27,13 @@ use crate::respond::{Consequence, Form, Refusal, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What all requests of a connection share.
@@ -59,32 +58,32 @@ pub(super) struct ConnectionContext {
 
 /// Answers one request.
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
-    let in_force = in_force(&context.shared);
-    let snapshot = &in_force.snapshot;
-    let view = context.client.view(snapshot, std::time::Instant::now());
-    let mut record = context.new_record(snapshot, &request);
-    record.client_is(view.clone());
+    let (shared, client) = (&context.shared, &context.client);
+    let (first, nothing) = (JudgingBy::at(shared, client, request.headers(), Instant::now()), Checked::default());
+    let (mut judging, mut checked) = (&first, &nothing);
+    let mut record = context.new_record(&first.in_force.snapshot, &request);
     let form = Form::of_accept(request.headers());
-    let Some(client) = view.client() else {
-        let exchange = Exchange { context: &context, snapshot, view: &view, checked: &Checked::default(), form };
-        return exchange.refused(record, &Refusal::ListenerGone);
-    };
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let head = RequestHead {
         method: request.method().as_str(),
-        target,
+        target: request.uri().path_and_query().map_or("", |target| target.as_str()),
         authority: request.uri().authority().map(|authority| authority.as_str()),
         fields: request.headers(),
     };
-    let mut checked = Checked::default();
-    let mut judgement = decide_presented(snapshot, client, &checked.presented, &head);
-    if let Some(shown) = unchecked(&judgement, head.fields) {
-        checked = Checked::of(&context.shared, snapshot, &view, shown, context.facts.client.ip()).await;
-        judgement = decide_presented(snapshot, client, &checked.presented, &head);
-        record.showed(&checked);
+    let mut judgement = judged(judging, checked, &head);
+    let (then, found);
+    if let Some(shown) = judgement.as_ref().and_then(|judgement| unchecked(judgement, head.fields)) {
+        let looked = Looked::at(shared, &first, shown, context.facts.client.ip()).await;
+        then = JudgingBy::at(shared, client, head.fields, Instant::now());
+        found = looked.counted(&then.in_force.snapshot);
+        (judging, checked) = (&then, &found);
+        judgement = judged(judging, checked, &head);
+        record.showed(checked);
     }
-    let exchange = Exchange { context: &context, snapshot, view: &view, checked: &checked, form };
-    record.judged(&judgement, &in_force);
+    let JudgingBy { in_force, view } = judging;
+    record.client_is(view.clone());
+    let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked, form };
+    let Some(judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
+    record.judged(&judgement, in_force);
     let Judgement { method, target, route, outcome, .. } = judgement;
     match (outcome, route, target) {
         (Err(refusal), _, _) => exchange.refused(record, &refusal),
@@ -94,6 +93,16 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
         }
         (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
     }
+}
+
+/// `None` if the listener is gone.
+fn judged<'s: 'h, 'h>(
+    judging: &'s JudgingBy,
+    checked: &'s Checked,
+    head: &RequestHead<'h, HeaderMap>,
+) -> Option<Judgement<'s, 'h>> {
+    let client = judging.view.client()?;
+    Some(decide_presented(&judging.in_force.snapshot, client, &checked.presented, head))
 }
 
 impl ConnectionContext {

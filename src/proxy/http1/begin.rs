@@ -9,7 +9,7 @@ use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
-use crate::proxy::credentials::{Checked, unchecked};
+use crate::proxy::credentials::{Checked, JudgingBy, Looked, unchecked};
 use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
@@ -37,21 +37,9 @@ pub(super) enum Begun {
     Unchecked(Box<Unchecked>),
 }
 
-/// What a request shows, to be looked at; and by what it will be judged then.
+/// What a request shows, to be looked at; and by what it was judged so far.
 pub(super) struct Unchecked {
     shown: Shown,
-    judging: JudgingBy,
-}
-
-/// A snapshot, and the client as it sees it.
-struct JudgingBy {
-    in_force: Rc<InForce>,
-    view: Rc<ClientView>,
-}
-
-/// What was found about a request whose head is still to be taken.
-pub(super) struct Looked {
-    checked: Checked,
     judging: JudgingBy,
 }
 
@@ -148,9 +136,7 @@ impl<R: Records> Connection<R> {
     /// Looks at what a request shows. Its head waits meanwhile, and is read again with what was found.
     pub(super) async fn look(&self, unchecked: Unchecked) -> Looked {
         let Unchecked { shown, judging } = unchecked;
-        let source = self.facts.client.ip();
-        let checked = Checked::of(&self.shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
-        Looked { checked, judging }
+        Looked::at(&self.shared, &judging, shown, self.facts.client.ip()).await
     }
 
     /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
@@ -179,11 +165,10 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
         ParsedHead { version: HttpVersion::Http10, .. } => Begun::Elsewhere(Elsewhere::Http10),
         ParsedHead { target, .. } if !target.starts_with('/') => Begun::Elsewhere(Elsewhere::TargetForm),
         _ => {
-            if let Some(Looked { checked, judging: JudgingBy { in_force, view } }) = asking.looked {
-                return (Judging { asking, head, in_force, view, checked }.judge(place), head.framing);
-            }
-            let (in_force, checked) = (in_force(asking.shared), Checked::default());
-            let view = asking.client.view(&in_force.snapshot, asking.now.into_std());
+            // What was found may have taken a while.
+            let now = asking.looked.map_or(asking.now.into_std(), |_| std::time::Instant::now());
+            let JudgingBy { in_force, view } = JudgingBy::at(asking.shared, asking.client, head.fields, now);
+            let checked = asking.looked.map_or_else(Checked::default, |looked| looked.counted(&in_force.snapshot));
             Judging { asking, head, in_force: &in_force, view: &view, checked: &checked }.judge(place)
         }
     };

@@ -182,7 +182,7 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// Looks at the credentials of a request whose head is here, and judges it again by the same snapshot.
+    /// Looks at the credentials of a request whose head is here, and judges it again.
     async fn begin_checked(&mut self, unchecked: begin::Unchecked, place: &mut Option<Forwarding>) -> Begun {
         let looked = Box::pin(self.look(unchecked)).await;
         let begun = self.begin(&mut HeadSearch::default(), place, Some(&looked));

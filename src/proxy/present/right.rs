@@ -5,12 +5,12 @@ use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
 use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
-use super::super::request::{Client, Presented, decide_presented};
+use super::super::request::{Client, Presented, Standing, decide_presented};
 use super::RoundWatch;
 use crate::credentials::Proof;
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
-use crate::identity::Principal;
+use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::Snapshot;
@@ -62,10 +62,15 @@ impl Right {
     ) -> Result<(), Withdrawal> {
         let in_force = in_force(shared);
         let snapshot = &in_force.snapshot;
-        let view = client.view(snapshot, now);
+        let view = self.asked.view(client, snapshot, now);
         // The same view is the same snapshot and the same client, so the judgement would be the same.
         if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() {
             return Ok(());
+        }
+        // Whoever spoke for another must not go on in its own name.
+        let is_own = view.forwarded_by().is_none() && !matches!(view.standing, Standing::Refused(_));
+        if is_own && self.view.forwarded_by().is_some() && view.client().is_some() {
+            return Err(Withdrawal::of(&Refusal::Forwarded(ForwardedRefusal::NotAFrontProxy)));
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
@@ -118,6 +123,22 @@ impl Right {
 }
 
 impl Asked {
+    /// Who asks, as this snapshot sees it.
+    fn view(&self, client: &ConnectedClient, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
+        let view = client.view(snapshot, now);
+        if !view.voice.is_for_others() {
+            return view;
+        }
+        match self {
+            Self::Octets(octets) => match parse_head(octets, &mut field_space()) {
+                Ok(Some(head)) => client.speaking(view, head.fields, (snapshot, now)),
+                // Then it is not judged either.
+                _ => view,
+            },
+            Self::Parts(head) => client.speaking(view, &head.headers, (snapshot, now)),
+        }
+    }
+
     fn judge(&self, snapshot: &Snapshot, client: Client<'_>, presented: &Presented) -> Result<(), Withdrawal> {
         match self {
             Self::Octets(octets) => {

@@ -39,6 +39,7 @@ impl Assembly<'_> {
                 routes: RouteTable::default(),
                 limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
                 http1_engine: said.http1_engine.as_ref().map_or_else(Default::default, |said| said.value),
+                front_proxy: None,
             });
         }
         listeners

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod fetching;
+mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
@@ -95,6 +96,7 @@ impl Assembly<'_> {
         let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
+        self.front_proxies(&mut listeners, &users, &trust);
         let routes = self.routes(&mut listeners, &upstreams, &trust);
         let process = self.process_settings();
         let assertions = self.assertions();

@@ -111,7 +111,9 @@ impl Assembly<'_> {
                 }
                 CrlError::NoNextUpdate => "have the CA set it, or take lists of any age: `stale_crls = \"ignore\"`",
                 CrlError::Future(_) => "check the clocks of this machine and of the CA",
-                CrlError::NotACrl | CrlError::SerialTooLong => "give PEM or DER files with revocation lists",
+                CrlError::NotACrl | CrlError::NotAlone | CrlError::SerialTooLong => {
+                    "give PEM or DER files with revocation lists"
+                }
                 CrlError::Delta | CrlError::Indirect | CrlError::Partial(_) | CrlError::UnknownCriticalExtension(_) => {
                     "give a whole list for all certificates of its issuer"
                 }

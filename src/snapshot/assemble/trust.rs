@@ -51,6 +51,9 @@ impl Assembly<'_> {
         let report = |error| self.report_domain(said.name.place, &error);
         let read: Vec<_> = said.intermediates.iter().map(|path| self.certificates(path)).collect();
         let intermediates: Vec<_> = read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        for intermediate in &intermediates {
+            self.note_expiry("intermediate", &said.name.value, std::slice::from_ref(intermediate));
+        }
         let authorities = Authorities::new(anchors, &intermediates).map_err(report).ok()?;
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);

@@ -58,6 +58,7 @@ impl Assembly<'_> {
             || serving.any(|listener| {
                 let mut asked = listener.hosts.iter().flat_map(|host| &host.trust_domains);
                 asked.any(|asked| Arc::ptr_eq(asked, domain))
+                    || listener.front_proxy.as_ref().is_some_and(|front| Arc::ptr_eq(&front.trust_domain, domain))
             })
             || self.problems.any_error();
         if !asked {

@@ -27,6 +27,7 @@ impl Assembly<'_> {
             let what = match *kind {
                 "server" => "the server certificate of listener",
                 "trust_anchor" => "a trust anchor of domain",
+                "intermediate" => "an intermediate of domain",
                 "upstream_anchor" => "an anchor of upstream",
                 _ => "the client certificate for upstream",
             };
@@ -42,7 +43,7 @@ impl Assembly<'_> {
             "server" => {
                 self.config.listeners.iter().find(|entry| entry.name.value == listener).map(|entry| entry.name.place)
             }
-            "trust_anchor" => {
+            "trust_anchor" | "intermediate" => {
                 self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
             }
             _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
@@ -100,7 +101,9 @@ impl Assembly<'_> {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        let mut in_use = HashSet::new();
+        let front_proxies = self.config.listeners.iter().filter_map(|listener| listener.front_proxy.as_ref());
+        let forwarded = front_proxies.filter_map(|front| front.trust_domain.as_ref());
+        let mut in_use: HashSet<&str> = forwarded.map(|name| name.value.as_str()).collect();
         for host in asking {
             let mut named =
                 host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();

@@ -91,6 +91,11 @@ impl RustlsRecords {
             self.broken = Some(error.clone());
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
+        if session.wants_write() {
+            // What it says by itself, as that it does not negotiate anew; a client that waits for this sends nothing else. If
+            // there is no room for it now, it goes with the next answer.
+            let _ = session.write_tls(&mut Socket { socket, context });
+        }
         Ok(true)
     }
 

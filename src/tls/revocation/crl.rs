@@ -8,6 +8,7 @@ use crate::tls::der::{BadDer, Element, GENERALIZED_TIME, INTEGER, Reader, SEQUEN
 use crate::tls::name::rfc4514;
 use crate::tls::peer_certificate::rfc3339;
 use crate::tls::signed::Signed;
+use std::cmp::Ordering;
 use std::sync::atomic::AtomicU8;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
@@ -18,6 +19,9 @@ pub enum CrlError {
     /// No DER, or not of the structure.
     #[error("it is no certificate revocation list, or a broken one")]
     NotACrl,
+    /// A PEM file with something that has another label.
+    #[error("something else than revocation lists stands beside them")]
+    NotAlone,
     /// It speaks for certificates that nobody here vouches for.
     #[error("it is of \"{0}\", which is no CA of this trust domain")]
     AnotherIssuer(String),
@@ -120,13 +124,18 @@ impl Crl {
         Some(if significant.is_empty() { "0".to_owned() } else { significant.to_owned() })
     }
 
-    /// Whether this one replaces the other: by number if both have one, then by time.
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+    /// Whether this one makes the other superfluous: by number if both have one, and by time. Where these contradict each
+    /// other, as after a CA was restored from a backup, neither does: what the other one alone says must not be lost.
+    pub(super) fn replaces(&self, other: &Self) -> bool {
         let numbers = match (self.number, other.number) {
             (Some(ours), Some(theirs)) => ours.cmp(&theirs),
-            _ => std::cmp::Ordering::Equal,
+            _ => Ordering::Equal,
         };
-        numbers.then(self.this_update.cmp(&other.this_update)).is_gt()
+        match (numbers, self.this_update.cmp(&other.this_update)) {
+            (Ordering::Less, _) | (_, Ordering::Less) => false,
+            (Ordering::Equal, Ordering::Equal) => self.serials == other.serials,
+            _ => true,
+        }
     }
 }
 
@@ -167,20 +176,18 @@ fn signer<'c>(
     issuer: &[u8],
     authorities: impl Iterator<Item = &'c Authority>,
 ) -> Result<&'c Authority, CrlError> {
-    let mut namesake = None;
+    let mut error = None;
     for authority in authorities.filter(|authority| *authority.subject == *issuer) {
-        namesake = Some(authority);
-        if signed.is_by(&authority.public_key) {
-            let may = authority.may_sign_crls;
-            return if may { Ok(authority) } else { Err(CrlError::MayNotSign(authority.name.clone())) };
+        match (signed.is_by(&authority.public_key), authority.may_sign_crls) {
+            (true, true) => return Ok(authority),
+            // A CA may have several certificates for its key, of which one is enough.
+            (true, false) => error = Some(CrlError::MayNotSign(authority.name.clone())),
+            (false, _) => error = error.or_else(|| Some(CrlError::WrongSignature(authority.name.clone()))),
         }
     }
-    Err(match namesake {
-        Some(authority) => CrlError::WrongSignature(authority.name.clone()),
-        None => CrlError::AnotherIssuer(
-            X509Name::from_der(issuer).map_or_else(|_| "?".to_owned(), |(_, name)| rfc4514(&name)),
-        ),
-    })
+    Err(error.unwrap_or_else(|| {
+        CrlError::AnotherIssuer(X509Name::from_der(issuer).map_or_else(|_| "?".to_owned(), |(_, name)| rfc4514(&name)))
+    }))
 }
 
 /// The serial numbers of `revokedCertificates`.

@@ -1,6 +1,7 @@
 //! The deny list of a trust domain: certificates and users that are out at once, whatever their issuer says. A text file,
 //! one entry in each line.
 
+use super::other_signature::other_forms;
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -147,9 +148,16 @@ impl DenyList {
             return false;
         }
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
-        let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-        self.serials.contains(significant(certificate.raw_serial()))
-            || self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+        self.serials.contains(significant(certificate.raw_serial())) || self.has_fingerprint_of(der)
+    }
+
+    /// In whatever form its signature is: whoever is denied could else change that, and be another.
+    fn has_fingerprint_of(&self, der: &[u8]) -> bool {
+        let is_on_it = |der: &[u8]| {
+            let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+            self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+        };
+        !self.fingerprints.is_empty() && (is_on_it(der) || other_forms(der).any(|other| is_on_it(&other)))
     }
 
     /// Whether any common name of a certificate is on it, in whatever string type. What cannot be read is.

@@ -121,5 +121,13 @@ pub(super) fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_
     if octets.first() == Some(&DER) {
         return Ok(vec![CertificateRevocationListDer::from(octets)]);
     }
-    CertificateRevocationListDer::pem_slice_iter(octets).map(|der| der.map_err(|_| CrlError::NotACrl)).collect()
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(octets)
+        .map(|der| der.map_err(|_| CrlError::NotACrl))
+        .collect::<Result<_, _>>()?;
+    // What has another label is passed over by the library; it may be a list all the same.
+    let begun = octets.split(|octet| *octet == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
+    if !lists.is_empty() && begun.count() != lists.len() {
+        return Err(CrlError::NotAlone);
+    }
+    Ok(lists)
 }

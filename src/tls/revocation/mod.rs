@@ -6,6 +6,7 @@ mod deny_list;
 mod extensions;
 mod fetched;
 mod files;
+mod other_signature;
 mod serials;
 
 pub use crl::CrlError;
@@ -91,8 +92,8 @@ pub struct CrlFacts {
 #[derive(Debug, Default)]
 pub struct Revocation {
     files: Vec<CrlFile>,
-    /// The newest of each issuer and scope.
-    newest: HashMap<(AuthorityKey, Scope), Arc<Crl>>,
+    /// The newest of each issuer and scope: nearly always one, several where they do not say which is newer.
+    newest: HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>,
     denied: DenyList,
     settings: RevocationSettings,
     /// Where further lists come from.
@@ -103,25 +104,28 @@ impl Revocation {
     /// Takes the newest list of each issuer and scope.
     ///
     /// # Errors
-    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody would know why.
+    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody
+    /// would know why.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
-        let mut newest: HashMap<_, (&CrlFile, &Arc<Crl>)> = HashMap::new();
+        let mut newest: HashMap<_, Vec<(&CrlFile, &Arc<Crl>)>> = HashMap::new();
         for file in &files {
             for crl in &file.content.crls {
-                let place = newest.entry((crl.issuer, crl.scope)).or_insert((file, crl));
-                if crl.is_newer_than(place.1) {
-                    *place = (file, crl);
+                let same = newest.entry((crl.issuer, crl.scope)).or_default();
+                if !same.iter().any(|(_, other)| other.replaces(crl)) {
+                    same.retain(|(_, other)| !crl.replaces(other));
+                    same.push((file, crl));
                 }
             }
         }
         let now = seconds(UnixTime::now());
-        let given = newest.values().filter(|(file, _)| file.origin == CrlOrigin::Given);
+        let given = newest.values().flatten().filter(|(file, _)| file.origin == CrlOrigin::Given);
         let stale = given.filter(|(_, crl)| now > settings.stale.until(crl));
         let errors: Vec<_> = stale.map(|(file, crl)| file.stale(crl)).collect();
         if !errors.is_empty() {
             return Err(errors);
         }
-        let newest = newest.into_iter().map(|(key, (_, crl))| (key, crl.clone())).collect();
+        let crls = |same: Vec<(&CrlFile, &Arc<Crl>)>| same.into_iter().map(|(_, crl)| crl.clone()).collect();
+        let newest = newest.into_iter().map(|(key, same)| (key, crls(same))).collect();
         Ok(Self { files, newest, denied, settings, fetch: None })
     }
 
@@ -151,7 +155,7 @@ impl Revocation {
             next_update: crl.next_update,
             counts_until: self.settings.stale.until(crl),
         };
-        let mut facts: Vec<_> = self.newest.values().map(fact).collect();
+        let mut facts: Vec<_> = self.newest.values().flatten().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
         facts
     }
@@ -242,11 +246,12 @@ impl Revocation {
     ) -> Result<i64, ChainError> {
         let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
         let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
-        if lists().any(|crl| crl.serials.contains(read.raw_serial())) {
+        if lists().flatten().any(|crl| crl.serials.contains(read.raw_serial())) {
             return Err(ChainError::Revoked);
         }
-        // Each of them says all about this certificate, so the one that lasts longest counts.
-        let Some(longest) = lists().max_by_key(|crl| self.settings.stale.until(crl)) else {
+        // Each scope says all about this certificate, so the one that lasts longest counts; but all lists of that must last.
+        let until = |crl: &&Arc<Crl>| self.settings.stale.until(crl);
+        let Some(longest) = lists().filter_map(|same| same.iter().min_by_key(until)).max_by_key(until) else {
             return match self.settings.unknown {
                 UnknownRevocation::Refuse => Err(ChainError::RevocationUnknown),
                 UnknownRevocation::Allow => Ok(i64::MAX),

@@ -2,7 +2,7 @@
 //! octets. Knows no lists.
 
 /// See the module. Each number stands in the narrowest table that holds it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Serials {
     upto8: Vec<[u8; 8]>,
     upto16: Vec<[u8; 16]>,

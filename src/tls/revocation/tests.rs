@@ -1,6 +1,7 @@
 //! Revocation lists written by hand, octet by octet: what is taken, what is refused and why, and who is out by them.
 
 mod lists;
+mod several;
 
 use self::lists::*;
 use super::crl::{Head, serials};
@@ -110,8 +111,6 @@ fn of_several_lists_the_newest_counts() {
     for both in [
         lists(plain().numbered(&[1]), plain().numbered(&[2])),
         lists(plain().numbered(&[0xff]), plain().numbered(&[1, 0])),
-        // The number counts first, then the time.
-        lists(plain().numbered(&[1]), plain().numbered(&[2]).at(now() - 2 * DAY, now() + DAY)),
         lists(plain().at(now() - 2 * DAY, now() + DAY), plain().numbered(&[1])),
         lists(plain().numbered(&[9]).at(now() - 2 * DAY, now() + DAY), plain()),
         // The old one's age does not matter.
@@ -277,6 +276,12 @@ fn files_in_pem_and_der_are_read_and_carried_over_while_they_stay_the_same() {
     std::fs::write(&path, &of_root).unwrap();
     let other_file = CrlFile::load(&path, CrlOrigin::Given, &both, std::slice::from_ref(&first)).unwrap();
     assert_eq!(entries(&other_file), [2]);
+    for label in ["CRL", "CERTIFICATE"] {
+        let beside = pem(&of_root) + &pem(&of_other).replace("X509 CRL", label);
+        std::fs::write(&path, beside).unwrap();
+        let error = CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap_err();
+        assert!(matches!(error, CrlFileError::Unusable { reason: CrlError::NotAlone, .. }), "{label}: {error}");
+    }
     for nothing in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         std::fs::write(&path, nothing).unwrap();
         assert!(

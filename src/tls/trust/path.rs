@@ -3,7 +3,7 @@
 
 use super::authorities::Authorities;
 use super::refused::ChainError;
-use super::usage::{ExtendedKeyUsage, FoundUsage};
+use super::usage::{ExtendedKeyUsage, FoundUsage, keys_may_sign};
 use super::verdict::Verdict;
 use crate::tls::authority::Authority;
 use crate::tls::peer_certificate::CertificateFacts;
@@ -82,7 +82,12 @@ impl PathRules {
         let verify = |path: &VerifiedPath<'_>| {
             let verdict = self.judge_path((&leaf, leaf_validity), path, now, judge);
             let is_refused = verdict.is_err();
-            *found.borrow_mut() = Some(verdict);
+            let mut found = found.borrow_mut();
+            // Other domains are held to a refusal by revocation, so no further path makes it another one.
+            let stays = is_refused && matches!(&*found, Some(Err(before)) if before.is_about_a_path());
+            if !stays {
+                *found = Some(verdict);
+            }
             if is_refused { Err(webpki::Error::UnknownIssuer) } else { Ok(()) }
         };
         let algorithms = provider().signature_verification_algorithms.all;
@@ -108,9 +113,16 @@ impl PathRules {
         if intermediates.len() > self.depth {
             return Err(ChainError::TooLong);
         }
+        // The library does not ask this of anchors.
+        if anchor.most_below.is_some_and(|most| intermediates.len() > most) {
+            return Err(webpki::Error::PathLenConstraintViolated.into());
+        }
         let between = Validity::of(intermediates.iter()).ok_or(CertificateError::BadEncoding)?;
         let authorities = between.and(anchor.validity);
         authorities.check(now)?;
+        if !keys_may_sign(leaf, intermediates.iter()).ok_or(CertificateError::BadEncoding)? {
+            return Err(CertificateError::InvalidPurpose.into());
+        }
         let usage = FoundUsage::of(leaf, intermediates.iter().cloned()).ok_or(CertificateError::BadEncoding)?;
         let usage_until = self.usage.until(usage).ok_or(CertificateError::InvalidPurpose)?;
         let crls_until = judge(&Path { leaf: borrowed(leaf), intermediates, anchor })?;

@@ -1,5 +1,7 @@
 //! Verdicts from memory: what they may say, for how long, and for whom.
 
+mod paths;
+
 use super::*;
 use crate::tls::verified::Validity;
 use proptest::prelude::*;

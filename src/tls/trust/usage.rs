@@ -1,7 +1,7 @@
-//! What a client certificate must be for: the extended key usages that a trust domain takes. Reads usages, judges no
-//! chain.
+//! What a client certificate must be for: the extended key usages that a trust domain takes, and key usages. Reads usages,
+//! judges no chain.
 
-use crate::tls::peer_certificate::rfc3339;
+use crate::tls::peer_certificate::{CertificateFacts, rfc3339};
 use rustls::pki_types::CertificateDer;
 use webpki::{Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -99,4 +99,19 @@ impl FoundUsage {
             Some(_) => Self::ServerOnly,
         })
     }
+}
+
+/// Whether the key usages of a path, where there are any, allow what its keys are used for: the leaf's signs handshakes
+/// (RFC 5246 section 7.4.6), those above sign certificates (RFC 5280 section 6.1.4). The library does not look at them.
+/// `None` if one cannot be read.
+pub(super) fn keys_may_sign<'a>(
+    leaf: &CertificateDer<'_>,
+    mut authorities: impl Iterator<Item = &'a CertificateDer<'a>>,
+) -> Option<bool> {
+    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+    let usage = certificate.key_usage().ok()?;
+    if usage.is_some_and(|usage| !usage.value.digital_signature()) {
+        return Some(false);
+    }
+    authorities.try_fold(true, |may, authority| Some(may && CertificateFacts::read(authority)?.may_sign))
 }

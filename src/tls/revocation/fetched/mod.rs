@@ -73,8 +73,8 @@ pub enum CrlFetchError {
     /// What came does not count, or cannot be kept.
     #[error("what {0} sends cannot be used")]
     Store(String, #[source] StoreError),
-    /// A newer one was here already.
-    #[error("{0} sends a list that is older than the one that is here")]
+    /// It is older, or number and time contradict each other.
+    #[error("{0} sends a list that is not newer, by number and time, than the one that is here")]
     Older(String),
     /// Something of ours went wrong.
     #[error("reading what {0} sends was broken off")]

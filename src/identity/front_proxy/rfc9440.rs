@@ -1,0 +1,77 @@
+//! `Client-Cert` and `Client-Cert-Chain` as a front proxy sends them (RFC 9440): structured fields, read strictly.
+//! Verifies nothing.
+
+use super::{ForwardedRefusal, MOST_CERTIFICATES};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
+
+pub(super) fn read(
+    leaf: Option<&[u8]>,
+    chain: Option<&[u8]>,
+) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+    let Some(leaf) = leaf else {
+        return Err(match chain {
+            Some(_) => ForwardedRefusal::Malformed("there is a Client-Cert-Chain without a Client-Cert"),
+            None => ForwardedRefusal::Missing,
+        });
+    };
+    let mut certificates = vec![byte_sequence(leaf)?];
+    for item in chain.into_iter().flat_map(|chain| chain.split(|octet| *octet == b',')) {
+        if certificates.len() >= MOST_CERTIFICATES {
+            return Err(ForwardedRefusal::Malformed("Client-Cert-Chain is too long"));
+        }
+        certificates.push(byte_sequence(item)?);
+    }
+    Ok(certificates)
+}
+
+/// RFC 9651 section 4.2.7, without parameters: RFC 9440 knows none. Padding as the gateways write it that we know.
+fn byte_sequence(text: &[u8]) -> Result<CertificateDer<'static>, ForwardedRefusal> {
+    let inner = text.trim_ascii().strip_prefix(b":").and_then(|rest| rest.strip_suffix(b":"));
+    let inner = inner.ok_or(ForwardedRefusal::Malformed("a certificate does not stand between colons"))?;
+    match STANDARD.decode(inner) {
+        Ok(der) if !der.is_empty() => Ok(CertificateDer::from(der)),
+        _ => Err(ForwardedRefusal::Malformed("a certificate is not base64")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read_both(leaf: &str, chain: Option<&str>) -> Result<Vec<Vec<u8>>, ForwardedRefusal> {
+        let read = read(Some(leaf.as_bytes()), chain.map(str::as_bytes))?;
+        Ok(read.iter().map(|der| der.to_vec()).collect())
+    }
+
+    #[test]
+    fn only_what_the_standard_writes_is_read() {
+        assert_eq!(read_both(":AQI=:", None), Ok(vec![vec![1, 2]]));
+        assert_eq!(read_both(" :AQI=: ", Some(":Aw==:,\t:BA==:")), Ok(vec![vec![1, 2], vec![3], vec![4]]));
+        for bad in ["", ":", "::", "AQI=", ":AQI=", ":AQI:", ":AQI=:;a", ":AQI=:,:AQI=:", ":A QI=:", ":AQJ=:", ":_w==:"]
+        {
+            assert!(matches!(read_both(bad, None), Err(ForwardedRefusal::Malformed(_))), "{bad}");
+        }
+        for bad in ["", ",", ":AQI=:,", ",:AQI=:", ":AQI=: :AQI=:"] {
+            assert!(matches!(read_both(":AQI=:", Some(bad)), Err(ForwardedRefusal::Malformed(_))), "{bad}");
+        }
+        assert!(read_both(":AQI=:", Some(&[":AQI=:"; 10].join(", "))).is_err());
+        assert_eq!(read(None, None), Err(ForwardedRefusal::Missing));
+        assert!(matches!(read(None, Some(b":AQI=:")), Err(ForwardedRefusal::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_nothing_panics(
+            chain in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 1..5),
+            noise in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let items: Vec<String> = chain.iter().map(|der| format!(":{}:", STANDARD.encode(der))).collect();
+            let rest = (items.len() > 1).then(|| items[1..].join(", "));
+            prop_assert_eq!(read_both(&items[0], rest.as_deref()), Ok(chain));
+            let _ = read(Some(&noise), Some(&noise));
+        }
+    }
+}

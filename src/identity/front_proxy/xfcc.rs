@@ -1,0 +1,202 @@
+//! `X-Forwarded-Client-Cert` as Envoy sends it: one element, whose certificate counts and whose other words do not.
+//! Verifies nothing but that the element agrees with itself.
+
+use super::{ForwardedRefusal, MOST_CERTIFICATES};
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+    let element = Element::read(field.ok_or(ForwardedRefusal::Missing)?)?;
+    let certificate = element.certificate.ok_or(ForwardedRefusal::WithoutCertificate(
+        "the element has no Cert; in Envoy, set `set_current_client_cert_details: { cert: true }`",
+    ))?;
+    let only = certificates(certificate)?;
+    let [leaf] = only.as_slice() else {
+        return Err(ForwardedRefusal::Malformed("Cert is not one certificate"));
+    };
+    if element.hash.is_some_and(|hash| !is_hash_of(hash, leaf)) {
+        return Err(ForwardedRefusal::Malformed("Hash is not that of Cert"));
+    }
+    let Some(chain) = element.chain else { return Ok(only) };
+    let chain = certificates(chain)?;
+    if chain.first() != Some(leaf) {
+        return Err(ForwardedRefusal::Malformed("Chain does not begin with Cert"));
+    }
+    Ok(chain)
+}
+
+/// What counts of an element, as it stands there.
+#[derive(Debug, Default)]
+struct Element<'f> {
+    certificate: Option<&'f [u8]>,
+    chain: Option<&'f [u8]>,
+    hash: Option<&'f [u8]>,
+}
+
+impl<'f> Element<'f> {
+    fn read(field: &'f [u8]) -> Result<Self, ForwardedRefusal> {
+        let mut element = Self::default();
+        let mut rest = field.trim_ascii();
+        if rest.is_empty() {
+            return Err(ForwardedRefusal::Missing);
+        }
+        loop {
+            let (key, value, end) = pair(rest)?;
+            let place = match () {
+                () if key.eq_ignore_ascii_case(b"cert") => Some(&mut element.certificate),
+                () if key.eq_ignore_ascii_case(b"chain") => Some(&mut element.chain),
+                () if key.eq_ignore_ascii_case(b"hash") => Some(&mut element.hash),
+                () => None,
+            };
+            if place.is_some_and(|place| place.replace(value).is_some()) {
+                return Err(ForwardedRefusal::Malformed("a key stands twice in the element"));
+            }
+            match end.split_first() {
+                None => return Ok(element),
+                Some((b';', more)) => rest = more,
+                // Every proxy on the way may have added one, and none says whose the request is.
+                Some((b',', _)) => return Err(ForwardedRefusal::Several),
+                Some(_) => return Err(ForwardedRefusal::Malformed("something follows a quoted value")),
+            }
+        }
+    }
+}
+
+/// Key, value and what follows them.
+type Pair<'f> = (&'f [u8], &'f [u8], &'f [u8]);
+
+fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
+    const NOT_A_PAIR: ForwardedRefusal = ForwardedRefusal::Malformed("the element is not made of KEY=VALUE");
+    let equals = text.iter().position(|octet| *octet == b'=').ok_or(NOT_A_PAIR)?;
+    let (key, rest) = text.split_at(equals);
+    if key.is_empty() || !key.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') {
+        return Err(NOT_A_PAIR);
+    }
+    let value = rest.get(1..).unwrap_or_default();
+    let Some(quoted) = value.strip_prefix(b"\"") else {
+        let end = value.iter().position(|octet| matches!(octet, b';' | b',')).unwrap_or(value.len());
+        let (value, rest) = value.split_at(end);
+        if value.contains(&b'"') {
+            return Err(ForwardedRefusal::Malformed("a quote stands within a value"));
+        }
+        return Ok((key, value, rest));
+    };
+    // A backslash takes its neighbour along, whatever it is: Envoy escapes quotes, and subjects have escapes themselves.
+    let (mut at, mut escaped) = (0, false);
+    for octet in quoted {
+        match octet {
+            b'"' if !escaped => {
+                return Ok((key, quoted.get(..at).unwrap_or_default(), quoted.get(at + 1..).unwrap_or_default()));
+            }
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+        at += 1;
+    }
+    Err(ForwardedRefusal::Malformed("a quoted value does not end"))
+}
+
+/// URL-encoded PEM.
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+    const BAD: ForwardedRefusal = ForwardedRefusal::Malformed("a certificate is not URL-encoded PEM");
+    let pem = url_decoded(text).ok_or(BAD)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).take(MOST_CERTIFICATES + 1).collect();
+    match read {
+        Ok(read) if read.len() > MOST_CERTIFICATES => Err(ForwardedRefusal::Malformed("Chain is too long")),
+        Ok(read) if !read.is_empty() => Ok(read),
+        _ => Err(BAD),
+    }
+}
+
+fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut octets = text.iter();
+    while let Some(octet) = octets.next() {
+        decoded.push(match octet {
+            b'%' => {
+                let mut digit = || octets.next().and_then(|digit| char::from(*digit).to_digit(16));
+                u8::try_from(digit()? << 4 | digit()?).ok()?
+            }
+            b'\\' | b'"' => return None,
+            octet if octet.is_ascii_graphic() => *octet,
+            _ => return None,
+        });
+    }
+    Some(decoded)
+}
+
+fn is_hash_of(hash: &[u8], leaf: &CertificateDer<'_>) -> bool {
+    let right = crate::tls::hexadecimal(digest(&SHA256, leaf).as_ref());
+    hash.eq_ignore_ascii_case(right.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::front_proxy::ForwardedRefusal::{Malformed, Missing, Several, WithoutCertificate};
+    use proptest::prelude::*;
+
+    fn pem(name: &str) -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap().pem()
+    }
+
+    /// As Envoy encodes it.
+    fn encoded(pem: &str) -> String {
+        let pairs = [("\n", "%0A"), (" ", "%20"), ("+", "%2B"), ("/", "%2F"), ("=", "%3D")];
+        pairs.into_iter().fold(pem.replace("\r\n", "\n"), |text, (from, to)| text.replace(from, to))
+    }
+
+    fn read_text(field: &str) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+        read(Some(field.as_bytes()))
+    }
+
+    #[test]
+    fn an_element_with_a_certificate_is_read() {
+        let (alice, above) = (pem("alice"), pem("above"));
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let hash = crate::tls::hexadecimal(digest(&SHA256, &der(&alice)).as_ref());
+        let (cert, chain) = (encoded(&alice), encoded(&format!("{alice}{above}")));
+        for good in [
+            format!("Cert=\"{cert}\""),
+            format!("By=spiffe://a/b;Hash={hash};Cert=\"{cert}\";Subject=\"CN=a\\\",Cert=x\\\\\";URI=u=v;DNS=a;DNS=b"),
+            format!("hash={};CERT={cert}", hash.to_uppercase()),
+        ] {
+            assert_eq!(read_text(&good), Ok(vec![der(&alice)]), "{good}");
+        }
+        assert_eq!(read_text(&format!("Cert=\"{cert}\";Chain=\"{chain}\"")), Ok(vec![der(&alice), der(&above)]));
+        let other = encoded(&above);
+        for bad in [
+            format!("Cert=\"{cert}\";Chain=\"{other}\""),
+            format!("Cert=\"{chain}\""),
+            format!("Hash={};Cert=\"{cert}\"", hash.replace(|_| true, "0")),
+            format!("Cert=\"{cert}\";Cert=\"{cert}\""),
+            format!("Cert=\"{cert}\"x"),
+            format!("Cert=\"{cert}"),
+            format!("Cert=\"{cert}\";"),
+            format!("Cert=a\"{cert}\""),
+            format!(";Cert=\"{cert}\""),
+            "Cert=\"%4\"".to_owned(),
+            "Cert=\"\"".to_owned(),
+            "Cert".to_owned(),
+        ] {
+            assert!(matches!(read_text(&bad), Err(Malformed(_))), "{bad}");
+        }
+        assert_eq!(read_text(&format!("Cert=\"{cert}\",Cert=\"{cert}\"")), Err(Several));
+        assert!(matches!(read_text("Subject=\"CN=alice\";URI="), Err(WithoutCertificate(_))));
+        assert!(matches!(read_text("Subject=\"CN=x\\\";Cert=y\""), Err(WithoutCertificate(_))), "no way out of quotes");
+        assert_eq!((read_text(" "), read(None)), (Err(Missing), Err(Missing)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_value_ends_where_it_was_meant_to(text in "\\PC{0,30}", noise in "[;,=\"\\\\a-cA-C%0-9]{0,40}") {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+            let element = format!("Subject=\"{escaped}\";Cert=x");
+            let read = Element::read(element.as_bytes()).unwrap();
+            prop_assert_eq!(read.certificate, Some(&b"x"[..]));
+            let _ = read_text(&noise);
+        }
+    }
+}

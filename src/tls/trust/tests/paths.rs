@@ -1,0 +1,55 @@
+//! Ways from a leaf to an anchor, of which some do not count.
+
+use super::*;
+use crate::tls::FailureReason;
+
+#[test]
+fn an_anchor_says_how_many_may_stand_below_it() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params("root", YEAR);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let root = Authority { certificate, issuer: Issuer::new(params, key) };
+    let middle = authority("middle", YEAR, Some(&root));
+    let domain = domain(&[&root], None);
+    assert_eq!(domain.verify(&[client(&root, DAY)], later(0)), Ok(()));
+    let below = domain.verify(&[client(&middle, DAY), middle.certificate.clone()], later(0)).unwrap_err();
+    assert_eq!(below.reason(), FailureReason::InvalidCertificate, "{below}");
+}
+
+#[test]
+fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
+    // Two ways up, one revoked and one too long; and another domain that would take the leaf.
+    let (first, second) = (authority("first", YEAR, None), authority("second", YEAR, None));
+    let middle = authority("middle", YEAR, Some(&first));
+    let between = authority("between", YEAR, Some(&second));
+    let key = KeyPair::try_from(middle.issuer.key().serialize_der().as_slice()).unwrap();
+    let crossed = |above: &Authority| {
+        let mut cross = params("middle", YEAR);
+        cross.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        cross.signed_by(&key, &above.issuer).unwrap().der().clone()
+    };
+    let other_root = authority("other", YEAR, None);
+    let leaf = client(&middle, DAY);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denied");
+    let print = crate::tls::PeerCertificate::read(TrustDomainId(0), &middle.certificate).unwrap().fingerprint;
+    std::fs::write(&path, format!("fingerprint {print}")).unwrap();
+    let denied = crate::tls::DenyList::load(&path).unwrap();
+    let revocation = Revocation::new(Vec::new(), denied, Default::default()).unwrap();
+    let settings = TrustSettings { chain_depth: 1, ..TrustSettings::default() };
+    let ours = authorities(&[&first, &second], &[]).unwrap();
+    let ours = TrustDomain::new(TrustDomainId(0), "ours", &ours, revocation, settings, None).unwrap();
+    let theirs = domain(&[&other_root], None);
+    let ways = [middle.certificate.clone(), crossed(&between), between.certificate.clone(), crossed(&other_root)];
+    for order in [[0, 1, 2, 3], [1, 2, 0, 3], [3, 2, 1, 0]] {
+        let mut chain = vec![leaf.clone()];
+        chain.extend(order.map(|at: usize| ways[at].clone()));
+        assert_eq!(theirs.verify(&chain, later(0)), Ok(()), "alone");
+        for both in [[&ours, &theirs], [&theirs, &ours]] {
+            let said = vouched(&both, &chain, later(0));
+            assert!(matches!(said, Err(ChainError::Denied | ChainError::Ambiguous)), "{said:?}");
+        }
+        assert_eq!(ours.verify(&chain, later(0)), Err(ChainError::Denied), "{order:?}");
+    }
+}
