@@ -62,10 +62,15 @@ impl FetchUrl {
         format!("{host}:{}", self.port)
     }
 
-    /// The host alone, if the port is the usual one of the scheme.
-    pub fn usual_host(&self) -> Option<&str> {
+    /// The host alone, as in a URL, if the port is the usual one of the scheme.
+    pub fn usual_host(&self) -> Option<String> {
         let usual = matches!((self.scheme, self.port), (Scheme::Http, 80) | (Scheme::Https, 443));
-        usual.then_some(&*self.host)
+        usual.then(|| self.bracketed_host())
+    }
+
+    /// With the port where it is an unusual one.
+    fn shown_host(&self) -> String {
+        self.usual_host().unwrap_or_else(|| self.authority())
     }
 
     fn bracketed_host(&self) -> String {
@@ -79,7 +84,7 @@ impl fmt::Display for FetchUrl {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        let host = if self.usual_host().is_some() { self.bracketed_host() } else { self.authority() };
+        let host = self.shown_host();
         write!(f, "{scheme}://{host}{}", self.target)
     }
 }
@@ -180,7 +185,7 @@ impl Question<'_> {
     async fn ask_on(self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Answer, FetchError> {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
-        let host = self.url.usual_host().map_or_else(|| self.url.authority(), |_| self.url.bracketed_host());
+        let host = self.url.shown_host();
         let mut request = http::Request::get(&self.url.target).header("host", host).header("accept", self.accept);
         if let (Some(known), Some(fields)) = (self.known, request.headers_mut()) {
             fields.extend(known.etag.clone().map(|etag| (IF_NONE_MATCH, etag)));

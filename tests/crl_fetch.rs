@@ -122,12 +122,12 @@ impl Scene {
         listener + &user("alice", &["*"]) + &user("bob", &["*"]) + &route_to(self.upstream.address)
     }
 
-    fn from_url(&self) -> String {
+    fn by_url(&self) -> String {
         format!("urls = [\"http://{}/ca.crl\"]\nsize_limit = \"4KiB\"\ntimeout = \"1s\"", self.server.http.address)
     }
 
     fn start(&self) -> Gateway {
-        Gateway::start(&self.config("", &self.from_url()))
+        Gateway::start(&self.config("", &self.by_url()))
     }
 
     fn client(&self, gateway: &Gateway, identity: &Identity) -> Client {
@@ -166,7 +166,7 @@ fn der(pem: &str) -> Vec<u8> {
 fn without_a_list_nobody_gets_in_and_with_the_first_all_but_the_revoked() {
     let scene = Scene::new();
     let (gateway, lenient) =
-        (scene.start(), Gateway::start(&scene.config("unknown_revocation = \"allow\"", &scene.from_url())));
+        (scene.start(), Gateway::start(&scene.config("unknown_revocation = \"allow\"", &scene.by_url())));
     eventually("a failed fetch", || (fetches(&gateway, "unreachable") > 0.0).then_some(()));
     let line = eventually("a warning", || gateway.find_log("a revocation list cannot be fetched"));
     assert_eq!((line["lists_in_force"].as_u64(), line["trust_domain"].as_str()), (Some(0), Some("test")));

@@ -49,6 +49,43 @@ fn the_authority_may_sign_certificates_but_no_other_authorities() {
 }
 
 #[test]
+fn a_revocation_list_says_what_the_last_one_said_and_more() {
+    let Some(desk) = Desk::new() else { return };
+    desk.succeeds("pki new-ca");
+    for name in ["alice", "bob", "carol"] {
+        desk.succeeds(&format!("pki new-cert --cn {name} --key {name}.key --csr {name}.csr"));
+        desk.succeeds(&format!("pki sign-csr --csr {name}.csr --cert {name}.crt"));
+    }
+    let verify = "verify -CAfile pki/ca.crt -CRLfile pki/ca.crl -crl_check";
+    desk.succeeds("pki new-crl --crl pki/ca.crl");
+    desk.openssl_succeeds(&format!("{verify} alice.crt bob.crt carol.crt"));
+    let serial = desk.openssl_succeeds("x509 -in bob.crt -noout -serial");
+    let serial = serial.trim().trim_start_matches("serial=").to_owned();
+    let made = desk.succeeds("pki new-crl --crl pki/ca.crl --cert alice.crt --days 3");
+    assert!(made.contains("information: wrote pki/ca.crl (revocation list, counts until 20"), "{made}");
+    let made = desk.succeeds(&format!("pki new-crl --crl pki/ca.crl --serial {serial}"));
+    assert!(made.contains("revoked certificates: 2"), "{made}");
+    for revoked in ["alice", "bob"] {
+        desk.openssl_fails(&format!("{verify} {revoked}.crt"));
+    }
+    desk.openssl_succeeds(&format!("{verify} carol.crt"));
+    desk.openssl_succeeds("crl -in pki/ca.crl -noout -CAfile pki/ca.crt");
+    let before = desk.read("pki/ca.crl");
+    // What another authority has made is neither continued nor revoked.
+    desk.succeeds("pki new-ca --ca-dir other");
+    for wrong in [
+        "pki new-crl --crl pki/ca.crl --ca-dir other",
+        "pki new-crl --crl other/ca.crl --ca-dir other --cert alice.crt",
+        "pki new-crl --crl pki/ca.crl --serial 4g",
+        "pki new-crl --crl pki/ca.crt",
+    ] {
+        desk.fails(wrong);
+    }
+    assert_eq!(desk.read("pki/ca.crl"), before);
+    assert!(!desk.path("other/ca.crl").exists());
+}
+
+#[test]
 fn a_name_that_is_no_dns_name_is_not_requested_as_one() {
     let Some(desk) = Desk::new() else { return };
     desk.run(&["pki", "new-cert", "--cn", "Jörg Müller", "--key", "k", "--csr", "r"], Expect::Success);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, Subcommand, value_parser};
 
 use crate::pki::{
-    Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile, Signed, create_folder,
-    refuse_shared_paths, self_signed, write_files,
+    Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile, RevocationList,
+    SerialNumberText, Signed, create_folder, refuse_shared_paths, self_signed, write_files,
 };
 
 /// As Icinga 2's certificates.
@@ -32,6 +32,12 @@ pub enum PkiCommand {
         portcullis pki sign-csr --csr my-api-client.csr --cert my-api-client.crt\n  \
         portcullis pki sign-csr --csr server.csr --cert server.crt --server --dns api.example.org --ip 192.0.2.7")]
     SignCsr(SignCsr),
+    /// Make a revocation list (CRL), or a newer one that also revokes others
+    ///
+    /// If the file exists, the new list says all that it says, and replaces it. Make a new one before the days are over,
+    /// also if nobody else is to be revoked: a list that is too old lets nobody in.
+    #[command(after_help = "Example:\n  portcullis pki new-crl --crl pki/ca.crl --cert my-api-client.crt")]
+    NewCrl(NewCrl),
 }
 
 /// The flags of `portcullis pki new-ca`.
@@ -101,6 +107,26 @@ pub struct SignCsr {
     force: bool,
 }
 
+/// The flags of `portcullis pki new-crl`.
+#[derive(Debug, Args)]
+pub struct NewCrl {
+    /// Where the list goes; if it exists, what it says stays said
+    #[arg(long, value_name = "FILE")]
+    crl: PathBuf,
+    /// Folder of the CA, with ca.crt and ca.key
+    #[arg(long, value_name = "DIR", default_value = "./pki")]
+    ca_dir: PathBuf,
+    /// Serial number of a certificate to be revoked; may be repeated
+    #[arg(long, value_name = "HEX")]
+    serial: Vec<SerialNumberText>,
+    /// A certificate to be revoked (PEM); may be repeated
+    #[arg(long, value_name = "FILE")]
+    cert: Vec<PathBuf>,
+    /// How long the list counts
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u32).range(1..=36500))]
+    days: u32,
+}
+
 /// Carries out `command` and reports to `out` what was written.
 ///
 /// # Errors
@@ -110,6 +136,7 @@ pub fn run(command: &PkiCommand, out: &mut dyn Write) -> Result<(), PkiError> {
         PkiCommand::NewCa(flags) => new_ca(flags, out),
         PkiCommand::NewCert(flags) => new_cert(flags, out),
         PkiCommand::SignCsr(flags) => sign_csr(flags, out),
+        PkiCommand::NewCrl(flags) => new_crl(flags, out),
     }
 }
 
@@ -146,6 +173,27 @@ fn sign_csr(flags: &SignCsr, out: &mut dyn Write) -> Result<(), PkiError> {
     let file = OutputFile::certificate(&flags.cert, &signed.certificate_pem, signed.valid_until);
     write_and_report(&[file], overwrite(flags.force), out)?;
     report_signed(&request, &profile, &signed, out).map_err(PkiError::Report)
+}
+
+fn new_crl(flags: &NewCrl, out: &mut dyn Write) -> Result<(), PkiError> {
+    let authority = Authority::load(&flags.ca_dir)?;
+    let inputs = authority.files(&flags.ca_dir);
+    let inputs: Vec<&Path> =
+        inputs.iter().map(OutputFile::path).chain(flags.cert.iter().map(PathBuf::as_path)).collect();
+    refuse_shared_paths(&[&flags.crl], &inputs)?;
+    let read = |path: &Path| std::fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source });
+    let mut list = match flags.crl.exists() {
+        true => RevocationList::from_last(&read(&flags.crl)?, &authority).map_err(|error| error.in_file(&flags.crl))?,
+        false => RevocationList::default(),
+    };
+    flags.serial.iter().for_each(|serial| list.revoke(serial));
+    for path in &flags.cert {
+        list.revoke_certificate(&read(path)?, &authority).map_err(|error| error.in_file(path))?;
+    }
+    let signed = list.sign(&authority, flags.days)?;
+    let file = OutputFile::revocation_list(&flags.crl, &signed.pem, signed.next_update);
+    write_and_report(&[file], Overwrite::Replace, out)?;
+    writeln!(out, "information: revoked certificates: {}", signed.entries).map_err(PkiError::Report)
 }
 
 fn overwrite(force: bool) -> Overwrite {

@@ -9,9 +9,7 @@ mod trust;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
-pub use trust::{
-    CrlFetch, DistributionPoints, ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation,
-};
+pub use trust::*;
 
 use super::source::{Place, Spanned};
 use std::time::Duration;

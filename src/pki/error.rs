@@ -127,6 +127,16 @@ pub enum PkiError {
     #[error("a certificate cannot be valid for {0} days: choose 1 to 36500")]
     Days(u32),
 
+    /// A text is not a serial number.
+    #[error("{0} is not a serial number: write hexadecimal digits, as in `openssl x509 -noout -serial`")]
+    SerialNumber(String),
+    /// A certificate that another authority has signed cannot be revoked by this one.
+    #[error("the certificate is not of this authority, so only its own authority can revoke it")]
+    OfAnotherAuthority,
+    /// A revocation list that another authority has signed cannot be continued by this one.
+    #[error("the revocation list is not of this authority, so it cannot go on from it: choose another file")]
+    ListOfAnotherAuthority,
+
     /// The authority's files are missing.
     #[error("{} does not exist: make an authority with `portcullis pki new-ca`, \
         or name its folder with --ca-dir", .0.display())]
@@ -161,7 +171,7 @@ pub enum PkiError {
 
 impl PkiError {
     /// Says which file the fault is in.
-    pub(super) fn in_file(self, path: &Path) -> Self {
+    pub fn in_file(self, path: &Path) -> Self {
         Self::File { path: path.to_owned(), source: Box::new(self) }
     }
 }

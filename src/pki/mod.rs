@@ -1,4 +1,4 @@
-//! Makes a certificate authority, certificate requests and certificates. It does not decide who may enter: that is
+//! Makes a certificate authority, certificate requests, certificates and revocation lists. It does not decide who may enter: that is
 //! `identity` and `authorize`; it knows nothing of the config, and TLS never calls it.
 //!
 //! The way of a client certificate, as in Icinga 2: [`CertificateRequest::create`] makes a key and a request on the
@@ -16,6 +16,7 @@ mod output;
 mod pem;
 mod private_key;
 mod request;
+mod revocation_list;
 mod sign;
 mod signature;
 
@@ -26,4 +27,5 @@ pub use names::DnsName;
 pub use output::OutputFile;
 pub use private_key::PrivateKey;
 pub use request::CertificateRequest;
+pub use revocation_list::{RevocationList, SerialNumberText, SignedList};
 pub use sign::{Lifetime, Profile, Signed, self_signed};

@@ -19,6 +19,7 @@ enum Content {
     PrivateKey(Zeroizing<String>),
     Request(String),
     Certificate(String, Date),
+    RevocationList(String, Date),
 }
 
 impl OutputFile {
@@ -37,6 +38,11 @@ impl OutputFile {
         Self { path: path.into(), content: Content::Certificate(pem.to_owned(), valid_until) }
     }
 
+    /// A revocation list in PEM form, and the last day on which it counts: mode 0644, less what the umask takes.
+    pub fn revocation_list(path: impl Into<PathBuf>, pem: &str, next_update: Date) -> Self {
+        Self { path: path.into(), content: Content::RevocationList(pem.to_owned(), next_update) }
+    }
+
     /// Where it goes.
     pub fn path(&self) -> &Path {
         &self.path
@@ -46,7 +52,7 @@ impl OutputFile {
     pub(super) fn mode(&self) -> u32 {
         match self.content {
             Content::PrivateKey(_) => 0o600,
-            Content::Request(_) | Content::Certificate(..) => 0o644,
+            Content::Request(_) | Content::Certificate(..) | Content::RevocationList(..) => 0o644,
         }
     }
 
@@ -54,7 +60,9 @@ impl OutputFile {
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.content {
             Content::PrivateKey(text) => text.as_bytes(),
-            Content::Request(text) | Content::Certificate(text, _) => text.as_bytes(),
+            Content::Request(text) | Content::Certificate(text, _) | Content::RevocationList(text, _) => {
+                text.as_bytes()
+            }
         }
     }
 }
@@ -66,6 +74,7 @@ impl fmt::Display for OutputFile {
             Content::PrivateKey(_) => write!(formatter, "{path} (private key, keep it secret)"),
             Content::Request(_) => write!(formatter, "{path} (certificate request)"),
             Content::Certificate(_, until) => write!(formatter, "{path} (certificate, valid until {until})"),
+            Content::RevocationList(_, until) => write!(formatter, "{path} (revocation list, counts until {until})"),
         }
     }
 }
@@ -76,6 +85,7 @@ impl fmt::Debug for Content {
             Self::PrivateKey(_) => "PrivateKey(secret)",
             Self::Request(_) => "Request",
             Self::Certificate(..) => "Certificate",
+            Self::RevocationList(..) => "RevocationList",
         })
     }
 }

@@ -8,6 +8,8 @@ use super::PkiError;
 pub(super) const REQUEST: &[&str] = &["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 /// The label of a certificate.
 pub(super) const CERTIFICATE: &[&str] = &["CERTIFICATE"];
+/// The label of a revocation list.
+pub(super) const REVOCATION_LIST: &[&str] = &["X509 CRL"];
 /// The labels of private keys in plain text: PKCS#8, SEC1, PKCS#1.
 pub(super) const PRIVATE_KEY: &[&str] = &["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
 

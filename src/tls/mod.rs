@@ -28,6 +28,7 @@ pub use revocation::{
     CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, StaleCrls,
     UnknownRevocation,
 };
+pub use signed::is_signed_by;
 pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{
     Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,

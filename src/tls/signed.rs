@@ -3,6 +3,12 @@
 use super::der::{BIT_STRING, BadDer, Reader, SEQUENCE};
 use super::provider;
 
+/// Whether a certificate or a revocation list (DER) is signed by the owner of a key (DER of `SubjectPublicKeyInfo`).
+/// Unknown and weak algorithms and keys: no.
+pub fn is_signed_by(der: &[u8], public_key: &[u8]) -> bool {
+    Signed::read(der).is_ok_and(|signed| signed.is_by(public_key))
+}
+
 /// Something with its signature: a certificate, or a revocation list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signed<'a> {

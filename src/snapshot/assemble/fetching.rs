@@ -100,8 +100,9 @@ impl Assembly<'_> {
                 }
                 Some(url) => urls.push(url),
                 None => {
-                    let message = format!("\"{}\" is no http or https URL", text.value);
-                    self.problems.error(text.place, message, "write for example \"http://crl.example.org/ca.crl\"");
+                    // Its text may hold a password, and this message is shown elsewhere, too.
+                    let hint = "write for example \"http://crl.example.org/ca.crl\", without user and password";
+                    self.problems.error(text.place, "this is no http or https URL", hint);
                     complete = Err(());
                 }
             }
@@ -130,7 +131,7 @@ impl Assembly<'_> {
                 error(said.place, "nothing is fetched by this", hint)
             }
             (_, hosts) => {
-                let bad = hosts.iter().find(|host| FetchUrl::parse(&format!("http://{}/", host.value)).is_none());
+                let bad = hosts.iter().find(|host| !is_host(&host.value));
                 if let Some(bad) = bad {
                     return error(bad.place, "this is no host", "write \"crl.example.org\" or \"192.0.2.1:8080\"");
                 }
@@ -138,4 +139,11 @@ impl Assembly<'_> {
             }
         }
     }
+}
+
+/// A host as in URLs, with or without a port.
+fn is_host(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let url = FetchUrl::parse(&format!("http://{lower}/"));
+    url.is_some_and(|url| url.usual_host().as_ref() == Some(&lower) || url.authority() == lower)
 }

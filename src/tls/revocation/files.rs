@@ -121,14 +121,13 @@ pub(super) fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_
     if octets.first() == Some(&DER) {
         return Ok(vec![CertificateRevocationListDer::from(octets)]);
     }
-    let mut crls = Vec::new();
-    for der in CertificateRevocationListDer::pem_slice_iter(octets) {
-        crls.push(der.map_err(|_| CrlError::NotACrl)?);
-    }
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(octets)
+        .map(|der| der.map_err(|_| CrlError::NotACrl))
+        .collect::<Result<_, _>>()?;
     // What has another label is passed over by the library; it may be a list all the same.
     let begun = octets.split(|octet| *octet == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
-    if !crls.is_empty() && begun.count() != crls.len() {
+    if !lists.is_empty() && begun.count() != lists.len() {
         return Err(CrlError::NotAlone);
     }
-    Ok(crls)
+    Ok(lists)
 }

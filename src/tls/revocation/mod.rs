@@ -104,7 +104,8 @@ impl Revocation {
     /// Takes the newest list of each issuer and scope.
     ///
     /// # Errors
-    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody would know why.
+    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody
+    /// would know why.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
         let mut newest: HashMap<_, Vec<(&CrlFile, &Arc<Crl>)>> = HashMap::new();
         for file in &files {

@@ -23,7 +23,7 @@ pub(super) struct Stored {
 /// From the least to the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum StoreOutcome {
-    /// A newer one was here already.
+    /// It is not newer than the one that is here.
     Older,
     /// It is the one that was here.
     Same,
@@ -60,11 +60,10 @@ pub(super) fn store(folder: &Path, octets: &[u8], authorities: &[Authority], now
         let before = there.as_ref().and_then(|there| Crl::read(there, authorities.iter(), now).ok());
         let outcome = match (&before, path.exists() && there.is_none()) {
             (_, true) => StoreOutcome::Same,
-            (Some(before), _) if !crl.replaces(before) => match before.replaces(&crl) {
-                true => StoreOutcome::Older,
-                // Signed once more: it says the same.
-                false => StoreOutcome::Same,
-            },
+            // Signed once more: it says the same.
+            (Some(before), _) if before.replaces(&crl) && crl.replaces(before) => StoreOutcome::Same,
+            // Also where number and time contradict each other: what the one that is here says must not be lost.
+            (Some(before), _) if !crl.replaces(before) => StoreOutcome::Older,
             _ => {
                 replace(&path, der, &locked).map_err(unwritable)?;
                 StoreOutcome::New

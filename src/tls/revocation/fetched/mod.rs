@@ -73,8 +73,8 @@ pub enum CrlFetchError {
     /// What came does not count, or cannot be kept.
     #[error("what {0} sends cannot be used")]
     Store(String, #[source] StoreError),
-    /// A newer one was here already.
-    #[error("{0} sends a list that is older than the one that is here")]
+    /// It is older, or number and time contradict each other.
+    #[error("{0} sends a list that is not newer, by number and time, than the one that is here")]
     Older(String),
     /// Something of ours went wrong.
     #[error("reading what {0} sends was broken off")]
@@ -236,7 +236,7 @@ impl CrlFetch {
 impl CrlFetchSettings {
     /// Whether a certificate may make us ask there.
     fn may_follow(&self, url: &FetchUrl) -> bool {
-        let is_host = |allowed: &String| url.usual_host() == Some(allowed) || url.authority() == **allowed;
+        let is_host = |allowed: &String| url.usual_host().as_ref() == Some(allowed) || url.authority() == **allowed;
         (url.scheme() == Scheme::Http || self.tls.is_some()) && self.followed.iter().any(is_host)
     }
 
