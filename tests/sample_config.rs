@@ -57,6 +57,7 @@ fn uncommented(line: &str) -> String {
     };
     let name = inner.split([' ', '=']).next().unwrap_or_default();
     let is_key = inner.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    let is_table = inner.starts_with('[') && inner.ends_with(']');
+    let is_table =
+        inner.starts_with('[') && inner.split(" #").next().is_some_and(|table| table.trim_end().ends_with(']'));
     if is_key || is_table { inner.to_owned() } else { line.to_owned() }
 }
