@@ -2,10 +2,12 @@
 //! needed, and kept beside what one snapshot sees of the client. Finds out nothing about the client.
 
 use super::client::{ClientView, ConnectedClient};
+use super::credentials::Checked;
 use super::record::ConnectionFacts;
 use crate::config::ProxyProtocol;
+use crate::credentials::{Proof, ProvenBy};
 use crate::identity::{
-    IdentityBlock, IdentitySelection, KnownClient, Principal, ProxiedConnection, Session, UserId, VerifiedCertificate,
+    IdentityBlock, IdentitySelection, KnownClient, ProxiedConnection, Session, UserId, VerifiedCertificate,
     proxy_header,
 };
 use crate::snapshot::Snapshot;
@@ -19,12 +21,36 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) struct Told {
     selection: Arc<IdentitySelection>,
     user: Option<UserId>,
+    certificate: Certificate,
     block: Rc<IdentityBlock>,
 }
 
 impl Told {
-    fn is_for(&self, selection: &Arc<IdentitySelection>, user: Option<UserId>) -> bool {
-        self.user == user && (Arc::ptr_eq(&self.selection, selection) || self.selection == *selection)
+    fn is_for(&self, selection: &Arc<IdentitySelection>, user: Option<UserId>, certificate: Certificate) -> bool {
+        (self.user, self.certificate) == (user, certificate)
+            && (Arc::ptr_eq(&self.selection, selection) || self.selection == *selection)
+    }
+}
+
+/// Whether an upstream is told of the certificate of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Certificate {
+    Told,
+    /// A password has proven another one than it names, and an upstream is told of one person only.
+    Hidden,
+}
+
+impl Certificate {
+    fn of(view: &ClientView, checked: &Checked) -> Self {
+        match checked.proof() {
+            Some(Proof { principal, by: ProvenBy::Password(_) })
+                if view.principal().is_none_or(|named| named.id != principal.id) =>
+            {
+                Self::Hidden
+            }
+            // A token is bound to the certificate.
+            _ => Self::Told,
+        }
     }
 }
 
@@ -37,26 +63,26 @@ impl ConnectedClient {
     pub(super) fn identity(
         &self,
         view: &ClientView,
-        user: Option<&Principal>,
+        checked: &Checked,
         (upstream, snapshot): (&Upstream, &Snapshot),
     ) -> Rc<IdentityBlock> {
         let selection = &upstream.identity;
-        let id = user.map(|user| user.id);
+        let (id, certificate) = (checked.user(view).map(|user| user.id), Certificate::of(view, checked));
         let mut told = view.told.borrow_mut();
-        let place = told.iter().position(|told| told.is_for(selection, id));
+        let place = told.iter().position(|told| told.is_for(selection, id, certificate));
         if let Some(kept) = place.and_then(|place| told.get(place))
             && kept.block.is_fresh(wall_clock)
         {
             return kept.block.clone();
         }
-        let known = KnownClient { user, ..self.known(view, snapshot) };
+        let known = self.known(view, checked, snapshot);
         let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), wall_clock()));
         if let Some(old) = place {
             told.remove(old);
         } else if told.len() >= MOST_KEPT {
             told.remove(0);
         }
-        told.push(Told { selection: selection.clone(), user: id, block: block.clone() });
+        told.push(Told { selection: selection.clone(), user: id, certificate, block: block.clone() });
         block
     }
 
@@ -64,7 +90,7 @@ impl ConnectedClient {
     pub(super) fn preface(
         &self,
         view: Option<&ClientView>,
-        user: Option<&Principal>,
+        checked: &Checked,
         (upstream, snapshot, facts): (&Upstream, &Snapshot, &ConnectionFacts),
     ) -> Option<Box<[u8]>> {
         if upstream.proxy_protocol == ProxyProtocol::Off {
@@ -79,19 +105,20 @@ impl ConnectedClient {
                 Resumption::Full => Session::New,
                 Resumption::Resumed => Session::Resumed,
             },
-            known: view.map_or_else(KnownClient::default, |view| KnownClient { user, ..self.known(view, snapshot) }),
+            known: view.map_or_else(KnownClient::default, |view| self.known(view, checked, snapshot)),
         };
         Some(proxy_header(&connection).into_boxed_slice())
     }
 
-    fn known<'a>(&'a self, view: &'a ClientView, snapshot: &'a Snapshot) -> KnownClient<'a> {
-        let certificate = view.peer.as_ref().map(|peer| VerifiedCertificate {
+    fn known<'a>(&'a self, view: &'a ClientView, checked: &'a Checked, snapshot: &'a Snapshot) -> KnownClient<'a> {
+        let shown = view.peer.as_ref().filter(|_| Certificate::of(view, checked) == Certificate::Told);
+        let certificate = shown.map(|peer| VerifiedCertificate {
             peer,
             domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
             chain: view.voice.chain().unwrap_or(&self.facts.chain),
         });
         let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
-        KnownClient { certificate, user: view.principal(), forwarded_by: view.forwarded_by(), own_uri }
+        KnownClient { certificate, user: checked.user(view), forwarded_by: view.forwarded_by(), own_uri }
     }
 }
 

@@ -76,10 +76,18 @@ fn the_password_stays_here_and_the_upstream_learns_the_user() {
         assert_eq!(up.values("x-client-verify"), ["NONE"], "there was no certificate");
         assert_eq!(up.values("x-client-cn"), Vec::<&str>::new());
     }
-    // With a certificate that the route does not take, the user still is the one of the password.
+    // With another's certificate, which the route does not take, the user still is the one of the password, and the
+    // upstream is told of nobody else.
     assert_eq!(scene.judge(&scene.client("carol"), &[&basic("alice", "correct horse")]), "200 alice password");
     let up = scene.upstream.recorded().pop().unwrap();
-    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec!["carol"]));
+    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec![]));
+    assert_eq!(up.values("x-client-verify"), ["NONE"]);
+    // Its own is told.
+    let both = password_user("alice", SHA512).replace("permissions", "client_cn = \"alice\"\npermissions");
+    let scene = Scene::new(&both, PASSWORD);
+    assert_eq!(scene.judge(&scene.client("alice"), &[&basic("alice", "correct horse")]), "200 alice password");
+    let up = scene.upstream.recorded().pop().unwrap();
+    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec!["alice"]));
 }
 
 #[test]

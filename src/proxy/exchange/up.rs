@@ -45,10 +45,9 @@ impl Exchange<'_> {
         };
         let client = ClientAddress::new(self.context.facts.client.ip());
         let told = (permitted.route.admission != Admission::Public).then_some(self.view);
-        let user = self.checked.user(self.view);
-        let identity = told.map(|view| self.context.client.identity(view, user, (upstream, self.snapshot)));
+        let identity = told.map(|view| self.context.client.identity(view, self.checked, (upstream, self.snapshot)));
         let seen_by = (upstream, &**self.snapshot, &*self.context.facts);
-        let preface = self.context.client.preface(told.map(|view| &**view), user, seen_by);
+        let preface = self.context.client.preface(told.map(|view| &**view), self.checked, seen_by);
         let edit = RequestEdit {
             identity: identity.as_deref(),
             client: &client,

@@ -222,9 +222,8 @@ impl Judging<'_> {
         let snapshot = &self.in_force.snapshot;
         // What may not be told on this route is not even looked up.
         let told = (up.route.admission != Admission::Public).then_some(&**self.view);
-        let user = self.checked.user(self.view);
-        let identity = told.map(|view| client.identity(view, user, (&up.upstream, snapshot)));
-        let preface = client.preface(told, user, (&up.upstream, snapshot, facts));
+        let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
+        let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
         let right = Right::of_octets(octets, self.view.clone(), self.checked.proof());
         Said { head: self.head, identity, address, preface, right, checked: self.checked }
     }
