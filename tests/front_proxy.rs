@@ -217,6 +217,8 @@ fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
             assert_eq!(outcome(&[(name, &format!("{alice}, {alice}"))]), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&[(name, &broken)]), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&[(name, "")]), refused(400, "bad_forwarded_identity"));
+            // What HAProxy sends for a client without a certificate.
+            assert_eq!(outcome(&[(name, "::")]), refused(401, "no_forwarded_identity"));
             assert_eq!(outcome(&[(name, &cut)]).0, 403);
             assert_eq!(outcome(&[(name, &longer)]).0, 403);
             let chain = ("client-cert-chain", &*above);
@@ -251,6 +253,7 @@ fn an_element_of_envoy_is_believed_for_its_certificate_alone() {
             assert_eq!(outcome(&format!("Hash={hash};Cert=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&format!("Cert=\"{alice}\";Chain=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
             assert_eq!(outcome(&format!("Cert=\"{alice}")), refused(400, "bad_forwarded_identity"));
+            assert_eq!(outcome("Cert=\"\""), refused(401, "no_forwarded_identity"), "of nginx");
             let names_only = outcome(&format!("Hash={hash};Subject=\"CN=alice\""));
             assert_eq!(names_only, refused(400, "no_forwarded_certificate"));
             let rfc9440 = edge.send(version, saying("/", &[("client-cert", &byte_sequence(&scene.alice))])).unwrap();

@@ -84,7 +84,7 @@ mod verify_live;
 mod identity_kinds;
 /// Passwords and tokens beside certificates.
 mod credentials;
-/// Over a hundred certificates and what becomes of each, beside what nginx makes of it.
+/// About two hundred certificates and what becomes of each, beside what nginx makes of it.
 mod zoo;
 /// `portcullis revoke`, and `/status`.
 mod revoke;

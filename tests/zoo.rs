@@ -1,4 +1,4 @@
-//! Over a hundred certificates, good, bad and odd, in one table: each is shown to the running gateway in a real handshake,
+//! About two hundred certificates, good, bad and odd, in one table: each is shown to the running gateway in a real handshake,
 //! and each has one verdict. Whatever is refused has a twin that gets in.
 #![allow(clippy::too_many_lines, reason = "a table is read from top to bottom")]
 

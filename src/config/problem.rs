@@ -1,7 +1,7 @@
 //! What is wrong with a config, collected so that one run reports everything. Decides nothing about meaning.
 
 use super::source::{Place, Sources};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::cell::RefCell;
 
 /// Whether a problem stops the start.
@@ -13,6 +13,15 @@ pub enum Severity {
     Warning,
 }
 
+/// Whether a report shows the line that it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excerpt {
+    /// As people know it from compilers.
+    Shown,
+    /// Reports end in logs, and there may be a secret in the line.
+    Withheld,
+}
+
 /// One thing that is wrong, where, and what to do about it.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -22,6 +31,8 @@ pub struct Problem {
     pub message: String,
     /// Where it stands; `None` for what has no place in a file.
     pub place: Option<Place>,
+    /// Whether the place is shown with its line.
+    pub excerpt: Excerpt,
     /// What to do.
     pub hint: Option<String>,
 }
@@ -36,6 +47,14 @@ impl Problems {
     /// Reports an error at a place.
     pub fn error(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Severity::Error, Some(place), message.into(), hint.into());
+    }
+
+    /// Reports an error about what may be a secret: where it stands is said, and nothing of it is shown.
+    pub fn error_about_secret(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Severity::Error, Some(place), message.into(), hint.into());
+        if let Some(problem) = self.found.borrow_mut().last_mut() {
+            problem.excerpt = Excerpt::Withheld;
+        }
     }
 
     /// Reports an error that stands nowhere in a config file.
@@ -62,7 +81,8 @@ impl Problems {
 
     fn push(&self, severity: Severity, place: Option<Place>, message: String, hint: String) {
         let hint = (!hint.is_empty()).then_some(hint);
-        self.found.borrow_mut().push(Problem { severity, message, place, hint });
+        let excerpt = Excerpt::Shown;
+        self.found.borrow_mut().push(Problem { severity, message, place, excerpt, hint });
     }
 }
 
@@ -80,6 +100,10 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
     let place = problem.place.and_then(|place| Some((place, sources.file(place.file)?)));
     let path = place.map(|(_, file)| file.path.display().to_string()).unwrap_or_default();
     let mut group = match place {
+        Some((place, file)) if problem.excerpt == Excerpt::Withheld => {
+            let before = file.text.get(..place.range().start).unwrap_or_default();
+            title.element(Origin::path(path).line(before.matches('\n').count() + 1))
+        }
         Some((place, file)) => title.element(
             Snippet::source(file.text.as_ref())
                 .path(path)

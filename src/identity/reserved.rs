@@ -37,6 +37,11 @@ impl ReservedNames {
 
     fn holds(&self, name: &str) -> bool {
         let name = name.to_lowercase();
-        self.patterns.iter().any(|pattern| pattern.matches(name.as_bytes()))
+        let name = name.as_str();
+        // As a reader may take it who stops at a NUL, or to whom blanks and the dot of the root say nothing.
+        let ends = |letter: char| letter == '.' || letter.is_whitespace() || letter.is_control();
+        let short = name.split('\0').next().unwrap_or_default().trim_matches(ends);
+        let mut readings = [name, short].into_iter().filter(|text| !text.is_empty());
+        readings.any(|text| self.patterns.iter().any(|pattern| pattern.matches(text.as_bytes())))
     }
 }

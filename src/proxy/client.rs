@@ -87,6 +87,19 @@ impl ConnectedClient {
         view
     }
 
+    /// Why the client of a listener that is gone does not count any more. Whom its host asks is gone with it; but the trust
+    /// domain that vouched before may still be there, and then it is asked.
+    pub(super) fn refused_without_listener(&self, snapshot: &Snapshot, before: &ClientView) -> Option<FailureReason> {
+        let (peer, (_, host)) = (before.peer.as_ref()?, before.place.as_ref()?);
+        let name = &host.trust_domain(peer.trust_domain)?.name;
+        let domain = snapshot.trust_domains.iter().find(|domain| domain.name == *name)?;
+        if let Err(error) = domain.vouch(&self.facts.chain, UnixTime::now()) {
+            return Some(error.reason());
+        }
+        let user = before.principal()?;
+        domain.revocation().denies_user(&user.name).then_some(FailureReason::Revoked)
+    }
+
     fn look(&self, snapshot: &Snapshot, now: Instant) -> ClientView {
         let listener = snapshot.listeners.get(&self.listener);
         let place = listener.and_then(|listener| {

@@ -292,6 +292,8 @@ fn proven<'p>(
     };
     let certificate = match standing {
         Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
+        // Whoever has this certificate becomes nobody, also by what it shows beside it.
+        Standing::ReservedName(name) => return Err(Refusal::ReservedName(name)),
         _ if !rule.accepts(CredentialKind::Certificate) => None,
         shown => Some(principal(shown)?),
     };

@@ -3,7 +3,8 @@
 
 use super::common_name::{CommonName, CommonNameError, text_of};
 use std::fmt;
-use x509_parser::asn1_rs::{Any, Tag};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use x509_parser::asn1_rs::{Any, FromDer, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -224,7 +225,7 @@ impl SubjectNames {
     /// Those that are not the one common name.
     fn common_names(&mut self, subject: &X509Name<'_>) {
         if CommonName::of_subject(subject).is_err() {
-            self.other.extend(subject.iter_common_name().map(|name| legible(name.attr_value())));
+            self.other.extend(subject.iter_common_name().flat_map(|name| readings(name.attr_value())));
         }
     }
 
@@ -246,6 +247,7 @@ impl SubjectNames {
         let texts = |tag| of_kind(tag).map(|(_, octets)| octets).collect::<Vec<_>>();
         self.emails = self.values(NameKind::Email, &texts(Tag(1)), email);
         self.dns_names = self.values(NameKind::Dns, &texts(Tag(2)), dns_name);
+        self.other.extend(names.iter().flat_map(other_readings));
         let uris = texts(Tag(6));
         self.uris = self.values(NameKind::Uri, &uris, uri);
         if self.uris.len() > 1 && self.uris.iter().any(|uri| is_spiffe(uri)) {
@@ -289,19 +291,48 @@ fn octets<'a>(name: &'a GeneralName<'_>) -> Option<(Tag, &'a [u8])> {
     }
 }
 
+/// Names of kinds that are no identity, as somebody might read them.
+fn other_readings(name: &GeneralName<'_>) -> Vec<Box<str>> {
+    match name {
+        GeneralName::IPAddress(octets) => address(octets).map(|text| text.into()).into_iter().collect(),
+        GeneralName::DirectoryName(name) => {
+            name.iter_common_name().flat_map(|name| readings(name.attr_value())).collect()
+        }
+        // A text in a tag of its own, as in the user names of Active Directory.
+        GeneralName::OtherName(_, octets) => {
+            let inner = Any::from_der(octets).and_then(|(_, outer)| Any::from_der(outer.data));
+            inner.map(|(_, value)| readings(&value)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn address(octets: &[u8]) -> Option<String> {
+    let version4 = <[u8; 4]>::try_from(octets).map(|octets| Ipv4Addr::from(octets).to_string());
+    version4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).to_string())).ok()
+}
+
 /// A value of any string type as somebody might read it.
-fn legible(value: &Any<'_>) -> Box<str> {
-    match value.tag() {
+pub(super) fn readings(value: &Any<'_>) -> Vec<Box<str>> {
+    let plain: Box<str> = String::from_utf8_lossy(value.data).into();
+    let other: String = match value.tag() {
         Tag::BmpString => {
             let units =
                 value.data.chunks_exact(2).map(|pair| pair.iter().fold(0, |unit, octet| unit << 8 | u16::from(*octet)));
-            char::decode_utf16(units).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into()
+            char::decode_utf16(units).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        Tag::T61String | Tag::GeneralString => {
-            value.data.iter().map(|octet| char::from(*octet)).collect::<String>().into()
+        Tag::UniversalString => {
+            let points = value
+                .data
+                .chunks_exact(4)
+                .map(|four| four.iter().fold(0, |point, octet| point << 8 | u32::from(*octet)));
+            points.map(|point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        _ => String::from_utf8_lossy(value.data).into(),
-    }
+        Tag::T61String | Tag::GeneralString => value.data.iter().map(|octet| char::from(*octet)).collect(),
+        _ => return vec![plain],
+    };
+    // Some programs write UTF-8 whatever the type says.
+    if *other == *plain { vec![plain] } else { vec![other.into(), plain] }
 }
 
 #[cfg(test)]

@@ -113,10 +113,11 @@ impl TrustDomain {
         self.trust.rules.anchors().iter().map(|anchor| (anchor.name.as_str(), anchor.validity.not_after))
     }
 
-    /// Whether both would vouch for the same chains, since they have an anchor in common.
-    pub fn shares_an_anchor_with(&self, other: &Self) -> bool {
-        let mut ours = self.trust.rules.anchors().iter();
-        ours.any(|anchor| other.trust.rules.anchors().iter().any(|theirs| theirs.key == anchor.key))
+    /// Whether both would vouch for the same chains, since the key of a CA, anchor or intermediate, is in both: under
+    /// whatever name, its owner would speak for both.
+    pub fn shares_an_authority_with(&self, other: &Self) -> bool {
+        let theirs = other.trust.rules.public_keys();
+        self.trust.rules.public_keys().iter().any(|key| theirs.contains(key))
     }
 }
 

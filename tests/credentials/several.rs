@@ -57,3 +57,15 @@ fn explain_judges_passwords_too() {
     let (out, _, code) = explain(&["--cn", "carol"]);
     assert!(code == 1 && out.contains("no_credentials"), "{out}");
 }
+
+#[test]
+fn a_reserved_certificate_becomes_nobody_also_by_a_password() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let config = Scene::config(&pki, &upstream, &password_user("alice", SHA512), "credentials = [\"password\"]");
+    let config = config.replace("[trust_domain.test]\n", "[trust_domain.test]\nreserved_names = [\"node-*\"]\n");
+    let scene = Scene { gateway: Gateway::start(&config), pki, upstream, users: String::new() };
+    let good = basic("alice", "correct horse");
+    assert_eq!(scene.judge(&scene.client("node-1"), &[&good]), "403 reserved_name");
+    assert_eq!(scene.judge(&scene.client("laptop"), &[&good]), "200 alice password");
+    assert_eq!(scene.judge(&scene.anonymous(), &[&good]), "200 alice password");
+}

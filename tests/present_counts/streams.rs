@@ -265,6 +265,33 @@ fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is
 }
 
 #[test]
+fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
+    for lines in ENGINES {
+        let (pki, pulse) = (Pki::new(), Pulse::start());
+        let denied = pki.folder.path().join("denied");
+        std::fs::write(&denied, "cn alice\n").unwrap();
+        let with = |main: &str, domain: &str| {
+            let text = config(&pki, &pulse, main, &alice());
+            let text = text.replace("[trust_domain.test]\n", &format!("[trust_domain.test]\n{domain}"));
+            let text = if domain.is_empty() { text } else { text.replace("[listener.main]", "[listener.third]") };
+            let other = crate::support::gateway::named_listener("other", &pki, "");
+            format!("{text}{other}[gateway]\ndrain_deadline = \"1h\"\n")
+        };
+        let gateway = Gateway::start(&with(lines, ""));
+        let alice = client(&pki, "alice", &gateway);
+        std::thread::scope(|scope| {
+            let (begun, has_begun) = channel();
+            let alices = scope.spawn(|| follow(Open::Events, &alice, move || begun.send(()).unwrap()));
+            has_begun.recv().unwrap();
+            gateway.reload_with(&with("", &format!("deny_list = \"{}\"\n", denied.display())));
+            assert!(!alices.join().unwrap().clean);
+            let line = gateway.wait_for_access(|line| line["cut"] == "stream");
+            assert_eq!(line["reason"], "deny_listed", "{lines}");
+        });
+    }
+}
+
+#[test]
 fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
     for (loss, lines) in LOSSES.iter().flat_map(|loss| ENGINES.map(|lines| (loss, lines))) {
         let scene = Scene::new(lines);

@@ -131,7 +131,8 @@ impl TokenIssuer {
             return Err(TokenError::Audience);
         }
         let leeway = self.settings.leeway.as_secs();
-        let until = jwt.time("exp")?.ok_or(TokenError::Expired)?.saturating_add(leeway);
+        // It counts before the second that it names (RFC 7519 section 4.1.4).
+        let until = jwt.time("exp")?.ok_or(TokenError::Expired)?.saturating_add(leeway).saturating_sub(1);
         let begins = jwt.time("nbf")?.max(jwt.time("iat")?).unwrap_or(0);
         let subject = jwt.text(&self.settings.user_claim).filter(|subject| !subject.is_empty());
         let subject = subject.ok_or(TokenError::NoUser)?.into();

@@ -16,6 +16,10 @@ pub(super) fn read(
             None => ForwardedRefusal::Missing,
         });
     };
+    // What HAProxy makes of a client that showed none.
+    if leaf.trim_ascii() == b"::" && chain.is_none() {
+        return Err(ForwardedRefusal::Missing);
+    }
     let mut certificates = vec![byte_sequence(leaf)?];
     for item in chain.into_iter().flat_map(|chain| chain.split(|octet| *octet == b',')) {
         if certificates.len() >= MOST_CERTIFICATES {
@@ -50,7 +54,10 @@ mod tests {
     fn only_what_the_standard_writes_is_read() {
         assert_eq!(read_both(":AQI=:", None), Ok(vec![vec![1, 2]]));
         assert_eq!(read_both(" :AQI=: ", Some(":Aw==:,\t:BA==:")), Ok(vec![vec![1, 2], vec![3], vec![4]]));
-        for bad in ["", ":", "::", "AQI=", ":AQI=", ":AQI:", ":AQI=:;a", ":AQI=:,:AQI=:", ":A QI=:", ":AQJ=:", ":_w==:"]
+        assert_eq!(read_both("::", None), Err(ForwardedRefusal::Missing));
+        assert!(matches!(read_both("::", Some(":AQI=:")), Err(ForwardedRefusal::Malformed(_))));
+        for bad in
+            ["", ":", ":::", "AQI=", ":AQI=", ":AQI:", ":AQI=:;a", ":AQI=:,:AQI=:", ":A QI=:", ":AQJ=:", ":_w==:"]
         {
             assert!(matches!(read_both(bad, None), Err(ForwardedRefusal::Malformed(_))), "{bad}");
         }

@@ -11,6 +11,10 @@ pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>,
     let certificate = element.certificate.ok_or(ForwardedRefusal::WithoutCertificate(
         "the element has no Cert; in Envoy, set `set_current_client_cert_details: { cert: true }`",
     ))?;
+    // What nginx makes of a client that showed none.
+    if certificate.is_empty() && element.hash.is_none() && element.chain.is_none() {
+        return Err(ForwardedRefusal::Missing);
+    }
     let only = certificates(certificate)?;
     let [leaf] = only.as_slice() else {
         return Err(ForwardedRefusal::Malformed("Cert is not one certificate"));
@@ -178,7 +182,7 @@ mod tests {
             format!("Cert=a\"{cert}\""),
             format!(";Cert=\"{cert}\""),
             "Cert=\"%4\"".to_owned(),
-            "Cert=\"\"".to_owned(),
+            "Hash=00;Cert=\"\"".to_owned(),
             "Cert".to_owned(),
         ] {
             assert!(matches!(read_text(&bad), Err(Malformed(_))), "{bad}");
@@ -186,6 +190,7 @@ mod tests {
         assert_eq!(read_text(&format!("Cert=\"{cert}\",Cert=\"{cert}\"")), Err(Several));
         assert!(matches!(read_text("Subject=\"CN=alice\";URI="), Err(WithoutCertificate(_))));
         assert!(matches!(read_text("Subject=\"CN=x\\\";Cert=y\""), Err(WithoutCertificate(_))), "no way out of quotes");
+        assert_eq!(read_text("Cert=\"\""), Err(Missing));
         assert_eq!((read_text(" "), read(None)), (Err(Missing), Err(Missing)));
     }
 

@@ -24,9 +24,9 @@ pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String 
     value
 }
 
-/// Values in one field, parted by commas; a comma within a value is percent-encoded.
+/// Values in one field, parted by commas; commas and percent signs within a value are percent-encoded.
 pub(super) fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
-    let one = |value: &str| percent_encoded(value, |octet| octet.is_ascii_graphic() && octet != b',');
+    let one = |value: &str| percent_encoded(value, |octet| octet.is_ascii_graphic() && octet != b',' && octet != b'%');
     values.into_iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -80,7 +80,7 @@ mod tests {
     fn values_have_one_reading() {
         assert_eq!(field_value("plain CN=x, O=\"y\""), "plain CN=x, O=\"y\"");
         assert_eq!(field_value("50%\u{e4}\n"), "50%25%C3%A4%0A");
-        assert_eq!(list(["a.example", "urn:x,y"]), "a.example, urn:x%2Cy");
+        assert_eq!(list(["a.example", "urn:x,y", "urn:x%2Cy"]), "a.example, urn:x%2Cy, urn:x%252Cy");
     }
 
     #[test]

@@ -86,6 +86,25 @@ fn alternative_names_that_cannot_be_read_may_be_reserved_ones() {
     assert_eq!(name(&users.identify(&peer(0, Some("a"), &[]))), Some("0"));
 }
 
+#[test]
+fn a_reserved_name_is_one_with_blanks_a_dot_or_what_follows_a_nul() {
+    let mut users = users(&[&[(IdentityKind::CommonName, "a")]]);
+    users.reserve(DOMAIN, ReservedNames::new(["node", "*.cluster"].into_iter()));
+    for (other, is_reserved) in [
+        ("node", true),
+        ("NODE.", true),
+        (" node\t", true),
+        ("node\0.example", true),
+        ("x.cluster.", true),
+        ("nodes", false),
+        ("a node", false),
+        ("", false),
+    ] {
+        let peer = PeerCertificate { other_names: vec![other.into()], ..peer(0, Some("a"), &[]) };
+        assert_eq!(matches!(users.identify(&peer), Identified::Reserved(_)), is_reserved, "{other:?}");
+    }
+}
+
 fn few(pattern: &'static str) -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(pattern, 0..3)
 }

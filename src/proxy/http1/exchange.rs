@@ -138,8 +138,9 @@ impl<R: Records> Connection<R> {
             self.now = Instant::now();
             match event {
                 Ok(Event::WantsContinue) => {
-                    if self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
-                        return Err(Failure::ClientGone);
+                    let sent = self.send_by(Some(&mut forwarding.right), b"HTTP/1.1 100 Continue\r\n\r\n").await;
+                    if let Some(withdrawal) = withdrawn(sent)? {
+                        return Ok(Answered::Withdrawn(withdrawal));
                     }
                     attempt.upload.progress = Instant::now();
                 }
@@ -154,8 +155,12 @@ impl<R: Records> Connection<R> {
                     return Ok(Answered::Left(answer, reading, link));
                 }
                 Ok(Event::Answer(mut answer)) if answer.status < 200 => {
-                    if answer.status != 100 && self.send_interim(&mut answer).await.is_err() {
-                        return Err(Failure::ClientGone);
+                    if answer.status != 100 {
+                        answer.head.extend_from_slice(b"\r\n");
+                        let sent = self.send_by(Some(&mut forwarding.right), &answer.head).await;
+                        if let Some(withdrawal) = withdrawn(sent)? {
+                            return Ok(Answered::Withdrawn(withdrawal));
+                        }
                     }
                     attempt.reading.pass_head(answer.length);
                 }
@@ -178,11 +183,6 @@ impl<R: Records> Connection<R> {
                 }
             }
         }
-    }
-
-    async fn send_interim(&mut self, answer: &mut Rendered) -> Result<(), SendFailure> {
-        answer.head.extend_from_slice(b"\r\n");
-        self.send(&answer.head).await
     }
 
     fn poll_attempt(
@@ -240,6 +240,15 @@ impl<R: Records> Connection<R> {
         }
         let body = if wanted == Asked::Head { OwnBody::Announced } else { OwnBody::Shown };
         self.answer(Own { record, answer, keep, body, rest }).await
+    }
+}
+
+/// Whether what was sent before the answer was stopped, since the request may not go on.
+fn withdrawn(sent: Result<(), SendFailure>) -> Result<Option<Withdrawal>, Failure> {
+    match sent {
+        Ok(()) => Ok(None),
+        Err(SendFailure::Withdrawn(withdrawal)) => Ok(Some(withdrawal)),
+        Err(SendFailure::ClientGone) => Err(Failure::ClientGone),
     }
 }
 

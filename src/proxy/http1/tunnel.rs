@@ -2,6 +2,7 @@
 
 use super::Connection;
 use super::answer::Reading;
+use super::own::SendFailure;
 use super::render::Rendered;
 use crate::forward::tunnel;
 use crate::proxy::present::{Right, withdrawn};
@@ -26,9 +27,11 @@ impl<R: Records> Connection<R> {
         let Leaving { mut record, mut right, mut answer, reading, link, idle_timeout } = leaving;
         record.status(answer.status);
         answer.head.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
-        if self.send(&answer.head).await.is_err() {
-            record.ended("broken");
-            return;
+        self.rounds.lasts();
+        match self.send_by(Some(&mut right), &answer.head).await {
+            Ok(()) => {}
+            Err(SendFailure::Withdrawn(withdrawal)) => return record.cut("tunnel", &withdrawal),
+            Err(SendFailure::ClientGone) => return record.ended("broken"),
         }
         let (slab, from, to) = reading.into_parts();
         // What the upstream said already belongs to the tunnel.
@@ -39,7 +42,6 @@ impl<R: Records> Connection<R> {
         let mut this = *self;
         let client = RecordStream::new(this.records, this.input);
         let mut cut = None;
-        this.rounds.lasts();
         let stop = async {
             tokio::select! {
                 () = this.drain.begun() => "drained",

@@ -7,7 +7,7 @@ use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
 use super::super::request::{Client, Presented, Standing, decide_presented};
 use super::RoundWatch;
-use crate::credentials::Proof;
+use crate::credentials::{CredentialRule, Proof};
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
 use crate::identity::{ForwardedRefusal, Principal};
@@ -85,7 +85,8 @@ impl Right {
         self.proof.as_ref().map(|proof| &proof.principal).or_else(|| self.view.principal())
     }
 
-    /// A listener that goes lets what is under way finish, as at a drain and no longer; but not for a user who is gone.
+    /// A listener that goes lets what is under way finish, as at a drain and no longer; but not for a user who is gone, or
+    /// by a certificate or proof that does not stand any more.
     fn without_listener(
         &mut self,
         snapshot: &Snapshot,
@@ -97,6 +98,12 @@ impl Right {
         }
         if self.user().is_some_and(|user| snapshot.users.named(&user.name).is_none()) {
             return Err(Withdrawal::of(&Refusal::UnknownUser));
+        }
+        if let Some(reason) = client.refused_without_listener(snapshot, &self.view) {
+            return Err(Withdrawal::of(&Refusal::CertificateRefused(reason)));
+        }
+        if let Some(Presented::Failed(why)) = self.proof.as_ref().map(|proof| still_presented(snapshot, proof)) {
+            return Err(Withdrawal::of(&Refusal::Credential(why, CredentialRule::default())));
         }
         let since = *self.leaving.get_or_insert(now);
         if now.saturating_duration_since(since) > snapshot.process.drain_deadline {

@@ -34,7 +34,7 @@ impl Assembly<'_> {
     }
 
     fn password_hashes(&self, user: &ApiUser) -> Vec<PasswordHash> {
-        let inline = user.password_hashes.iter().filter_map(|text| self.password_hash(user, text, &text.value));
+        let inline = user.password_hashes.iter().filter_map(|text| self.password_hash(text, &text.value));
         let mut hashes: Vec<_> = inline.collect();
         for file in &user.password_hash_files {
             let Some(text) = self.secret(file, "holds password hashes, one on each line") else { continue };
@@ -44,12 +44,12 @@ impl Assembly<'_> {
                 let hint = "write a line with what `portcullis hash-password` prints";
                 self.problems.error(file.place, "the file holds no password hash", hint);
             }
-            hashes.extend(lines.filter_map(|line| self.password_hash(user, file, line)));
+            hashes.extend(lines.filter_map(|line| self.password_hash(file, line)));
         }
         hashes
     }
 
-    fn password_hash(&self, user: &ApiUser, said: &Spanned<String>, text: &str) -> Option<PasswordHash> {
+    fn password_hash(&self, said: &Spanned<String>, text: &str) -> Option<PasswordHash> {
         PasswordHash::parse(text)
             .map_err(|error| {
                 let hint = match error {
@@ -59,9 +59,8 @@ impl Assembly<'_> {
                     }
                     _ => "use argon2id (`portcullis hash-password`), bcrypt ($2b$, $2y$) or SHA-crypt ($5$, $6$)",
                 };
-                // Reports show the line that they are about, and end in logs: never one with a password in it.
-                let place = if error == HashError::PlainText { user.name.place } else { said.place };
-                self.problems.error(place, format!("password hash cannot be used: {error}"), hint);
+                // Whatever it is, it may be a password, or stand on one line with one.
+                self.problems.error_about_secret(said.place, format!("password hash cannot be used: {error}"), hint);
             })
             .ok()
     }

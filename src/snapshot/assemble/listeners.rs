@@ -160,15 +160,12 @@ impl Assembly<'_> {
         domain: &Arc<TrustDomain>,
         name: &Spanned<String>,
     ) -> Result<(), ()> {
-        let Some(other) = others.iter().find(|other| other.shares_an_anchor_with(domain)) else { return Ok(()) };
+        let Some(other) = others.iter().find(|other| other.shares_an_authority_with(domain)) else { return Ok(()) };
         let (message, hint) = match other.name == domain.name {
             true => (format!("trust domain \"{}\" stands twice in this entry", domain.name), "name it once"),
             false => (
-                format!(
-                    "trust domains \"{}\" and \"{}\" of this entry have an anchor in common",
-                    other.name, domain.name
-                ),
-                "a certificate belongs to one domain: take the anchor out of one of them, or make them one domain",
+                format!("trust domains \"{}\" and \"{}\" of this entry have a CA in common", other.name, domain.name),
+                "a certificate belongs to one domain: take the CA out of one of them, or make them one domain",
             ),
         };
         self.problems.error(name.place, message, hint);

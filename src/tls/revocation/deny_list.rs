@@ -4,6 +4,7 @@
 use super::other_signature::other_forms;
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
+use crate::tls::subject_names::readings;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -167,7 +168,7 @@ impl DenyList {
         }
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
         let mut names = certificate.subject().iter_common_name();
-        names.any(|name| self.has_common_name(name.attr_value().data))
+        names.any(|name| readings(name.attr_value()).iter().any(|text| self.has_common_name(text.as_bytes())))
     }
 
     pub(super) fn has_fingerprint(&self, text: &str) -> bool {

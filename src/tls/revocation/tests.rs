@@ -1,6 +1,6 @@
 //! Revocation lists written by hand, octet by octet: what is taken, what is refused and why, and who is out by them.
 
-mod lists;
+pub(super) mod lists;
 mod several;
 
 use self::lists::*;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tls::{PeerCertificate, TrustDomainId};
 use proptest::prelude::*;
-use rcgen::string::{BmpString, Ia5String, TeletexString};
+use rcgen::string::{BmpString, Ia5String, TeletexString, UniversalString};
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, KeyPair, SanType};
 use rustls::pki_types::CertificateDer;
 use std::sync::OnceLock;
@@ -209,12 +209,24 @@ fn organizations_are_text_that_is_read_in_one_way() {
 fn common_names_that_are_no_identity_are_still_known() {
     let cn = DnType::CommonName;
     let peer = with_subject(&[(cn.clone(), DnValue::BmpString(BmpString::try_from("node-1").unwrap()))]);
-    assert_eq!(texts(&peer.other_names), ["node-1"]);
+    assert!(texts(&peer.other_names).contains(&"node-1"));
     let peer = with_subject(&[(cn.clone(), DnValue::TeletexString(TeletexString::try_from("node-1").unwrap()))]);
     assert_eq!(texts(&peer.other_names), ["node-1"]);
     let several = [(cn.clone(), "alice".into()), (DnType::CustomDnType(vec![2, 5, 4, 3]), "node-1".into())];
     assert_eq!(texts(&with_subject(&several).other_names), ["alice", "node-1"]);
+    let universal = DnValue::UniversalString(UniversalString::try_from("node-1").unwrap());
+    assert!(texts(&with_subject(&[(cn.clone(), universal)]).other_names).contains(&"node-1"));
     assert!(with_subject(&[(cn, "alice".into())]).other_names.is_empty());
+}
+
+#[test]
+fn addresses_and_names_of_other_kinds_are_known_too() {
+    let common_name = element(0x30, &[&[6, 3, 0x55, 4, 3][..], &element(0x0c, b"node-1")].concat());
+    let directory = element(0x30, &element(0x31, &common_name));
+    let user = [&[6, 3, 0x2a, 3, 4][..], &element(0xa0, &element(0x0c, b"node-2"))].concat();
+    let names: [(u8, &[u8]); 4] = [(0x87, &[10, 0, 0, 1]), (0x87, &[0; 16]), (0xa4, &directory), (0xa0, &user)];
+    assert_eq!(texts(&named(&names).other_names), ["10.0.0.1", "::", "node-1", "node-2"]);
+    assert!(named(&[(0x87, &[10, 0, 0]), (0xa0, &[6, 3, 0x2a, 3, 4, 0xa0])]).other_names.is_empty());
 }
 
 /// A certificate with names of every kind, to be broken.

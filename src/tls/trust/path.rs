@@ -23,6 +23,8 @@ pub(super) struct PathRules {
     authorities: Vec<Authority>,
     /// CAs that clients need not send.
     intermediates: Vec<CertificateDer<'static>>,
+    /// Of anchors and intermediates, in DER.
+    public_keys: Vec<Box<[u8]>>,
     usage: ExtendedKeyUsage,
     /// Most certificates between leaf and anchor.
     depth: usize,
@@ -46,6 +48,7 @@ impl PathRules {
             anchors: authorities.anchors.iter().map(trusted).collect::<Result<_, webpki::Error>>()?,
             authorities: authorities.anchors.iter().map(|(_, authority)| authority.clone()).collect(),
             intermediates: authorities.intermediates.iter().map(|(der, _)| der.clone()).collect(),
+            public_keys: authorities.all().map(|authority| authority.public_key.clone()).collect(),
             usage,
             depth,
         })
@@ -54,6 +57,11 @@ impl PathRules {
     /// What the anchors say.
     pub(super) fn anchors(&self) -> &[Authority] {
         &self.authorities
+    }
+
+    /// The keys of all CAs of the domain.
+    pub(super) fn public_keys(&self) -> &[Box<[u8]>] {
+        &self.public_keys
     }
 
     pub(super) fn usage(&self) -> ExtendedKeyUsage {

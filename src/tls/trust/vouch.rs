@@ -70,11 +70,14 @@ pub(in crate::tls) enum Presence {
 pub(in crate::tls) struct HandshakeVerifier {
     trusts: Vec<Arc<Trust>>,
     presence: Presence,
-    /// The names of all anchors.
+    /// The names of all anchors; none if they are too many.
     hints: Vec<DistinguishedName>,
 }
 
 impl HandshakeVerifier {
+    /// Octets. Their list has a length of two octets, and some clients take no message of more than 32 KiB.
+    const MOST_HINTS: usize = 24 * 1024;
+
     pub(in crate::tls) fn new(trusts: Vec<Arc<Trust>>, presence: Presence) -> Self {
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for hint in trusts.iter().flat_map(|trust| trust.anchor_names()) {
@@ -82,6 +85,10 @@ impl HandshakeVerifier {
                 // What is taken here is read from a certificate, outer tag included.
                 hints.push(DistinguishedName::from(hint.to_vec()));
             }
+        }
+        // They are a help only; and more than their message can hold would break every handshake.
+        if hints.iter().map(|hint| hint.as_ref().len() + 2).sum::<usize>() > Self::MOST_HINTS {
+            hints.clear();
         }
         Self { trusts, presence, hints }
     }

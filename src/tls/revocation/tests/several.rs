@@ -46,3 +46,34 @@ fn of_several_certificates_of_a_ca_one_that_may_sign_lists_is_enough() {
     let alone = Authorities::new(&[before, may_not.der], &[]).unwrap();
     assert_eq!(read(&der, &alone).unwrap_err(), CrlError::MayNotSign("CN=root".to_owned()));
 }
+
+#[test]
+fn a_common_name_on_the_deny_list_is_out_in_every_string_type() {
+    use rcgen::string::{BmpString, TeletexString, UniversalString};
+    use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
+    let root = ca("root", None);
+    let authorities = authorities(&[&root], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denied");
+    std::fs::write(&path, "cn mallory").unwrap();
+    let denied = || DenyList::load(&path).unwrap();
+    let domain = domain_of(&authorities, Revocation::new(Vec::new(), denied(), Default::default()).unwrap());
+    let values = |text: &str| {
+        [
+            DnValue::Utf8String(text.to_owned()),
+            DnValue::BmpString(BmpString::try_from(text).unwrap()),
+            DnValue::UniversalString(UniversalString::try_from(text).unwrap()),
+            DnValue::TeletexString(TeletexString::try_from(text).unwrap()),
+        ]
+    };
+    for (text, is_out) in [("mallory", true), ("alice", false)] {
+        for value in values(text) {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, value.clone());
+            let leaf = params.signed_by(&KeyPair::generate().unwrap(), &root.issuer).unwrap().der().clone();
+            let denied = verdict(&domain, &[&leaf], now()) == Err(ChainError::Denied);
+            assert_eq!(denied, is_out, "{value:?}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tls::FailureReason;
+use rustls::server::danger::ClientCertVerifier;
 
 #[test]
 fn an_anchor_says_how_many_may_stand_below_it() {
@@ -51,5 +52,50 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
             assert!(matches!(said, Err(ChainError::Denied | ChainError::Ambiguous)), "{said:?}");
         }
         assert_eq!(ours.verify(&chain, later(0)), Err(ChainError::Denied), "{order:?}");
+    }
+}
+
+#[test]
+fn domains_that_have_a_key_of_a_ca_in_common_are_told() {
+    let (ours, theirs) = (authority("ours", YEAR, None), authority("theirs", YEAR, None));
+    let middle = authority("middle", YEAR, Some(&ours));
+    let settings = TrustSettings::default();
+    let key = KeyPair::try_from(theirs.issuer.key().serialize_der().as_slice()).unwrap();
+    let mut renamed = params("renamed", YEAR);
+    renamed.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = renamed.self_signed(&key).unwrap().der().clone();
+    let renamed = Authority { certificate, issuer: Issuer::new(renamed, key) };
+    let all = [
+        domain(&[&ours], None),
+        domain(&[&theirs], None),
+        domain(&[&theirs, &ours], None),
+        domain_with(&[&ours], &[&middle], settings),
+        domain(&[&middle], None),
+        domain(&[&renamed], None),
+    ];
+    let common = [(0, 2), (0, 3), (1, 2), (1, 5), (2, 3), (2, 5), (3, 4)];
+    for (one, first) in all.iter().enumerate() {
+        for (other, second) in all.iter().enumerate().filter(|(other, _)| *other != one) {
+            let is_common = common.contains(&(one.min(other), one.max(other)));
+            assert_eq!(first.shares_an_authority_with(second), is_common, "{one} {other}");
+        }
+    }
+}
+
+#[test]
+fn more_names_of_anchors_than_a_message_holds_are_not_told() {
+    let key = KeyPair::generate().unwrap();
+    let anchor = |at: usize| {
+        let mut params = params(&format!("{at:0>200}"), YEAR);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&key).unwrap().der().clone()
+    };
+    let anchors: Vec<_> = (0..150).map(anchor).collect();
+    for (many, told) in [(1, 1), (80, 80), (150, 0)] {
+        let authorities = Authorities::new(&anchors[..many], &[]).unwrap();
+        let settings = TrustSettings::default();
+        let domain = TrustDomain::new(TrustDomainId(0), "many", &authorities, Revocation::default(), settings, None);
+        let verifier = HandshakeVerifier::new(vec![domain.unwrap().trust], Presence::Mandatory);
+        assert_eq!(verifier.root_hint_subjects().len(), told);
     }
 }
