@@ -11,12 +11,14 @@ struct Loss {
 }
 
 /// All ways. Bob's rights stand, unless the loss is everybody's.
-const LOSSES: [Loss; 5] = [
+const LOSSES: [Loss; 7] = [
     Loss { reason: "unknown_user", take: |scene| scene.write(&bob()) },
     Loss { reason: "no_permission", take: |scene| scene.write(&(user("alice", &["GET /other"]) + &bob())) },
     Loss { reason: "denied", take: |scene| scene.write(&(alice() + "deny = [\"GET *\"]\n" + &bob())) },
     Loss { reason: "no_route", take: |scene| scene.write_text(&scene.text(&alice()).replace("\"/\"", "\"/other\"")) },
     Loss { reason: "unknown_issuer", take: |scene| scene.trust_others() },
+    Loss { reason: "deny_listed", take: |scene| replace(&scene.pki.path("denied"), "cn alice\n") },
+    Loss { reason: "revoked", take: |scene| scene.revoke_alice() },
 ];
 
 impl Loss {
@@ -35,12 +37,30 @@ struct Scene {
 impl Scene {
     fn new(lines: &'static str) -> Self {
         let (pki, pulse) = (Pki::new(), Pulse::start());
-        let gateway = Gateway::start(&config(&pki, &pulse, lines, &(alice() + &bob())));
+        std::fs::write(pki.path("denied"), "").unwrap();
+        let gateway = Gateway::start(&Self::text_of(&pki, &pulse, lines, &(alice() + &bob())));
         Self { pki, pulse, gateway, lines }
     }
 
     fn text(&self, users: &str) -> String {
-        config(&self.pki, &self.pulse, self.lines, users)
+        Self::text_of(&self.pki, &self.pulse, self.lines, users)
+    }
+
+    fn text_of(pki: &Pki, pulse: &Pulse, lines: &str, users: &str) -> String {
+        let deny_list = format!("deny_list = \"{}\"\n[admin]", pki.path("denied").display());
+        config(pki, pulse, lines, users).replace("[admin]", &deny_list)
+    }
+
+    /// By a revocation list that the config has from now on.
+    fn revoke_alice(&self) {
+        let certificate = std::fs::read_to_string(self.pki.path("alice.crt")).unwrap();
+        let key = std::fs::read_to_string(self.pki.path("alice.key")).unwrap();
+        let (certificate_file, key_file) = (self.pki.path("alice.crt"), self.pki.path("alice.key"));
+        let identity = crate::support::pki::Identity { certificate_file, key_file, certificate, key };
+        let list = self.pki.path("ca.crl");
+        replace(&list, &self.pki.crl(&[&identity], 1));
+        let lines = format!("crls = \"{}\"\ndeny_list", list.display());
+        self.write_text(&self.text(&(alice() + &bob())).replace("deny_list", &lines));
     }
 
     fn write(&self, users: &str) {
