@@ -25,14 +25,14 @@ pub(super) struct ConnectedClient {
     pub(super) listener: Arc<str>,
     pub(super) facts: HandshakeFacts,
     /// Where it is, and what it said before its handshake.
-    pub(super) caller: Caller,
+    pub(super) remote: RemoteEnd,
     telemetry: Arc<Telemetry>,
     pub(super) forwarded: ForwardedClients,
     view: RefCell<Option<Rc<ClientView>>>,
 }
 
 /// Who is at the other end of the socket.
-pub(super) struct Caller {
+pub(super) struct RemoteEnd {
     pub(super) address: IpAddr,
     /// The PROXY header, on a listener where connections begin with one.
     pub(super) header: Option<ProxyHeader>,
@@ -64,8 +64,8 @@ pub(super) struct ClientView {
 
 impl ConnectedClient {
     /// A client after its handshake.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, caller: Caller, telemetry: Arc<Telemetry>) -> Self {
-        Self { listener, facts, caller, telemetry, forwarded: RefCell::default(), view: RefCell::default() }
+    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, remote: RemoteEnd, telemetry: Arc<Telemetry>) -> Self {
+        Self { listener, facts, remote, telemetry, forwarded: RefCell::default(), view: RefCell::default() }
     }
 
     /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
@@ -111,7 +111,7 @@ impl ConnectedClient {
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
         let front = place.as_ref().and_then(|(listener, _)| listener.front_proxy.as_ref());
-        let voice = match Voice::of(&self.caller, front, &stood.standing) {
+        let voice = match Voice::of(&self.remote, front, &stood.standing) {
             Ok(voice) => voice,
             Err(refusal) => {
                 stood.standing = Standing::Forwarded(refusal);

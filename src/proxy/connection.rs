@@ -1,7 +1,7 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
 use super::activity::Activity;
-use super::client::{Caller, ConnectedClient};
+use super::client::{ConnectedClient, RemoteEnd};
 use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
 use super::http1::{self, Served};
@@ -143,8 +143,8 @@ impl ProxyHandler {
     async fn serve_http(&self, established: Established, mut accepted: Accepted) {
         let Established { records, input, facts } = established;
         let protocol = facts.protocol;
-        let caller = Caller { address: accepted.address.ip(), header: accepted.header.take() };
-        let client = ConnectedClient::new(self.listener.clone(), facts, caller, self.shared.telemetry.clone());
+        let remote = RemoteEnd { address: accepted.address.ip(), header: accepted.header.take() };
+        let client = ConnectedClient::new(self.listener.clone(), facts, remote, self.shared.telemetry.clone());
         client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let Ok(addresses) = self.addresses(&client, &accepted) else { return };
         let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts);
@@ -172,7 +172,7 @@ impl ProxyHandler {
         accepted: &Accepted,
     ) -> Result<(SocketAddr, SocketAddr), FailureReason> {
         let of_socket = (accepted.address, accepted.local);
-        if client.caller.header.is_none() {
+        if client.remote.header.is_none() {
             return Ok(of_socket);
         }
         let view = client.view(&in_force(&self.shared).snapshot, std::time::Instant::now());
@@ -184,7 +184,7 @@ impl ProxyHandler {
             self.handshake_failed(&failure, accepted.address);
             return Err(failure.reason);
         }
-        match &client.caller.header {
+        match &client.remote.header {
             Some(ProxyHeader::Client(said)) if view.voice.is_for_others() => Ok(said.addresses.unwrap_or(of_socket)),
             _ => Ok(of_socket),
         }

@@ -1,7 +1,7 @@
 //! For whom a front proxy speaks: found from what it says with each request, verified by ourselves, and kept beside the
 //! connection for as long as it says the same. Costs one look where there is no front proxy. Judges no request.
 
-use super::client::{Caller, ClientView, ConnectedClient, Stood, is_denied, principal, vouched_for};
+use super::client::{ClientView, ConnectedClient, RemoteEnd, Stood, is_denied, principal, vouched_for};
 use super::request::Standing;
 use crate::config::ForwardedIdentity;
 use crate::head::Fields;
@@ -38,7 +38,7 @@ impl Voice {
     /// Why it may speak in nobody's: whoever is a front proxy has no rights from elsewhere, and a connection that begins
     /// with a header is a front proxy's.
     pub(super) fn of(
-        caller: &Caller,
+        remote: &RemoteEnd,
         front: Option<&Arc<FrontProxy>>,
         standing: &Standing,
     ) -> Result<Self, ForwardedRefusal> {
@@ -46,17 +46,17 @@ impl Voice {
             return Ok(Self::Own);
         }
         let user = principal(standing).map(|user| user.id);
-        let front = front.filter(|front| user.is_some_and(|user| front.is_peer(user)) || caller.header.is_some());
+        let front = front.filter(|front| user.is_some_and(|user| front.is_peer(user)) || remote.header.is_some());
         let Some(front) = front else {
-            return if caller.header.is_some() { Err(ForwardedRefusal::NotAFrontProxy) } else { Ok(Self::Own) };
+            return if remote.header.is_some() { Err(ForwardedRefusal::NotAFrontProxy) } else { Ok(Self::Own) };
         };
         if !user.is_some_and(|user| front.is_peer(user)) {
             return Err(ForwardedRefusal::NotAFrontProxy);
         }
-        if !front.may_be_at(caller.address) {
+        if !front.may_be_at(remote.address) {
             return Err(ForwardedRefusal::WrongSource);
         }
-        match (front.identity, &caller.header) {
+        match (front.identity, &remote.header) {
             (ForwardedIdentity::ProxyV2, Some(ProxyHeader::Local)) => Ok(Self::Own),
             // A connection from before a reload that changed how identities come.
             (ForwardedIdentity::Rfc9440 | ForwardedIdentity::Xfcc, Some(_)) => Err(ForwardedRefusal::NotAFrontProxy),
@@ -155,7 +155,7 @@ impl ConnectedClient {
     }
 
     fn proxied(&self) -> Option<&ProxiedClient> {
-        match &self.caller.header {
+        match &self.remote.header {
             Some(ProxyHeader::Client(client)) => Some(client),
             Some(ProxyHeader::Local) | None => None,
         }
