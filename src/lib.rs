@@ -3,6 +3,7 @@
 //! The modules below stand in the order of reading, and each imports only from those above it (`tests/` checks that).
 
 // Foundations
+pub mod clock;
 pub mod config;
 pub mod telemetry;
 pub mod drain;

@@ -1,9 +1,9 @@
 //! `/expiring`: the client certificates seen that expire first, as JSON. Keeps no list itself.
 
+use crate::clock;
 use crate::telemetry::{MOST_CERTIFICATES, SeenCertificate, Telemetry};
 use crate::tls::rfc3339;
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is shown where nobody says how many.
 const FEW: usize = 100;
@@ -14,8 +14,7 @@ const FEW: usize = 100;
 /// What is wrong with the query.
 pub(super) fn expiring(telemetry: &Telemetry, query: &str) -> Result<String, String> {
     let limit = limit(query)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = clock::signed_seconds();
     let (soonest, known) = telemetry.certificates.soonest(limit, now);
     let certificates: Vec<Value> = soonest.iter().map(|seen| described(seen, now)).collect();
     let listing = json!({ "time": rfc3339(now), "known": known, "limit": limit, "certificates": certificates });

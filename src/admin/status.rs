@@ -1,12 +1,12 @@
 //! `/status`: what is in force and since when, as JSON with names that stay. Shows no secret, and judges nothing.
 
 use super::AdminState;
+use crate::clock;
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
 use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain, rfc3339};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What only the gateway knows, and tells here: a handle that is shared.
 #[derive(Clone, Debug, Default)]
@@ -33,20 +33,20 @@ impl GatewayFacts {
     /// A snapshot has come into force, and these listeners are bound: name and real address.
     pub fn loaded(&self, listeners: Vec<(Arc<str>, SocketAddr)>) {
         let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (facts.loaded_at, facts.listeners) = (now(), listeners);
+        (facts.loaded_at, facts.listeners) = (clock::signed_seconds(), listeners);
     }
 
     /// A reload has ended, well or with an error text.
     pub fn reloaded(&self, cause: &'static str, error: Option<&str>) {
         let first_line = |text: &str| text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        let last = LastReload { at: now(), cause, error: error.map(first_line) };
+        let last = LastReload { at: clock::signed_seconds(), cause, error: error.map(first_line) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_reload = Some(last);
     }
 }
 
 /// The answer.
 pub(super) fn status(state: &AdminState) -> String {
-    let now = now();
+    let now = clock::signed_seconds();
     // One snapshot for all of it, so that a digest and the generation beside it belong together.
     let snapshot = state.shared.snapshot.load_full();
     let facts = state.facts.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,11 +105,6 @@ fn crl(list: &CrlFacts, now: i64) -> Value {
         "stale": list.next_update.is_none_or(|due| now > due),
         "counts": now <= list.counts_until,
     })
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Keeps fetched revocation lists fresh, on the control runtime. What is new on disk comes into force by a reload, as
 //! every file that changes; here nothing is put into force.
 
+use crate::clock;
 use crate::fetch::FetchUrl;
 use crate::proxy::Shared;
 use crate::respond::with_causes;
 use crate::tls::{CrlFetch, CrlFetched, TrustDomain};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How often it is looked what is due. Most configs have nothing to fetch, and a look is cheap.
 const LOOK: Duration = Duration::from_millis(500);
@@ -38,9 +39,8 @@ async fn fetch_one(shared: Arc<Shared>, domain: Arc<TrustDomain>, fetch: Arc<Crl
     metrics.crl_fetches.with_label_values(&[name, word]).inc();
     match result {
         Ok(fetched) => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let gauge = metrics.crl_fetch_last_success.with_label_values(&[name, &url.to_string()]);
-            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+            gauge.set(clock::signed_seconds());
             match fetched {
                 CrlFetched::New => tracing::info!(trust_domain = name, %url, "a new revocation list was fetched"),
                 CrlFetched::Unchanged => {

@@ -2,12 +2,12 @@
 
 use super::{Gateway, GatewayError, Running, RunningAdmin};
 use crate::admin::{Admin, AdminState};
+use crate::clock;
 use crate::listener::BoundListener;
 use crate::proxy::ProxyHandler;
 use crate::snapshot::Snapshot;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
 /// What was bound for a snapshot that is not in force yet.
@@ -89,8 +89,7 @@ impl Gateway {
         let metrics = &self.shared.telemetry.metrics;
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        metrics.loaded_at.set(i64::try_from(now).unwrap_or(i64::MAX));
+        metrics.loaded_at.set(clock::signed_seconds());
         metrics.api_users.set(as_gauge(snapshot.users.len()));
         if snapshot.generation == 1 {
             metrics.reload_last_success.set(1);

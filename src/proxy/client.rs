@@ -5,6 +5,7 @@ use super::expiry::{self, Expiry};
 use super::forwarded::{ForwardedClients, Voice};
 use super::request::{Client, Standing};
 use super::told::Told;
+use crate::clock;
 use crate::config::ClientAuth;
 use crate::identity::{Identified, Principal, ProxyHeader};
 use crate::snapshot::{ListenerPolicy, Snapshot};
@@ -18,7 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// The client of one connection.
 pub(super) struct ConnectedClient {
@@ -249,9 +250,9 @@ pub(super) fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Princ
 
 /// Whether a second has passed.
 fn is_over(second: i64) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = clock::signed_seconds();
     // A clock before 1970 makes every certificate expired rather than none.
-    now == 0 || i64::try_from(now).unwrap_or(i64::MAX) > second
+    now == 0 || now > second
 }
 
 pub(super) fn principal(standing: &Standing) -> Option<&Principal> {

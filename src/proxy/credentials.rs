@@ -5,6 +5,7 @@ use super::Shared;
 use super::client::{ClientView, ConnectedClient};
 use super::in_force::{InForce, in_force};
 use super::request::{Judgement, Presented};
+use crate::clock;
 use crate::config::CredentialKind;
 use crate::credentials::{
     BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source, TokenError, Verdict,
@@ -17,7 +18,7 @@ use crate::snapshot::Snapshot;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// A snapshot, and the client as it sees it.
 pub(super) struct JudgingBy {
@@ -133,7 +134,7 @@ async fn password(shared: &Shared, snapshot: &Snapshot, said: &BasicCredentials,
 
 /// A signature is verified here, on the worker: it takes some 60 microseconds, and is remembered.
 fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) -> Presented {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = clock::seconds();
     let certificate = view.peer.as_ref().map(|peer| peer.fingerprint.as_str());
     let issuers = &snapshot.credentials.issuers;
     // A clock before 1970 makes every token expired rather than none.
@@ -157,7 +158,8 @@ fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) ->
 
 /// A proof of an earlier look, as it counts in this snapshot and at this moment.
 pub(super) fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    // A clock before 1970 makes every token expired rather than none.
+    let now = Some(clock::seconds()).filter(|now| *now > 0).unwrap_or(u64::MAX);
     match snapshot.credentials.still_names(&snapshot.users, proof, now) {
         Some(principal) => unless_denied(snapshot, Proof { principal, by: proof.by.clone() }),
         None => Presented::Failed(CredentialFailure::Gone),

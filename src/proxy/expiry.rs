@@ -2,12 +2,13 @@
 //! out once for each connection and generation; refuses nobody.
 
 use super::request::Standing;
+use crate::clock;
 use crate::forward::ExpiryField;
 use crate::identity::Principal;
 use crate::snapshot::{ExpiryPolicy, Snapshot};
 use crate::telemetry::{Sighting, Telemetry, Urgency, kept};
 use crate::tls::PeerCertificate;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What a connection says of its client's certificate in one generation.
 #[derive(Debug, Default)]
@@ -17,16 +18,10 @@ pub(super) struct Expiry {
     becomes_near: Option<i64>,
 }
 
-/// Seconds since 1970.
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
-}
-
 impl Expiry {
     /// What is to be said of a certificate now. `None` is a client without one.
     pub(super) fn of(policy: &ExpiryPolicy, peer: Option<&PeerCertificate>) -> Self {
-        Self::at(policy, peer.map(|peer| peer.not_after), now())
+        Self::at(policy, peer.map(|peer| peer.not_after), clock::signed_seconds())
     }
 
     fn at(policy: &ExpiryPolicy, not_after: Option<i64>, now: i64) -> Self {
@@ -43,7 +38,7 @@ impl Expiry {
 
     /// Whether the certificate's end has come near since this was worked out.
     pub(super) fn is_outdated(&self) -> bool {
-        self.becomes_near.is_some_and(|near| near <= now())
+        self.becomes_near.is_some_and(|near| near <= clock::signed_seconds())
     }
 
     /// The field for answers, if the config wants one.
@@ -59,7 +54,7 @@ pub(super) fn tell(telemetry: &Telemetry, snapshot: &Snapshot, standing: &Standi
         Standing::Refused(_) | Standing::Forwarded(_) => return,
         _ => None,
     };
-    let now = now();
+    let now = clock::signed_seconds();
     let near = Expiry::at(&snapshot.expiry, Some(peer.not_after), now).becomes_near.is_none();
     let urgency = if near && snapshot.expiry.warn_before.is_some() { Urgency::Soon } else { Urgency::Later };
     telemetry.certificate_seen(Sighting {
@@ -78,7 +73,7 @@ pub(super) fn tell(telemetry: &Telemetry, snapshot: &Snapshot, standing: &Standi
 /// Counts what a certificate has left, once for each handshake.
 pub(super) fn observe(telemetry: &Telemetry, snapshot: &Snapshot, peer: &PeerCertificate) {
     // Never below zero, so that the sum stays a counter.
-    let remaining = u32::try_from(peer.not_after.saturating_sub(now()).max(0)).unwrap_or(u32::MAX);
+    let remaining = u32::try_from(peer.not_after.saturating_sub(clock::signed_seconds()).max(0)).unwrap_or(u32::MAX);
     let remaining_of = &telemetry.metrics.client_certificate_remaining;
     remaining_of.with_label_values(&[domain_name(snapshot, peer)]).observe(f64::from(remaining));
 }

@@ -4,6 +4,7 @@
 use super::client::{ClientView, ConnectedClient};
 use super::credentials::Checked;
 use super::record::ConnectionFacts;
+use crate::clock;
 use crate::config::ProxyProtocol;
 use crate::credentials::{Proof, ProvenBy};
 use crate::identity::{
@@ -15,7 +16,6 @@ use crate::tls::Resumption;
 use crate::upstream::Upstream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What one kind of upstream is told about a user.
 pub(super) struct Told {
@@ -71,12 +71,12 @@ impl ConnectedClient {
         let mut told = view.told.borrow_mut();
         let place = told.iter().position(|told| told.is_for(selection, id, certificate));
         if let Some(kept) = place.and_then(|place| told.get(place))
-            && kept.block.is_fresh(wall_clock)
+            && kept.block.is_fresh(clock::seconds)
         {
             return kept.block.clone();
         }
         let known = self.known(view, checked, snapshot);
-        let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), wall_clock()));
+        let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), clock::seconds()));
         if let Some(old) = place {
             told.remove(old);
         } else if told.len() >= MOST_KEPT {
@@ -120,9 +120,4 @@ impl ConnectedClient {
         let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
         KnownClient { certificate, user: checked.user(view), forwarded_by: view.forwarded_by(), own_uri }
     }
-}
-
-/// Seconds since 1970; 0 before.
-fn wall_clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,8 +1,8 @@
 //! Remembers what was said today, so that it is said loudly once and not with each connection. Says nothing itself.
 
+use crate::clock;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What was said on one day. Holds no more than was said then.
 #[derive(Debug, Default)]
@@ -13,8 +13,7 @@ pub struct OnceADay {
 impl OnceADay {
     /// Whether this is the first time today (UTC) that this is asked about `what`.
     pub fn is_first(&self, what: &str) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.is_first_on(now / 86_400, what)
+        self.is_first_on(clock::seconds() / 86_400, what)
     }
 
     fn is_first_on(&self, day: u64, what: &str) -> bool {

@@ -6,6 +6,7 @@ mod entry;
 
 use super::deny_list_file::LockedList;
 use super::{ConfigFlag, say, say_error};
+use crate::clock;
 use crate::config::{self, Config, Readable, Sources};
 use crate::tls::{DenyList, rfc3339};
 use confirm::{Confirmation, Gateway};
@@ -13,7 +14,7 @@ use entry::Entry;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The flags of `portcullis revoke`.
 #[derive(Debug, clap::Args)]
@@ -153,7 +154,7 @@ impl Revoke {
         }
         let after = match self.undo {
             true => entry.taken_from(&before),
-            false => entry.put_on(&before, &rfc3339(now()), self.reason.as_deref()),
+            false => entry.put_on(&before, &rfc3339(clock::signed_seconds()), self.reason.as_deref()),
         };
         file.replace(&after).map_err(failed)?;
         Ok(Change::Made)
@@ -180,9 +181,4 @@ fn admin_address(config: &Config) -> Result<Option<SocketAddr>, String> {
     }
     let address: SocketAddr = text.parse().map_err(|_| format!("`admin.address` cannot be \"{text}\""))?;
     Ok(Some(address).filter(|address| address.port() != 0))
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
 }

@@ -3,6 +3,7 @@
 use super::Assembly;
 use super::trust::TrustDomains;
 use super::users::Users;
+use crate::clock;
 use crate::config::{self, Place, Spanned, WatchedFile};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
@@ -10,7 +11,6 @@ use crate::tls::{
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Assembly<'_> {
     pub(super) fn revocation(
@@ -124,8 +124,7 @@ impl Assembly<'_> {
 
     /// Lists that count although they are past their time, and users on deny lists that there are not.
     pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let now = clock::signed_seconds();
         for said in &self.config.trust_domains {
             let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
             for list in domain.revocation().facts() {

@@ -3,6 +3,7 @@
 use super::Assembly;
 use super::identities::said_identifiers;
 use super::users::Users;
+use crate::clock;
 use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
 use crate::host::HostPattern;
 use crate::route::Route;
@@ -10,7 +11,7 @@ use crate::snapshot::ListenerPolicy;
 use crate::tls::rfc3339;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Who tolerates expired certificates for longer has no expiry.
 const LONG_TOLERANCE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -20,8 +21,7 @@ impl Assembly<'_> {
         let Some(soon) = warn_before.map(|before| i64::try_from(before.as_secs()).unwrap_or(i64::MAX)) else {
             return;
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let now = clock::signed_seconds();
         for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(soon))
         {
             let what = match *kind {
