@@ -77,3 +77,9 @@ impl LockedList {
         }
     }
 }
+
+/// A list with these lines at its end, whether or not its last line had one.
+pub(super) fn with_lines(before: &str, lines: &str) -> String {
+    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    format!("{before}{gap}{lines}")
+}

@@ -14,6 +14,7 @@ mod version;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -84,6 +85,16 @@ pub fn main() -> ExitCode {
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(quickstart) => quickstart.run(),
     }
+}
+
+/// An address to connect to, for one that is listened on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Prints an error with its causes.

@@ -5,25 +5,17 @@ use crate::clock;
 use crate::fetch::FetchUrl;
 use crate::proxy::Shared;
 use crate::respond::with_causes;
+use crate::snapshot::Snapshot;
 use crate::tls::{CrlFetch, CrlFetched, TrustDomain};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often it is looked what is due. Most configs have nothing to fetch, and a look is cheap.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// Fetches what is due, for as long as the gateway runs.
-pub(super) async fn keep_fresh(shared: Arc<Shared>) {
-    let mut looks = tokio::time::interval(LOOK);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        let snapshot = shared.snapshot.load();
-        for domain in &snapshot.trust_domains {
-            let Some(fetch) = domain.revocation().fetch() else { continue };
-            while let Some(url) = fetch.begin(Instant::now()) {
-                tokio::spawn(fetch_one(shared.clone(), domain.clone(), fetch.clone(), url));
-            }
+/// Begins to fetch what is due.
+pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
+    for domain in &snapshot.trust_domains {
+        let Some(fetch) = domain.revocation().fetch() else { continue };
+        while let Some(url) = fetch.begin(Instant::now()) {
+            tokio::spawn(fetch_one(shared.clone(), domain.clone(), fetch.clone(), url));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
 
 mod crl_fetch;
+mod fetches;
 mod in_force;
 mod reload;
 mod token_keys;
@@ -145,8 +146,7 @@ impl Gateway {
             workers.spawn(index, housekeeping);
             workers.spawn(index, move || crate::proxy::make_rounds(shared));
         }
-        tokio::spawn(token_keys::keep_fresh(gateway.shared.clone()));
-        tokio::spawn(crl_fetch::keep_fresh(gateway.shared.clone()));
+        tokio::spawn(fetches::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 

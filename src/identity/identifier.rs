@@ -5,7 +5,6 @@ use crate::tls::{CommonName, CommonNameError, NameError, PeerCertificate, dns_na
 use base64::Engine;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
-use std::fmt::Write;
 
 /// By what a certificate can be somebody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,12 +162,7 @@ fn pin(text: &str) -> Result<Box<str>, IdentifierError> {
     if octets.len() != SHA256_OCTETS {
         return Err(IdentifierError::NotAPin);
     }
-    let digits = octets.iter().fold(String::new(), |mut digits, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{octet:02x}");
-        digits
-    });
-    Ok(digits.into())
+    Ok(crate::tls::hexadecimal(&octets).into())
 }
 
 #[cfg(test)]

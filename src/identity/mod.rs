@@ -5,6 +5,7 @@ mod front_proxy;
 mod headers;
 mod identifier;
 mod proxy_protocol;
+mod proxy_v2;
 mod reserved;
 mod users;
 

@@ -2,6 +2,7 @@
 //! and what TLS settled. Sends nothing; the octets are as haproxy.org's `proxy-protocol.txt` says.
 
 use super::headers::KnownClient;
+use super::proxy_v2::{CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A connection of a client, and who it is.
@@ -30,7 +31,6 @@ pub enum Session {
     Resumed,
 }
 
-const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2, and the connection is somebody else's (PROXY).
 const VERSION_AND_COMMAND: u8 = 0x21;
 const TCP_OVER_IPV4: u8 = 0x11;
@@ -38,13 +38,7 @@ const TCP_OVER_IPV6: u8 = 0x21;
 
 const TYPE_ALPN: u8 = 0x01;
 const TYPE_AUTHORITY: u8 = 0x02;
-const TYPE_SSL: u8 = 0x20;
 const SUBTYPE_SSL_VERSION: u8 = 0x21;
-const SUBTYPE_SSL_CN: u8 = 0x22;
-
-const CLIENT_SSL: u8 = 0x01;
-const CLIENT_CERT_CONN: u8 = 0x02;
-const CLIENT_CERT_SESS: u8 = 0x04;
 
 /// The header for a connection.
 pub fn proxy_header(of: &ProxiedConnection<'_>) -> Vec<u8> {

@@ -64,7 +64,7 @@ impl Authority {
 impl AuthorityKey {
     /// In lower case, for names of files.
     pub(super) fn hexadecimal(self) -> String {
-        self.0.iter().map(|octet| format!("{octet:02x}")).collect()
+        crate::tls::hexadecimal(&self.0)
     }
 
     fn of(subject: &[u8], public_key: &[u8]) -> Option<Self> {

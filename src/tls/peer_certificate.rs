@@ -79,8 +79,8 @@ impl PeerCertificate {
             subject: rfc4514(subject),
             issuer: rfc4514(certificate.issuer()),
             serial: hexadecimal(certificate.raw_serial()),
-            fingerprint: sha256(der),
-            spki: sha256(certificate.public_key().raw),
+            fingerprint: sha256_text(der),
+            spki: sha256_text(certificate.public_key().raw),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
         })
@@ -131,7 +131,8 @@ pub fn rfc3339(seconds: i64) -> String {
     text.unwrap_or_else(|| seconds.to_string())
 }
 
-fn sha256(octets: &[u8]) -> String {
+/// SHA-256 in lower-case hexadecimal: of a certificate's DER, its fingerprint.
+pub(crate) fn sha256_text(octets: &[u8]) -> String {
     hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets).as_ref())
 }
 

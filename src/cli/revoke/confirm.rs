@@ -1,11 +1,11 @@
 //! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
 
-use super::super::{say, say_error};
+use super::super::{reachable, say, say_error};
 use super::NOT_CONFIRMED;
 use crate::tls::DenyList;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -86,16 +86,6 @@ impl Gateway {
         };
         format!("error: written, but NOT in force after {time}: {why}")
     }
-}
-
-/// Where a listener on all addresses is reached from here.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// `GET /status`.

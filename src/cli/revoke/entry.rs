@@ -1,8 +1,8 @@
 //! One entry of a deny list as it is written, and texts of lists with and without it. Reads no list from disk.
 
+use super::super::deny_list_file::with_lines;
 use crate::config::Config;
-use crate::tls::{DenyList, certificates};
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::tls::{DenyList, certificates, sha256_text};
 use std::path::Path;
 
 /// How the comment above an entry of ours begins.
@@ -50,15 +50,13 @@ impl Entry {
     pub(super) fn certificate(file: &Path) -> Result<Self, String> {
         let certificates = certificates(file).map_err(|error| error.to_string())?;
         let first = certificates.first().ok_or_else(|| format!("{} holds no certificate", file.display()))?;
-        let fingerprint: String = digest(&SHA256, first).as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
-        Self::new("fingerprint", &fingerprint)
+        Self::new("fingerprint", &sha256_text(first))
     }
 
     /// A list with this entry at its end.
     pub(super) fn put_on(&self, before: &str, time: &str, reason: Option<&str>) -> String {
-        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        format!("{before}{gap}{COMMENT}{time}{reason}\n{}\n", self.line)
+        with_lines(before, &format!("{COMMENT}{time}{reason}\n{}\n", self.line))
     }
 
     /// A list without the lines that say what this entry says, and without our comments right above them.

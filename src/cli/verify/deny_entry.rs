@@ -1,8 +1,8 @@
 //! An entry on a deny list for as long as an attempt lasts. The file is replaced as a whole each time: a gateway that
 //! reads it in between never sees half a list. Knows no gateway.
 
-use crate::cli::deny_list_file::LockedList;
-use aws_lc_rs::digest::{SHA256, digest};
+use super::super::deny_list_file::{LockedList, with_lines};
+use crate::tls::sha256_text;
 use rustls::pki_types::CertificateDer;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,17 +23,15 @@ impl DenyEntry {
     /// # Errors
     /// If the file cannot be read or replaced; it is then as it was.
     pub(super) fn put(file: &Path, certificate: &CertificateDer<'_>) -> io::Result<Self> {
-        let fingerprint: String =
-            digest(&SHA256, certificate).as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        let fingerprint = sha256_text(certificate);
         let lines = format!(
             "# Made by `portcullis verify`, and harmless: the certificate lasts an hour.\nfingerprint {fingerprint}\n"
         );
         let list = LockedList::lock(file)?;
         let before = list.read()?;
-        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
         watch_for_signals()?;
         let mut on_list = on_list();
-        list.replace(&format!("{before}{gap}{lines}"))?;
+        list.replace(&with_lines(&before, &lines))?;
         *on_list = Some(Entry { file: file.to_owned(), lines });
         Ok(Self(()))
     }

@@ -1,5 +1,6 @@
 //! What there is to try: the listeners and their entries as the config says they are. Connects to nothing.
 
+use super::super::reachable;
 use super::knock::Door;
 use super::mint::Identity;
 use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
@@ -10,7 +11,7 @@ use crate::snapshot::{ListenerPolicy, Outcome, Snapshot};
 use crate::tls::{HostPolicy, certificates};
 use http::StatusCode;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -190,16 +191,6 @@ impl Said<'_> {
 
 fn find<'l>(listener: &'l ListenerPolicy, name: &str) -> Option<&'l Arc<HostPolicy>> {
     listener.host(Some(&HostName::parse(name)?))
-}
-
-/// An address to connect to, for one that is listened on.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 #[cfg(test)]

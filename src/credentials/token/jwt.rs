@@ -2,6 +2,7 @@
 
 use super::json::strict_object;
 use super::{Algorithm, TokenError};
+use crate::tls::hexadecimal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -74,7 +75,7 @@ impl<'t> Jwt<'t> {
         if octets.len() != 32 {
             return Err(TokenError::Malformed);
         }
-        Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+        Ok(hexadecimal(&octets))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Forwarded, ForwardedRefusal};
 use crate::config::Belief;
+use crate::identity::proxy_v2::{CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL};
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -53,13 +54,9 @@ pub enum ProxyHeaderError {
     Malformed(&'static str),
 }
 
-const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const TYPE_CRC32C: u8 = 0x03;
-const TYPE_SSL: u8 = 0x20;
-const SUBTYPE_SSL_CN: u8 = 0x22;
 const SUBTYPE_SSL_CLIENT_CERT: u8 = 0x28;
-const CLIENT_SSL: u8 = 0x01;
-const CLIENT_CERT: u8 = 0x02 | 0x04;
+const CLIENT_CERT: u8 = CLIENT_CERT_CONN | CLIENT_CERT_SESS;
 
 impl ProxyHeader {
     /// Octets that say how many follow.

@@ -2,7 +2,7 @@
 //! Verifies nothing but that the element agrees with itself.
 
 use super::{ForwardedRefusal, MOST_CERTIFICATES};
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::tls::sha256_text;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -131,8 +131,7 @@ fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn is_hash_of(hash: &[u8], leaf: &CertificateDer<'_>) -> bool {
-    let right = crate::tls::hexadecimal(digest(&SHA256, leaf).as_ref());
-    hash.eq_ignore_ascii_case(right.as_bytes())
+    hash.eq_ignore_ascii_case(sha256_text(leaf).as_bytes())
 }
 
 #[cfg(test)]
@@ -160,7 +159,7 @@ mod tests {
     fn an_element_with_a_certificate_is_read() {
         let (alice, above) = (pem("alice"), pem("above"));
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-        let hash = crate::tls::hexadecimal(digest(&SHA256, &der(&alice)).as_ref());
+        let hash = sha256_text(&der(&alice));
         let (cert, chain) = (encoded(&alice), encoded(&format!("{alice}{above}")));
         for good in [
             format!("Cert=\"{cert}\""),

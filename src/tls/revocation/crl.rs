@@ -119,7 +119,7 @@ impl Crl {
 
     /// Its number in hexadecimal, without leading zeros.
     pub(super) fn number_text(&self) -> Option<String> {
-        let digits: String = self.number?.iter().map(|octet| format!("{octet:02x}")).collect();
+        let digits = crate::tls::hexadecimal(&self.number?);
         let significant = digits.trim_start_matches('0');
         Some(if significant.is_empty() { "0".to_owned() } else { significant.to_owned() })
     }

@@ -5,7 +5,6 @@ use super::other_signature::other_forms;
 use super::serials::significant;
 use crate::tls::common_name::CommonName;
 use crate::tls::subject_names::readings;
-use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -109,7 +108,7 @@ impl DenyList {
 
     /// SHA-256 of the file, in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
-        digest(&SHA256, self.text.as_bytes()).as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+        crate::tls::sha256_text(self.text.as_bytes())
     }
 
     /// Whether all entries of another list are on this one, too, in whatever form they are written.
