@@ -3,7 +3,7 @@
 use crate::support::gateway::{listener, listener_with, process, route_to, trust_domain, user};
 use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What `verify --live --json` says, with further arguments.
 struct Verified {
@@ -50,7 +50,7 @@ fn words(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
-fn config_file(pki: &Pki, text: &str) -> std::path::PathBuf {
+fn config_file(pki: &Pki, text: &str) -> PathBuf {
     let file = pki.path("verified.toml");
     std::fs::write(&file, text).unwrap();
     file
@@ -248,14 +248,19 @@ fn revocation_is_tried_from_end_to_end_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
 }
 
+/// A config that names this deny list, which no gateway that runs has read.
+fn config_with_deny_list(pki: &Pki, list: &Path) -> PathBuf {
+    let said = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
+    config_file(pki, &listener(pki).replace("[trust_domain.test]\n", &said))
+}
+
 #[test]
 fn a_gateway_that_does_not_read_the_deny_list_is_found() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)));
     let list = pki.path("denied");
     std::fs::write(&list, "").unwrap();
-    let said = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
-    let said = config_file(&pki, &listener(&pki).replace("[trust_domain.test]\n", &said));
+    let said = config_with_deny_list(&pki, &list);
     let mint = mint(&pki);
     let arguments: Vec<&str> =
         words(&mint).into_iter().chain(["--revocation", "--revocation-deadline", "1s"]).collect();
@@ -278,8 +283,7 @@ fn an_interrupted_trial_leaves_nothing_behind_either() {
     let list = pki.path("denied");
     std::fs::write(&list, "").unwrap();
     // The gateway does not read it, so that the trial waits.
-    let said = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
-    let said = config_file(&pki, &listener(&pki).replace("[trust_domain.test]\n", &said));
+    let said = config_with_deny_list(&pki, &list);
     let address = gateway.address().to_string();
     let mut trial = std::process::Command::new(PORTCULLIS)
         .args(["verify", "--live", "--revocation", "--revocation-deadline", "1h", "--connect", &address, "-c"])

@@ -45,6 +45,13 @@ fn read_to_end(client: &Client, answer: http::Response<hyper::body::Incoming>) -
     })
 }
 
+/// The config of a scene, with the deny list `denied` for forwarded clients.
+fn with_deny_list(scene: &Scene, engine: &str) -> String {
+    let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
+    let list = format!("{domain}deny_list = {:?}\n", scene.partners.path("denied"));
+    scene.config(engine, "identity = \"rfc9440\"").replace(&domain, &list)
+}
+
 #[test]
 fn a_stream_ends_when_its_client_is_on_the_deny_list_and_the_others_go_on() {
     let mut scene = Scene::new();
@@ -52,9 +59,7 @@ fn a_stream_ends_when_its_client_is_on_the_deny_list_and_the_others_go_on() {
     let denied = scene.partners.path("denied");
     for engine in ENGINES {
         std::fs::write(&denied, "").unwrap();
-        let config = scene.config(engine, "identity = \"rfc9440\"");
-        let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
-        let with_list = config.replace(&domain, &format!("{domain}deny_list = {denied:?}\n"));
+        let with_list = with_deny_list(&scene, engine);
         let gateway = Gateway::start(&with_list);
         let edge = scene.client(&gateway, &scene.edge);
         for version in BOTH {
@@ -107,9 +112,7 @@ fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_re
     let denied = scene.partners.path("denied");
     std::fs::write(&denied, "").unwrap();
     for engine in ENGINES {
-        let config = scene.config(engine, "identity = \"rfc9440\"");
-        let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
-        let with_list = config.replace(&domain, &format!("{domain}deny_list = {denied:?}\n"));
+        let with_list = with_deny_list(&scene, engine);
         let gateway = Gateway::start(&with_list);
         let edge = scene.client(&gateway, &scene.edge);
         for version in BOTH {

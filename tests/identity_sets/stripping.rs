@@ -36,15 +36,18 @@ fn check(upstream: &Upstream, what: &str) {
     assert!(up.trailers.is_none_or(|trailers| trailers.values().all(|value| value != "root")), "{what}");
 }
 
+/// A gateway that writes no set itself: what arrives would be the client's.
+fn gateway(pki: &Pki, upstream: &Upstream, engine: &str) -> Gateway {
+    let route = told("api", upstream, "identity_headers = []");
+    Gateway::start(&(listener_with(pki, engine) + &user("alice", &["*"]) + &route))
+}
+
 #[test]
 fn no_name_of_any_set_passes_in_any_spelling() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let names = names();
     for engine in ENGINES {
-        // Also where none of them is written.
-        let config =
-            listener_with(&pki, engine) + &user("alice", &["*"]) + &told("api", &upstream, "identity_headers = []");
-        let gateway = Gateway::start(&config);
+        let gateway = gateway(&pki, &upstream, engine);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut open = BOTH.map(|version| client.connect(version).unwrap());
         for spelling in SPELLINGS {
@@ -70,9 +73,7 @@ fn no_name_of_any_set_passes_with_its_case_or_named_by_connection_or_as_a_traile
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let names = names();
     for engine in ENGINES {
-        let config =
-            listener_with(&pki, engine) + &user("alice", &["*"]) + &told("api", &upstream, "identity_headers = []");
-        let gateway = Gateway::start(&config);
+        let gateway = gateway(&pki, &upstream, engine);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         for spelling in SPELLINGS {
             for some in names.chunks(AT_ONCE) {
