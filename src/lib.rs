@@ -13,6 +13,9 @@ pub mod head;
 pub mod recycled;
 pub mod pattern;
 pub mod fetch;
+pub mod here;
+pub mod pool;
+pub mod endpoint;
 
 // The request's way
 pub mod listener;

@@ -9,12 +9,13 @@ pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
+use crate::endpoint::ConnectError;
 use crate::forward::FramingError;
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
-use crate::upstream::{ConnectError, UpstreamError};
+use crate::upstream::UpstreamError;
 use http::StatusCode;
 
 /// Why a request is not answered by an upstream.

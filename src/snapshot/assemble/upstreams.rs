@@ -2,9 +2,10 @@
 
 use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, Upstream as Said};
+use crate::endpoint::{Endpoint, EndpointAddress, EndpointTls, Scheme};
 use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
-use crate::upstream::{Endpoint, EndpointAddress, EndpointTls, Scheme, Upstream, UpstreamSettings};
+use crate::upstream::{Upstream, UpstreamSettings};
 use base64::Engine;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
