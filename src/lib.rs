@@ -26,6 +26,7 @@ pub mod route;
 pub mod authorize;
 pub mod limit;
 pub mod forward;
+pub mod authorizer;
 pub mod upstream;
 pub mod respond;
 

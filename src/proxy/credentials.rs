@@ -95,6 +95,11 @@ impl Checked {
         AuthorizationUp::of(ours, without)
     }
 
+    /// What an authorizer says to the upstream.
+    pub(super) fn answer_fields(&self) -> &[(http::HeaderName, http::HeaderValue)] {
+        &[]
+    }
+
     /// The ApiUser on whose behalf a permitted request is made.
     pub(super) fn user<'a>(&'a self, view: &'a ClientView) -> Option<&'a Principal> {
         self.proof().map(|proof| &proof.principal).or_else(|| view.principal())

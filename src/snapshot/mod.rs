@@ -10,6 +10,7 @@ pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
+use crate::authorizer::Authorizers;
 use crate::config::{Http1Engine, LogFormat};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Whom the gateway asks about requests that it permits.
+    pub authorizers: Authorizers,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
     /// What is said about client certificates that expire.

@@ -81,7 +81,6 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "client-cert-too-large",
     "client-cert-chain-too-large",
     // jwt
-    "x-portcullis-assertion",
     "x-pomerium-jwt-assertion",
     "x-jwt-assertion",
     "x-amzn-oidc-data",
@@ -132,6 +131,8 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "tailscale-user-",
     "x-forwarded-tls-client-",
     "x-client-cert",
+    // What authorizers are told beside all that.
+    "x-portcullis-",
 ];
 
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and

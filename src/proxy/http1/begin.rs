@@ -225,7 +225,8 @@ impl Judging<'_> {
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
         let right = Right::of_octets(octets, self.view.clone(), self.checked.proof());
-        Said { head: self.head, identity, address, preface, right, checked: self.checked }
+        let reserved = snapshot.authorizers.reserved();
+        Said { head: self.head, identity, address, preface, right, checked: self.checked, reserved }
     }
 
     fn record(&self) -> Record {
