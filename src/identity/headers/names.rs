@@ -81,6 +81,9 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "client-cert-too-large",
     "client-cert-chain-too-large",
     // jwt
+    "x-portcullis-assertion",
+    // what shadow mode says
+    "x-portcullis-shadow",
     "x-pomerium-jwt-assertion",
     "x-jwt-assertion",
     "x-amzn-oidc-data",
