@@ -66,6 +66,9 @@ pub enum Refusal<'s> {
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
     CredentialsUnchecked,
+    /// The route asks an external authorizer, which was not asked. Only an answer if the route, the authorizer or the user
+    /// has become another while the request was under way.
+    AuthorizerUnasked,
     /// The request head is broken.
     Framing(FramingError),
     /// The request head is too large.
@@ -107,6 +110,7 @@ impl Refusal<'_> {
             Self::Forwarded(
                 ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
             ) => StatusCode::BAD_REQUEST,
+            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forwarded(_)
             | Self::CertificateRefused(_)
             | Self::UnusableName(_)
@@ -146,6 +150,7 @@ impl Refusal<'_> {
             Self::WrongTrustDomain => "wrong_trust_domain",
             Self::Forwarded(refusal) => refusal.word(),
             Self::Denied(denied) => denied.word(),
+            Self::AuthorizerUnasked => "authorizer_unasked",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
@@ -185,6 +190,9 @@ impl Refusal<'_> {
             Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(Denied::UserDisabled) => "The user does not count any more.",
             Self::Denied(Denied::RouteDisabled) => "This is not served any more.",
+            Self::Denied(Denied::AuthorizerUnavailable(_)) | Self::AuthorizerUnasked => {
+                "Whether this is allowed cannot be found out now."
+            }
             Self::Denied(_) => "The user may not do this.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",

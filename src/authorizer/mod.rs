@@ -94,6 +94,7 @@ enum Peer {
 
 /// A question that is ready to be asked, whatever becomes of what it was made from.
 pub struct Asking {
+    about: Option<Arc<str>>,
     key: Option<Key>,
     message: Result<Message, Silence>,
 }
@@ -140,7 +141,8 @@ impl Authorizer {
                 request.ok_or(Silence::Malformed("the question cannot be written"))
             }
         };
-        Asking { key: self.memory.as_ref().and_then(|memory| memory.key(question)), message }
+        let about = question.known.user.map(|user| user.name.clone());
+        Asking { about, key: self.memory.as_ref().and_then(|memory| memory.key(question)), message }
     }
 
     /// Asks, unless the answer is known. Never longer than the timeout.
@@ -148,7 +150,7 @@ impl Authorizer {
         let remembered = self.memory.as_ref().zip(asking.key);
         if let Some(known) = remembered.as_ref().and_then(|(memory, key)| memory.get(key, Instant::now())) {
             self.count("remembered");
-            return self.verdict(known);
+            return self.verdict(known, asking.about);
         }
         let begun = Instant::now();
         let answered = self.answer(asking.message).await;
@@ -166,9 +168,9 @@ impl Authorizer {
                 if let Some((memory, key)) = remembered {
                     memory.put(key, said.clone(), Instant::now());
                 }
-                self.verdict(said)
+                self.verdict(said, asking.about)
             }
-            Err(silence) => self.without_answer(silence),
+            Err(silence) => self.without_answer(silence, asking.about),
         }
     }
 
@@ -197,16 +199,16 @@ impl Authorizer {
         }
     }
 
-    fn verdict(&self, said: Remembered) -> Verdict {
+    fn verdict(&self, said: Remembered, about: Option<Arc<str>>) -> Verdict {
         let opinion = said.map_or_else(Opinion::Deny, Opinion::Permit);
-        Verdict { by: self.name.clone(), opinion }
+        Verdict { by: self.name.clone(), about, opinion }
     }
 
-    fn without_answer(&self, silence: Silence) -> Verdict {
+    fn without_answer(&self, silence: Silence, about: Option<Arc<str>>) -> Verdict {
         if self.unavailable == WhenUnavailable::Permit {
             self.telemetry.metrics.authorizer_unavailable_permits.with_label_values(&[&*self.name]).inc();
         }
-        Verdict { by: self.name.clone(), opinion: Opinion::Nothing(Arc::new(silence), self.unavailable) }
+        Verdict { by: self.name.clone(), about, opinion: Opinion::Nothing(Arc::new(silence), self.unavailable) }
     }
 
     fn count(&self, result: &str) {

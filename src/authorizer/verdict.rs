@@ -13,6 +13,8 @@ pub type AnswerFields = Vec<(HeaderName, HeaderValue)>;
 pub struct Verdict {
     /// The name of the authorizer. A verdict counts for no other.
     pub by: Arc<str>,
+    /// The ApiUser that it was told of. It counts for no other either.
+    pub about: Option<Arc<str>>,
     /// What it says.
     pub opinion: Opinion,
 }

@@ -6,8 +6,9 @@ mod fields;
 use fields::{JudgedFields, judged_method};
 
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
+use crate::authorizer::{Opinion, Verdict};
 use crate::condition::{Facts, Headers};
-use crate::config::CredentialKind;
+use crate::config::{CredentialKind, WhenUnavailable};
 use crate::credentials::{CredentialFailure, CredentialRule, Proof};
 use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
@@ -64,6 +65,8 @@ pub struct Client<'s> {
 pub struct Evidence {
     /// What it shows beside the certificate of its connection.
     pub presented: Presented,
+    /// What the external authorizer of its route says about it, if that was asked.
+    pub verdict: Option<Verdict>,
 }
 
 /// What a request shows beside the certificate of its connection.
@@ -99,13 +102,14 @@ pub struct Judgement<'s, 'h> {
 }
 
 /// Judges a request by one snapshot and the certificate of its connection. A route that takes other credentials, too,
-/// gives [`Refusal::CredentialsUnchecked`]: then they are to be looked at, for [`decide_by`].
+/// gives [`Refusal::CredentialsUnchecked`], and one with an external authorizer [`Refusal::AuthorizerUnasked`]: then they
+/// are to be looked at, and it is to be asked, for [`decide_by`].
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked };
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, verdict: None };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -193,7 +197,29 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     };
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
     let decided = authorized(snapshot, (route, known), (requirement, public), &facts);
-    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+    let enforcement = snapshot.policy.enforcement(known, route.enforcement);
+    let permit = in_force(decided, enforcement).map_err(Refusal::Denied)?;
+    let refused = refused_outside(route, known, evidence.verdict.as_ref())?;
+    permit.unless(refused, enforcement).map_err(Refusal::Denied)
+}
+
+/// What the external authorizer of the route has against a request that is permitted here. What it has said counts for
+/// the request as long as that lasts, but only as its own word and about the same user.
+fn refused_outside(
+    route: &Route,
+    known: Option<&Principal>,
+    verdict: Option<&Verdict>,
+) -> Result<Option<Denied<'static>>, Refusal<'static>> {
+    let Some(name) = &route.authorizer else { return Ok(None) };
+    let user = known.map(|known| &*known.name);
+    let counts = |verdict: &&Verdict| verdict.by == *name && verdict.about.as_deref() == user;
+    let verdict = verdict.filter(counts).ok_or(Refusal::AuthorizerUnasked)?;
+    let detail = || verdict.detail().unwrap_or_default();
+    Ok(match verdict.opinion {
+        Opinion::Permit(_) | Opinion::Nothing(_, WhenUnavailable::Permit) => None,
+        Opinion::Deny(_) => Some(Denied::AuthorizerDenied(detail())),
+        Opinion::Nothing(_, WhenUnavailable::Refuse) => Some(Denied::AuthorizerUnavailable(detail())),
+    })
 }
 
 /// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of

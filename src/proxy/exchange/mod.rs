@@ -10,8 +10,9 @@ use up::Received;
 
 use super::Shared;
 use super::activity::Activity;
+use super::asking::Asker;
 use super::client::{ClientView, ConnectedClient};
-use super::credentials::{Checked, JudgingBy, Looked, unchecked};
+use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, wanted};
 use super::guard::GuardControl;
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
@@ -59,9 +60,10 @@ pub(super) struct ConnectionContext {
 /// Answers one request.
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
     let (shared, client) = (&context.shared, &context.client);
-    let (first, nothing) = (JudgingBy::at(shared, client, request.headers(), Instant::now()), Checked::default());
-    let (mut judging, mut checked) = (&first, &nothing);
+    let (mut looked, mut looks) = (Looked::default(), 0);
+    let first = JudgingBy::at(shared, client, request.headers(), Instant::now());
     let mut record = context.new_record(&first.in_force.snapshot, &request);
+    let mut next = Some(first);
     let form = Form::of_accept(request.headers());
     let head = RequestHead {
         method: request.method().as_str(),
@@ -69,29 +71,36 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
         authority: request.uri().authority().map(|authority| authority.as_str()),
         fields: request.headers(),
     };
-    let mut judgement = judged(judging, checked, &head);
-    let (then, found);
-    if let Some(shown) = judgement.as_ref().and_then(|judgement| unchecked(judgement, head.fields)) {
-        let looked = Looked::at(shared, &first, shown, context.facts.client.ip()).await;
-        then = JudgingBy::at(shared, client, head.fields, Instant::now());
-        found = looked.counted(&then.in_force.snapshot);
-        (judging, checked) = (&then, &found);
-        judgement = judged(judging, checked, &head);
-        record.showed(checked);
-    }
-    let JudgingBy { in_force, view } = judging;
-    record.client_is(view.clone());
-    let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked, form };
-    let Some(judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
-    record.judged(&judgement, in_force);
-    let Judgement { method, target, route, outcome, .. } = judgement;
-    match (outcome, route, target) {
-        (Err(refusal), _, _) => exchange.refused(record, &refusal),
-        (Ok(permit), Some(route), Some(target)) => {
-            let permitted = Permitted { route, permit, method: method.to_owned(), target: target.to_string() };
-            exchange.permitted(record, request, permitted).await
+    loop {
+        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, Instant::now()));
+        let JudgingBy { in_force, view } = &judging;
+        let checked = looked.counted(&in_force.snapshot);
+        let judgement = judged(&judging, &checked, &head);
+        if looks < MOST_LOOKS
+            && let Some(wanted) = judgement.as_ref().and_then(|judgement| {
+                let protocol = protocol(request.version());
+                let asker = Asker { client, facts: &context.facts, protocol, request_id: record.request_id() };
+                wanted(judgement, head.fields, (&judging, &checked), asker)
+            })
+        {
+            looks += 1;
+            Box::pin(looked.find_out(wanted, shared, &judging, context.facts.client.ip())).await;
+            continue;
         }
-        (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+        record.showed(&checked);
+        record.client_is(view.clone());
+        let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked: &checked, form };
+        let Some(judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
+        record.judged(&judgement, in_force);
+        let Judgement { method, target, route, outcome, .. } = judgement;
+        return match (outcome, route, target) {
+            (Err(refusal), _, _) => exchange.refused(record, &refusal),
+            (Ok(permit), Some(route), Some(target)) => {
+                let permitted = Permitted { route, permit, method: method.to_owned(), target: target.to_string() };
+                exchange.permitted(record, request, permitted).await
+            }
+            (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+        };
     }
 }
 

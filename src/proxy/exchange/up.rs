@@ -78,7 +78,7 @@ impl Exchange<'_> {
             response_timeout: limits.response_timeout,
             preface,
         };
-        Some((outgoing, Right::of_parts(head, self.view.clone(), self.checked.proof())))
+        Some((outgoing, Right::of_parts(head, self.view.clone(), self.checked)))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.
