@@ -17,7 +17,7 @@ use tokio::task::spawn_local;
 
 /// The body of an answer is nobody's business. So much of it is read to keep its connection.
 const PASSED_OVER: usize = 16 << 10;
-/// Longest head of an answer.
+/// Longest head of an answer, or a little more: it is looked at after each read.
 const LARGEST_HEAD: usize = 64 << 10;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
