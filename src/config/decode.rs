@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod crl_fetch;
+mod request_limits;
 
 use super::model::*;
 use super::source::Spanned;
@@ -67,6 +68,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         trust_domain: table.string("trust_domain"),
         permissions: table.strings("permissions"),
         deny: table.strings("deny"),
+        request_limits: request_limits::request_limits_of_user(&mut table),
     }));
     config
         .upstreams
@@ -266,6 +268,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        request_limits: request_limits::request_limits_of_user(table),
     }
 }
 
@@ -336,6 +339,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),
         credentials_required: table
             .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),

@@ -4,11 +4,13 @@
 mod credentials;
 mod engines;
 mod front_proxy;
+mod request_limits;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use request_limits::{RequestLimits, RequestRate};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -240,6 +242,8 @@ pub struct ApiUser {
     pub client_token: Vec<Spanned<String>>,
     /// Who issues these.
     pub token_issuer: Option<Spanned<String>>,
+    /// How much its requests may use.
+    pub request_limits: RequestLimits,
 }
 
 /// `[role.NAME]`
@@ -257,6 +261,8 @@ pub struct Role {
     pub permissions: Vec<Spanned<String>>,
     /// What is refused whatever is granted.
     pub deny: Vec<Spanned<String>>,
+    /// How much the requests of each of its users may use.
+    pub request_limits: RequestLimits,
 }
 
 /// Which Host header an upstream sees.
@@ -378,6 +384,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// How much all of its requests together may use.
+    pub request_limits: RequestLimits,
     /// What a client may prove itself by; `None` means by its certificate.
     pub credentials: Option<Vec<Spanned<CredentialKind>>>,
     /// Whether all of them are needed.

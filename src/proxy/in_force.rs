@@ -156,6 +156,8 @@ mod tests {
             process,
             expiries: Vec::new(),
             credentials: Default::default(),
+            user_limiters: Default::default(),
+            route_limiters: HashMap::new(),
         })
     }
 

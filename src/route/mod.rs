@@ -13,6 +13,7 @@ pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segm
 use crate::config::{MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Route {
     pub target: Target,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
+    /// What all of its requests share, if they are limited.
+    pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
 }

@@ -8,6 +8,7 @@ mod identities;
 mod identity_headers;
 mod listeners;
 mod process;
+mod request_limits;
 mod revocation;
 mod routes;
 mod tokens;
@@ -19,6 +20,7 @@ mod warnings;
 
 use super::Snapshot;
 use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -67,6 +69,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        route_limiters: RefCell::default(),
         previous,
         telemetry,
         depth,
@@ -84,6 +87,7 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -93,6 +97,7 @@ impl Assembly<'_> {
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
+        let user_limiters = self.user_limiters(&users.users);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
@@ -119,6 +124,8 @@ impl Assembly<'_> {
             process: process?,
             expiries: self.expiries.take(),
             credentials,
+            user_limiters,
+            route_limiters: self.route_limiters.take(),
         })
     }
 
