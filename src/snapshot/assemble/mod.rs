@@ -7,9 +7,11 @@ mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
+mod policy;
 mod process;
 mod request_limits;
 mod revocation;
+mod roles;
 mod routes;
 mod tokens;
 mod trust;
@@ -24,7 +26,7 @@ use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +72,8 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
         route_limiters: RefCell::default(),
+        enabled_until: RefCell::new(Vec::new()),
+        conditions: Cell::default(),
         previous,
         telemetry,
         depth,
@@ -88,6 +92,9 @@ struct Assembly<'a> {
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
     route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
+    enabled_until: RefCell<Vec<(String, i64)>>,
+    /// Whether there is any condition, and one that reads the clock.
+    conditions: Cell<(bool, bool)>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -97,7 +104,6 @@ impl Assembly<'_> {
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
-        let user_limiters = self.user_limiters(&users.users);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
         let mut listeners = self.listeners(&trust);
@@ -123,8 +129,11 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            has_conditions: self.conditions.get().0,
+            changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
+            enabled_until: self.enabled_until.take(),
             credentials,
-            user_limiters,
+            user_limiters: users.limiters,
             route_limiters: self.route_limiters.take(),
         })
     }

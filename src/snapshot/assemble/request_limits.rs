@@ -1,23 +1,20 @@
 //! Limits of requests: from what users, roles and routes say to limiters, which go on over a reload. Counts nothing.
 
 use super::Assembly;
+use super::roles::Roles;
 use crate::config::{RequestLimits, RequestRate, Role, Route};
 use crate::identity::ApiUsers;
 use crate::limit::{Bounds, Limiter, Limiters, Rate};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Assembly<'_> {
     /// Of each user one of its own, whoever says the numbers.
-    pub(super) fn user_limiters(&self, users: &ApiUsers) -> Limiters {
-        self.refuse_limits_that_certificates_bring();
-        let roles: HashMap<&str, &Role> =
-            self.config.roles.iter().map(|role| (role.name.value.as_str(), role)).collect();
+    pub(super) fn user_limiters(&self, users: &ApiUsers, roles: &Roles<'_>) -> Limiters {
+        self.refuse_limits_that_certificates_bring(roles);
         let mut limiters = vec![None; users.len()];
         for user in &self.config.api_users {
-            let of_roles = user.roles.iter().filter_map(|name| roles.get(name.value.as_str()));
-            let said: Vec<_> = of_roles.map(|role| &role.request_limits).collect();
+            let said: Vec<_> = roles.all_held(&user.roles).filter_map(|at| self.limits_of_role(at)).collect();
             let bounds = bounds_of(&user.request_limits, &said);
             let Some(position) = users.named(&user.name.value).map(|user| user.id.index()) else { continue };
             if let Some(place) = limiters.get_mut(position).filter(|_| bounds != Bounds::default()) {
@@ -30,16 +27,25 @@ impl Assembly<'_> {
         Limiters::new(limiters)
     }
 
+    fn limits_of_role(&self, at: usize) -> Option<&RequestLimits> {
+        self.config.roles.get(at).map(|role| &role.request_limits)
+    }
+
     /// What a certificate brings differs from request to request of one user, and so would its limits.
-    fn refuse_limits_that_certificates_bring(&self) {
-        let brought = |role: &&Role| !role.client_o.is_empty() || !role.client_ou.is_empty();
-        for role in self.config.roles.iter().filter(brought) {
-            let Some(place) = role.request_limits.first_place() else { continue };
+    fn refuse_limits_that_certificates_bring(&self, roles: &Roles<'_>) {
+        let brought = |(_, role): &(usize, &Role)| !role.client_o.is_empty() || !role.client_ou.is_empty();
+        for (at, role) in self.config.roles.iter().enumerate().filter(brought) {
+            let mut limits = roles.held(at).iter().filter_map(|at| self.limits_of_role(*at));
+            let Some(place) = limits.find_map(RequestLimits::first_place) else { continue };
             let message = format!(
-                "role \"{}\" has limits, and certificates bring it: limits hold for ApiUsers that name the role",
+                "certificates bring the role \"{}\" by O or OU, and limits hold only for ApiUsers that name their role",
                 role.name.value
             );
-            self.problems.error(place, message, "put them into another role, and name that in `roles` of the ApiUsers");
+            self.problems.error(
+                place,
+                message,
+                "put the limits into another role, and name that in `roles` of ApiUsers",
+            );
         }
     }
 
@@ -60,8 +66,8 @@ impl Assembly<'_> {
     }
 }
 
-/// What is said nearest: first by the one itself, then by its roles. Where several of these say something, the smallest
-/// holds.
+/// What is said nearest: by the one itself, else by its roles and those within them. Where several of these say something,
+/// the smallest holds.
 fn bounds_of(own: &RequestLimits, roles: &[&RequestLimits]) -> Bounds {
     Bounds {
         rate: nearest(own, roles, rate, Rate::and),
