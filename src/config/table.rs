@@ -41,7 +41,9 @@ impl<'a> TableReader<'a> {
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

@@ -43,8 +43,8 @@ fn a_connection_lives_on_behind_a_refusal_also_with_a_body_that_nobody_took() {
 
 #[test]
 fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goes_first() {
-    let roles =
-        "[role.clients]\nrequest_rate = \"1/h\"\nrequest_burst = 2\ndaily_quota = 100\n[role.slow]\ndaily_quota = 1\n";
+    let roles = "[role.clients]\nrequest_rate = \"1/h\"\nrequest_burst = 2\ndaily_quota = 100\n\
+                 [role.slow]\ndaily_quota = 1\n[role.outer]\ndaily_quota = 3\nroles = [\"slow\"]\n";
     let with_roles = |name: &str, lines: &str| user_with(name, &format!("roles = [\"clients\"]\n{lines}"));
     let tables = roles.to_owned()
         + &with_roles("alice", "")
@@ -52,6 +52,7 @@ fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goe
         + &with_roles("carol", BURST)
         + &with_roles("dave", "request_rate = \"off\"\ndaily_quota = 5")
         + &user_with("erin", "roles = [\"clients\", \"slow\"]")
+        + &user_with("frank", "roles = [\"outer\"]")
         + &route("/", "api", "");
     let scene = Scene::new("own", &tables);
     for (name, passing, reason) in [
@@ -60,6 +61,7 @@ fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goe
         ("carol", 3, "rate_limited"),
         ("dave", 5, "quota_used_up"),
         ("erin", 1, "quota_used_up"),
+        ("frank", 1, "quota_used_up"),
     ] {
         let outcomes = outcomes(&scene.client(name), Version::Http2, "/", 7);
         let expected = (0..7).map(|at| if at < passing { "ok" } else { reason });

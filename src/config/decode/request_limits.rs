@@ -69,14 +69,14 @@ fn parse_rate(text: &str) -> Option<RequestRate> {
 }
 
 fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>> {
-    let time = table.duration_or_off("request_time")?;
-    let place = table.place_of_key("request_time")?;
-    if time.is_some_and(|time| time < LEAST_TIME) {
-        let message = "`request_time` is less than a second, and what lasts too long is looked for twice a second";
-        table.problems().error(place, message, "write a duration such as \"1s\" or \"30s\", or \"off\"");
-        return None;
+    let text = table.string("request_time")?;
+    if text.value == "off" {
+        return Some(text.map(|_| None));
     }
-    Some(Spanned { value: time, place })
+    match humantime::parse_duration(&text.value) {
+        Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
+        _ => table.bad_text("request_time", &text, "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\""),
+    }
 }
 
 fn number(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<NonZeroU32>> {
@@ -85,8 +85,12 @@ fn number(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<S
 }
 
 fn number_or_off(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<Option<NonZeroU32>>> {
-    if table.holds_string(key) {
-        return table.choice(key, &[("off", None)]);
+    if !table.holds_string(key) {
+        return number(table, key, most).map(|number| number.map(Some));
     }
-    number(table, key, most).map(|number| number.map(Some))
+    let text = table.string(key)?;
+    match text.value.as_str() {
+        "off" => Some(text.map(|_| None)),
+        _ => table.bad_text(key, &text, &format!("a whole number from 1 to {most} without quotes, or \"off\"")),
+    }
 }
