@@ -75,7 +75,11 @@ fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>
     }
     match humantime::parse_duration(&text.value) {
         Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
-        _ => table.bad_text("request_time", &text, "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\""),
+        _ => table.bad_text(
+            "request_time",
+            &text,
+            "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"",
+        ),
     }
 }
 
