@@ -33,6 +33,7 @@ pub mod proxy;
 // Beside it
 pub mod admin;
 pub mod pki;
+pub mod import;
 
 // Top
 pub mod gateway;
