@@ -44,6 +44,8 @@ mod identity;
 mod identity_headers;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
+/// How much ApiUsers, roles and routes may use.
+mod limits;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
 /// Whoever loses a right loses what is open by it.
@@ -92,3 +94,5 @@ mod revoke;
 mod crl_fetch;
 /// External authorizers: what they are told, what they can take away, and what happens when they do not answer.
 mod authorizer;
+/// `portcullis import`: users of Icinga 2, nginx and HAProxy.
+mod import;

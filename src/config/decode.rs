@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod crl_fetch;
+mod request_limits;
 
 use super::model::*;
 use super::source::Spanned;
@@ -69,6 +70,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         permissions: table.permissions("permissions"),
         deny: table.permissions("deny"),
         roles: table.strings("roles"),
+        request_limits: request_limits::request_limits_of_user(&mut table),
     }));
     config
         .upstreams
@@ -273,6 +275,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        request_limits: request_limits::request_limits_of_user(table),
     }
 }
 
@@ -343,6 +346,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),
         credentials_required: table
             .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),

@@ -14,6 +14,7 @@ use crate::condition::Condition;
 use crate::config::{Enforcement, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Route {
     pub authorizer: Option<Arc<str>>,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
+    /// What all of its requests share, if they are limited.
+    pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
 }

@@ -114,7 +114,9 @@ impl Assembly<'_> {
         let mut accepts = Oddities::default();
         let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
         relaxed.for_each(|oddity| accepts.insert(oddity));
+        let name = route_name(said, &path.value);
         let route = Arc::new(Route {
+            limiter: self.route_limiter(said, &name),
             name,
             place: said.place,
             admission,
