@@ -54,7 +54,7 @@ pub(super) enum Wanted {
     /// A look at what is shown.
     Look(Shown),
     /// The word of an external authorizer.
-    Verdict(Arc<Authorizer>, Asking),
+    Verdict(Arc<Authorizer>, Box<Asking>),
 }
 
 impl Looked {
@@ -64,7 +64,7 @@ impl Looked {
             Wanted::Look(shown) => {
                 self.0.presented = presented(shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
             }
-            Wanted::Verdict(authorizer, asking) => self.0.verdict = Some(authorizer.ask(asking).await),
+            Wanted::Verdict(authorizer, asking) => self.0.verdict = Some(authorizer.ask(*asking).await),
         }
     }
 
@@ -93,9 +93,8 @@ pub(super) fn wanted<F: Fields + ?Sized>(
 ) -> Option<Wanted> {
     match (&judgement.outcome, judgement.route) {
         (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Wanted::Look(Shown::of(fields, route.credentials))),
-        (Err(Refusal::AuthorizerUnasked), _) => {
-            unasked(judgement, fields, by, asker).map(|(authorizer, asking)| Wanted::Verdict(authorizer, asking))
-        }
+        (Err(Refusal::AuthorizerUnasked), _) => unasked(judgement, fields, by, asker)
+            .map(|(authorizer, asking)| Wanted::Verdict(authorizer, Box::new(asking))),
         _ => None,
     }
 }
