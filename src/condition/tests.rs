@@ -251,3 +251,21 @@ fn a_condition_says_what_it_reads() {
     assert_eq!(values.len(), 7);
     assert_eq!(Condition::compile("true").unwrap().reads(), &Reads::default());
 }
+
+#[test]
+fn the_manual_knows_every_name_and_its_examples_are_conditions() {
+    let manual = include_str!("../../docs/conditions.md");
+    let examples: Vec<&str> =
+        manual.split("```cel\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(text, _)| text).collect();
+    assert_eq!(examples.len(), 6);
+    for text in examples {
+        assert!(Condition::compile(text).is_ok(), "{text}: {:?}", Condition::compile(text));
+    }
+    for (name, _, _) in tree::CertificateField::NAMES {
+        assert!(manual.contains(&format!(".{name}`")), "{name}");
+    }
+    for name in calendar::Part::FUNCTIONS.iter().map(|(name, _)| *name).chain(check::functions()) {
+        assert!(manual.contains(name), "{name}");
+    }
+    assert!(manual.contains(&format!("at most {} octets", parse::LONGEST)));
+}
