@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod crl_fetch;
+mod request_limits;
 
 use super::model::*;
 use super::source::Spanned;
@@ -65,8 +66,10 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         client_o: table.strings("client_o"),
         client_ou: table.strings("client_ou"),
         trust_domain: table.string("trust_domain"),
-        permissions: table.strings("permissions"),
-        deny: table.strings("deny"),
+        permissions: table.permissions("permissions"),
+        deny: table.permissions("deny"),
+        roles: table.strings("roles"),
+        request_limits: request_limits::request_limits_of_user(&mut table),
     }));
     config
         .upstreams
@@ -87,6 +90,7 @@ fn gateway(table: &mut TableReader<'_>) -> Gateway {
         drain_deadline: table.duration("drain_deadline"),
         drain_delay: table.duration_or_zero("drain_delay"),
         user: table.string("user"),
+        shadow: table.shadow(),
     }
 }
 
@@ -259,13 +263,16 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_spki: table.strings("client_spki"),
         tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
-        permissions: table.strings("permissions"),
-        deny: table.strings("deny"),
+        permissions: table.permissions("permissions"),
+        deny: table.permissions("deny"),
         roles: table.strings("roles"),
+        enabled_until: table.string("enabled_until"),
+        shadow: table.shadow(),
         password_hashes: table.strings("password_hash"),
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        request_limits: request_limits::request_limits_of_user(table),
     }
 }
 
@@ -315,10 +322,6 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
 }
 
 fn route(table: &mut TableReader<'_>) -> Route {
-    let requirement = match table.holds_string("requirement") {
-        true => table.string("requirement").map(Requirement::All),
-        false => table.table("requirement").map(|table| Requirement::ByMethod(table.free_strings())),
-    };
     let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
@@ -329,13 +332,17 @@ fn route(table: &mut TableReader<'_>) -> Route {
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
-        requirement,
+        requirement: table.requirement("requirement"),
+        when: table.string("when"),
+        enabled_until: table.string("enabled_until"),
+        shadow: table.shadow(),
         client_auth: client_auth(table),
         trust_domain: table.string("trust_domain"),
         trust_domains: table.strings("trust_domains"),
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),
         credentials_required: table
             .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),

@@ -4,11 +4,15 @@
 mod credentials;
 mod engines;
 mod front_proxy;
+mod limits;
+mod policy;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use limits::{Limits, RequestLimits, RequestRate};
+pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -60,6 +64,8 @@ pub struct Gateway {
     pub drain_delay: Option<Duration>,
     /// User to become once the ports are bound.
     pub user: Option<Spanned<String>>,
+    /// Whether refusals of ApiUsers are only marked, everywhere.
+    pub shadow: Option<Spanned<Enforcement>>,
 }
 
 /// `[admin]`: metrics and health.
@@ -96,31 +102,6 @@ pub struct Log {
     pub level: Option<Spanned<String>>,
     /// How lines look.
     pub format: Option<Spanned<LogFormat>>,
-}
-
-/// Limits and timeouts. The same keys stand in several tables; the nearest one wins.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Connections open at once on a listener.
-    pub connections: Option<u32>,
-    /// TCP accept until the client is verified.
-    pub handshake_timeout: Option<Duration>,
-    /// First byte of a request head until its last.
-    pub head_timeout: Option<Duration>,
-    /// Bytes of a request head.
-    pub head_size: Option<u64>,
-    /// An open client connection without a request.
-    pub keep_alive_timeout: Option<Duration>,
-    /// HTTP/2 streams open at once on a connection.
-    pub streams: Option<u32>,
-    /// Bytes of a request body; `Some(None)` is off.
-    pub body_size: Option<Option<u64>>,
-    /// Connecting to an upstream endpoint, TLS included.
-    pub connect_timeout: Option<Duration>,
-    /// Request sent until the response head arrives.
-    pub response_timeout: Option<Duration>,
-    /// A request or tunnel on which no byte moves; `Some(None)` is off.
-    pub idle_timeout: Option<Option<Duration>>,
 }
 
 /// `[identity_headers]`: what upstreams are told about the client.
@@ -227,11 +208,15 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<Spanned<String>>,
+    pub permissions: Vec<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<Spanned<String>>,
+    pub deny: Vec<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
+    /// Until when it counts.
+    pub enabled_until: Option<Spanned<String>>,
+    /// Whether refusals of it are only marked.
+    pub shadow: Option<Spanned<Enforcement>>,
     /// Hashes of its passwords.
     pub password_hashes: Vec<Spanned<String>>,
     /// Files (or `env:NAME`) with such hashes, one on each line.
@@ -240,6 +225,8 @@ pub struct ApiUser {
     pub client_token: Vec<Spanned<String>>,
     /// Who issues these.
     pub token_issuer: Option<Spanned<String>>,
+    /// How much its requests may use.
+    pub request_limits: RequestLimits,
 }
 
 /// `[role.NAME]`
@@ -254,9 +241,13 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<Spanned<String>>,
+    pub permissions: Vec<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<Spanned<String>>,
+    pub deny: Vec<PermissionEntry>,
+    /// Roles whose permissions this role has, too.
+    pub roles: Vec<Spanned<String>>,
+    /// How much the requests of each of its users may use.
+    pub request_limits: RequestLimits,
 }
 
 /// Which Host header an upstream sees.
@@ -338,15 +329,6 @@ pub enum MethodOverride {
     Judge,
 }
 
-/// What a route asks for.
-#[derive(Debug)]
-pub enum Requirement {
-    /// One name for all methods.
-    All(Spanned<String>),
-    /// A name for each method; other methods are not allowed.
-    ByMethod(Vec<(Spanned<String>, Spanned<String>)>),
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -366,6 +348,12 @@ pub struct Route {
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// What else must be true of a request, whoever asks.
+    pub when: Option<Spanned<String>>,
+    /// Until when the route is there.
+    pub enabled_until: Option<Spanned<String>>,
+    /// Whether refusals on it are only marked.
+    pub shadow: Option<Spanned<Enforcement>>,
     /// Whether a client must be known.
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// The domain that must have vouched.
@@ -378,6 +366,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// How much all of its requests together may use.
+    pub request_limits: RequestLimits,
     /// What a client may prove itself by; `None` means by its certificate.
     pub credentials: Option<Vec<Spanned<CredentialKind>>>,
     /// Whether all of them are needed.

@@ -1,6 +1,8 @@
 //! Reads one TOML table strictly: each key is asked for by name, and what nobody asked for is an error.
 //! Knows types of values, not what they mean.
 
+mod entries;
+
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
 use std::time::Duration;
@@ -39,7 +41,9 @@ impl<'a> TableReader<'a> {
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -152,7 +156,7 @@ impl<'a> TableReader<'a> {
     /// The same with its place.
     pub(super) fn spanned_duration(&mut self, key: &'static str) -> Option<Spanned<Duration>> {
         let value = self.duration(key)?;
-        let place = self.table.get(key).map(|said| self.place_of(said))?;
+        let place = self.place_of_key(key)?;
         Some(Spanned { value, place })
     }
 
@@ -185,7 +189,13 @@ impl<'a> TableReader<'a> {
         self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
     }
 
-    fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
+    /// Where the value of a key stands.
+    pub(super) fn place_of_key(&self, key: &str) -> Option<Place> {
+        self.table.get(key).map(|value| self.place_of(value))
+    }
+
+    /// Reports a text that means nothing here.
+    pub(super) fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
         let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);
         self.problems.error(text.place, message, format!("write {expected}"));
         None
@@ -281,22 +291,6 @@ impl<'a> TableReader<'a> {
             }
         }
         readers
-    }
-
-    /// All keys with string values, for tables whose keys are free (methods to requirements).
-    pub(super) fn free_strings(mut self) -> Vec<(Spanned<String>, Spanned<String>)> {
-        self.unknown_keys = UnknownKeys::Allow;
-        let mut pairs = Vec::with_capacity(self.table.len());
-        for (key, value) in self.table {
-            match value.get_ref().as_str() {
-                Some(text) => pairs.push((
-                    Spanned { value: key.get_ref().to_string(), place: Place::new(self.file, &key.span()) },
-                    Spanned { value: text.to_owned(), place: self.place_of(value) },
-                )),
-                None => self.wrong_type(key.get_ref(), value, "a string in quotes"),
-            }
-        }
-        pairs
     }
 }
 

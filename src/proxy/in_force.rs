@@ -155,7 +155,12 @@ mod tests {
             expiry: Default::default(),
             process,
             expiries: Vec::new(),
+            enabled_until: Vec::new(),
+            has_conditions: false,
+            changes_with_time: false,
             credentials: Default::default(),
+            user_limiters: Default::default(),
+            route_limiters: HashMap::new(),
         })
     }
 

@@ -6,12 +6,12 @@ use super::credentials::Checked;
 use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
-use crate::authorize::{Denied, Grant};
+use crate::authorize::{Denied, Grant, Permit};
 use crate::config::CredentialKind;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
-use crate::limit::Meter;
+use crate::limit::{Meter, UnderWay};
 use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
@@ -87,6 +87,8 @@ pub(super) struct Record {
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce()>>,
+    /// It counts as under way until it is written: of its user and of its route.
+    _under_way: [Option<UnderWay>; 2],
 }
 
 /// Of both bodies.
@@ -132,6 +134,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
+            _under_way: [None, None],
         }
     }
 
@@ -149,6 +152,16 @@ impl Record {
     pub(super) fn begun_at(mut self, begun: Instant) -> Self {
         self.begun = begun;
         self
+    }
+
+    /// When it began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// It holds a place of its user and of its route, where these are limited.
+    pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
+        self._under_way = places;
     }
 
     /// The answer's head came at this moment.
@@ -202,20 +215,28 @@ impl Record {
             }
         }
         match &judgement.outcome {
-            Ok(permit) => {
-                self.decision = "permit";
-                self.reason = match permit.grant() {
-                    Grant::Permission(matched) => {
-                        self.texts.set(Text::Permission, matched.permission.text());
-                        "permission"
-                    }
-                    Grant::AnyApiUser => "any_api_user",
-                    Grant::PublicRoute => "public_route",
-                };
-            }
+            Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
         self.count_decision();
+    }
+
+    /// What is only let through on trial is told as what it would have been.
+    fn permitted(&mut self, permit: &Permit<'_>) {
+        let (decision, reason) = match (permit.shadowed(), permit.grant()) {
+            (Some(denied), _) => ("shadow", denied.word()),
+            (None, Grant::Permission(_)) => ("permit", "permission"),
+            (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
+            (None, Grant::PublicRoute) => ("permit", "public_route"),
+            // Never without what is shadowed.
+            (None, Grant::Shadow) => ("shadow", "internal"),
+        };
+        (self.decision, self.reason) = (decision, reason);
+        self.detail = permit.shadowed().and_then(Denied::detail);
+        let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
+        if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
+            self.texts.set(Text::Permission, matched.permission.text());
+        }
     }
 
     fn count_decision(&self) {
@@ -224,7 +245,9 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(Denied::DeniedBy(matched)) = refusal {
+        if let Refusal::Denied(denied) = refusal
+            && let Some(matched) = denied.matched()
+        {
             self.texts.set(Text::Permission, matched.permission.text());
         }
     }
@@ -233,6 +256,9 @@ impl Record {
     pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
+        if let Refusal::Limited(_) = refusal {
+            self.connection.series.limited(self.reason);
+        }
     }
 
     /// What came was no request, and was refused before any judgement.

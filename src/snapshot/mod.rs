@@ -15,6 +15,7 @@ use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
+use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -46,8 +47,18 @@ pub struct Snapshot {
     pub process: ProcessSettings,
     /// Our certificates and all anchors, for metrics: kind, name, last second of validity.
     pub expiries: Vec<(&'static str, String, i64)>,
+    /// What counts for a time only, and its last second since 1970.
+    pub enabled_until: Vec<(String, i64)>,
+    /// Whether any permission or route has a condition.
+    pub has_conditions: bool,
+    /// Whether a judgement may change while nothing else does.
+    pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
+    /// What limits the requests of ApiUsers, by their ids.
+    pub user_limiters: Limiters,
+    /// What limits those of routes: only for the next snapshot, which goes on with them.
+    pub route_limiters: HashMap<Box<str>, Arc<Limiter>>,
 }
 
 impl Snapshot {

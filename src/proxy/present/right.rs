@@ -5,14 +5,14 @@ use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
 use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
-use super::super::request::{Client, Presented, Standing, decide_presented};
+use super::super::request::{Client, Evidence, Presented, Standing, decide_by};
 use super::RoundWatch;
 use crate::credentials::{CredentialRule, Proof};
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
-use crate::respond::{Refusal, Withdrawal};
+use crate::respond::{Refusal, Slow, Withdrawal};
 use crate::snapshot::Snapshot;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -29,6 +29,8 @@ pub(in crate::proxy) struct Right {
     proof: Option<Proof>,
     /// Since when its listener has been gone.
     leaving: Option<Instant>,
+    /// When its time is over.
+    until: Option<Instant>,
 }
 
 /// The head that was judged, as each engine has it.
@@ -42,12 +44,22 @@ impl Right {
     pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
         let mut octets = Recycled::take();
         octets.extend_from_slice(head);
-        Self { asked: Asked::Octets(octets), view, proof: proof.cloned(), leaving: None }
+        Self { asked: Asked::Octets(octets), view, proof: proof.cloned(), leaving: None, until: None }
     }
 
     /// Of a request on hyper.
     pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
-        Self { asked: Asked::Parts(Box::new(head)), view, proof: proof.cloned(), leaving: None }
+        Self { asked: Asked::Parts(Box::new(head)), view, proof: proof.cloned(), leaving: None, until: None }
+    }
+
+    /// Only until this moment, and as long as it takes a round to see that it has come.
+    pub(in crate::proxy) fn until(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// There is an answer, and what goes on behind it (a tunnel) may take its time.
+    pub(in crate::proxy) fn is_answered(&mut self) {
+        self.until = None;
     }
 
     /// Judges again, by the snapshot that is in force and at this moment.
@@ -60,11 +72,14 @@ impl Right {
         client: &ConnectedClient,
         now: Instant,
     ) -> Result<(), Withdrawal> {
+        if self.until.is_some_and(|until| now >= until) {
+            return Err(Withdrawal::of(&Refusal::RequestTime(Slow::Upstream)));
+        }
         let in_force = in_force(shared);
         let snapshot = &in_force.snapshot;
         let view = self.asked.view(client, snapshot, now);
         // The same view is the same snapshot and the same client, so the judgement would be the same.
-        if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() {
+        if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() && !snapshot.changes_with_time {
             return Ok(());
         }
         // Whoever spoke for another must not go on in its own name.
@@ -74,7 +89,7 @@ impl Right {
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
-            Some(client) => self.asked.judge(snapshot, client, &presented)?,
+            Some(client) => self.asked.judge(snapshot, client, &Evidence { presented })?,
             None => return self.without_listener(snapshot, client, now),
         }
         self.view = view;
@@ -146,7 +161,7 @@ impl Asked {
         }
     }
 
-    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, presented: &Presented) -> Result<(), Withdrawal> {
+    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, evidence: &Evidence) -> Result<(), Withdrawal> {
         match self {
             Self::Octets(octets) => {
                 let mut space = field_space();
@@ -155,7 +170,7 @@ impl Asked {
                 };
                 let (method, target, fields) = (head.method, head.target, head.fields);
                 let asked = RequestHead { method, target, authority: None, fields };
-                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
+                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
             }
             Self::Parts(head) => {
                 let asked = RequestHead {
@@ -164,7 +179,7 @@ impl Asked {
                     authority: head.uri.authority().map(|authority| authority.as_str()),
                     fields: &head.headers,
                 };
-                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
+                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
             }
         }
     }

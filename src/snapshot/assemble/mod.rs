@@ -7,8 +7,11 @@ mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
+mod policy;
 mod process;
+mod request_limits;
 mod revocation;
+mod roles;
 mod routes;
 mod tokens;
 mod trust;
@@ -19,10 +22,11 @@ mod warnings;
 
 use super::Snapshot;
 use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +71,9 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        route_limiters: RefCell::default(),
+        enabled_until: RefCell::new(Vec::new()),
+        conditions: Cell::default(),
         previous,
         telemetry,
         depth,
@@ -84,6 +91,10 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
+    enabled_until: RefCell<Vec<(String, i64)>>,
+    /// Whether there is any condition, and one that reads the clock.
+    conditions: Cell<(bool, bool)>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -118,7 +129,12 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            has_conditions: self.conditions.get().0,
+            changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
+            enabled_until: self.enabled_until.take(),
             credentials,
+            user_limiters: users.limiters,
+            route_limiters: self.route_limiters.take(),
         })
     }
 
