@@ -27,10 +27,7 @@ impl<'a> Asked<'a> {
                 let (method_subject, path_subject) = (Subject::new(method.as_bytes()), Subject::new(path.as_bytes()));
                 (What::MethodAndPath { method, method_subject, path: path_subject }, path.as_ref())
             }
-            Requirement::Named(name) => {
-                let text = name.as_str();
-                (What::Named(Subject::new(text.as_bytes())), text)
-            }
+            Requirement::Named(name) => (What::Named(Subject::new(name.as_octets())), name.as_str()),
             Requirement::AnyApiUser => (What::AnyApiUser, ""),
         };
         Self { what, text, other_readings: OnceCell::new() }

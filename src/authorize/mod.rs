@@ -3,6 +3,8 @@
 
 mod asked;
 mod permission;
+#[cfg(test)]
+mod verdicts;
 
 pub use crate::pattern::{Case, Pattern, Subject};
 pub use asked::Asked;

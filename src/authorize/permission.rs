@@ -107,7 +107,8 @@ impl CompiledPermission {
                     path: Pattern::new(canonical, Case::Matters),
                 })
             }
-            _ => Scope::Name(Pattern::new(text, Case::Folds)),
+            // What stands behind a NUL has never counted for Icinga; and a name has none.
+            _ => Scope::Name(Pattern::new(text.split('\0').next().unwrap_or_default(), Case::Folds)),
         };
         Self { text: text.into(), scope }
     }
@@ -219,6 +220,17 @@ mod tests {
         assert!(!permission("GET*").test_grants(&request("GET", "/x")));
         assert!(permission("*").test_grants(&named) && permission("*").test_grants(&request("GET", "/x")));
         assert!(permission("OBJECTS/*").test_grants(&Requirement::Named("objects/query/host".into())));
+    }
+
+    #[test]
+    fn a_text_with_spaces_is_a_name_unless_it_is_a_method_and_a_path() {
+        let named = |name: &'static str| Requirement::Named(name.into());
+        assert!(permission("objects/query/Host ").test_grants(&named("objects/query/host ")));
+        assert!(!permission("objects/query/Host ").test_grants(&named("objects/query/host")));
+        assert!(!permission(" objects/*").test_grants(&named("objects/query/host")));
+        assert!(permission("events/* *").test_grants(&named("events/a b")));
+        assert!(permission("events/CheckResult\0*").test_grants(&named("events/checkresult")), "as a C string");
+        assert!(!permission("events/CheckResult\0*").test_grants(&named("events/checkresults")));
     }
 
     #[test]

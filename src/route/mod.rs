@@ -2,6 +2,7 @@
 
 mod name;
 mod path;
+pub mod icinga2;
 mod requirement;
 mod table;
 
