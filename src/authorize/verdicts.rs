@@ -3,8 +3,9 @@
 use super::*;
 use crate::config::{Place, Sources};
 use crate::route::icinga2::{EventTypes, Needs, accepted_oddities, effective_method, requirement};
-use crate::route::{CanonicalTarget, Name};
+use crate::route::{CanonicalTarget, Name, Requirement};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// One request that was made of the real server.
 #[derive(Deserialize)]

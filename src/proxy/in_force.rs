@@ -155,6 +155,9 @@ mod tests {
             expiry: Default::default(),
             process,
             expiries: Vec::new(),
+            enabled_until: Vec::new(),
+            has_conditions: false,
+            changes_with_time: false,
             credentials: Default::default(),
         })
     }

@@ -6,7 +6,7 @@ use super::credentials::Checked;
 use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
-use crate::authorize::{Denied, Grant};
+use crate::authorize::{Denied, Grant, Permit};
 use crate::config::CredentialKind;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
@@ -202,20 +202,28 @@ impl Record {
             }
         }
         match &judgement.outcome {
-            Ok(permit) => {
-                self.decision = "permit";
-                self.reason = match permit.grant() {
-                    Grant::Permission(matched) => {
-                        self.texts.set(Text::Permission, matched.permission.text());
-                        "permission"
-                    }
-                    Grant::AnyApiUser => "any_api_user",
-                    Grant::PublicRoute => "public_route",
-                };
-            }
+            Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
         self.count_decision();
+    }
+
+    /// What is only let through on trial is told as what it would have been.
+    fn permitted(&mut self, permit: &Permit<'_>) {
+        let (decision, reason) = match (permit.shadowed(), permit.grant()) {
+            (Some(denied), _) => ("shadow", denied.word()),
+            (None, Grant::Permission(_)) => ("permit", "permission"),
+            (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
+            (None, Grant::PublicRoute) => ("permit", "public_route"),
+            // Never without what is shadowed.
+            (None, Grant::Shadow) => ("shadow", "internal"),
+        };
+        (self.decision, self.reason) = (decision, reason);
+        self.detail = permit.shadowed().and_then(Denied::detail);
+        let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
+        if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
+            self.texts.set(Text::Permission, matched.permission.text());
+        }
     }
 
     fn count_decision(&self) {
@@ -224,7 +232,9 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(Denied::DeniedBy(matched)) = refusal {
+        if let Refusal::Denied(denied) = refusal
+            && let Some(matched) = denied.matched()
+        {
             self.texts.set(Text::Permission, matched.permission.text());
         }
     }
