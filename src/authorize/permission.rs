@@ -4,7 +4,7 @@ use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::{Enforcement, Place};
 use crate::pattern::{Case, Pattern, Subject};
-use crate::route::{RequirementRule, canonical_literal, decoded};
+use crate::route::{RequirementRule, canonical_literal, decoded, icinga2};
 use std::sync::Arc;
 
 /// A permission as it stands in the config.
@@ -190,6 +190,9 @@ impl Permission {
             (Scope::Name(pattern), RequirementRule::ByMethod(names)) => {
                 names.iter().any(|(_, demand)| name_meets(pattern, demand.name.as_pattern()))
             }
+            (Scope::Name(pattern), RequirementRule::Icinga2) => {
+                icinga2::all_names().any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds)))
+            }
             (Scope::MethodAndPath(granted), RequirementRule::MethodAndPath) => {
                 granted.path.overlaps(&Pattern::new(path, Case::Matters))
             }
@@ -279,6 +282,18 @@ mod tests {
         assert!(permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/api/v1/*"));
         assert!(!permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/other/*"));
         assert!(!permission("objects/*").could_grant(&RequirementRule::MethodAndPath, "/*"));
+        for (text, could) in [
+            ("objects/query/*", true),
+            ("OBJECTS/*/Dependency", true),
+            ("events/Made-Up", true),
+            ("status/quer?", true),
+            ("objects/query/hosts", false),
+            ("templates/Host", false),
+            ("config/*/x", false),
+            ("GET /v1/*", false),
+        ] {
+            assert_eq!(permission(text).could_grant(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+        }
     }
 
     /// `denies` as it is meant: every pattern on every reading, whether they differ or not.

@@ -5,12 +5,14 @@ mod credentials;
 mod engines;
 mod front_proxy;
 mod policy;
+mod preset;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -339,15 +341,6 @@ pub enum Respond {
     Jwks,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodOverride {
-    /// 400.
-    Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
-    Judge,
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -367,6 +360,10 @@ pub struct Route {
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// The API that it leads to; `requirement` need not be said then.
+    pub preset: Option<Spanned<Preset>>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Option<Spanned<Forbidden>>,
     /// What else must be true of a request, whoever asks.
     pub when: Option<Spanned<String>>,
     /// Until when the route is there.

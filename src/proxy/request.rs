@@ -2,6 +2,7 @@
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
 mod fields;
+mod unmet;
 
 use fields::{JudgedFields, judged_method};
 
@@ -13,6 +14,7 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
@@ -64,6 +66,8 @@ pub struct Client<'s> {
 pub struct Evidence {
     /// What it shows beside the certificate of its connection.
     pub presented: Presented,
+    /// What its body says, where that was read.
+    pub body: Option<SaidInBody>,
 }
 
 /// What a request shows beside the certificate of its connection.
@@ -105,7 +109,7 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked };
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, body: None };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -187,13 +191,15 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         source: client.source,
         now: client.now,
     };
+    let asked = (&**route, &*target.path);
     let requirement = match &public {
-        Some(_) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
-        None => route.requirement.for_request(found.method, &target.path, &captured),
+        Some(_) => Ok(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
+        None => route.requirement.for_request(found.method, target, &captured, evidence.body.as_ref()),
     };
-    let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
+    let requirement = requirement.map_err(|why| unmet::without_requirement(why, asked, head))?;
+    let requirement = found.requirement.insert(requirement);
     let decided = authorized(snapshot, (route, known), (requirement, public), &facts);
-    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(|why| unmet::denied(why, asked))
 }
 
 /// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of

@@ -9,6 +9,7 @@ mod types;
 
 pub use body::EventTypes;
 pub use method::effective_method;
+pub use table::all_names;
 
 use super::name::Name;
 use super::path::{CanonicalTarget, Oddities, Oddity, decoded};
@@ -29,6 +30,9 @@ pub enum Needs<'a> {
     /// Icinga could not serve it, or two readers could see different things in it.
     BadRequest(BadRequest),
 }
+
+/// What the body of a subscription says.
+pub type SaidInBody = Result<EventTypes, BadRequest>;
 
 /// Why a request can have no requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +62,24 @@ pub enum BadRequest {
     /// A body that is no JSON object.
     #[error("the body is not a JSON object, or a key in it stands twice")]
     Body,
+    /// A body that says what is needed only to whoever decodes it.
+    #[error("the body has a Content-Encoding")]
+    EncodedBody,
+}
+
+impl BadRequest {
+    /// The reason in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Authority => "double_slash",
+            Self::UnknownType => "unknown_type",
+            Self::Query => "bad_query",
+            Self::NoTypes => "no_event_types",
+            Self::TypesNotAList | Self::TooManyTypes => "bad_event_types",
+            Self::Body => "bad_json",
+            Self::EncodedBody => "encoded_body",
+        }
+    }
 }
 
 /// The oddities of paths that have one meaning to Icinga, and that its objects' names need: it splits at plain slashes,
@@ -80,11 +102,7 @@ pub fn accepted_oddities() -> Oddities {
 
 /// What a request for a canonical target needs, by the method that is in force. `body` is what its body says, once that
 /// was read; it counts only where [`Needs::BodyNeeded`] asked for it.
-pub fn requirement<'a>(
-    method: &str,
-    target: &CanonicalTarget<'_>,
-    body: Option<&Result<EventTypes, BadRequest>>,
-) -> Needs<'a> {
+pub fn requirement<'a>(method: &str, target: &CanonicalTarget<'_>, body: Option<&SaidInBody>) -> Needs<'a> {
     if target.path.starts_with("//") {
         return Needs::BadRequest(BadRequest::Authority);
     }
@@ -99,10 +117,7 @@ pub fn requirement<'a>(
 
 /// A subscription needs the permission for each type that it lists, also for those that Icinga does not know. The
 /// query goes before the body, whatever that says.
-fn subscription<'a>(
-    query: Option<&str>,
-    body: Option<&Result<EventTypes, BadRequest>>,
-) -> Result<Needs<'a>, BadRequest> {
+fn subscription<'a>(query: Option<&str>, body: Option<&SaidInBody>) -> Result<Needs<'a>, BadRequest> {
     let in_query = query::event_types(query.unwrap_or_default())?;
     let listed = match (&in_query, body) {
         (Some(in_query), _) => in_query,

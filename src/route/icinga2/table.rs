@@ -3,6 +3,7 @@
 use super::types;
 use super::{BadRequest, Needs};
 use crate::route::name::Name;
+use std::borrow::Cow;
 
 /// What the table has for a method and a path.
 pub(super) enum Entry<'a> {
@@ -100,6 +101,16 @@ fn configuration<'a>(method: &str) -> Needs<'a> {
         "POST" | "DELETE" => permission("config/modify"),
         _ => Needs::Nothing,
     }
+}
+
+/// All names that something needs, those of events as a pattern.
+pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
+    const OF_TYPES: [&str; 5] =
+        ["objects/query/", "objects/modify/", "objects/delete/", "objects/create/", "templates/query/"];
+    const OTHERS: [&str; 8] =
+        ["status/query", "types", "variables", "debug", "console", "config/query", "config/modify", "events/*"];
+    let of_types = OF_TYPES.into_iter().flat_map(|what| types::all().map(move |name| format!("{what}{name}").into()));
+    of_types.chain(OTHERS.into_iter().chain(ACTIONS).map(Cow::Borrowed))
 }
 
 fn permission<'a>(name: &'static str) -> Needs<'a> {

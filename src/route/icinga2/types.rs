@@ -80,6 +80,11 @@ pub(super) fn of_plural(plural: &str) -> Option<&'static str> {
         .or_else(|| IRREGULAR.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(plural)).map(|(_, name)| name))
 }
 
+/// All types.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    REGULAR.into_iter().chain(IRREGULAR.into_iter().map(|(_, name)| name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
