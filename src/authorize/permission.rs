@@ -33,6 +33,8 @@ enum Scope {
     Name(Pattern),
     /// `METHOD /path`, with case. `*` as the method is every method.
     MethodAndPath(MethodAndPath),
+    /// None: nothing is granted by it.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -110,8 +112,14 @@ impl CompiledPermission {
                     path: Pattern::new(canonical, Case::Matters),
                 })
             }
-            // What stands behind a NUL has never counted for Icinga; and a name has none.
-            _ => Scope::Name(Pattern::new(text.split('\0').next().unwrap_or_default(), Case::Folds)),
+            _ => {
+                // What stands behind a NUL has never counted for Icinga; and a name has none.
+                let pattern = Pattern::new(text.split('\0').next().unwrap_or_default(), Case::Folds);
+                // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
+                // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
+                let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
+                if is_nothing { Scope::Nothing } else { Scope::Name(pattern) }
+            }
         };
         Self { text: text.into(), scope, condition: None, enforcement: Enforcement::Enforce }
     }
@@ -260,6 +268,27 @@ mod tests {
         assert!(permission("events/* *").test_grants(&named("events/a b")));
         assert!(permission("events/CheckResult\0*").test_grants(&named("events/checkresult")), "as a C string");
         assert!(!permission("events/CheckResult\0*").test_grants(&named("events/checkresults")));
+    }
+
+    #[test]
+    fn an_octet_beyond_ascii_right_behind_a_star_is_never_found_as_in_icinga() {
+        let asked = Requirement::Named("events/\u{e4}".into());
+        for (text, grants) in [
+            ("events/\u{e4}", true),
+            ("events/??", true),
+            ("events*/\u{e4}", true),
+            ("events/\u{e4}*", true),
+            ("events*\u{e4}", false),
+            ("events*?\u{e4}", false),
+            ("*\u{e4}*", false),
+            ("events/\\*\u{e4}", false),
+        ] {
+            assert_eq!(permission(text).test_grants(&asked), grants, "{text}");
+        }
+        let literal = Requirement::Named("events/*\u{e4}".into());
+        assert!(permission("events/\\*\u{e4}").test_grants(&literal), "a star that is meant seeks nothing");
+        // What is denied is what was meant.
+        assert!(compiled("events*\u{e4}", Effect::Deny).test_denies(&asked));
     }
 
     #[test]
