@@ -4,8 +4,10 @@
 
 mod answer;
 mod credential;
+mod limited;
 
 pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
+pub use limited::{Limited, Whose};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
@@ -77,6 +79,10 @@ pub enum Refusal<'s> {
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
     CredentialsUnchecked,
+    /// There were too many requests.
+    Limited(Limited),
+    /// The request takes longer than it may.
+    RequestTime(Slow),
     /// The request head is broken.
     Framing(FramingError),
     /// The request head is too large.
@@ -128,7 +134,11 @@ impl Refusal<'_> {
             | Self::WrongTrustDomain
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
-            Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
+            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadTimeout | Self::Body(BodyEnd::Stalled) | Self::RequestTime(Slow::Client) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
+            Self::RequestTime(Slow::Upstream) => StatusCode::GATEWAY_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
@@ -158,6 +168,8 @@ impl Refusal<'_> {
             Self::ReservedName(_) => "reserved_name",
             Self::WrongTrustDomain => "wrong_trust_domain",
             Self::Forwarded(refusal) => refusal.word(),
+            Self::Limited(limited) => limited.word(),
+            Self::RequestTime(_) => "request_timeout",
             Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
@@ -200,6 +212,8 @@ impl Refusal<'_> {
             Self::Denied(Denied::UserDisabled) => "The user does not count any more.",
             Self::Denied(Denied::RouteDisabled) => "This is not served any more.",
             Self::Denied(_) => "The user may not do this.",
+            Self::Limited(limited) => limited.sentence(),
+            Self::RequestTime(_) => "The request took longer than it may.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::HeadTimeout => "The request head took too long.",
@@ -223,6 +237,7 @@ impl Refusal<'_> {
             }
             Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
             Self::Forwarded(refusal) => refusal.detail().map(str::to_owned),
+            Self::Limited(limited) => Some(limited.detail().to_owned()),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
             Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.detail(),
@@ -253,15 +268,27 @@ impl Refusal<'_> {
                 Consequence::ConnectionEnds
             }
             Self::Withdrawn(withdrawal) => withdrawal.consequence,
-            Self::Framing(_) | Self::HeadTooLarge | Self::HeadTimeout | Self::Body(_) | Self::BadConnection => {
-                Consequence::SharedBytesEnd
-            }
+            Self::Framing(_)
+            | Self::HeadTooLarge
+            | Self::HeadTimeout
+            | Self::Body(_)
+            | Self::RequestTime(Slow::Client)
+            | Self::BadConnection => Consequence::SharedBytesEnd,
             _ => Consequence::None,
         }
     }
 }
 
-/// What a later judgement of a request that was permitted says, when it does not permit any more.
+/// Who a request waited for that took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slow {
+    /// The rest of its body.
+    Client,
+    /// The answer, or that the body is taken.
+    Upstream,
+}
+
+/// Why a request that was permitted may not go on: a later judgement does not permit it any more, or its time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
     word: &'static str,
@@ -273,6 +300,17 @@ impl Withdrawal {
     /// The refusal of a request that is under way.
     pub fn of(refusal: &Refusal<'_>) -> Self {
         Self { word: refusal.word(), status: refusal.status(), consequence: refusal.consequence() }
+    }
+
+    /// The same where only the one who serves the request knows for whom it waits.
+    #[must_use]
+    pub fn while_waiting_for(self, slow: Slow) -> Self {
+        if self.is_late() { Self::of(&Refusal::RequestTime(slow)) } else { self }
+    }
+
+    /// Whether it only took too long.
+    pub fn is_late(&self) -> bool {
+        self.word == Refusal::RequestTime(Slow::Upstream).word()
     }
 
     /// The reason in one word: the refusal's.

@@ -1,6 +1,7 @@
 //! In front of the real Icinga 2: its API over TLS, with the gateway's credentials there and ApiUsers here.
 
 mod live;
+mod preset;
 mod verdicts;
 
 use crate::support::client::{BOTH, Version, get, request};

@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod crl_fetch;
+mod request_limits;
 
 use super::model::*;
 use super::source::Spanned;
@@ -68,6 +69,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         permissions: table.permissions("permissions"),
         deny: table.permissions("deny"),
         roles: table.strings("roles"),
+        request_limits: request_limits::request_limits_of_user(&mut table),
     }));
     config
         .upstreams
@@ -270,6 +272,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        request_limits: request_limits::request_limits_of_user(table),
     }
 }
 
@@ -341,6 +344,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),
         credentials_required: table
             .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),

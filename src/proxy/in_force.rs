@@ -159,6 +159,8 @@ mod tests {
             has_conditions: false,
             changes_with_time: false,
             credentials: Default::default(),
+            user_limiters: Default::default(),
+            route_limiters: HashMap::new(),
         })
     }
 

@@ -72,6 +72,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
     };
     let fields = match refusal {
         Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
+        Refusal::Limited(limited) => limited.fields(),
         _ => Vec::new(),
     };
     OwnAnswer { status, content_type, body, fields }

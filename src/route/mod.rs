@@ -15,6 +15,7 @@ use crate::condition::Condition;
 use crate::config::{Enforcement, Forbidden, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Route {
     pub target: Target,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
+    /// What all of its requests share, if they are limited.
+    pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
 }

@@ -15,6 +15,7 @@ use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
+use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -54,6 +55,10 @@ pub struct Snapshot {
     pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
+    /// What limits the requests of ApiUsers, by their ids.
+    pub user_limiters: Limiters,
+    /// What limits those of routes: only for the next snapshot, which goes on with them.
+    pub route_limiters: HashMap<Box<str>, Arc<Limiter>>,
 }
 
 impl Snapshot {

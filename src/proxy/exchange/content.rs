@@ -10,9 +10,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// As much as Icinga takes. All of it lies in memory.
 const MOST_READ: u64 = 1 << 20;
+
+/// How many are read at once in the process: no more lies in memory, however many connections and streams there are.
+static READERS: Semaphore = Semaphore::const_new(64);
 
 /// Icinga waits no longer for a body either.
 const READ_DEADLINE: Duration = Duration::from_secs(15);
@@ -31,7 +35,11 @@ impl Content {
     pub(super) async fn read(&mut self, limit: Option<u64>) -> Result<Bytes, BodyEnd> {
         let meter = Arc::new(Meter::default());
         let most = limit.map_or(MOST_READ, |limit| limit.min(MOST_READ));
-        let whole = MeteredBody::new(&mut *self, Some(most), None, meter.clone()).collect();
+        let body = MeteredBody::new(&mut *self, Some(most), None, meter.clone());
+        let whole = async {
+            let _place = READERS.acquire().await;
+            body.collect().await
+        };
         let octets = match tokio::time::timeout(READ_DEADLINE, whole).await {
             Ok(Ok(whole)) => whole.to_bytes(),
             Ok(Err(_)) => return Err(meter.end()),

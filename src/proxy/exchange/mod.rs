@@ -17,6 +17,7 @@ use super::activity::Activity;
 use super::client::{ClientView, ConnectedClient};
 use super::credentials::{Checked, JudgingBy};
 use super::guard::GuardControl;
+use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
@@ -27,7 +28,7 @@ use crate::forward::{Asked, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
-use crate::respond::{Consequence, Form, Refusal, refuse};
+use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
@@ -85,17 +86,24 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
     let Known { judging: JudgingBy { in_force, view }, checked } = known;
     record.client_is(view.clone());
     let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked, form };
-    let Some(judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
-    record.judged(&judgement, in_force);
+    let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
     if let Some(end) = failure {
-        return exchange.refused(record, &exchange.body_failure(end));
+        judgement.outcome = Err(exchange.body_failure(end));
     }
+    record.judged(&judgement, in_force);
     let Judgement { method, target, route, outcome, .. } = judgement;
     match (outcome, route, target) {
         (Err(refusal), _, _) => exchange.refused(record, &refusal),
         (Ok(permit), Some(route), Some(target)) => {
-            let permitted = Permitted { route, permit, method: method.to_owned(), target: target.to_string() };
-            exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+            let (user, announced) = (checked.user(view), content.size_hint().lower());
+            match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
+                Err(refusal) => exchange.refused(record, &refusal),
+                Ok(allowance) => {
+                    let (method, target) = (method.to_owned(), target.to_string());
+                    let permitted = Permitted { route, permit, method, target, allowance };
+                    exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+                }
+            }
         }
         (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
     }
@@ -124,6 +132,7 @@ struct Permitted<'s> {
     permit: Permit<'s>,
     method: String,
     target: String,
+    allowance: Allowance,
 }
 
 /// One request and everything around it.
@@ -185,10 +194,8 @@ impl Exchange<'_> {
         permitted: Permitted<'_>,
         upstream: &Arc<Upstream>,
     ) -> Response<RecordedBody> {
-        let limits = permitted.route.limits;
-        if limits.body_size.is_some_and(|limit| request.body().size_hint().lower() > limit) {
-            return self.refused(record, &Refusal::Body(BodyEnd::TooLarge));
-        }
+        let limits = permitted.allowance.limits;
+        let body = record.meters().request.clone();
         let upgrade = match request.version() {
             // A body would run into the tunnel.
             Version::HTTP_11 if request.body().is_end_stream() => {
@@ -205,7 +212,10 @@ impl Exchange<'_> {
         let interim = self.interim(version, &record);
         let outcome = tokio::select! {
             biased;
-            withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => Err(Refusal::Withdrawn(withdrawal)),
+            withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => {
+                let slow = if body.waits_for_sender() { Slow::Client } else { Slow::Upstream };
+                Err(Refusal::Withdrawn(withdrawal.while_waiting_for(slow)))
+            }
             outcome = upstream.send(outgoing, |came| Received::of(came, wanted, &record, interim.as_ref())) => {
                 outcome.map_err(|error| self.failure(error))
             }

@@ -35,7 +35,7 @@ impl Exchange<'_> {
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
-        let limits = permitted.route.limits;
+        let limits = permitted.allowance.limits;
         let meter = record.meters().request.clone();
         let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
         let framing = match body.size_hint().exact() {
@@ -76,7 +76,8 @@ impl Exchange<'_> {
             response_timeout: limits.response_timeout,
             preface,
         };
-        Some((outgoing, Right::of_parts(head, self.view.clone(), self.checked)))
+        let right = Right::of_parts(head, self.view.clone(), self.checked);
+        Some((outgoing, right.until(permitted.allowance.until)))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.

@@ -12,7 +12,7 @@ use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
-use crate::respond::{Refusal, Withdrawal};
+use crate::respond::{Refusal, Slow, Withdrawal};
 use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::future::poll_fn;
@@ -32,6 +32,8 @@ pub(in crate::proxy) struct Right {
     body: Option<SaidInBody>,
     /// Since when its listener has been gone.
     leaving: Option<Instant>,
+    /// When its time is over.
+    until: Option<Instant>,
 }
 
 /// The head that was judged, as each engine has it.
@@ -54,7 +56,18 @@ impl Right {
     }
 
     fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {
-        Self { asked, view, proof: checked.proof().cloned(), body: checked.evidence.body.clone(), leaving: None }
+        let (proof, body) = (checked.proof().cloned(), checked.evidence.body.clone());
+        Self { asked, view, proof, body, leaving: None, until: None }
+    }
+
+    /// Only until this moment, and as long as it takes a round to see that it has come.
+    pub(in crate::proxy) fn until(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// There is an answer, and what goes on behind it (a tunnel) may take its time.
+    pub(in crate::proxy) fn is_answered(&mut self) {
+        self.until = None;
     }
 
     /// Judges again, by the snapshot that is in force and at this moment.
@@ -67,6 +80,9 @@ impl Right {
         client: &ConnectedClient,
         now: Instant,
     ) -> Result<(), Withdrawal> {
+        if self.until.is_some_and(|until| now >= until) {
+            return Err(Withdrawal::of(&Refusal::RequestTime(Slow::Upstream)));
+        }
         let in_force = in_force(shared);
         let snapshot = &in_force.snapshot;
         let view = self.asked.view(client, snapshot, now);

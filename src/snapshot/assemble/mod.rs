@@ -10,6 +10,7 @@ mod listeners;
 mod policy;
 mod preset;
 mod process;
+mod request_limits;
 mod revocation;
 mod roles;
 mod routes;
@@ -22,6 +23,7 @@ mod warnings;
 
 use super::Snapshot;
 use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -70,6 +72,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
         conditions: Cell::default(),
         previous,
@@ -89,6 +92,7 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
@@ -130,6 +134,8 @@ impl Assembly<'_> {
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
             credentials,
+            user_limiters: users.limiters,
+            route_limiters: self.route_limiters.take(),
         })
     }
 

@@ -105,13 +105,15 @@ impl Assembly<'_> {
         let admission = self.admission(said);
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
-        let condition = self.condition(said.when.as_ref());
+        let condition = self.condition(said.when.as_ref(), &pattern.captures().collect::<Vec<_>>());
         let name = route_name(said, &path.value);
         let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
         upstream??;
+        let name = route_name(said, &path.value);
         let route = Arc::new(Route {
+            limiter: self.route_limiter(said, &name),
             name,
             place: said.place,
             admission,
