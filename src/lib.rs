@@ -34,6 +34,7 @@ pub mod proxy;
 // Beside it
 pub mod admin;
 pub mod pki;
+pub mod import;
 
 // Top
 pub mod gateway;

@@ -92,3 +92,5 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// `portcullis import`: users of Icinga 2, nginx and HAProxy.
+mod import;
