@@ -333,6 +333,8 @@ fn route(table: &mut TableReader<'_>) -> Route {
         upstream: table.string("upstream"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
+        preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
+        forbidden: table.choice("forbidden", &[("403", Forbidden::Told), ("404", Forbidden::Absent)]),
         when: table.string("when"),
         enabled_until: table.string("enabled_until"),
         shadow: table.shadow(),

@@ -195,6 +195,9 @@ impl Judging<'_> {
             let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
             return Begun::Unchecked(Box::new(Unchecked { shown, judging }));
         }
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            return Begun::Elsewhere(Elsewhere::BodyDecides);
+        }
         let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
         let mut record = self.record();
         record.judged(&judgement, self.in_force);
@@ -229,7 +232,7 @@ impl Judging<'_> {
         let told = (up.route.admission != Admission::Public).then_some(&**self.view);
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
-        let right = Right::of_octets(octets, self.view.clone(), self.checked.proof()).until(up.allowance.until);
+        let right = Right::of_octets(octets, self.view.clone(), self.checked).until(up.allowance.until);
         Said { head: self.head, identity, address, preface, right, checked: self.checked }
     }
 

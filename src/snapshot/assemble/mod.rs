@@ -8,6 +8,7 @@ mod identities;
 mod identity_headers;
 mod listeners;
 mod policy;
+mod preset;
 mod process;
 mod request_limits;
 mod revocation;
