@@ -1,5 +1,6 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod authorizer;
 mod crl_fetch;
 mod request_limits;
 
@@ -77,6 +78,8 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .token_issuers
         .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
+    let authorizers = root.named_tables("authorizer").into_iter();
+    config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
@@ -331,6 +334,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
+        authorizer: table.string("authorizer"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
         preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),

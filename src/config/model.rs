@@ -1,6 +1,7 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod authorizer;
 mod credentials;
 mod engines;
 mod front_proxy;
@@ -9,6 +10,7 @@ mod policy;
 mod preset;
 mod trust;
 
+pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
@@ -53,6 +55,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[authorizer.NAME]`
+    pub authorizers: Vec<Authorizer>,
 }
 
 /// `[gateway]`: the process.
@@ -337,6 +341,8 @@ pub struct Route {
     pub listeners: Vec<Spanned<String>>,
     /// Where requests go.
     pub upstream: Option<Spanned<String>>,
+    /// Whom the gateway asks about each request that it permits itself.
+    pub authorizer: Option<Spanned<String>>,
     /// What the gateway answers instead.
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
