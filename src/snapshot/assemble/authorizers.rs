@@ -22,7 +22,7 @@ impl Assembly<'_> {
         let built: Vec<_> =
             self.config.authorizers.iter().filter_map(|said| self.authorizer(said, &mut reserved)).collect();
         self.check_authorizer_names();
-        if self.depth == Depth::Warnings {
+        if self.depth == Depth::Warnings && !self.problems.any_error() {
             self.config.authorizers.iter().for_each(|said| self.warn_about_authorizer(said));
         }
         Authorizers::new(built, reserved)
