@@ -15,6 +15,7 @@ use crate::endpoint::ConnectError;
 use crate::forward::FramingError;
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
+use crate::route::icinga2::BadRequest;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
 use crate::upstream::UpstreamError;
@@ -64,6 +65,17 @@ pub enum Refusal<'s> {
     Forwarded(ForwardedRefusal),
     /// The ApiUser may not.
     Denied(Denied<'s>),
+    /// The ApiUser may not, or there is nothing, and the route tells neither from the other.
+    Absent {
+        /// Why the ApiUser may not; `None` if there is nothing.
+        denied: Option<Denied<'s>>,
+        /// The path, as Icinga says it.
+        path: Box<str>,
+    },
+    /// Icinga 2 could not serve it, or it has two readings.
+    Icinga(BadRequest),
+    /// The route depends on what the body says, and nobody has read it yet. Never an answer, unless we forgot to.
+    BodyUnread,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
@@ -102,7 +114,8 @@ impl Refusal<'_> {
             | Self::BadHost
             | Self::BadConnection
             | Self::MethodOverride
-            | Self::MethodNotForwarded => StatusCode::BAD_REQUEST,
+            | Self::MethodNotForwarded
+            | Self::Icinga(_) => StatusCode::BAD_REQUEST,
             Self::Framing(FramingError::TooManyFields) | Self::HeadTooLarge => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
@@ -110,7 +123,7 @@ impl Refusal<'_> {
             Self::Framing(FramingError::UnknownCoding) => StatusCode::NOT_IMPLEMENTED,
             Self::Framing(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Absent { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => StatusCode::UNAUTHORIZED,
             Self::Forwarded(
@@ -135,7 +148,7 @@ impl Refusal<'_> {
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) | Self::CredentialsUnchecked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -148,7 +161,8 @@ impl Refusal<'_> {
             Self::Misdirected => "misdirected",
             Self::MethodNotForwarded => "method_not_forwarded",
             Self::BadConnection => "bad_connection_field",
-            Self::NoRoute => "no_route",
+            Self::NoRoute | Self::Absent { denied: None, .. } => "no_route",
+            Self::Icinga(why) => why.word(),
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MethodOverride => "method_override",
             Self::NoCertificate => "no_certificate",
@@ -161,7 +175,7 @@ impl Refusal<'_> {
             Self::Forwarded(refusal) => refusal.word(),
             Self::Limited(limited) => limited.word(),
             Self::RequestTime(_) => "request_timeout",
-            Self::Denied(denied) => denied.word(),
+            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
             Self::AuthorizerUnasked => "authorizer_unasked",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
@@ -176,7 +190,7 @@ impl Refusal<'_> {
             Self::ListenerGone => "listener_gone",
             Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Credential(failure, _) => credential::word(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked => "internal",
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "internal",
         }
     }
 
@@ -188,7 +202,8 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
             Self::MethodNotForwarded => "This method is not forwarded.",
             Self::BadConnection => "The Connection field names a field that every hop needs.",
-            Self::NoRoute => "There is nothing here.",
+            Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
+            Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
             Self::MethodNotAllowed => "The method is not allowed here.",
             Self::MethodOverride => "Overriding the method is not allowed here.",
             Self::NoCertificate => "A client certificate is needed here.",
@@ -217,7 +232,7 @@ impl Refusal<'_> {
             Self::Upstream(_) => "The upstream did not answer.",
             Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Credential(failure, _) => credential::sentence(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked => "The gateway made a mistake.",
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "The gateway made a mistake.",
         }
     }
 
@@ -234,10 +249,21 @@ impl Refusal<'_> {
             Self::Limited(limited) => Some(limited.detail().to_owned()),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
-            Self::Denied(denied) => denied.detail(),
+            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.detail(),
+            Self::Icinga(why) => Some(why.to_string()),
             Self::Internal(what) => Some((*what).to_owned()),
             Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
             Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
+            Self::BodyUnread => Some("the body was not read".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Why an ApiUser may not, if that is it.
+    pub fn denied(&self) -> Option<&Denied<'_>> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            Self::Absent { denied, .. } => denied.as_ref(),
             _ => None,
         }
     }

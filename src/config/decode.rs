@@ -337,6 +337,8 @@ fn route(table: &mut TableReader<'_>) -> Route {
         authorizer: table.string("authorizer"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
+        preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
+        forbidden: table.choice("forbidden", &[("403", Forbidden::Told), ("404", Forbidden::Absent)]),
         when: table.string("when"),
         enabled_until: table.string("enabled_until"),
         shadow: table.shadow(),

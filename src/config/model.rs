@@ -7,6 +7,7 @@ mod engines;
 mod front_proxy;
 mod limits;
 mod policy;
+mod preset;
 mod trust;
 
 pub use authorizer::*;
@@ -15,6 +16,7 @@ pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
 pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -324,15 +326,6 @@ pub enum Respond {
     Jwks,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodOverride {
-    /// 400.
-    Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
-    Judge,
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -354,6 +347,10 @@ pub struct Route {
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// The API that it leads to; `requirement` need not be said then.
+    pub preset: Option<Spanned<Preset>>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Option<Spanned<Forbidden>>,
     /// What else must be true of a request, whoever asks.
     pub when: Option<Spanned<String>>,
     /// Until when the route is there.

@@ -17,6 +17,7 @@ use crate::forward::AuthorizationUp;
 use crate::head::Fields;
 use crate::identity::Principal;
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -55,6 +56,8 @@ pub(super) enum Wanted {
     Look(Shown),
     /// The word of an external authorizer.
     Verdict(Arc<Authorizer>, Box<Asking>),
+    /// What its body says, which may be this long. Whoever has the body reads it.
+    Body(Option<u64>),
 }
 
 impl Looked {
@@ -65,7 +68,13 @@ impl Looked {
                 self.0.presented = presented(shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
             }
             Wanted::Verdict(authorizer, asking) => self.0.verdict = Some(authorizer.ask(*asking).await),
+            Wanted::Body(_) => {}
         }
+    }
+
+    /// Notes what the body says.
+    pub(super) fn read(&mut self, body: SaidInBody) {
+        self.0.body = Some(body);
     }
 
     /// What it is worth in this snapshot and at this moment.
@@ -74,7 +83,8 @@ impl Looked {
             Presented::Proven(proof) => still_presented(snapshot, proof),
             other => other.clone(),
         };
-        Checked { evidence: Evidence { presented, verdict: self.0.verdict.clone() } }
+        let Evidence { body, verdict, .. } = self.0.clone();
+        Checked { evidence: Evidence { presented, body, verdict } }
     }
 }
 
@@ -93,6 +103,7 @@ pub(super) fn wanted<F: Fields + ?Sized>(
 ) -> Option<Wanted> {
     match (&judgement.outcome, judgement.route) {
         (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Wanted::Look(Shown::of(fields, route.credentials))),
+        (Err(Refusal::BodyUnread), Some(route)) => Some(Wanted::Body(route.limits.body_size)),
         (Err(Refusal::AuthorizerUnasked), _) => unasked(judgement, fields, by, asker)
             .map(|(authorizer, asking)| Wanted::Verdict(authorizer, Box::new(asking))),
         _ => None,

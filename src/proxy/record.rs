@@ -250,9 +250,7 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(denied) = refusal
-            && let Some(matched) = denied.matched()
-        {
+        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
             self.texts.set(Text::Permission, matched.permission.text());
         }
     }

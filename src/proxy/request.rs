@@ -3,6 +3,7 @@
 
 mod fields;
 mod outside;
+mod unmet;
 
 use fields::{JudgedFields, judged_method};
 use outside::refused_outside;
@@ -16,6 +17,7 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
@@ -67,6 +69,8 @@ pub struct Client<'s> {
 pub struct Evidence {
     /// What it shows beside the certificate of its connection.
     pub presented: Presented,
+    /// What its body says, where that was read.
+    pub body: Option<SaidInBody>,
     /// What the external authorizer of its route says about it, if that was asked.
     pub verdict: Option<Verdict>,
 }
@@ -111,7 +115,7 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, verdict: None };
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, body: None, verdict: None };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -182,11 +186,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         captures: &captures,
         headers: &Headers(head.fields),
         certificate: client.certificate.filter(|_| shows_own),
-        trust_domain: client
-            .vouched_by
-            .filter(|_| shows_own)
-            .and_then(|id| snapshot.trust_domain(id))
-            .map(|domain| &*domain.name),
+        trust_domain: client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.domain_name(id)),
         user: known.map_or("", |known| &known.name),
         source: client.source,
         now: client.now,
@@ -195,16 +195,18 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         (Some(_), None) => None,
         (Some(_), Some(_)) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
         (None, _) => {
-            let asked = route.requirement.for_request(found.method, &target.path, &captured);
-            Some(asked.ok_or(Refusal::MethodNotAllowed)?)
+            let body = evidence.body.as_ref();
+            let asked = route.requirement.for_request(found.method, target, &captured, body);
+            Some(asked.map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?)
         }
     };
     let asked = known.zip(found.requirement.as_ref());
     let decided = authorized(snapshot, route, asked, public, &facts);
     let enforcement = snapshot.policy.enforcement(known, route.enforcement);
-    let permit = in_force(decided, enforcement).map_err(Refusal::Denied)?;
+    let denied = |why| unmet::denied(why, (route, &target.path));
+    let permit = in_force(decided, enforcement).map_err(denied)?;
     let refused = refused_outside(route, known, evidence.verdict.as_ref())?;
-    permit.unless(refused, enforcement).map_err(Refusal::Denied)
+    permit.unless(refused, enforcement).map_err(denied)
 }
 
 /// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.

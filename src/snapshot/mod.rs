@@ -69,6 +69,11 @@ impl Snapshot {
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
     }
+
+    /// The name of a trust domain.
+    pub fn domain_name(&self, id: TrustDomainId) -> Option<&str> {
+        self.trust_domain(id).map(|domain| &*domain.name)
+    }
 }
 
 /// One listener: what is shown under which name, and what is served.

@@ -1,5 +1,6 @@
 //! The request that goes up, rendered from hyper's form, and the answers' heads, rendered for hyper.
 
+use super::content::Content;
 use super::{Exchange, Permitted};
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
@@ -15,18 +16,17 @@ use crate::route::Admission;
 use crate::upstream::{Outgoing, Repeat, Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// The body of a request on its way up.
-pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
+pub(in crate::proxy) type RequestBody = MeteredBody<Content>;
 
 impl Exchange<'_> {
     /// The request that goes up, and its right.
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
-        request: Request<Incoming>,
+        request: Request<Content>,
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,

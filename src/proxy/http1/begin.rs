@@ -197,6 +197,9 @@ impl Judging<'_> {
         let judgement = decide_by(&self.by.in_force.snapshot, client, &self.checked.evidence, &asked);
         let Asking { client, facts, ref request_id, .. } = *self.asking;
         let asker = Asker { client, facts, protocol: "HTTP/1.1", request_id };
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            return Begun::Elsewhere(Elsewhere::BodyDecides);
+        }
         if let Some(wanted) = wanted(&judgement, fields, (self.by, self.checked), asker) {
             let judging = JudgingBy { in_force: self.by.in_force.clone(), view: self.by.view.clone() };
             return Begun::Unchecked(Box::new(Unchecked { wanted, judging, request_id: *request_id }));

@@ -14,6 +14,7 @@ use crate::head::RequestHead;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
 use crate::respond::{Refusal, Slow, Withdrawal};
+use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -28,6 +29,8 @@ pub(in crate::proxy) struct Right {
     view: Rc<ClientView>,
     /// What proved who asked, where that was not its certificate alone.
     proof: Option<Proof>,
+    /// What its body says, where the route asks.
+    body: Option<SaidInBody>,
     /// What an external authorizer has said when the request began. It is not asked again.
     verdict: Option<Verdict>,
     /// Since when its listener has been gone.
@@ -56,14 +59,8 @@ impl Right {
     }
 
     fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {
-        Self {
-            asked,
-            view,
-            proof: checked.proof().cloned(),
-            verdict: checked.verdict().cloned(),
-            leaving: None,
-            until: None,
-        }
+        let Evidence { body, verdict, .. } = checked.evidence.clone();
+        Self { asked, view, proof: checked.proof().cloned(), body, verdict, leaving: None, until: None }
     }
 
     /// Only until this moment, and as long as it takes a round to see that it has come.
@@ -104,7 +101,7 @@ impl Right {
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
             Some(client) => {
-                let evidence = Evidence { presented, verdict: self.verdict.clone() };
+                let evidence = Evidence { presented, body: self.body.clone(), verdict: self.verdict.clone() };
                 self.asked.judge(snapshot, client, &evidence)?;
             }
             None => return self.without_listener(snapshot, client, now),

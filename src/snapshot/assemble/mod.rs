@@ -10,6 +10,7 @@ mod identity_headers;
 mod listeners;
 mod peers;
 mod policy;
+mod preset;
 mod process;
 mod request_limits;
 mod revocation;
