@@ -1,5 +1,9 @@
 //! `portcullis explain`: what the gateway would decide, and why. Calls the same judgement as the proxy.
 
+mod decision;
+
+use decision::decision;
+
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::clock;
@@ -324,18 +328,7 @@ fn describe(
         let role = matched.role.map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
         format!("\"{}\"{role} at {}", matched.permission.text(), sources.describe(matched.permission.place))
     };
-    match &judgement.outcome {
-        Ok(_) => line("decision", "permit".to_owned()),
-        // It is never asked from here.
-        Err(Refusal::AuthorizerUnasked) => {
-            let name = judgement.route.and_then(|route| route.authorizer.as_deref()).unwrap_or_default();
-            line("decision", format!("depends on authorizer \"{name}\"; the gateway itself permits this"));
-        }
-        Err(refusal) => {
-            let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-            line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
-        }
-    }
+    line("decision", decision(judgement));
     match presented {
         Presented::Proven(proof) => {
             let user = Standing::Known(proof.principal.clone());

@@ -9,6 +9,9 @@ use crate::support::{Client, Gateway, Pki, Upstream, eventually};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 
+/// What an authorizer answers whatever it is asked.
+type Answering = fn() -> grpc::Answer;
+
 /// A gateway whose authorizer is at this address.
 struct Scene {
     gateway: Gateway,
@@ -100,8 +103,8 @@ fn what_is_no_http_or_no_end_of_it_is_no_verdict() {
 
 #[test]
 fn what_is_no_check_response_or_no_end_of_it_is_no_verdict() {
-    let answering = |answer: fn() -> grpc::Answer| Grpc::answering(None, move |_| Some(answer()));
-    let table: [(fn() -> grpc::Answer, &str); 10] = [
+    let answering = |answer: Answering| Grpc::answering(None, move |_| Some(answer()));
+    let table: [(Answering, &str); 10] = [
         (|| grpc::Answer { grpc_status: Some("14"), ..grpc::Answer::code(0) }, "failed"),
         (|| grpc::Answer { grpc_status: Some("999"), ..grpc::Answer::code(0) }, "failed"),
         (|| grpc::Answer { status: 503, ..grpc::Answer::code(0) }, "failed"),
