@@ -10,7 +10,7 @@ mod trust;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
-pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -231,9 +231,9 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
     /// Until when it counts.
@@ -262,9 +262,9 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
 }

@@ -6,6 +6,7 @@ mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;
+mod interner;
 mod listeners;
 mod policy;
 mod process;
