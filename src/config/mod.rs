@@ -5,15 +5,17 @@ mod model;
 mod problem;
 mod source;
 mod table;
+mod text;
 mod watched;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
+pub use text::Text;
 pub use watched::WatchedFile;
 
 use std::path::{Path, PathBuf};
-use table::TableReader;
+use table::{Reading, TableReader};
 use toml::de::DeTable;
 
 /// What one load of the config files gave.
@@ -100,7 +102,12 @@ impl Loaded {
         if self.readable == Readable::No {
             return Vec::new();
         }
-        let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), &self.problems);
+        let mut reader = TableReader::new(
+            String::new(),
+            root.get_ref(),
+            Place::new(file, &(0..0)),
+            Reading { problems: &self.problems, text: &text },
+        );
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
             self.problems.error(

@@ -105,7 +105,7 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
             title.element(Origin::path(path).line(before.matches('\n').count() + 1))
         }
         Some((place, file)) => title.element(
-            Snippet::source(file.text.as_ref())
+            Snippet::source(file.text.as_str())
                 .path(path)
                 .annotation(AnnotationKind::Primary.span(visible_span(place, &file.text))),
         ),

@@ -52,7 +52,7 @@ pub struct SourceFile {
     /// The path as the operator would write it.
     pub path: PathBuf,
     /// The whole text.
-    pub text: Arc<str>,
+    pub text: Arc<String>,
 }
 
 /// All config files of one load, in reading order.
@@ -65,7 +65,7 @@ impl Sources {
     /// Adds a file. `None` if there are more files than a [`FileId`] can count.
     pub fn add(&mut self, path: PathBuf, text: String) -> Option<FileId> {
         let id = u16::try_from(self.files.len()).ok()?;
-        self.files.push(SourceFile { path, text: text.into() });
+        self.files.push(SourceFile { path, text: Arc::new(text) });
         Some(FileId(id))
     }
 

@@ -5,6 +5,7 @@ mod entries;
 
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
+use std::sync::Arc;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
@@ -15,16 +16,27 @@ pub(super) struct TableReader<'a> {
     file: FileId,
     place: Place,
     problems: &'a Problems,
+    text: &'a Arc<String>,
     known: Vec<&'static str>,
     unknown_keys: UnknownKeys,
+}
+
+/// What all readers of one file share.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    /// Where mistakes go.
+    pub(super) problems: &'a Problems,
+    /// The whole file.
+    pub(super) text: &'a Arc<String>,
 }
 
 type Value<'a> = toml::Spanned<DeValue<'a>>;
 
 impl<'a> TableReader<'a> {
-    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, problems: &'a Problems) -> Self {
+    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, reading: Reading<'a>) -> Self {
         let unknown_keys = UnknownKeys::Refuse;
-        Self { name, table, file: place.file, place, problems, known: Vec::new(), unknown_keys }
+        let Reading { problems, text } = reading;
+        Self { name, table, file: place.file, place, problems, text, known: Vec::new(), unknown_keys }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -33,6 +45,10 @@ impl<'a> TableReader<'a> {
 
     pub(super) fn problems(&self) -> &'a Problems {
         self.problems
+    }
+
+    fn reading(&self) -> Reading<'a> {
+        Reading { problems: self.problems, text: self.text }
     }
 
     /// What the operator would call this key: `listener.main.address`.
@@ -239,7 +255,7 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "a table");
             return None;
         };
-        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.problems))
+        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.reading()))
     }
 
     /// The tables `[key.NAME]`, each with its name.
@@ -258,7 +274,7 @@ impl<'a> TableReader<'a> {
             match entry.get_ref().as_table() {
                 Some(inner) => {
                     let name = Spanned { value: name.get_ref().to_string(), place };
-                    readers.push((name, TableReader::new(full, inner, place, self.problems)));
+                    readers.push((name, TableReader::new(full, inner, place, self.reading())));
                 }
                 None => self.problems.error(
                     self.place_of(entry),
@@ -285,7 +301,7 @@ impl<'a> TableReader<'a> {
             match item.get_ref().as_table() {
                 Some(table) => {
                     let name = format!("{}[{index}]", self.full_name(key));
-                    readers.push(TableReader::new(name, table, self.place_of(item), self.problems));
+                    readers.push(TableReader::new(name, table, self.place_of(item), self.reading()));
                 }
                 None => self.wrong_type(key, item, &expected),
             }

@@ -7,6 +7,7 @@ mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;
+mod interner;
 mod listeners;
 mod peers;
 mod policy;
