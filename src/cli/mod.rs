@@ -28,7 +28,7 @@ use std::process::ExitCode;
     portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
     portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n  \
     portcullis revoke -c gateway.toml --user NAME    out at once\n\n\
-    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
+    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the logs again.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
     #[command(subcommand)]

@@ -6,11 +6,13 @@ mod problem;
 mod source;
 mod table;
 mod watched;
+mod written;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use watched::WatchedFile;
+pub use written::{Change, ChangeKind, Written};
 
 use std::path::{Path, PathBuf};
 use table::TableReader;

@@ -1,11 +1,13 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
@@ -23,6 +25,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -67,6 +71,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.

@@ -69,6 +69,11 @@ impl Sources {
         Some(FileId(id))
     }
 
+    /// All files.
+    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
+    }
+
     /// The file behind an id.
     pub fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(usize::from(id.0))

@@ -141,6 +141,8 @@ mod tests {
             user: None,
             admin: None,
             access_log: AccessLogConfig { format: LogFormat::Off, path: None },
+            audit_log: None,
+            recent_decisions: Duration::ZERO,
             log_filter: String::new(),
             log_format: LogFormat::Text,
         };
@@ -156,6 +158,8 @@ mod tests {
             process,
             expiries: Vec::new(),
             credentials: Default::default(),
+            content: Default::default(),
+            written: None,
         })
     }
 

@@ -1,13 +1,14 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+mod audited;
+
 use super::RequestId;
 use super::client::ClientView;
 use super::credentials::Checked;
 use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
-use crate::authorize::{Denied, Grant};
-use crate::config::CredentialKind;
+use crate::authorize::{Denied, Grant, Matched};
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -17,6 +18,7 @@ use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
+use audited::Audited;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,6 +75,9 @@ pub(super) struct Record {
     route: Option<Rc<RouteSeries>>,
     decision: &'static str,
     reason: &'static str,
+    /// Of the judgement, whatever happened after it.
+    judged_reason: Option<&'static str>,
+    audited: Audited,
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
     proven: Option<Box<Proof>>,
@@ -104,11 +109,18 @@ impl Record {
         request_id: RequestId,
         (method, target): (&str, &str),
     ) -> Self {
-        let mut texts = if connection.telemetry.logs_access() { Texts::kept() } else { Texts::unwanted() };
+        let audited = if connection.telemetry.audits() { Audited::Due } else { Audited::Unwanted };
+        let wanted = audited == Audited::Due || connection.telemetry.logs_access();
+        let mut texts = if wanted { Texts::kept() } else { Texts::unwanted() };
         texts.set(Text::Method, method);
         if texts.are_kept() {
+            texts.set(Text::MethodSent, method);
             // No query: it may hold secrets.
-            texts.set(Text::Path, target.split('?').next().unwrap_or_default());
+            let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+            texts.set(Text::Path, path);
+            if query.is_some() {
+                texts.set(Text::Query, "withheld");
+            }
         }
         Self {
             connection,
@@ -122,6 +134,8 @@ impl Record {
             route: None,
             decision: "refuse",
             reason: "internal",
+            judged_reason: None,
+            audited,
             detail: None,
             proven: None,
             upstream_time: None,
@@ -201,12 +215,16 @@ impl Record {
                 self.texts.set(Text::Upstream, name);
             }
         }
+        let vouched_by = self.client.as_deref().and_then(|client| client.vouched_by);
+        if let Some(domain) = vouched_by.and_then(|id| in_force.snapshot.trust_domain(id)) {
+            self.texts.set(Text::TrustDomain, &domain.name);
+        }
         match &judgement.outcome {
             Ok(permit) => {
                 self.decision = "permit";
                 self.reason = match permit.grant() {
                     Grant::Permission(matched) => {
-                        self.texts.set(Text::Permission, matched.permission.text());
+                        self.matched(&matched);
                         "permission"
                     }
                     Grant::AnyApiUser => "any_api_user",
@@ -215,7 +233,13 @@ impl Record {
             }
             Err(refusal) => self.refused(refusal),
         }
+        self.judged_reason = Some(self.reason);
         self.count_decision();
+    }
+
+    fn matched(&mut self, matched: &Matched<'_>) {
+        self.texts.set(Text::Permission, matched.permission.text());
+        self.texts.set(Text::Role, matched.role.unwrap_or_default());
     }
 
     fn count_decision(&self) {
@@ -225,7 +249,7 @@ impl Record {
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
         if let Refusal::Denied(Denied::DeniedBy(matched)) = refusal {
-            self.texts.set(Text::Permission, matched.permission.text());
+            self.matched(matched);
         }
     }
 
@@ -250,6 +274,7 @@ impl Record {
 
     pub(super) fn status(&mut self, status: u16) {
         self.status = status;
+        self.tell_decision();
     }
 
     /// How the answer ended, unless the client is told otherwise later.
@@ -261,6 +286,7 @@ impl Record {
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
         (self.reason, self.end, self.cut) = (withdrawal.word(), "cut", Some(kind));
         self.connection.series.withdrawn(kind, self.reason);
+        self.tell_cut(kind);
     }
 
     /// An answer of our own, whose length is known.
@@ -293,7 +319,7 @@ impl Record {
         if self.end != "complete" {
             series.cut(self.end);
         }
-        if self.texts.are_kept() {
+        if telemetry.logs_access() && self.texts.are_kept() {
             self.log(duration, sent, received);
         }
     }
@@ -304,9 +330,7 @@ impl Record {
         let peer = client.and_then(|client| client.peer.as_ref());
         let refused = client.and_then(|client| client.refused.as_ref());
         let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
-        let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
-        let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
-        let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
+        let proven = self.proven_user();
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
@@ -355,6 +379,7 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.tell_decision();
         self.write();
         if let Some(action) = self.on_end.take() {
             action();

@@ -7,11 +7,15 @@ use std::io::Write;
 /// Which text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text {
+    MethodSent,
     Method,
     Host,
     Path,
+    Query,
+    TrustDomain,
     Requirement,
     Permission,
+    Role,
     Route,
     Upstream,
     Endpoint,

@@ -2,21 +2,23 @@
 //! request is judged by exactly one. The only place that turns config text into meaning.
 
 mod assemble;
+mod content;
 mod defaults;
 mod watch;
 
 pub use assemble::{Depth, Outcome, load};
+pub use content::Content;
 pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
-use crate::config::{Http1Engine, LogFormat};
+use crate::config::{Http1Engine, LogFormat, Written};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::route::RouteTable;
-use crate::telemetry::AccessLogConfig;
+use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
 use crate::upstream::Upstream;
 use std::collections::HashMap;
@@ -48,6 +50,10 @@ pub struct Snapshot {
     pub expiries: Vec<(&'static str, String, i64)>,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
+    /// What it was made of.
+    pub content: Content,
+    /// What its config says, where there is an audit log to tell of changes.
+    pub written: Option<Written>,
 }
 
 impl Snapshot {
@@ -125,6 +131,10 @@ pub struct ProcessSettings {
     pub admin: Option<SocketAddr>,
     /// The access log.
     pub access_log: AccessLogConfig,
+    /// The audit log, if there is one.
+    pub audit_log: Option<AuditLogConfig>,
+    /// For how long the admin listener shows decisions; zero is not at all.
+    pub recent_decisions: Duration,
     /// Filter of the own log.
     pub log_filter: String,
     /// Form of the own log.

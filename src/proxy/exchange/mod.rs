@@ -107,7 +107,8 @@ fn judged<'s: 'h, 'h>(
 
 impl ConnectionContext {
     fn new_record(&self, snapshot: &Snapshot, request: &Request<Incoming>) -> Record {
-        let said = (request.method().as_str(), request.uri().path());
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let said = (request.method().as_str(), target);
         let mut record = Record::new(
             self.facts.clone(),
             protocol(request.version()),
