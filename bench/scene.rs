@@ -8,6 +8,7 @@ use portcullis::snapshot::{Depth, Snapshot, load};
 use portcullis::telemetry::Telemetry;
 use portcullis::tls::HostPolicy;
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,7 +70,9 @@ impl Scene {
     pub(crate) fn judge<'a>(&'a self, path: &'a str, fields: &'a Fields<'a>) -> Judgement<'a, 'a> {
         let listener = self.snapshot.listeners.get("main").expect("the listener");
         let head = RequestHead { method: "GET", target: path, authority: None, fields };
-        let client = Client { listener, host: &self.host, standing: &self.standing, vouched_by: None };
+        let (host, standing, vouched_by, certificate) = (&self.host, &self.standing, None, None);
+        let (source, now) = (Ipv4Addr::LOCALHOST.into(), 1_800_000_000);
+        let client = Client { listener, host, standing, vouched_by, certificate, source, now };
         decide(&self.snapshot, client, &head)
     }
 }

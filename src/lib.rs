@@ -19,6 +19,7 @@ pub mod listener;
 pub mod tls;
 pub mod identity;
 pub mod credentials;
+pub mod condition;
 pub mod route;
 pub mod authorize;
 pub mod limit;

@@ -1,7 +1,7 @@
 //! A requirement made ready for being compared with many permissions. Compares nothing itself.
 
 use crate::pattern::Subject;
-use crate::route::{Requirement, decoded, plain_reading};
+use crate::route::{Name, Requirement, decoded, plain_reading};
 use std::cell::OnceCell;
 
 /// What one request needs, and the other ways in which an upstream may read it.
@@ -27,13 +27,17 @@ impl<'a> Asked<'a> {
                 let (method_subject, path_subject) = (Subject::new(method.as_bytes()), Subject::new(path.as_bytes()));
                 (What::MethodAndPath { method, method_subject, path: path_subject }, path.as_ref())
             }
-            Requirement::Named(name) => {
-                let text = name.as_str();
-                (What::Named(Subject::new(text.as_bytes())), text)
-            }
-            Requirement::AnyApiUser => (What::AnyApiUser, ""),
+            Requirement::Named(name) => return Self::of_name(name),
+            // Several names are asked one after the other.
+            Requirement::Every(_) | Requirement::AnyApiUser => (What::AnyApiUser, ""),
         };
         Self { what, text, other_readings: OnceCell::new() }
+    }
+
+    /// Makes one name ready.
+    pub fn of_name(name: &'a Name<'_>) -> Self {
+        let text = name.as_str();
+        Self { what: What::Named(Subject::new(text.as_bytes())), text, other_readings: OnceCell::new() }
     }
 
     /// The path or name as an upstream may read it, where that differs: decoded; without parameters and empty segments;

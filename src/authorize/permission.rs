@@ -1,7 +1,8 @@
 //! Permissions: patterns over what a route requires. Decides about one permission, not about users.
 
 use super::asked::{Asked, What};
-use crate::config::Place;
+use crate::condition::{Condition, EvaluationError, Facts};
+use crate::config::{Enforcement, Place};
 use crate::pattern::{Case, Pattern, Subject};
 use crate::route::{RequirementRule, canonical_literal, decoded};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Permission {
 pub struct CompiledPermission {
     text: Box<str>,
     scope: Scope,
+    condition: Option<Condition>,
+    enforcement: Enforcement,
 }
 
 /// Which kind of requirement a permission is about.
@@ -109,7 +112,12 @@ impl CompiledPermission {
             }
             _ => Scope::Name(Pattern::new(text, Case::Folds)),
         };
-        Self { text: text.into(), scope }
+        Self { text: text.into(), scope, condition: None, enforcement: Enforcement::Enforce }
+    }
+
+    /// The same, which counts only where the condition holds, and maybe only on trial.
+    pub fn qualified(self, condition: Option<Condition>, enforcement: Enforcement) -> Self {
+        Self { condition, enforcement, ..self }
     }
 }
 
@@ -122,6 +130,24 @@ impl Permission {
     /// As written.
     pub fn text(&self) -> &str {
         &self.compiled.text
+    }
+
+    /// The condition under which it counts.
+    pub fn condition(&self) -> Option<&Condition> {
+        self.compiled.condition.as_ref()
+    }
+
+    /// Whether it counts, or only on trial.
+    pub fn enforcement(&self) -> Enforcement {
+        self.compiled.enforcement
+    }
+
+    /// Whether its condition holds; without one it does.
+    ///
+    /// # Errors
+    /// If the condition cannot be evaluated for this request.
+    pub fn holds(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
+        self.condition().map_or(Ok(true), |condition| condition.holds(facts))
     }
 
     /// Whether it grants a requirement.
@@ -159,9 +185,9 @@ impl Permission {
         let name_meets = |pattern: &Pattern, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
         match (&self.compiled.scope, rule) {
             (Scope::Everything, _) => true,
-            (Scope::Name(pattern), RequirementRule::Named(template)) => name_meets(pattern, template.as_pattern()),
+            (Scope::Name(pattern), RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),
             (Scope::Name(pattern), RequirementRule::ByMethod(names)) => {
-                names.iter().any(|(_, template)| name_meets(pattern, template.as_pattern()))
+                names.iter().any(|(_, demand)| name_meets(pattern, demand.name.as_pattern()))
             }
             (Scope::MethodAndPath(granted), RequirementRule::MethodAndPath) => {
                 granted.path.overlaps(&Pattern::new(path, Case::Matters))

@@ -2,12 +2,13 @@
 
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
+use crate::clock;
 use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, FrontProxy, Identifier, IdentifierError, IdentityKind, Principal};
 use crate::proxy::{
-    Client, Judgement, Presented, Standing, decide_presented, standing, standing_behind, unless_denied,
+    Client, Evidence, Judgement, Presented, Standing, decide_by, standing, standing_behind, unless_denied,
 };
 use crate::respond::Refusal;
 use crate::route::Target;
@@ -15,6 +16,7 @@ use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HostPolicy, TrustDomain, TrustDomainId, certificates};
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -121,14 +123,18 @@ impl Explain {
         let no_fields: &[(&str, &[u8])] = &[];
         let head =
             RequestHead { method: &self.method, target: &target, authority: Some(&authority), fields: no_fields };
-        let client = Client { listener, host, standing: &standing, vouched_by };
-        let mut presented = Presented::Unchecked;
-        let mut judgement = decide_presented(snapshot, client, &presented, &head);
+        let source = IpAddr::from([127, 0, 0, 1]);
+        let now = clock::signed_seconds();
+        let client = Client { listener, host, standing: &standing, vouched_by, certificate: None, source, now };
+        let nothing = Evidence::default();
+        let mut evidence = Evidence::default();
+        let mut judgement = decide_by(snapshot, client, &nothing, &head);
         if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
-            presented = self.presented(snapshot, judgement.route.map(|route| route.credentials).unwrap_or_default());
-            judgement = decide_presented(snapshot, client, &presented, &head);
+            let rule = judgement.route.map(|route| route.credentials).unwrap_or_default();
+            evidence.presented = self.presented(snapshot, rule);
+            judgement = decide_by(snapshot, client, &evidence, &head);
         }
-        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &presented), &judgement)))
+        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &evidence.presented), &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -347,6 +353,7 @@ fn describe(
             Grant::Permission(matched) => line("permission", permission(&matched)),
             Grant::AnyApiUser => line("permission", "none needed: the route is for any ApiUser".to_owned()),
             Grant::PublicRoute => line("permission", "none needed: the route is public".to_owned()),
+            Grant::Shadow => line("permission", "none grants this; refusals are only marked".to_owned()),
         },
         Err(Refusal::Denied(Denied::DeniedBy(matched))) => line("denied by", permission(matched)),
         Err(Refusal::Denied(Denied::NoPermission)) => line("permission", "none grants this".to_owned()),

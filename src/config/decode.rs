@@ -70,8 +70,9 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         client_o: table.strings("client_o"),
         client_ou: table.strings("client_ou"),
         trust_domain: table.string("trust_domain"),
-        permissions: table.strings("permissions"),
-        deny: table.strings("deny"),
+        permissions: table.permissions("permissions"),
+        deny: table.permissions("deny"),
+        roles: table.strings("roles"),
     }));
     config
         .upstreams
@@ -92,6 +93,7 @@ fn gateway(table: &mut TableReader<'_>) -> Gateway {
         drain_deadline: table.duration("drain_deadline"),
         drain_delay: table.duration_or_zero("drain_delay"),
         user: table.string("user"),
+        shadow: table.shadow(),
     }
 }
 
@@ -264,9 +266,11 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_spki: table.strings("client_spki"),
         tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
-        permissions: table.strings("permissions"),
-        deny: table.strings("deny"),
+        permissions: table.permissions("permissions"),
+        deny: table.permissions("deny"),
         roles: table.strings("roles"),
+        enabled_until: table.string("enabled_until"),
+        shadow: table.shadow(),
         password_hashes: table.strings("password_hash"),
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
@@ -320,10 +324,6 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
 }
 
 fn route(table: &mut TableReader<'_>) -> Route {
-    let requirement = match table.holds_string("requirement") {
-        true => table.string("requirement").map(Requirement::All),
-        false => table.table("requirement").map(|table| Requirement::ByMethod(table.free_strings())),
-    };
     let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
@@ -334,7 +334,10 @@ fn route(table: &mut TableReader<'_>) -> Route {
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
-        requirement,
+        requirement: table.requirement("requirement"),
+        when: table.string("when"),
+        enabled_until: table.string("enabled_until"),
+        shadow: table.shadow(),
         client_auth: client_auth(table),
         trust_domain: table.string("trust_domain"),
         trust_domains: table.strings("trust_domains"),

@@ -5,12 +5,14 @@ mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
+mod policy;
 mod trust;
 
 pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -64,6 +66,8 @@ pub struct Gateway {
     pub drain_delay: Option<Duration>,
     /// User to become once the ports are bound.
     pub user: Option<Spanned<String>>,
+    /// Whether refusals of ApiUsers are only marked, everywhere.
+    pub shadow: Option<Spanned<Enforcement>>,
 }
 
 /// `[admin]`: metrics and health.
@@ -233,11 +237,15 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<Spanned<String>>,
+    pub permissions: Vec<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<Spanned<String>>,
+    pub deny: Vec<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
+    /// Until when it counts.
+    pub enabled_until: Option<Spanned<String>>,
+    /// Whether refusals of it are only marked.
+    pub shadow: Option<Spanned<Enforcement>>,
     /// Hashes of its passwords.
     pub password_hashes: Vec<Spanned<String>>,
     /// Files (or `env:NAME`) with such hashes, one on each line.
@@ -260,9 +268,11 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<Spanned<String>>,
+    pub permissions: Vec<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<Spanned<String>>,
+    pub deny: Vec<PermissionEntry>,
+    /// Roles whose permissions this role has, too.
+    pub roles: Vec<Spanned<String>>,
 }
 
 /// Which Host header an upstream sees.
@@ -344,15 +354,6 @@ pub enum MethodOverride {
     Judge,
 }
 
-/// What a route asks for.
-#[derive(Debug)]
-pub enum Requirement {
-    /// One name for all methods.
-    All(Spanned<String>),
-    /// A name for each method; other methods are not allowed.
-    ByMethod(Vec<(Spanned<String>, Spanned<String>)>),
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -372,6 +373,12 @@ pub struct Route {
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// What else must be true of a request, whoever asks.
+    pub when: Option<Spanned<String>>,
+    /// Until when the route is there.
+    pub enabled_until: Option<Spanned<String>>,
+    /// Whether refusals on it are only marked.
+    pub shadow: Option<Spanned<Enforcement>>,
     /// Whether a client must be known.
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// The domain that must have vouched.

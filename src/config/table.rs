@@ -1,6 +1,8 @@
 //! Reads one TOML table strictly: each key is asked for by name, and what nobody asked for is an error.
 //! Knows types of values, not what they mean.
 
+mod entries;
+
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
 use std::time::Duration;
@@ -281,22 +283,6 @@ impl<'a> TableReader<'a> {
             }
         }
         readers
-    }
-
-    /// All keys with string values, for tables whose keys are free (methods to requirements).
-    pub(super) fn free_strings(mut self) -> Vec<(Spanned<String>, Spanned<String>)> {
-        self.unknown_keys = UnknownKeys::Allow;
-        let mut pairs = Vec::with_capacity(self.table.len());
-        for (key, value) in self.table {
-            match value.get_ref().as_str() {
-                Some(text) => pairs.push((
-                    Spanned { value: key.get_ref().to_string(), place: Place::new(self.file, &key.span()) },
-                    Spanned { value: text.to_owned(), place: self.place_of(value) },
-                )),
-                None => self.wrong_type(key.get_ref(), value, "a string in quotes"),
-            }
-        }
-        pairs
     }
 }
 

@@ -111,9 +111,9 @@ fn is_among(named: &Few<&str>, name: &str) -> bool {
 /// Writes the fields that go up with a request that was permitted.
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
-/// of the client; then ours are added.
+/// of the client; then ours are added. What passes only in shadow mode is marked.
 pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
-    _proof: &Permit<'_>,
+    permit: &Permit<'_>,
     fields: &F,
     edit: &RequestEdit<'_>,
     sink: &mut S,
@@ -150,7 +150,13 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     }
     add_joined(sink, "via", &via, b", ", &[edit.client_version.as_bytes(), b" portcullis"]);
     own_fields(edit, sink);
+    if let Some(denied) = permit.shadowed() {
+        sink.add(SHADOW_FIELD, denied.word().as_bytes());
+    }
 }
+
+/// Tells an upstream why a request would be refused if refusals were enforced.
+const SHADOW_FIELD: &str = "x-portcullis-shadow";
 
 /// One field of several values, and of one more in parts unless there are none.
 fn add_joined<S: FieldSink + ?Sized>(sink: &mut S, name: &str, values: &Few<&[u8]>, between: &[u8], last: &[&[u8]]) {

@@ -39,6 +39,16 @@ pub(super) struct RemoteEnd {
     pub(super) header: Option<ProxyHeader>,
 }
 
+impl RemoteEnd {
+    /// Where the client is. A PROXY header says so, and who may send none is not served.
+    fn source(&self) -> IpAddr {
+        match &self.header {
+            Some(ProxyHeader::Client(said)) => said.addresses.map_or(self.address, |(client, _)| client.ip()),
+            Some(ProxyHeader::Local) | None => self.address,
+        }
+    }
+}
+
 /// The policies that a client is under.
 type ServedAt = (Arc<ListenerPolicy>, Arc<HostPolicy>);
 
@@ -61,6 +71,8 @@ pub(super) struct ClientView {
     /// What upstreams are told, the newest last: nearly always one.
     pub(super) told: RefCell<Vec<Told>>,
     pub(super) expiry: Expiry,
+    /// Where the client is.
+    source: IpAddr,
     /// Its certificate as the audit log has it, made when that is first asked for.
     pub(super) certificate_json: OnceCell<Option<Box<str>>>,
 }
@@ -151,6 +163,7 @@ impl ConnectedClient {
         };
         let (checked, told) = (Cell::new(now), RefCell::default());
         let generation = snapshot.generation;
+        let source = self.remote.source();
         ClientView {
             generation,
             checked,
@@ -163,6 +176,7 @@ impl ConnectedClient {
             voice,
             told,
             expiry,
+            source,
             certificate_json: OnceCell::new(),
         }
     }
@@ -304,7 +318,15 @@ impl ClientView {
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.
     pub(super) fn client(&self) -> Option<Client<'_>> {
         let (listener, host) = self.place.as_ref()?;
-        Some(Client { listener, host, standing: &self.standing, vouched_by: self.vouched_by })
+        Some(Client {
+            listener,
+            host,
+            standing: &self.standing,
+            vouched_by: self.vouched_by,
+            certificate: self.peer.as_ref(),
+            source: self.source,
+            now: clock::signed_seconds(),
+        })
     }
 
     /// The ApiUser, if it is one.

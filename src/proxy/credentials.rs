@@ -4,7 +4,7 @@
 use super::Shared;
 use super::client::{ClientView, ConnectedClient};
 use super::in_force::{InForce, in_force};
-use super::request::{Judgement, Presented};
+use super::request::{Evidence, Judgement, Presented};
 use crate::clock;
 use crate::config::CredentialKind;
 use crate::credentials::{
@@ -43,28 +43,28 @@ impl JudgingBy {
 
 /// What was found about what a request shows. A password may have been hashed elsewhere meanwhile: so the request is judged
 /// anew by what is in force then, and what was found counts as it does there.
-pub(super) struct Looked(Presented);
+pub(super) struct Looked(Evidence);
 
 impl Looked {
     /// Looks at what is shown, as it counts for this judgement.
     pub(super) async fn at(shared: &Shared, judging: &JudgingBy, shown: Shown, source: IpAddr) -> Self {
-        Self(Checked::of(shared, &judging.in_force.snapshot, &judging.view, shown, source).await.presented)
+        Self(Checked::of(shared, &judging.in_force.snapshot, &judging.view, shown, source).await.evidence)
     }
 
     /// What it is worth in this snapshot and at this moment.
     pub(super) fn counted(&self, snapshot: &Snapshot) -> Checked {
-        let presented = match &self.0 {
+        let presented = match &self.0.presented {
             Presented::Proven(proof) => still_presented(snapshot, proof),
             other => other.clone(),
         };
-        Checked { presented }
+        Checked { evidence: Evidence { presented } }
     }
 }
 
 /// What was found, and what follows from it for the request that goes up.
 #[derive(Default)]
 pub(super) struct Checked {
-    pub(super) presented: Presented,
+    pub(super) evidence: Evidence,
 }
 
 /// What there is to look at. `None` if the judgement stands as it is.
@@ -83,12 +83,12 @@ impl Checked {
             Shown::Password(said) => password(shared, snapshot, &said, source).await,
             Shown::Token(said) => token(shared, snapshot, view, &said),
         };
-        Self { presented }
+        Self { evidence: Evidence { presented } }
     }
 
     /// What becomes of the client's `Authorization`: what the gateway has taken as proof is nobody else's.
     pub(super) fn authorization<'u>(&self, ours: Option<&'u [u8]>) -> AuthorizationUp<'u> {
-        let without = match self.presented {
+        let without = match self.evidence.presented {
             Presented::Proven(_) => AuthorizationUp::Removed,
             _ => AuthorizationUp::OfClient,
         };
@@ -102,7 +102,7 @@ impl Checked {
 
     /// What was proven.
     pub(super) fn proof(&self) -> Option<&Proof> {
-        match &self.presented {
+        match &self.evidence.presented {
             Presented::Proven(proof) => Some(proof),
             _ => None,
         }

@@ -25,7 +25,7 @@ pub use connection::ProxyHandler;
 pub use credentials::unless_denied;
 pub use forwarded::standing_behind;
 pub use present::make_rounds;
-pub use request::{Client, Judgement, Presented, Standing, decide, decide_presented};
+pub use request::{Client, Evidence, Judgement, Presented, Standing, decide, decide_by};
 
 use request_id::{RequestId, request_id};
 

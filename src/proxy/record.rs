@@ -8,7 +8,7 @@ use super::credentials::Checked;
 use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
-use crate::authorize::{Denied, Grant, Matched};
+use crate::authorize::{Denied, Grant, Permit};
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -112,15 +112,8 @@ impl Record {
         let audited = if connection.telemetry.audits() { Audited::Due } else { Audited::Unwanted };
         let wanted = audited == Audited::Due || connection.telemetry.logs_access();
         let mut texts = if wanted { Texts::kept() } else { Texts::unwanted() };
-        texts.set(Text::Method, method);
         if texts.are_kept() {
-            texts.set(Text::MethodSent, method);
-            // No query: it may hold secrets.
-            let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-            texts.set(Text::Path, path);
-            if query.is_some() {
-                texts.set(Text::Query, "withheld");
-            }
+            audited::note_as_sent(&mut texts, method, target);
         }
         Self {
             connection,
@@ -215,31 +208,31 @@ impl Record {
                 self.texts.set(Text::Upstream, name);
             }
         }
-        let vouched_by = self.client.as_deref().and_then(|client| client.vouched_by);
-        if let Some(domain) = vouched_by.and_then(|id| in_force.snapshot.trust_domain(id)) {
-            self.texts.set(Text::TrustDomain, &domain.name);
-        }
+        self.note_trust_domain(&in_force.snapshot);
         match &judgement.outcome {
-            Ok(permit) => {
-                self.decision = "permit";
-                self.reason = match permit.grant() {
-                    Grant::Permission(matched) => {
-                        self.matched(&matched);
-                        "permission"
-                    }
-                    Grant::AnyApiUser => "any_api_user",
-                    Grant::PublicRoute => "public_route",
-                };
-            }
+            Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
         self.judged_reason = Some(self.reason);
         self.count_decision();
     }
 
-    fn matched(&mut self, matched: &Matched<'_>) {
-        self.texts.set(Text::Permission, matched.permission.text());
-        self.texts.set(Text::Role, matched.role.unwrap_or_default());
+    /// What is only let through on trial is told as what it would have been.
+    fn permitted(&mut self, permit: &Permit<'_>) {
+        let (decision, reason) = match (permit.shadowed(), permit.grant()) {
+            (Some(denied), _) => ("shadow", denied.word()),
+            (None, Grant::Permission(_)) => ("permit", "permission"),
+            (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
+            (None, Grant::PublicRoute) => ("permit", "public_route"),
+            // Never without what is shadowed.
+            (None, Grant::Shadow) => ("shadow", "internal"),
+        };
+        (self.decision, self.reason) = (decision, reason);
+        self.detail = permit.shadowed().and_then(Denied::detail);
+        let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
+        if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
+            self.matched(&matched);
+        }
     }
 
     fn count_decision(&self) {
@@ -248,8 +241,10 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(Denied::DeniedBy(matched)) = refusal {
-            self.matched(matched);
+        if let Refusal::Denied(denied) = refusal
+            && let Some(matched) = denied.matched()
+        {
+            self.matched(&matched);
         }
     }
 

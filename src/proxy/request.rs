@@ -1,17 +1,22 @@
 //! The judgement: what a request asks for, who asks, and whether it may. The page to read first. Pure: no socket, no
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
-use crate::authorize::{Permit, public_permit};
-use crate::config::{CredentialKind, MethodOverride};
+mod fields;
+
+use fields::{JudgedFields, judged_method};
+
+use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
+use crate::condition::{Facts, Headers};
+use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialRule, Proof};
-use crate::forward::{BadConnection, check_connection_value, is_method_override};
-use crate::head::{Fields, RequestHead, Several};
+use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
-use crate::route::{Admission, CanonicalTarget, Oddities, Oddity, Requirement, Route, plain_reading};
+use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{FailureReason, HostPolicy, TrustDomainId, UnusableName};
+use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What is known about the client of a connection in one snapshot.
@@ -35,7 +40,7 @@ pub enum Standing {
     Refused(FailureReason),
 }
 
-/// Where and by whom a request is made.
+/// Where, when and by whom a request is made.
 #[derive(Clone, Copy)]
 pub struct Client<'s> {
     /// The listener that it came in by.
@@ -46,6 +51,19 @@ pub struct Client<'s> {
     pub standing: &'s Standing,
     /// Who has vouched for its certificate, if it showed one that counts.
     pub vouched_by: Option<TrustDomainId>,
+    /// That certificate.
+    pub certificate: Option<&'s PeerCertificate>,
+    /// Its address.
+    pub source: IpAddr,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// What was looked up for a request beside its head, because its route asks for it.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What it shows beside the certificate of its connection.
+    pub presented: Presented,
 }
 
 /// What a request shows beside the certificate of its connection.
@@ -81,20 +99,21 @@ pub struct Judgement<'s, 'h> {
 }
 
 /// Judges a request by one snapshot and the certificate of its connection. A route that takes other credentials, too,
-/// gives [`Refusal::CredentialsUnchecked`]: then they are to be looked at, for [`decide_presented`].
+/// gives [`Refusal::CredentialsUnchecked`]: then they are to be looked at, for [`decide_by`].
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    decide_presented(snapshot, client, &Presented::Unchecked, head)
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked };
+    decide_by(snapshot, client, &NOTHING, head)
 }
 
-/// Judges a request whose credentials were looked at.
-pub fn decide_presented<'s: 'h, 'h, F: Fields + ?Sized>(
+/// Judges a request for which something was looked up.
+pub fn decide_by<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
-    presented: &'s Presented,
+    evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
     let mut judgement = Judgement {
@@ -105,7 +124,7 @@ pub fn decide_presented<'s: 'h, 'h, F: Fields + ?Sized>(
         requirement: None,
         outcome: Err(Refusal::Internal("not judged")),
     };
-    judgement.outcome = judge(snapshot, client, presented, head, &mut judgement);
+    judgement.outcome = judge(snapshot, client, evidence, head, &mut judgement);
     judgement
 }
 
@@ -113,7 +132,7 @@ pub fn decide_presented<'s: 'h, 'h, F: Fields + ?Sized>(
 fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
-    presented: &'s Presented,
+    evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
     found: &mut Judgement<'s, 'h>,
 ) -> Result<Permit<'s>, Refusal<'s>> {
@@ -141,7 +160,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let public = public_permit(route.admission);
     if public.is_none() {
         // Before anything that would tell a stranger that there is a route.
-        proven(route.credentials, client.standing, presented)?;
+        proven(route.credentials, client.standing, &evidence.presented)?;
         if !route.vouched_by.takes(client.vouched_by) {
             return Err(Refusal::WrongTrustDomain);
         }
@@ -149,17 +168,61 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     leads_to_one_route(client, host, route, target)?;
     found.method = judged_method(head.method, &fields, route.method_override)?;
 
-    if let Some(permit) = public {
-        if let (Admission::PublicWithIdentity, Standing::Known(known)) = (route.admission, client.standing) {
-            let asked = Requirement::MethodAndPath { method: found.method, path: target.path.clone() };
-            snapshot.policy.refuse_denied(known, found.requirement.insert(asked)).map_err(Refusal::Denied)?;
-        }
-        return Ok(permit);
-    }
-    let principal = proven(route.credentials, client.standing, presented)?;
-    let requirement = route.requirement.for_request(found.method, &target.path, &captured);
+    let known = match (&public, client.standing) {
+        (None, standing) => Some(proven(route.credentials, standing, &evidence.presented)?),
+        (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => Some(known),
+        (Some(_), _) => None,
+    };
+    let captures = named_captures(snapshot, route, &captured);
+    let facts = Facts {
+        method: found.method,
+        path: &target.path,
+        query: target.query,
+        host: host.as_str(),
+        captures: &captures,
+        headers: &Headers(head.fields),
+        certificate: client.certificate.filter(|_| known.is_some()),
+        trust_domain: client.vouched_by.and_then(|id| snapshot.trust_domain(id)).map(|domain| &*domain.name),
+        user: known.map_or("", |known| &known.name),
+        source: client.source,
+        now: client.now,
+    };
+    let requirement = match &public {
+        Some(_) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
+        None => route.requirement.for_request(found.method, &target.path, &captured),
+    };
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
-    snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
+    let decided = authorized(snapshot, (route, known), (requirement, public), &facts);
+    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+}
+
+/// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of
+/// anybody, but a known user's `deny` counts.
+fn authorized<'s>(
+    snapshot: &'s Snapshot,
+    (route, known): (&'s Route, Option<&Principal>),
+    (requirement, public): (&Requirement<'_>, Option<Permit<'s>>),
+    facts: &Facts<'_>,
+) -> Result<Permit<'s>, Denied<'s>> {
+    let conditions = [route.condition.as_ref(), route.requirement.condition(facts.method)];
+    RouteRule { enabled_until: route.enabled_until, conditions }.check(facts)?;
+    match (public, known) {
+        (None, Some(known)) => snapshot.policy.authorize(known, requirement, facts),
+        (None, None) => Err(Denied::NoPermission),
+        (Some(permit), None) => Ok(permit),
+        (Some(permit), Some(known)) => {
+            let on_trial = snapshot.policy.refuse_denied(known, requirement, facts)?;
+            Ok(permit.marked(on_trial))
+        }
+    }
+}
+
+/// The captures by name, where any condition could ask for them.
+fn named_captures<'a>(snapshot: &Snapshot, route: &'a Route, captured: &Captured<'a>) -> Vec<(&'a str, &'a str)> {
+    match snapshot.has_conditions {
+        true => route.captures.iter().map(AsRef::as_ref).zip(captured.iter()).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// A path has no oddity but those that its route takes; and if an upstream reads it without them, it still is this
@@ -206,37 +269,6 @@ fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
     }
 }
 
-/// What the judgement needs of the header fields, from one pass over them.
-struct JudgedFields<'h> {
-    host: Result<Option<&'h [u8]>, Several>,
-    connection: Result<(), BadConnection>,
-    /// The method that some upstreams would see.
-    overriding: Result<Option<&'h [u8]>, Several>,
-}
-
-impl<'h> JudgedFields<'h> {
-    fn of<F: Fields + ?Sized>(fields: &'h F) -> Self {
-        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None) };
-        for (name, value) in fields.pairs() {
-            if name.eq_ignore_ascii_case("host") {
-                judged.host = one_more(judged.host, value);
-            } else if name.eq_ignore_ascii_case("connection") {
-                judged.connection = judged.connection.and_then(|()| check_connection_value(value));
-            } else if is_method_override(name) {
-                judged.overriding = one_more(judged.overriding, value);
-            }
-        }
-        judged
-    }
-}
-
-fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> Result<Option<&'h [u8]>, Several> {
-    match so_far {
-        Ok(None) => Ok(Some(value)),
-        _ => Err(Several),
-    }
-}
-
 /// The one host that a request names: `:authority` and Host agree if both are there.
 fn requested_host<'h>(authority: Option<&'h str>, fields: &JudgedFields<'h>) -> Result<HostName<'h>, Refusal<'static>> {
     let text = match (authority, fields.host.map_err(|_| Refusal::BadHost)?) {
@@ -253,23 +285,6 @@ fn belongs_to_connection(client: Client<'_>, host: &HostName<'_>) -> Result<(), 
     match client.listener.host(Some(host)) {
         Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
         _ => Err(Refusal::Misdirected),
-    }
-}
-
-/// The method that is judged and forwarded.
-fn judged_method<'h>(
-    sent: &'h str,
-    fields: &JudgedFields<'h>,
-    rule: MethodOverride,
-) -> Result<&'h str, Refusal<'static>> {
-    /// Icinga takes these and no others; in capitals.
-    const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    match (fields.overriding, rule) {
-        (Ok(None), _) => Ok(sent),
-        (Ok(Some(one)), MethodOverride::Judge) => {
-            KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
-        }
-        _ => Err(Refusal::MethodOverride),
     }
 }
 
@@ -317,39 +332,5 @@ fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
         Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
         Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
         Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::forward::check_connection;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn one_pass_finds_what_three_would(
-            fields in proptest::collection::vec(
-                ("(host|Host|hosts|connection|Connection|X-HTTP-Method|x_method_override|accept)", "(close|host|a|[, ]){0,3}"),
-                0..6,
-            ),
-        ) {
-            let fields: Vec<(&str, &[u8])> =
-                fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-            let fields = fields.as_slice();
-            let judged = JudgedFields::of(fields);
-            prop_assert_eq!(judged.host, fields.only("host"));
-            prop_assert_eq!(judged.connection, check_connection(fields));
-            let overriding: Vec<_> =
-                fields.iter().filter(|(name, _)| is_method_override(name)).map(|(_, value)| *value).collect();
-            let expected = match overriding.as_slice() {
-                [] => Ok(None),
-                [one] => Ok(Some(*one)),
-                _ => Err(Several),
-            };
-            prop_assert_eq!(judged.overriding, expected);
-        }
     }
 }

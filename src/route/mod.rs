@@ -7,10 +7,11 @@ mod table;
 
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
-pub use requirement::{Requirement, RequirementRule, Template, TemplateError};
+pub use requirement::{Demand, Requirement, RequirementRule, Template, TemplateError};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
-use crate::config::{MethodOverride, Place};
+use crate::condition::Condition;
+use crate::config::{Enforcement, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
 use crate::tls::TrustDomainId;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Where requests of a kind go, and what they need.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Route {
     /// Host and path as configured, for logs and metrics.
     pub name: String,
@@ -34,6 +35,14 @@ pub struct Route {
     pub vouched_by: VouchedBy,
     /// What an ApiUser needs.
     pub requirement: RequirementRule,
+    /// What else must be true of a request, whoever asks.
+    pub condition: Option<Condition>,
+    /// The names of its captures, in the order of the path.
+    pub captures: Box<[Box<str>]>,
+    /// The last second, since 1970, in which it is there.
+    pub enabled_until: Option<i64>,
+    /// What becomes of refusals on it; `None` if the route does not say.
+    pub enforcement: Option<Enforcement>,
     /// Which oddities of paths the route takes.
     pub accepts: Oddities,
     /// What happens to overriding methods.

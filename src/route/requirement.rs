@@ -2,20 +2,30 @@
 
 use super::name::Name;
 use super::table::Captured;
+use crate::condition::Condition;
 use std::borrow::Cow;
 use std::fmt;
 
 /// What a route asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum RequirementRule {
     /// `METHOD /canonical/path`.
     MethodAndPath,
     /// One name for every method.
-    Named(Template),
+    Named(Demand),
     /// A name for each method, in the order of the config; no other method is allowed.
-    ByMethod(Vec<(String, Template)>),
+    ByMethod(Vec<(String, Demand)>),
     /// Being an ApiUser is enough, and only to read (`respond = "whoami"`, as Icinga's `/v1`).
     AnyApiUser,
+}
+
+/// A name, and what else must be true.
+#[derive(Debug)]
+pub struct Demand {
+    /// The name.
+    pub name: Template,
+    /// The condition.
+    pub condition: Option<Condition>,
 }
 
 /// What one request needs. The two kinds never match each other's permissions.
@@ -30,6 +40,8 @@ pub enum Requirement<'a> {
     },
     /// A name, compared without case.
     Named(Name<'a>),
+    /// All of these names.
+    Every(Box<[Name<'a>]>),
     /// Being an ApiUser.
     AnyApiUser,
 }
@@ -39,6 +51,10 @@ impl fmt::Display for Requirement<'_> {
         match self {
             Self::MethodAndPath { method, path } => write!(f, "{method} {path}"),
             Self::Named(name) => f.write_str(name.as_str()),
+            Self::Every(names) => {
+                let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+                f.write_str(&names.join(" and "))
+            }
             Self::AnyApiUser => f.write_str("(any ApiUser)"),
         }
     }
@@ -55,14 +71,32 @@ impl RequirementRule {
         match self {
             // Only a path that had to be rewritten is copied.
             Self::MethodAndPath => Some(Requirement::MethodAndPath { method, path: path.clone() }),
-            Self::Named(template) => Some(Requirement::Named(template.fill(captured))),
+            Self::Named(demand) => Some(Requirement::Named(demand.name.fill(captured))),
             Self::ByMethod(names) => {
-                let (_, template) = names.iter().find(|(name, _)| name == method)?;
-                Some(Requirement::Named(template.fill(captured)))
+                let (_, demand) = names.iter().find(|(name, _)| name == method)?;
+                Some(Requirement::Named(demand.name.fill(captured)))
             }
             // Asking changes nothing, so only methods that change nothing ask.
             Self::AnyApiUser => matches!(method, "GET" | "HEAD").then_some(Requirement::AnyApiUser),
         }
+    }
+}
+
+impl RequirementRule {
+    /// What else must be true of a request with this method.
+    pub fn condition(&self, method: &str) -> Option<&Condition> {
+        match self {
+            Self::Named(demand) => demand.condition.as_ref(),
+            Self::ByMethod(names) => names.iter().find(|(name, _)| name == method)?.1.condition.as_ref(),
+            Self::MethodAndPath | Self::AnyApiUser => None,
+        }
+    }
+
+    /// All conditions.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let demands: &[(String, Demand)] = if let Self::ByMethod(names) = self { names } else { &[] };
+        let only = if let Self::Named(demand) = self { Some(demand) } else { None };
+        demands.iter().map(|(_, demand)| demand).chain(only).filter_map(|demand| demand.condition.as_ref())
     }
 }
 
@@ -169,10 +203,14 @@ mod tests {
         assert_eq!(Template::parse("a{b", &["b"]), Err(TemplateError::UnpairedBrace));
     }
 
+    fn demand(name: &str) -> Demand {
+        Demand { name: Template::parse(name, &[]).unwrap(), condition: None }
+    }
+
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
         let (path, none) = (Cow::Borrowed("/"), Captured::default());
-        let rule = RequirementRule::ByMethod(vec![("GET".into(), Template::parse("read", &[]).unwrap())]);
+        let rule = RequirementRule::ByMethod(vec![("GET".into(), demand("read"))]);
         assert_eq!(rule.for_request("GET", &path, &none), Some(Requirement::Named("read".into())));
         assert_eq!(rule.for_request("get", &path, &none), None);
         assert_eq!(rule.for_request("POST", &path, &none), None);

@@ -48,6 +48,12 @@ pub struct Snapshot {
     pub process: ProcessSettings,
     /// Our certificates and all anchors, for metrics: kind, name, last second of validity.
     pub expiries: Vec<(&'static str, String, i64)>,
+    /// What counts for a time only, and its last second since 1970.
+    pub enabled_until: Vec<(String, i64)>,
+    /// Whether any permission or route has a condition.
+    pub has_conditions: bool,
+    /// Whether a judgement may change while nothing else does.
+    pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
     /// What it was made of.

@@ -3,6 +3,7 @@
 use super::super::reachable;
 use super::knock::Door;
 use super::mint::Identity;
+use crate::clock;
 use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
 use crate::head::RequestHead;
 use crate::host::HostName;
@@ -11,6 +12,7 @@ use crate::snapshot::{ListenerPolicy, Outcome, Snapshot};
 use crate::tls::{HostPolicy, certificates};
 use http::StatusCode;
 use rustls::pki_types::{CertificateDer, UnixTime};
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,7 +184,10 @@ impl Said<'_> {
         let no_fields: &[(&str, &[u8])] = &[];
         paths.find(|path| {
             let head = RequestHead { method: "GET", target: path, authority: Some(name), fields: no_fields };
-            let client = Client { listener, host, standing: &Standing::Anonymous, vouched_by: None };
+            let standing = &Standing::Anonymous;
+            let (vouched_by, certificate) = (None, None);
+            let (source, now) = (Ipv4Addr::LOCALHOST.into(), clock::signed_seconds());
+            let client = Client { listener, host, standing, vouched_by, certificate, source, now };
             let judgement = decide(snapshot, client, &head);
             judgement.outcome.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
         })

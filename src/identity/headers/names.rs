@@ -82,6 +82,8 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "client-cert-chain-too-large",
     // jwt
     "x-portcullis-assertion",
+    // what shadow mode says
+    "x-portcullis-shadow",
     "x-pomerium-jwt-assertion",
     "x-jwt-assertion",
     "x-amzn-oidc-data",

@@ -16,7 +16,7 @@ use super::guard::GuardControl;
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
-use super::request::{Judgement, decide_presented};
+use super::request::{Judgement, decide_by};
 use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
@@ -102,7 +102,7 @@ fn judged<'s: 'h, 'h>(
     head: &RequestHead<'h, HeaderMap>,
 ) -> Option<Judgement<'s, 'h>> {
     let client = judging.view.client()?;
-    Some(decide_presented(&judging.in_force.snapshot, client, &checked.presented, head))
+    Some(decide_by(&judging.in_force.snapshot, client, &checked.evidence, head))
 }
 
 impl ConnectionContext {

@@ -14,7 +14,7 @@ use crate::proxy::in_force::{InForce, in_force};
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
-use crate::proxy::request::{Judgement, decide_presented};
+use crate::proxy::request::{Judgement, decide_by};
 use crate::proxy::request_id;
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::{Admission, Target};
@@ -190,7 +190,7 @@ impl Judging<'_> {
             return self.own(self.record(), &Refusal::ListenerGone);
         };
         let asked = RequestHead { method, target, authority: None, fields };
-        let judgement = decide_presented(&self.in_force.snapshot, client, &self.checked.presented, &asked);
+        let judgement = decide_by(&self.in_force.snapshot, client, &self.checked.evidence, &asked);
         if let Some(shown) = unchecked(&judgement, fields) {
             let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
             return Begun::Unchecked(Box::new(Unchecked { shown, judging }));

@@ -5,7 +5,7 @@ use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
 use super::super::credentials::still_presented;
 use super::super::in_force::in_force;
-use super::super::request::{Client, Presented, Standing, decide_presented};
+use super::super::request::{Client, Evidence, Presented, Standing, decide_by};
 use super::RoundWatch;
 use crate::credentials::{CredentialRule, Proof};
 use crate::forward::{field_space, parse_head};
@@ -64,7 +64,7 @@ impl Right {
         let snapshot = &in_force.snapshot;
         let view = self.asked.view(client, snapshot, now);
         // The same view is the same snapshot and the same client, so the judgement would be the same.
-        if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() {
+        if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() && !snapshot.changes_with_time {
             return Ok(());
         }
         // Whoever spoke for another must not go on in its own name.
@@ -74,7 +74,7 @@ impl Right {
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
-            Some(client) => self.asked.judge(snapshot, client, &presented)?,
+            Some(client) => self.asked.judge(snapshot, client, &Evidence { presented })?,
             None => return self.without_listener(snapshot, client, now),
         }
         self.view = view;
@@ -146,7 +146,7 @@ impl Asked {
         }
     }
 
-    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, presented: &Presented) -> Result<(), Withdrawal> {
+    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, evidence: &Evidence) -> Result<(), Withdrawal> {
         match self {
             Self::Octets(octets) => {
                 let mut space = field_space();
@@ -155,7 +155,7 @@ impl Asked {
                 };
                 let (method, target, fields) = (head.method, head.target, head.fields);
                 let asked = RequestHead { method, target, authority: None, fields };
-                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
+                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
             }
             Self::Parts(head) => {
                 let asked = RequestHead {
@@ -164,7 +164,7 @@ impl Asked {
                     authority: head.uri.authority().map(|authority| authority.as_str()),
                     fields: &head.headers,
                 };
-                outcome(decide_presented(snapshot, client, presented, &asked).outcome)
+                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
             }
         }
     }

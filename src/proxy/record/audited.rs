@@ -2,10 +2,12 @@
 //! nothing.
 
 use super::{ConnectionFacts, Record, timestamp};
+use crate::authorize::Matched;
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
 use crate::proxy::client::ClientView;
-use crate::proxy::texts::Text;
+use crate::proxy::texts::{Text, Texts};
+use crate::snapshot::Snapshot;
 use crate::telemetry::{AuditCut, AuditDecision};
 use crate::tls::{PeerCertificate, PresentedCertificate, rfc3339};
 use serde::Serialize;
@@ -22,7 +24,30 @@ pub(super) enum Audited {
     Told,
 }
 
+/// Notes what was asked for, before it is judged. No query: it may hold secrets.
+pub(super) fn note_as_sent(texts: &mut Texts, method: &str, target: &str) {
+    texts.set(Text::Method, method);
+    texts.set(Text::MethodSent, method);
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    texts.set(Text::Path, path);
+    if query.is_some() {
+        texts.set(Text::Query, "withheld");
+    }
+}
+
 impl Record {
+    pub(super) fn matched(&mut self, matched: &Matched<'_>) {
+        self.texts.set(Text::Permission, matched.permission.text());
+        self.texts.set(Text::Role, matched.role.unwrap_or_default());
+    }
+
+    pub(super) fn note_trust_domain(&mut self, snapshot: &Snapshot) {
+        let vouched_by = self.client.as_deref().and_then(|client| client.vouched_by);
+        if let Some(domain) = vouched_by.and_then(|id| snapshot.trust_domain(id)) {
+            self.texts.set(Text::TrustDomain, &domain.name);
+        }
+    }
+
     /// Tells of the decision, once. A tunnel may last for days, and so is not waited for.
     pub(super) fn tell_decision(&mut self) {
         if self.audited != Audited::Due {
@@ -59,7 +84,8 @@ impl Record {
             role: self.texts.get(Text::Role),
             decision: self.decision,
             reason: self.judged_reason.unwrap_or(self.reason),
-            detail: self.detail.as_deref().filter(|_| self.decision == "refuse"),
+            // What went wrong later is no part of the decision.
+            detail: self.detail.as_deref().filter(|_| self.judged_reason.is_none_or(|reason| reason == self.reason)),
             status: self.status,
             sample: None,
         };

@@ -91,7 +91,7 @@ impl Assembly<'_> {
         }
     }
 
-    pub(super) fn bind_role(&self, users: &mut ApiUsers, role: &Role, id: RoleId, trust: &TrustDomains) {
+    pub(super) fn bind_role(&self, users: &mut ApiUsers, role: &Role, ids: &[RoleId], trust: &TrustDomains) {
         let said = [
             (RoleSource::Organization, "client_o", &role.client_o),
             (RoleSource::OrganizationalUnit, "client_ou", &role.client_ou),
@@ -111,7 +111,7 @@ impl Assembly<'_> {
                 }
                 Ok(value) => {
                     if let Some(domain) = &domain {
-                        users.bind_role(domain.id, source, value, id);
+                        ids.iter().for_each(|id| users.bind_role(domain.id, source, value.clone(), *id));
                     }
                 }
             }

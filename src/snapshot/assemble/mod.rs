@@ -7,8 +7,10 @@ mod front_proxies;
 mod identities;
 mod identity_headers;
 mod listeners;
+mod policy;
 mod process;
 mod revocation;
+mod roles;
 mod routes;
 mod tokens;
 mod trust;
@@ -24,7 +26,7 @@ use crate::config::{
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,6 +85,8 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        enabled_until: RefCell::new(Vec::new()),
+        conditions: Cell::default(),
         previous,
         telemetry,
         depth,
@@ -105,6 +109,9 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    enabled_until: RefCell<Vec<(String, i64)>>,
+    /// Whether there is any condition, and one that reads the clock.
+    conditions: Cell<(bool, bool)>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -139,6 +146,9 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            has_conditions: self.conditions.get().0,
+            changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
+            enabled_until: self.enabled_until.take(),
             credentials,
             content: Content::default(),
             written: None,

@@ -4,9 +4,7 @@ use super::trust::TrustDomains;
 use super::{super::defaults, Assembly};
 use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{
-    Admission, Extent, Oddities, PathPattern, RequirementRule, Route, RouteLimits, Target, Template, VouchedBy,
-};
+use crate::route::{Admission, Extent, Oddities, PathPattern, Route, RouteLimits, Target, VouchedBy};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::Upstream;
 use std::collections::{HashMap, HashSet};
@@ -107,6 +105,9 @@ impl Assembly<'_> {
         let admission = self.admission(said);
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
+        let condition = self.condition(said.when.as_ref());
+        let name = route_name(said, &path.value);
+        let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
         upstream??;
@@ -114,11 +115,15 @@ impl Assembly<'_> {
         let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
         relaxed.for_each(|oddity| accepts.insert(oddity));
         let route = Arc::new(Route {
-            name: route_name(said, &path.value),
+            name,
             place: said.place,
             admission,
             vouched_by: vouched_by?,
             requirement,
+            condition: condition.ok()?,
+            captures: pattern.captures().map(Box::from).collect(),
+            enabled_until,
+            enforcement: said.shadow.as_ref().map(|said| said.value),
             accepts,
             method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),
             limits: self.route_limits(said, &target),
@@ -216,47 +221,6 @@ impl Assembly<'_> {
             return None;
         }
         Some(admission)
-    }
-
-    fn requirement(&self, said: &config::Route, pattern: &PathPattern) -> Option<RequirementRule> {
-        let captures: Vec<&str> = pattern.captures().collect();
-        let template = |text: &Spanned<String>| {
-            Template::parse(&text.value, &captures)
-                .map_err(|error| {
-                    let message = format!("\"{}\" is no requirement: {error}", text.value);
-                    self.problems.error(text.place, message, "write for example \"objects/query/{type}\"");
-                })
-                .ok()
-        };
-        match &said.requirement {
-            None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
-            None => Some(RequirementRule::MethodAndPath),
-            Some(config::Requirement::All(text)) => template(text).map(RequirementRule::Named),
-            Some(config::Requirement::ByMethod(pairs)) => {
-                if pairs.is_empty() {
-                    let message = "`requirement` names no method, so none would be allowed";
-                    self.problems.error(said.place, message, "write for example `requirement = { GET = \"read\" }`");
-                    return None;
-                }
-                let read: Vec<_> = pairs
-                    .iter()
-                    .map(|(method, text)| {
-                        self.check_method(method);
-                        template(text).map(|template| (method.value.clone(), template))
-                    })
-                    .collect();
-                read.into_iter().collect::<Option<Vec<_>>>().map(RequirementRule::ByMethod)
-            }
-        }
-    }
-
-    fn check_method(&self, method: &Spanned<String>) {
-        let valid =
-            !method.value.is_empty() && method.value.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
-        if !valid {
-            let message = format!("\"{}\" is not a method", method.value);
-            self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use super::{Assembly, Depth};
 use crate::authorize::{
     CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission, UserPermissions,
 };
-use crate::config::{ApiUser, Spanned};
+use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned};
 use crate::identity::{ApiUsers, RoleId, Taken, UserId};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Who is who, and who may do what.
@@ -18,26 +19,22 @@ pub(super) struct Users {
     pub(super) granted: Vec<Permission>,
 }
 
-#[derive(Default)]
-struct Interner<'c>(HashMap<(&'c str, Effect), Arc<CompiledPermission>>);
+/// What makes a permission the same: its text, what it does, its condition, and whether it is on trial.
+type Written<'c> = (&'c str, Effect, Option<&'c str>, Enforcement);
 
-impl Assembly<'_> {
+#[derive(Default)]
+pub(super) struct Interner<'c>(HashMap<Written<'c>, Arc<CompiledPermission>>);
+
+impl<'c> Assembly<'c> {
     pub(super) fn users(&self, trust: &TrustDomains) -> Users {
         let mut interner = Interner::default();
         let mut granted = Vec::new();
-        let _ = self.unique("role", &self.config.roles, |role| &role.name);
-        let mut roles: HashMap<&str, Arc<PermissionSet>> = HashMap::new();
-        for role in &self.config.roles {
-            let mut set = self.permission_set(&mut interner, &mut granted, &role.permissions, &role.deny);
-            set.role = Some(role.name.value.as_str().into());
-            roles.insert(&role.name.value, Arc::new(set));
-        }
+        let roles = self.roles(&mut interner, &mut granted);
         let mut users = ApiUsers::default();
         self.reserve_names(&mut users, trust);
-        let mut in_order = Vec::with_capacity(self.config.roles.len());
         for (at, role) in self.config.roles.iter().enumerate() {
-            in_order.extend(roles.get(role.name.value.as_str()).cloned());
-            self.bind_role(&mut users, role, RoleId::new(at), trust);
+            let held: Vec<RoleId> = roles.held(at).iter().copied().map(RoleId::new).collect();
+            self.bind_role(&mut users, role, &held, trust);
         }
         let mut permissions = Vec::with_capacity(self.config.api_users.len());
         for user in &self.config.api_users {
@@ -46,10 +43,14 @@ impl Assembly<'_> {
                 continue;
             };
             self.bind_user(&mut users, user, id, trust);
-            let roles = user.roles.iter().filter_map(|name| self.role(&roles, name)).collect();
-            permissions.push(UserPermissions { own, roles });
+            let whose = format!("api_user \"{}\"", user.name.value);
+            let enabled_until = self.enabled_until(&whose, user.enabled_until.as_ref());
+            let enforcement = user.shadow.as_ref().map(|said| said.value);
+            let roles = self.sets_of(&roles, &user.roles);
+            permissions.push(UserPermissions { own, roles, enabled_until, enforcement });
         }
-        Users { users, policy: Policy::new(permissions, in_order), granted }
+        let enforcement = self.config.gateway.shadow.as_ref().map_or_else(Enforcement::default, |said| said.value);
+        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), granted }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -71,43 +72,48 @@ impl Assembly<'_> {
             .ok()
     }
 
-    fn role(&self, roles: &HashMap<&str, Arc<PermissionSet>>, name: &Spanned<String>) -> Option<Arc<PermissionSet>> {
-        let role = roles.get(name.value.as_str());
-        if role.is_none() {
-            let names: Vec<String> = roles.keys().map(|name| (*name).to_owned()).collect();
-            let message = format!("there is no role \"{}\"", name.value);
-            self.problems.error(name.place, message, self.known("roles", names.iter()));
-        }
-        role.cloned()
-    }
-
-    fn permission_set<'c>(
+    pub(super) fn permission_set(
         &self,
         interner: &mut Interner<'c>,
         all: &mut Vec<Permission>,
-        granted: &'c [Spanned<String>],
-        denied: &'c [Spanned<String>],
+        granted: &'c [PermissionEntry],
+        denied: &'c [PermissionEntry],
     ) -> PermissionSet {
-        let mut compile = |texts: &'c [Spanned<String>], effect: Effect| -> Vec<Permission> {
-            let usable = texts.iter().filter(|text| !self.is_unusable_permission(text));
-            let mut compiled = Vec::with_capacity(texts.len());
-            compiled.extend(usable.map(|text| {
+        let mut compile = |entries: &'c [PermissionEntry], effect: Effect| -> Vec<Permission> {
+            let mut compiled = Vec::with_capacity(entries.len());
+            let usable = entries.iter().filter(|entry| !self.is_unusable_permission(&entry.text));
+            compiled.extend(usable.filter_map(|entry| {
                 let known = interner.0.len();
-                let compiled = interner
-                    .0
-                    .entry((text.value.as_str(), effect))
-                    .or_insert_with(|| Arc::new(CompiledPermission::new(&text.value, effect)))
-                    .clone();
-                let permission = Permission::new(compiled, text.place);
+                let permission = Permission::new(self.compiled(interner, entry, effect)?, entry.text.place);
                 if interner.0.len() > known && effect == Effect::Grant && self.depth == Depth::Warnings {
                     all.push(permission.clone());
                 }
-                permission
+                Some(permission)
             }));
             compiled
         };
         let granted = compile(granted, Effect::Grant);
         PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
+    }
+
+    /// `None` if its condition was reported.
+    fn compiled(
+        &self,
+        interner: &mut Interner<'c>,
+        entry: &'c PermissionEntry,
+        effect: Effect,
+    ) -> Option<Arc<CompiledPermission>> {
+        let qualifiers = entry.qualifiers.as_ref();
+        let when = qualifiers.and_then(|said| said.when.as_ref()).map(|when| when.value.as_str());
+        let enforcement = qualifiers.and_then(|said| said.shadow.as_ref()).map_or_else(Default::default, |it| it.value);
+        match interner.0.entry((entry.text.value.as_str(), effect, when, enforcement)) {
+            Entry::Occupied(there) => Some(there.get().clone()),
+            Entry::Vacant(place) => {
+                let condition = self.condition_of(entry).ok()?;
+                let compiled = CompiledPermission::new(&entry.text.value, effect).qualified(condition, enforcement);
+                Some(place.insert(Arc::new(compiled)).clone())
+            }
+        }
     }
 
     fn is_unusable_permission(&self, text: &Spanned<String>) -> bool {

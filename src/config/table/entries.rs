@@ -1,0 +1,97 @@
+//! Values that are a text or a small table: permissions and requirements with their conditions. Knows no meaning.
+
+use super::super::model::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+use super::super::source::{Place, Spanned};
+use super::{TableReader, UnknownKeys, Value};
+
+impl<'a> TableReader<'a> {
+    /// `true` or `false`.
+    pub(in crate::config) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
+        let value = self.value(key)?;
+        let Some(said) = value.get_ref().as_bool() else {
+            self.wrong_type(key, value, "true or false");
+            return None;
+        };
+        Some(Spanned { value: said, place: self.place_of(value) })
+    }
+
+    /// Whether refusals are only marked.
+    pub(in crate::config) fn shadow(&mut self) -> Option<Spanned<Enforcement>> {
+        let said = self.boolean("shadow")?;
+        Some(said.map(|shadow| if shadow { Enforcement::Shadow } else { Enforcement::Enforce }))
+    }
+
+    /// A permission, or a list of them.
+    pub(in crate::config) fn permissions(&mut self, key: &'static str) -> Vec<PermissionEntry> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            return self.permission(key, value).into_iter().collect();
+        };
+        let mut entries = Vec::with_capacity(array.len());
+        entries.extend(array.iter().filter_map(|item| self.permission(key, item)));
+        entries
+    }
+
+    fn permission(&self, key: &'static str, value: &'a Value<'a>) -> Option<PermissionEntry> {
+        let place = self.place_of(value);
+        if let Some(text) = value.get_ref().as_str() {
+            return Some(PermissionEntry { text: Spanned { value: text.to_owned(), place }, qualifiers: None });
+        }
+        let Some(mut inner) = self.inner(key, value, place) else {
+            self.wrong_type(
+                key,
+                value,
+                "a permission in quotes, a table `{ permission = \"…\", when = \"…\" }`, or a list",
+            );
+            return None;
+        };
+        let text = inner.required_string("permission", "write `{ permission = \"GET /*\", when = \"…\" }`");
+        let qualifiers = Qualifiers { when: inner.string("when"), shadow: inner.shadow() };
+        Some(PermissionEntry { text: text?, qualifiers: Some(Box::new(qualifiers)) })
+    }
+
+    fn inner(&self, key: &str, value: &'a Value<'a>, place: Place) -> Option<TableReader<'a>> {
+        let table = value.get_ref().as_table()?;
+        Some(TableReader::new(self.full_name(key), table, place, self.problems))
+    }
+
+    /// What a route asks for: a name, `{ name, when }`, or one of these for each method.
+    pub(in crate::config) fn requirement(&mut self, key: &'static str) -> Option<Requirement> {
+        let value = self.value(key)?;
+        let place = self.place_of(value);
+        if value.get_ref().is_str() {
+            let name = self.string(key)?;
+            return Some(Requirement::All(RequirementEntry { name, when: None }));
+        }
+        let Some(mut inner) = self.inner(key, value, place) else {
+            self.wrong_type(key, value, "a name, or a table of methods and names");
+            return None;
+        };
+        // Methods are in capitals, so none is called `name`.
+        if inner.has("name") || inner.has("when") {
+            return requirement_entry(&mut inner).map(Requirement::All);
+        }
+        inner.unknown_keys = UnknownKeys::Allow;
+        let methods = inner.table.iter().filter_map(|(method, value)| {
+            let name = method.get_ref();
+            let method = Spanned { value: name.to_string(), place: Place::new(inner.file, &method.span()) };
+            let place = inner.place_of(value);
+            if let Some(text) = value.get_ref().as_str() {
+                let name = Spanned { value: text.to_owned(), place };
+                return Some((method, RequirementEntry { name, when: None }));
+            }
+            let Some(mut entry) = inner.inner(name, value, place) else {
+                inner.wrong_type(name, value, "a name, or a table `{ name = \"…\", when = \"…\" }`");
+                return None;
+            };
+            requirement_entry(&mut entry).map(|entry| (method, entry))
+        });
+        Some(Requirement::ByMethod(methods.collect()))
+    }
+}
+
+fn requirement_entry(table: &mut TableReader<'_>) -> Option<RequirementEntry> {
+    let name = table.required_string("name", "write `{ name = \"…\", when = \"…\" }`");
+    let when = table.string("when");
+    Some(RequirementEntry { name: name?, when })
+}

@@ -1,0 +1,88 @@
+//! What the judgement needs of the header fields, found in one pass. Judges nothing but the overriding method.
+
+use crate::config::MethodOverride;
+use crate::forward::{BadConnection, check_connection_value, is_method_override};
+use crate::head::{Fields, Several};
+use crate::respond::Refusal;
+
+/// What the judgement needs of the header fields, from one pass over them.
+pub(super) struct JudgedFields<'h> {
+    pub(super) host: Result<Option<&'h [u8]>, Several>,
+    pub(super) connection: Result<(), BadConnection>,
+    /// The method that some upstreams would see.
+    pub(super) overriding: Result<Option<&'h [u8]>, Several>,
+}
+
+impl<'h> JudgedFields<'h> {
+    pub(super) fn of<F: Fields + ?Sized>(fields: &'h F) -> Self {
+        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None) };
+        for (name, value) in fields.pairs() {
+            if name.eq_ignore_ascii_case("host") {
+                judged.host = one_more(judged.host, value);
+            } else if name.eq_ignore_ascii_case("connection") {
+                judged.connection = judged.connection.and_then(|()| check_connection_value(value));
+            } else if is_method_override(name) {
+                judged.overriding = one_more(judged.overriding, value);
+            }
+        }
+        judged
+    }
+}
+
+fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> Result<Option<&'h [u8]>, Several> {
+    match so_far {
+        Ok(None) => Ok(Some(value)),
+        _ => Err(Several),
+    }
+}
+
+/// The method that is judged and forwarded.
+pub(super) fn judged_method<'h>(
+    sent: &'h str,
+    fields: &JudgedFields<'h>,
+    rule: MethodOverride,
+) -> Result<&'h str, Refusal<'static>> {
+    /// Icinga takes these and no others; in capitals.
+    const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    match (fields.overriding, rule) {
+        (Ok(None), _) => Ok(sent),
+        (Ok(Some(one)), MethodOverride::Judge) => {
+            KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
+        }
+        _ => Err(Refusal::MethodOverride),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::check_connection;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn one_pass_finds_what_three_would(
+            fields in proptest::collection::vec(
+                ("(host|Host|hosts|connection|Connection|X-HTTP-Method|x_method_override|accept)", "(close|host|a|[, ]){0,3}"),
+                0..6,
+            ),
+        ) {
+            let fields: Vec<(&str, &[u8])> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+            let fields = fields.as_slice();
+            let judged = JudgedFields::of(fields);
+            prop_assert_eq!(judged.host, fields.only("host"));
+            prop_assert_eq!(judged.connection, check_connection(fields));
+            let overriding: Vec<_> =
+                fields.iter().filter(|(name, _)| is_method_override(name)).map(|(_, value)| *value).collect();
+            let expected = match overriding.as_slice() {
+                [] => Ok(None),
+                [one] => Ok(Some(*one)),
+                _ => Err(Several),
+            };
+            prop_assert_eq!(judged.overriding, expected);
+        }
+    }
+}

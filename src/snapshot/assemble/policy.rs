@@ -1,0 +1,103 @@
+//! Conditions, times until which something counts, and shadow mode: config text becomes typed values.
+
+use super::Assembly;
+use crate::clock;
+use crate::condition::{Condition, Input};
+use crate::config::{self, PermissionEntry, Spanned};
+use crate::route::{Demand, PathPattern, RequirementRule, Template};
+use crate::tls::{ExtendedKeyUsage, rfc3339};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The condition that is said; `Err` is one that was reported.
+pub(super) type SaidCondition = Result<Option<Condition>, ()>;
+
+impl Assembly<'_> {
+    pub(super) fn condition(&self, said: Option<&Spanned<String>>) -> SaidCondition {
+        let Some(text) = said else { return Ok(None) };
+        match Condition::compile(&text.value) {
+            Ok(condition) => {
+                self.conditions.set((true, self.conditions.get().1 || condition.reads().has(Input::Time)));
+                Ok(Some(condition))
+            }
+            Err(error) => {
+                let at = error.offset.map(|offset| format!(" (character {})", offset + 1)).unwrap_or_default();
+                self.problems.error(text.place, format!("the condition cannot be used: {error}{at}"), error.hint);
+                Err(())
+            }
+        }
+    }
+
+    /// The condition of a permission.
+    pub(super) fn condition_of(&self, entry: &PermissionEntry) -> SaidCondition {
+        self.condition(entry.qualifiers.as_ref().and_then(|qualifiers| qualifiers.when.as_ref()))
+    }
+
+    /// The last second in which something counts. One that is over when it is read first is a mistake; one that went by
+    /// while the gateway ran is not, or no reload would succeed any more.
+    pub(super) fn enabled_until(&self, whose: &str, said: Option<&Spanned<String>>) -> Option<i64> {
+        let text = said?;
+        let instant = OffsetDateTime::parse(&text.value, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+        let Some(until) = instant.or_else(|| ExtendedKeyUsage::end_of_day(&text.value)) else {
+            let message = format!("\"{}\" is neither a day nor a time", text.value);
+            let hint = "write a day such as \"2027-03-31\", or a time such as \"2027-03-31T18:00:00Z\"";
+            self.problems.error(text.place, message, hint);
+            return Some(0);
+        };
+        let entry = (whose.to_owned(), until);
+        if clock::signed_seconds() > until {
+            let was_known = self.previous.is_some_and(|previous| previous.enabled_until.contains(&entry));
+            let message = format!("{whose} is enabled until {}, which is over", rfc3339(until));
+            match was_known {
+                true => self.problems.warning(text.place, message, "remove it, or give it more time"),
+                false => self.problems.error(text.place, message, "remove it, or give it more time"),
+            }
+        }
+        self.enabled_until.borrow_mut().push(entry);
+        Some(until)
+    }
+
+    pub(super) fn requirement(&self, said: &config::Route, pattern: &PathPattern) -> Option<RequirementRule> {
+        let captures: Vec<&str> = pattern.captures().collect();
+        let demand = |entry: &config::RequirementEntry| {
+            let text = &entry.name;
+            let condition = self.condition(entry.when.as_ref());
+            let name = Template::parse(&text.value, &captures)
+                .map_err(|error| {
+                    let message = format!("\"{}\" is no requirement: {error}", text.value);
+                    self.problems.error(text.place, message, "write for example \"objects/query/{type}\"");
+                })
+                .ok()?;
+            Some(Demand { name, condition: condition.ok()? })
+        };
+        match &said.requirement {
+            None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
+            None => Some(RequirementRule::MethodAndPath),
+            Some(config::Requirement::All(entry)) => demand(entry).map(RequirementRule::Named),
+            Some(config::Requirement::ByMethod(pairs)) => {
+                if pairs.is_empty() {
+                    let message = "`requirement` names no method, so none would be allowed";
+                    self.problems.error(said.place, message, "write for example `requirement = { GET = \"read\" }`");
+                    return None;
+                }
+                let read: Vec<_> = pairs
+                    .iter()
+                    .map(|(method, entry)| {
+                        self.check_method(method);
+                        demand(entry).map(|demand| (method.value.clone(), demand))
+                    })
+                    .collect();
+                read.into_iter().collect::<Option<Vec<_>>>().map(RequirementRule::ByMethod)
+            }
+        }
+    }
+
+    fn check_method(&self, method: &Spanned<String>) {
+        let valid =
+            !method.value.is_empty() && method.value.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
+        if !valid {
+            let message = format!("\"{}\" is not a method", method.value);
+            self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
+        }
+    }
+}
