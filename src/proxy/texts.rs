@@ -10,6 +10,7 @@ pub(super) enum Text {
     MethodSent,
     Method,
     Host,
+    PathSent,
     Path,
     Query,
     TrustDomain,

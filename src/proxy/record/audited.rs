@@ -6,6 +6,7 @@ use crate::authorize::Matched;
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
 use crate::proxy::client::ClientView;
+use crate::proxy::request::Standing;
 use crate::proxy::texts::{Text, Texts};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AuditCut, AuditDecision};
@@ -30,6 +31,7 @@ pub(super) fn note_as_sent(texts: &mut Texts, method: &str, target: &str) {
     texts.set(Text::MethodSent, method);
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     texts.set(Text::Path, path);
+    texts.set(Text::PathSent, path);
     if query.is_some() {
         texts.set(Text::Query, "withheld");
     }
@@ -41,8 +43,11 @@ impl Record {
         self.texts.set(Text::Role, matched.role.unwrap_or_default());
     }
 
+    /// Only where the client counts: what did not is not judged by what is granted.
     pub(super) fn note_trust_domain(&mut self, snapshot: &Snapshot) {
-        let vouched_by = self.client.as_deref().and_then(|client| client.vouched_by);
+        let counts = |standing: &Standing| !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_));
+        let client = self.client.as_deref().filter(|client| counts(&client.standing));
+        let vouched_by = client.and_then(|client| client.vouched_by);
         if let Some(domain) = vouched_by.and_then(|id| snapshot.trust_domain(id)) {
             self.texts.set(Text::TrustDomain, &domain.name);
         }
@@ -69,6 +74,7 @@ impl Record {
             method_sent: self.texts.get(Text::MethodSent).unwrap_or("-"),
             method: self.texts.get(Text::Method).unwrap_or("-"),
             path: self.texts.get(Text::Path).unwrap_or("-"),
+            path_sent: self.texts.get(Text::PathSent).filter(|sent| Some(*sent) != self.texts.get(Text::Path)),
             query: self.texts.get(Text::Query),
             user: proven.map(|(_, user)| user),
             credential: proven.map(|(kind, _)| kind),

@@ -33,6 +33,9 @@ pub struct AuditDecision<'a> {
     pub method: &'a str,
     /// Canonical path, or what was sent if it has none.
     pub path: &'a str,
+    /// The path as it was sent, without its query, where that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_sent: Option<&'a str>,
     /// `withheld` where there was a query: it may hold secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<&'a str>,

@@ -20,6 +20,7 @@ fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
         method_sent: "GET",
         method: "GET",
         path: "/",
+        path_sent: None,
         query: None,
         user: None,
         credential: None,
