@@ -50,6 +50,7 @@ fn every_line_is_there_when_the_log_is_closed() {
     let telemetry = Arc::<Telemetry>::default();
     telemetry.set_audit_log(Some(&config(&path, AuditedDecisions::All))).unwrap();
     assert!(telemetry.audits());
+    telemetry.audit_event(&serde_json::json!({ "kind": "snapshot" }));
     let threads: Vec<_> = (0..4)
         .map(|thread| {
             let telemetry = telemetry.clone();
@@ -64,9 +65,9 @@ fn every_line_is_there_when_the_log_is_closed() {
     telemetry.close_audit_log();
     assert!(!telemetry.audits());
     let lines = lines(&path);
-    assert_eq!(lines.len(), 2000);
-    assert_eq!((&lines[0]["kind"], &lines[0]["certificate"]["cn"]), (&"decision".into(), &"a".into()));
-    assert_eq!(telemetry.metrics.audit_lines.get(), 2000);
+    assert_eq!((lines.len(), &lines[0]["kind"]), (2001, &"snapshot".into()));
+    assert_eq!((&lines[1]["kind"], &lines[1]["certificate"]["cn"]), (&"decision".into(), &"a".into()));
+    assert_eq!(telemetry.metrics.audit_lines.get(), 2001);
 }
 
 #[test]

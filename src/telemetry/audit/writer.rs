@@ -163,8 +163,11 @@ impl Desk {
             return;
         }
         let Orders { file, events } = std::mem::take(&mut *self.shared.orders());
-        if let (Some(new), Some(old)) = (file, self.file.take()) {
-            self.file = Some(new.instead_of(old, outcome));
+        if let Some(new) = file {
+            self.file = Some(match self.file.take() {
+                Some(old) => new.instead_of(old, outcome),
+                None => new,
+            });
         }
         for event in events {
             if let Some(file) = &mut self.file {
