@@ -1,8 +1,10 @@
 //! Who would gain or lose what by another config: told rightly, and where it cannot be told, told so.
 
 use super::*;
-use crate::support::gateway::user;
+use crate::support::gateway::{named_listener, process, trust_domain, user};
 use crate::support::pki::Kind;
+use base64::Engine;
+use rustls::pki_types::pem::PemObject;
 
 fn plan(scene: &Scene, candidate: &str, more: &[&str]) -> (Value, i32) {
     scene.write("new.toml", &scene.config(candidate));
@@ -203,8 +205,14 @@ fn what_the_log_does_not_hold_is_not_guessed() {
     assert_eq!(needs(&source("10.0.0.0/8")), (vec![], lost, 1));
     let cn = r#"permissions = [{ permission = "GET /*", when = 'certificate.cn == "alice"' }]"#;
     assert_eq!(needs(cn), (vec![], vec![], 0));
-    let over = "permissions = [\"GET /*\"]\nenabled_until = \"2020-01-01T00:00:00Z\"";
-    assert_eq!(needs(over).1.len(), 2, "whose time is over loses");
+    // The same request at two times, of which the condition holds at one.
+    let line = scene.lines("decision").into_iter().find(|line| line["path"] == "/y").unwrap().to_string();
+    let earlier =
+        line.replace(line.split("\"time\":\"").nth(1).unwrap().split('"').next().unwrap(), "2020-01-01T00:00:00.000Z");
+    let before = std::fs::read_to_string(scene.file("audit.log")).unwrap();
+    scene.write("audit.log", &format!("{before}{earlier}\n"));
+    let late = r#"permissions = [{ permission = "GET /*", when = 'now > timestamp("2021-01-01T00:00:00Z")' }]"#;
+    assert_eq!(needs(late), (vec!["/y the time of each single request".to_owned()], vec![], 1));
 }
 
 #[test]
@@ -261,4 +269,48 @@ fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
         out.contains("is cut, and passed over") && out.contains("named twice") && out.contains("1 decision of 1 kinds"),
         "{out}"
     );
+}
+
+#[test]
+fn who_comes_by_a_front_proxy_is_judged_as_such() {
+    let (ours, partners, upstream) = (Pki::named("Ours"), Pki::named("Partners"), Upstream::start());
+    let config = |peers: &str, permissions: &[&str]| {
+        let front = format!(
+            "[listener.main.front_proxy]\npeers = [\"{peers}\"]\nidentity = \"rfc9440\"\ntrust_domain = \"partners\"\n"
+        );
+        named_listener("main", &ours, "trust_domain = \"ours\"")
+            + &front
+            + &trust_domain("ours", &ours)
+            + &trust_domain("partners", &partners)
+            + &process()
+            + AUDIT
+            + &["edge", "other"].map(|name| user(name, &["*"]) + "trust_domain = \"ours\"\n").concat()
+            + &user("alice", permissions)
+            + "trust_domain = \"partners\"\n"
+            + &route_to(upstream.address)
+    };
+    let gateway = Gateway::start(&config("edge", &["GET /*"]));
+    let edge = Client::new(&ours, Some(&ours.client("edge")), gateway.address());
+    let der =
+        rustls::pki_types::CertificateDer::from_pem_slice(partners.client("alice").certificate.as_bytes()).unwrap();
+    let field = format!(":{}:", base64::engine::general_purpose::STANDARD.encode(der));
+    let send = |fields: &[(&'static str, &str)]| {
+        edge.send(Version::Http1, Scene::request("GET", "/x", fields)).unwrap().status
+    };
+    assert_eq!((send(&[("client-cert", &field)]), send(&[])), (200, 401));
+    let file = |name: &str| gateway.config_file.with_file_name(name).to_str().unwrap().to_owned();
+    eventually("two decisions", || (lines_of(file("audit.log").as_ref(), "decision").len() == 2).then_some(()));
+    for (peers, permissions, expected) in [
+        ("edge", &["GET /*"][..], (0, vec![])),
+        ("edge", &["POST /*"], (1, vec!["alice GET /x 1 permission -> no_permission".to_owned()])),
+        // The proxy is judged as itself, and may do everything.
+        ("other", &["GET /*"], (0, vec![])),
+    ] {
+        std::fs::write(file("new.toml"), config(peers, permissions)).unwrap();
+        let (out, error, code) =
+            run(PORTCULLIS, &["plan", "--json", "-c", &file("new.toml"), "--audit", &file("audit.log")]);
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        assert_eq!((code, entries(&report, "loses")), expected, "{report:#}");
+        assert_eq!(report["passed_over"], 1, "nobody was named");
+    }
 }

@@ -93,22 +93,15 @@ pub(super) fn can_be_replayed(decision: &Decision) -> bool {
     counted && !unheard && decision.host.is_some() && decision.path.starts_with('/') && decision.method_sent != "-"
 }
 
-/// Makes a decision again. Where a config judges by the time, all times must come to the same.
+/// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the
+/// same.
 pub(super) fn replay(snapshot: &Snapshot, decision: &Decision, seen: &Seen) -> Replayed {
-    let now = clock::signed_seconds();
-    if !snapshot.changes_with_time {
-        return replay_at(snapshot, decision, now);
+    let at = |time: &str| replay_at(snapshot, decision, seconds(time).unwrap_or_else(clock::signed_seconds));
+    let last = at(&seen.last);
+    if snapshot.changes_with_time && at(&seen.first) != last {
+        return Replayed::Lacks(vec![Lacking::Time]);
     }
-    let at = |time: &str| replay_at(snapshot, decision, seconds(time).unwrap_or(now));
-    let (first, last) = (at(&seen.first), at(&seen.last));
-    match replay_at(snapshot, decision, now) {
-        // Whoever is disabled by now does not come back.
-        Replayed::Decided(verdict) if matches!(verdict.reason.as_str(), "user_disabled" | "route_disabled") => {
-            Replayed::Decided(verdict)
-        }
-        _ if first == last => last,
-        _ => Replayed::Lacks(vec![Lacking::Time]),
-    }
+    last
 }
 
 fn seconds(time: &str) -> Option<i64> {
