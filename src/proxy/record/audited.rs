@@ -45,6 +45,9 @@ impl Record {
 
     /// Only where the client counts: what did not is not judged by what is granted.
     pub(super) fn note_trust_domain(&mut self, snapshot: &Snapshot) {
+        if !self.texts.are_kept() {
+            return;
+        }
         let counts = |standing: &Standing| !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_));
         let client = self.client.as_deref().filter(|client| counts(&client.standing));
         let vouched_by = client.and_then(|client| client.vouched_by);
