@@ -12,6 +12,7 @@ use crate::proxy::{
 };
 use crate::respond::Refusal;
 use crate::route::Target;
+use crate::route::icinga2::EventTypes;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HostPolicy, TrustDomain, TrustDomainId, certificates};
@@ -133,6 +134,10 @@ impl Explain {
             let rule = judgement.route.map(|route| route.credentials).unwrap_or_default();
             evidence.presented = self.presented(snapshot, rule);
             judgement = decide_by(snapshot, client, &evidence, &head);
+        }
+        let bodiless = Evidence { body: Some(EventTypes::from_body(b"")), ..evidence.clone() };
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            judgement = decide_by(snapshot, client, &bodiless, &head);
         }
         Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &evidence.presented), &judgement)))
     }
@@ -355,9 +360,11 @@ fn describe(
             Grant::PublicRoute => line("permission", "none needed: the route is public".to_owned()),
             Grant::Shadow => line("permission", "none grants this; refusals are only marked".to_owned()),
         },
-        Err(Refusal::Denied(Denied::DeniedBy(matched))) => line("denied by", permission(matched)),
-        Err(Refusal::Denied(Denied::NoPermission)) => line("permission", "none grants this".to_owned()),
-        Err(_) => {}
+        Err(refusal) => match refusal.denied() {
+            Some(Denied::DeniedBy(matched)) => line("denied by", permission(matched)),
+            Some(Denied::NoPermission) => line("permission", "none grants this".to_owned()),
+            _ => {}
+        },
     }
     text
 }

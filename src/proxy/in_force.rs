@@ -163,6 +163,8 @@ mod tests {
             credentials: Default::default(),
             content: Default::default(),
             written: None,
+            user_limiters: Default::default(),
+            route_limiters: HashMap::new(),
         })
     }
 

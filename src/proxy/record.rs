@@ -12,13 +12,13 @@ use crate::authorize::{Denied, Grant, Permit};
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
-use crate::limit::Meter;
+use crate::limit::{Meter, UnderWay};
 use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
-use audited::Audited;
+use audited::{Audited, timestamp};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -92,6 +92,8 @@ pub(super) struct Record {
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce()>>,
+    /// It counts as under way until it is written: of its user and of its route.
+    _under_way: [Option<UnderWay>; 2],
 }
 
 /// Of both bodies.
@@ -139,6 +141,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
+            _under_way: [None, None],
         }
     }
 
@@ -156,6 +159,16 @@ impl Record {
     pub(super) fn begun_at(mut self, begun: Instant) -> Self {
         self.begun = begun;
         self
+    }
+
+    /// When it began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// It holds a place of its user and of its route, where these are limited.
+    pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
+        self._under_way = places;
     }
 
     /// The answer's head came at this moment.
@@ -208,7 +221,7 @@ impl Record {
                 self.texts.set(Text::Upstream, name);
             }
         }
-        self.note_trust_domain(&in_force.snapshot);
+        self.note_for_audit(judgement.route, &in_force.snapshot);
         match &judgement.outcome {
             Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
@@ -241,9 +254,7 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(denied) = refusal
-            && let Some(matched) = denied.matched()
-        {
+        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
             self.matched(&matched);
         }
     }
@@ -252,6 +263,9 @@ impl Record {
     pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
+        if let Refusal::Limited(_) = refusal {
+            self.connection.series.limited(self.reason);
+        }
     }
 
     /// What came was no request, and was refused before any judgement.
@@ -380,10 +394,4 @@ impl Drop for Record {
             action();
         }
     }
-}
-
-fn timestamp(time: std::time::SystemTime) -> String {
-    use time::macros::format_description;
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    time::OffsetDateTime::from(time).format(&format).unwrap_or_default()
 }

@@ -14,6 +14,7 @@ pub(super) enum Text {
     Path,
     Query,
     TrustDomain,
+    Preset,
     Requirement,
     Permission,
     Role,

@@ -17,6 +17,7 @@ use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
+use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -60,6 +61,10 @@ pub struct Snapshot {
     pub content: Content,
     /// What its config says, where there is an audit log to tell of changes.
     pub written: Option<Written>,
+    /// What limits the requests of ApiUsers, by their ids.
+    pub user_limiters: Limiters,
+    /// What limits those of routes: only for the next snapshot, which goes on with them.
+    pub route_limiters: HashMap<Box<str>, Arc<Limiter>>,
 }
 
 impl Snapshot {

@@ -42,6 +42,7 @@ pub(super) struct Decision {
     #[serde(default, deserialize_with = "shared")]
     pub(super) certificate: Option<Rc<Certificate>>,
     pub(super) route: Option<String>,
+    pub(super) preset: Option<String>,
     pub(super) requirement: Option<String>,
     pub(super) permission: Option<String>,
     pub(super) role: Option<String>,

@@ -7,7 +7,7 @@ use crate::condition::{Condition, Input};
 use crate::identity::Principal;
 use crate::proxy::{Judgement, Presented, Standing};
 use crate::respond::Refusal;
-use crate::route::Requirement;
+use crate::route::{Requirement, RequirementRule};
 use crate::snapshot::Snapshot;
 use std::fmt;
 
@@ -20,8 +20,10 @@ pub(super) enum Lacking {
     Header(String),
     /// When each request came.
     Time,
-    /// What somebody else would say: credentials, a body, another server.
-    Evidence,
+    /// The body.
+    Body,
+    /// What was shown beside the certificate.
+    Credentials,
 }
 
 impl fmt::Display for Lacking {
@@ -30,7 +32,8 @@ impl fmt::Display for Lacking {
             Self::Query => f.write_str("the query, which the audit log withholds"),
             Self::Header(name) => write!(f, "the header field `{name}`, which the audit log does not hold"),
             Self::Time => f.write_str("the time of each single request, since a condition holds at some of them only"),
-            Self::Evidence => f.write_str("more than the audit log holds"),
+            Self::Body => f.write_str("what the body says, which the audit log does not hold"),
+            Self::Credentials => f.write_str("the credentials that were shown"),
         }
     }
 }
@@ -42,14 +45,21 @@ pub(super) fn lacking(
     decision: &Decision,
     judgement: &Judgement<'_, '_>,
 ) -> Vec<Lacking> {
-    if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
-        return vec![Lacking::Evidence];
+    match judgement.outcome {
+        Err(Refusal::CredentialsUnchecked) => return vec![Lacking::Credentials],
+        Err(Refusal::BodyUnread) => return vec![Lacking::Body],
+        _ => {}
     }
     // Without a requirement it was refused before any condition was asked.
     let (Some(route), Some(requirement)) = (judgement.route, &judgement.requirement) else { return Vec::new() };
     let unknown = |condition: &Condition| unknown_to(decision, condition);
     let on_route = [route.condition.as_ref(), route.requirement.condition(judgement.method)];
     let mut lacks: Vec<Lacking> = on_route.into_iter().flatten().flat_map(unknown).collect();
+    // Icinga's requirements look at the query; where they did before, they find the same again.
+    let looks_anew = matches!(route.requirement, RequirementRule::Icinga2) && decision.preset.is_none();
+    if looks_anew && decision.query.is_some() {
+        lacks.push(Lacking::Query);
+    }
     let user = match (presented, standing) {
         (Presented::Proven(proof), _) => Some(&proof.principal),
         (_, Standing::Known(user)) => Some(user),

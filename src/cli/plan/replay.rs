@@ -2,7 +2,7 @@
 //! what the audit log says of it. What the log does not say is never guessed.
 
 use super::lacking::{Lacking, lacking};
-use crate::authorize::Grant;
+use crate::authorize::{Denied, Grant};
 use crate::cli::decisions::{Certificate, Decision, Outcome, Seen};
 use crate::clock;
 use crate::credentials::CredentialFailure;
@@ -11,6 +11,7 @@ use crate::host::HostName;
 use crate::identity::ForwardedRefusal;
 use crate::proxy::{Client, Evidence, Judgement, Presented, Standing, decide_by, standing, unless_denied};
 use crate::respond::Refusal;
+use crate::route::icinga2::{EventTypes, SaidInBody};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{
     CommonName, CommonNameError, FailureReason, NameError, NameKind, PeerCertificate, TrustDomain, TrustDomainId,
@@ -68,10 +69,7 @@ impl Verdict {
                 (None, Grant::PublicRoute) => (Outcome::Permit, "public_route", None),
                 (None, Grant::Shadow) => (Outcome::Shadow, "internal", None),
             },
-            Err(refusal) => {
-                let matched = if let Refusal::Denied(denied) = refusal { denied.matched() } else { None };
-                (Outcome::Refuse, refusal.word(), matched.map(named))
-            }
+            Err(refusal) => (Outcome::Refuse, refusal.word(), refusal.denied().and_then(Denied::matched).map(named)),
         };
         Self {
             outcome,
@@ -90,7 +88,14 @@ pub(super) fn can_be_replayed(decision: &Decision) -> bool {
     let counted = certificate.is_none_or(|it| it.fingerprint.is_some() && decision.trust_domain.is_some());
     // A proxy that did not say, or not rightly, for whom it speaks.
     let unheard = decision.reason.contains("forwarded") || decision.reason.contains("front_proxy");
-    counted && !unheard && decision.host.is_some() && decision.path.starts_with('/') && decision.method_sent != "-"
+    let malformed = ["bad_query", "no_event_types", "bad_event_types", "bad_json", "encoded_body"];
+    let by_its_form = malformed.contains(&decision.reason.as_str());
+    counted
+        && !unheard
+        && !by_its_form
+        && decision.host.is_some()
+        && decision.path.starts_with('/')
+        && decision.method_sent != "-"
 }
 
 /// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the
@@ -131,13 +136,28 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
     };
     let nothing = Evidence::default();
     let mut evidence = Evidence::default();
+    let with_body;
     let mut judgement = decide_by(snapshot, client, &nothing, &head);
     if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
         evidence.presented = presented(snapshot, decision, &judgement);
         judgement = decide_by(snapshot, client, &evidence, &head);
     }
+    if matches!(judgement.outcome, Err(Refusal::BodyUnread))
+        && let Some(types) = event_types(decision)
+    {
+        with_body = Evidence { body: Some(types), ..evidence.clone() };
+        judgement = decide_by(snapshot, client, &with_body, &head);
+    }
     let lacks = lacking(snapshot, (&who.standing, &evidence.presented), decision, &judgement);
     if lacks.is_empty() { Replayed::Decided(Verdict::of(&judgement)) } else { Replayed::Lacks(lacks) }
+}
+
+/// The types of events that were subscribed to, in the query or the body: the requirement names them all.
+fn event_types(decision: &Decision) -> Option<SaidInBody> {
+    let requirement = decision.requirement.as_deref().filter(|_| decision.preset.as_deref() == Some("icinga2"))?;
+    let names = requirement.split(" and ").filter(|_| !requirement.starts_with('('));
+    let types = names.map(|name| name.strip_prefix("events/")).collect::<Option<Vec<_>>>()?;
+    Some(EventTypes::from_body(serde_json::json!({ "types": types }).to_string().as_bytes()))
 }
 
 /// What was shown then beside the certificate is taken to be shown again, if the user still has such a thing.

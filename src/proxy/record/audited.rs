@@ -1,17 +1,19 @@
 //! What the audit log is told of a request: its decision as soon as there is a status, and what is cut of it later. Judges
 //! nothing.
 
-use super::{ConnectionFacts, Record, timestamp};
+use super::{ConnectionFacts, Record};
 use crate::authorize::Matched;
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
 use crate::proxy::client::ClientView;
 use crate::proxy::request::Standing;
 use crate::proxy::texts::{Text, Texts};
+use crate::route::{RequirementRule, Route};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AuditCut, AuditDecision};
 use crate::tls::{PeerCertificate, PresentedCertificate, rfc3339};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Whether the decision was told.
@@ -23,6 +25,13 @@ pub(super) enum Audited {
     Due,
     /// It was.
     Told,
+}
+
+/// RFC 3339, to the millisecond.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    use time::macros::format_description;
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    time::OffsetDateTime::from(time).format(&format).unwrap_or_default()
 }
 
 /// Notes what was asked for, before it is judged. No query: it may hold secrets.
@@ -43,10 +52,14 @@ impl Record {
         self.texts.set(Text::Role, matched.role.unwrap_or_default());
     }
 
-    /// Only where the client counts: what did not is not judged by what is granted.
-    pub(super) fn note_trust_domain(&mut self, snapshot: &Snapshot) {
-        if !self.texts.are_kept() {
+    /// What else a judgement was made of. The trust domain only where the client counts: what did not is not judged by
+    /// what is granted.
+    pub(super) fn note_for_audit(&mut self, route: Option<&Arc<Route>>, snapshot: &Snapshot) {
+        if self.audited == Audited::Unwanted {
             return;
+        }
+        if route.is_some_and(|route| matches!(route.requirement, RequirementRule::Icinga2)) {
+            self.texts.set(Text::Preset, "icinga2");
         }
         let counts = |standing: &Standing| !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_));
         let client = self.client.as_deref().filter(|client| counts(&client.standing));
@@ -88,6 +101,7 @@ impl Record {
             forwarded_by: client.and_then(ClientView::forwarded_by),
             trust_domain: self.texts.get(Text::TrustDomain),
             route: self.texts.get(Text::Route),
+            preset: self.texts.get(Text::Preset),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             role: self.texts.get(Text::Role),

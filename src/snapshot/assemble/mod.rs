@@ -8,7 +8,9 @@ mod identities;
 mod identity_headers;
 mod listeners;
 mod policy;
+mod preset;
 mod process;
+mod request_limits;
 mod revocation;
 mod roles;
 mod routes;
@@ -23,6 +25,7 @@ use super::{Content, Snapshot};
 use crate::config::{
     self, Config, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
 };
+use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -85,6 +88,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
         conditions: Cell::default(),
         previous,
@@ -109,6 +113,7 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
@@ -152,6 +157,8 @@ impl Assembly<'_> {
             credentials,
             content: Content::default(),
             written: None,
+            user_limiters: users.limiters,
+            route_limiters: self.route_limiters.take(),
         })
     }
 

@@ -57,6 +57,9 @@ pub struct AuditDecision<'a> {
     /// Route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
+    /// `icinga2` where the route asks for what Icinga 2 does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<&'a str>,
     /// What the route asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<&'a str>,

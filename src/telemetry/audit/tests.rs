@@ -28,6 +28,7 @@ fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
         forwarded_by: None,
         trust_domain: None,
         route: None,
+        preset: None,
         requirement: None,
         permission: None,
         role: None,
