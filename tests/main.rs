@@ -16,6 +16,8 @@ mod support;
 mod access_log;
 /// Metrics and health.
 mod admin;
+/// The audit log, `portcullis plan` and `portcullis learn`.
+mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.

@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod authorizer;
+mod audit;
 mod crl_fetch;
 mod request_limits;
 
@@ -23,10 +24,14 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         read(&mut table);
     };
     single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
-    single(&mut root, "admin", &mut |table| config.admin = Admin { address: table.string("address") });
+    single(&mut root, "admin", &mut |table| {
+        let recent_decisions = table.duration_or_off("recent_decisions");
+        config.admin = Admin { address: table.string("address"), recent_decisions };
+    });
     single(&mut root, "access_log", &mut |table| {
         config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
     });
+    single(&mut root, "audit_log", &mut |table| config.audit_log = Some(audit::audit_log(table)));
     single(&mut root, "log", &mut |table| {
         config.log = Log { level: table.string("level"), format: log_format(table) };
     });

@@ -2,6 +2,7 @@
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
 mod authorizer;
+mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
@@ -10,6 +11,7 @@ mod policy;
 mod preset;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
@@ -31,6 +33,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -79,6 +83,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.

@@ -24,6 +24,11 @@ impl Place {
         Self { file, start: clamp(range.start), end: clamp(range.end) }
     }
 
+    /// The place of what stands in no file.
+    pub fn nowhere() -> Self {
+        Self { file: FileId(u16::MAX), start: 0, end: 0 }
+    }
+
     /// The span as byte offsets into the file's text.
     pub fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
@@ -67,6 +72,11 @@ impl Sources {
         let id = u16::try_from(self.files.len()).ok()?;
         self.files.push(SourceFile { path, text: Arc::new(text) });
         Some(FileId(id))
+    }
+
+    /// All files.
+    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
     }
 
     /// The file behind an id.

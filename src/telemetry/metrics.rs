@@ -103,6 +103,12 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
     pub access_log_dropped: IntGauge,
+    /// `audit_lines_total`
+    pub audit_lines: IntCounter,
+    /// `audit_dropped_total{reason}`
+    pub audit_dropped: IntCounterVec,
+    /// `audit_errors_total{operation}`
+    pub audit_errors: IntCounterVec,
     /// `draining`
     pub draining: IntGauge,
 }
@@ -318,6 +324,17 @@ impl Default for Metrics {
             deny_list_entries: make.gauges("deny_list_entries", "Entries of the deny list", &["trust_domain"]),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
+            audit_lines: make.counter("audit_lines_total", "Lines of the audit log that were written"),
+            audit_dropped: make.counters(
+                "audit_dropped_total",
+                "Lines of the audit log that are lost: queue_full, write_failed",
+                &["reason"],
+            ),
+            audit_errors: make.counters(
+                "audit_errors_total",
+                "Times that the audit log could not be written or rotated",
+                &["operation"],
+            ),
             draining: make.gauge("draining", "1 while the gateway drains"),
             registry: registry.clone(),
         }

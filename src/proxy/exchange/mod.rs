@@ -148,7 +148,8 @@ impl ConnectionContext {
     }
 
     fn new_record(&self, snapshot: &Snapshot, parts: &Parts) -> Record {
-        let said = (parts.method.as_str(), parts.uri.path());
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let said = (parts.method.as_str(), target);
         let mut record =
             Record::new(self.facts.clone(), protocol(parts.version), snapshot.generation, super::request_id(), said);
         self.activity.request_begins();
