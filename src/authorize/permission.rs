@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_permission_is_small_and_keeps_no_copy_of_its_text() {
-        assert!(size_of::<CompiledPermission>() <= 72 && size_of::<Permission>() <= 24, "there may be millions");
+        assert!(size_of::<CompiledPermission>() <= 72 && size_of::<Permission>() <= 16, "there may be millions");
     }
 
     proptest! {

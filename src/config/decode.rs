@@ -58,15 +58,18 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     decode_named(&mut root, config);
 }
 
+/// All `[api_user.NAME]`.
+pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUser> {
+    root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table))
+}
+
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
     config
         .trust_domains
         .extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| trust_domain(name, &mut table)));
-    config
-        .api_users
-        .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.api_users.extend(api_users(root));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
         client_o: table.strings("client_o"),

@@ -84,7 +84,7 @@ impl<'a> TableReader<'a> {
         inner.unknown_keys = UnknownKeys::Allow;
         let methods = inner.table.iter().filter_map(|(method, value)| {
             let name = method.get_ref();
-            let method = Spanned { value: name.to_string(), place: Place::new(inner.file, &method.span()) };
+            let method = Spanned { value: name.to_string(), place: inner.place_at(method.span()) };
             let place = inner.place_of(value);
             if let Some(text) = value.get_ref().as_str() {
                 let name = Spanned { value: text.to_owned(), place };
