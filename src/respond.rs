@@ -61,6 +61,8 @@ pub enum Refusal<'s> {
     Forwarded(ForwardedRefusal),
     /// The ApiUser may not.
     Denied(Denied<'s>),
+    /// It may, but has no credentials of its own at the upstream, where it needs some.
+    UnknownToUpstream,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
@@ -113,6 +115,7 @@ impl Refusal<'_> {
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
+            | Self::UnknownToUpstream
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
             Self::HeadTimeout | Self::Body(BodyEnd::Stalled) => StatusCode::REQUEST_TIMEOUT,
@@ -146,6 +149,7 @@ impl Refusal<'_> {
             Self::Forwarded(refusal) => refusal.word(),
             Self::Denied(Denied::DeniedBy(_)) => "denied",
             Self::Denied(Denied::NoPermission) => "no_permission",
+            Self::UnknownToUpstream => "no_upstream_credentials",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
@@ -184,6 +188,7 @@ impl Refusal<'_> {
             Self::Forwarded(ForwardedRefusal::Certificate(_)) => "The forwarded certificate is not accepted.",
             Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(_) => "The user may not do this.",
+            Self::UnknownToUpstream => "The user has no credentials where this would go.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::HeadTimeout => "The request head took too long.",

@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod crl_fetch;
+mod manners;
 
 use super::model::*;
 use super::source::Spanned;
@@ -266,6 +267,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        at_upstreams: manners::users_at_upstreams(table),
     }
 }
 
@@ -310,6 +312,7 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         identity_headers: table.strings_if_said("identity_headers"),
         jwt_audience: table.string("jwt_audience"),
         proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
+        manners: manners::manners(table),
         limits: upstream_limits(table),
     }
 }

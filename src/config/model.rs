@@ -4,11 +4,13 @@
 mod credentials;
 mod engines;
 mod front_proxy;
+mod manners;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use manners::*;
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -240,6 +242,8 @@ pub struct ApiUser {
     pub client_token: Vec<Spanned<String>>,
     /// Who issues these.
     pub token_issuer: Option<Spanned<String>>,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -307,6 +311,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }

@@ -150,16 +150,20 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     found.method = judged_method(head.method, &fields, route.method_override)?;
 
     if let Some(permit) = public {
+        let mut known_there = None;
         if let (Admission::PublicWithIdentity, Standing::Known(known)) = (route.admission, client.standing) {
             let asked = Requirement::MethodAndPath { method: found.method, path: target.path.clone() };
             snapshot.policy.refuse_denied(known, found.requirement.insert(asked)).map_err(Refusal::Denied)?;
+            known_there = Some(known.id);
         }
-        return Ok(permit);
+        return route.known_there.takes(known_there).then_some(permit).ok_or(Refusal::UnknownToUpstream);
     }
     let principal = proven(route.credentials, client.standing, presented)?;
     let requirement = route.requirement.for_request(found.method, &target.path, &captured);
     let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
-    snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)
+    let permit = snapshot.policy.authorize(principal, requirement).map_err(Refusal::Denied)?;
+    // Only now: whoever may not do something need not learn who is known where.
+    route.known_there.takes(Some(principal.id)).then_some(permit).ok_or(Refusal::UnknownToUpstream)
 }
 
 /// A path has no oddity but those that its route takes; and if an upstream reads it without them, it still is this

@@ -1,8 +1,9 @@
 //! What holds where the config says nothing: the safe and fast values.
 
 use super::ConnectionLimits;
-use crate::config::Limits;
+use crate::config::{HeadMethod, LengthlessRedirect, Limits, Manners as Said, Preset, QuickAck, Upstream};
 use crate::route::RouteLimits;
+use crate::upstream::Manners;
 use std::time::Duration;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -16,7 +17,7 @@ pub const ADMIN_ADDRESS: &str = "127.0.0.1:9190";
 /// Certificates that expire sooner are worth a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
 pub(super) const LOG_FILTER: &str = "info";
-pub(super) const POOL_IDLE_TIMEOUT: Duration = seconds(30);
+const POOL_IDLE_TIMEOUT: Duration = seconds(30);
 pub(super) const POOL_SIZE: u32 = 64;
 pub(super) const JWT_ISSUER: &str = "portcullis";
 pub(super) const JWT_LIFETIME: Duration = seconds(60);
@@ -52,4 +53,40 @@ pub(super) fn route_limits(said: &[&Limits]) -> RouteLimits {
 
 pub(super) fn connect_timeout(said: &[&Limits]) -> Duration {
     nearest(said, |limits| limits.connect_timeout, CONNECT_TIMEOUT)
+}
+
+/// Icinga 2 closes unused connections after 10 to 15 seconds.
+const ICINGA_POOL_IDLE_TIMEOUT: Duration = seconds(8);
+/// It refuses connections for some 4 ms when it reloads, and for longer on a busy machine.
+const ICINGA_CONNECT_RETRY: Duration = Duration::from_millis(300);
+
+fn preset(said: &Said) -> Option<Preset> {
+    said.preset.as_ref().map(|said| said.value)
+}
+
+pub(super) fn pool_idle_timeout(said: &Upstream) -> Duration {
+    said.pool_idle_timeout.unwrap_or(match preset(&said.manners) {
+        None => POOL_IDLE_TIMEOUT,
+        Some(Preset::Icinga2) => ICINGA_POOL_IDLE_TIMEOUT,
+    })
+}
+
+pub(super) fn manners(said: &Said) -> Manners {
+    let kind = match preset(said) {
+        None => Manners::default(),
+        // It answers HEAD with a body, its redirect has neither length nor end, it drops what it has when it reloads, and
+        // it writes small records one after the other.
+        Some(Preset::Icinga2) => Manners {
+            head: HeadMethod::Get,
+            lengthless_redirect: LengthlessRedirect::Empty,
+            connect_retry: Some(ICINGA_CONNECT_RETRY),
+            quick_ack: QuickAck::Adaptive,
+        },
+    };
+    Manners {
+        head: said.head.as_ref().map_or(kind.head, |said| said.value),
+        lengthless_redirect: said.lengthless_redirect.as_ref().map_or(kind.lengthless_redirect, |said| said.value),
+        connect_retry: said.connect_retry.unwrap_or(kind.connect_retry),
+        quick_ack: said.quick_ack.as_ref().map_or(kind.quick_ack, |said| said.value),
+    }
 }

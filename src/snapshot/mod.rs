@@ -18,7 +18,7 @@ use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Which ApiUsers are somebody at which upstream; those where nobody is are not here.
+    pub accounts: HashMap<Arc<str>, Arc<Accounts>>,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
     /// What is said about client certificates that expire.

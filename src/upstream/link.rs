@@ -2,7 +2,10 @@
 //! the caller gives. Parses nothing.
 
 use super::endpoint::EndpointStream;
+use super::here::Mark;
+use super::manners::Manners;
 use super::pool::{self, PoolId};
+use crate::config::QuickAck;
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -10,6 +13,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 
 /// The most ranges that one read fills.
 const MOST_SPACES: usize = 8;
@@ -31,16 +35,39 @@ pub struct Link {
     pool: PoolId,
     endpoint: usize,
     origin: Origin,
+    manners: Manners,
+    /// Whose requests it carries, where it has been shown who that is.
+    pub(super) owner: Option<Mark>,
+    progress: Progress,
+}
+
+/// How far an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Nothing of it has come.
+    Awaited,
+    /// Some of it has come, and whoever reads on waits for more.
+    Begun,
 }
 
 impl Link {
-    pub(super) fn new(stream: EndpointStream, pool: PoolId, endpoint: usize) -> Self {
-        Self { stream, pool, endpoint, origin: Origin::New }
+    pub(super) fn new(
+        stream: EndpointStream,
+        (pool, endpoint): (PoolId, usize),
+        manners: Manners,
+        owner: Option<Mark>,
+    ) -> Self {
+        Self { stream, pool, endpoint, origin: Origin::New, manners, owner, progress: Progress::Awaited }
     }
 
-    /// Keeps it for another request on this thread. Only when both messages on it are whole.
+    /// Keeps it for another request on this thread, of the same owner. Only when both messages on it are whole.
     pub fn keep(self) {
         pool::put(self.pool, Self { origin: Origin::Pooled, ..self });
+    }
+
+    /// How its endpoint is to be spoken to.
+    pub fn manners(&self) -> &Manners {
+        &self.manners
     }
 
     /// Where it came from.
@@ -85,11 +112,35 @@ impl Link {
         }
     }
 
+    /// Some upstreams write small pieces and let the system gather them (Nagle), which holds back the second until the first
+    /// is acknowledged; and that is late by 40 ms where nobody answers (delayed acknowledgement). So where more of an answer
+    /// is waited for, what has come is acknowledged now. An answer that comes in one piece costs nothing more.
+    fn read<T>(&mut self, polled: Poll<io::Result<T>>, count: impl FnOnce(&T) -> usize) -> Poll<io::Result<T>> {
+        match &polled {
+            Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Begun,
+            Poll::Pending if self.acknowledges() => {
+                let socket = match &self.stream {
+                    EndpointStream::Plain(stream) => stream,
+                    EndpointStream::Tls(stream) => stream.get_ref().0,
+                };
+                // At worst the answer is as late as it would have been.
+                let _ = SockRef::from(socket).set_tcp_quickack(true);
+            }
+            _ => {}
+        }
+        polled
+    }
+
+    fn acknowledges(&self) -> bool {
+        self.manners.quick_ack == QuickAck::Adaptive && self.progress == Progress::Begun
+    }
+
     /// Writes as much of `slices` as goes at once.
     ///
     /// # Errors
     /// Of the socket.
     pub fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.progress = Progress::Awaited;
         match slices {
             // A plain send costs the system less.
             [only] => Pin::new(&mut self.stream).poll_write(context, only),
@@ -104,8 +155,9 @@ impl Link {
     pub fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         self.flush(context);
         let mut read = ReadBuf::new(space);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
-        Poll::Ready(Ok(read.filled().len()))
+        let polled = Pin::new(&mut self.stream).poll_read(context, &mut read);
+        let polled = polled.map_ok(|()| read.filled().len());
+        self.read(polled, |count| *count)
     }
 
     /// Reads behind what is in `buffer`, where room for `room` bytes is made once there is something to read. No bytes is
@@ -121,10 +173,12 @@ impl Link {
     ) -> Poll<io::Result<usize>> {
         self.flush(context);
         if let EndpointStream::Plain(stream) = &self.stream {
-            ready!(stream.poll_read_ready(context))?;
+            let readable = stream.poll_read_ready(context);
+            ready!(self.read(readable, |()| 0))?;
         }
         buffer.reserve(room);
-        std::pin::pin!(self.stream.read_buf(buffer)).poll(context)
+        let polled = std::pin::pin!(self.stream.read_buf(buffer)).poll(context);
+        self.read(polled, |count| *count)
     }
 
     /// Reads into these ranges of `memory`, one after the other, which must be in order and apart; TLS, one record at a
@@ -145,28 +199,38 @@ impl Link {
                 return self.poll_read(context, memory.get_mut(first).unwrap_or_default());
             }
         };
-        loop {
-            ready!(stream.poll_read_ready(context))?;
-            let mut count = 0;
-            let read = stream.try_io(Interest::READABLE, || {
-                let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
-                let (used, room) = cut(memory, spaces, &mut slices);
-                count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
-                // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
-                if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-            });
-            match read {
-                Ok(()) => return Poll::Ready(Ok(count)),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
-                Err(_) if count > 0 => return Poll::Ready(Ok(count)),
-                Err(_) => {}
-            }
-        }
+        let polled = read_spaces(stream, context, memory, spaces);
+        self.read(polled, |count| *count)
     }
 
     /// The connection as a stream that begins with bytes that were read already.
     pub fn into_stream(self, begun: Vec<u8>) -> LinkStream {
         LinkStream { stream: self.stream, begun, given: 0 }
+    }
+}
+
+fn read_spaces(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    memory: &mut [u8],
+    spaces: &[Range<usize>],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let mut count = 0;
+        let read = stream.try_io(Interest::READABLE, || {
+            let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
+            let (used, room) = cut(memory, spaces, &mut slices);
+            count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
+            // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
+            if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match read {
+            Ok(()) => return Poll::Ready(Ok(count)),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            Err(_) if count > 0 => return Poll::Ready(Ok(count)),
+            Err(_) => {}
+        }
     }
 }
 

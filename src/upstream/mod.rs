@@ -1,22 +1,26 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
+mod account;
 mod answer;
 mod endpoint;
 mod failure;
 mod here;
 mod link;
 mod links;
+mod manners;
 mod pool;
 mod reading;
 mod send;
 mod turn;
 mod upload;
 
-pub use answer::{Answer, AnswerBody, Behind};
+pub use account::{Account, Accounts};
+pub use answer::{Answer, AnswerBody, Behind, read_away};
 pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
 pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
+pub use manners::Manners;
 pub use send::Outgoing;
 
 use crate::config::{HostHeader, ProxyProtocol};
@@ -38,6 +42,8 @@ pub struct Upstream {
     pub identity: Arc<IdentitySelection>,
     /// What each connection begins with. If that is about a client, no other client's request goes on it.
     pub proxy_protocol: ProxyProtocol,
+    /// How it is to be spoken to.
+    pub manners: Manners,
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
@@ -72,6 +78,8 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
     /// How many each worker keeps for each endpoint.
     pub pool_size: usize,
+    /// How it is to be spoken to.
+    pub manners: Manners,
 }
 
 /// Why there is no answer.
@@ -141,6 +149,7 @@ impl Upstream {
             authorization: settings.authorization,
             identity: settings.identity,
             proxy_protocol: settings.proxy_protocol,
+            manners: settings.manners,
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),

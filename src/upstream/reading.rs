@@ -54,7 +54,10 @@ impl Reading {
             if !self.buffer.is_empty() && self.search.is_worth_reading(&self.buffer) {
                 let mut space = field_space();
                 match parse_answer(&self.buffer, asked, &mut space) {
-                    Ok(Some(head)) => return Poll::Ready(Ok((Came::by(&head), on_head(&head)))),
+                    Ok(Some(head)) => {
+                        let head = head.as_meant(link.manners().lengthless_redirect);
+                        return Poll::Ready(Ok((Came::by(&head), on_head(&head))));
+                    }
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
                 }

@@ -3,7 +3,7 @@
 
 use super::reading::{Came, Reading};
 use super::upload::Upload;
-use super::{Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
+use super::{Account, Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
 use crate::forward::{AnswerHead, Asked, Framing, Upgrade};
 use crate::limit::{BodyFailure, Meter};
 use crate::recycled::Recycled;
@@ -39,6 +39,8 @@ pub struct Outgoing<B> {
     pub response_timeout: Duration,
     /// What a new connection begins with.
     pub preface: Option<Box<[u8]>>,
+    /// Who asks, if the upstream is to see somebody else than the gateway.
+    pub account: Option<Arc<Account>>,
 }
 
 /// What stays the same on each connection that a request is tried on.
@@ -52,8 +54,8 @@ impl Upstream {
     /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. `on_head` sees
     /// the head of each answer, also of interim ones; what it makes of the last is given back.
     ///
-    /// Goes again only where nothing was sent, or where it is [`Repeat::Safe`] and a pooled connection turned out to be
-    /// closed (RFC 9110 section 9.2.2).
+    /// Goes again only where nothing was sent, or where that is safe and a connection turned out to be closed (RFC 9110
+    /// section 9.2.2): see [`Repeat`].
     ///
     /// # Errors
     /// [`UpstreamError`]
@@ -80,17 +82,18 @@ impl Upstream {
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, response_timeout, preface } =
-            outgoing;
+        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, .. } = outgoing;
+        let Outgoing { response_timeout, preface, account, .. } = outgoing;
+        let account = account.as_deref();
         let asking = Asking { asked, upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
         let choice = self.choose();
-        let mut pooled = self.pooled_link(choice);
+        let mut pooled = self.pooled_link(choice, account);
         loop {
             let mut link = match pooled.take() {
                 Some(link) => link,
                 // Connecting is rare and large.
-                None => Box::pin(self.new_link(choice, preface.as_deref())).await?,
+                None => Box::pin(self.new_link(choice, preface.as_deref(), account)).await?,
             };
             self.series().connection_used(link.origin().word());
             // Only now is it certain which endpoint it is.
@@ -102,7 +105,7 @@ impl Upstream {
             match asking.attempt(&mut upload, &mut reading, &mut link, &mut on_head).await {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
                 Err(failure) => match repeat.after(&failure, link.origin()) {
-                    Again::OnPooled => pooled = self.pooled_link(choice),
+                    Again::OnPooled => pooled = self.pooled_link(choice, account),
                     Again::OnNew => self.series().retried(),
                     Again::Never => {
                         return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));

@@ -39,7 +39,9 @@ impl Reading {
             if !bytes.is_empty() && self.search.is_worth_reading(bytes) {
                 let mut space = field_space();
                 match parse_answer(bytes, asked, &mut space) {
-                    Ok(Some(head)) => return Poll::Ready(Ok(on_head(head))),
+                    Ok(Some(head)) => {
+                        return Poll::Ready(Ok(on_head(head.as_meant(link.manners().lengthless_redirect))));
+                    }
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
                 }

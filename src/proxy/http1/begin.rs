@@ -8,6 +8,7 @@ use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::proxy::Shared;
+use crate::proxy::account::account;
 use crate::proxy::client::{ClientView, ConnectedClient};
 use crate::proxy::credentials::{Checked, JudgingBy, Looked, unchecked};
 use crate::proxy::in_force::{InForce, in_force};
@@ -225,7 +226,8 @@ impl Judging<'_> {
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
         let right = Right::of_octets(octets, self.view.clone(), self.checked.proof());
-        Said { head: self.head, identity, address, preface, right, checked: self.checked }
+        let account = account(up.upstream.accounts.as_deref(), up.route.admission, (self.view, self.checked)).cloned();
+        Said { head: self.head, identity, address, preface, right, checked: self.checked, account }
     }
 
     fn record(&self) -> Record {

@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod accounts;
 mod credentials;
 mod fetching;
 mod front_proxies;
@@ -95,9 +96,10 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
+        let accounts = self.accounts(&users.users, &upstreams);
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
-        let routes = self.routes(&mut listeners, &upstreams, &trust);
+        let routes = self.routes(&mut listeners, (&upstreams.by_name, &accounts), &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
@@ -113,7 +115,8 @@ impl Assembly<'_> {
             trust_domains: trust.in_order,
             users: users.users,
             policy: users.policy,
-            upstreams,
+            upstreams: upstreams.by_name,
+            accounts,
             assertions,
             expiry,
             process: process?,

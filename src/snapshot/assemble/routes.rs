@@ -8,9 +8,12 @@ use crate::route::{
     Admission, Extent, Oddities, PathPattern, RequirementRule, Route, RouteLimits, Target, Template, VouchedBy,
 };
 use crate::snapshot::ListenerPolicy;
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Upstreams, and the ApiUsers that are somebody there.
+type UpstreamsAndUsers<'a> = (&'a HashMap<Arc<str>, Arc<Upstream>>, &'a HashMap<Arc<str>, Arc<Accounts>>);
 
 /// A route that is ready for the tables.
 struct Ready<'c> {
@@ -24,7 +27,7 @@ impl Assembly<'_> {
     pub(super) fn routes(
         &self,
         listeners: &mut [ListenerPolicy],
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        upstreams: UpstreamsAndUsers<'_>,
         trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
         let routes = self.config.routes.iter();
@@ -85,7 +88,7 @@ impl Assembly<'_> {
     fn route<'c>(
         &self,
         said: &'c config::Route,
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        (upstreams, accounts): UpstreamsAndUsers<'_>,
         vouched_by: Option<VouchedBy>,
     ) -> Option<Ready<'c>> {
         let target = self.target(said);
@@ -109,6 +112,7 @@ impl Assembly<'_> {
         let requirement = self.requirement(said, &pattern);
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
+        let known_there = self.known_there(&target, admission, accounts, said.place);
         upstream??;
         let mut accepts = Oddities::default();
         let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
@@ -126,6 +130,7 @@ impl Assembly<'_> {
             path_glob: path_glob(&pattern),
             depth: pattern.segments.len(),
             credentials: credentials?,
+            known_there: known_there?,
         });
         Some(Ready { said, pattern, hosts, route })
     }

@@ -6,41 +6,55 @@ use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
 use crate::upstream::{Endpoint, EndpointAddress, EndpointTls, Scheme, Upstream, UpstreamSettings};
 use base64::Engine;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// A client certificate, its key, and where the key's file is named.
+type Shown<'s> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'s Spanned<String>);
+
 /// A file with more certificates holds those of public CAs.
 const MOST_OWN_ANCHORS: usize = 16;
 
+/// Upstreams, and what is needed to be somebody there.
+#[derive(Default)]
+pub(super) struct Upstreams {
+    pub(super) by_name: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Who may vouch for https endpoints.
+    pub(super) roots: HashMap<Arc<str>, Arc<RootCertStore>>,
+}
+
 impl Assembly<'_> {
-    pub(super) fn upstreams(&self) -> HashMap<Arc<str>, Arc<Upstream>> {
+    pub(super) fn upstreams(&self) -> Upstreams {
         let _ = self.unique("upstream", &self.config.upstreams, |upstream| &upstream.name);
-        let mut upstreams = HashMap::new();
+        let mut upstreams = Upstreams::default();
         for said in &self.config.upstreams {
             if said.endpoints.is_empty() {
                 let message = format!("upstream \"{}\" has no endpoints", said.name.value);
                 self.problems.error(said.name.place, message, "write `endpoints = [\"http://127.0.0.1:8080\"]`");
             }
-            if let Some(upstream) = self.upstream(said) {
-                upstreams.insert(upstream.name.clone(), upstream);
+            if let Some((upstream, roots)) = self.upstream(said) {
+                let name = upstream.name.clone();
+                upstreams.roots.extend(roots.map(|roots| (name.clone(), roots)));
+                upstreams.by_name.insert(name, upstream);
             }
         }
         upstreams
     }
 
-    fn upstream(&self, said: &Said) -> Option<Arc<Upstream>> {
+    fn upstream(&self, said: &Said) -> Option<(Arc<Upstream>, Option<Arc<RootCertStore>>)> {
         let addresses: Vec<_> = said.endpoints.iter().map(|text| (text, self.endpoint_address(text))).collect();
         let speaks_tls =
             addresses.iter().any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
         let mut inputs = Inputs::default();
-        let tls = self.client_config(said, speaks_tls, &mut inputs);
+        let tls = self.tls(said, speaks_tls, &mut inputs);
         let identity = self.identity_selection(said);
         let authorization = said.basic_credentials.as_ref().map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
-            endpoints.push(self.endpoint(said, text, address?, tls.as_ref().ok()?.as_ref())?);
+            let config = tls.as_ref().ok()?.as_ref().map(|(config, _)| config);
+            endpoints.push(self.endpoint(said, text, address?, config)?);
         }
         let authorization = match authorization {
             Some(credentials) => Some(credentials?),
@@ -55,7 +69,8 @@ impl Assembly<'_> {
             identity: Arc::new(identity?),
             proxy_protocol: said.proxy_protocol.as_ref().map_or_else(Default::default, |said| said.value),
             connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
-            pool_idle_timeout: said.pool_idle_timeout.unwrap_or(defaults::POOL_IDLE_TIMEOUT),
+            pool_idle_timeout: defaults::pool_idle_timeout(said),
+            manners: defaults::manners(&said.manners),
             pool_size: usize::try_from(pool_size).unwrap_or(usize::MAX),
         };
         inputs.add(format!("{settings:?}").as_bytes());
@@ -63,7 +78,8 @@ impl Assembly<'_> {
         // An upstream that did not change keeps its connections.
         let before = self.previous.and_then(|previous| previous.upstreams.get(&settings.name));
         let unchanged = before.filter(|upstream| upstream.signature == signature).cloned();
-        Some(unchanged.unwrap_or_else(|| Arc::new(Upstream::new(settings, signature, self.telemetry.clone()))))
+        let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
+        Some((unchanged.unwrap_or_else(make), tls.ok()?.map(|(_, roots)| roots)))
     }
 
     fn endpoint_address(&self, text: &Spanned<String>) -> Option<EndpointAddress> {
@@ -95,13 +111,14 @@ impl Assembly<'_> {
         Some(address.into_endpoint(Some(EndpointTls { config: config?.clone(), name })))
     }
 
-    /// How `https` endpoints are verified; `Ok(None)` where none is, `Err` if that is wrong and was reported.
-    fn client_config(
+    /// How `https` endpoints are verified, and by whom; `Ok(None)` where none is, `Err` if that is wrong and was reported.
+    #[expect(clippy::type_complexity, reason = "what exists only between these two functions")]
+    fn tls(
         &self,
         said: &Said,
         speaks_tls: bool,
         inputs: &mut Inputs,
-    ) -> Result<Option<Arc<ClientConfig>>, ()> {
+    ) -> Result<Option<(Arc<ClientConfig>, Arc<RootCertStore>)>, ()> {
         if !speaks_tls {
             return self.refuse_useless_tls(said);
         }
@@ -114,6 +131,16 @@ impl Assembly<'_> {
             );
             return Err(());
         }
+        let roots = self.roots(said, inputs);
+        let shown =
+            self.client_certificate((said.certificate.as_ref(), said.private_key.as_ref()), &said.name.value, inputs)?;
+        let roots = roots?;
+        let config = self.client_config(&roots, shown, &said.name)?;
+        Ok(Some((Arc::new(config), roots)))
+    }
+
+    /// Who may vouch for an upstream's endpoints.
+    fn roots(&self, said: &Said, inputs: &mut Inputs) -> Result<Arc<RootCertStore>, ()> {
         let mut roots = RootCertStore::empty();
         let mut complete = true;
         for path in &said.anchors {
@@ -131,9 +158,19 @@ impl Assembly<'_> {
                 }
             }
         }
+        if complete { Ok(Arc::new(roots)) } else { Err(()) }
+    }
+
+    /// TLS to an upstream with what we show there.
+    pub(super) fn client_config(
+        &self,
+        roots: &Arc<RootCertStore>,
+        shown: Option<Shown<'_>>,
+        upstream: &Spanned<String>,
+    ) -> Result<ClientConfig, ()> {
         let versions = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        let builder = versions.map_err(drop)?.with_root_certificates(roots);
-        let mut config = match self.client_certificate(said, inputs)? {
+        let builder = versions.map_err(drop)?.with_root_certificates(roots.clone());
+        let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some((chain, key, path)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
                 let message = format!("the client certificate cannot be used: {error}");
@@ -142,14 +179,14 @@ impl Assembly<'_> {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         if FIPS == Fips::Only && !config.fips() {
-            let message = format!("TLS to upstream \"{}\" would not be FIPS", said.name.value);
-            self.problems.error(said.name.place, message, "use a build without the feature `fips`");
+            let message = format!("TLS to upstream \"{}\" would not be FIPS", upstream.value);
+            self.problems.error(upstream.place, message, "use a build without the feature `fips`");
             return Err(());
         }
-        if complete { Ok(Some(Arc::new(config))) } else { Err(()) }
+        Ok(config)
     }
 
-    fn refuse_useless_tls(&self, said: &Said) -> Result<Option<Arc<ClientConfig>>, ()> {
+    fn refuse_useless_tls<T>(&self, said: &Said) -> Result<Option<T>, ()> {
         let keys =
             [said.anchors.first(), said.server_name.as_ref(), said.certificate.as_ref(), said.private_key.as_ref()];
         let Some(useless) = keys.into_iter().flatten().next() else {
@@ -160,26 +197,20 @@ impl Assembly<'_> {
         Err(())
     }
 
-    #[expect(clippy::type_complexity, reason = "what exists only between these two functions")]
-    fn client_certificate<'s>(
+    /// A client certificate from two files, of which there are both or none.
+    pub(super) fn client_certificate<'s>(
         &self,
-        said: &'s Said,
+        files: (Option<&'s Spanned<String>>, Option<&'s Spanned<String>>),
+        name: &str,
         inputs: &mut Inputs,
-    ) -> Result<
-        Option<(
-            Vec<rustls::pki_types::CertificateDer<'static>>,
-            rustls::pki_types::PrivateKeyDer<'static>,
-            &'s Spanned<String>,
-        )>,
-        (),
-    > {
-        match (&said.certificate, &said.private_key) {
+    ) -> Result<Option<Shown<'s>>, ()> {
+        match files {
             (None, None) => Ok(None),
             (Some(certificate), Some(key)) => {
                 let chain = self.certificates(certificate);
                 let key_read = self.private_key(key);
                 let (chain, key_read) = (chain.ok_or(())?, key_read.ok_or(())?);
-                self.note_expiry("upstream_client", &said.name.value, &chain);
+                self.note_expiry("upstream_client", name, &chain);
                 chain.iter().for_each(|der| inputs.add(der));
                 inputs.add(key_read.secret_der());
                 Ok(Some((chain, key_read, key)))
@@ -193,7 +224,7 @@ impl Assembly<'_> {
     }
 
     /// `Authorization` from a file or `env:NAME` that holds `user:password`.
-    fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
+    pub(super) fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
         let read = match text.value.strip_prefix("env:") {
             Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
             None => {
@@ -221,15 +252,15 @@ impl Assembly<'_> {
 
 /// All that an upstream was made from, as one digest.
 #[derive(Default)]
-struct Inputs(Vec<u8>);
+pub(super) struct Inputs(Vec<u8>);
 
 impl Inputs {
-    fn add(&mut self, octets: &[u8]) {
+    pub(super) fn add(&mut self, octets: &[u8]) {
         self.0.extend_from_slice(&octets.len().to_le_bytes());
         self.0.extend_from_slice(octets);
     }
 
-    fn digest(self) -> Vec<u8> {
+    pub(super) fn digest(self) -> Vec<u8> {
         let octets = zeroize::Zeroizing::new(self.0);
         aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets).as_ref().to_vec()
     }
