@@ -146,6 +146,11 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
         // Without its request, which may be on its way yet.
         if let (Some(link), None, Reuse::Keep, true) = (link, upload, reuse, is_short) {
             let mut rest = AnswerBody::<NoRequest> { link: Some(link), upload: None, buffer, left, reuse, room };
+            // Nearly always all of it has come with the head.
+            while matches!(rest.next(), Ok(Some(_))) {}
+            if rest.link.is_none() {
+                return;
+            }
             drop(tokio::task::spawn_local(async move {
                 // What takes longer is closed.
                 let _ = timeout(UNWANTED_FOR, rest.pass_over()).await;

@@ -8,6 +8,8 @@ pub mod feed;
 pub mod gateway;
 pub mod icinga;
 pub mod pki;
+pub mod reloading;
+pub mod tls_upstream;
 pub mod upstream;
 
 pub use chain::Chain;
