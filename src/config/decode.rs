@@ -31,7 +31,7 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     });
     single(&mut root, "limits", &mut |table| {
         config.limits = Limits {
-            body_size: table.size_or_off("body_size"),
+            body_size: table.size_or_off("body_size", None),
             ..merge(connection_limits(table), upstream_limits(table))
         };
     });
@@ -322,7 +322,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         true => table.string("requirement").map(Requirement::All),
         false => table.table("requirement").map(|table| Requirement::ByMethod(table.free_strings())),
     };
-    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
+    let limits = Limits { body_size: table.size_or_off("body_size", None), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
         place: table.place(),

@@ -79,6 +79,16 @@ impl AnswerHead<'_, '_> {
         }
     }
 
+    /// How many bytes head and body are together, if the body is known to be no longer than `most`; otherwise those of the
+    /// head.
+    pub fn length_until(&self, most: u64) -> usize {
+        let body = match self.framing {
+            AnswerFraming::Length(length) if length <= most => length,
+            _ => 0,
+        };
+        self.length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
+    }
+
     /// What the answer says that it upgrades to.
     pub fn upgrade(&self) -> Upgrade {
         match self.fields.first_value("upgrade") {

@@ -1,7 +1,9 @@
 //! What holds where the config says nothing: the safe and fast values.
 
 use super::ConnectionLimits;
-use crate::config::{HeadMethod, LengthlessRedirect, Limits, Manners as Said, Preset, QuickAck, Upstream};
+use crate::config::{
+    HeadMethod, LengthlessRedirect, Limits, MOST_HELD_BACK, Manners as Said, Preset, QuickAck, Upstream,
+};
 use crate::route::RouteLimits;
 use crate::upstream::Manners;
 use std::time::Duration;
@@ -74,12 +76,13 @@ pub(super) fn pool_idle_timeout(said: &Upstream) -> Duration {
 pub(super) fn manners(said: &Said) -> Manners {
     let kind = match preset(said) {
         None => Manners::default(),
-        // It answers HEAD with a body, its redirect has neither length nor end, it drops what it has when it reloads, and
+        // It answers HEAD with a body, its redirect has neither length nor end, it drops and cuts off what it has when it reloads, and
         // it writes small records one after the other.
         Some(Preset::Icinga2) => Manners {
             head: HeadMethod::Get,
             lengthless_redirect: LengthlessRedirect::Empty,
             connect_retry: Some(ICINGA_CONNECT_RETRY),
+            hold_back: Some(MOST_HELD_BACK),
             quick_ack: QuickAck::Adaptive,
         },
     };
@@ -87,6 +90,7 @@ pub(super) fn manners(said: &Said) -> Manners {
         head: said.head.as_ref().map_or(kind.head, |said| said.value),
         lengthless_redirect: said.lengthless_redirect.as_ref().map_or(kind.lengthless_redirect, |said| said.value),
         connect_retry: said.connect_retry.unwrap_or(kind.connect_retry),
+        hold_back: said.hold_back.unwrap_or(kind.hold_back),
         quick_ack: said.quick_ack.as_ref().map_or(kind.quick_ack, |said| said.value),
     }
 }

@@ -1,6 +1,6 @@
 //! Why a request has no answer from the connection that it was sent on, and whether it may go again. Sends nothing.
 
-use super::{Origin, UpstreamError};
+use super::{Manners, Origin, UpstreamError};
 use crate::forward::{AnswerError, Framing, FramingError, Upgrade};
 use crate::limit::BodyEnd;
 use std::io;
@@ -13,7 +13,7 @@ pub enum Failure {
     Unsent(io::Error),
     /// The upstream's connection ended before a byte of an answer.
     Unanswered(io::Error),
-    /// It ended in the middle of the answer's head.
+    /// It ended in the middle of the answer's head, or of an answer that was held back.
     BrokeOff(io::Error),
     /// What it said is no answer.
     Unreadable(AnswerError),
@@ -30,8 +30,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// How many bytes a read for an answer's head gave. After a byte of an answer nothing may be sent again, so it counts
-    /// whether `some_came` before.
+    /// How many bytes a read for an answer's head gave. After a byte of an answer the upstream is known to have acted, so it
+    /// counts whether `some_came` before.
     ///
     /// # Errors
     /// If the connection ended.
@@ -114,8 +114,16 @@ impl Repeat {
             Failure::Unsent(_) if origin == Origin::Pooled => Again::OnPooled,
             Failure::Unsent(_) => self.once_more(may_be_dropped),
             Failure::Unanswered(_) => self.once_more(may_be_dropped && self.safety == Safety::Idempotent),
+            // Nothing of it has reached the client.
+            Failure::BrokeOff(_) => self.once_more(self.patience.is_some() && self.safety == Safety::Idempotent),
             _ => Again::Never,
         }
+    }
+
+    /// The longest answer that is to be held back until it is whole, so that it can be asked for once more.
+    pub fn holds_back(&self, manners: &Manners) -> u64 {
+        let rides = self.patience.is_some() && self.safety == Safety::Idempotent;
+        manners.hold_back.filter(|_| rides).unwrap_or_default()
     }
 
     fn once_more(&mut self, allowed: bool) -> Again {
@@ -180,18 +188,27 @@ mod tests {
     #[test]
     fn in_a_reload_new_connections_are_dropped_too_but_nothing_with_side_effects_goes_twice() {
         let mut safe = Repeat::of("GET", Framing::Length(0), Upgrade::None, LONG);
-        assert_eq!(safe.after(&Failure::BrokeOff(ended()), Origin::New), Again::Never);
         assert_eq!(safe.after(&Failure::ResponseTimeout, Origin::New), Again::Never);
-        for _ in 0..AGAIN_IN_RELOADS {
+        assert_eq!(safe.after(&Failure::BrokeOff(ended()), Origin::New), Again::OnNew);
+        for _ in 1..AGAIN_IN_RELOADS {
             assert_eq!(safe.after(&Failure::Unanswered(ended()), Origin::New), Again::OnNew);
         }
         assert_eq!(safe.after(&Failure::Unanswered(ended()), Origin::New), Again::Never);
 
         let mut post = Repeat::of("POST", Framing::Length(5), Upgrade::None, LONG);
         for origin in [Origin::New, Origin::Pooled] {
+            assert_eq!(post.after(&Failure::BrokeOff(ended()), origin), Again::Never);
             assert_eq!(post.after(&Failure::Unanswered(ended()), origin), Again::Never);
         }
         assert_eq!(post.after(&Failure::Unsent(ended()), Origin::New), Again::OnNew, "nothing of it was sent");
+    }
+
+    #[test]
+    fn answers_are_held_back_only_where_they_can_be_asked_for_again() {
+        let manners = Manners { hold_back: Some(5), ..Manners::default() };
+        let holds =
+            |method, patience| Repeat::of(method, Framing::Length(0), Upgrade::None, patience).holds_back(&manners);
+        assert_eq!((holds("GET", LONG), holds("POST", LONG), holds("GET", None)), (5, 0, 0));
     }
 
     #[test]

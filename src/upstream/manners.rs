@@ -13,6 +13,9 @@ pub struct Manners {
     pub lengthless_redirect: LengthlessRedirect,
     /// For how long it may refuse connections and drop requests, as in a reload, before that is a failure.
     pub connect_retry: Option<Duration>,
+    /// Answers of a known length up to this are passed on when all of them has come, where the request may go again if
+    /// they break off.
+    pub hold_back: Option<u64>,
     /// When its octets are acknowledged.
     pub quick_ack: QuickAck,
 }

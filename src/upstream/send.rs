@@ -46,6 +46,8 @@ pub struct Outgoing<B> {
 /// What stays the same on each connection that a request is tried on.
 struct Asking {
     asked: Asked,
+    /// The longest answer that is held back until it is whole.
+    held_back: u64,
     upgrade: Upgrade,
     response_timeout: Duration,
 }
@@ -85,7 +87,7 @@ impl Upstream {
         let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, .. } = outgoing;
         let Outgoing { response_timeout, preface, account, .. } = outgoing;
         let account = account.as_deref();
-        let asking = Asking { asked, upgrade, response_timeout };
+        let asking = Asking { asked, held_back: repeat.holds_back(&self.manners), upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
         let choice = self.choose();
         let mut pooled = self.pooled_link(choice, account);
@@ -133,7 +135,8 @@ impl Asking {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
                 return Poll::Ready(Err(failure));
             }
-            while let Poll::Ready(read) = reading.poll_head(context, link, self.asked, &mut *on_head) {
+            while let Poll::Ready(read) = reading.poll_head(context, link, (self.asked, self.held_back), &mut *on_head)
+            {
                 match read {
                     Ok((came, _)) if came.is_interim() => reading.pass_head(&came),
                     Ok((came, _)) if came.status == 101 && !self.may_leave(&came, upload) => {

@@ -2,9 +2,12 @@
 
 use super::{Front, ICINGA, USUAL, WAYS};
 use crate::support::client::{get, request};
-use crate::support::eventually;
 use crate::support::reloading::Reloading;
+use crate::support::upstream::{full, read_head, write};
+use crate::support::{Upstream, eventually};
+use std::io::Read;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const RELOADS: usize = 20;
@@ -86,6 +89,70 @@ fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
             assert_eq!((answer.status, answer.reason().as_str()), (503, "connect_failed"), "{lines} {version:?}");
             let counted = front.gateway.metric("portcullis_upstream_connect_retries_total", &[]);
             assert_eq!(counted > 0.0, retries, "{keys} {counted}");
+        }
+    }
+}
+
+/// Breaks the first answer on each of the first connections off, at a place in its head or body, and serves whole ones then.
+fn breaks_off_at(place: usize, broken: usize, arrivals: &Arc<AtomicUsize>) -> Upstream {
+    let count = arrivals.clone();
+    Upstream::scripted(move |mut stream, _| {
+        loop {
+            let head = read_head(&mut stream);
+            if head.is_empty() || head.starts_with("POST") && stream.read_exact(&mut [0; 4]).is_err() {
+                return;
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n{}", "x".repeat(3000));
+            if count.fetch_add(1, Ordering::SeqCst) < broken {
+                write(&mut stream, &answer.as_bytes()[..place]);
+                return;
+            }
+            write(&mut stream, answer.as_bytes());
+        }
+    })
+}
+
+#[test]
+fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side_effects() {
+    for ((lines, version), place) in WAYS.into_iter().flat_map(|way| [10, 100, 2000].map(|place| (way, place))) {
+        let arrivals = Arc::new(AtomicUsize::new(0));
+        let upstream = breaks_off_at(place, 2, &arrivals);
+        let front = Front::to(lines, upstream.address, ICINGA);
+        let answer = front.client.send(version, get("/")).unwrap();
+        assert_eq!((answer.status, answer.body.len()), (200, 3000), "{lines} {version:?} {place}");
+        assert_eq!(arrivals.load(Ordering::SeqCst), 3);
+
+        for (keys, method, text) in [(ICINGA, "POST", "once"), (USUAL, "GET", ""), (NOT_HELD, "GET", "")] {
+            let arrivals = Arc::new(AtomicUsize::new(0));
+            let upstream = breaks_off_at(place, 1, &arrivals);
+            let front = Front::to(lines, upstream.address, keys);
+            let answer = front.client.send(version, request(method, "/", text));
+            // One that is not held back goes again as long as its client has seen nothing of it.
+            let again = keys == NOT_HELD && place == 10;
+            assert_eq!(answer.is_ok_and(|answer| answer.status == 200), again, "{keys} {lines} {version:?} {place}");
+            assert_eq!(
+                arrivals.load(Ordering::SeqCst),
+                if again { 2 } else { 1 },
+                "{keys} {lines} {version:?} {place}"
+            );
+        }
+    }
+}
+
+const NOT_HELD: &str = "preset = \"icinga2\"\nhold_back = \"off\"\n";
+
+#[test]
+fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
+    for (lines, version) in WAYS {
+        let upstream = Upstream::answering(|seen| {
+            let length = seen.target.trim_start_matches('/').parse().unwrap();
+            http::Response::new(full("y".repeat(length)))
+        });
+        let front = Front::to(lines, upstream.address, ICINGA);
+        let mut connection = front.client.connect(version).unwrap();
+        for length in [0, 1, 1000, 14_000, 16_000, 16_384, 17_000, 30_000, 49_151, 49_152, 49_153, 70_000, 300_000] {
+            let answer = connection.send(get(&format!("/{length}"))).unwrap();
+            assert_eq!((answer.status, answer.body.len()), (200, length), "{lines} {version:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn manners(table: &mut TableReader<'_>) -> Manners {
             &[("until-close", LengthlessRedirect::UntilClose), ("empty", LengthlessRedirect::Empty)],
         ),
         connect_retry: table.duration_or_off("connect_retry"),
+        hold_back: table.size_or_off("hold_back", Some(MOST_HELD_BACK)),
         quick_ack: table.choice("quick_ack", &[("off", QuickAck::Off), ("adaptive", QuickAck::Adaptive)]),
         credentials_of_users: table.choice(
             "credentials_of_users",

@@ -51,6 +51,9 @@ pub enum CredentialsOfUsers {
     Required,
 }
 
+/// The longest answer that can be held back: what an engine has room for, with a head.
+pub const MOST_HELD_BACK: u64 = 48 * 1024;
+
 /// Keys of `[upstream.NAME]` for what differs from the rest of the world.
 #[derive(Debug, Default)]
 pub struct Manners {
@@ -62,6 +65,8 @@ pub struct Manners {
     pub lengthless_redirect: Option<Spanned<LengthlessRedirect>>,
     /// For how long a connection that is refused is tried again; `Some(None)` is off.
     pub connect_retry: Option<Option<Duration>>,
+    /// Answers up to this length are passed on when all of them has come; `Some(None)` is none.
+    pub hold_back: Option<Option<u64>>,
     /// When its octets are acknowledged.
     pub quick_ack: Option<Spanned<QuickAck>>,
     /// Who may use the gateway's own credentials.

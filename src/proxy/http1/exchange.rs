@@ -202,8 +202,12 @@ impl<R: Records> Connection<R> {
             Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
             Poll::Ready(Ok(Uploaded::Whole)) | Poll::Pending => {}
         }
+        let held_back = match forwarding.wanted {
+            Asked::Head => 0,
+            Asked::Other => forwarding.repeat.holds_back(link.manners()),
+        };
         let closing = forwarding.keep == Keep::Close || self.ending.has_begun();
-        if let Poll::Ready(read) = reading.poll_head(context, link, forwarding.asked, |came| {
+        if let Poll::Ready(read) = reading.poll_head(context, link, (forwarding.asked, held_back), |came| {
             // Who answers early with an error wants no more of the request.
             let unwanted = !upload.is_whole() && came.status >= 400;
             let keep = if closing || unwanted { Keep::Close } else { Keep::Open };
