@@ -5,7 +5,7 @@ use super::endpoint::EndpointStream;
 use super::here::Mark;
 use super::manners::Manners;
 use super::pool::{self, PoolId};
-use crate::config::QuickAck;
+use crate::config::{LengthlessRedirect, QuickAck};
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -35,9 +35,10 @@ pub struct Link {
     pool: PoolId,
     endpoint: usize,
     origin: Origin,
-    manners: Manners,
+    quick_ack: QuickAck,
+    lengthless_redirect: LengthlessRedirect,
     /// Whose requests it carries, where it has been shown who that is.
-    pub(super) owner: Option<Mark>,
+    pub(super) owner: Option<Box<Mark>>,
     progress: Progress,
 }
 
@@ -54,10 +55,12 @@ impl Link {
     pub(super) fn new(
         stream: EndpointStream,
         (pool, endpoint): (PoolId, usize),
-        manners: Manners,
+        manners: &Manners,
         owner: Option<Mark>,
     ) -> Self {
-        Self { stream, pool, endpoint, origin: Origin::New, manners, owner, progress: Progress::Awaited }
+        let Manners { quick_ack, lengthless_redirect, .. } = *manners;
+        let (origin, owner, progress) = (Origin::New, owner.map(Box::new), Progress::Awaited);
+        Self { stream, pool, endpoint, origin, quick_ack, lengthless_redirect, owner, progress }
     }
 
     /// Keeps it for another request on this thread, of the same owner. Only when both messages on it are whole.
@@ -65,9 +68,9 @@ impl Link {
         pool::put(self.pool, Self { origin: Origin::Pooled, ..self });
     }
 
-    /// How its endpoint is to be spoken to.
-    pub fn manners(&self) -> &Manners {
-        &self.manners
+    /// How redirects without a length are read that come on it.
+    pub fn lengthless_redirect(&self) -> LengthlessRedirect {
+        self.lengthless_redirect
     }
 
     /// Where it came from.
@@ -132,7 +135,7 @@ impl Link {
     }
 
     fn acknowledges(&self) -> bool {
-        self.manners.quick_ack == QuickAck::Adaptive && self.progress == Progress::Begun
+        self.quick_ack == QuickAck::Adaptive && self.progress == Progress::Begun
     }
 
     /// Writes as much of `slices` as goes at once.

@@ -28,7 +28,7 @@ impl pool::Connection for Link {
     }
 
     fn whose(&self) -> Option<PoolId> {
-        self.owner.as_ref().map(Mark::id)
+        self.owner.as_deref().map(Mark::id)
     }
 }
 
@@ -90,7 +90,7 @@ impl Upstream {
             match target.endpoint.connect(preface, account.and_then(Account::tls), self.connect_timeout).await {
                 Ok(stream) => {
                     let owner = account.and_then(Account::mark);
-                    return Ok(Link::new(stream, (target.pool.id(), number), self.manners, owner));
+                    return Ok(Link::new(stream, (target.pool.id(), number), &self.manners, owner));
                 }
                 Err(source) => {
                     failed += 1;

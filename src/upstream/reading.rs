@@ -58,7 +58,7 @@ impl Reading {
                 let mut space = field_space();
                 match parse_answer(&self.buffer, asked, &mut space) {
                     Ok(Some(head)) => {
-                        let head = head.as_meant(link.manners().lengthless_redirect);
+                        let head = head.as_meant(link.lengthless_redirect());
                         self.whole = head.length_until(held_back);
                         if self.buffer.len() >= self.whole {
                             return Poll::Ready(Ok((Came::by(&head), on_head(&head))));

@@ -43,7 +43,7 @@ impl Reading {
                 let mut space = field_space();
                 match parse_answer(bytes, asked, &mut space) {
                     Ok(Some(head)) => {
-                        let head = head.as_meant(link.manners().lengthless_redirect);
+                        let head = head.as_meant(link.lengthless_redirect());
                         self.whole = head.length_until(held_back);
                         let has_room = self.from + self.whole <= Slab::SIZE - ROOM_BEHIND;
                         if bytes.len() >= self.whole || !has_room {

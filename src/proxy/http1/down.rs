@@ -239,7 +239,8 @@ impl<R: Records> Connection<R> {
         if !upload.is_whole() {
             return After::Close(Rest::Unread);
         }
-        if let Some(Unwanted { framing, reuse, came }) = answer.unwanted {
+        if let Some(unwanted) = answer.unwanted {
+            let Unwanted { framing, reuse, came } = *unwanted;
             read_away(link, framing, reuse, &came);
         } else if down.surplus {
             tracing::debug!(upstream = &*forwarding.upstream.name, "upstream connection ended: nobody asked for more");

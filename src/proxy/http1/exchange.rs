@@ -204,7 +204,7 @@ impl<R: Records> Connection<R> {
         }
         let held_back = match forwarding.wanted {
             Asked::Head => 0,
-            Asked::Other => forwarding.repeat.holds_back(link.manners()),
+            Asked::Other => forwarding.repeat.holds_back(&forwarding.upstream.manners),
         };
         let closing = forwarding.keep == Keep::Close || self.ending.has_begun();
         if let Poll::Ready(read) = reading.poll_head(context, link, (forwarding.asked, held_back), |came| {

@@ -150,7 +150,7 @@ pub(super) struct Rendered {
     /// The names of trailers, for filtering those that come.
     pub(super) announced: Vec<u8>,
     /// The body that comes, and that the client did not ask for.
-    pub(super) unwanted: Option<Unwanted>,
+    pub(super) unwanted: Option<Box<Unwanted>>,
 }
 
 /// A body that the upstream sends and nobody wants.
@@ -217,7 +217,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     }
     // A body that the client did not ask for is not passed on.
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
-    let unwanted = dropped.then(|| Unwanted { framing: came.framing, reuse: came.reuse, came: Vec::new() });
+    let unwanted = dropped.then(|| Box::new(Unwanted { framing: came.framing, reuse: came.reuse, came: Vec::new() }));
     let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
     let upgrade = if came.status == 101 { came.upgrade() } else { Upgrade::None };
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
