@@ -80,6 +80,8 @@ enum Safety {
     Once,
 }
 
+/// The longest body that is kept: a query of Icinga 2 is shorter.
+const LONGEST_KEPT_BODY: u64 = 16 * 1024;
 /// How often a request goes again: a pooled connection turned out to be closed.
 const AGAIN: u8 = 1;
 /// The same where the upstream may reload: so did that, and a new one was taken by the old process just before its end.
@@ -97,11 +99,13 @@ pub enum Again {
 }
 
 impl Repeat {
-    /// Safe are idempotent methods without a body that stay in HTTP. `patience` is for how long the upstream may drop
-    /// requests, if it may reload.
+    /// Safe are idempotent methods that stay in HTTP and have no body. `patience` is for how long the upstream may drop
+    /// requests, if it may reload; then a short body is kept, too, to be sent once more.
     pub fn of(method: &str, framing: Framing, upgrade: Upgrade, patience: Option<Duration>) -> Self {
         let idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
-        let safe = idempotent && framing == Framing::Length(0) && upgrade == Upgrade::None;
+        let longest = if patience.is_some() { LONGEST_KEPT_BODY } else { 0 };
+        let is_here = matches!(framing, Framing::Length(length) if length <= longest);
+        let safe = idempotent && is_here && upgrade == Upgrade::None;
         let safety = if safe { Safety::Idempotent } else { Safety::Once };
         let left = if patience.is_some() { AGAIN_IN_RELOADS } else { AGAIN };
         Self { safety, left, patience, since: None }
@@ -122,8 +126,12 @@ impl Repeat {
 
     /// The longest answer that is to be held back until it is whole, so that it can be asked for once more.
     pub fn holds_back(&self, manners: &Manners) -> u64 {
-        let rides = self.patience.is_some() && self.safety == Safety::Idempotent;
-        manners.hold_back.filter(|_| rides).unwrap_or_default()
+        manners.hold_back.filter(|_| self.keeps_body()).unwrap_or_default()
+    }
+
+    /// Whether what is sent of a body is kept, so that it can be sent once more.
+    pub fn keeps_body(&self) -> bool {
+        self.patience.is_some() && self.safety == Safety::Idempotent
     }
 
     fn once_more(&mut self, allowed: bool) -> Again {
@@ -165,6 +173,10 @@ mod tests {
             assert_eq!(safety(method, Framing::Length(1), Upgrade::None), Safety::Once, "{method}");
             assert_eq!(safety(method, Framing::Chunked, Upgrade::None), Safety::Once, "{method}");
         }
+        let rides = |method, length| Repeat::of(method, Framing::Length(length), Upgrade::None, LONG).safety;
+        assert_eq!(rides("GET", LONGEST_KEPT_BODY), Safety::Idempotent);
+        assert_eq!(rides("GET", LONGEST_KEPT_BODY + 1), Safety::Once);
+        assert_eq!(rides("POST", 0), Safety::Once);
         assert_eq!(safety("POST", Framing::Length(0), Upgrade::None), Safety::Once);
         assert_eq!(safety("get", Framing::Length(0), Upgrade::None), Safety::Once);
         assert_eq!(safety("GET", Framing::Length(0), Upgrade::WebSocket), Safety::Once);

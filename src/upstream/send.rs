@@ -89,6 +89,9 @@ impl Upstream {
         let account = account.as_deref();
         let asking = Asking { asked, held_back: repeat.holds_back(&self.manners), upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
+        if repeat.keeps_body() {
+            upload.keep_body();
+        }
         let choice = self.choose();
         let mut pooled = self.pooled_link(choice, account);
         loop {

@@ -31,8 +31,11 @@ fn under_load(front: &Front, version: crate::support::client::Version, upstream:
                     if over.load(Ordering::SeqCst) {
                         return;
                     }
-                    match connection.send(get(&format!("/{client}/{number}"))).unwrap().status {
-                        200 => outcome.answered.fetch_add(1, Ordering::SeqCst),
+                    // A query of Icinga 2 has a body.
+                    let text = if number % 2 == 0 { String::new() } else { format!("{client} {number}").repeat(500) };
+                    let answer = connection.send(request("GET", &format!("/{client}/{number}"), &text)).unwrap();
+                    match answer.status {
+                        200 if answer.body == text => outcome.answered.fetch_add(1, Ordering::SeqCst),
                         _ => outcome.failed.fetch_add(1, Ordering::SeqCst),
                     };
                 }

@@ -1,5 +1,5 @@
 //! An upstream that reloads as Icinga 2 does: connections are closed or reset, in the middle of requests, too, and for a
-//! few milliseconds nobody listens.
+//! few milliseconds nobody listens. It answers with what it was sent.
 
 use super::upstream::{read_head, write};
 use socket2::SockRef;
@@ -86,13 +86,16 @@ fn answer(mut stream: TcpStream, state: &State, generation: usize) {
         let head = read_head(&mut stream);
         let Some(line) = head.lines().next().filter(|_| head.ends_with("\r\n\r\n")) else { return };
         *state.arrivals.lock().unwrap().entry(line.to_owned()).or_default() += 1;
-        if head.starts_with("POST") && stream.read_exact(&mut [0; 4]).is_err() {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        if stream.read_exact(&mut body).is_err() {
             return;
         }
         // Dropped with what it was asked.
         if state.generation.load(Ordering::SeqCst) != generation {
             return;
         }
-        write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        write(&mut stream, &[answer.as_bytes(), &body].concat());
     }
 }
