@@ -159,3 +159,27 @@ fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
         }
     }
 }
+
+#[test]
+fn an_answer_behind_interim_ones_is_held_back_by_itself() {
+    let pieces = [
+        "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload; as=style; a=\"very long field\"\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+        "hel",
+        "lo",
+    ];
+    for ((lines, version), together) in WAYS.into_iter().flat_map(|way| [(way, 1), (way, 2), (way, 4)]) {
+        let upstream = Upstream::scripted(move |mut stream, _| {
+            stream.set_nodelay(true).unwrap();
+            while !read_head(&mut stream).is_empty() {
+                pieces.chunks(together).for_each(|pieces| write(&mut stream, pieces.concat().as_bytes()));
+            }
+        });
+        let front = Front::to(lines, upstream.address, ICINGA);
+        let mut connection = front.client.connect(version).unwrap();
+        for _ in 0..3 {
+            let answer = connection.send(get("/")).unwrap();
+            assert_eq!((answer.status, answer.body.as_str()), (200, "hello"), "{lines} {version:?} {together}");
+        }
+    }
+}

@@ -89,7 +89,7 @@ impl Reading {
     /// Goes on behind an interim answer's head.
     pub(super) fn pass_head(&mut self, length: usize) {
         self.from = (self.from + length).min(self.to);
-        self.search = HeadSearch::default();
+        (self.search, self.whole) = (HeadSearch::default(), 0);
         if self.from == self.to {
             *self = Self::default();
         }
