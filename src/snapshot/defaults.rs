@@ -94,3 +94,37 @@ pub(super) fn manners(said: &Said) -> Manners {
         quick_ack: said.quick_ack.as_ref().map_or(kind.quick_ack, |said| said.value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Place, Sources, Spanned};
+
+    fn said<T>(value: T) -> Option<Spanned<T>> {
+        let file = Sources::default().add("test".into(), String::new()).unwrap();
+        Some(Spanned { value, place: Place::new(file, &(0..0)) })
+    }
+
+    #[test]
+    fn a_preset_says_what_no_key_does() {
+        assert_eq!(manners(&Said::default()), Manners::default());
+        let icinga = Said { preset: said(Preset::Icinga2), ..Said::default() };
+        let expected = Manners {
+            head: HeadMethod::Get,
+            lengthless_redirect: LengthlessRedirect::Empty,
+            connect_retry: Some(ICINGA_CONNECT_RETRY),
+            hold_back: Some(MOST_HELD_BACK),
+            quick_ack: QuickAck::Adaptive,
+        };
+        assert_eq!(manners(&icinga), expected);
+        let own = Said {
+            head: said(HeadMethod::Head),
+            lengthless_redirect: said(LengthlessRedirect::UntilClose),
+            connect_retry: Some(None),
+            hold_back: Some(None),
+            quick_ack: said(QuickAck::Off),
+            ..icinga
+        };
+        assert_eq!(manners(&own), Manners::default());
+    }
+}
