@@ -16,6 +16,8 @@ mod support;
 mod access_log;
 /// Metrics and health.
 mod admin;
+/// The audit log, `portcullis plan` and `portcullis learn`.
+mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
@@ -56,6 +58,10 @@ mod quickstart;
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
 mod record_layers;
+/// Upstreams with manners of their own: HEAD, redirects, events, reloads.
+mod manners;
+/// Who ApiUsers are at upstreams.
+mod accounts;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.

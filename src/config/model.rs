@@ -2,20 +2,24 @@
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
 mod authorizer;
+mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
 mod limits;
 mod policy;
 mod preset;
+mod manners;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
-pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use manners::*;
+pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
@@ -31,6 +35,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -79,6 +85,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.
@@ -214,9 +222,9 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
     /// Until when it counts.
@@ -233,6 +241,8 @@ pub struct ApiUser {
     pub token_issuer: Option<Spanned<String>>,
     /// How much its requests may use.
     pub request_limits: RequestLimits,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -247,9 +257,9 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
     /// How much the requests of each of its users may use.
@@ -304,6 +314,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }

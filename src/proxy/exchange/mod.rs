@@ -148,7 +148,8 @@ impl ConnectionContext {
     }
 
     fn new_record(&self, snapshot: &Snapshot, parts: &Parts) -> Record {
-        let said = (parts.method.as_str(), parts.uri.path());
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let said = (parts.method.as_str(), target);
         let mut record =
             Record::new(self.facts.clone(), protocol(parts.version), snapshot.generation, super::request_id(), said);
         self.activity.request_begins();
@@ -272,9 +273,9 @@ impl Exchange<'_> {
         record.answered_by(upstream.endpoint_name(endpoint));
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
-                // Another method than the client's may be the one that was judged and sent.
+                // Another method than the client's may be the one that was sent.
                 if wanted == Asked::Head && !body.is_end_stream() {
-                    body.give_up();
+                    body.discard();
                 }
                 self.pass_down((record, open), head, body, limits)
             }

@@ -89,12 +89,26 @@ impl Assembly<'_> {
                 self.problems.warning(user.name.place, message, hint);
             }
         }
-        for permission in &users.granted {
-            if !routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob)) {
-                let message = format!("permission \"{}\" matches no route", permission.text());
-                let hint = "check its spelling against the routes' paths and requirements";
-                self.problems.warning(permission.place, message, hint);
+        self.warn_about_useless_permissions(users, routes);
+    }
+
+    fn warn_about_useless_permissions(&self, users: &Users, routes: &[Arc<Route>]) {
+        /// So many are remembered; what is looked at again costs time, and what is remembered costs memory.
+        const MOST: usize = 65_536;
+        let (mut seen, mut said) = (HashSet::new(), HashSet::new());
+        for permission in users.policy.granted() {
+            if seen.len() >= MOST {
+                seen.clear();
             }
+            if !seen.insert(permission.identity())
+                || routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob))
+                || !said.insert(permission.text())
+            {
+                continue;
+            }
+            let message = format!("permission \"{}\" matches no route", permission.text());
+            let hint = "check its spelling against the routes' paths and requirements";
+            self.problems.warning(permission.place, message, hint);
         }
     }
 
