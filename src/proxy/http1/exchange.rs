@@ -174,8 +174,7 @@ impl<R: Records> Connection<R> {
                 }
                 Ok(Event::Withdrawn(withdrawal)) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
-                    let slow = if attempt.upload.state == State::Client { Slow::Client } else { Slow::Upstream };
-                    return Ok(Answered::Withdrawn(withdrawal.while_waiting_for(slow)));
+                    return Ok(Answered::Withdrawn(withdrawal.while_waiting_for(attempt.upload.waits_for())));
                 }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
