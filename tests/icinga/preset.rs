@@ -4,7 +4,7 @@
 use crate::support::client::{BOTH, RequestBody, Version, body, get, request, status};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::full;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
 use base64::Engine;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -347,4 +347,20 @@ fn a_password_is_looked_at_and_then_the_body() {
         assert!(upstream.recorded().iter().all(|seen| seen.values("authorization").is_empty()));
         assert_eq!(upstream.recorded().len(), 2);
     }
+}
+
+#[test]
+fn explain_says_what_icinga_would_ask_for() {
+    let scene = Scene::on("", "");
+    let explain = |method: &str, path: &str| {
+        let file = scene.gateway.config_file.to_str().unwrap();
+        run(PORTCULLIS, &["explain", "-c", file, "--user", "alice", method, path]).0
+    };
+    let text = explain("POST", "/v1/events?types=CheckResult&types=StateChange");
+    assert!(text.contains("permit") && text.contains("events/CheckResult and events/StateChange"), "{text}");
+    let text = explain("DELETE", "/v1/objects/hosts/x");
+    assert!(text.contains("403 no_permission") && text.contains("objects/delete/Host"), "{text}");
+    // There is no body to look at.
+    let text = explain("POST", "/v1/events");
+    assert!(text.contains("400 no_event_types"), "{text}");
 }
