@@ -16,6 +16,8 @@ mod support;
 mod access_log;
 /// Metrics and health.
 mod admin;
+/// The audit log, `portcullis plan` and `portcullis learn`.
+mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
@@ -92,5 +94,7 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// External authorizers: what they are told, what they can take away, and what happens when they do not answer.
+mod authorizer;
 /// `portcullis import`: users of Icinga 2, nginx and HAProxy.
 mod import;

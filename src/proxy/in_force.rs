@@ -141,6 +141,8 @@ mod tests {
             user: None,
             admin: None,
             access_log: AccessLogConfig { format: LogFormat::Off, path: None },
+            audit_log: None,
+            recent_decisions: Duration::ZERO,
             log_filter: String::new(),
             log_format: LogFormat::Text,
         };
@@ -151,6 +153,7 @@ mod tests {
             users: Default::default(),
             policy: Default::default(),
             upstreams: HashMap::new(),
+            authorizers: Default::default(),
             assertions: None,
             expiry: Default::default(),
             process,
@@ -159,6 +162,8 @@ mod tests {
             has_conditions: false,
             changes_with_time: false,
             credentials: Default::default(),
+            content: Default::default(),
+            written: None,
             user_limiters: Default::default(),
             route_limiters: HashMap::new(),
         })

@@ -15,6 +15,10 @@ pub(super) const DRAIN_DELAY: Duration = seconds(0);
 pub const ADMIN_ADDRESS: &str = "127.0.0.1:9190";
 /// Certificates that expire sooner are worth a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
+/// Longest file of the audit log.
+pub(super) const AUDIT_SIZE_LIMIT: u64 = 100 << 20;
+/// How many older ones are kept.
+pub(super) const AUDIT_KEEP: u32 = 5;
 pub(super) const LOG_FILTER: &str = "info";
 pub(super) const POOL_IDLE_TIMEOUT: Duration = seconds(30);
 pub(super) const POOL_SIZE: u32 = 64;
