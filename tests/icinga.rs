@@ -194,6 +194,48 @@ fn an_event_stream_brings_events_while_it_is_open() {
     }
 }
 
+/// The same users with Icinga's own permissions and the preset.
+#[test]
+fn with_the_preset_icinga_serves_what_its_own_permissions_allow() {
+    if !has_icinga() {
+        return;
+    }
+    let (pki, icinga) = (Pki::new(), Icinga::start());
+    let by_hand = config(&pki, &icinga);
+    let upstream = &by_hand[by_hand.find("[upstream.icinga]").unwrap()..by_hand.find("[[route]]").unwrap()];
+    let text = listener(&pki)
+        + "[api_user.reader]\nclient_cn = \"reader\"\npermissions = [\"objects/query/Host\", \"events/CheckResult\"]\n"
+        + "[api_user.operator]\nclient_cn = \"operator\"\npermissions = [\"actions/process-check-result\"]\n"
+        + upstream
+        + "[[route]]\npath = \"/\"\nupstream = \"icinga\"\npreset = \"icinga2\"\n";
+    let gateway = Gateway::start(&text);
+    let client = |name| Client::new(&pki, Some(&pki.client(name)), gateway.address());
+    let (reader, operator) = (client("reader"), client("operator"));
+    for version in BOTH {
+        assert_eq!(reader.send(version, get("/v1//objects/HOSTS/web1")).unwrap().status, 200);
+        assert_eq!(reader.send(version, overridden("GET", "/v1/objects/hosts", QUERY)).unwrap().status, 200);
+        let refused = reader.send(version, overridden("DELETE", "/v1/objects/hosts/web1", "")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+        let refused = operator.send(version, get("/v1/objects/hosts/web1")).unwrap();
+        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_permission"));
+        assert_eq!(operator.send(version, get("/v1")).unwrap().status, 200, "any ApiUser");
+
+        let refused = reader.send(version, post("/v1/events", r#"{"types":["CheckResult","Flapping"],"queue":"x"}"#));
+        assert_eq!(refused.unwrap().reason(), "no_permission");
+        let mut connection = reader.connect(version).unwrap();
+        let mut events = connection.start(post("/v1/events", r#"{"types":["CheckResult"],"queue":"x"}"#)).unwrap();
+        assert_eq!(events.status(), 200);
+        assert_eq!(operator.send(version, post(ACTION, RESULT)).unwrap().status, 200);
+        // Icinga itself may be five seconds late.
+        let first = reader.runtime().block_on(async {
+            let frame = tokio::time::timeout(Duration::from_secs(30), events.body_mut().frame());
+            frame.await.expect("an event").expect("a frame").expect("a whole frame").into_data().expect("data")
+        });
+        let event: serde_json::Value = serde_json::from_slice(&first).unwrap();
+        assert_eq!((&event["type"], &event["host"]), (&"CheckResult".into(), &"web1".into()));
+    }
+}
+
 #[test]
 fn whoami_answers_as_icinga_does() {
     let Some(front) = Front::start() else { return };

@@ -38,7 +38,7 @@ mod forwarding;
 mod handshake;
 /// Bytes from clients that mean harm, or know no better.
 mod hostile_input;
-/// In front of the real Icinga 2.
+/// In front of the real Icinga 2, and what it says of requests beside what the gateway says.
 mod icinga;
 /// Certificate to ApiUser.
 mod identity;
