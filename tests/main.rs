@@ -94,5 +94,7 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// External authorizers: what they are told, what they can take away, and what happens when they do not answer.
+mod authorizer;
 /// `portcullis import`: users of Icinga 2, nginx and HAProxy.
 mod import;

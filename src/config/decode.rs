@@ -1,5 +1,6 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod authorizer;
 mod audit;
 mod crl_fetch;
 mod request_limits;
@@ -57,15 +58,18 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     decode_named(&mut root, config);
 }
 
+/// All `[api_user.NAME]`.
+pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUser> {
+    root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table))
+}
+
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
     config
         .trust_domains
         .extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| trust_domain(name, &mut table)));
-    config
-        .api_users
-        .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.api_users.extend(api_users(root));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
         client_o: table.strings("client_o"),
@@ -82,6 +86,8 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .token_issuers
         .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
+    let authorizers = root.named_tables("authorizer").into_iter();
+    config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
@@ -336,6 +342,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
+        authorizer: table.string("authorizer"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
         preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),

@@ -1,6 +1,7 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod authorizer;
 mod audit;
 mod credentials;
 mod engines;
@@ -11,11 +12,12 @@ mod preset;
 mod trust;
 
 pub use audit::{AuditLog, AuditedDecisions, Share};
+pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
-pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[authorizer.NAME]`
+    pub authorizers: Vec<Authorizer>,
 }
 
 /// `[gateway]`: the process.
@@ -216,9 +220,9 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
     /// Until when it counts.
@@ -249,9 +253,9 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
     /// How much the requests of each of its users may use.
@@ -343,6 +347,8 @@ pub struct Route {
     pub listeners: Vec<Spanned<String>>,
     /// Where requests go.
     pub upstream: Option<Spanned<String>>,
+    /// Whom the gateway asks about each request that it permits itself.
+    pub authorizer: Option<Spanned<String>>,
     /// What the gateway answers instead.
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.

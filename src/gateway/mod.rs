@@ -269,6 +269,7 @@ async fn housekeeping() {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        crate::upstream::close_stale_connections();
+        // Closes connections that have been unused for too long, or for whom nobody asks any more.
+        crate::here::tidy();
     }
 }

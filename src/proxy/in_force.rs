@@ -153,6 +153,7 @@ mod tests {
             users: Default::default(),
             policy: Default::default(),
             upstreams: HashMap::new(),
+            authorizers: Default::default(),
             assertions: None,
             expiry: Default::default(),
             process,

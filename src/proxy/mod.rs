@@ -1,6 +1,7 @@
 //! The request's way. Read `connection`, then `request` (the judgement), then `exchange`.
 
 mod activity;
+mod asking;
 mod client;
 mod connection;
 mod credentials;

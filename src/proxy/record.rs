@@ -9,6 +9,7 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant, Permit};
+use crate::authorizer::Verdict;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -81,6 +82,8 @@ pub(super) struct Record {
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
     proven: Option<Box<Proof>>,
+    /// What is to be told of an authorizer that was asked.
+    verdict: Option<String>,
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
@@ -133,6 +136,7 @@ impl Record {
             audited,
             detail: None,
             proven: None,
+            verdict: None,
             upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
@@ -196,9 +200,10 @@ impl Record {
         self.client = Some(client);
     }
 
-    /// What the request showed beside the certificate.
+    /// What was found out about the request beside its head and certificate.
     pub(super) fn showed(&mut self, checked: &Checked) {
         self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
+        self.verdict = checked.verdict().and_then(Verdict::detail);
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -364,7 +369,7 @@ impl Record {
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref().or(refused_detail.as_deref()),
+            detail: self.detail.as_deref().or(self.verdict.as_deref()).or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),

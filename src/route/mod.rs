@@ -53,6 +53,8 @@ pub struct Route {
     pub method_override: MethodOverride,
     /// Who answers.
     pub target: Target,
+    /// Who is asked about requests that are permitted, by name.
+    pub authorizer: Option<Arc<str>>,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
     /// What all of its requests share, if they are limited.

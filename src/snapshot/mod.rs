@@ -12,6 +12,7 @@ pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
+use crate::authorizer::Authorizers;
 use crate::config::{Http1Engine, LogFormat, Written};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Whom the gateway asks about requests that it permits.
+    pub authorizers: Authorizers,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
     /// What is said about client certificates that expire.
@@ -71,6 +74,11 @@ impl Snapshot {
     /// A trust domain by its id. `None` for an id of another snapshot.
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
+    }
+
+    /// The name of a trust domain.
+    pub fn domain_name(&self, id: TrustDomainId) -> Option<&str> {
+        self.trust_domain(id).map(|domain| &*domain.name)
     }
 }
 

@@ -87,6 +87,12 @@ pub struct Metrics {
     pub deny_list_entries: IntGaugeVec,
     /// `credential_checks_total{kind,result}`
     pub credential_checks: IntCounterVec,
+    /// `authorizer_requests_total{authorizer,result}`
+    pub authorizer_requests: IntCounterVec,
+    /// `authorizer_duration_seconds{authorizer}`
+    pub authorizer_duration: HistogramVec,
+    /// `authorizer_unavailable_permits_total{authorizer}`
+    pub authorizer_unavailable_permits: IntCounterVec,
     /// `token_key_fetches_total{issuer,result}`
     pub token_key_fetches: IntCounterVec,
     /// `crl_fetches_total{trust_domain,result}`
@@ -258,6 +264,20 @@ impl Default for Metrics {
                 "credential_checks_total",
                 "Passwords and tokens that were looked at",
                 &["kind", "result"],
+            ),
+            authorizer_requests: make.counters(
+                "authorizer_requests_total",
+                "Questions to external authorizers, and what came of them",
+                &["authorizer", "result"],
+            ),
+            authorizer_duration: make.register(HistogramVec::new(
+                Maker::durations("authorizer_duration_seconds", "Question until the verdict, or until there is none"),
+                &["authorizer"],
+            )),
+            authorizer_unavailable_permits: make.counters(
+                "authorizer_unavailable_permits_total",
+                "Requests that went on although their authorizer did not answer",
+                &["authorizer"],
             ),
             token_key_fetches: make.counters(
                 "token_key_fetches_total",

@@ -1,8 +1,8 @@
 //! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
 //! the caller gives. Parses nothing.
 
-use super::endpoint::EndpointStream;
-use super::pool::{self, PoolId};
+use crate::endpoint::EndpointStream;
+use crate::pool::{self, PoolId};
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::io::{self, IoSlice, IoSliceMut, Read};

@@ -1,8 +1,9 @@
 //! Connections for both HTTP engines: chosen, made, kept and counted. Sends nothing on them.
 
 use super::link::{Link, Origin};
-use super::{Target, Upstream, UpstreamError, pool, turn};
+use super::{Target, Upstream, UpstreamError, turn};
 use crate::config::HostHeader;
+use crate::pool;
 use crate::telemetry::UpstreamSeries;
 use std::rc::Rc;
 

@@ -2,28 +2,26 @@
 //! Edits no header and answers no client.
 
 mod answer;
-mod endpoint;
 mod failure;
-mod here;
 mod link;
 mod links;
-mod pool;
 mod reading;
 mod send;
 mod turn;
 mod upload;
 
 pub use answer::{Answer, AnswerBody, Behind};
-pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
 pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
 pub use send::Outgoing;
 
 use crate::config::{HostHeader, ProxyProtocol};
+use crate::endpoint::{ConnectError, Endpoint};
+use crate::here;
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
+use crate::pool::PoolKey;
 use crate::telemetry::Telemetry;
-use pool::PoolKey;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,10 +146,4 @@ impl Upstream {
             telemetry,
         }
     }
-}
-
-/// Closes connections of this thread that have been unused for too long, or whose upstream is no longer in force. Call
-/// it now and then on each worker.
-pub fn close_stale_connections() {
-    here::tidy();
 }

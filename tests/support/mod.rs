@@ -7,6 +7,7 @@ pub mod eventually;
 pub mod feed;
 pub mod gateway;
 pub mod icinga;
+pub mod nginx;
 pub mod pki;
 pub mod upstream;
 

@@ -175,7 +175,7 @@ fn without_superfluous(texts: BTreeMap<String, Vec<usize>>, needs: &[(&Need, &Ne
     let mut kept: Vec<(String, Permission, Vec<usize>)> = texts
         .into_iter()
         .map(|(text, covered)| {
-            let compiled = CompiledPermission::new(&text, Effect::Grant);
+            let compiled = CompiledPermission::new(text.as_str(), Effect::Grant);
             (text, Permission::new(Arc::new(compiled), Place::nowhere()), covered)
         })
         .collect();

@@ -60,6 +60,8 @@ impl Exchange<'_> {
             },
             authorization: self.checked.authorization(upstream.authorization.as_deref()),
             upgrade,
+            reserved: self.snapshot.authorizers.reserved(),
+            authorizer: self.checked.answer_fields(),
         };
         let mut bytes = Recycled::take();
         let line: (&str, &[&str]) = (&permitted.method, &[&permitted.target]);

@@ -6,8 +6,8 @@ use super::begin::keep;
 use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
-    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
-    RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldNames, Framing, HeadWriter,
+    ParsedHead, RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
@@ -79,6 +79,8 @@ pub(super) struct Said<'a> {
     pub(super) checked: &'a Checked,
     pub(super) address: &'a ClientAddress,
     pub(super) preface: Option<Box<[u8]>>,
+    /// Fields that only an authorizer may say.
+    pub(super) reserved: &'a FieldNames,
 }
 
 /// Renders the request that goes up.
@@ -96,6 +98,8 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         client_version: "1.1",
         authorization: said.checked.authorization(up.upstream.authorization.as_deref()),
         upgrade,
+        reserved: said.reserved,
+        authorizer: said.checked.answer_fields(),
     };
     let mut head = Recycled::take();
     let query = up.target.query;

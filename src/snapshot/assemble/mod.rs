@@ -1,12 +1,15 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod authorizers;
 mod credentials;
 mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;
+mod interner;
 mod listeners;
+mod peers;
 mod policy;
 mod preset;
 mod process;
@@ -128,6 +131,7 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
+        let authorizers = self.authorizers();
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
         let routes = self.routes(&mut listeners, &upstreams, &trust);
@@ -147,6 +151,7 @@ impl Assembly<'_> {
             users: users.users,
             policy: users.policy,
             upstreams,
+            authorizers,
             assertions,
             expiry,
             process: process?,

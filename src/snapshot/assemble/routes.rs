@@ -131,6 +131,7 @@ impl Assembly<'_> {
             path_glob: path_glob(&pattern),
             depth: pattern.segments.len(),
             credentials: credentials?,
+            authorizer: said.authorizer.as_ref().map(|said| said.value.as_str().into()),
         });
         Some(Ready { said, pattern, hosts, route })
     }

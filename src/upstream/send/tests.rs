@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::config::HostHeader;
+use crate::endpoint::EndpointAddress;
 use crate::forward::{ChunkPart, ChunkScanner};
 use crate::telemetry::Telemetry;
-use crate::upstream::{AnswerBody, Behind, EndpointAddress, UpstreamSettings};
+use crate::upstream::{AnswerBody, Behind, UpstreamSettings};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;

@@ -1,4 +1,4 @@
-//! One address of an upstream, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
+//! One address of a server that we ask, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
 
 use rustls::pki_types::ServerName;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// One address of an upstream.
+/// One address of an upstream, or of another server that we ask.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     host: String,
@@ -123,11 +123,10 @@ pub enum ConnectError {
 
 impl Endpoint {
     /// Connects, at most `timeout` in all. The bytes of `preface` go first, also before TLS.
-    pub(super) async fn connect(
-        &self,
-        preface: Option<&[u8]>,
-        timeout: Duration,
-    ) -> Result<EndpointStream, ConnectError> {
+    ///
+    /// # Errors
+    /// [`ConnectError`]
+    pub async fn connect(&self, preface: Option<&[u8]>, timeout: Duration) -> Result<EndpointStream, ConnectError> {
         tokio::time::timeout(timeout, self.connect_now(preface)).await.map_err(|_| ConnectError::Timeout)?
     }
 
@@ -155,8 +154,10 @@ impl Endpoint {
 
 /// A connection to an endpoint.
 #[derive(Debug)]
-pub(super) enum EndpointStream {
+pub enum EndpointStream {
+    /// Anybody on the way can read and change it.
     Plain(TcpStream),
+    /// The endpoint has shown its certificate.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -1,20 +1,20 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
 
-use super::here::{self, Key, KeyId, State};
+use crate::here::{self, Key, KeyId, State};
 use std::any::Any;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
-pub(super) trait Connection: 'static {
+pub trait Connection: 'static {
     /// Whether another request may go on it, as far as is known without a look at the network.
     fn is_usable(&mut self) -> bool;
 }
 
 /// What names the pools of one endpoint, and how much they keep.
 #[derive(Debug)]
-pub(super) struct PoolKey {
+pub struct PoolKey {
     key: Key,
     /// Of each thread.
     capacity: usize,
@@ -22,7 +22,7 @@ pub(super) struct PoolKey {
 }
 
 /// Names the pools of one endpoint, for connections that are under way.
-pub(super) type PoolId = KeyId;
+pub type PoolId = KeyId;
 
 struct Pool<C> {
     unused: Vec<Unused<C>>,
@@ -37,18 +37,18 @@ struct Unused<C> {
 
 impl PoolKey {
     /// Pools that keep `capacity` connections on each thread, each for `idle_timeout` without use.
-    pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
+    pub fn new(capacity: usize, idle_timeout: Duration) -> Self {
         Self { key: Key::new(), capacity, idle_timeout }
     }
 
     /// The name, for [`put`].
-    pub(super) fn id(&self) -> PoolId {
+    pub fn id(&self) -> PoolId {
         self.key.id()
     }
 }
 
 /// The connection used last on this thread, which is the least likely to be stale.
-pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
+pub fn take<C: Connection>(of: &PoolKey) -> Option<C> {
     let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity, idle_timeout: of.idle_timeout };
     let (taken, _stale) = here::with(&of.key, empty, Pool::take)?;
     taken
@@ -56,7 +56,7 @@ pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
 
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
-pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
+pub fn put<C: Connection>(of: PoolId, connection: C) {
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
     let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
