@@ -27,7 +27,7 @@ impl Place {
 
     /// The place of what stands in no file.
     pub fn nowhere() -> Self {
-        Self { file: FileId(u16::MAX), start: 0, end: 0 }
+        Self { file: FileId(u16::MAX), start: 0, length: 0 }
     }
 
     /// The span as byte offsets into the file's text.
