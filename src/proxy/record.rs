@@ -1,6 +1,7 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
 mod audited;
+mod time;
 
 use super::RequestId;
 use super::client::ClientView;
@@ -9,7 +10,6 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant, Permit};
-use crate::authorizer::Verdict;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -19,11 +19,12 @@ use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
-use audited::{Audited, timestamp};
+use audited::Audited;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::{milliseconds, timestamp};
 
 /// What is the same for all requests of a connection.
 pub(super) struct ConnectionFacts {
@@ -203,7 +204,7 @@ impl Record {
     /// What was found out about the request beside its head and certificate.
     pub(super) fn showed(&mut self, checked: &Checked) {
         self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
-        self.verdict = checked.verdict().and_then(Verdict::detail);
+        self.note_verdict(checked.verdict());
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -384,11 +385,6 @@ impl Record {
             cut: self.cut,
         });
     }
-}
-
-/// To the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 impl Drop for Record {

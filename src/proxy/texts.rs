@@ -18,6 +18,8 @@ pub(super) enum Text {
     Requirement,
     Permission,
     Role,
+    Authorizer,
+    AuthorizerSays,
     Route,
     Upstream,
     Endpoint,

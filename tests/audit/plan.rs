@@ -314,3 +314,55 @@ fn who_comes_by_a_front_proxy_is_judged_as_such() {
         assert_eq!(report["passed_over"], 1, "nobody was named");
     }
 }
+
+#[test]
+fn subscriptions_to_events_of_icinga_are_judged_by_the_types_that_were_asked_for() {
+    let route = "[[route]]\npath = \"/v1\"\nupstream = \"api\"\npreset = \"icinga2\"\n";
+    let users = |permissions: &[&str]| user("alice", permissions) + route;
+    let scene = Scene::new(&users(&["objects/query/*", "events/*"]));
+    let client = scene.client("alice");
+    let by_body = r#"{"queue":"x","types":["CheckResult","StateChange"]}"#;
+    for (method, path, body, status) in [
+        ("POST", "/v1/events?queue=x", by_body, 200),
+        ("POST", "/v1/events?queue=x&types=Notification", "", 200),
+        ("POST", "/v1/events", "nonsense", 400),
+        ("GET", "/v1/objects/hosts?attrs=name", "", 200),
+    ] {
+        assert_eq!(client.send(Version::Http1, request(method, path, body)).unwrap().status, status, "{path} {body}");
+    }
+    scene.wait_for_decisions(4);
+    let (report, code) = plan(&scene, &users(&["objects/query/*", "events/*"]), &[]);
+    assert_eq!((code, &report["passed_over"]), (0, &1.into()), "{report:#}");
+    let (report, code) = plan(&scene, &users(&["objects/query/*", "events/CheckResult", "events/Notification"]), &[]);
+    assert_eq!(
+        (code, entries(&report, "loses")),
+        (1, vec!["alice POST /v1/events 1 permission -> no_permission".to_owned()])
+    );
+    assert_eq!(report["loses"][0]["old"]["requirement"], "events/CheckResult and events/StateChange");
+    let (learned, _, _) = scene.run(&["learn", "--audit", "@audit.log"]);
+    for name in ["events/checkresult", "events/statechange", "events/notification", "objects/query/host"] {
+        assert!(learned.contains(&format!("\"{name}\",  # 1 request, last")), "{name} in {learned}");
+    }
+}
+
+#[test]
+fn what_the_preset_of_icinga_would_have_to_read_is_not_guessed() {
+    let scene = Scene::new(&user("alice", &["*"]));
+    scene.send("alice", "POST", "/v1/events");
+    scene.send("alice", "GET", "/v1/objects/hosts?attrs=name");
+    scene.send("alice", "GET", "/v1/objects/services");
+    scene.wait_for_decisions(3);
+    let route = "[[route]]\npath = \"/v1\"\nupstream = \"api\"\npreset = \"icinga2\"\n";
+    let (report, code) = plan(&scene, &(user("alice", &["*"]) + route), &[]);
+    let open = report["cannot_be_told"].as_array().unwrap().iter();
+    let open: Vec<_> = open
+        .map(|it| {
+            format!("{} {}", it["path"].as_str().unwrap(), it["needs"][0].as_str().unwrap().split(',').next().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        (code, open),
+        (1, vec!["/v1/objects/hosts the query".to_owned(), "/v1/events what the body says".to_owned()])
+    );
+    assert!(entries(&report, "loses").is_empty(), "{report:#}");
+}

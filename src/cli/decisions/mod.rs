@@ -46,6 +46,8 @@ pub(super) struct Decision {
     pub(super) requirement: Option<String>,
     pub(super) permission: Option<String>,
     pub(super) role: Option<String>,
+    pub(super) authorizer: Option<String>,
+    pub(super) authorizer_says: Option<String>,
     pub(super) decision: Outcome,
     pub(super) reason: String,
 }

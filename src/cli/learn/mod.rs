@@ -70,7 +70,7 @@ impl Learn {
             (decision.client, decision.certificate, decision.permission) = (None, None, None);
             (decision.server_name, decision.host, decision.path_sent) = (None, None, None);
             (decision.trust_domain, decision.role, decision.query) = (None, None, None);
-            decision.preset = None;
+            (decision.preset, decision.authorizer, decision.authorizer_says) = (None, None, None);
             let texts = [&mut decision.listener, &mut decision.method_sent, &mut decision.method, &mut decision.path];
             texts.into_iter().for_each(String::clear);
         });

@@ -24,6 +24,8 @@ pub(super) enum Lacking {
     Body,
     /// What was shown beside the certificate.
     Credentials,
+    /// The word of an external authorizer.
+    Authorizer(String),
 }
 
 impl fmt::Display for Lacking {
@@ -33,6 +35,7 @@ impl fmt::Display for Lacking {
             Self::Header(name) => write!(f, "the header field `{name}`, which the audit log does not hold"),
             Self::Time => f.write_str("the time of each single request, since a condition holds at some of them only"),
             Self::Body => f.write_str("what the body says, which the audit log does not hold"),
+            Self::Authorizer(name) => write!(f, "the word of authorizer \"{name}\", which was not asked then"),
             Self::Credentials => f.write_str("the credentials that were shown"),
         }
     }
@@ -48,6 +51,10 @@ pub(super) fn lacking(
     match judgement.outcome {
         Err(Refusal::CredentialsUnchecked) => return vec![Lacking::Credentials],
         Err(Refusal::BodyUnread) => return vec![Lacking::Body],
+        Err(Refusal::AuthorizerUnasked) => {
+            let name = judgement.route.and_then(|route| route.authorizer.as_deref()).unwrap_or_default();
+            return vec![Lacking::Authorizer(name.to_owned())];
+        }
         _ => {}
     }
     // Without a requirement it was refused before any condition was asked.

@@ -3,6 +3,7 @@
 
 use super::lacking::{Lacking, lacking};
 use crate::authorize::{Denied, Grant};
+use crate::authorizer::{self, Denial, Opinion};
 use crate::cli::decisions::{Certificate, Decision, Outcome, Seen};
 use crate::clock;
 use crate::credentials::CredentialFailure;
@@ -134,22 +135,50 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
         authority: decision.host.as_deref(),
         fields,
     };
-    let nothing = Evidence::default();
     let mut evidence = Evidence::default();
-    let with_body;
-    let mut judgement = decide_by(snapshot, client, &nothing, &head);
-    if matches!(judgement.outcome, Err(Refusal::CredentialsUnchecked)) {
-        evidence.presented = presented(snapshot, decision, &judgement);
-        judgement = decide_by(snapshot, client, &evidence, &head);
+    loop {
+        let judgement = decide_by(snapshot, client, &evidence, &head);
+        if let Some(more) = more_evidence(snapshot, decision, &judgement, &evidence) {
+            drop(judgement);
+            evidence = more;
+            continue;
+        }
+        let lacks = lacking(snapshot, (&who.standing, &evidence.presented), decision, &judgement);
+        return if lacks.is_empty() { Replayed::Decided(Verdict::of(&judgement)) } else { Replayed::Lacks(lacks) };
     }
-    if matches!(judgement.outcome, Err(Refusal::BodyUnread))
-        && let Some(types) = event_types(decision)
-    {
-        with_body = Evidence { body: Some(types), ..evidence.clone() };
-        judgement = decide_by(snapshot, client, &with_body, &head);
+}
+
+/// What the gateway would look up now, if the log says what it found then. Each kind is given once.
+fn more_evidence(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    judgement: &Judgement<'_, '_>,
+    given: &Evidence,
+) -> Option<Evidence> {
+    let given = given.clone();
+    match judgement.outcome {
+        Err(Refusal::CredentialsUnchecked) if matches!(given.presented, Presented::Unchecked) => {
+            Some(Evidence { presented: presented(snapshot, decision, judgement), ..given })
+        }
+        Err(Refusal::BodyUnread) if given.body.is_none() => {
+            Some(Evidence { body: Some(event_types(decision)?), ..given })
+        }
+        Err(Refusal::AuthorizerUnasked) if given.verdict.is_none() => {
+            Some(Evidence { verdict: Some(outside(decision)?), ..given })
+        }
+        _ => None,
     }
-    let lacks = lacking(snapshot, (&who.standing, &evidence.presented), decision, &judgement);
-    if lacks.is_empty() { Replayed::Decided(Verdict::of(&judgement)) } else { Replayed::Lacks(lacks) }
+}
+
+/// What an external authorizer said about this very request. It counts for the same authorizer and user alone.
+fn outside(decision: &Decision) -> Option<authorizer::Verdict> {
+    let opinion = match decision.authorizer_says.as_deref()? {
+        "permit" => Opinion::Permit(Arc::default()),
+        "deny" => Opinion::Deny(Denial::Response),
+        _ => return None,
+    };
+    let (by, about) = (decision.authorizer.as_deref()?.into(), decision.user.as_deref().map(Into::into));
+    Some(authorizer::Verdict { by, about, opinion })
 }
 
 /// The types of events that were subscribed to, in the query or the body: the requirement names them all.

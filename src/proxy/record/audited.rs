@@ -1,8 +1,10 @@
 //! What the audit log is told of a request: its decision as soon as there is a status, and what is cut of it later. Judges
 //! nothing.
 
+use super::time::timestamp;
 use super::{ConnectionFacts, Record};
 use crate::authorize::Matched;
+use crate::authorizer::{Opinion, Verdict};
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
 use crate::proxy::client::ClientView;
@@ -27,13 +29,6 @@ pub(super) enum Audited {
     Told,
 }
 
-/// RFC 3339, to the millisecond.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    use time::macros::format_description;
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    time::OffsetDateTime::from(time).format(&format).unwrap_or_default()
-}
-
 /// Notes what was asked for, before it is judged. No query: it may hold secrets.
 pub(super) fn note_as_sent(texts: &mut Texts, method: &str, target: &str) {
     texts.set(Text::Method, method);
@@ -50,6 +45,18 @@ impl Record {
     pub(super) fn matched(&mut self, matched: &Matched<'_>) {
         self.texts.set(Text::Permission, matched.permission.text());
         self.texts.set(Text::Role, matched.role.unwrap_or_default());
+    }
+
+    pub(super) fn note_verdict(&mut self, verdict: Option<&Verdict>) {
+        let Some(verdict) = verdict else { return };
+        self.verdict = verdict.detail();
+        self.texts.set(Text::Authorizer, &verdict.by);
+        let word = match verdict.opinion {
+            Opinion::Permit(_) => "permit",
+            Opinion::Deny(_) => "deny",
+            Opinion::Nothing(..) => "nothing",
+        };
+        self.texts.set(Text::AuthorizerSays, word);
     }
 
     /// What else a judgement was made of. The trust domain only where the client counts: what did not is not judged by
@@ -105,6 +112,8 @@ impl Record {
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             role: self.texts.get(Text::Role),
+            authorizer: self.texts.get(Text::Authorizer),
+            authorizer_says: self.texts.get(Text::AuthorizerSays),
             decision: self.decision,
             reason: self.judged_reason.unwrap_or(self.reason),
             // What went wrong later is no part of the decision.

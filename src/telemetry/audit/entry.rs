@@ -69,7 +69,13 @@ pub struct AuditDecision<'a> {
     /// The role that it came through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'a str>,
-    /// `permit` or `refuse`.
+    /// The external authorizer that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer: Option<&'a str>,
+    /// What it says: `permit`, `deny` or `nothing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorizer_says: Option<&'a str>,
+    /// `permit`, `shadow` or `refuse`.
     pub decision: &'a str,
     /// Why, in one word.
     pub reason: &'a str,

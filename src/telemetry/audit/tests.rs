@@ -32,6 +32,8 @@ fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
         requirement: None,
         permission: None,
         role: None,
+        authorizer: None,
+        authorizer_says: None,
         decision,
         reason: "permission",
         detail: None,
