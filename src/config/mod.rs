@@ -2,12 +2,14 @@
 
 mod decode;
 mod model;
+mod places;
 mod problem;
 mod source;
 mod table;
 mod watched;
 
 pub use model::*;
+pub use places::Places;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use watched::WatchedFile;

@@ -8,6 +8,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u16);
 
+impl FileId {
+    /// Position among the files of the load.
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// A span of bytes in one config file. Ordered as people read: by file, then from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -72,6 +79,11 @@ impl Sources {
     /// The file behind an id.
     pub fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(usize::from(id.0))
+    }
+
+    /// All files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
     }
 
     /// The folder against which paths in this file are resolved.

@@ -92,6 +92,8 @@ pub struct Judgement<'s, 'h> {
     pub host: Option<HostName<'h>>,
     /// The route.
     pub route: Option<&'s Arc<Route>>,
+    /// Who asks, as far as the route wants to know.
+    pub user: Option<&'s Principal>,
     /// What the route requires of this request.
     pub requirement: Option<Requirement<'h>>,
     /// Whether it may go on.
@@ -121,6 +123,7 @@ pub fn decide_by<'s: 'h, 'h, F: Fields + ?Sized>(
         target: None,
         host: None,
         route: None,
+        user: None,
         requirement: None,
         outcome: Err(Refusal::Internal("not judged")),
     };
@@ -173,6 +176,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => Some(known),
         (Some(_), _) => None,
     };
+    found.user = known;
     let captures = named_captures(snapshot, route, &captured);
     let facts = Facts {
         method: found.method,

@@ -10,7 +10,7 @@ pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
-use crate::config::{Http1Engine, LogFormat};
+use crate::config::{Http1Engine, LogFormat, Places};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
+    /// Where what it is made of stands in the config.
+    pub places: Places,
 }
 
 impl Snapshot {

@@ -129,6 +129,7 @@ impl Assembly<'_> {
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
             credentials,
+            places: config::Places::of(self.sources),
         })
     }
 
