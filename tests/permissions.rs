@@ -1,7 +1,15 @@
 //! Who may do what: patterns, requirements, deny, roles.
 
+/// Conditions of permissions, requirements and routes.
+mod conditions;
 /// What paths and requirements let a user do.
 mod requirements;
+/// Roles within roles.
+mod roles;
+/// Refusals that are only marked.
+mod shadow;
+/// Users and routes that count until a time.
+mod until;
 /// `respond = "whoami"`.
 mod whoami;
 

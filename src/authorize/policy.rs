@@ -216,3 +216,6 @@ impl Policy {
         Ok(on_trial)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,9 @@ pub enum EvaluationError {
     /// The list has no such element.
     #[error("a list has no such element")]
     NoSuchElement,
+    /// Values are not of the kinds that the check found, which cannot be.
+    #[error("values do not fit the condition")]
+    Unfit,
     /// More work than a request is worth.
     #[error("the condition needs too much work")]
     TooCostly,

@@ -1,5 +1,7 @@
 //! Which parts of a request an expression looks at. Reads none of them.
 
+use super::tree::{Named, Read};
+
 /// A part of a request that conditions may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
@@ -34,12 +36,40 @@ pub struct Reads {
 }
 
 impl Reads {
+    pub(super) fn of(reads: &[Read]) -> Self {
+        let mut all = Self::default();
+        for read in reads {
+            let input = match read {
+                Read::Method => Input::Method,
+                Read::Path => Input::Path,
+                Read::Host => Input::Host,
+                Read::User => Input::User,
+                Read::Source => Input::Source,
+                Read::Now => Input::Time,
+                Read::Query(_) => Input::Query,
+                Read::Header(Named { name, .. }) => {
+                    all.headers.push(name.clone());
+                    Input::Headers
+                }
+                Read::Capture(Named { name, .. }) => {
+                    all.captures.push(name.clone());
+                    Input::Captures
+                }
+                Read::Certificate(_) => Input::Certificate,
+            };
+            if !all.inputs.contains(&input) {
+                all.inputs.push(input);
+            }
+        }
+        all
+    }
+
     /// Whether it looks at this part.
     pub fn has(&self, input: Input) -> bool {
         self.inputs.contains(&input)
     }
 
-    /// The parts that it looks at, each once.
+    /// The parts that it looks at, each once, in the order of the text.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
@@ -49,7 +79,7 @@ impl Reads {
         &self.headers
     }
 
-    /// The names of the captures that it looks at, each once.
+    /// The names of the captures that it looks at, each once. A route that has not all of them can never satisfy it.
     pub fn captures(&self) -> &[Box<str>] {
         &self.captures
     }

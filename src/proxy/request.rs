@@ -8,7 +8,7 @@ use fields::{JudgedFields, judged_method};
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
 use crate::condition::{Facts, Headers};
 use crate::config::CredentialKind;
-use crate::credentials::{CredentialFailure, CredentialRule, Proof};
+use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
 use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
@@ -139,14 +139,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     head: &RequestHead<'h, F>,
     found: &mut Judgement<'s, 'h>,
 ) -> Result<Permit<'s>, Refusal<'s>> {
-    if let Standing::Refused(reason) = client.standing {
-        return Err(Refusal::CertificateRefused(*reason));
-    }
-    if let Standing::Forwarded(refusal) = client.standing
-        && *refusal != ForwardedRefusal::Missing
-    {
-        return Err(Refusal::Forwarded(*refusal));
-    }
+    refuse_who_never_counts(client.standing)?;
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields);
     let host = found.host.insert(requested_host(head.authority, &fields)?);
@@ -178,6 +171,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     };
     found.user = known;
     let captures = named_captures(snapshot, route, &captured);
+    let shows_own = known.is_some() && shows_its_own_certificate(client.standing, &evidence.presented);
     let facts = Facts {
         method: found.method,
         path: &target.path,
@@ -185,39 +179,68 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         host: host.as_str(),
         captures: &captures,
         headers: &Headers(head.fields),
-        certificate: client.certificate.filter(|_| known.is_some()),
-        trust_domain: client.vouched_by.and_then(|id| snapshot.trust_domain(id)).map(|domain| &*domain.name),
+        certificate: client.certificate.filter(|_| shows_own),
+        trust_domain: client
+            .vouched_by
+            .filter(|_| shows_own)
+            .and_then(|id| snapshot.trust_domain(id))
+            .map(|domain| &*domain.name),
         user: known.map_or("", |known| &known.name),
         source: client.source,
         now: client.now,
     };
-    let requirement = match &public {
-        Some(_) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
-        None => route.requirement.for_request(found.method, &target.path, &captured),
+    found.requirement = match (&public, known) {
+        (Some(_), None) => None,
+        (Some(_), Some(_)) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
+        (None, _) => {
+            let asked = route.requirement.for_request(found.method, &target.path, &captured);
+            Some(asked.ok_or(Refusal::MethodNotAllowed)?)
+        }
     };
-    let requirement = found.requirement.insert(requirement.ok_or(Refusal::MethodNotAllowed)?);
-    let decided = authorized(snapshot, (route, known), (requirement, public), &facts);
+    let asked = known.zip(found.requirement.as_ref());
+    let decided = authorized(snapshot, route, asked, public, &facts);
     in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+}
+
+/// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.
+fn refuse_who_never_counts(standing: &Standing) -> Result<(), Refusal<'static>> {
+    match standing {
+        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
+        Standing::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing => Err(Refusal::Forwarded(*refusal)),
+        _ => Ok(()),
+    }
 }
 
 /// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of
 /// anybody, but a known user's `deny` counts.
 fn authorized<'s>(
     snapshot: &'s Snapshot,
-    (route, known): (&'s Route, Option<&Principal>),
-    (requirement, public): (&Requirement<'_>, Option<Permit<'s>>),
+    route: &'s Route,
+    asked: Option<(&Principal, &Requirement<'_>)>,
+    public: Option<Permit<'s>>,
     facts: &Facts<'_>,
 ) -> Result<Permit<'s>, Denied<'s>> {
     let conditions = [route.condition.as_ref(), route.requirement.condition(facts.method)];
     RouteRule { enabled_until: route.enabled_until, conditions }.check(facts)?;
-    match (public, known) {
-        (None, Some(known)) => snapshot.policy.authorize(known, requirement, facts),
+    match (public, asked) {
+        (None, Some((known, requirement))) => snapshot.policy.authorize(known, requirement, facts),
         (None, None) => Err(Denied::NoPermission),
         (Some(permit), None) => Ok(permit),
-        (Some(permit), Some(known)) => {
+        (Some(permit), Some((known, requirement))) => {
             let on_trial = snapshot.policy.refuse_denied(known, requirement, facts)?;
             Ok(permit.marked(on_trial))
         }
+    }
+}
+
+/// Whether the certificate of the connection is of who is judged. A password may have proven another one than it names, and
+/// nobody is told of two people, neither conditions nor upstreams. A token is bound to the certificate.
+pub(super) fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
+    match presented {
+        Presented::Proven(Proof { principal, by: ProvenBy::Password(_) }) => {
+            matches!(standing, Standing::Known(named) if named.id == principal.id)
+        }
+        _ => true,
     }
 }
 

@@ -4,9 +4,9 @@
 use super::client::{ClientView, ConnectedClient};
 use super::credentials::Checked;
 use super::record::ConnectionFacts;
+use super::request::shows_its_own_certificate;
 use crate::clock;
 use crate::config::ProxyProtocol;
-use crate::credentials::{Proof, ProvenBy};
 use crate::identity::{
     IdentityBlock, IdentitySelection, KnownClient, ProxiedConnection, Session, UserId, VerifiedCertificate,
     proxy_header,
@@ -42,14 +42,9 @@ enum Certificate {
 
 impl Certificate {
     fn of(view: &ClientView, checked: &Checked) -> Self {
-        match checked.proof() {
-            Some(Proof { principal, by: ProvenBy::Password(_) })
-                if view.principal().is_none_or(|named| named.id != principal.id) =>
-            {
-                Self::Hidden
-            }
-            // A token is bound to the certificate.
-            _ => Self::Told,
+        match shows_its_own_certificate(&view.standing, &checked.evidence.presented) {
+            true => Self::Told,
+            false => Self::Hidden,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `respond = "whoami"`: tells an ApiUser who it is and what it may do, in the form of Icinga's `/v1`.
 
-use crate::authorize::{PermissionSet, Policy};
+use crate::authorize::{Permission, PermissionSet, Policy};
+use crate::config::Enforcement;
 use crate::identity::{IdentityKind, Principal};
 use crate::respond::{Form, OwnAnswer, escape_html, page};
 use crate::tls::PeerCertificate;
@@ -9,8 +10,8 @@ use http::StatusCode;
 const INFO: &str = "You are authenticated by Portcullis. The permissions below say what you may do.";
 
 pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertificate>, form: Form) -> OwnAnswer {
-    let texts = |list: fn(&PermissionSet) -> &Vec<crate::authorize::Permission>| -> Vec<&str> {
-        policy.sets(user).flat_map(|set| list(set).iter().map(|permission| permission.text())).collect()
+    let texts = |list: fn(&PermissionSet) -> &Vec<Permission>| -> Vec<String> {
+        policy.sets(user).flat_map(|set| list(set).iter().map(said)).collect()
     };
     let granted = texts(|set| &set.granted);
     let denied = texts(|set| &set.denied);
@@ -31,7 +32,7 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
             ("application/json", serde_json::json!({ "results": [result] }).to_string() + "\n")
         }
         Form::Html => {
-            let list = |texts: &[&str]| -> String {
+            let list = |texts: &[String]| -> String {
                 texts.iter().map(|text| format!("<li><code>{}</code></li>\n", escape_html(text))).collect()
             };
             let denied_part = if denied.is_empty() {
@@ -50,4 +51,16 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
         }
     };
     OwnAnswer { status: StatusCode::OK, content_type, body, fields: Vec::new() }
+}
+
+/// A permission as its user is told of it; Icinga writes `(filtered)` in the same way.
+fn said(permission: &Permission) -> String {
+    let mut text = permission.text().to_owned();
+    if permission.condition().is_some() {
+        text.push_str(" (conditional)");
+    }
+    if permission.enforcement() == Enforcement::Shadow {
+        text.push_str(" (on trial)");
+    }
+    text
 }

@@ -77,3 +77,13 @@ fn it_answers_get_and_head_only() {
     let below = scene.client("nobody").get("/v1/x");
     assert_eq!((below.status, below.reason().as_str()), (403, "no_permission"));
 }
+
+#[test]
+fn it_says_which_permissions_count_only_sometimes_or_on_trial() {
+    let lines = "permissions = [\"GET /a\", { permission = \"GET /b\", when = 'request.host == \"x\"' }, \
+        { permission = \"GET /c\", shadow = true }]";
+    let scene = Scene::with_routes(&user_with("alice", lines), WHOAMI);
+    let body: serde_json::Value = serde_json::from_str(&scene.client("alice").get("/v1").body).unwrap();
+    let expected = serde_json::json!(["GET /a", "GET /b (conditional)", "GET /c (on trial)"]);
+    assert_eq!(body["results"][0]["permissions"], expected);
+}

@@ -1,4 +1,4 @@
-//! Certificates that expire while something is open by them.
+//! Certificates that expire, and users whose time is over, while something is open by them.
 
 use super::*;
 use crate::support::pki::Kind;
@@ -6,10 +6,24 @@ use std::sync::mpsc::channel;
 
 #[test]
 fn what_is_open_ends_with_its_certificate() {
+    what_is_open_ends_as_time_passes("expired", Kind::ExpiresIn(4), alice);
+}
+
+#[test]
+fn what_is_open_ends_with_the_time_of_its_user() {
+    what_is_open_ends_as_time_passes("user_disabled", Kind::Client, || {
+        let then = time::OffsetDateTime::now_utc() + time::Duration::seconds(8);
+        let until = then.format(&time::format_description::well_known::Rfc3339).unwrap();
+        alice() + &format!("enabled_until = \"{until}\"\n")
+    });
+}
+
+/// Alice, who comes with such a certificate, is cut off for this reason. Bob goes on.
+fn what_is_open_ends_as_time_passes(reason: &str, kind: Kind, alice: impl Fn() -> String) {
     for lines in ENGINES {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let gateway = Gateway::start(&config(&pki, &pulse, lines, &(alice() + &bob())));
-        let expiring = Client::new(&pki, Some(&pki.of_kind("alice", Kind::ExpiresIn(4))), gateway.address());
+        let expiring = Client::new(&pki, Some(&pki.of_kind("alice", kind)), gateway.address());
         let lasting = client(&pki, "bob", &gateway);
         std::thread::scope(|scope| {
             let (begun, has_begun) = channel();
@@ -35,11 +49,11 @@ fn what_is_open_ends_with_its_certificate() {
             }
         });
         for (kind, count) in [("tunnel", 1.0), ("stream", 2.0)] {
-            let labels = [("kind", kind), ("reason", "expired")];
+            let labels = [("kind", kind), ("reason", reason)];
             eventually("the metric", || (gateway.metric("portcullis_cut_total", &labels) == count).then_some(()));
         }
         let mut cut = gateway.access_log().into_iter().filter(|line| line.get("cut").is_some());
-        assert!(cut.all(|line| line["reason"] == "expired" && line["user"] == "alice"));
+        assert!(cut.all(|line| line["reason"] == reason && line["user"] == "alice"));
     }
 }
 

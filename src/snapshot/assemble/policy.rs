@@ -13,10 +13,17 @@ use time::format_description::well_known::Rfc3339;
 pub(super) type SaidCondition = Result<Option<Condition>, ()>;
 
 impl Assembly<'_> {
-    pub(super) fn condition(&self, said: Option<&Spanned<String>>) -> SaidCondition {
+    /// The condition of a route with these captures.
+    pub(super) fn condition(&self, said: Option<&Spanned<String>>, captures: &[&str]) -> SaidCondition {
         let Some(text) = said else { return Ok(None) };
         match Condition::compile(&text.value) {
             Ok(condition) => {
+                let unknown = condition.reads().captures().iter().find(|name| !captures.contains(&&***name));
+                if let Some(name) = unknown {
+                    let message = format!("the condition cannot be used: there is no capture `{name}`");
+                    self.problems.error(text.place, message, self.known("captures", captures.iter()));
+                    return Err(());
+                }
                 self.conditions.set((true, self.conditions.get().1 || condition.reads().has(Input::Time)));
                 Ok(Some(condition))
             }
@@ -28,9 +35,14 @@ impl Assembly<'_> {
         }
     }
 
-    /// The condition of a permission.
+    /// The condition of a permission, which may ask for the captures of any route.
     pub(super) fn condition_of(&self, entry: &PermissionEntry) -> SaidCondition {
-        self.condition(entry.qualifiers.as_ref().and_then(|qualifiers| qualifiers.when.as_ref()))
+        let paths = self.config.routes.iter().filter_map(|route| route.path.as_ref());
+        let segments = paths.flat_map(|path| path.value.split('/'));
+        let captures = segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let when = entry.qualifiers.as_ref().and_then(|qualifiers| qualifiers.when.as_ref());
+        // Looked for only where there is a condition: nearly all permissions have none.
+        when.map_or(Ok(None), |when| self.condition(Some(when), &captures.collect::<Vec<_>>()))
     }
 
     /// The last second in which something counts. One that is over when it is read first is a mistake; one that went by
@@ -61,7 +73,7 @@ impl Assembly<'_> {
         let captures: Vec<&str> = pattern.captures().collect();
         let demand = |entry: &config::RequirementEntry| {
             let text = &entry.name;
-            let condition = self.condition(entry.when.as_ref());
+            let condition = self.condition(entry.when.as_ref(), &captures);
             let name = Template::parse(&text.value, &captures)
                 .map_err(|error| {
                     let message = format!("\"{}\" is no requirement: {error}", text.value);

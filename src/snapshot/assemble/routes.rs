@@ -105,7 +105,7 @@ impl Assembly<'_> {
         let admission = self.admission(said);
         let pattern = pattern?;
         let requirement = self.requirement(said, &pattern);
-        let condition = self.condition(said.when.as_ref());
+        let condition = self.condition(said.when.as_ref(), &pattern.captures().collect::<Vec<_>>());
         let name = route_name(said, &path.value);
         let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);

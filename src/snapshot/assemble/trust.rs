@@ -142,8 +142,8 @@ impl Assembly<'_> {
     }
 
     /// A hint that lists what there is.
-    pub(super) fn known<'n>(&self, what: &str, names: impl Iterator<Item = &'n String>) -> String {
-        let mut names: Vec<&str> = names.map(String::as_str).collect();
+    pub(super) fn known<'n, N: AsRef<str> + 'n>(&self, what: &str, names: impl Iterator<Item = &'n N>) -> String {
+        let mut names: Vec<&str> = names.map(AsRef::as_ref).collect();
         names.sort_unstable();
         names.truncate(10);
         if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", names.join(", ")) }

@@ -1,0 +1,138 @@
+//! The judgement over all permissions of somebody against what it is meant to be.
+
+use super::*;
+use crate::authorize::{CompiledPermission, Effect};
+use crate::condition::Headers;
+use crate::config::{Place, Sources};
+use crate::identity::ApiUsers;
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+
+fn place() -> Place {
+    Place::new(Sources::default().add("test".into(), String::new()).unwrap(), &(0..0))
+}
+
+fn permission(text: &str, effect: Effect, enforcement: Enforcement) -> Permission {
+    let compiled = CompiledPermission::new(text, effect).qualified(None, enforcement);
+    Permission::new(Arc::new(compiled), place())
+}
+
+/// A pattern, and whether it is on trial.
+type Said = (String, bool);
+
+fn set(role: Option<&str>, granted: &[Said], denied: &[Said]) -> PermissionSet {
+    let list = |said: &[Said], effect| {
+        let enforcement = |trial: bool| if trial { Enforcement::Shadow } else { Enforcement::Enforce };
+        said.iter().map(|(text, trial)| permission(text, effect, enforcement(*trial))).collect()
+    };
+    let role = role.map(Arc::from);
+    PermissionSet { role, granted: list(granted, Effect::Grant), denied: list(denied, Effect::Deny) }
+}
+
+fn principal() -> Principal {
+    let mut users = ApiUsers::default();
+    users.add("alice", place(), std::time::Duration::ZERO).unwrap();
+    users.named("alice").unwrap()
+}
+
+fn facts<'a>(headers: &'a Headers<'a, [(&'a str, &'a [u8])]>, now: i64) -> Facts<'a> {
+    Facts {
+        method: "GET",
+        path: "/",
+        query: None,
+        host: "localhost",
+        captures: &[],
+        headers,
+        certificate: None,
+        trust_domain: None,
+        user: "alice",
+        source: Ipv4Addr::LOCALHOST.into(),
+        now,
+    }
+}
+
+/// Straight from the definition: who decides, and whether it is only on trial.
+fn meant(names: &[&str], granted: &[Said], denied: &[Said]) -> Result<bool, &'static str> {
+    let fits = |(text, _): &&Said, name: &str| {
+        text == "*" || crate::pattern::Pattern::new(text, crate::pattern::Case::Folds).matches(name.as_bytes())
+    };
+    let mut marked = false;
+    for name in names {
+        let any = |said: &[Said], trial: bool| said.iter().any(|it| it.1 == trial && fits(&it, name));
+        if any(denied, false) {
+            return Err("denied");
+        }
+        marked |= any(denied, true);
+        if !any(granted, false) {
+            if !any(granted, true) {
+                return Err("no_permission");
+            }
+            marked = true;
+        }
+    }
+    if names.is_empty() { Err("no_permission") } else { Ok(marked) }
+}
+
+fn said() -> impl Strategy<Value = Vec<Said>> {
+    proptest::collection::vec(("(\\*|[ab][ab*?]{0,3})", any::<bool>()), 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn the_judgement_is_what_it_is_meant_to_be(
+        own in said(), roles in said(), own_deny in said(), role_deny in said(),
+        names in proptest::collection::vec("[ab]{1,3}", 0..4),
+    ) {
+        let user = UserPermissions {
+            own: set(None, &own, &own_deny),
+            roles: vec![Arc::new(set(Some("role"), &roles, &role_deny))],
+            ..Default::default()
+        };
+        let policy = Policy::new(vec![user], Vec::new(), Enforcement::Enforce);
+        let requirement = match names.as_slice() {
+            [one] => Requirement::Named(one.as_str().into()),
+            several => Requirement::Every(several.iter().map(|name| name.as_str().into()).collect()),
+        };
+        let fields: &[(&str, &[u8])] = &[];
+        let headers = Headers(fields);
+        let outcome = policy.authorize(&principal(), &requirement, &facts(&headers, 0));
+        let outcome = outcome.map(|permit| permit.shadowed().is_some()).map_err(|denied| denied.word());
+        let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+        prop_assert_eq!(outcome, meant(&texts, &[own, roles].concat(), &[own_deny, role_deny].concat()));
+    }
+}
+
+#[test]
+fn whose_time_is_over_has_no_right_from_the_next_second() {
+    let own = set(None, &[("*".to_owned(), false)], &[]);
+    let user = UserPermissions { own, enabled_until: Some(100), ..Default::default() };
+    let policy = Policy::new(vec![user], Vec::new(), Enforcement::Shadow);
+    let fields: &[(&str, &[u8])] = &[];
+    let headers = Headers(fields);
+    let requirement = Requirement::Named("x".into());
+    let word =
+        |now| policy.authorize(&principal(), &requirement, &facts(&headers, now)).map_err(|denied| denied.word());
+    assert!(word(100).is_ok());
+    assert_eq!(word(101).unwrap_err(), "user_disabled");
+}
+
+#[test]
+fn whoever_says_that_refusals_count_is_stronger() {
+    use Enforcement::{Enforce, Shadow};
+    for (global, user, route, expected) in [
+        (Enforce, None, None, Enforce),
+        (Shadow, None, None, Shadow),
+        (Shadow, Some(Enforce), None, Enforce),
+        (Shadow, None, Some(Enforce), Enforce),
+        (Enforce, Some(Shadow), None, Shadow),
+        (Enforce, None, Some(Shadow), Shadow),
+        (Shadow, Some(Shadow), Some(Enforce), Enforce),
+        (Shadow, Some(Enforce), Some(Shadow), Enforce),
+    ] {
+        let permissions = UserPermissions { enforcement: user, ..Default::default() };
+        let policy = Policy::new(vec![permissions], Vec::new(), global);
+        assert_eq!(policy.enforcement(Some(&principal()), route), expected);
+    }
+}
