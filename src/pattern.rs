@@ -1,5 +1,9 @@
 //! Patterns with `*` and `?`, Icinga's way. Pure text; knows no users.
 
+mod coverage;
+
+pub use coverage::{Coverage, Part, coverage};
+
 /// Whether letters differ by case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {

@@ -235,7 +235,7 @@ fn authorized<'s>(
 
 /// Whether the certificate of the connection is of who is judged. A password may have proven another one than it names, and
 /// nobody is told of two people, neither conditions nor upstreams. A token is bound to the certificate.
-pub(super) fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
+pub fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
     match presented {
         Presented::Proven(Proof { principal, by: ProvenBy::Password(_) }) => {
             matches!(standing, Standing::Known(named) if named.id == principal.id)

@@ -7,7 +7,7 @@ mod table;
 
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
-pub use requirement::{Demand, Requirement, RequirementRule, Template, TemplateError};
+pub use requirement::{Demand, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::condition::Condition;
@@ -68,6 +68,13 @@ pub enum Admission {
     PublicWithIdentity,
     /// Everybody; nothing about the client goes up (`client_auth = "off"` on the route itself).
     Public,
+}
+
+impl Admission {
+    /// Whether it lets everybody in.
+    pub fn is_public(self) -> bool {
+        matches!(self, Self::PublicWithIdentity | Self::Public)
+    }
 }
 
 /// Who must have vouched for the clients of a route.

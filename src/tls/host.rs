@@ -3,7 +3,9 @@
 
 use super::provider;
 use super::subject_names::SubjectNames;
-use super::trust::{ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch};
+use super::trust::{
+    ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
+};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::host::HostTable;
 use crate::telemetry::build::{FIPS, Fips};

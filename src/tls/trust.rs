@@ -175,7 +175,8 @@ impl Trust {
             Some((verdict, Ok(held))) => (verdict, held),
             // There may be another path by now, over a CA that was renewed.
             _ => {
-                let verdict = self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, traces)))?;
+                let verdict =
+                    self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, traces)))?;
                 let held = verdict.at(now, tolerance)?;
                 if let Some(digest) = digest {
                     self.verified.insert(digest, verdict);
