@@ -16,6 +16,8 @@ pub(super) struct Asker {
     pub(super) standing: Standing,
     pub(super) vouched_by: Option<TrustDomainId>,
     pub(super) certificate: Option<PeerCertificate>,
+    /// The user that is taken to have its password or token right, where a route takes one.
+    pub(super) assumed: Option<String>,
 }
 
 /// Whether certificates of a trust domain can be a user.
@@ -23,7 +25,7 @@ pub(super) type Provable<'p> = &'p dyn Fn(TrustDomainId, UserId) -> bool;
 
 impl Asker {
     fn of(standing: Standing) -> Self {
-        Self { standing, vouched_by: None, certificate: None }
+        Self { standing, vouched_by: None, certificate: None, assumed: None }
     }
 
     /// Whoever the question says.
@@ -33,6 +35,14 @@ impl Asker {
 
     /// Whoever is said.
     pub(super) fn who(scene: &Scene<'_>, who: &Who, provable: Provable<'_>) -> Result<Self, NoAnswer> {
+        let mut asker = Self::unassuming(scene, who, provable)?;
+        if let Who::User(name) = who {
+            asker.assumed = Some(name.clone());
+        }
+        Ok(asker)
+    }
+
+    fn unassuming(scene: &Scene<'_>, who: &Who, provable: Provable<'_>) -> Result<Self, NoAnswer> {
         let listener = scene.listener;
         match (&listener.front_proxy, scene.question.connection) {
             (Some(front), Connection::FrontProxy) => Self::behind(scene, who, front, provable),
@@ -61,7 +71,7 @@ impl Asker {
             return Ok(asker);
         }
         let (standing, certificate, vouched_by) = standing(scene.snapshot, scene.host, &chain, unix_time(scene.at));
-        Ok(Self { standing, vouched_by, certificate })
+        Ok(Self { standing, vouched_by, certificate, assumed: None })
     }
 
     /// The same for a client that a front proxy names.
@@ -72,7 +82,7 @@ impl Asker {
                 let chain = chain(text)?;
                 let (standing, certificate, vouched_by) =
                     standing_behind(scene.snapshot, front, chain, unix_time(scene.at));
-                Self { standing, vouched_by, certificate }
+                Self { standing, vouched_by, certificate, assumed: None }
             }
             _ => said(scene, who, std::slice::from_ref(&front.trust_domain), provable)?.unwrap_or_else(nobody),
         };
@@ -110,7 +120,7 @@ fn said(
         return Ok(Some(Asker::of(Standing::Anonymous)));
     };
     let standing = unless_denied_by(domain, identified(scene.snapshot, domain, kind, text)?);
-    Ok(Some(Asker { standing, vouched_by: Some(domain.id), certificate: None }))
+    Ok(Some(Asker { standing, vouched_by: Some(domain.id), certificate: None, assumed: None }))
 }
 
 fn identified(snapshot: &Snapshot, domain: &TrustDomain, kind: IdentityKind, text: &str) -> Result<Standing, NoAnswer> {
@@ -145,7 +155,7 @@ fn user(
         ([], _) => Ok(Asker::of(Standing::Anonymous)),
         (_, Some(domain)) => {
             let standing = unless_denied_by(domain, Standing::Known(user));
-            Ok(Asker { standing, vouched_by: Some(domain.id), certificate: None })
+            Ok(Asker { standing, vouched_by: Some(domain.id), certificate: None, assumed: None })
         }
         (_, None) if snapshot.credentials.kinds_of(name).next().is_some() => Ok(Asker::of(Standing::Anonymous)),
         (all, None) => Err(NoAnswer::Question(format!(

@@ -25,8 +25,7 @@ struct Findings {
 /// The whole explanation.
 pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> {
     if judged.shows_a_secret() {
-        let message = "a password or token is not looked at here: ask with the user, who is taken to have it right";
-        return Err(NoAnswer::question(message));
+        return Err(NoAnswer::secret());
     }
     let verdict = Verdict::of(judged);
     let findings = findings(judged);

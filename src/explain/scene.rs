@@ -81,39 +81,39 @@ impl<'s> Scene<'s> {
             source: self.source,
             now: self.at,
         };
-        self.judged_by(client, (asked, &fields), Evidence::default(), then)
+        self.judged_by((client, asker), (asked, &fields), Evidence::default(), then)
     }
 
     fn judged_by<R>(
         &self,
-        client: Client<'_>,
+        (client, asker): (Client<'_>, &Asker),
         (asked, fields): (&Asked, &[(&str, &[u8])]),
         evidence: Evidence,
         then: impl FnOnce(&Judged<'_>) -> R,
     ) -> R {
         let head = RequestHead { method: &asked.method, target: &asked.target, authority: None, fields };
         let judgement = decide_by(self.snapshot, client, &evidence, &head);
-        match self.further(&judgement, &evidence) {
-            Some(more) => self.judged_by(client, (asked, fields), more, then),
+        match self.further(asker, &judgement, &evidence) {
+            Some(more) => self.judged_by((client, asker), (asked, fields), more, then),
             None => then(&Judged { scene: self, client, evidence: &evidence, judgement: &judgement, fields }),
         }
     }
 
     /// What the judgement asks for beside what was looked at. `None` where it stands. Everything that engines look up for a
     /// request has its place here.
-    fn further(&self, judgement: &Judgement<'_, '_>, evidence: &Evidence) -> Option<Evidence> {
+    fn further(&self, asker: &Asker, judgement: &Judgement<'_, '_>, evidence: &Evidence) -> Option<Evidence> {
         match (&judgement.outcome, &evidence.presented) {
             (Err(Refusal::CredentialsUnchecked), Presented::Unchecked) => {
-                Some(Evidence { presented: self.presented(judgement) })
+                Some(Evidence { presented: self.presented(asker, judgement) })
             }
             _ => None,
         }
     }
 
     /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
-    fn presented(&self, judgement: &Judgement<'_, '_>) -> Presented {
+    fn presented(&self, asker: &Asker, judgement: &Judgement<'_, '_>) -> Presented {
         let rule = judgement.route.map(|route| route.credentials).unwrap_or_default();
-        let super::Who::User(name) = &self.question.who else { return Presented::Nothing };
+        let Some(name) = &asker.assumed else { return Presented::Nothing };
         let proof = self.snapshot.credentials.assumed(&self.snapshot.users, name, rule);
         proof.map_or(Presented::Nothing, |proof| unless_denied(self.snapshot, proof))
     }

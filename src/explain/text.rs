@@ -13,15 +13,36 @@ impl Lines {
         self.0.push_str(format!("{name:<13}{}", value.as_ref()).trim_end());
         self.0.push('\n');
     }
+
+    pub(super) fn generation(&mut self, generation: Option<u64>) {
+        if let Some(generation) = generation {
+            self.line("generation", format!("{generation}, in force in the running gateway"));
+        }
+    }
+
+    /// Columns as wide as their widest entry; the last one as it is.
+    pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: Vec<[String; N]>) {
+        let mut widths = heading.map(|title| title.chars().count());
+        for row in &rows {
+            widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+        }
+        for row in std::iter::once(heading.map(str::to_owned)).chain(rows) {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+            self.0.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+            self.0.push('\n');
+        }
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = Lines::default();
         lines.line("decision", self.decision_text());
-        if let Some(generation) = self.generation {
-            lines.line("generation", format!("{generation}, in force in the running gateway"));
-        }
+        lines.generation(self.generation);
         self.client(&mut lines);
         if let Some(path) = &self.request.path {
             lines.line("path", format!("{} {path}", self.request.method));

@@ -83,6 +83,15 @@ impl RequirementRule {
 }
 
 impl RequirementRule {
+    /// The methods that are worth asking about: those that it names, or the usual ones.
+    pub fn methods(&self) -> Vec<&str> {
+        match self {
+            Self::ByMethod(names) => names.iter().map(|(method, _)| method.as_str()).collect(),
+            Self::AnyApiUser => vec!["GET"],
+            Self::MethodAndPath | Self::Named(_) => vec!["GET", "POST", "PUT", "PATCH", "DELETE"],
+        }
+    }
+
     /// The name that a request with this method needs, and what else; `None` where it needs no name, or is not allowed.
     pub fn demand(&self, method: &str) -> Option<&Demand> {
         match self {
