@@ -1,5 +1,6 @@
 //! Words to calls: the command line, and what each command prints. Decides nothing about requests.
 
+mod admin_listener;
 mod check;
 mod deny_list_file;
 mod explain;
@@ -40,7 +41,7 @@ enum Command {
     /// Run the gateway
     Run(ConfigFlag),
     /// Check a config: all errors and warnings at once, nothing is bound
-    Check(ConfigFlag),
+    Check(check::Check),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
     /// Try a running gateway: what is let in, and what is refused
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
     }
     match cli.command {
         Command::Run(flag) => run::run(flag.config),
-        Command::Check(flag) => check::check(&flag.config),
+        Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Verify(verify) => verify.run(),
         Command::Revoke(revoke) => revoke.run(),

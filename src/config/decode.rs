@@ -1,6 +1,7 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
 mod crl_fetch;
+mod expect;
 
 use super::model::*;
 use super::source::Spanned;
@@ -76,6 +77,13 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         .token_issuers
         .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
+    expectations(root, config);
+}
+
+/// What the config expects of itself.
+pub(super) fn expectations(root: &mut TableReader<'_>, config: &mut Config) {
+    let tables = root.listed_tables("expect").into_iter();
+    config.expectations.extend(tables.filter_map(|mut table| expect::expectation(&mut table)));
 }
 
 fn gateway(table: &mut TableReader<'_>) -> Gateway {

@@ -1,6 +1,7 @@
 //! The config files as text: reading, includes, places, problems. Knows what is written, not what it means.
 
 mod decode;
+mod expectations;
 mod model;
 mod places;
 mod problem;
@@ -8,9 +9,10 @@ mod source;
 mod table;
 mod watched;
 
+pub use expectations::load_expectations;
 pub use model::*;
 pub use places::Places;
-pub use problem::{Problem, Problems, Severity, render};
+pub use problem::{Excerpt, Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use watched::WatchedFile;
 

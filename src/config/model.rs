@@ -3,12 +3,14 @@
 
 mod credentials;
 mod engines;
+mod expect;
 mod front_proxy;
 mod policy;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
+pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use trust::*;
@@ -49,6 +51,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[[expect]]`
+    pub expectations: Vec<Expectation>,
 }
 
 /// `[gateway]`: the process.

@@ -166,9 +166,8 @@ fn user(
 }
 
 fn no_such_user(snapshot: &Snapshot, name: &str) -> NoAnswer {
-    let known = snapshot.users.iter().map(|user| (strsim::jaro_winkler(name, &user.name), &user.name));
-    let nearest = known.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8);
-    let hint = nearest.map(|(_, known)| format!("; did you mean \"{known}\"?")).unwrap_or_default();
+    let hint =
+        super::nearest_user(snapshot, name).map(|known| format!("; did you mean \"{known}\"?")).unwrap_or_default();
     NoAnswer::Question(format!("there is no api_user \"{name}\"{hint}"))
 }
 

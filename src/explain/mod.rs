@@ -2,6 +2,7 @@
 //! The judgement is that of the proxy; the reasons are found beside it, and where they do not lead to it there is no answer.
 
 mod asker;
+mod expectation;
 mod explanation;
 mod facts;
 mod question;
@@ -14,6 +15,7 @@ mod trial;
 mod users;
 mod verdict;
 
+pub use expectation::{Unmet, meets};
 pub use explanation::{
     ClientFacts, ConditionFacts, ConditionOutcome, Decision, Explanation, Note, PermissionFacts, RequestFacts,
     RequirementFacts, RouteFacts, ShadowFacts, Tried, UserFacts, ValueFacts,
@@ -73,6 +75,12 @@ pub fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, NoAnsw
         About::AllUsers => users::all_users(snapshot, question).map(Answer::AllUsers),
         About::AllRoutes => routes::all_routes(snapshot, question).map(Answer::AllRoutes),
     }
+}
+
+/// The ApiUser whose name is most like this one, if any is like it.
+fn nearest_user<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s str> {
+    let known = snapshot.users.iter().map(|user| (strsim::jaro_winkler(name, &user.name), &*user.name));
+    known.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
 }
 
 /// Explains one request.

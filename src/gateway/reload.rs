@@ -75,7 +75,7 @@ impl Gateway {
             Err(error) => {
                 tracing::error!(%error, "loading the config panicked");
                 let (problems, sources) = (Vec::new(), crate::config::Sources::default());
-                Outcome { snapshot: None, problems, sources, watched: self.watched.clone() }
+                Outcome { snapshot: None, problems, sources, watched: self.watched.clone(), expectations: Vec::new() }
             }
         }
     }

@@ -20,7 +20,7 @@ mod vouching;
 mod warnings;
 
 use super::Snapshot;
-use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use crate::config::{self, Config, Expectation, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -48,6 +48,8 @@ pub struct Outcome {
     pub sources: Sources,
     /// Everything whose change could change the outcome.
     pub watched: Vec<WatchedFile>,
+    /// What the config expects of itself: for `check`, and nobody else.
+    pub expectations: Vec<Expectation>,
 }
 
 impl Outcome {
@@ -59,9 +61,10 @@ impl Outcome {
 
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
+    let Loaded { mut config, sources, problems, mut watched, readable } = config::load(path);
     if readable == Readable::No {
-        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched };
+        let (problems, expectations) = (problems.into_sorted(), Vec::new());
+        return Outcome { snapshot: None, problems, sources, watched, expectations };
     }
     let assembly = Assembly {
         config: &config,
@@ -78,7 +81,8 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
     let snapshot = if problems.any_error() { None } else { snapshot };
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched }
+    let expectations = std::mem::take(&mut config.expectations);
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, expectations }
 }
 
 /// What all parts of the assembly share.
