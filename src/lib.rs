@@ -20,9 +20,9 @@ pub mod tls;
 pub mod identity;
 pub mod credentials;
 pub mod condition;
+pub mod limit;
 pub mod route;
 pub mod authorize;
-pub mod limit;
 pub mod forward;
 pub mod upstream;
 pub mod respond;
@@ -35,6 +35,7 @@ pub mod proxy;
 pub mod explain;
 pub mod admin;
 pub mod pki;
+pub mod import;
 
 // Top
 pub mod gateway;

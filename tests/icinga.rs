@@ -1,5 +1,9 @@
 //! In front of the real Icinga 2: its API over TLS, with the gateway's credentials there and ApiUsers here.
 
+mod live;
+mod preset;
+mod verdicts;
+
 use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::listener;
 use crate::support::{Client, Gateway, Icinga, Pki, require_program};

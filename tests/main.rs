@@ -44,6 +44,8 @@ mod identity;
 mod identity_headers;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
+/// How much ApiUsers, roles and routes may use.
+mod limits;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
 /// Whoever loses a right loses what is open by it.
@@ -90,3 +92,5 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// `portcullis import`: users of Icinga 2, nginx and HAProxy.
+mod import;

@@ -5,6 +5,8 @@ mod asked;
 mod decision;
 mod permission;
 mod policy;
+#[cfg(test)]
+mod verdicts;
 
 pub use crate::pattern::{Case, Coverage, Part, Pattern, Subject};
 pub use asked::Asked;

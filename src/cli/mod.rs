@@ -5,6 +5,7 @@ mod check;
 mod deny_list_file;
 mod explain;
 mod hash_password;
+mod import;
 pub mod pki;
 mod quickstart;
 mod revoke;
@@ -51,6 +52,9 @@ enum Command {
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]
     Pki(pki::PkiCommand),
+    /// Turn users of Icinga 2, nginx or HAProxy into a config
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Read a password from standard input and print its hash for `password_hash`
     HashPassword,
     /// Make certificates and a config in a new folder, start a gateway with a small upstream, and try it
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error),
         },
+        Command::Import(command) => import::run(&command),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(quickstart) => quickstart.run(),
     }

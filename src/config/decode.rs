@@ -2,6 +2,7 @@
 
 mod crl_fetch;
 mod expect;
+mod request_limits;
 
 use super::model::*;
 use super::source::Spanned;
@@ -69,6 +70,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
         permissions: table.permissions("permissions"),
         deny: table.permissions("deny"),
         roles: table.strings("roles"),
+        request_limits: request_limits::request_limits_of_user(&mut table),
     }));
     config
         .upstreams
@@ -278,6 +280,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         password_hash_files: table.strings("password_hash_file"),
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
+        request_limits: request_limits::request_limits_of_user(table),
     }
 }
 
@@ -338,6 +341,8 @@ fn route(table: &mut TableReader<'_>) -> Route {
         upstream: table.string("upstream"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
+        preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
+        forbidden: table.choice("forbidden", &[("403", Forbidden::Told), ("404", Forbidden::Absent)]),
         when: table.string("when"),
         enabled_until: table.string("enabled_until"),
         shadow: table.shadow(),
@@ -347,6 +352,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
         limits,
+        request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),
         credentials_required: table
             .choice("credentials_required", &[("any", CredentialsRequired::Any), ("all", CredentialsRequired::All)]),

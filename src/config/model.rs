@@ -5,14 +5,18 @@ mod credentials;
 mod engines;
 mod expect;
 mod front_proxy;
+mod limits;
 mod policy;
+mod preset;
 mod trust;
 
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use limits::{Limits, RequestLimits, RequestRate};
 pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -104,31 +108,6 @@ pub struct Log {
     pub level: Option<Spanned<String>>,
     /// How lines look.
     pub format: Option<Spanned<LogFormat>>,
-}
-
-/// Limits and timeouts. The same keys stand in several tables; the nearest one wins.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Connections open at once on a listener.
-    pub connections: Option<u32>,
-    /// TCP accept until the client is verified.
-    pub handshake_timeout: Option<Duration>,
-    /// First byte of a request head until its last.
-    pub head_timeout: Option<Duration>,
-    /// Bytes of a request head.
-    pub head_size: Option<u64>,
-    /// An open client connection without a request.
-    pub keep_alive_timeout: Option<Duration>,
-    /// HTTP/2 streams open at once on a connection.
-    pub streams: Option<u32>,
-    /// Bytes of a request body; `Some(None)` is off.
-    pub body_size: Option<Option<u64>>,
-    /// Connecting to an upstream endpoint, TLS included.
-    pub connect_timeout: Option<Duration>,
-    /// Request sent until the response head arrives.
-    pub response_timeout: Option<Duration>,
-    /// A request or tunnel on which no byte moves; `Some(None)` is off.
-    pub idle_timeout: Option<Option<Duration>>,
 }
 
 /// `[identity_headers]`: what upstreams are told about the client.
@@ -252,6 +231,8 @@ pub struct ApiUser {
     pub client_token: Vec<Spanned<String>>,
     /// Who issues these.
     pub token_issuer: Option<Spanned<String>>,
+    /// How much its requests may use.
+    pub request_limits: RequestLimits,
 }
 
 /// `[role.NAME]`
@@ -271,6 +252,8 @@ pub struct Role {
     pub deny: Vec<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
+    /// How much the requests of each of its users may use.
+    pub request_limits: RequestLimits,
 }
 
 /// Which Host header an upstream sees.
@@ -343,15 +326,6 @@ pub enum Respond {
     Jwks,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodOverride {
-    /// 400.
-    Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
-    Judge,
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -371,6 +345,10 @@ pub struct Route {
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// The API that it leads to; `requirement` need not be said then.
+    pub preset: Option<Spanned<Preset>>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Option<Spanned<Forbidden>>,
     /// What else must be true of a request, whoever asks.
     pub when: Option<Spanned<String>>,
     /// Until when the route is there.
@@ -389,6 +367,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// How much all of its requests together may use.
+    pub request_limits: RequestLimits,
     /// What a client may prove itself by; `None` means by its certificate.
     pub credentials: Option<Vec<Spanned<CredentialKind>>>,
     /// Whether all of them are needed.

@@ -41,7 +41,9 @@ impl<'a> TableReader<'a> {
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -154,7 +156,7 @@ impl<'a> TableReader<'a> {
     /// The same with its place.
     pub(super) fn spanned_duration(&mut self, key: &'static str) -> Option<Spanned<Duration>> {
         let value = self.duration(key)?;
-        let place = self.table.get(key).map(|said| self.place_of(said))?;
+        let place = self.place_of_key(key)?;
         Some(Spanned { value, place })
     }
 
@@ -187,7 +189,13 @@ impl<'a> TableReader<'a> {
         self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
     }
 
-    fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
+    /// Where the value of a key stands.
+    pub(super) fn place_of_key(&self, key: &str) -> Option<Place> {
+        self.table.get(key).map(|value| self.place_of(value))
+    }
+
+    /// Reports a text that means nothing here.
+    pub(super) fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
         let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);
         self.problems.error(text.place, message, format!("write {expected}"));
         None

@@ -5,6 +5,7 @@ use super::question::{Connection, Who};
 use super::scene::Judged;
 use crate::config::CredentialKind;
 use crate::identity::Principal;
+use crate::limit::Bounds;
 use crate::proxy::{Presented, Standing};
 use crate::route::{Admission, Route, Target};
 use crate::tls::rfc3339;
@@ -95,9 +96,15 @@ pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note>
     if let Presented::Proven(proof) = &judged.evidence.presented {
         note("credential", format!("the {} is taken to be right", proof.kind().word()));
     }
-    if let (Some(body), Some(route)) = (&judged.scene.question.body, judged.judgement.route) {
-        let limit = route.limits.body_size.map_or("any number".to_owned(), |limit| limit.to_string());
-        note("body", format!("{} octets; the route takes {limit}", body.len()));
+    let limits = judged.limits();
+    if let (Some(body), Some(_)) = (&judged.scene.question.body, judged.judgement.route) {
+        let limit = limits.body_size.map_or("any number".to_owned(), |limit| limit.to_string());
+        note("body", format!("{} octets, of which it may have {limit}", body.len()));
+    }
+    for (whose, bounds) in [("the ApiUser", limits.user), ("the route", limits.route)] {
+        if let Some(bounds) = bounds {
+            note("limit", format!("of {whose}: {}; how much of it is used is not looked at", numbers(&bounds)));
+        }
     }
     let mut conditions = explanation.route.iter().flat_map(|route| &route.conditions);
     let mut tried = explanation.tried.iter().filter_map(|tried| tried.condition.as_ref());
@@ -107,4 +114,20 @@ pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note>
         note("certificate", "conditions look at it and see none: ask with --cert to be sure".to_owned());
     }
     notes
+}
+
+/// The numbers of a limit.
+fn numbers(bounds: &Bounds) -> String {
+    let rate = bounds.rate.map(|rate| {
+        let window = humantime::format_duration(rate.rate.window);
+        format!("{} requests in {window}, {} at once", rate.rate.requests, rate.burst)
+    });
+    let parts = [
+        rate,
+        bounds.concurrency.map(|most| format!("{most} under way")),
+        bounds.daily_quota.map(|most| format!("{most} on a day")),
+        bounds.body_size.map(|most| format!("{most} octets of a body")),
+        bounds.request_time.map(|time| format!("{} for a request", humantime::format_duration(time))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

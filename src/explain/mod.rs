@@ -5,6 +5,7 @@ mod asker;
 mod expectation;
 mod explanation;
 mod facts;
+mod preset;
 mod question;
 mod reach;
 mod reasons;

@@ -11,6 +11,7 @@ use crate::identity::Principal;
 use crate::route::{Admission, Extent, RequirementRule, Route, Segment, TemplatePart};
 
 /// What is sure, or what it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reach {
     pub(super) decision: RouteDecision,
     pub(super) reason: &'static str,
@@ -31,8 +32,23 @@ struct Kind {
 /// A permission with its set, and how many of the requests it is about.
 type Touching<'a> = (&'a PermissionSet, &'a Permission, Coverage);
 
+/// What it comes to on a route by a method.
 pub(super) fn reach(scene: &Scene<'_>, user: Option<&Principal>, route: &Route, method: &str) -> Reach {
-    let kind = kind(route, method);
+    reach_of(scene, user, (route, method), kind(route, method))
+}
+
+/// The same where the route requires this name, in which a `*` is whatever the request says.
+pub(super) fn reach_of_name(scene: &Scene<'_>, user: &Principal, route: &Route, name: &str) -> Reach {
+    let parts: Vec<Part> = match name.strip_suffix('*') {
+        Some(begin) => vec![Part::text(begin), Part::Anything],
+        None => vec![Part::text(name)],
+    };
+    let variables = name.ends_with('*').then(|| "what the request lists".to_owned());
+    let kind = Kind { form: Form::Named(parts), variables: variables.into_iter().collect(), text: name.to_owned() };
+    reach_of(scene, Some(user), (route, ""), kind)
+}
+
+fn reach_of(scene: &Scene<'_>, user: Option<&Principal>, (route, method): (&Route, &str), kind: Kind) -> Reach {
     let mut reach = match user {
         None => sure(RouteDecision::Permit, "public_route", Vec::new()),
         Some(user) => {

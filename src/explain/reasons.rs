@@ -12,7 +12,6 @@ use super::verdict::Verdict;
 use crate::authorize::{Denied, Grant};
 use crate::condition::Facts;
 use crate::config::Enforcement;
-use crate::respond::Refusal;
 use crate::route::{RequirementRule, Route};
 
 /// What was found beside the judgement: conditions of the route, permissions, and what these come to.
@@ -61,13 +60,15 @@ fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
         RequirementRule::Named(_) => "the route's `requirement`",
         RequirementRule::ByMethod(_) => "the route's `requirement` for this method",
         RequirementRule::AnyApiUser => "the gateway answers any ApiUser",
+        RequirementRule::Icinga2 => "the route's `preset`, by method, path, query and body as Icinga 2 has it",
     };
     Some(RequirementFacts { text: required.to_string(), origin: origin.to_owned() })
 }
 
 /// The reasons. `None` if the request did not come as far as to them.
 fn findings(judged: &Judged<'_>) -> Option<Findings> {
-    if !matches!(judged.judgement.outcome, Ok(_) | Err(Refusal::Denied(_))) {
+    let outcome = &judged.judgement.outcome;
+    if outcome.as_ref().is_err_and(|refusal| refusal.denied().is_none()) {
         return None;
     }
     judged.facts(|facts| {
@@ -160,8 +161,7 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
             };
             (Some(grant), permit.shadowed().map(denied))
         }
-        Err(Refusal::Denied(it)) => (None, Some(denied(it))),
-        Err(_) => (None, None),
+        Err(refusal) => (None, refusal.denied().map(denied)),
     }
 }
 

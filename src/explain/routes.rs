@@ -3,16 +3,17 @@
 
 use super::asker::Asker;
 use super::explanation::PermissionFacts;
+use super::preset;
 use super::question::{NoAnswer, Question};
 use super::reach::{Reach, reach};
-use super::scene::{Asked, Scene, listener};
+use super::scene::{Asked, Judged, Scene, listener};
 use super::text::Lines;
 use super::verdict::Verdict;
 use crate::authorize::Denied;
 use crate::config::Enforcement;
 use crate::host::{HostName, HostPattern};
 use crate::respond::Refusal;
-use crate::route::{Extent, Route, Segment};
+use crate::route::{Extent, RequirementRule, Route, Segment};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -38,7 +39,7 @@ pub struct RouteRow {
     pub route: String,
     /// Where it stands in the config.
     pub place: String,
-    /// The method.
+    /// The method; `*` for a route with a preset, which has a row for each requirement.
     pub method: String,
     /// The paths: `{name}` is a capture, and `/...` is what may follow.
     pub path: String,
@@ -67,6 +68,24 @@ pub enum RouteDecision {
     /// All are refused.
     #[default]
     Refuse,
+}
+
+impl RouteRow {
+    pub(super) fn of(judged: &Judged<'_>, route: &Route, method: &str) -> Self {
+        Self {
+            listener: judged.scene.listener.name.to_string(),
+            route: route.name.clone(),
+            place: judged.scene.snapshot.places.describe(route.place),
+            method: method.to_owned(),
+            path: written(route),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn with(self, reach: Reach) -> Self {
+        let Reach { decision, reason, depends_on, permissions, requirement } = reach;
+        Self { requirement, decision, reason: reason.to_owned(), depends_on, permissions, ..self }
+    }
 }
 
 impl RouteDecision {
@@ -119,6 +138,10 @@ fn on_route(
         .ok_or_else(|| NoAnswer::question("other routes take all its paths, or no host of the listener leads to it"))?;
     let scene = Scene::at_host(snapshot, question, listener, &authority)?;
     let asker = Asker::named(&scene)?;
+    if matches!(route.requirement, RequirementRule::Icinga2) {
+        let asked = Asked::new(question, "GET", &authority, path)?;
+        return scene.judged(&asker, &asked, |judged| preset::rows(judged, route));
+    }
     let mut rows = Vec::new();
     for method in route.requirement.methods() {
         let asked = Asked::new(question, method, &authority, path.clone())?;
@@ -184,18 +207,12 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
             return Err(NoAnswer::secret());
         }
         let judgement = judged.judgement;
-        let mut row = RouteRow {
-            listener: scene.listener.name.to_string(),
-            route: route.name.clone(),
-            place: scene.snapshot.places.describe(route.place),
-            method: asked.method.clone(),
-            path: written(route),
-            ..RouteRow::default()
-        };
+        let mut row = RouteRow::of(judged, route, &asked.method);
         let is_sure = match &judgement.outcome {
             Ok(_) => false,
-            Err(Refusal::Denied(denied)) => matches!(denied, Denied::UserDisabled | Denied::RouteDisabled),
-            Err(_) => true,
+            Err(refusal) => {
+                refusal.denied().is_none_or(|denied| matches!(denied, Denied::UserDisabled | Denied::RouteDisabled))
+            }
         };
         if is_sure {
             row.reason = Verdict::of(judged).reason.to_owned();
@@ -203,8 +220,7 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
         }
         let reach = reach(scene, judgement.user, route, &asked.method);
         agreement(&reach, &judgement.outcome)?;
-        let Reach { decision, reason, depends_on, permissions, requirement } = reach;
-        Ok(RouteRow { requirement, decision, reason: reason.to_owned(), depends_on, permissions, ..row })
+        Ok(row.with(reach))
     })
 }
 
@@ -240,7 +256,8 @@ impl fmt::Display for AllRoutes {
                 true => row.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             };
             let reason = if row.reason.is_empty() { "-" } else { &row.reason };
-            let request = format!("{} {}", row.method, row.path);
+            let named = row.requirement.as_ref().filter(|_| row.method == "*");
+            let request = named.map_or_else(|| format!("{} {}", row.method, row.path), Clone::clone);
             [row.listener.clone(), request, row.decision.word().to_owned(), reason.to_owned(), why]
         });
         lines.table(["LISTENER", "REQUESTS", "DECISION", "REASON", "BY"], rows.collect());

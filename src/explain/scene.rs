@@ -6,8 +6,11 @@ use crate::clock;
 use crate::condition::{Facts, Headers};
 use crate::head::RequestHead;
 use crate::host::HostName;
+use crate::limit::{Bounds, Limiter, smaller};
 use crate::proxy::{Client, Evidence, Judgement, Presented, decide_by, shows_its_own_certificate, unless_denied};
 use crate::respond::Refusal;
+use crate::route::Admission;
+use crate::route::icinga2::EventTypes;
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::HostPolicy;
 use std::net::IpAddr;
@@ -41,6 +44,14 @@ pub(super) struct Judged<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) judgement: &'a Judgement<'a, 'a>,
     fields: &'a [(&'a str, &'a [u8])],
+}
+
+/// What a request may use.
+pub(super) struct Limits {
+    pub(super) user: Option<Bounds>,
+    pub(super) route: Option<Bounds>,
+    /// The smallest one.
+    pub(super) body_size: Option<u64>,
 }
 
 impl<'s> Scene<'s> {
@@ -104,7 +115,11 @@ impl<'s> Scene<'s> {
     fn further(&self, asker: &Asker, judgement: &Judgement<'_, '_>, evidence: &Evidence) -> Option<Evidence> {
         match (&judgement.outcome, &evidence.presented) {
             (Err(Refusal::CredentialsUnchecked), Presented::Unchecked) => {
-                Some(Evidence { presented: self.presented(asker, judgement) })
+                Some(Evidence { presented: self.presented(asker, judgement), ..evidence.clone() })
+            }
+            (Err(Refusal::BodyUnread), _) if evidence.body.is_none() => {
+                let body = self.question.body.as_deref().unwrap_or_default();
+                Some(Evidence { body: Some(EventTypes::from_body(body.as_bytes())), ..evidence.clone() })
             }
             _ => None,
         }
@@ -170,6 +185,21 @@ impl Judged<'_> {
             source: client.source,
             now: client.now,
         }))
+    }
+
+    /// The limits of the user and of the route, as far as they concern this request. Nothing is taken of them.
+    pub(super) fn limits(&self) -> Limits {
+        let (judgement, snapshot) = (self.judgement, self.scene.snapshot);
+        let of = |limiter: Option<&Arc<Limiter>>| limiter.map(|limiter| *limiter.bounds());
+        // A route that takes no notice of clients does not do so here.
+        let user = judgement.user.filter(|_| judgement.route.is_some_and(|route| route.admission != Admission::Public));
+        let user = of(user.and_then(|user| snapshot.user_limiters.get(user.id.index())));
+        let body_size = judgement.route.and_then(|route| route.limits.body_size);
+        Limits {
+            user,
+            route: of(judgement.route.and_then(|route| route.limiter.as_ref())),
+            body_size: smaller(body_size, user.and_then(|bounds| bounds.body_size)),
+        }
     }
 
     /// Whether a password or token stands in the question where the route takes one. Nobody looks at it: whoever could ask

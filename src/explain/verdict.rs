@@ -39,12 +39,9 @@ impl Verdict {
                 Self { decision, reason, status: None, detail, permission }
             }
             Err(refusal) => {
-                let matched = match refusal {
-                    Refusal::Denied(denied) => {
-                        denied.matched().map(|it| permission_facts(&it, effect_of(judged, denied, &it), places))
-                    }
-                    _ => None,
-                };
+                let matched = refusal.denied().and_then(|denied| {
+                    denied.matched().map(|it| permission_facts(&it, effect_of(judged, denied, &it), places))
+                });
                 Self::refused(refusal, matched)
             }
         }
@@ -80,9 +77,8 @@ fn effect_of(judged: &Judged<'_>, denied: &Denied<'_>, matched: &Matched<'_>) ->
     }
 }
 
-/// Whether the body is longer than the route takes, for which both engines refuse what is permitted.
+/// Whether the body is longer than route and user may send, for which both engines refuse what is permitted.
 fn is_too_large(judged: &Judged<'_>) -> bool {
     let length = judged.scene.question.body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
-    let limit = judged.judgement.route.and_then(|route| route.limits.body_size);
-    limit.is_some_and(|limit| length > limit)
+    judged.limits().body_size.is_some_and(|limit| length > limit)
 }

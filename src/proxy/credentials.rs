@@ -57,7 +57,7 @@ impl Looked {
             Presented::Proven(proof) => still_presented(snapshot, proof),
             other => other.clone(),
         };
-        Checked { evidence: Evidence { presented } }
+        Checked { evidence: Evidence { presented, body: None } }
     }
 }
 
@@ -83,7 +83,7 @@ impl Checked {
             Shown::Password(said) => password(shared, snapshot, &said, source).await,
             Shown::Token(said) => token(shared, snapshot, view, &said),
         };
-        Self { evidence: Evidence { presented } }
+        Self { evidence: Evidence { presented, body: None } }
     }
 
     /// What becomes of the client's `Authorization`: what the gateway has taken as proof is nobody else's.

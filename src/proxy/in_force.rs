@@ -160,6 +160,8 @@ mod tests {
             changes_with_time: false,
             places: Default::default(),
             credentials: Default::default(),
+            user_limiters: Default::default(),
+            route_limiters: HashMap::new(),
         })
     }
 

@@ -10,6 +10,7 @@ mod forwarded;
 mod guard;
 mod http1;
 mod in_force;
+mod limits;
 mod own_answer;
 mod present;
 mod proxy_header;

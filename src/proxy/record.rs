@@ -11,7 +11,7 @@ use crate::config::CredentialKind;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
-use crate::limit::Meter;
+use crate::limit::{Meter, UnderWay};
 use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
@@ -87,6 +87,8 @@ pub(super) struct Record {
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce()>>,
+    /// It counts as under way until it is written: of its user and of its route.
+    _under_way: [Option<UnderWay>; 2],
 }
 
 /// Of both bodies.
@@ -132,6 +134,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
+            _under_way: [None, None],
         }
     }
 
@@ -149,6 +152,16 @@ impl Record {
     pub(super) fn begun_at(mut self, begun: Instant) -> Self {
         self.begun = begun;
         self
+    }
+
+    /// When it began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// It holds a place of its user and of its route, where these are limited.
+    pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
+        self._under_way = places;
     }
 
     /// The answer's head came at this moment.
@@ -232,9 +245,7 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(denied) = refusal
-            && let Some(matched) = denied.matched()
-        {
+        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
             self.texts.set(Text::Permission, matched.permission.text());
         }
     }
@@ -243,6 +254,9 @@ impl Record {
     pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
+        if let Refusal::Limited(_) = refusal {
+            self.connection.series.limited(self.reason);
+        }
     }
 
     /// What came was no request, and was refused before any judgement.

@@ -2,6 +2,7 @@
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
 mod fields;
+mod unmet;
 
 use fields::{JudgedFields, judged_method};
 
@@ -13,6 +14,7 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
@@ -64,6 +66,8 @@ pub struct Client<'s> {
 pub struct Evidence {
     /// What it shows beside the certificate of its connection.
     pub presented: Presented,
+    /// What its body says, where that was read.
+    pub body: Option<SaidInBody>,
 }
 
 /// What a request shows beside the certificate of its connection.
@@ -107,7 +111,7 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked };
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, body: None };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -193,13 +197,15 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         (Some(_), None) => None,
         (Some(_), Some(_)) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
         (None, _) => {
-            let asked = route.requirement.for_request(found.method, &target.path, &captured);
-            Some(asked.ok_or(Refusal::MethodNotAllowed)?)
+            let body = evidence.body.as_ref();
+            let asked = route.requirement.for_request(found.method, target, &captured, body);
+            Some(asked.map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?)
         }
     };
     let asked = known.zip(found.requirement.as_ref());
     let decided = authorized(snapshot, route, asked, public, &facts);
-    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+    in_force(decided, snapshot.policy.enforcement(known, route.enforcement))
+        .map_err(|why| unmet::denied(why, (route, &target.path)))
 }
 
 /// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.

@@ -2,18 +2,20 @@
 
 mod name;
 mod path;
+pub mod icinga2;
 mod requirement;
 mod table;
 
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
-pub use requirement::{Demand, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
+pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::condition::Condition;
-use crate::config::{Enforcement, MethodOverride, Place};
+use crate::config::{Enforcement, Forbidden, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub struct Route {
     pub enabled_until: Option<i64>,
     /// What becomes of refusals on it; `None` if the route does not say.
     pub enforcement: Option<Enforcement>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Forbidden,
     /// Which oddities of paths the route takes.
     pub accepts: Oddities,
     /// What happens to overriding methods.
@@ -55,6 +59,8 @@ pub struct Route {
     pub target: Target,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
+    /// What all of its requests share, if they are limited.
+    pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
 }

@@ -15,6 +15,7 @@ use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
+use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::AccessLogConfig;
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
@@ -56,6 +57,10 @@ pub struct Snapshot {
     pub credentials: Credentials,
     /// Where what it is made of stands in the config.
     pub places: Places,
+    /// What limits the requests of ApiUsers, by their ids.
+    pub user_limiters: Limiters,
+    /// What limits those of routes: only for the next snapshot, which goes on with them.
+    pub route_limiters: HashMap<Box<str>, Arc<Limiter>>,
 }
 
 impl Snapshot {

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub responses_cut: IntCounterVec,
     /// `cut_total{listener,kind,reason}`
     pub cut: IntCounterVec,
+    /// `limited_total{listener,reason}`
+    pub limited: IntCounterVec,
     /// `fastpath_total{result,reason}`
     pub fast_path: IntCounterVec,
     /// `tunnels_open{listener}`
@@ -218,6 +220,11 @@ impl Default for Metrics {
                 "cut_total",
                 "Tunnels, streams and connections that were cut because their right was withdrawn",
                 &["listener", "kind", "reason"],
+            ),
+            limited: make.counters(
+                "limited_total",
+                "Permitted requests that a limit of their ApiUser or route refused",
+                &["listener", "reason"],
             ),
             fast_path: make.counters(
                 "fastpath_total",

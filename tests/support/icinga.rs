@@ -123,9 +123,14 @@ impl Icinga {
     /// # Panics
     /// If Icinga 2 is not installed, or ends or does not answer within a minute; with the end of its log.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// As [`Self::start`], with further objects.
+    pub(crate) fn start_with(objects: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("icinga-").tempdir().unwrap();
         let (reservation, port) = reserve_port();
-        let configuration = write_configuration(directory.path(), port);
+        let configuration = write_configuration(directory.path(), port, objects);
         Identity::of_this_process().write(directory.path());
         let mut daemon = Daemon::spawn(directory.path(), &configuration);
         daemon.wait_until_it_listens(port);
@@ -269,7 +274,7 @@ fn reserve_port() -> (Socket, u16) {
 }
 
 /// Without the feature `checker` nothing is checked: check results come by the API alone.
-fn write_configuration(directory: &Path, port: u16) -> PathBuf {
+fn write_configuration(directory: &Path, port: u16, objects: &str) -> PathBuf {
     for folder in ["etc/zones.d", "data/certs", "cache", "log", "run", "spool"] {
         fs::create_dir_all(directory.join(folder)).unwrap();
     }
@@ -293,6 +298,7 @@ object Host "web1" {{
   enable_active_checks = false
   vars.os = "Linux"
 }}
+{objects}
 "#
     );
     let file = directory.join("etc/icinga2.conf");

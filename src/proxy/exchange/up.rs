@@ -1,5 +1,6 @@
 //! The request that goes up, rendered from hyper's form, and the answers' heads, rendered for hyper.
 
+use super::content::Content;
 use super::{Exchange, Permitted};
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
@@ -15,18 +16,17 @@ use crate::route::Admission;
 use crate::upstream::{Outgoing, Repeat, Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// The body of a request on its way up.
-pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
+pub(in crate::proxy) type RequestBody = MeteredBody<Content>;
 
 impl Exchange<'_> {
     /// The request that goes up, and its right.
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
-        request: Request<Incoming>,
+        request: Request<Content>,
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,
@@ -35,7 +35,7 @@ impl Exchange<'_> {
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
-        let limits = permitted.route.limits;
+        let limits = permitted.allowance.limits;
         let meter = record.meters().request.clone();
         let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
         let framing = match body.size_hint().exact() {
@@ -76,7 +76,8 @@ impl Exchange<'_> {
             response_timeout: limits.response_timeout,
             preface,
         };
-        Some((outgoing, Right::of_parts(head, self.view.clone(), self.checked.proof())))
+        let right = Right::of_parts(head, self.view.clone(), self.checked);
+        Some((outgoing, right.until(permitted.allowance.until)))
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.

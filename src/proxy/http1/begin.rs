@@ -6,11 +6,11 @@ use super::{Connection, Elsewhere, Keep, Rest};
 use crate::credentials::Shown;
 use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
-use crate::limit::BodyEnd;
 use crate::proxy::Shared;
 use crate::proxy::client::{ClientView, ConnectedClient};
 use crate::proxy::credentials::{Checked, JudgingBy, Looked, unchecked};
 use crate::proxy::in_force::{InForce, in_force};
+use crate::proxy::limits;
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
@@ -195,23 +195,31 @@ impl Judging<'_> {
             let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
             return Begun::Unchecked(Box::new(Unchecked { shown, judging }));
         }
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            return Begun::Elsewhere(Elsewhere::BodyDecides);
+        }
         let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
         let mut record = self.record();
         record.judged(&judgement, self.in_force);
         let Judgement { method, target, route, outcome, .. } = &judgement;
         match (outcome, route, target, upstream) {
             (Err(refusal), ..) => self.own(record, refusal),
-            (Ok(permit), Some(route), Some(target), Some(upstream)) => {
-                let limit = route.limits.body_size;
-                if matches!((self.head.framing, limit), (Framing::Length(length), Some(limit)) if length > limit) {
-                    return self.own(record, &Refusal::Body(BodyEnd::TooLarge));
-                }
-                let up = Up { permit, route, method, target, upstream };
+            (Ok(permit), Some(route), Some(target), upstream) => {
+                let whose = (&***route, self.checked.user(self.view));
+                let announced = match self.head.framing {
+                    Framing::Length(length) => Some(length),
+                    Framing::Chunked => None,
+                };
+                let allowance = match limits::take(&mut record, &self.in_force.snapshot, whose, announced) {
+                    Ok(allowance) => allowance,
+                    Err(refusal) => return self.own(record, &refusal),
+                };
+                let Some(upstream) = upstream else { return self.own_answer(record, &route.target, method) };
+                let up = Up { permit, route, method, target, upstream, allowance };
                 let said = self.going_up(&up);
                 *place = Some(forwarding(record, up, said));
                 Begun::Forward
             }
-            (Ok(_), Some(route), Some(_), None) => self.own_answer(record, &route.target, method),
             _ => self.own(record, &Refusal::Internal("a permit without a route")),
         }
     }
@@ -224,7 +232,7 @@ impl Judging<'_> {
         let told = (up.route.admission != Admission::Public).then_some(&**self.view);
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
-        let right = Right::of_octets(octets, self.view.clone(), self.checked.proof());
+        let right = Right::of_octets(octets, self.view.clone(), self.checked).until(up.allowance.until);
         Said { head: self.head, identity, address, preface, right, checked: self.checked }
     }
 

@@ -10,7 +10,7 @@ use super::up::{State, Upload, Uploaded};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{Asked, Framing, Upgrade, replace_host};
 use crate::limit::BodyEnd;
-use crate::respond::{Consequence, Refusal, Withdrawal, refuse};
+use crate::respond::{Consequence, Refusal, Slow, Withdrawal, refuse};
 use crate::tls::record::Records;
 use crate::upstream::{Again, Failure, Link, Origin, UpstreamError};
 use std::future::poll_fn;
@@ -174,7 +174,7 @@ impl<R: Records> Connection<R> {
                 }
                 Ok(Event::Withdrawn(withdrawal)) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
-                    return Ok(Answered::Withdrawn(withdrawal));
+                    return Ok(Answered::Withdrawn(withdrawal.while_waiting_for(attempt.upload.waits_for())));
                 }
                 Err(failure) => {
                     forwarding.record.moved(attempt.upload.taken, 0);
@@ -247,7 +247,7 @@ impl<R: Records> Connection<R> {
 fn withdrawn(sent: Result<(), SendFailure>) -> Result<Option<Withdrawal>, Failure> {
     match sent {
         Ok(()) => Ok(None),
-        Err(SendFailure::Withdrawn(withdrawal)) => Ok(Some(withdrawal)),
+        Err(SendFailure::Withdrawn(withdrawal)) => Ok(Some(withdrawal.while_waiting_for(Slow::Client))),
         Err(SendFailure::ClientGone) => Err(Failure::ClientGone),
     }
 }

@@ -66,6 +66,8 @@ pub(super) enum Elsewhere {
     TargetForm,
     /// Its head is longer than a slab.
     HeadSize,
+    /// What it needs depends on its body, which is to be read as a whole first.
+    BodyDecides,
 }
 
 impl Elsewhere {
@@ -75,6 +77,7 @@ impl Elsewhere {
             Self::Http10 => "http_1_0",
             Self::TargetForm => "target_form",
             Self::HeadSize => "head_size",
+            Self::BodyDecides => "body_decides",
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::head::Fields;
 use crate::identity::IdentityBlock;
 use crate::proxy::credentials::Checked;
 use crate::proxy::in_force::UpstreamHere;
+use crate::proxy::limits::Allowance;
 use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
@@ -65,6 +66,7 @@ pub(super) struct Up<'a> {
     pub(super) method: &'a str,
     pub(super) target: &'a CanonicalTarget<'a>,
     pub(super) upstream: Rc<UpstreamHere>,
+    pub(super) allowance: Allowance,
 }
 
 /// What was said, and by whom.
@@ -102,7 +104,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
     let host = write_request_head(up.permit, (up.method, &target), (fields, said.head.framing), &edit, &mut head);
     Forwarding {
         upstream: up.upstream,
-        limits: up.route.limits,
+        limits: up.allowance.limits,
         head,
         host,
         framing: said.head.framing,

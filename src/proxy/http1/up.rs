@@ -5,6 +5,7 @@ use super::render::Forwarding;
 use crate::forward::{ChunkPart, ChunkScanner, Expectation, Framing, field_space, parse_head, write_trailers};
 use crate::limit::BodyEnd;
 use crate::recycled::Recycled;
+use crate::respond::Slow;
 use crate::tls::record::{Filled, Input, Records};
 use crate::upstream::{Failure, Link};
 use std::io::{self, IoSlice, Write};
@@ -141,6 +142,11 @@ impl Upload {
 
     pub(super) fn is_whole(&self) -> bool {
         self.state == State::Whole
+    }
+
+    /// For whom the request waits.
+    pub(super) fn waits_for(&self) -> Slow {
+        if self.state == State::Client { Slow::Client } else { Slow::Upstream }
     }
 
     /// Sends as much as can be sent.

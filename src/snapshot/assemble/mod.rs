@@ -8,7 +8,9 @@ mod identities;
 mod identity_headers;
 mod listeners;
 mod policy;
+mod preset;
 mod process;
+mod request_limits;
 mod revocation;
 mod roles;
 mod routes;
@@ -21,6 +23,7 @@ mod warnings;
 
 use super::Snapshot;
 use crate::config::{self, Config, Expectation, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -72,6 +75,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
         conditions: Cell::default(),
         previous,
@@ -92,6 +96,7 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
@@ -134,6 +139,8 @@ impl Assembly<'_> {
             enabled_until: self.enabled_until.take(),
             credentials,
             places: config::Places::of(self.sources),
+            user_limiters: users.limiters,
+            route_limiters: self.route_limiters.take(),
         })
     }
 

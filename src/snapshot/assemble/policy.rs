@@ -82,6 +82,9 @@ impl Assembly<'_> {
                 .ok()?;
             Some(Demand { name, condition: condition.ok()? })
         };
+        if let Some(preset) = &said.preset {
+            return self.preset(said, (preset.value, preset.place), pattern);
+        }
         match &said.requirement {
             None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
             None => Some(RequirementRule::MethodAndPath),

@@ -1,10 +1,10 @@
 //! Routes: what each asks for, who answers, and into which listeners' tables it goes.
 
 use super::trust::TrustDomains;
-use super::{super::defaults, Assembly};
-use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
+use super::{super::defaults, Assembly, preset};
+use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, Oddities, PathPattern, Route, RouteLimits, Target, VouchedBy};
+use crate::route::{Admission, Extent, PathPattern, Route, RouteLimits, Target, VouchedBy};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::Upstream;
 use std::collections::{HashMap, HashSet};
@@ -111,10 +111,9 @@ impl Assembly<'_> {
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
         upstream??;
-        let mut accepts = Oddities::default();
-        let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
-        relaxed.for_each(|oddity| accepts.insert(oddity));
+        let name = route_name(said, &path.value);
         let route = Arc::new(Route {
+            limiter: self.route_limiter(said, &name),
             name,
             place: said.place,
             admission,
@@ -124,8 +123,9 @@ impl Assembly<'_> {
             captures: pattern.captures().map(Box::from).collect(),
             enabled_until,
             enforcement: said.shadow.as_ref().map(|said| said.value),
-            accepts,
-            method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),
+            forbidden: preset::forbidden(said),
+            accepts: self.accepted_oddities(said),
+            method_override: preset::method_override(said),
             limits: self.route_limits(said, &target),
             target,
             path_glob: path_glob(&pattern),

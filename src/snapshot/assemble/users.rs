@@ -7,6 +7,7 @@ use crate::authorize::{
 };
 use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned};
 use crate::identity::{ApiUsers, RoleId, Taken, UserId};
+use crate::limit::Limiters;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
+    pub(super) limiters: Limiters,
     /// Every distinct permission with one place of it; only where warnings are asked for.
     pub(super) granted: Vec<Permission>,
 }
@@ -49,8 +51,9 @@ impl<'c> Assembly<'c> {
             let roles = self.sets_of(&roles, &user.roles);
             permissions.push(UserPermissions { own, roles, enabled_until, enforcement });
         }
+        let limiters = self.user_limiters(&users, &roles);
         let enforcement = self.config.gateway.shadow.as_ref().map_or_else(Enforcement::default, |said| said.value);
-        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), granted }
+        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), limiters, granted }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {

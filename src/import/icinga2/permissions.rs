@@ -1,0 +1,203 @@
+//! Permissions of one ApiUser of Icinga to ours. A filter cannot be evaluated here, so what it is on is granted to
+//! nobody until Icinga itself sees which user asks.
+
+use super::ListedPermission;
+use super::names::{asked_without_filter, is_asked_for, probably_meant};
+use crate::authorize::CompiledPermission;
+use crate::import::entry::{Entry, Item};
+use crate::pattern::{Case, Pattern};
+
+/// Whether a user's permissions work without Icinga knowing who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filters {
+    None,
+    /// The user needs credentials of its own at Icinga.
+    Some,
+}
+
+const FILTERED: &str = "has a filter";
+const KEEPS_FILTERED: &str = "meets a permission with a filter";
+
+/// Writes `permissions` and `deny`, with notes about what is not as it was.
+pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
+    if listed.is_empty() {
+        entry.information("no permissions: this user may do nothing in Icinga, and nothing here");
+    }
+    let filtered: Vec<&str> = listed
+        .iter()
+        .filter_map(|said| if let ListedPermission::Filtered(text) = said { Some(text.as_str()) } else { None })
+        .collect();
+    let mut denied: Vec<&str> = Vec::new();
+    let mut items = Vec::with_capacity(listed.len());
+    for said in listed {
+        items.push(match said {
+            ListedPermission::Filtered(text) => comment(text, FILTERED),
+            ListedPermission::Other(word) => {
+                entry.attention(format!("{word} is no text among its permissions, and matches nothing in Icinga"));
+                comment(word, "no text in Icinga")
+            }
+            ListedPermission::Pattern(text) => match unusable(text) {
+                Some(why) => {
+                    entry.attention(format!("permission \"{text}\" is left out: {why}"));
+                    comment(text, why)
+                }
+                None => {
+                    say_if_never_asked(entry, text);
+                    let pattern = Pattern::new(text, Case::Folds);
+                    let meeting: Vec<&str> = filtered.iter().copied().filter(|with| meets(&pattern, with)).collect();
+                    if meeting.iter().any(|with| unusable(with).is_some()) {
+                        comment(text, KEEPS_FILTERED)
+                    } else {
+                        denied.extend(meeting);
+                        Item::Counts(text.clone())
+                    }
+                }
+            },
+        });
+    }
+    entry.list("permissions", &items);
+    denied.sort_unstable();
+    denied.dedup();
+    if !denied.is_empty() {
+        let denied: Vec<Item> = denied.iter().map(|text| Item::Counts((*text).to_owned())).collect();
+        entry.list("deny", &denied);
+    }
+    say_about_filters(entry, &filtered, denied.is_empty());
+    if filtered.is_empty() { Filters::None } else { Filters::Some }
+}
+
+fn comment(text: &str, why: &'static str) -> Item {
+    Item::IsComment { text: text.to_owned(), why }
+}
+
+fn meets(pattern: &Pattern, other: &str) -> bool {
+    pattern.overlaps(&Pattern::new(other, Case::Folds))
+}
+
+/// Why a pattern cannot mean here what it means in Icinga.
+fn unusable(text: &str) -> Option<&'static str> {
+    if text.chars().any(char::is_control) {
+        // Also because Icinga ends both sides at a NUL.
+        return Some("it has control characters, which no name has that Icinga asks for");
+    }
+    if CompiledPermission::check(text).is_err() {
+        return Some("it matches no name that Icinga asks for");
+    }
+    is_about_paths(text).then_some("here it would be about a method and a path, and not about a name")
+}
+
+/// Whether a permission is read as `METHOD /path`, which no permission of Icinga means.
+fn is_about_paths(text: &str) -> bool {
+    text.split_once(' ')
+        .is_some_and(|(method, path)| !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?']))
+}
+
+fn say_if_never_asked(entry: &mut Entry, text: &str) {
+    if is_asked_for(&Pattern::new(text, Case::Folds)) && probably_meant(text).is_none() {
+        return;
+    }
+    let meant = probably_meant(text).map(|meant| format!("; was \"{meant}\" meant?")).unwrap_or_default();
+    entry.attention(format!(
+        "permission \"{text}\" matches no name that Icinga asks for, neither there nor here{meant}"
+    ));
+}
+
+fn say_about_filters(entry: &mut Entry, filtered: &[&str], nothing_denied: bool) {
+    if filtered.is_empty() {
+        return;
+    }
+    let what = "permissions with a filter are comments: only Icinga can evaluate the filter, and only if it sees which \
+                user asks. Give this user a password in Icinga and its own credentials below, and remove the `#`";
+    entry.attention(what);
+    if !nothing_denied {
+        entry.attention(
+            "Icinga applies a filter also where another permission without one matches, so `deny` refuses these \
+             wholly; remove it when Icinga sees which user asks",
+        );
+    }
+    let mut ignored: Vec<String> =
+        filtered.iter().flat_map(|text| asked_without_filter(&Pattern::new(text, Case::Folds))).collect();
+    ignored.sort_unstable();
+    ignored.dedup();
+    if !ignored.is_empty() {
+        entry.attention(format!(
+            "in Icinga its filter has no effect on {}: there this user may do all of it; see whether that is meant",
+            ignored.join(", ")
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::{Effect, Permission};
+    use crate::config::{Place, Sources};
+    use crate::route::RequirementRule;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+
+        #[test]
+        fn what_is_carried_over_is_about_names(text in r"[ a*?/\\G]{0,6}|(GET|\*|GET\*) [/a*?]{0,3}") {
+            let file = Sources::default().add("test".into(), String::new()).unwrap();
+            let compiled = Arc::new(CompiledPermission::new(&text, Effect::Grant));
+            let permission = Permission::new(compiled, Place::new(file, &(0..0)));
+            let about_paths = permission.could_grant(&RequirementRule::MethodAndPath, "/*") && text != "*";
+            prop_assert_eq!(is_about_paths(&text), about_paths);
+        }
+    }
+
+    fn written(listed: &[ListedPermission]) -> (String, usize) {
+        let mut entry = Entry::new("x");
+        write(&mut entry, listed);
+        let (mut config, mut notes) = (String::new(), Vec::new());
+        entry.write(&mut config, &mut notes);
+        let lines: Vec<&str> = config.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        (lines.join("\n"), notes.len())
+    }
+
+    fn plain(text: &str) -> ListedPermission {
+        ListedPermission::Pattern(text.to_owned())
+    }
+
+    fn filtered(text: &str) -> ListedPermission {
+        ListedPermission::Filtered(text.to_owned())
+    }
+
+    #[test]
+    fn plain_permissions_are_carried_over_as_they_are() {
+        let (text, notes) = written(&[plain(r"a\*b"), plain("objects/query/*"), plain("\u{c4}\"")]);
+        assert!(text.contains(r#"permissions = ["a\\*b", "objects/query/*", "Ä\""]"#), "{text}");
+        assert_eq!(notes, 2, "two that Icinga never asks for");
+        assert_eq!(written(&[plain("*")]).1, 0);
+    }
+
+    #[test]
+    fn a_filter_is_not_lifted_by_a_permission_without_one() {
+        let (text, _) = written(&[plain("*"), plain("status/query"), filtered("objects/query/Host")]);
+        assert!(text.contains("\"*\",") && text.contains("deny = [\"objects/query/Host\"]"), "{text}");
+        assert!(text.contains("# \"objects/query/Host\","));
+        let (text, _) = written(&[plain("status/query"), filtered("objects/query/Host")]);
+        assert!(!text.contains("deny"), "{text}");
+        let (text, _) = written(&[plain("a\u{e4}*"), filtered("*\u{1}")]);
+        assert!(text.contains("# \"a\u{e4}*\","), "what cannot be denied is not granted: {text}");
+    }
+
+    #[test]
+    fn what_would_mean_something_else_here_is_a_comment() {
+        for odd in ["", " ", "GET", "/x", "GET /x", "* *", "a\u{0}b"] {
+            let (text, notes) = written(&[plain(odd)]);
+            assert_eq!(
+                text,
+                format!(
+                    "[api_user.x]\npermissions = [\n    # {},  # {}\n]",
+                    crate::import::text::quoted(odd),
+                    unusable(odd).unwrap()
+                )
+            );
+            assert_eq!(notes, 1, "{odd:?}");
+        }
+    }
+}
