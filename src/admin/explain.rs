@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 static ASKING: Semaphore = Semaphore::const_new(2);
 
 pub(super) async fn explain(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if let Err(refusal) = check_head(request.headers()) {
-        return refusal;
+    if let Err((status, why)) = check_head(request.headers()) {
+        return text(status, format!("{why}\n"));
     }
     let body = Limited::new(request.into_body(), LARGEST).collect();
     let body = match tokio::time::timeout(PATIENCE, body).await {
@@ -60,16 +60,15 @@ fn failed(message: &str) -> Response<Full<Bytes>> {
 
 /// No browser asks here, whoever owns the page in it: a page of another origin cannot send this type unasked, and one whose
 /// name leads to us (DNS rebinding) says so in Host.
-fn check_head(fields: &HeaderMap) -> Result<(), Response<Full<Bytes>>> {
+fn check_head(fields: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
     let value = |name| fields.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).unwrap_or_default();
     if fields.contains_key(ORIGIN) || !names_an_address(value(HOST)) {
-        let message = "ask by an IP address or localhost, and from no web page\n";
-        return Err(text(StatusCode::FORBIDDEN, message.to_owned()));
+        return Err((StatusCode::FORBIDDEN, "ask by an IP address or localhost, and from no web page"));
     }
     let kind = value(CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
     match kind.eq_ignore_ascii_case("application/json") {
         true => Ok(()),
-        false => Err(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a question is application/json\n".to_owned())),
+        false => Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "a question is application/json")),
     }
 }
 

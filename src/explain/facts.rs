@@ -2,12 +2,13 @@
 
 use super::explanation::{ClientFacts, Explanation, Note, RequestFacts, RouteFacts, UserFacts};
 use super::question::{Connection, Who};
-use super::scene::Judged;
+use super::scene::{Asked, Judged, Scene};
 use crate::config::CredentialKind;
+use crate::host::HostName;
 use crate::identity::Principal;
 use crate::limit::Bounds;
 use crate::proxy::{Presented, Standing};
-use crate::route::{Admission, Route, Target};
+use crate::route::{Admission, CanonicalTarget, Route, Target};
 use crate::tls::rfc3339;
 
 pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
@@ -19,6 +20,18 @@ pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
         path: judgement.target.as_ref().map(|target| target.path.to_string()),
         source: judged.scene.source.to_string(),
         at: rfc3339(judged.scene.at),
+    }
+}
+
+/// The same before anybody was judged.
+pub(super) fn asked_facts(scene: &Scene<'_>, asked: &Asked) -> RequestFacts {
+    RequestFacts {
+        listener: scene.listener.name.to_string(),
+        method: asked.method.clone(),
+        host: HostName::parse_authority(&asked.authority).map(|host| host.as_str().to_owned()),
+        path: CanonicalTarget::parse(&asked.target).ok().map(|target| target.path.to_string()),
+        source: scene.source.to_string(),
+        at: rfc3339(scene.at),
     }
 }
 

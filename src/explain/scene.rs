@@ -34,6 +34,7 @@ pub(super) struct Scene<'s> {
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) target: String,
+    pub(super) authority: String,
     fields: Vec<(String, Vec<u8>)>,
 }
 
@@ -158,7 +159,7 @@ impl Asked {
         {
             fields.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
         }
-        Ok(Self { method: method.to_owned(), target, fields })
+        Ok(Self { method: method.to_owned(), target, authority: authority.to_owned(), fields })
     }
 }
 

@@ -8,9 +8,14 @@ use std::fmt;
 pub(super) struct Lines(String);
 
 impl Lines {
+    /// What clients or certificates say may hold anything, so control characters are escaped.
     pub(super) fn line(&mut self, name: &str, value: impl AsRef<str>) {
         let name = if name.is_empty() { String::new() } else { format!("{name}:") };
-        self.0.push_str(format!("{name:<13}{}", value.as_ref()).trim_end());
+        let mut line = format!("{name:<13}");
+        for letter in value.as_ref().chars() {
+            if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+        }
+        self.0.push_str(line.trim_end());
         self.0.push('\n');
     }
 

@@ -2,7 +2,7 @@
 
 use super::asker::Asker;
 use super::explanation::{Decision, PermissionFacts, RequestFacts};
-use super::facts::request_facts;
+use super::facts::asked_facts;
 use super::question::{NoAnswer, Question, Who};
 use super::scene::Scene;
 use super::text::Lines;
@@ -20,7 +20,7 @@ pub struct AllUsers {
     pub request: RequestFacts,
     /// How many of each decision.
     pub counts: Counts,
-    /// In the order of the config.
+    /// In the order in which they are read: by file, and there by name.
     pub users: Vec<UserRow>,
 }
 
@@ -66,9 +66,7 @@ pub(super) fn all_users(snapshot: &Snapshot, question: &Question) -> Result<AllU
     }
     let (scene, asked) = Scene::of(snapshot, question)?;
     let provable = snapshot.users.provable();
-    let nobody = Asker::named(&scene)?;
-    let request = scene.judged(&nobody, &asked, request_facts);
-    let mut all = AllUsers { request, ..AllUsers::default() };
+    let mut all = AllUsers { request: asked_facts(&scene, &asked), ..AllUsers::default() };
     all.users.reserve(snapshot.users.len());
     for user in snapshot.users.iter() {
         let who = Who::User(user.name.to_string());

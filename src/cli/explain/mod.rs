@@ -72,12 +72,8 @@ pub(super) struct Explain {
     /// At this time (RFC 3339), and not now
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Who may do this: the same request of every ApiUser
-    #[arg(long, conflicts_with = "who")]
-    all_users: bool,
-    /// What the client may do: each route and method
-    #[arg(long, conflicts_with_all = ["all_users", "method", "url", "body"])]
-    all_routes: bool,
+    #[command(flatten)]
+    scope: Scope,
     /// Ask the running gateway at its admin listener; the address is that of the config if not said
     #[arg(long, value_name = "ADMIN_URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     live: Option<String>,
@@ -90,6 +86,17 @@ pub(super) struct Explain {
     /// The URL, or a path
     #[arg(required_unless_present = "all_routes")]
     url: Option<String>,
+}
+
+/// How much is asked about.
+#[derive(Debug, clap::Args)]
+struct Scope {
+    /// Who may do this: the same request of every ApiUser
+    #[arg(long, conflicts_with = "who")]
+    all_users: bool,
+    /// What the client may do: each route and method
+    #[arg(long, conflicts_with_all = ["all_users", "method", "url", "body"])]
+    all_routes: bool,
 }
 
 /// Exit code for a question that cannot be answered.
@@ -133,7 +140,7 @@ impl Explain {
     }
 
     fn question(&self) -> Result<Question, String> {
-        let about = match (self.all_users, self.all_routes) {
+        let about = match (self.scope.all_users, self.scope.all_routes) {
             (true, _) => About::AllUsers,
             (_, true) => About::AllRoutes,
             _ => About::Request,
