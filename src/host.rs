@@ -158,6 +158,11 @@ impl<T> HostTable<T> {
         self.exact.values().chain(self.wildcard.values()).chain(self.default.as_ref())
     }
 
+    /// Names that have an entry of their own; for a wildcard, one that it covers.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.exact.keys().cloned().chain(self.wildcard.keys().map(|rest| format!("any.{rest}")))
+    }
+
     /// The entries that cover a name, most specific first.
     pub fn covering(&self, name: Option<&HostName<'_>>) -> impl Iterator<Item = &T> {
         let exact = name.and_then(|name| self.exact.get(name.as_str()));

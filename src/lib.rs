@@ -36,6 +36,7 @@ pub mod snapshot;
 pub mod proxy;
 
 // Beside it
+pub mod explain;
 pub mod admin;
 pub mod pki;
 pub mod import;

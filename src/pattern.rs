@@ -1,5 +1,9 @@
 //! Patterns with `*` and `?`, Icinga's way. Pure text; knows no users.
 
+mod coverage;
+
+pub use coverage::{Coverage, Part, coverage};
+
 /// Whether letters differ by case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -225,6 +229,11 @@ impl<O: AsRef<[u8]>> Pattern<O> {
             std::mem::swap(&mut reachable, &mut row);
         }
         reachable.first().copied().unwrap_or(false)
+    }
+
+    /// As it is written.
+    pub fn octets(&self) -> &[u8] {
+        self.octets.as_ref()
     }
 
     /// Whether what a `*` seeks, the first octet that must follow it, is beyond ASCII.

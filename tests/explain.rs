@@ -1,5 +1,10 @@
 //! `portcullis explain`: the decision, what it was found by, and that the running gateway decides the same.
 
+mod all;
+mod expectations;
+mod live;
+mod reasons;
+
 use crate::support::client::{Version, request};
 use crate::support::gateway::{listener_with, named_listener, process, trust_domain};
 use crate::support::pki::{Kind, text};

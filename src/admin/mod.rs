@@ -1,7 +1,8 @@
-//! Metrics, health, status, certificates that expire and recent decisions, on a listener of their own: plain HTTP without
-//! login, on loopback unless told otherwise. Shows no secret and changes nothing.
+//! Metrics, health, status, explanations, certificates that expire and recent decisions, on a listener of their own: plain
+//! HTTP without login, on loopback unless told otherwise. Shows no secret and changes nothing.
 
 mod expiring;
+mod explain;
 mod status;
 
 pub use status::GatewayFacts;
@@ -44,6 +45,7 @@ pub struct AdminState {
 const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
                      /readyz   200 while it takes connections, 503 while it drains\n\
                      /.well-known/jwks.json  the keys that assertions are verified with\n\
+                     /explain  POST a question as JSON: what would be decided, and why (portcullis explain --live)\n\
                      /expiring client certificates that expire first, of those seen; ?limit=100\n\
                      /decisions what was decided lately, as JSON lines, where recent_decisions asks for it\n\
                      /status   what is in force: generation, last reload, listeners, trust domains, revocation\n";
@@ -79,7 +81,7 @@ impl Admin {
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
                     let state = state.clone();
-                    async move { Ok::<_, Infallible>(answer(&state, &request).await) }
+                    async move { Ok::<_, Infallible>(answer(&state, request).await) }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -95,9 +97,12 @@ impl Admin {
     }
 }
 
-async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(state: &AdminState, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if *request.method() == Method::POST && request.uri().path() == "/explain" {
+        return explain::explain(&state.shared, request).await;
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET, and POST to /explain\n".to_owned());
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX.to_owned()),
@@ -106,6 +111,7 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
             Ok(listing) => json(listing),
             Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
         },
+        "/explain" => text(StatusCode::METHOD_NOT_ALLOWED, "POST a question\n".to_owned()),
         "/status" => json(status::status(state)),
         "/decisions" => decisions(&state.telemetry).await,
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),

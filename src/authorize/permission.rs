@@ -1,5 +1,9 @@
 //! Permissions: patterns over what a route requires. Decides about one permission, not about users.
 
+mod reach;
+
+pub use reach::{Form, granted_by_any};
+
 use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::{Enforcement, Place, Text};

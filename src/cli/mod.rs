@@ -1,6 +1,6 @@
 //! Words to calls: the command line, and what each command prints. Decides nothing about requests.
 
-mod admin_client;
+mod admin_listener;
 mod check;
 mod decisions;
 mod deny_list_file;
@@ -47,7 +47,7 @@ enum Command {
     /// Run the gateway
     Run(ConfigFlag),
     /// Check a config: all errors and warnings at once, nothing is bound
-    Check(ConfigFlag),
+    Check(check::Check),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
     /// Say who would gain or lose what by another config, by the decisions of the past
@@ -88,7 +88,7 @@ pub fn main() -> ExitCode {
     }
     match cli.command {
         Command::Run(flag) => run::run(flag.config),
-        Command::Check(flag) => check::check(&flag.config),
+        Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Plan(plan) => plan.run(),
         Command::Learn(learn) => learn.run(),

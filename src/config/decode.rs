@@ -3,6 +3,7 @@
 mod authorizer;
 mod audit;
 mod crl_fetch;
+mod expect;
 mod request_limits;
 mod manners;
 
@@ -90,6 +91,13 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     let authorizers = root.named_tables("authorizer").into_iter();
     config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
+    expectations(root, config);
+}
+
+/// What the config expects of itself.
+pub(super) fn expectations(root: &mut TableReader<'_>, config: &mut Config) {
+    let tables = root.listed_tables("expect").into_iter();
+    config.expectations.extend(tables.filter_map(|mut table| expect::expectation(&mut table)));
 }
 
 fn gateway(table: &mut TableReader<'_>) -> Gateway {

@@ -1,8 +1,10 @@
 //! The config files as text: reading, includes, places, problems. Knows what is written, not what it means.
 
 mod decode;
+mod expectations;
 mod model;
 mod parts;
+mod places;
 mod problem;
 mod source;
 mod table;
@@ -10,8 +12,10 @@ mod text;
 mod watched;
 mod written;
 
+pub use expectations::load_expectations;
 pub use model::*;
-pub use problem::{Problem, Problems, Severity, render};
+pub use places::Places;
+pub use problem::{Excerpt, Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use text::Text;
 pub use watched::WatchedFile;

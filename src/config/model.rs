@@ -5,6 +5,7 @@ mod authorizer;
 mod audit;
 mod credentials;
 mod engines;
+mod expect;
 mod front_proxy;
 mod limits;
 mod policy;
@@ -16,6 +17,7 @@ pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
+pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
 pub use manners::*;
@@ -63,6 +65,8 @@ pub struct Config {
     pub token_issuers: Vec<TokenIssuer>,
     /// `[authorizer.NAME]`
     pub authorizers: Vec<Authorizer>,
+    /// `[[expect]]`
+    pub expectations: Vec<Expectation>,
 }
 
 /// `[gateway]`: the process.

@@ -79,8 +79,8 @@ impl Gateway {
             Err(error) => {
                 tracing::error!(%error, "loading the config panicked");
                 let (problems, sources) = (Vec::new(), crate::config::Sources::default());
-                let content = Content::default();
-                Outcome { snapshot: None, problems, sources, watched: self.watched.clone(), content }
+                let (content, expectations) = (Content::default(), Vec::new());
+                Outcome { snapshot: None, problems, sources, watched: self.watched.clone(), content, expectations }
             }
         }
     }

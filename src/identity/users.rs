@@ -155,6 +155,11 @@ impl ApiUsers {
         bound.any(|((bound_domain, _), bound_user)| *bound_domain == domain && *bound_user == user)
     }
 
+    /// All that can be proven by a certificate, each with the trust domain that must vouch.
+    pub fn provable(&self) -> std::collections::HashSet<(TrustDomainId, UserId)> {
+        self.by_identifier.iter().map(|((domain, _), user)| (*domain, *user)).collect()
+    }
+
     /// The user with this name.
     pub fn named(&self, name: &str) -> Option<Principal> {
         match self.known(*self.by_name.get(name)?, None, Box::default()) {

@@ -127,7 +127,7 @@ impl ConnectedClient {
             Some((listener.clone(), host.clone()))
         });
         let mut stood = match &place {
-            Some((_, host)) => stand(snapshot, host, &self.facts.chain),
+            Some((_, host)) => stand(snapshot, host, &self.facts.chain, |chain| host.vouch(chain, UnixTime::now())),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
         let front = place.as_ref().and_then(|(listener, _)| listener.front_proxy.as_ref());
@@ -182,14 +182,12 @@ impl ConnectedClient {
     }
 }
 
-/// Who a chain is under a host's policy, judged by this snapshot's trust.
-pub fn standing(
-    snapshot: &Snapshot,
-    host: &HostPolicy,
-    chain: &[CertificateDer<'_>],
-) -> (Standing, Option<PeerCertificate>) {
-    let Stood { standing, peer, .. } = stand(snapshot, host, chain);
-    (standing, peer)
+/// Who a client is, its certificate if that counts, and who vouches for it.
+pub type Stands = (Standing, Option<PeerCertificate>, Option<TrustDomainId>);
+
+/// Who a chain would be under a host's policy at a moment, judged by this snapshot's trust: for explanations.
+pub fn standing(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>], at: UnixTime) -> Stands {
+    stand(snapshot, host, chain, |chain| host.would_vouch(chain, at)).into()
 }
 
 /// Who a chain is, and for how long that holds.
@@ -202,13 +200,24 @@ pub(super) struct Stood {
     expired_for: Option<Duration>,
 }
 
+impl From<Stood> for Stands {
+    fn from(stood: Stood) -> Self {
+        (stood.standing, stood.peer, stood.vouched_by)
+    }
+}
+
 impl Stood {
     pub(super) fn without_certificate(standing: Standing) -> Self {
         Self { standing, peer: None, vouched_by: None, until: i64::MAX, expired_for: None }
     }
 }
 
-fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -> Stood {
+fn stand<'c>(
+    snapshot: &Snapshot,
+    host: &HostPolicy,
+    chain: &[CertificateDer<'c>],
+    vouch: impl FnOnce(&[CertificateDer<'c>]) -> Result<Vouched, ChainError>,
+) -> Stood {
     if host.trust_domains.is_empty() {
         return Stood::without_certificate(Standing::Anonymous);
     }
@@ -219,7 +228,7 @@ fn stand(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>]) -
         });
     };
     // Always asked, also right after a full handshake: what was verified then is remembered, so that it costs little.
-    vouched_for(snapshot, leaf, host.vouch(chain, UnixTime::now()))
+    vouched_for(snapshot, leaf, vouch(chain))
 }
 
 /// Who a leaf is whose chain was judged.

@@ -1,7 +1,7 @@
 //! For whom a front proxy speaks: found from what it says with each request, verified by ourselves, and kept beside the
 //! connection for as long as it says the same. Costs one look where there is no front proxy. Judges no request.
 
-use super::client::{ClientView, ConnectedClient, RemoteEnd, Stood, is_denied, principal, vouched_for};
+use super::client::{ClientView, ConnectedClient, RemoteEnd, Stands, Stood, is_denied, principal, vouched_for};
 use super::request::Standing;
 use crate::config::ForwardedIdentity;
 use crate::head::Fields;
@@ -9,7 +9,7 @@ use crate::identity::{
     Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader, Said,
 };
 use crate::snapshot::Snapshot;
-use crate::tls::{FailureReason, TrustDomainId};
+use crate::tls::{ChainError, FailureReason, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -124,7 +124,9 @@ impl ConnectedClient {
             return known;
         }
         let (stood, chain) = match front.read(said, self.proxied()) {
-            Ok(forwarded) => stand(snapshot, front, forwarded),
+            Ok(forwarded) => {
+                stand(snapshot, front, forwarded, |chain| front.trust_domain.vouch(chain, UnixTime::now()))
+            }
             Err(refusal) => (Stood::without_certificate(Standing::Forwarded(refusal)), Vec::new()),
         };
         let found = self.forwarded_view(&view, chain, stood, (snapshot, now));
@@ -174,11 +176,16 @@ impl ConnectedClient {
 }
 
 /// Who was forwarded: as at a handshake, but by the one domain, and a refusal is the client's and not the connection's.
-fn stand(snapshot: &Snapshot, front: &FrontProxy, forwarded: Forwarded) -> (Stood, Vec<CertificateDer<'static>>) {
+fn stand(
+    snapshot: &Snapshot,
+    front: &FrontProxy,
+    forwarded: Forwarded,
+    vouch: impl FnOnce(&[CertificateDer<'static>]) -> Result<Vouched, ChainError>,
+) -> (Stood, Vec<CertificateDer<'static>>) {
     let (mut stood, chain) = match forwarded {
         Forwarded::Chain(chain) => match chain.first() {
             Some(leaf) => {
-                let judged = front.trust_domain.vouch(&chain, UnixTime::now());
+                let judged = vouch(&chain);
                 (vouched_for(snapshot, leaf, judged), chain)
             }
             None => (Stood::without_certificate(Standing::Forwarded(ForwardedRefusal::Missing)), chain),
@@ -194,14 +201,14 @@ fn stand(snapshot: &Snapshot, front: &FrontProxy, forwarded: Forwarded) -> (Stoo
     (stood, chain)
 }
 
-/// Who a chain is that a front proxy forwards, judged by this snapshot's trust, and which domain vouches for it.
+/// Who a chain would be that a front proxy forwards at a moment, judged by this snapshot's trust: for explanations.
 pub fn standing_behind(
     snapshot: &Snapshot,
     front: &FrontProxy,
     chain: Vec<CertificateDer<'static>>,
-) -> (Standing, Option<TrustDomainId>) {
-    let (stood, _) = stand(snapshot, front, Forwarded::Chain(chain));
-    (stood.standing, stood.vouched_by)
+    at: UnixTime,
+) -> Stands {
+    stand(snapshot, front, Forwarded::Chain(chain), |chain| front.trust_domain.would_vouch(chain, at)).0.into()
 }
 
 /// Who has a common name of which the front proxy says that it is verified.

@@ -164,6 +164,7 @@ mod tests {
             enabled_until: Vec::new(),
             has_conditions: false,
             changes_with_time: false,
+            places: Default::default(),
             credentials: Default::default(),
             content: Default::default(),
             written: None,

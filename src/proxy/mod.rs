@@ -23,12 +23,12 @@ mod texts;
 mod told;
 mod whoami;
 
-pub use client::standing;
+pub use client::{Stands, standing};
 pub use connection::ProxyHandler;
 pub use credentials::unless_denied;
 pub use forwarded::standing_behind;
 pub use present::make_rounds;
-pub use request::{Client, Evidence, Judgement, Presented, Standing, decide, decide_by};
+pub use request::{Client, Evidence, Judgement, Presented, Standing, decide, decide_by, shows_its_own_certificate};
 
 use request_id::{RequestId, request_id};
 

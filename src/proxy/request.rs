@@ -101,6 +101,8 @@ pub struct Judgement<'s, 'h> {
     pub host: Option<HostName<'h>>,
     /// The route.
     pub route: Option<&'s Arc<Route>>,
+    /// Who asks, as far as the route wants to know.
+    pub user: Option<&'s Principal>,
     /// What the route requires of this request.
     pub requirement: Option<Requirement<'h>>,
     /// Whether it may go on.
@@ -131,6 +133,7 @@ pub fn decide_by<'s: 'h, 'h, F: Fields + ?Sized>(
         target: None,
         host: None,
         route: None,
+        user: None,
         requirement: None,
         outcome: Err(Refusal::Internal("not judged")),
     };
@@ -176,6 +179,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => Some(known),
         (Some(_), _) => None,
     };
+    found.user = known;
     let captures = named_captures(snapshot, route, &captured);
     let shows_own = known.is_some() && shows_its_own_certificate(client.standing, &evidence.presented);
     let facts = Facts {
@@ -245,7 +249,7 @@ fn authorized<'s>(
 
 /// Whether the certificate of the connection is of who is judged. A password may have proven another one than it names, and
 /// nobody is told of two people, neither conditions nor upstreams. A token is bound to the certificate.
-pub(super) fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
+pub fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
     match presented {
         Presented::Proven(Proof { principal, by: ProvenBy::Password(_) }) => {
             matches!(standing, Standing::Known(named) if named.id == principal.id)

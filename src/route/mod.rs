@@ -8,7 +8,7 @@ mod table;
 
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
-pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError};
+pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::condition::Condition;
@@ -27,6 +27,10 @@ use std::time::Duration;
 pub struct Route {
     /// Host and path as configured, for logs and metrics.
     pub name: String,
+    /// Its path.
+    pub pattern: PathPattern,
+    /// Its hosts; `None` is every host.
+    pub hosts: Box<[Option<HostPattern>]>,
     /// The paths it takes as a pattern with `*`, for finding permissions that can never be used.
     pub path_glob: String,
     /// How many segments its path names.
@@ -95,6 +99,13 @@ pub enum Admission {
     PublicWithIdentity,
     /// Everybody; nothing about the client goes up (`client_auth = "off"` on the route itself).
     Public,
+}
+
+impl Admission {
+    /// Whether it lets everybody in.
+    pub fn is_public(self) -> bool {
+        matches!(self, Self::PublicWithIdentity | Self::Public)
+    }
 }
 
 /// Who must have vouched for the clients of a route.
@@ -168,6 +179,15 @@ impl RouteTable {
         }
         *entry = Some(route);
         Ok(())
+    }
+
+    /// All routes, in the order of the config.
+    pub fn routes(&self) -> Vec<&Arc<Route>> {
+        let mut routes: Vec<_> = self.hosts.iter().flat_map(PathTable::values).collect();
+        // One that has several hosts stands several times.
+        routes.sort_by_key(|route| route.place);
+        routes.dedup_by_key(|route| Arc::as_ptr(route));
+        routes
     }
 
     /// The route for a host and a canonical path, with the captured segments. A host's own routes go before

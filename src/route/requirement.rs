@@ -113,6 +113,24 @@ impl RequirementRule {
 }
 
 impl RequirementRule {
+    /// The methods that are worth asking about: those that it names, or the usual ones.
+    pub fn methods(&self) -> Vec<&str> {
+        match self {
+            Self::ByMethod(names) => names.iter().map(|(method, _)| method.as_str()).collect(),
+            Self::AnyApiUser | Self::Icinga2 => vec!["GET"],
+            Self::MethodAndPath | Self::Named(_) => vec!["GET", "POST", "PUT", "PATCH", "DELETE"],
+        }
+    }
+
+    /// The name that a request with this method needs, and what else; `None` where it needs no name, or is not allowed.
+    pub fn demand(&self, method: &str) -> Option<&Demand> {
+        match self {
+            Self::Named(demand) => Some(demand),
+            Self::ByMethod(names) => names.iter().find(|(name, _)| name == method).map(|(_, demand)| demand),
+            Self::MethodAndPath | Self::AnyApiUser | Self::Icinga2 => None,
+        }
+    }
+
     /// What else must be true of a request with this method.
     pub fn condition(&self, method: &str) -> Option<&Condition> {
         match self {
@@ -139,6 +157,15 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(String),
+    Capture(usize),
+}
+
+/// A part of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplatePart<'t> {
+    /// This text.
+    Text(&'t str),
+    /// The capture at this position of the path.
     Capture(usize),
 }
 
@@ -192,6 +219,14 @@ impl Template {
                 Piece::Capture(index) => captured.iter().nth(*index).unwrap_or_default(),
             })),
         }
+    }
+
+    /// Its texts, and the positions of the captures between them.
+    pub fn parts(&self) -> impl Iterator<Item = TemplatePart<'_>> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => TemplatePart::Text(text),
+            Piece::Capture(index) => TemplatePart::Capture(*index),
+        })
     }
 
     /// The name with `*` in place of captures, for looking whether a permission could ever match.

@@ -185,6 +185,16 @@ impl<T> PathTable<T> {
         }
     }
 
+    /// All that is in it.
+    pub fn values(&self) -> Vec<&T> {
+        let (mut values, mut nodes) = (Vec::new(), vec![&self.root]);
+        while let Some(node) = nodes.pop() {
+            values.extend(node.exact.iter().chain(&node.prefix));
+            nodes.extend(node.literals.values().chain(node.capture.as_deref()));
+        }
+        values
+    }
+
     /// The most specific route for a canonical path, with the captured segments in order. At each segment a
     /// literal goes before a capture, and a longer path before a shorter one.
     ///

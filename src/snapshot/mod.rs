@@ -13,7 +13,7 @@ pub use watch::FileWatch;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
-use crate::config::{Http1Engine, LogFormat, Written};
+use crate::config::{Http1Engine, LogFormat, Places, Written};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
@@ -66,6 +66,8 @@ pub struct Snapshot {
     pub content: Content,
     /// What its config says, where there is an audit log to tell of changes.
     pub written: Option<Written>,
+    /// Where what it is made of stands in the config.
+    pub places: Places,
     /// What limits the requests of ApiUsers, by their ids.
     pub user_limiters: Limiters,
     /// What limits those of routes: only for the next snapshot, which goes on with them.

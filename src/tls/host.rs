@@ -3,7 +3,9 @@
 
 use super::provider;
 use super::subject_names::SubjectNames;
-use super::trust::{ChainError, HandshakeVerifier, Presence, Trust, TrustDomain, TrustDomainId, Vouched, vouch};
+use super::trust::{
+    ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
+};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::host::HostTable;
 use crate::telemetry::build::{FIPS, Fips};
@@ -96,7 +98,18 @@ impl HostPolicy {
     /// Why the chain does not count.
     pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        vouch(self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust)), leaf, intermediates, now)
+        let trusts = self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust));
+        vouch(trusts, leaf, intermediates, (now, Traces::Left))
+    }
+
+    /// As [`Self::vouch`] at any moment, for explanations: nothing is remembered and nothing is said in the log.
+    ///
+    /// # Errors
+    /// Why the chain would not count.
+    pub fn would_vouch(&self, chain: &[CertificateDer<'_>], at: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
+        let trusts = self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust));
+        vouch(trusts, leaf, intermediates, (at, Traces::None))
     }
 
     /// One of the host's domains.

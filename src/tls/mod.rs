@@ -21,7 +21,7 @@ pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake
 pub use host::{HostError, HostPolicy, ServerIdentity};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
 pub(crate) use peer_certificate::{hexadecimal, sha256_text};
-pub use pem::{PemError, certificates, private_key};
+pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
     CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlOrigin,

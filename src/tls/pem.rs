@@ -1,5 +1,6 @@
 //! Certificates and keys from PEM files. Nothing empty, nothing half-read.
 
+use base64::Engine;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,17 @@ pub enum PemError {
     EncryptedKey(PathBuf),
 }
 
+/// Why a text in PEM cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PemTextError {
+    /// Not what the label says.
+    #[error("the certificate is not valid PEM: {0}")]
+    Malformed(String),
+    /// No certificate in it.
+    #[error("there is no certificate in the text")]
+    NoCertificate,
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
     std::fs::read(path).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
 }
@@ -50,6 +62,32 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
     };
     let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
     if found.is_empty() { Err(PemError::NoCertificate(path.to_owned())) } else { Ok(found) }
+}
+
+/// All certificates of a text that was not read from a file, at least one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemTextError> {
+    let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
+    let found = found.map_err(|error| PemTextError::Malformed(format!("{error:?}")))?;
+    if found.is_empty() { Err(PemTextError::NoCertificate) } else { Ok(found) }
+}
+
+/// Certificates in PEM, as [`certificates_in`] reads them.
+pub fn pem_of(certificates: &[CertificateDer<'_>]) -> String {
+    const LINE: usize = 64;
+    let mut text = String::new();
+    for der in certificates {
+        let octets = base64::engine::general_purpose::STANDARD.encode(der);
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for line in octets.as_bytes().chunks(LINE) {
+            text.extend(line.iter().map(|octet| char::from(*octet)));
+            text.push('\n');
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    text
 }
 
 /// The private key of a file.

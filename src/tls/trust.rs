@@ -40,6 +40,14 @@ pub struct TrustDomain {
     pub(super) trust: Arc<Trust>,
 }
 
+/// Whether a look at a chain leaves traces: verdicts that are remembered, lines in the log, lists to be fetched. A look by
+/// another clock than ours must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Traces {
+    Left,
+    None,
+}
+
 /// How chains are judged in a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustSettings {
@@ -100,7 +108,16 @@ impl TrustDomain {
     /// Why the chain does not count.
     pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, now)
+        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, (now, Traces::Left))
+    }
+
+    /// As [`Self::vouch`] at any moment, for explanations: nothing is remembered and nothing is said in the log.
+    ///
+    /// # Errors
+    /// Why the chain would not count.
+    pub fn would_vouch(&self, chain: &[CertificateDer<'_>], at: UnixTime) -> Result<Vouched, ChainError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
+        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, (at, Traces::None))
     }
 
     /// Who is out although an anchor vouches.
@@ -144,16 +161,22 @@ impl Trust {
         &self,
         chain: (&CertificateDer<'_>, &[CertificateDer<'_>]),
         digest: Option<ChainDigest>,
-        now: UnixTime,
+        (now, traces): (UnixTime, Traces),
         tolerance: Duration,
     ) -> Result<Held, ChainError> {
+        if traces == Traces::None {
+            let verdict =
+                self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, Traces::None)))?;
+            return verdict.at(now, tolerance);
+        }
         let remembered = digest.and_then(|digest| self.verified.get(&digest));
         let held = match remembered.map(|verdict| (verdict, verdict.at(now, tolerance))) {
             // What is remembered says that signatures are right, which they stay; its times are compared each time.
             Some((verdict, Ok(held))) => (verdict, held),
             // There may be another path by now, over a CA that was renewed.
             _ => {
-                let verdict = self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, now))?;
+                let verdict =
+                    self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, traces)))?;
                 let held = verdict.at(now, tolerance)?;
                 if let Some(digest) = digest {
                     self.verified.insert(digest, verdict);

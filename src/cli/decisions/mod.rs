@@ -150,9 +150,9 @@ impl DecisionSource {
                 let at: SocketAddr = name.parse().map_err(|_| {
                     format!("\"{address}\" is no address of an admin listener: write http://127.0.0.1:9190")
                 })?;
-                let lines = super::admin_client::get(at, "/decisions")
+                let lines = super::admin_listener::get(at, "/decisions")
                     .map_err(|error| format!("the admin listener {at} gives no decisions: {error}"))?;
-                reader.read(&format!("http://{at}/decisions"), &mut lines.as_slice())?;
+                reader.read(&format!("http://{at}/decisions"), &mut lines.as_bytes())?;
             }
             None => reader.read_files(&self.audit)?,
         }

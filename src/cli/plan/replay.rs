@@ -17,6 +17,7 @@ use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{
     CommonName, CommonNameError, FailureReason, NameError, NameKind, PeerCertificate, TrustDomain, TrustDomainId,
 };
+use rustls::pki_types::UnixTime;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ impl Who {
             };
         }
         let Some(certificate) = decision.certificate.as_deref() else {
-            return without(standing(snapshot, host, &[]).0);
+            return without(standing(snapshot, host, &[], UnixTime::now()).0);
         };
         let found = Self::vouched(snapshot, &host.trust_domains, decision, certificate);
         match (&found.standing, &listener.front_proxy) {

@@ -1,6 +1,6 @@
 //! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
 
-use super::super::{admin_client, reachable, say, say_error};
+use super::super::{admin_listener, reachable, say, say_error};
 use super::NOT_CONFIRMED;
 use crate::tls::DenyList;
 use serde_json::Value;
@@ -89,5 +89,5 @@ impl Gateway {
 
 /// `GET /status`.
 fn status(address: SocketAddr) -> Result<Value, String> {
-    serde_json::from_slice(&admin_client::get(address, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
+    serde_json::from_str(&admin_listener::get(address, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
 }

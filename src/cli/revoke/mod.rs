@@ -5,7 +5,7 @@ mod confirm;
 mod entry;
 
 use super::deny_list_file::LockedList;
-use super::{ConfigFlag, say, say_error};
+use super::{ConfigFlag, admin_listener, say, say_error};
 use crate::clock;
 use crate::config::{self, Config, Readable, Sources};
 use crate::tls::{DenyList, rfc3339};
@@ -101,7 +101,7 @@ impl Revoke {
         }
         let address = match self.admin {
             Some(address) => Some(address),
-            None => admin_address(&config)?,
+            None => admin_listener::address(&config)?,
         };
         let gateway = Gateway { address, domain: domain.to_owned(), list: path, timeout: self.timeout };
         Ok(gateway.confirm(|list| list.includes(&entry.as_list) != self.undo))
@@ -171,14 +171,4 @@ fn deny_list(config: &Config, sources: &Sources, domain: &str) -> Result<PathBuf
         )
     })?;
     Ok(sources.folder(list.place.file).join(&list.value))
-}
-
-/// The address of the admin listener as the config says. `None` if it is off, or on a port that only the system knows.
-fn admin_address(config: &Config) -> Result<Option<SocketAddr>, String> {
-    let text = config.admin.address.as_ref().map_or(crate::snapshot::ADMIN_ADDRESS, |said| &said.value);
-    if text == "off" {
-        return Ok(None);
-    }
-    let address: SocketAddr = text.parse().map_err(|_| format!("`admin.address` cannot be \"{text}\""))?;
-    Ok(Some(address).filter(|address| address.port() != 0))
 }

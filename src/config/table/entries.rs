@@ -23,6 +23,21 @@ impl<'a> TableReader<'a> {
         Some(said.map(|shadow| if shadow { Enforcement::Shadow } else { Enforcement::Enforce }))
     }
 
+    /// A table whose keys are names that the operator chose, and whose values are strings.
+    pub(in crate::config) fn string_pairs(&mut self, key: &'static str) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let Some(mut inner) = self.table(key) else { return Vec::new() };
+        inner.unknown_keys = UnknownKeys::Allow;
+        let pairs = inner.table.iter().filter_map(|(name, value)| {
+            let Some(text) = value.get_ref().as_str() else {
+                inner.wrong_type(name.get_ref(), value, "a string in quotes");
+                return None;
+            };
+            let name = Spanned { value: name.get_ref().to_string(), place: Place::new(inner.file, &name.span()) };
+            Some((name, Spanned { value: text.to_owned(), place: inner.place_of(value) }))
+        });
+        pairs.collect()
+    }
+
     /// A permission, or a list of them.
     pub(in crate::config) fn permissions(&mut self, key: &'static str) -> GivenAway<PermissionEntry> {
         let Some(value) = self.value(key) else { return GivenAway::default() };

@@ -27,7 +27,7 @@ mod warnings;
 
 use super::{Content, Snapshot};
 use crate::config::{
-    self, Config, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
+    self, Config, Expectation, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
 };
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
@@ -59,6 +59,8 @@ pub struct Outcome {
     pub watched: Vec<WatchedFile>,
     /// Digests of what was read.
     pub content: Content,
+    /// What the config expects of itself: for `check`, and nobody else.
+    pub expectations: Vec<Expectation>,
 }
 
 impl Outcome {
@@ -80,11 +82,11 @@ impl Outcome {
 
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
+    let Loaded { mut config, sources, problems, mut watched, readable } = config::load(path);
     let before = previous.map(|snapshot| &snapshot.content);
     if readable == Readable::No {
-        let content = Content::of(path, &watched, before);
-        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched, content };
+        let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
+        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched, content, expectations };
     }
     let assembly = Assembly {
         config: &config,
@@ -107,7 +109,8 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         snapshot.content = content.clone();
         snapshot.written = snapshot.process.audit_log.is_some().then(|| Written::of(&sources));
     }
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, content }
+    let expectations = std::mem::take(&mut config.expectations);
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, content, expectations }
 }
 
 /// What all parts of the assembly share.
@@ -165,6 +168,7 @@ impl Assembly<'_> {
             credentials,
             content: Content::default(),
             written: None,
+            places: config::Places::of(self.sources),
             user_limiters: users.limiters,
             route_limiters: self.route_limiters.take(),
         })

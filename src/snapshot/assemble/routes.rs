@@ -132,6 +132,8 @@ impl Assembly<'_> {
             limits: self.route_limits(said, &target),
             target,
             path_glob: path_glob(&pattern),
+            pattern: pattern.clone(),
+            hosts: hosts.clone().into(),
             depth: pattern.segments.len(),
             credentials: credentials?,
             authorizer: said.authorizer.as_ref().map(|said| said.value.as_str().into()),

@@ -16,7 +16,7 @@ pub use files::{CrlFile, CrlFileError, CrlOrigin};
 
 use super::authority::{Authority, AuthorityKey};
 use super::peer_certificate::rfc3339;
-use super::trust::{ChainError, Path};
+use super::trust::{ChainError, Path, Traces};
 use super::verified::seconds;
 use crl::Crl;
 use extensions::Scope;
@@ -202,9 +202,9 @@ impl Revocation {
     }
 
     /// Judges a path, and says until when that holds, in seconds since 1970.
-    pub(super) fn judge(&self, path: &Path<'_>, now: UnixTime) -> Result<i64, ChainError> {
+    pub(super) fn judge(&self, path: &Path<'_>, at: (UnixTime, Traces)) -> Result<i64, ChainError> {
         // First: without a list nobody may be let in, and without a look at somebody's certificate there may be no list.
-        if let Some(fetch) = &self.fetch {
+        if let (Some(fetch), (_, Traces::Left)) = (&self.fetch, at) {
             fetch.saw(path);
         }
         let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
@@ -228,7 +228,7 @@ impl Revocation {
         // All are asked for the clear word before any is found too old, so that who is revoked hears that.
         let mut worst = Ok(());
         for ((certificate, issuer), scope) in below {
-            match self.judge_one(certificate, issuer, scope, now) {
+            match self.judge_one(certificate, issuer, scope, at) {
                 Ok(one) => until = until.min(one),
                 Err(ChainError::Revoked) => return Err(ChainError::Revoked),
                 Err(error) => worst = Err(error),
@@ -242,7 +242,7 @@ impl Revocation {
         certificate: &CertificateDer<'_>,
         issuer: AuthorityKey,
         scope: Scope,
-        now: UnixTime,
+        (now, traces): (UnixTime, Traces),
     ) -> Result<i64, ChainError> {
         let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
         let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
@@ -258,7 +258,9 @@ impl Revocation {
             };
         };
         let (until, now) = (self.settings.stale.until(longest), seconds(now));
-        log_age(longest, now, until);
+        if traces == Traces::Left {
+            log_age(longest, now, until);
+        }
         if now > until { Err(ChainError::CrlStale) } else { Ok(until) }
     }
 }

@@ -38,7 +38,7 @@ fn verdict(domain: &TrustDomain, chain: &[&CertificateDer<'static>], at: i64) ->
     let chain: Vec<_> = chain.iter().map(|der| (*der).clone()).collect();
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap()));
     let trusts = [(domain.id, &*domain.trust)].into_iter();
-    vouch(trusts, &chain[0], &chain[1..], at)
+    vouch(trusts, &chain[0], &chain[1..], (at, Traces::Left))
 }
 
 #[test]

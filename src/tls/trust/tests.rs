@@ -63,7 +63,7 @@ fn domain(anchors: &[&Authority], previous: Option<&TrustDomain>) -> TrustDomain
 
 fn vouched(domains: &[&TrustDomain], chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
     let trusts = domains.iter().map(|domain| (domain.id, &*domain.trust));
-    vouch(trusts, &chain[0], &chain[1..], now)
+    vouch(trusts, &chain[0], &chain[1..], (now, Traces::Left))
 }
 
 impl TrustDomain {

@@ -1,7 +1,7 @@
 //! The word of one or several trust domains on a chain: exactly one of them must vouch. Also how handshakes ask for it.
 
 use super::refused::ChainError;
-use super::{Trust, TrustDomainId};
+use super::{Traces, Trust, TrustDomainId};
 use crate::tls::provider;
 use crate::tls::refusal::{self, PresentedCertificate, RefusedCertificate};
 use crate::tls::verified::ChainDigest;
@@ -30,7 +30,7 @@ pub(in crate::tls) fn vouch<'t>(
     trusts: impl Iterator<Item = (TrustDomainId, &'t Trust)> + Clone,
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
-    now: UnixTime,
+    at: (UnixTime, Traces),
 ) -> Result<Vouched, ChainError> {
     let digest = ChainDigest::of(std::iter::once(leaf).chain(intermediates));
     // One tolerance for all while paths are looked for, or a chain that two vouch for would become one domain's alone
@@ -39,7 +39,7 @@ pub(in crate::tls) fn vouch<'t>(
     let mut vouched: Option<(Vouched, Duration)> = None;
     let mut refused: Option<ChainError> = None;
     for (domain, trust) in trusts {
-        match trust.judge((leaf, intermediates), digest, now, tolerance) {
+        match trust.judge((leaf, intermediates), digest, at, tolerance) {
             Ok(_) if vouched.is_some() => return Err(ChainError::Ambiguous),
             Ok(held) => {
                 vouched = Some((Vouched { domain, expired_for: held.expired_for, until: held.until }, trust.tolerance));
@@ -115,7 +115,7 @@ impl ClientCertVerifier for HandshakeVerifier {
     ) -> Result<ClientCertVerified, Error> {
         // Which domain it is does not matter here, so no ids are needed.
         let trusts = self.trusts.iter().map(|trust| (TrustDomainId(0), &**trust));
-        match vouch(trusts, leaf, intermediates, now) {
+        match vouch(trusts, leaf, intermediates, (now, Traces::Left)) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(error) => {
                 refusal::remember(RefusedCertificate {

@@ -1,0 +1,160 @@
+//! Which of many requests at once a permission is about: those of one route and method. For explanations; decides nothing.
+
+use super::{One, Permission, Scope, matches_method};
+use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
+use crate::route::decoded;
+
+/// What requests of one kind require.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// One method on paths that are made of these parts.
+    MethodAndPath {
+        /// The method.
+        method: String,
+        /// The parts of the path.
+        path: Vec<Part>,
+    },
+    /// Names that are made of these parts.
+    Named(Vec<Part>),
+    /// Being an ApiUser.
+    AnyApiUser,
+}
+
+impl Form {
+    fn parts(&self) -> (&[Part], Case) {
+        match self {
+            Self::MethodAndPath { path, .. } => (path, Case::Matters),
+            Self::Named(name) => (name, Case::Folds),
+            Self::AnyApiUser => (&[], Case::Folds),
+        }
+    }
+}
+
+/// Which of the requests are granted by any of these permissions.
+pub fn granted_by_any<'p>(permissions: impl Iterator<Item = &'p Permission> + Clone, form: &Form) -> Coverage {
+    if permissions.clone().any(|permission| matches!(permission.compiled.scope, Scope::Everything)) {
+        return Coverage::All;
+    }
+    let (parts, case) = form.parts();
+    let patterns = permissions.filter_map(|permission| match (&permission.compiled.scope, form) {
+        (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => Some(pattern.octets()),
+        (Scope::One(One { method: Some(granted), pattern, .. }), Form::MethodAndPath { method, .. }) => {
+            granted.matches(method.as_bytes()).then_some(pattern.octets())
+        }
+        _ => None,
+    });
+    coverage(patterns, parts, case)
+}
+
+impl Permission {
+    /// Which of the requests it grants, its condition apart.
+    pub fn grants_of(&self, form: &Form) -> Coverage {
+        granted_by_any(std::iter::once(self), form)
+    }
+
+    /// Which of the requests it denies, its condition apart. A path is also compared as an upstream may read it, so where
+    /// that could matter the answer is [`Coverage::Some`].
+    pub fn denies_of(&self, form: &Form) -> Coverage {
+        let direct = self.grants_of(form);
+        let (parts, case) = form.parts();
+        let patterns = match (&self.compiled.scope, form) {
+            (Scope::One(One { method: Some(denied), pattern, decoded }), Form::MethodAndPath { method, .. }) => {
+                if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
+                    return direct;
+                }
+                [Some(pattern.octets()), decoded.as_deref().map(Pattern::octets)]
+            }
+            (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => [Some(pattern.octets()), None],
+            _ => return direct,
+        };
+        let patterns: Vec<&[u8]> = patterns.into_iter().flatten().collect();
+        // What is compared as it is, whether a pattern is read decoded or not.
+        let as_it_is = coverage(patterns.iter().copied(), parts, case);
+        let otherwise_read = [loosened(parts, <[u8]>::to_vec), loosened(parts, decoded_octets)];
+        let meets = |parts: &Vec<Part>| coverage(patterns.iter().copied(), parts, case) != Coverage::None;
+        match (direct, as_it_is) {
+            (Coverage::All, _) | (_, Coverage::All) => Coverage::All,
+            (Coverage::None, Coverage::None) if !otherwise_read.iter().any(meets) => Coverage::None,
+            _ => Coverage::Some,
+        }
+    }
+}
+
+/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments.
+fn loosened(parts: &[Part], read: fn(&[u8]) -> Vec<u8>) -> Vec<Part> {
+    let loosen = |part: &Part| match part {
+        Part::Text(text) if text.contains(&b';') || text.windows(2).any(|two| two == b"//") => Part::Anything,
+        Part::Text(text) => Part::Text(read(text)),
+        Part::Segment | Part::Below | Part::Anything => Part::Anything,
+    };
+    parts.iter().map(loosen).collect()
+}
+
+fn decoded_octets(text: &[u8]) -> Vec<u8> {
+    // Paths and names are ASCII.
+    std::str::from_utf8(text).map_or_else(|_| text.to_vec(), decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::{Asked, CompiledPermission, Effect};
+    use crate::config::{Place, Sources};
+    use crate::route::Requirement;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn permission(text: &str, effect: Effect) -> Permission {
+        let file = Sources::default().add("test".into(), String::new()).unwrap();
+        Permission::new(Arc::new(CompiledPermission::new(text, effect)), Place::new(file, &(0..0)))
+    }
+
+    fn on(method: &str, path: &[Part]) -> Form {
+        Form::MethodAndPath { method: method.to_owned(), path: path.to_vec() }
+    }
+
+    #[test]
+    fn a_permission_is_about_all_some_or_none_of_a_routes_requests() {
+        let form = on("GET", &[Part::text("/v1/"), Part::Segment]);
+        for (text, expected) in [
+            ("*", Coverage::All),
+            ("* /v1/*", Coverage::All),
+            ("GET /v1/h*", Coverage::Some),
+            ("POST /v1/*", Coverage::None),
+            ("GET /v2/*", Coverage::None),
+            ("v1/*", Coverage::None),
+        ] {
+            assert_eq!(permission(text, Effect::Grant).grants_of(&form), expected, "{text}");
+        }
+        assert_eq!(permission("*", Effect::Grant).grants_of(&Form::AnyApiUser), Coverage::All);
+        assert_eq!(permission("x", Effect::Grant).grants_of(&Form::AnyApiUser), Coverage::None);
+    }
+
+    #[test]
+    fn what_is_denied_by_another_reading_is_not_called_free() {
+        let below = on("GET", &[Part::text("/a"), Part::Below]);
+        assert_eq!(permission("GET /a/b", Effect::Deny).denies_of(&below), Coverage::Some);
+        assert_eq!(permission("GET /a*", Effect::Deny).denies_of(&below), Coverage::All);
+        assert_eq!(permission("GET /b", Effect::Deny).denies_of(&below), Coverage::None);
+        assert_eq!(permission("POST /a*", Effect::Deny).denies_of(&below), Coverage::None);
+        // As an upstream reads it, `/a;x` is `/a`.
+        let segment = on("get", &[Part::text("/"), Part::Segment]);
+        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), Coverage::Some);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn what_is_sure_about_deny_holds_for_every_path(
+            pattern in "/([ab/]|[*?!;]|%21|%2F){0,4}", segment in "([ab]|[!;]|%21|%2F|%41){1,4}",
+        ) {
+            let deny = permission(&format!("GET {pattern}"), Effect::Deny);
+            let covered = deny.denies_of(&on("GET", &[Part::text("/a/"), Part::Segment]));
+            let path = format!("/a/{segment}");
+            let denied = deny.denies(&Asked::of(&Requirement::MethodAndPath { method: "GET", path: path.as_str().into() }));
+            prop_assert!(covered != Coverage::All || denied, "{} is not denied", path);
+            prop_assert!(covered != Coverage::None || !denied, "{} is denied", path);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The question to a running gateway, and its answer. Judges nothing.
+
+use super::super::{admin_listener, reachable};
+use crate::config::{self, Readable};
+use crate::explain::{Answer, Question};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Asks the gateway at this URL, or at the admin address of the config if the URL is empty.
+pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<Answer, String> {
+    let address = if url.is_empty() { of_config(config)? } else { of_url(url)? };
+    let question = serde_json::to_string(question).map_err(|error| error.to_string())?;
+    let failed = |why: String| format!("the admin listener {address} gives no answer: {why}");
+    let answer = admin_listener::post(address, "/explain", &question).map_err(failed)?;
+    if answer.status_line.starts_with("HTTP/1.1 422 ") {
+        return Err(answer.body.trim_end().to_owned());
+    }
+    if !answer.is_good() {
+        return Err(failed(format!("\"{}\" {}", answer.status_line, answer.body.trim_end())));
+    }
+    serde_json::from_str(&answer.body).map_err(|error| failed(format!("it is of another version: {error}")))
+}
+
+/// Only the config's text is read: what is wrong in it is nothing to the gateway that runs.
+fn of_config(file: &Path) -> Result<SocketAddr, String> {
+    let loaded = config::load(file);
+    if loaded.readable == Readable::No {
+        return Err(format!("cannot read the config {}: name the gateway with --live=URL", file.display()));
+    }
+    let known = admin_listener::address(&loaded.config)?;
+    known.ok_or_else(|| {
+        "the config has no admin listener with a fixed port, so name one with --live=http://IP:PORT".to_owned()
+    })
+}
+
+/// `http://IP:PORT`, or `IP:PORT`.
+fn of_url(url: &str) -> Result<SocketAddr, String> {
+    let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+    let address =
+        address.strip_prefix("localhost:").map_or_else(|| address.to_owned(), |port| format!("127.0.0.1:{port}"));
+    address.parse().map(reachable).map_err(|_| format!("\"{url}\" is no admin listener: write http://IP:PORT"))
+}

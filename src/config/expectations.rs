@@ -1,0 +1,37 @@
+//! Files of expectations beside the config: `[[expect]]` and nothing else. Knows no meaning.
+
+use super::decode;
+use super::model::{Config, Expectation};
+use super::problem::Problems;
+use super::source::{Place, Sources};
+use super::table::{Reading, TableReader};
+use std::path::Path;
+use std::sync::Arc;
+use toml::de::DeTable;
+
+/// Reads a file of expectations. What is wrong with it is among the problems.
+pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems) -> Vec<Expectation> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Arc::new(text),
+        Err(error) => {
+            problems.error_without_place(format!("cannot read {}: {error}", path.display()), "check --expect FILE");
+            return Vec::new();
+        }
+    };
+    let Some(file) = sources.add(path.to_owned(), (*text).clone()) else {
+        problems.error_without_place("more than 65,535 config files", "");
+        return Vec::new();
+    };
+    let (root, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        problems.error(Place::new(file, &error.span().unwrap_or(0..0)), error.message(), "");
+    }
+    if !errors.is_empty() {
+        return Vec::new();
+    }
+    let mut config = Config::default();
+    let reading = Reading { problems, text: &text, offset: 0 };
+    let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), reading);
+    decode::expectations(&mut reader, &mut config);
+    config.expectations
+}

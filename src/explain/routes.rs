@@ -1,0 +1,267 @@
+//! One client on every route and method. Routes stand for many paths, so beside what is sure there is what depends on them.
+//! What does not is judged as a request is; the two must agree.
+
+use super::asker::Asker;
+use super::explanation::PermissionFacts;
+use super::preset;
+use super::question::{NoAnswer, Question};
+use super::reach::{Reach, reach};
+use super::scene::{Asked, Judged, Scene, listener};
+use super::text::Lines;
+use super::verdict::Verdict;
+use crate::authorize::Denied;
+use crate::config::Enforcement;
+use crate::host::{HostName, HostPattern};
+use crate::respond::Refusal;
+use crate::route::{Extent, RequirementRule, Route, Segment};
+use crate::snapshot::{ListenerPolicy, Snapshot};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// What one client may do on each route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllRoutes {
+    /// The generation of the running gateway that was asked; `null` if none was.
+    pub generation: Option<u64>,
+    /// In the order of listeners' names and of the config.
+    pub routes: Vec<RouteRow>,
+    /// Listeners and routes about which nothing can be said, and why.
+    pub unanswered: Vec<String>,
+}
+
+/// What a client may do on a route by one method.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// The listener.
+    pub listener: String,
+    /// Host and path of the route.
+    pub route: String,
+    /// Where it stands in the config.
+    pub place: String,
+    /// The method; `*` for a route with a preset, which has a row for each requirement.
+    pub method: String,
+    /// The paths: `{name}` is a capture, and `/...` is what may follow.
+    pub path: String,
+    /// What is required, with captures as in the config.
+    pub requirement: Option<String>,
+    /// What would happen.
+    pub decision: RouteDecision,
+    /// The reason in one word; empty where it depends.
+    pub reason: String,
+    /// What it depends on.
+    pub depends_on: Vec<String>,
+    /// The permissions that decide, or may.
+    pub permissions: Vec<PermissionFacts>,
+}
+
+/// What happens to all requests of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteDecision {
+    /// All go on.
+    Permit,
+    /// All go on; those are marked that would be refused if nothing were on trial.
+    Shadow,
+    /// Some go on, or all where a condition holds.
+    Depends,
+    /// All are refused.
+    #[default]
+    Refuse,
+}
+
+impl RouteRow {
+    pub(super) fn of(judged: &Judged<'_>, route: &Route, method: &str) -> Self {
+        Self {
+            listener: judged.scene.listener.name.to_string(),
+            route: route.name.clone(),
+            place: judged.scene.snapshot.places.describe(route.place),
+            method: method.to_owned(),
+            path: written(route),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn with(self, reach: Reach) -> Self {
+        let Reach { decision, reason, depends_on, permissions, requirement } = reach;
+        Self { requirement, decision, reason: reason.to_owned(), depends_on, permissions, ..self }
+    }
+}
+
+impl RouteDecision {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Shadow => "shadow",
+            Self::Depends => "depends",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// Asks on each route.
+pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<AllRoutes, NoAnswer> {
+    if !question.method.is_empty() || !question.url.is_empty() {
+        return Err(NoAnswer::question("all routes are asked about, so no method and no URL is to be named"));
+    }
+    let mut listeners: Vec<_> = match &question.listener {
+        Some(name) => vec![listener(snapshot, Some(name))?],
+        None => snapshot.listeners.values().collect(),
+    };
+    listeners.sort_by(|one, other| one.name.cmp(&other.name));
+    let (mut all, mut failed) = (AllRoutes::default(), None);
+    for listener in listeners {
+        for route in listener.routes.routes() {
+            match on_route(snapshot, question, listener, route) {
+                Ok(rows) => all.routes.extend(rows),
+                Err(contradiction @ NoAnswer::Contradiction { .. }) => return Err(contradiction),
+                Err(error) => {
+                    all.unanswered.push(format!("listener \"{}\", route {}: {error}", listener.name, route.name));
+                    failed = failed.or(Some(error));
+                }
+            }
+        }
+    }
+    match failed {
+        Some(error) if all.routes.is_empty() => Err(error),
+        _ => Ok(all),
+    }
+}
+
+fn on_route(
+    snapshot: &Snapshot,
+    question: &Question,
+    listener: &Arc<ListenerPolicy>,
+    route: &Arc<Route>,
+) -> Result<Vec<RouteRow>, NoAnswer> {
+    let (authority, path) = example(listener, route)
+        .ok_or_else(|| NoAnswer::question("other routes take all its paths, or no host of the listener leads to it"))?;
+    let scene = Scene::at_host(snapshot, question, listener, &authority)?;
+    let asker = Asker::named(&scene)?;
+    if matches!(route.requirement, RequirementRule::Icinga2) {
+        let asked = Asked::new(question, "GET", &authority, path)?;
+        return scene.judged(&asker, &asked, |judged| preset::rows(judged, route));
+    }
+    let mut rows = Vec::new();
+    for method in route.requirement.methods() {
+        let asked = Asked::new(question, method, &authority, path.clone())?;
+        rows.push(row(&scene, &asker, &asked, route)?);
+    }
+    Ok(rows)
+}
+
+/// A host and a path that lead to this route and no other.
+fn example(listener: &ListenerPolicy, route: &Arc<Route>) -> Option<(String, String)> {
+    const FILLINGS: usize = 40;
+    let mut hosts: Vec<String> = Vec::new();
+    for host in &route.hosts {
+        match host {
+            Some(HostPattern::Exact(name)) => hosts.push(name.clone()),
+            Some(HostPattern::Wildcard(rest)) => hosts.push(format!("any.{rest}")),
+            None => hosts
+                .extend(["localhost".to_owned(), "any.invalid".to_owned()].into_iter().chain(listener.hosts.names())),
+        }
+    }
+    let leads_here = |host: &str, path: &str| {
+        let name = HostName::parse_authority(host).filter(|name| listener.host(Some(name)).is_some())?;
+        let (found, _) = listener.routes.find(Some(&name), path)?;
+        Arc::ptr_eq(found, route).then_some(())
+    };
+    hosts.into_iter().find_map(|host| {
+        let fillings = (0..FILLINGS).flat_map(|at| {
+            let path = filled(route, &format!("x{at}"));
+            // Where the very path is another route's, what is below may be ours.
+            let below =
+                (route.pattern.extent == Extent::Prefix).then(|| format!("{}/x{at}", path.trim_end_matches('/')));
+            [Some(path), below]
+        });
+        let path = fillings.flatten().find(|path| leads_here(&host, path).is_some())?;
+        Some((host, path))
+    })
+}
+
+fn filled(route: &Route, value: &str) -> String {
+    let segments = route.pattern.segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => text.as_str(),
+        Segment::Capture(_) => value,
+    });
+    format!("/{}", segments.collect::<Vec<_>>().join("/"))
+}
+
+/// The route's path for people.
+fn written(route: &Route) -> String {
+    let segments = route.pattern.segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => text.clone(),
+        Segment::Capture(name) => format!("{{{name}}}"),
+    });
+    let path = format!("/{}", segments.collect::<Vec<_>>().join("/"));
+    match route.pattern.extent {
+        Extent::Exact => path,
+        Extent::Prefix => format!("{}/...", path.trim_end_matches('/')),
+    }
+}
+
+fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result<RouteRow, NoAnswer> {
+    scene.judged(asker, asked, |judged| {
+        if judged.shows_a_secret() {
+            return Err(NoAnswer::secret());
+        }
+        let judgement = judged.judgement;
+        let mut row = RouteRow::of(judged, route, &asked.method);
+        let is_sure = match &judgement.outcome {
+            Ok(_) => false,
+            Err(refusal) => {
+                refusal.denied().is_none_or(|denied| matches!(denied, Denied::UserDisabled | Denied::RouteDisabled))
+            }
+        };
+        if is_sure {
+            row.reason = Verdict::of(judged).reason.to_owned();
+            return Ok(row);
+        }
+        let reach = reach(scene, judgement.user, route, &asked.method);
+        agreement(&reach, &judgement.outcome)?;
+        Ok(row.with(reach))
+    })
+}
+
+/// What is said of all requests must be true of the one that was judged.
+fn agreement(reach: &Reach, outcome: &Result<crate::authorize::Permit<'_>, Refusal<'_>>) -> Result<(), NoAnswer> {
+    let agrees = match (reach.decision, outcome) {
+        (RouteDecision::Permit, Ok(permit)) => permit.shadowed().is_none(),
+        (RouteDecision::Shadow, Ok(_)) | (RouteDecision::Refuse, Err(_)) | (RouteDecision::Depends, _) => true,
+        _ => false,
+    };
+    let judged = match outcome {
+        Ok(permit) => permit.shadowed().map_or("permit", Denied::word),
+        Err(refusal) => refusal.word(),
+    };
+    match agrees {
+        true => Ok(()),
+        false => Err(NoAnswer::Contradiction { found: reach.decision.word().to_owned(), judged: judged.to_owned() }),
+    }
+}
+
+/// Whether refusals on this route are only marked for this user.
+pub(super) fn only_marks(scene: &Scene<'_>, user: Option<&crate::identity::Principal>, route: &Route) -> bool {
+    scene.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
+}
+
+impl fmt::Display for AllRoutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = Lines::default();
+        lines.generation(self.generation);
+        let rows = self.routes.iter().map(|row| {
+            let why = match row.depends_on.is_empty() {
+                false => row.depends_on.join("; "),
+                true => row.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            };
+            let reason = if row.reason.is_empty() { "-" } else { &row.reason };
+            let named = row.requirement.as_ref().filter(|_| row.method == "*");
+            let request = named.map_or_else(|| format!("{} {}", row.method, row.path), Clone::clone);
+            [row.listener.clone(), request, row.decision.word().to_owned(), reason.to_owned(), why]
+        });
+        lines.table(["LISTENER", "REQUESTS", "DECISION", "REASON", "BY"], rows.collect());
+        self.unanswered.iter().for_each(|text| lines.line("unanswered", text));
+        f.write_str(&lines.into_text())
+    }
+}
