@@ -13,6 +13,9 @@ pub mod head;
 pub mod recycled;
 pub mod pattern;
 pub mod fetch;
+pub mod here;
+pub mod pool;
+pub mod endpoint;
 
 // The request's way
 pub mod listener;
@@ -20,10 +23,11 @@ pub mod tls;
 pub mod identity;
 pub mod credentials;
 pub mod condition;
+pub mod limit;
 pub mod route;
 pub mod authorize;
-pub mod limit;
 pub mod forward;
+pub mod authorizer;
 pub mod upstream;
 pub mod respond;
 

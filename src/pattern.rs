@@ -227,6 +227,19 @@ impl<O: AsRef<[u8]>> Pattern<O> {
         reachable.first().copied().unwrap_or(false)
     }
 
+    /// Whether what a `*` seeks, the first octet that must follow it, is beyond ASCII.
+    pub fn seeks_beyond_ascii(&self) -> bool {
+        let mut seeks = false;
+        tokens(self.octets.as_ref()).any(|token| match token {
+            Token::AnyRun => {
+                seeks = true;
+                false
+            }
+            Token::AnyOctet => false,
+            Token::Octet(octet) => std::mem::take(&mut seeks) && !octet.is_ascii(),
+        })
+    }
+
     fn tokens_meet(&self, a: Token, b: Token) -> bool {
         match (a, b) {
             (Token::Octet(a), Token::Octet(b)) => self.same_octet(a, b),

@@ -100,8 +100,10 @@ impl Scene {
              [listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
              trust_domain = \"internal\"\nrecord_layer = \"{record_layer}\"\n\
              [trust_domain.internal]\nanchors = [\"ca.crt\"]\n\
-             [api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\n\
-             [upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n"
+             [api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\nrequest_rate = \"1000000/s\"\n\
+             concurrency = 100\ndaily_quota = 1000000\nrequest_time = \"1h\"\nbody_size = \"10MB\"\n\
+             [upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n\
+             concurrency = 100\ndaily_quota = 1000000\n"
         );
         let path = pki.folder.path().join("gateway.toml");
         std::fs::write(&path, config).expect("a config file");

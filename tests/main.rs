@@ -16,6 +16,8 @@ mod support;
 mod access_log;
 /// Metrics and health.
 mod admin;
+/// The audit log, `portcullis plan` and `portcullis learn`.
+mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
@@ -44,6 +46,8 @@ mod identity;
 mod identity_headers;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
+/// How much ApiUsers, roles and routes may use.
+mod limits;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
 /// Whoever loses a right loses what is open by it.
@@ -54,6 +58,10 @@ mod quickstart;
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
 mod record_layers;
+/// Upstreams with manners of their own: HEAD, redirects, events, reloads.
+mod manners;
+/// Who ApiUsers are at upstreams.
+mod accounts;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.
@@ -90,5 +98,7 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// External authorizers: what they are told, what they can take away, and what happens when they do not answer.
+mod authorizer;
 /// `portcullis import`: users of Icinga 2, nginx and HAProxy.
 mod import;

@@ -4,7 +4,7 @@ use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::{Enforcement, Place, Text};
 use crate::pattern::{Case, Pattern, Subject};
-use crate::route::{RequirementRule, canonical_literal, decoded};
+use crate::route::{RequirementRule, canonical_literal, decoded, icinga2};
 use std::sync::{Arc, LazyLock};
 
 /// A permission as it stands in the config.
@@ -38,6 +38,8 @@ enum Scope {
     Everything,
     /// One of them.
     One(One),
+    /// None: nothing is granted by it.
+    Nothing,
 }
 
 /// A pattern over names, without case; or `METHOD /path`, with case.
@@ -126,7 +128,18 @@ impl CompiledPermission {
                 let method = Some(method_pattern(method));
                 Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), decoded })
             }
-            _ => Scope::One(One { method: None, pattern: Pattern::over(text.clone(), Case::Folds), decoded: None }),
+            _ => {
+                // What stands behind a NUL has never counted for Icinga; and a name has none.
+                let name = match text.split_once('\0') {
+                    Some((name, _)) => name.to_owned().into(),
+                    None => text.clone(),
+                };
+                let pattern = Pattern::over(name, Case::Folds);
+                // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
+                // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
+                let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
+                if is_nothing { Scope::Nothing } else { Scope::One(One { method: None, pattern, decoded: None }) }
+            }
         };
         Self { text, scope, qualifiers: None }
     }
@@ -220,11 +233,18 @@ impl Permission {
     /// Whether some request on a route with this rule could need it. `path` is the route's path with `*`.
     pub fn could_grant(&self, rule: &RequirementRule, path: &str) -> bool {
         let name_meets = |pattern: &Pattern<Text>, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
-        let Scope::One(One { method, pattern, .. }) = &self.compiled.scope else { return true };
+        let One { method, pattern, .. } = match &self.compiled.scope {
+            Scope::Everything => return true,
+            Scope::Nothing => return false,
+            Scope::One(one) => one,
+        };
         match (method, rule) {
             (None, RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),
             (None, RequirementRule::ByMethod(names)) => {
                 names.iter().any(|(_, demand)| name_meets(pattern, demand.name.as_pattern()))
+            }
+            (None, RequirementRule::Icinga2) => {
+                icinga2::all_names().any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds)))
             }
             (Some(_), RequirementRule::MethodAndPath) => pattern.overlaps(&Pattern::new(path, Case::Matters)),
             _ => false,
@@ -283,6 +303,38 @@ mod tests {
     }
 
     #[test]
+    fn a_text_with_spaces_is_a_name_unless_it_is_a_method_and_a_path() {
+        let named = |name: &'static str| Requirement::Named(name.into());
+        assert!(permission("objects/query/Host ").test_grants(&named("objects/query/host ")));
+        assert!(!permission("objects/query/Host ").test_grants(&named("objects/query/host")));
+        assert!(!permission(" objects/*").test_grants(&named("objects/query/host")));
+        assert!(permission("events/* *").test_grants(&named("events/a b")));
+        assert!(permission("events/CheckResult\0*").test_grants(&named("events/checkresult")), "as a C string");
+        assert!(!permission("events/CheckResult\0*").test_grants(&named("events/checkresults")));
+    }
+
+    #[test]
+    fn an_octet_beyond_ascii_right_behind_a_star_is_never_found_as_in_icinga() {
+        let asked = Requirement::Named("events/\u{e4}".into());
+        for (text, grants) in [
+            ("events/\u{e4}", true),
+            ("events/??", true),
+            ("events*/\u{e4}", true),
+            ("events/\u{e4}*", true),
+            ("events*\u{e4}", false),
+            ("events*?\u{e4}", false),
+            ("*\u{e4}*", false),
+            ("events/\\*\u{e4}", false),
+        ] {
+            assert_eq!(permission(text).test_grants(&asked), grants, "{text}");
+        }
+        let literal = Requirement::Named("events/*\u{e4}".into());
+        assert!(permission("events/\\*\u{e4}").test_grants(&literal), "a star that is meant seeks nothing");
+        // What is denied is what was meant.
+        assert!(compiled("events*\u{e4}", Effect::Deny).test_denies(&asked));
+    }
+
+    #[test]
     fn deny_reads_a_path_as_the_upstream_will() {
         let deny = compiled("GET /secret!/*", Effect::Deny);
         assert!(deny.test_denies(&request("GET", "/secret%21/x")));
@@ -302,6 +354,18 @@ mod tests {
         assert!(permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/api/v1/*"));
         assert!(!permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/other/*"));
         assert!(!permission("objects/*").could_grant(&RequirementRule::MethodAndPath, "/*"));
+        for (text, could) in [
+            ("objects/query/*", true),
+            ("OBJECTS/*/Dependency", true),
+            ("events/Made-Up", true),
+            ("status/quer?", true),
+            ("objects/query/hosts", false),
+            ("templates/Host", false),
+            ("config/*/x", false),
+            ("GET /v1/*", false),
+        ] {
+            assert_eq!(permission(text).could_grant(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+        }
     }
 
     /// `denies` as it is meant: every pattern on every reading, whether they differ or not.

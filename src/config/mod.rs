@@ -8,12 +8,14 @@ mod source;
 mod table;
 mod text;
 mod watched;
+mod written;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use text::Text;
 pub use watched::WatchedFile;
+pub use written::{Change, ChangeKind, Written};
 
 use parts::Parts;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,26 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod authorizer;
+mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
+mod limits;
 mod policy;
+mod preset;
+mod manners;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
+pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
+pub use limits::{Limits, RequestLimits, RequestRate};
+pub use manners::*;
 pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -25,6 +35,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -49,6 +61,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[authorizer.NAME]`
+    pub authorizers: Vec<Authorizer>,
 }
 
 /// `[gateway]`: the process.
@@ -71,6 +85,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.
@@ -100,31 +116,6 @@ pub struct Log {
     pub level: Option<Spanned<String>>,
     /// How lines look.
     pub format: Option<Spanned<LogFormat>>,
-}
-
-/// Limits and timeouts. The same keys stand in several tables; the nearest one wins.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Connections open at once on a listener.
-    pub connections: Option<u32>,
-    /// TCP accept until the client is verified.
-    pub handshake_timeout: Option<Duration>,
-    /// First byte of a request head until its last.
-    pub head_timeout: Option<Duration>,
-    /// Bytes of a request head.
-    pub head_size: Option<u64>,
-    /// An open client connection without a request.
-    pub keep_alive_timeout: Option<Duration>,
-    /// HTTP/2 streams open at once on a connection.
-    pub streams: Option<u32>,
-    /// Bytes of a request body; `Some(None)` is off.
-    pub body_size: Option<Option<u64>>,
-    /// Connecting to an upstream endpoint, TLS included.
-    pub connect_timeout: Option<Duration>,
-    /// Request sent until the response head arrives.
-    pub response_timeout: Option<Duration>,
-    /// A request or tunnel on which no byte moves; `Some(None)` is off.
-    pub idle_timeout: Option<Option<Duration>>,
 }
 
 /// `[identity_headers]`: what upstreams are told about the client.
@@ -248,6 +239,10 @@ pub struct ApiUser {
     pub client_token: Vec<Spanned<String>>,
     /// Who issues these.
     pub token_issuer: Option<Spanned<String>>,
+    /// How much its requests may use.
+    pub request_limits: RequestLimits,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -267,6 +262,8 @@ pub struct Role {
     pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
+    /// How much the requests of each of its users may use.
+    pub request_limits: RequestLimits,
 }
 
 /// Which Host header an upstream sees.
@@ -317,6 +314,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }
@@ -339,15 +338,6 @@ pub enum Respond {
     Jwks,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodOverride {
-    /// 400.
-    Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
-    Judge,
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -363,10 +353,16 @@ pub struct Route {
     pub listeners: Vec<Spanned<String>>,
     /// Where requests go.
     pub upstream: Option<Spanned<String>>,
+    /// Whom the gateway asks about each request that it permits itself.
+    pub authorizer: Option<Spanned<String>>,
     /// What the gateway answers instead.
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// The API that it leads to; `requirement` need not be said then.
+    pub preset: Option<Spanned<Preset>>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Option<Spanned<Forbidden>>,
     /// What else must be true of a request, whoever asks.
     pub when: Option<Spanned<String>>,
     /// Until when the route is there.
@@ -385,6 +381,8 @@ pub struct Route {
     pub path_relaxations: Vec<Spanned<&'static str>>,
     /// Limits said here.
     pub limits: Limits,
+    /// How much all of its requests together may use.
+    pub request_limits: RequestLimits,
     /// What a client may prove itself by; `None` means by its certificate.
     pub credentials: Option<Vec<Spanned<CredentialKind>>>,
     /// Whether all of them are needed.

@@ -25,6 +25,11 @@ impl Place {
         Self { file, start, length: u16::try_from(range.len()).unwrap_or(u16::MAX) }
     }
 
+    /// The place of what stands in no file.
+    pub fn nowhere() -> Self {
+        Self { file: FileId(u16::MAX), start: 0, length: 0 }
+    }
+
     /// The span as byte offsets into the file's text.
     pub fn range(&self) -> Range<usize> {
         let start = self.start as usize;
@@ -69,6 +74,11 @@ impl Sources {
         let id = u16::try_from(self.files.len()).ok()?;
         self.files.push(SourceFile { path, text: Arc::new(text) });
         Some(FileId(id))
+    }
+
+    /// All files.
+    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
     }
 
     /// The file behind an id.

@@ -6,7 +6,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
@@ -45,6 +45,7 @@ pub enum BodyEnd {
 pub struct Meter {
     bytes: AtomicU64,
     end: AtomicU8,
+    waits: AtomicBool,
 }
 
 impl Meter {
@@ -62,6 +63,11 @@ impl Meter {
             4 => BodyEnd::Broken,
             _ => BodyEnd::Unfinished,
         }
+    }
+
+    /// Whether more of it is wanted than its sender has sent.
+    pub fn waits_for_sender(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     fn set_end(&self, end: BodyEnd) {
@@ -103,6 +109,7 @@ where
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(context);
+        this.meter.waits.store(polled.is_pending(), Ordering::Relaxed);
         let Poll::Ready(next) = polled else {
             ready!(poll_idle(this.timer, *this.idle_timeout, context));
             this.meter.set_end(BodyEnd::Stalled);

@@ -1,6 +1,8 @@
 //! The request's way. Read `connection`, then `request` (the judgement), then `exchange`.
 
+mod account;
 mod activity;
+mod asking;
 mod client;
 mod connection;
 mod credentials;
@@ -10,6 +12,7 @@ mod forwarded;
 mod guard;
 mod http1;
 mod in_force;
+mod limits;
 mod own_answer;
 mod present;
 mod proxy_header;

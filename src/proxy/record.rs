@@ -1,5 +1,7 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+mod audited;
+
 use super::RequestId;
 use super::client::ClientView;
 use super::credentials::Checked;
@@ -7,16 +9,17 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant, Permit};
-use crate::config::CredentialKind;
+use crate::authorizer::Verdict;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
-use crate::limit::Meter;
+use crate::limit::{Meter, UnderWay};
 use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
+use audited::{Audited, timestamp};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,9 +76,14 @@ pub(super) struct Record {
     route: Option<Rc<RouteSeries>>,
     decision: &'static str,
     reason: &'static str,
+    /// Of the judgement, whatever happened after it.
+    judged_reason: Option<&'static str>,
+    audited: Audited,
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
     proven: Option<Box<Proof>>,
+    /// What is to be told of an authorizer that was asked.
+    verdict: Option<String>,
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
@@ -87,6 +95,8 @@ pub(super) struct Record {
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Box<dyn FnOnce()>>,
+    /// It counts as under way until it is written: of its user and of its route.
+    _under_way: [Option<UnderWay>; 2],
 }
 
 /// Of both bodies.
@@ -104,11 +114,11 @@ impl Record {
         request_id: RequestId,
         (method, target): (&str, &str),
     ) -> Self {
-        let mut texts = if connection.telemetry.logs_access() { Texts::kept() } else { Texts::unwanted() };
-        texts.set(Text::Method, method);
+        let audited = if connection.telemetry.audits() { Audited::Due } else { Audited::Unwanted };
+        let wanted = audited == Audited::Due || connection.telemetry.logs_access();
+        let mut texts = if wanted { Texts::kept() } else { Texts::unwanted() };
         if texts.are_kept() {
-            // No query: it may hold secrets.
-            texts.set(Text::Path, target.split('?').next().unwrap_or_default());
+            audited::note_as_sent(&mut texts, method, target);
         }
         Self {
             connection,
@@ -122,8 +132,11 @@ impl Record {
             route: None,
             decision: "refuse",
             reason: "internal",
+            judged_reason: None,
+            audited,
             detail: None,
             proven: None,
+            verdict: None,
             upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
@@ -132,6 +145,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
+            _under_way: [None, None],
         }
     }
 
@@ -149,6 +163,16 @@ impl Record {
     pub(super) fn begun_at(mut self, begun: Instant) -> Self {
         self.begun = begun;
         self
+    }
+
+    /// When it began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// It holds a place of its user and of its route, where these are limited.
+    pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
+        self._under_way = places;
     }
 
     /// The answer's head came at this moment.
@@ -176,9 +200,10 @@ impl Record {
         self.client = Some(client);
     }
 
-    /// What the request showed beside the certificate.
+    /// What was found out about the request beside its head and certificate.
     pub(super) fn showed(&mut self, checked: &Checked) {
         self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
+        self.verdict = checked.verdict().and_then(Verdict::detail);
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -201,10 +226,12 @@ impl Record {
                 self.texts.set(Text::Upstream, name);
             }
         }
+        self.note_for_audit(judgement.route, &in_force.snapshot);
         match &judgement.outcome {
             Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
+        self.judged_reason = Some(self.reason);
         self.count_decision();
     }
 
@@ -222,7 +249,7 @@ impl Record {
         self.detail = permit.shadowed().and_then(Denied::detail);
         let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
         if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
-            self.texts.set(Text::Permission, matched.permission.text());
+            self.matched(&matched);
         }
     }
 
@@ -232,10 +259,8 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(denied) = refusal
-            && let Some(matched) = denied.matched()
-        {
-            self.texts.set(Text::Permission, matched.permission.text());
+        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
+            self.matched(&matched);
         }
     }
 
@@ -243,6 +268,9 @@ impl Record {
     pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
+        if let Refusal::Limited(_) = refusal {
+            self.connection.series.limited(self.reason);
+        }
     }
 
     /// What came was no request, and was refused before any judgement.
@@ -260,6 +288,7 @@ impl Record {
 
     pub(super) fn status(&mut self, status: u16) {
         self.status = status;
+        self.tell_decision();
     }
 
     /// How the answer ended, unless the client is told otherwise later.
@@ -271,6 +300,7 @@ impl Record {
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
         (self.reason, self.end, self.cut) = (withdrawal.word(), "cut", Some(kind));
         self.connection.series.withdrawn(kind, self.reason);
+        self.tell_cut(kind);
     }
 
     /// An answer of our own, whose length is known.
@@ -303,7 +333,7 @@ impl Record {
         if self.end != "complete" {
             series.cut(self.end);
         }
-        if self.texts.are_kept() {
+        if telemetry.logs_access() && self.texts.are_kept() {
             self.log(duration, sent, received);
         }
     }
@@ -314,9 +344,7 @@ impl Record {
         let peer = client.and_then(|client| client.peer.as_ref());
         let refused = client.and_then(|client| client.refused.as_ref());
         let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
-        let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
-        let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
-        let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
+        let proven = self.proven_user();
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
@@ -341,7 +369,7 @@ impl Record {
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref().or(refused_detail.as_deref()),
+            detail: self.detail.as_deref().or(self.verdict.as_deref()).or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),
@@ -365,15 +393,10 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.tell_decision();
         self.write();
         if let Some(action) = self.on_end.take() {
             action();
         }
     }
-}
-
-fn timestamp(time: std::time::SystemTime) -> String {
-    use time::macros::format_description;
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    time::OffsetDateTime::from(time).format(&format).unwrap_or_default()
 }

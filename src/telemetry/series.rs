@@ -137,6 +137,7 @@ pub struct ListenerSeries {
     copied: Children<()>,
     cut: Children<Word>,
     withdrawn: Children<(Word, Word)>,
+    limited: Children<Word>,
     decisions: Children<(Word, Word)>,
     fast_path: Children<(Word, Word)>,
 }
@@ -151,6 +152,7 @@ impl ListenerSeries {
             cut: Children::new(&metrics.responses_cut, timing),
             decisions: Children::new(&metrics.decisions, timing),
             withdrawn: Children::new(&metrics.cut, timing),
+            limited: Children::new(&metrics.limited, timing),
             fast_path: Children::new(&metrics.fast_path, timing),
         }
     }
@@ -178,6 +180,11 @@ impl ListenerSeries {
         self.withdrawn.add((kind, reason), 1, |metric| metric.with_label_values(&labels));
     }
 
+    /// A permitted request was over a limit.
+    pub fn limited(&self, reason: &'static str) {
+        self.limited.add(reason, 1, |metric| metric.with_label_values(&[&*self.listener, reason]));
+    }
+
     /// A request was judged that has no route.
     pub fn decided(&self, decision: &'static str, reason: &'static str) {
         count_decision(&self.decisions, &self.listener, decision, reason);
@@ -195,6 +202,7 @@ impl ListenerSeries {
             | self.copied.add_up()
             | self.cut.add_up()
             | self.withdrawn.add_up()
+            | self.limited.add_up()
             | self.decisions.add_up()
             | self.fast_path.add_up()
     }
@@ -206,6 +214,7 @@ pub struct UpstreamSeries {
     connections: Children<Word>,
     failures: Children<Word>,
     retries: Children<()>,
+    connect_retries: Children<()>,
 }
 
 impl UpstreamSeries {
@@ -215,6 +224,7 @@ impl UpstreamSeries {
             connections: Children::new(&metrics.upstream_connections, timing),
             failures: Children::new(&metrics.upstream_failures, timing),
             retries: Children::new(&metrics.upstream_retries, timing),
+            connect_retries: Children::new(&metrics.upstream_connect_retries, timing),
         }
     }
 
@@ -233,8 +243,13 @@ impl UpstreamSeries {
         self.retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
+    /// An endpoint was asked for a connection once more.
+    pub fn connect_retried(&self) {
+        self.connect_retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
+    }
+
     /// Whether there was anything.
     pub(super) fn add_up(&self) -> bool {
-        self.connections.add_up() | self.failures.add_up() | self.retries.add_up()
+        self.connections.add_up() | self.failures.add_up() | self.retries.add_up() | self.connect_retries.add_up()
     }
 }

@@ -62,6 +62,7 @@ impl Exchange<'_> {
         self.context.drain.spawn_local(async move {
             // The socket lives on here with the context, so it still counts as an open connection.
             let Some(mut right) = exchange.take_right() else { return };
+            right.is_answered();
             let mut rounds = RoundWatch::new();
             // One may have begun since it was judged.
             rounds.look_at_once();

@@ -33,6 +33,7 @@ impl<R: Records> Connection<R> {
             Err(SendFailure::Withdrawn(withdrawal)) => return record.cut("tunnel", &withdrawal),
             Err(SendFailure::ClientGone) => return record.ended("broken"),
         }
+        right.is_answered();
         let (slab, from, to) = reading.into_parts();
         // What the upstream said already belongs to the tunnel.
         let begun = slab.get(from + answer.length..to).unwrap_or_default().to_vec();

@@ -110,7 +110,8 @@ impl OpenExchanges {
             drop(right);
             if let Err(withdrawal) = verdict {
                 exchange.withdrawn.set(Some((withdrawal, now)));
-                any_cut = true;
+                // One that took too long says nothing about those that follow.
+                any_cut |= !withdrawal.is_late();
                 cut.extend(exchange.task.take());
             }
             true

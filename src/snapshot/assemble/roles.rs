@@ -89,6 +89,11 @@ impl<'c> Assembly<'c> {
 }
 
 impl Roles<'_> {
+    /// All that roles hold, themselves included, by their positions in the config; some more than once.
+    pub(super) fn all_held<'r>(&'r self, names: &'r [Spanned<String>]) -> impl Iterator<Item = usize> + 'r {
+        names.iter().filter_map(|name| self.by_name.get(name.value.as_str())).flat_map(|at| self.held(*at)).copied()
+    }
+
     /// A role, by its position in the config, and all that it holds.
     pub(super) fn held(&self, at: usize) -> &[usize] {
         self.held.get(at).map_or(&[], Vec::as_slice)

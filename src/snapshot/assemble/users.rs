@@ -9,12 +9,14 @@ use crate::authorize::{
 };
 use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned, Text};
 use crate::identity::{ApiUsers, RoleId, Taken, UserId};
+use crate::limit::Limiters;
 use std::sync::Arc;
 
 /// Who is who, and who may do what.
 pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
+    pub(super) limiters: Limiters,
 }
 
 impl Assembly<'_> {
@@ -40,8 +42,9 @@ impl Assembly<'_> {
             let roles = self.sets_of(&roles, &user.roles);
             permissions.push(UserPermissions { own, roles, enabled_until, enforcement });
         }
+        let limiters = self.user_limiters(&users, &roles);
         let enforcement = self.config.gateway.shadow.as_ref().map_or_else(Enforcement::default, |said| said.value);
-        Users { users, policy: Policy::new(permissions, roles.sets, enforcement) }
+        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), limiters }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {

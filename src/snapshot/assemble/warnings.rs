@@ -29,6 +29,8 @@ impl Assembly<'_> {
                 "trust_anchor" => "a trust anchor of domain",
                 "intermediate" => "an intermediate of domain",
                 "upstream_anchor" => "an anchor of upstream",
+                "authorizer_anchor" => "an anchor of authorizer",
+                "authorizer_client" => "the client certificate for authorizer",
                 _ => "the client certificate for upstream",
             };
             let expires = if *not_after < now { "expired" } else { "expires" };
@@ -45,6 +47,9 @@ impl Assembly<'_> {
             }
             "trust_anchor" | "intermediate" => {
                 self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
+            }
+            "authorizer_anchor" | "authorizer_client" => {
+                self.config.authorizers.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
             }
             _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
         };

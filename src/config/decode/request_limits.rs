@@ -1,0 +1,100 @@
+//! The limits of requests, which stand in several tables: from TOML to the model.
+
+use super::TableReader;
+use crate::config::model::{RequestLimits, RequestRate};
+use crate::config::source::Spanned;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Most that can be said of requests in a time, at once, and under way.
+const MOST: u32 = 1_000_000;
+/// What lasts too long is found by rounds that are made twice a second.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// The keys that an ApiUser, a role and a route have in common, but for `body_size`.
+pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
+    let limits = RequestLimits {
+        rate: request_rate(table),
+        burst: number(table, "request_burst", MOST),
+        concurrency: number_or_off(table, "concurrency", MOST),
+        daily_quota: number_or_off(table, "daily_quota", u32::MAX),
+        request_time: request_time(table),
+        body_size: None,
+    };
+    if let Some(burst) = &limits.burst
+        && !matches!(&limits.rate, Some(rate) if rate.value.is_some())
+        // A rate that cannot be read has its own report.
+        && (limits.rate.is_some() || !table.has("request_rate"))
+    {
+        let message = "`request_burst` says how many requests of a rate may come at once, and there is no rate";
+        table.problems().error(burst.place, message, "add `request_rate = \"100/s\"` beside it, or remove it");
+    }
+    limits
+}
+
+/// The same with `body_size`.
+pub(super) fn request_limits_of_user(table: &mut TableReader<'_>) -> RequestLimits {
+    let size = table.size_or_off("body_size", None);
+    let body_size = size.zip(table.place_of_key("body_size")).map(|(value, place)| Spanned { value, place });
+    RequestLimits { body_size, ..request_limits(table) }
+}
+
+fn request_rate(table: &mut TableReader<'_>) -> Option<Spanned<Option<RequestRate>>> {
+    let text = table.string("request_rate")?;
+    if text.value == "off" {
+        return Some(text.map(|_| None));
+    }
+    match parse_rate(&text.value) {
+        Some(rate) => Some(text.map(|_| Some(rate))),
+        None => table.bad_text(
+            "request_rate",
+            &text,
+            "a rate from 1 to 1000000 such as \"100/s\", \"600/m\" or \"5000/h\", or \"off\"",
+        ),
+    }
+}
+
+fn parse_rate(text: &str) -> Option<RequestRate> {
+    let (number, unit) = text.split_once('/')?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    // `parse` would take a sign.
+    let digits = number.bytes().all(|octet| octet.is_ascii_digit());
+    let requests = number.parse().ok().filter(|number: &NonZeroU32| digits && number.get() <= MOST)?;
+    Some(RequestRate { requests, window: Duration::from_secs(seconds) })
+}
+
+fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>> {
+    let text = table.string("request_time")?;
+    if text.value == "off" {
+        return Some(text.map(|_| None));
+    }
+    match humantime::parse_duration(&text.value) {
+        Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
+        _ => table.bad_text(
+            "request_time",
+            &text,
+            "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"",
+        ),
+    }
+}
+
+fn number(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<NonZeroU32>> {
+    let number = table.integer(key, 1..=most).and_then(NonZeroU32::new);
+    number.zip(table.place_of_key(key)).map(|(value, place)| Spanned { value, place })
+}
+
+fn number_or_off(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<Option<NonZeroU32>>> {
+    if !table.holds_string(key) {
+        return number(table, key, most).map(|number| number.map(Some));
+    }
+    let text = table.string(key)?;
+    match text.value.as_str() {
+        "off" => Some(text.map(|_| None)),
+        _ => table.bad_text(key, &text, &format!("a whole number from 1 to {most} without quotes, or \"off\"")),
+    }
+}
