@@ -18,6 +18,7 @@ use portcullis::forward::{
     RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
+use portcullis::pattern::{Case, Pattern};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -46,6 +47,7 @@ fn main() {
     write_certificates(folder.path());
     judgements(folder.path(), effort);
     permissions(folder.path(), effort);
+    patterns(effort);
     heads(folder.path(), effort);
     println!("\n1 passed, 0 failed");
 }
@@ -120,6 +122,22 @@ fn permissions(folder: &Path, effort: Effort) {
         let path = format!("/v{}/objects/hosts", scene.size.permissions - 1);
         let figures = fastest(effort, &[|| judge(scene, &path, &fields, true)]);
         println!("{:>12}  {:>7.0} ns", scene.size.permissions, figures.into_iter().sum::<f64>());
+    }
+}
+
+/// Patterns that make other matchers try everything, on texts that match up to their last octet.
+fn patterns(effort: Effort) {
+    println!("\n{:>28}  {:>10}  {:>10}", "pattern", "100 octets", "1,000 octets");
+    let texts = [100, 1_000].map(|length| vec![b'a'; length]);
+    for text in ["*a*a*a*b", "*aaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*a*a*a*a*a*b", "*a?a?a?a?b"] {
+        let pattern = Pattern::new(text, Case::Folds);
+        let few = Effort { calls: effort.calls / 50, ..effort };
+        let figures = texts.each_ref().map(|text| {
+            let matching = || assert!(!black_box(&pattern).matches(black_box(text)), "it ends otherwise");
+            assert_eq!(allocations_of(matching), 0, "matching needs the heap");
+            fastest(few, &[matching]).into_iter().sum::<f64>()
+        });
+        println!("{text:>28}  {:>7.0} ns  {:>9.0} ns", figures[0], figures[1]);
     }
 }
 
