@@ -36,6 +36,30 @@ impl Key {
     pub fn id(&self) -> KeyId {
         self.id
     }
+
+    /// For whatever belongs to what this names.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { id: self.id, of: Arc::downgrade(&self.alive) }
+    }
+}
+
+/// On something that belongs to what a key names, and is of no use without it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    id: KeyId,
+    of: Weak<()>,
+}
+
+impl Mark {
+    /// What it belongs to.
+    pub(super) fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Whether that is still there.
+    pub(super) fn stands(&self) -> bool {
+        self.of.strong_count() > 0
+    }
 }
 
 /// What a thread keeps.

@@ -10,6 +10,11 @@ use tokio::time::Instant;
 pub trait Connection: 'static {
     /// Whether another request may go on it, as far as is known without a look at the network.
     fn is_usable(&mut self) -> bool;
+
+    /// Whose requests it carries, if not everybody's. Asked often, and always says the same.
+    fn whose(&self) -> Option<KeyId> {
+        None
+    }
 }
 
 /// What names the pools of one endpoint, and how much they keep.
@@ -47,10 +52,11 @@ impl PoolKey {
     }
 }
 
-/// The connection used last on this thread, which is the least likely to be stale.
-pub fn take<C: Connection>(of: &PoolKey) -> Option<C> {
+/// The connection used last on this thread, which is the least likely to be stale: of those that are `whose`, and never
+/// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
+pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
     let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity, idle_timeout: of.idle_timeout };
-    let (taken, _stale) = here::with(&of.key, empty, Pool::take)?;
+    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose))?;
     taken
 }
 
@@ -64,9 +70,11 @@ pub fn put<C: Connection>(of: PoolId, connection: C) {
 
 impl<C: Connection> Pool<C> {
     /// A usable one, and what was found stale on the way.
-    fn take(&mut self) -> (Option<C>, Vec<Unused<C>>) {
+    fn take(&mut self, whose: Option<KeyId>) -> (Option<C>, Vec<Unused<C>>) {
         let (now, mut stale) = (Instant::now(), Vec::new());
-        while let Some(mut idle) = self.unused.pop() {
+        // Nearly always the last one.
+        while let Some(at) = self.unused.iter().rposition(|idle| idle.connection.whose() == whose) {
+            let mut idle = self.unused.remove(at);
             if idle.is_fresh(self.idle_timeout, now) && idle.connection.is_usable() {
                 return (Some(idle.connection), stale);
             }
@@ -127,7 +135,20 @@ mod tests {
     }
 
     fn taken(key: &PoolKey) -> Option<u32> {
-        take(key).map(|Numbered(number)| number)
+        take(key, None).map(|Numbered(number)| number)
+    }
+
+    /// Somebody's connection with a number.
+    struct Owned(Option<KeyId>, u32);
+
+    impl Connection for Owned {
+        fn is_usable(&mut self) -> bool {
+            true
+        }
+
+        fn whose(&self) -> Option<KeyId> {
+            self.0
+        }
     }
 
     #[test]
@@ -162,9 +183,9 @@ mod tests {
         }
         let (key, neighbour) = (PoolKey::new(9, LONG), PoolKey::new(9, LONG));
         assert_eq!((taken(&key), taken(&neighbour)), (None, None));
-        assert!(take::<Other>(&key).is_none());
+        assert!(take::<Other>(&key, None).is_none());
         put(key.id(), Numbered(1));
-        assert!(take::<Other>(&key).is_none());
+        assert!(take::<Other>(&key, None).is_none());
         assert_eq!(taken(&neighbour), None);
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(taken(&key), None));
@@ -194,7 +215,7 @@ mod tests {
     fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
         let ended = Rc::new(Cell::new(0));
         let key = PoolKey::new(1, LONG);
-        assert!(take::<Successor>(&key).is_none());
+        assert!(take::<Successor>(&key, None).is_none());
         let make = |next| Successor(key.id(), ended.clone(), RefCell::new(next), Cell::new(true));
         put(key.id(), make(Some(Box::new(make(None)))));
         put(key.id(), make(None));
@@ -206,6 +227,32 @@ mod tests {
     }
 
     proptest! {
+        /// Against one list for each owner, of which together the oldest go first.
+        #[test]
+        fn nobody_gets_the_connection_of_another(
+            capacity in 0usize..5,
+            steps in prop::collection::vec((0usize..4, any::<bool>()), 0..60),
+        ) {
+            let (key, owners) = (PoolKey::new(capacity, LONG), [Key::new(), Key::new(), Key::new()]);
+            let id = |owner: usize| owners.get(owner).map(Key::id);
+            prop_assert!(take::<Owned>(&key, None).is_none());
+            let mut list: Vec<(usize, u32)> = Vec::new();
+            for (number, (owner, puts)) in (1..).zip(steps) {
+                if puts {
+                    put(key.id(), Owned(id(owner), number));
+                    list.push((owner, number));
+                    let excess = list.len().saturating_sub(capacity);
+                    list.drain(..excess);
+                } else {
+                    let at = list.iter().rposition(|(whose, _)| *whose == owner);
+                    let expected = at.map(|at| list.remove(at).1);
+                    let found = take::<Owned>(&key, id(owner));
+                    prop_assert!(found.iter().all(|found| found.0 == id(owner)));
+                    prop_assert_eq!(found.map(|found| found.1), expected);
+                }
+            }
+        }
+
         /// Against the simplest pool there is: a list.
         #[test]
         fn a_pool_is_a_stack_without_its_bottom(

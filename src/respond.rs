@@ -76,6 +76,8 @@ pub enum Refusal<'s> {
     Icinga(BadRequest),
     /// The route depends on what the body says, and nobody has read it yet. Never an answer, unless we forgot to.
     BodyUnread,
+    /// It may, but has no credentials of its own at the upstream, where it needs some.
+    UnknownToUpstream,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
@@ -137,6 +139,7 @@ impl Refusal<'_> {
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
+            | Self::UnknownToUpstream
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -177,6 +180,7 @@ impl Refusal<'_> {
             Self::RequestTime(_) => "request_timeout",
             Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
             Self::AuthorizerUnasked => "authorizer_unasked",
+            Self::UnknownToUpstream => "no_upstream_credentials",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
@@ -223,6 +227,7 @@ impl Refusal<'_> {
             Self::Denied(_) => "The user may not do this.",
             Self::Limited(limited) => limited.sentence(),
             Self::RequestTime(_) => "The request took longer than it may.",
+            Self::UnknownToUpstream => "The user has no credentials where this would go.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::HeadTimeout => "The request head took too long.",

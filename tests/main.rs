@@ -58,6 +58,10 @@ mod quickstart;
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
 mod record_layers;
+/// Upstreams with manners of their own: HEAD, redirects, events, reloads.
+mod manners;
+/// Who ApiUsers are at upstreams.
+mod accounts;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.

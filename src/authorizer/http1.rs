@@ -47,7 +47,7 @@ impl Http1 {
     /// Asks on a connection that is there, and once more on a new one if that turned out to be closed: to ask twice
     /// changes nothing.
     pub(super) async fn ask(&self, request: Request<Empty<Bytes>>) -> Result<Parts, Silence> {
-        if let Some(link) = pool::take::<Link>(&self.pool) {
+        if let Some(link) = pool::take::<Link>(&self.pool, None) {
             match self.ask_on(link, request.clone()).await {
                 Err(Silence::Unreachable(error)) => tracing::debug!(error, "an authorizer closed a connection"),
                 answered => return answered,
@@ -58,7 +58,7 @@ impl Http1 {
     }
 
     async fn connect(&self) -> Result<Link, Silence> {
-        let stream = self.endpoint.connect(None, self.patience).await.map_err(Silence::unreachable)?;
+        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::unreachable)?;
         let made = Builder::new().max_buf_size(LARGEST_HEAD).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(Silence::unreachable)?;
         spawn_local(serve(connection));

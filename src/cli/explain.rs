@@ -1,22 +1,21 @@
 //! `portcullis explain`: what the gateway would decide, and why. Calls the same judgement as the proxy.
 
+mod describe;
+
+use describe::describe;
+
 use super::{ConfigFlag, say, say_error};
-use crate::authorize::{Denied, Grant, Matched};
 use crate::clock;
 use crate::credentials::CredentialRule;
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::identity::{ForwardedRefusal, FrontProxy, Identifier, IdentifierError, IdentityKind, Principal};
-use crate::proxy::{
-    Client, Evidence, Judgement, Presented, Standing, decide_by, standing, standing_behind, unless_denied,
-};
+use crate::identity::{ForwardedRefusal, FrontProxy, Identifier, IdentifierError, IdentityKind};
+use crate::proxy::{Client, Evidence, Presented, Standing, decide_by, standing, standing_behind, unless_denied};
 use crate::respond::Refusal;
-use crate::route::Target;
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HostPolicy, TrustDomain, TrustDomainId, certificates};
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -306,97 +305,4 @@ fn unless_denied_by(domain: &TrustDomain, standing: Standing) -> Standing {
 /// The names of trust domains, for people.
 fn named(domains: &[Arc<TrustDomain>]) -> String {
     domains.iter().map(|domain| format!("\"{}\"", domain.name)).collect::<Vec<_>>().join(" or ")
-}
-
-fn describe(
-    snapshot: &Snapshot,
-    outcome: &Outcome,
-    (standing, presented): (&Standing, &Presented),
-    judgement: &Judgement<'_, '_>,
-) -> String {
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<13}{value}", format!("{name}:"));
-    };
-    let sources = &outcome.sources;
-    let permission = |matched: &Matched<'_>| {
-        let role = matched.role.map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
-        format!("\"{}\"{role} at {}", matched.permission.text(), sources.describe(matched.permission.place))
-    };
-    match &judgement.outcome {
-        Ok(_) => line("decision", "permit".to_owned()),
-        // It is never asked from here.
-        Err(Refusal::AuthorizerUnasked) => {
-            let name = judgement.route.and_then(|route| route.authorizer.as_deref()).unwrap_or_default();
-            line("decision", format!("depends on authorizer \"{name}\"; the gateway itself permits this"));
-        }
-        Err(refusal) => {
-            let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-            line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
-        }
-    }
-    match presented {
-        Presented::Proven(proof) => {
-            let user = Standing::Known(proof.principal.clone());
-            line("user", format!("{} by {}", describe_user(snapshot, outcome, &user), proof.kind().word()));
-        }
-        _ => line("user", describe_user(snapshot, outcome, standing)),
-    }
-    if let Standing::Known(user) = standing {
-        if let Some(kind) = user.identified_by {
-            line("identified", format!("by {}", kind.word()));
-        }
-        if !user.extra_roles.is_empty() {
-            line("roles", format!("{} by its certificate", brought_roles(snapshot, user)));
-        }
-    }
-    if let Some(target) = &judgement.target {
-        line("path", format!("{} {}", judgement.method, target.path));
-    }
-    if let Some(route) = judgement.route {
-        line("route", format!("{} at {}", route.name, sources.describe(route.place)));
-        if let Target::Upstream(name) = &route.target {
-            line("upstream", name.to_string());
-        }
-    }
-    if let Some(requirement) = &judgement.requirement {
-        line("requirement", requirement.to_string());
-    }
-    match &judgement.outcome {
-        Ok(permit) => match permit.grant() {
-            Grant::Permission(matched) => line("permission", permission(&matched)),
-            Grant::AnyApiUser => line("permission", "none needed: the route is for any ApiUser".to_owned()),
-            Grant::PublicRoute => line("permission", "none needed: the route is public".to_owned()),
-            Grant::Shadow => line("permission", "none grants this; refusals are only marked".to_owned()),
-        },
-        Err(refusal) => match refusal.denied() {
-            Some(Denied::DeniedBy(matched)) => line("denied by", permission(matched)),
-            Some(Denied::NoPermission) => line("permission", "none grants this".to_owned()),
-            _ => {}
-        },
-    }
-    text
-}
-
-fn describe_user(snapshot: &Snapshot, outcome: &Outcome, standing: &Standing) -> String {
-    match standing {
-        Standing::Known(user) => {
-            let place = snapshot.users.get(user.id).map(|user| outcome.sources.describe(user.place));
-            format!("{} at {}", user.name, place.unwrap_or_default())
-        }
-        Standing::Anonymous => "none: no certificate".to_owned(),
-        Standing::UnknownUser => "none: the certificate is no ApiUser's".to_owned(),
-        Standing::AmbiguousIdentity(one, other) => format!("none: the certificate is both \"{one}\" and \"{other}\""),
-        Standing::ReservedName(name) => format!("none: the name \"{name}\" is reserved in its trust domain"),
-        Standing::UnusableName(error) => format!("none: {error}"),
-        Standing::Forwarded(refusal) => format!("none: {}", refusal.word()),
-        Standing::Refused(reason) => format!("none: the certificate is refused ({})", reason.word()),
-    }
-}
-
-/// The names of the roles that come with the certificate.
-fn brought_roles(snapshot: &Snapshot, user: &Principal) -> String {
-    let names: Vec<String> = snapshot.policy.brought_roles(user).map(|name| format!("\"{name}\"")).collect();
-    names.join(", ")
 }

@@ -4,6 +4,7 @@ mod authorizer;
 mod audit;
 mod crl_fetch;
 mod request_limits;
+mod manners;
 
 use super::model::*;
 use super::source::Spanned;
@@ -37,7 +38,7 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     });
     single(&mut root, "limits", &mut |table| {
         config.limits = Limits {
-            body_size: table.size_or_off("body_size"),
+            body_size: table.size_or_off("body_size", None),
             ..merge(connection_limits(table), upstream_limits(table))
         };
     });
@@ -284,6 +285,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
         request_limits: request_limits::request_limits_of_user(table),
+        at_upstreams: manners::users_at_upstreams(table),
     }
 }
 
@@ -328,12 +330,13 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         identity_headers: table.strings_if_said("identity_headers"),
         jwt_audience: table.string("jwt_audience"),
         proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
+        manners: manners::manners(table),
         limits: upstream_limits(table),
     }
 }
 
 fn route(table: &mut TableReader<'_>) -> Route {
-    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
+    let limits = Limits { body_size: table.size_or_off("body_size", None), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
         place: table.place(),

@@ -9,6 +9,7 @@ mod front_proxy;
 mod limits;
 mod policy;
 mod preset;
+mod manners;
 mod trust;
 
 pub use audit::{AuditLog, AuditedDecisions, Share};
@@ -17,6 +18,7 @@ pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
+pub use manners::*;
 pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
@@ -239,6 +241,8 @@ pub struct ApiUser {
     pub token_issuer: Option<Spanned<String>>,
     /// How much its requests may use.
     pub request_limits: RequestLimits,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -310,6 +314,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }

@@ -199,15 +199,25 @@ impl<'a> TableReader<'a> {
 
     /// A size in bytes such as `"32KiB"`.
     pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
+        self.size_up_to(key, u64::MAX, "a size above zero such as \"32KiB\" or \"10MiB\"")
+    }
+
+    fn size_up_to(&mut self, key: &'static str, most: u64, expected: &str) -> Option<u64> {
         let text = self.string(key)?;
         match text.value.parse::<bytesize::ByteSize>() {
-            Ok(size) if size.as_u64() > 0 => Some(size.as_u64()),
-            _ => self.bad_text(key, &text, "a size above zero such as \"32KiB\" or \"10MiB\""),
+            Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
+            _ => self.bad_text(key, &text, expected),
         }
     }
 
-    pub(super) fn size_or_off(&mut self, key: &'static str) -> Option<Option<u64>> {
-        if self.is_off(key) { Some(None) } else { self.size(key).map(Some) }
+    /// A size or `"off"`, not above `most` if that is said.
+    pub(super) fn size_or_off(&mut self, key: &'static str, most: Option<u64>) -> Option<Option<u64>> {
+        if self.is_off(key) {
+            return Some(None);
+        }
+        let Some(most) = most else { return self.size(key).map(Some) };
+        let expected = format!("a size above zero and not above {}, or \"off\"", bytesize::ByteSize(most));
+        self.size_up_to(key, most, &expected).map(Some)
     }
 
     fn is_off(&mut self, key: &'static str) -> bool {

@@ -1,5 +1,6 @@
 //! The request's way. Read `connection`, then `request` (the judgement), then `exchange`.
 
+mod account;
 mod activity;
 mod asking;
 mod client;

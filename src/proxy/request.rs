@@ -206,7 +206,10 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let denied = |why| unmet::denied(why, (route, &target.path));
     let permit = in_force(decided, enforcement).map_err(denied)?;
     let refused = refused_outside(route, known, evidence.verdict.as_ref())?;
-    permit.unless(refused, enforcement).map_err(denied)
+    let permit = permit.unless(refused, enforcement).map_err(denied)?;
+    // Only now: whoever may not do something need not learn who is known where.
+    let known_there = route.known_there.takes(known.map(|known| known.id));
+    known_there.then_some(permit).ok_or(Refusal::UnknownToUpstream)
 }
 
 /// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.

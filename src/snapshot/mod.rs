@@ -22,7 +22,7 @@ use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Whom the gateway asks about requests that it permits.
     pub authorizers: Authorizers,
+    /// Which ApiUsers are somebody at which upstream; those where nobody is are not here.
+    pub accounts: HashMap<Arc<str>, Arc<Accounts>>,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
     /// What is said about client certificates that expire.

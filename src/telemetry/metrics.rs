@@ -61,6 +61,8 @@ pub struct Metrics {
     pub upstream_failures: IntCounterVec,
     /// `upstream_retries_total{upstream}`
     pub upstream_retries: IntCounterVec,
+    /// `upstream_connect_retries_total{upstream}`
+    pub upstream_connect_retries: IntCounterVec,
     /// `reloads_total{result}`
     pub reloads: IntCounterVec,
     /// `reload_last_success`
@@ -255,6 +257,11 @@ impl Default for Metrics {
                 &["upstream", "reason"],
             ),
             upstream_retries: make.counters("upstream_retries_total", "Requests sent once more", &["upstream"]),
+            upstream_connect_retries: make.counters(
+                "upstream_connect_retries_total",
+                "Connections asked for once more",
+                &["upstream"],
+            ),
             reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
             reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),

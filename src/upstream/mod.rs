@@ -1,18 +1,22 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
+mod account;
 mod answer;
 mod failure;
 mod link;
 mod links;
+mod manners;
 mod reading;
 mod send;
 mod turn;
 mod upload;
 
-pub use answer::{Answer, AnswerBody, Behind};
+pub use account::{Account, Accounts};
+pub use answer::{Answer, AnswerBody, Behind, read_away};
 pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
+pub use manners::Manners;
 pub use send::Outgoing;
 
 use crate::config::{HostHeader, ProxyProtocol};
@@ -36,6 +40,8 @@ pub struct Upstream {
     pub identity: Arc<IdentitySelection>,
     /// What each connection begins with. If that is about a client, no other client's request goes on it.
     pub proxy_protocol: ProxyProtocol,
+    /// How it is to be spoken to.
+    pub manners: Manners,
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
@@ -70,6 +76,8 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
     /// How many each worker keeps for each endpoint.
     pub pool_size: usize,
+    /// How it is to be spoken to.
+    pub manners: Manners,
 }
 
 /// Why there is no answer.
@@ -139,6 +147,7 @@ impl Upstream {
             authorization: settings.authorization,
             identity: settings.identity,
             proxy_protocol: settings.proxy_protocol,
+            manners: settings.manners,
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),

@@ -9,6 +9,8 @@ pub mod gateway;
 pub mod icinga;
 pub mod nginx;
 pub mod pki;
+pub mod reloading;
+pub mod tls_upstream;
 pub mod upstream;
 
 pub use chain::Chain;

@@ -8,7 +8,7 @@ pub(super) fn audit_log(table: &mut TableReader<'_>) -> AuditLog {
         place: table.place(),
         path: table.required_string("path", "name a file for it: `path = \"audit.log\"`"),
         decisions: decisions(table),
-        size_limit: table.size_or_off("size_limit"),
+        size_limit: table.size_or_off("size_limit", None),
         keep: table.integer("keep", 1..=1000),
     }
 }

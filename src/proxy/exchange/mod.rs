@@ -273,9 +273,9 @@ impl Exchange<'_> {
         record.answered_by(upstream.endpoint_name(endpoint));
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
-                // Another method than the client's may be the one that was judged and sent.
+                // Another method than the client's may be the one that was sent.
                 if wanted == Asked::Head && !body.is_end_stream() {
-                    body.give_up();
+                    body.discard();
                 }
                 self.pass_down((record, open), head, body, limits)
             }

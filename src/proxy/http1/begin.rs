@@ -6,6 +6,7 @@ use super::{Connection, Elsewhere, Keep, Rest};
 use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::proxy::Shared;
+use crate::proxy::account::account;
 use crate::proxy::asking::Asker;
 use crate::proxy::client::ConnectedClient;
 use crate::proxy::credentials::{Checked, JudgingBy, Looked, Wanted, wanted};
@@ -240,8 +241,10 @@ impl Judging<'_> {
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
         let right = Right::of_octets(octets, self.by.view.clone(), self.checked).until(up.allowance.until);
-        let reserved = snapshot.authorizers.reserved();
-        Said { head: self.head, identity, address, preface, right, checked: self.checked, reserved }
+        let whose = (&*self.by.view, self.checked);
+        let account = account(up.upstream.accounts.as_deref(), up.route.admission, whose).cloned();
+        let (head, checked, reserved) = (self.head, self.checked, snapshot.authorizers.reserved());
+        Said { head, identity, address, preface, right, checked, reserved, account }
     }
 
     fn record(&self) -> Record {

@@ -40,7 +40,8 @@ impl Assembly<'_> {
         let peer = peer(said);
         let mut inputs = Inputs::default();
         let tls = self.client_config(&peer, address.scheme == Scheme::Https, &mut inputs).ok()?;
-        let endpoint = self.endpoint(&peer, said.endpoint.as_ref()?, address, tls.as_ref())?;
+        let endpoint =
+            self.endpoint(&peer, said.endpoint.as_ref()?, address, tls.as_ref().map(|(config, _)| config))?;
         let concurrency = said.concurrency.unwrap_or(CONCURRENCY);
         let settings = AuthorizerSettings {
             name: said.name.value.as_str().into(),

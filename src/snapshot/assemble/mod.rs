@@ -1,6 +1,7 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod accounts;
 mod authorizers;
 mod credentials;
 mod fetching;
@@ -132,9 +133,10 @@ impl Assembly<'_> {
         let credentials = self.credentials();
         let upstreams = self.upstreams();
         let authorizers = self.authorizers();
+        let accounts = self.accounts(&users.users, &upstreams);
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
-        let routes = self.routes(&mut listeners, &upstreams, &trust);
+        let routes = self.routes(&mut listeners, (&upstreams.by_name, &accounts), &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
@@ -150,7 +152,8 @@ impl Assembly<'_> {
             trust_domains: trust.in_order,
             users: users.users,
             policy: users.policy,
-            upstreams,
+            upstreams: upstreams.by_name,
+            accounts,
             authorizers,
             assertions,
             expiry,

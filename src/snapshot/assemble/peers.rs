@@ -6,12 +6,18 @@ use crate::config::Spanned;
 use crate::endpoint::{Endpoint, EndpointAddress, EndpointTls, Scheme};
 use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
 /// A file with more certificates holds those of public CAs.
 const MOST_OWN_ANCHORS: usize = 16;
+
+/// A client certificate, its key, and where the key's file is named.
+pub(super) type Shown<'s> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'s Spanned<String>);
+
+/// TLS to a server, and who may vouch for it; `None` where it speaks none.
+pub(super) type Verified = Option<(Arc<ClientConfig>, Arc<RootCertStore>)>;
 
 /// What a table says about the server that it names.
 pub(super) struct Peer<'c> {
@@ -51,13 +57,8 @@ impl Assembly<'_> {
         Some(address.into_endpoint(Some(EndpointTls { config: config?.clone(), name })))
     }
 
-    /// How `https` endpoints are verified; `Ok(None)` where none is, `Err` if that is wrong and was reported.
-    pub(super) fn client_config(
-        &self,
-        peer: &Peer<'_>,
-        speaks_tls: bool,
-        inputs: &mut Inputs,
-    ) -> Result<Option<Arc<ClientConfig>>, ()> {
+    /// How `https` endpoints are verified, and by whom; `Ok(None)` where none is, `Err` if that is wrong and was reported.
+    pub(super) fn client_config(&self, peer: &Peer<'_>, speaks_tls: bool, inputs: &mut Inputs) -> Result<Verified, ()> {
         if !speaks_tls {
             return self.refuse_useless_tls(peer);
         }
@@ -73,6 +74,16 @@ impl Assembly<'_> {
             );
             return Err(());
         }
+        let roots = self.roots(peer, inputs);
+        let files = (peer.certificate, peer.private_key);
+        let shown = self.client_certificate(files, (peer.expiries.1, &peer.name.value), inputs)?;
+        let roots = roots?;
+        let config = self.config_showing(peer, &roots, shown)?;
+        Ok(Some((Arc::new(config), roots)))
+    }
+
+    /// Who may vouch for the server.
+    fn roots(&self, peer: &Peer<'_>, inputs: &mut Inputs) -> Result<Arc<RootCertStore>, ()> {
         let mut roots = RootCertStore::empty();
         let mut complete = true;
         for path in peer.anchors {
@@ -90,9 +101,19 @@ impl Assembly<'_> {
                 }
             }
         }
+        if complete { Ok(Arc::new(roots)) } else { Err(()) }
+    }
+
+    /// TLS to the server with what we show there.
+    pub(super) fn config_showing(
+        &self,
+        peer: &Peer<'_>,
+        roots: &Arc<RootCertStore>,
+        shown: Option<Shown<'_>>,
+    ) -> Result<ClientConfig, ()> {
         let versions = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        let builder = versions.map_err(drop)?.with_root_certificates(roots);
-        let mut config = match self.client_certificate(peer, inputs)? {
+        let builder = versions.map_err(drop)?.with_root_certificates(roots.clone());
+        let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some((chain, key, path)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
                 let message = format!("the client certificate cannot be used: {error}");
@@ -105,10 +126,10 @@ impl Assembly<'_> {
             self.problems.error(peer.name.place, message, "use a build without the feature `fips`");
             return Err(());
         }
-        if complete { Ok(Some(Arc::new(config))) } else { Err(()) }
+        Ok(config)
     }
 
-    fn refuse_useless_tls(&self, peer: &Peer<'_>) -> Result<Option<Arc<ClientConfig>>, ()> {
+    fn refuse_useless_tls(&self, peer: &Peer<'_>) -> Result<Verified, ()> {
         let keys = [peer.anchors.first(), peer.server_name, peer.certificate, peer.private_key];
         let Some(useless) = keys.into_iter().flatten().next() else {
             return Ok(None);
@@ -119,26 +140,20 @@ impl Assembly<'_> {
         Err(())
     }
 
-    #[expect(clippy::type_complexity, reason = "what exists only between these two functions")]
-    fn client_certificate<'s>(
+    /// A client certificate from two files, of which there are both or none; and what it is called in metrics.
+    pub(super) fn client_certificate<'s>(
         &self,
-        peer: &Peer<'s>,
+        files: (Option<&'s Spanned<String>>, Option<&'s Spanned<String>>),
+        (kind, name): (&'static str, &str),
         inputs: &mut Inputs,
-    ) -> Result<
-        Option<(
-            Vec<rustls::pki_types::CertificateDer<'static>>,
-            rustls::pki_types::PrivateKeyDer<'static>,
-            &'s Spanned<String>,
-        )>,
-        (),
-    > {
-        match (peer.certificate, peer.private_key) {
+    ) -> Result<Option<Shown<'s>>, ()> {
+        match files {
             (None, None) => Ok(None),
             (Some(certificate), Some(key)) => {
                 let chain = self.certificates(certificate);
                 let key_read = self.private_key(key);
                 let (chain, key_read) = (chain.ok_or(())?, key_read.ok_or(())?);
-                self.note_expiry(peer.expiries.1, &peer.name.value, &chain);
+                self.note_expiry(kind, name, &chain);
                 chain.iter().for_each(|der| inputs.add(der));
                 inputs.add(key_read.secret_der());
                 Ok(Some((chain, key_read, key)))

@@ -6,26 +6,37 @@ use crate::config::{HostHeader, Spanned, Upstream as Said};
 use crate::endpoint::{EndpointAddress, Scheme};
 use crate::upstream::{Upstream, UpstreamSettings};
 use base64::Engine;
+use rustls::RootCertStore;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Upstreams, and what is needed to be somebody there.
+#[derive(Default)]
+pub(super) struct Upstreams {
+    pub(super) by_name: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Who may vouch for https endpoints.
+    pub(super) roots: HashMap<Arc<str>, Arc<RootCertStore>>,
+}
+
 impl Assembly<'_> {
-    pub(super) fn upstreams(&self) -> HashMap<Arc<str>, Arc<Upstream>> {
+    pub(super) fn upstreams(&self) -> Upstreams {
         let _ = self.unique("upstream", &self.config.upstreams, |upstream| &upstream.name);
-        let mut upstreams = HashMap::new();
+        let mut upstreams = Upstreams::default();
         for said in &self.config.upstreams {
             if said.endpoints.is_empty() {
                 let message = format!("upstream \"{}\" has no endpoints", said.name.value);
                 self.problems.error(said.name.place, message, "write `endpoints = [\"http://127.0.0.1:8080\"]`");
             }
-            if let Some(upstream) = self.upstream(said) {
-                upstreams.insert(upstream.name.clone(), upstream);
+            if let Some((upstream, roots)) = self.upstream(said) {
+                let name = upstream.name.clone();
+                upstreams.roots.extend(roots.map(|roots| (name.clone(), roots)));
+                upstreams.by_name.insert(name, upstream);
             }
         }
         upstreams
     }
 
-    fn upstream(&self, said: &Said) -> Option<Arc<Upstream>> {
+    fn upstream(&self, said: &Said) -> Option<(Arc<Upstream>, Option<Arc<RootCertStore>>)> {
         let addresses: Vec<_> = said.endpoints.iter().map(|text| (text, self.endpoint_address(text))).collect();
         let speaks_tls =
             addresses.iter().any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
@@ -36,7 +47,8 @@ impl Assembly<'_> {
         let authorization = said.basic_credentials.as_ref().map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
-            endpoints.push(self.endpoint(&peer, text, address?, tls.as_ref().ok()?.as_ref())?);
+            let config = tls.as_ref().ok()?.as_ref().map(|(config, _)| config);
+            endpoints.push(self.endpoint(&peer, text, address?, config)?);
         }
         let authorization = match authorization {
             Some(credentials) => Some(credentials?),
@@ -51,7 +63,8 @@ impl Assembly<'_> {
             identity: Arc::new(identity?),
             proxy_protocol: said.proxy_protocol.as_ref().map_or_else(Default::default, |said| said.value),
             connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
-            pool_idle_timeout: said.pool_idle_timeout.unwrap_or(defaults::POOL_IDLE_TIMEOUT),
+            pool_idle_timeout: defaults::pool_idle_timeout(said),
+            manners: defaults::manners(&said.manners),
             pool_size: usize::try_from(pool_size).unwrap_or(usize::MAX),
         };
         inputs.add(format!("{settings:?}").as_bytes());
@@ -59,7 +72,8 @@ impl Assembly<'_> {
         // An upstream that did not change keeps its connections.
         let before = self.previous.and_then(|previous| previous.upstreams.get(&settings.name));
         let unchanged = before.filter(|upstream| upstream.signature == signature).cloned();
-        Some(unchanged.unwrap_or_else(|| Arc::new(Upstream::new(settings, signature, self.telemetry.clone()))))
+        let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
+        Some((unchanged.unwrap_or_else(make), tls.ok()?.map(|(_, roots)| roots)))
     }
 
     pub(super) fn endpoint_address(&self, text: &Spanned<String>) -> Option<EndpointAddress> {
@@ -72,7 +86,7 @@ impl Assembly<'_> {
     }
 
     /// `Authorization` from a file or `env:NAME` that holds `user:password`.
-    fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
+    pub(super) fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
         let read = match text.value.strip_prefix("env:") {
             Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
             None => {
@@ -98,7 +112,7 @@ impl Assembly<'_> {
     }
 }
 
-fn peer(said: &Said) -> Peer<'_> {
+pub(super) fn peer(said: &Said) -> Peer<'_> {
     Peer {
         table: "upstream",
         key: "endpoints",

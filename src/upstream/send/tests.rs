@@ -52,6 +52,7 @@ fn upstream(address: SocketAddr) -> Upstream {
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_size: 4,
+        manners: crate::upstream::Manners::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))
 }
@@ -68,9 +69,10 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
         meter: Arc::default(),
         asked: Asked::Other,
         upgrade: Upgrade::None,
-        repeat: Repeat::Never,
+        repeat: Repeat::never(),
         response_timeout: Duration::from_secs(60),
         preface: None,
+        account: None,
     }
 }
 
