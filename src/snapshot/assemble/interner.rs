@@ -27,6 +27,7 @@ struct ByText(Arc<CompiledPermission>);
 
 impl Interner {
     /// A permission without qualifiers.
+    #[allow(clippy::mutable_key_type, reason = "only the text is compared, which never changes")]
     pub(super) fn plain(&mut self, text: &Text, effect: Effect) -> Arc<CompiledPermission> {
         let known = match effect {
             Effect::Grant => &mut self.granted,
