@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod audit;
+mod credentials;
 mod crl_fetch;
 mod expect;
 mod request_limits;
@@ -56,7 +57,7 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         let warn_before = table.duration_or_off("warn_before");
         config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
     });
-    single(&mut root, "passwords", &mut |table| config.passwords = passwords(table));
+    single(&mut root, "passwords", &mut |table| config.passwords = credentials::passwords(table));
     decode_named(&mut root, config);
 }
 
@@ -85,9 +86,11 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .upstreams
         .extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
-    config
-        .token_issuers
-        .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
+    config.token_issuers.extend(
+        root.named_tables("token_issuer")
+            .into_iter()
+            .map(|(name, mut table)| credentials::token_issuer(name, &mut table)),
+    );
     let authorizers = root.named_tables("authorizer").into_iter();
     config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
@@ -294,32 +297,6 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         token_issuer: table.string("token_issuer"),
         request_limits: request_limits::request_limits_of_user(table),
         at_upstreams: manners::users_at_upstreams(table),
-    }
-}
-
-fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuer {
-    // The names of RFC 7518; what each means is said where signatures are verified.
-    let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].map(|name| (name, name));
-    TokenIssuer {
-        name,
-        issuer: table.required_string("issuer", "write what `iss` says in its tokens"),
-        audience: table.strings("audience"),
-        jwks: table.string("jwks"),
-        jwks_url: table.string("jwks_url"),
-        anchors: table.strings("anchors"),
-        refresh: table.duration("refresh"),
-        algorithms: table.choices("algorithms", &algorithms),
-        user_claim: table.string("user_claim"),
-        leeway: table.duration_or_zero("leeway"),
-    }
-}
-
-fn passwords(table: &mut TableReader<'_>) -> Passwords {
-    Passwords {
-        failures_per_user: table.integer("failures_per_user", 1..=1_000_000),
-        failures_per_source: table.integer("failures_per_source", 1..=1_000_000),
-        window: table.duration("window"),
-        remember: table.duration_or_off("remember"),
     }
 }
 
