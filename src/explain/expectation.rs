@@ -40,9 +40,10 @@ pub fn meets(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resu
         (ExpectedVerdict::Permit, Decision::Refuse) => {
             return wrong(expected.verdict.place, format!("expected is permit, but what comes out is {came_out}"));
         }
-        (ExpectedVerdict::Refuse, Decision::Permit | Decision::Shadow) => {
+        (ExpectedVerdict::Refuse, Decision::Permit | Decision::Shadow | Decision::Depends) => {
             return wrong(expected.verdict.place, format!("expected is refuse, but what comes out is {came_out}"));
         }
+        // An authorizer is not asked; what is expected is expected of the gateway itself.
         _ => {}
     }
     if let Some(reason) = expected.reason.as_ref().filter(|reason| reason.value != explanation.reason) {

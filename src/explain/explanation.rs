@@ -44,6 +44,8 @@ pub enum Decision {
     /// It is refused.
     #[default]
     Refuse,
+    /// An external authorizer has the last word, and nobody asks it for an explanation.
+    Depends,
 }
 
 impl Decision {
@@ -53,6 +55,7 @@ impl Decision {
             Self::Permit => "permit",
             Self::Shadow => "shadow",
             Self::Refuse => "refuse",
+            Self::Depends => "depends",
         }
     }
 }

@@ -62,11 +62,10 @@ fn reach_of(scene: &Scene<'_>, user: Option<&Principal>, (route, method): (&Rout
         }
     };
     reach.requirement = (!route.admission.is_public()).then_some(kind.text);
-    let conditions: Vec<String> = [route.condition.as_ref(), route.requirement.condition(method)]
-        .into_iter()
-        .flatten()
-        .map(|condition| format!("the route's condition `{}`", condition.text()))
-        .collect();
+    let conditions = [route.condition.as_ref(), route.requirement.condition(method)].into_iter().flatten();
+    let conditions = conditions.map(|condition| format!("the route's condition `{}`", condition.text()));
+    let authorizer = route.authorizer.iter().map(|name| format!("authorizer \"{name}\""));
+    let conditions: Vec<String> = conditions.chain(authorizer).collect();
     if !conditions.is_empty() && reach.decision != RouteDecision::Refuse {
         reach.decision = RouteDecision::Depends;
         reach.reason = "";

@@ -2,7 +2,7 @@
 //! judgement; the reasons must lead to it, or there is no answer.
 
 use super::explanation::{
-    ConditionFacts, ConditionOutcome, Explanation, PermissionFacts, RequirementFacts, ShadowFacts, Tried,
+    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts, ShadowFacts, Tried,
 };
 use super::facts::{client_facts, notes, request_facts, route_facts};
 use super::question::NoAnswer;
@@ -12,6 +12,7 @@ use super::verdict::Verdict;
 use crate::authorize::{Denied, Grant};
 use crate::condition::Facts;
 use crate::config::Enforcement;
+use crate::respond::Refusal;
 use crate::route::{RequirementRule, Route};
 
 /// What was found beside the judgement: conditions of the route, permissions, and what these come to.
@@ -28,6 +29,8 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
     }
     let verdict = Verdict::of(judged);
     let findings = findings(judged);
+    // Where somebody else has the last word, there is no verdict to agree with yet.
+    let verdict_stands = verdict.decision != Decision::Depends;
     let mut explanation = Explanation {
         generation: None,
         decision: verdict.decision,
@@ -42,7 +45,9 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
         ..Explanation::default()
     };
     if let Some(findings) = findings {
-        agreement(judged, &findings)?;
+        if verdict_stands {
+            agreement(judged, &findings)?;
+        }
         explanation.shadow = shadow(judged, &findings);
         if let Some(route) = &mut explanation.route {
             route.conditions = findings.conditions;
@@ -68,7 +73,8 @@ fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
 /// The reasons. `None` if the request did not come as far as to them.
 fn findings(judged: &Judged<'_>) -> Option<Findings> {
     let outcome = &judged.judgement.outcome;
-    if outcome.as_ref().is_err_and(|refusal| refusal.denied().is_none()) {
+    let is_unasked = matches!(outcome, Err(Refusal::AuthorizerUnasked));
+    if outcome.as_ref().is_err_and(|refusal| refusal.denied().is_none()) && !is_unasked {
         return None;
     }
     judged.facts(|facts| {

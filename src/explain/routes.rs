@@ -228,7 +228,9 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
 fn agreement(reach: &Reach, outcome: &Result<crate::authorize::Permit<'_>, Refusal<'_>>) -> Result<(), NoAnswer> {
     let agrees = match (reach.decision, outcome) {
         (RouteDecision::Permit, Ok(permit)) => permit.shadowed().is_none(),
-        (RouteDecision::Shadow, Ok(_)) | (RouteDecision::Refuse, Err(_)) | (RouteDecision::Depends, _) => true,
+        (RouteDecision::Shadow, Ok(_) | Err(Refusal::AuthorizerUnasked))
+        | (RouteDecision::Refuse, Err(_))
+        | (RouteDecision::Depends, _) => true,
         _ => false,
     };
     let judged = match outcome {

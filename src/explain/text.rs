@@ -71,6 +71,7 @@ impl Explanation {
         let detail = self.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
         match self.decision {
             Decision::Permit => "permit".to_owned(),
+            Decision::Depends => format!("depends on authorizer \"{}\"", self.detail.as_deref().unwrap_or_default()),
             Decision::Shadow => format!("permit, marked shadow ({}{detail})", self.reason),
             Decision::Refuse => {
                 format!("refuse ({} {}{detail})", self.status.unwrap_or_default(), self.reason)

@@ -33,6 +33,8 @@ pub struct Counts {
     pub shadow: usize,
     /// It is refused.
     pub refuse: usize,
+    /// An external authorizer has the last word.
+    pub depends: usize,
 }
 
 /// What would be decided for one user.
@@ -54,6 +56,7 @@ impl Counts {
             Decision::Permit => &mut self.permit,
             Decision::Shadow => &mut self.shadow,
             Decision::Refuse => &mut self.refuse,
+            Decision::Depends => &mut self.depends,
         };
         *count += 1;
     }
@@ -102,8 +105,9 @@ impl fmt::Display for AllUsers {
         let path = self.request.path.as_deref().unwrap_or("?");
         lines.line("request", format!("{} {path} at listener {}", self.request.method, self.request.listener));
         lines.generation(self.generation);
-        let Counts { permit, shadow, refuse } = self.counts;
-        lines.line("users", format!("{permit} permitted, {shadow} only in shadow mode, {refuse} refused"));
+        let Counts { permit, shadow, refuse, depends } = self.counts;
+        let depends = if depends > 0 { format!(", {depends} as an authorizer says") } else { String::new() };
+        lines.line("users", format!("{permit} permitted, {shadow} only in shadow mode, {refuse} refused{depends}"));
         let rows = self.users.iter().map(|row| {
             let permission = row.permission.as_ref().map(ToString::to_string).unwrap_or_default();
             [row.user.clone(), row.decision.word().to_owned(), row.reason.clone(), permission]

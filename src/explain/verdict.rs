@@ -38,6 +38,13 @@ impl Verdict {
                 let detail = permit.shadowed().and_then(Denied::detail);
                 Self { decision, reason, status: None, detail, permission }
             }
+            Err(Refusal::AuthorizerUnasked) => Self {
+                decision: Decision::Depends,
+                reason: Refusal::AuthorizerUnasked.word(),
+                status: None,
+                detail: judgement.route.and_then(|route| route.authorizer.as_deref().map(str::to_owned)),
+                permission: None,
+            },
             Err(refusal) => {
                 let matched = refusal.denied().and_then(|denied| {
                     denied.matched().map(|it| permission_facts(&it, effect_of(judged, denied, &it), places))

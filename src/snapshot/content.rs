@@ -2,8 +2,10 @@
 //! file, since that of a short secret could be guessed.
 
 use crate::config::WatchedFile;
-use crate::tls::sha256_text;
+use crate::tls::{hexadecimal, sha256_text};
+use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 /// The files of one load.
@@ -32,7 +34,7 @@ impl Content {
             let known = previous.and_then(|content| content.files.get(name.as_str()));
             let digest = match known.filter(|known| known.stamp == file.stamp()) {
                 Some(known) => known.digest.clone(),
-                None => std::fs::read(&file.path).ok().map(|text| sha256_text(&text).into()),
+                None => digest_of(&file.path).ok(),
             };
             files.insert(name.into(), File { stamp: file.stamp(), digest });
         }
@@ -60,6 +62,18 @@ impl Content {
         names.dedup();
         names.retain(|name| digest(self, name) != digest(before, name));
         names.into_iter().map(|name| name.to_string()).collect()
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal. Read piece by piece, since files of users may be large.
+fn digest_of(path: &Path) -> std::io::Result<Box<str>> {
+    let (mut file, mut digest) = (std::fs::File::open(path)?, Context::new(&SHA256));
+    let mut piece = [0; 16 << 10];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hexadecimal(digest.finish().as_ref()).into()),
+            length => digest.update(piece.get(..length).unwrap_or_default()),
+        }
     }
 }
 

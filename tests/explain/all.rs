@@ -75,7 +75,7 @@ fn who_can_do_this_is_a_table_of_users() {
     assert_eq!(answer.value("users"), "2 permitted, 1 only in shadow mode, 2 refused");
     let said = json(&question, &["--all-users", "GET", "/v1/objects/hosts"]);
     assert_eq!(said["about"], "all_users");
-    assert_eq!(said["counts"], serde_json::json!({ "permit": 2, "shadow": 1, "refuse": 2 }));
+    assert_eq!(said["counts"], serde_json::json!({ "permit": 2, "shadow": 1, "refuse": 2, "depends": 0 }));
     assert_eq!(said["users"][0]["permission"]["text"], "objects/query/h*");
     assert_eq!(said["users"][0]["permission"]["place"], question.place("\"objects/query/h*\""));
     let said = json(&question, &["--all-users", "GET", "/v1/objects/hidden"]);

@@ -108,12 +108,12 @@ impl Gateway {
 
     /// The address of a listener. The last one, if it was bound again.
     pub fn address_of(&self, listener: &str) -> SocketAddr {
-        let line =
-            self.log().into_iter().rev().find(|line| line["message"] == "listening" && line["listener"] == listener);
-        line.expect("a listener of this name")["address"]
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .expect("an address")
+        // What is in force already may have to be read yet.
+        let line = eventually("a listener of this name", || {
+            let mut lines = self.log().into_iter().rev();
+            lines.find(|line| line["message"] == "listening" && line["listener"] == listener)
+        });
+        line["address"].as_str().and_then(|text| text.parse().ok()).expect("an address")
     }
 
     /// The address of listener `main`.

@@ -80,14 +80,18 @@ impl Permission {
     }
 }
 
-/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments.
+/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments: so a slash may be
+/// missing where nothing is left behind it.
 fn loosened(parts: &[Part], read: fn(&[u8]) -> Vec<u8>) -> Vec<Part> {
     let loosen = |part: &Part| match part {
-        Part::Text(text) if text.contains(&b';') || text.windows(2).any(|two| two == b"//") => Part::Anything,
-        Part::Text(text) => Part::Text(read(text)),
-        Part::Segment | Part::Below | Part::Anything => Part::Anything,
+        Part::Text(text) if text.contains(&b';') || text.windows(2).any(|two| two == b"//") => vec![Part::Anything],
+        Part::Text(text) => match text.strip_suffix(b"/") {
+            Some(before) => vec![Part::Text(read(before)), Part::Anything],
+            None => vec![Part::Text(read(text))],
+        },
+        Part::Segment | Part::Below | Part::Anything => vec![Part::Anything],
     };
-    parts.iter().map(loosen).collect()
+    parts.iter().flat_map(loosen).collect()
 }
 
 fn decoded_octets(text: &[u8]) -> Vec<u8> {
@@ -140,6 +144,9 @@ mod tests {
         // As an upstream reads it, `/a;x` is `/a`.
         let segment = on("get", &[Part::text("/"), Part::Segment]);
         assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), Coverage::Some);
+        // And `/a/;` is `/a`, too.
+        let deeper = on("GET", &[Part::text("/a/"), Part::Segment]);
+        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&deeper), Coverage::Some);
     }
 
     proptest! {

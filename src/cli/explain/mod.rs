@@ -108,8 +108,12 @@ impl Explain {
             Ok(answer) => {
                 say(&self.shown(&answer));
                 match answer {
-                    Answer::Request(explanation) if explanation.decision == Decision::Refuse => ExitCode::FAILURE,
-                    _ => ExitCode::SUCCESS,
+                    Answer::Request(explanation) => match explanation.decision {
+                        Decision::Permit | Decision::Shadow => ExitCode::SUCCESS,
+                        Decision::Refuse => ExitCode::FAILURE,
+                        Decision::Depends => ExitCode::from(NO_ANSWER),
+                    },
+                    Answer::AllUsers(_) | Answer::AllRoutes(_) => ExitCode::SUCCESS,
                 }
             }
             Err(message) => {
