@@ -156,9 +156,9 @@ impl ConnectionFacts {
         if !self.telemetry.audits() {
             return;
         }
-        self.telemetry.audit_cut(&AuditCut {
+        self.telemetry.audit_cut(AuditCut {
             time: timestamp(SystemTime::now()),
-            generation: u64::try_from(self.telemetry.metrics.generation.get()).unwrap_or_default(),
+            generation: 0,
             id,
             listener: &self.listener,
             client: self.client,

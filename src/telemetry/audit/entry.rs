@@ -121,7 +121,7 @@ fn spread(id: &[u8]) -> u64 {
 pub struct AuditCut<'a> {
     /// RFC 3339.
     pub time: String,
-    /// The snapshot that is in force now.
+    /// The snapshot that is in force now. Whoever tells need not know.
     pub generation: u64,
     /// The request; none where it is a whole connection.
     #[serde(skip_serializing_if = "Option::is_none")]

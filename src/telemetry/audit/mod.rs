@@ -56,6 +56,8 @@ pub(super) struct Audit {
     recent_for: AtomicU64,
     /// Whether there is either, which every request asks.
     on: AtomicBool,
+    /// The snapshot in force, or about to be.
+    generation: AtomicU64,
 }
 
 impl Audit {
@@ -108,6 +110,11 @@ impl Telemetry {
         }
     }
 
+    /// The snapshot that comes into force next; to be told before it does, so that what is cut by it names it.
+    pub fn audit_generation(&self, generation: u64) {
+        self.audit.generation.store(generation, Ordering::Relaxed);
+    }
+
     /// For how long each worker remembers what it decides, for the admin listener; zero is not at all.
     pub fn remember_decisions_for(&self, time: Duration) {
         // What is shorter than a second is still something.
@@ -156,8 +163,9 @@ impl Telemetry {
     }
 
     /// Tells that something was cut.
-    pub fn audit_cut(&self, cut: &AuditCut<'_>) {
-        if let (Some(log), Some(line)) = (self.audit.log.load().as_ref(), line_of(cut)) {
+    pub fn audit_cut(&self, mut cut: AuditCut<'_>) {
+        cut.generation = self.audit.generation.load(Ordering::Relaxed);
+        if let (Some(log), Some(line)) = (self.audit.log.load().as_ref(), line_of(&cut)) {
             log.writer.write(line);
         }
     }
