@@ -81,14 +81,17 @@ impl Permission {
     }
 }
 
-/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments.
+/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments: of `/a/;x` that one
+/// may leave `/a`.
 fn loosened(parts: &[Part], read: fn(&[u8]) -> Vec<u8>) -> Vec<Part> {
-    let loosen = |part: &Part| match part {
+    let is_open = |part: Option<&Part>| part.is_some_and(|part| !matches!(part, Part::Text(_)));
+    let loosen = |(at, part): (usize, &Part)| match part {
         Part::Text(text) if text.contains(&b';') || text.windows(2).any(|two| two == b"//") => Part::Anything,
+        Part::Text(text) if is_open(parts.get(at + 1)) => Part::Text(read(text.strip_suffix(b"/").unwrap_or(text))),
         Part::Text(text) => Part::Text(read(text)),
         Part::Segment | Part::Below | Part::Anything => Part::Anything,
     };
-    parts.iter().map(loosen).collect()
+    parts.iter().enumerate().map(loosen).collect()
 }
 
 fn decoded_octets(text: &[u8]) -> Vec<u8> {
@@ -141,6 +144,8 @@ mod tests {
         // As an upstream reads it, `/a;x` is `/a`.
         let segment = on("get", &[Part::text("/"), Part::Segment]);
         assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), Coverage::Some);
+        let below_a = on("GET", &[Part::text("/a/"), Part::Segment]);
+        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&below_a), Coverage::Some);
     }
 
     proptest! {
