@@ -14,10 +14,11 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, HeadWriter, RequestEdit,
-    Upgrade, request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, HeadWriter,
+    RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
+use portcullis::pattern::{Case, Pattern};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -46,6 +47,7 @@ fn main() {
     write_certificates(folder.path());
     judgements(folder.path(), effort);
     permissions(folder.path(), effort);
+    patterns(effort);
     heads(folder.path(), effort);
     println!("\n1 passed, 0 failed");
 }
@@ -123,6 +125,22 @@ fn permissions(folder: &Path, effort: Effort) {
     }
 }
 
+/// Patterns that make other matchers try everything, on texts that match up to their last octet.
+fn patterns(effort: Effort) {
+    println!("\n{:>28}  {:>10}  {:>10}", "pattern", "100 octets", "1,000 octets");
+    let texts = [100, 1_000].map(|length| vec![b'a'; length]);
+    for text in ["*a*a*a*b", "*aaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*a*a*a*a*a*b", "*a?a?a?a?b"] {
+        let pattern = Pattern::new(text, Case::Folds);
+        let few = Effort { calls: effort.calls / 50, ..effort };
+        let figures = texts.each_ref().map(|text| {
+            let matching = || assert!(!black_box(&pattern).matches(black_box(text)), "it ends otherwise");
+            assert_eq!(allocations_of(matching), 0, "matching needs the heap");
+            fastest(few, &[matching]).into_iter().sum::<f64>()
+        });
+        println!("{text:>28}  {:>7.0} ns  {:>9.0} ns", figures[0], figures[1]);
+    }
+}
+
 fn heads(folder: &Path, effort: Effort) {
     println!("\n{:>8}  {:>10}  {:>10}  {:>16}", "head", "parse", "edit", "parse+decide+edit");
     let scene = Scene::new(folder, Size { users: 10, routes: 1, permissions: 3 });
@@ -188,6 +206,7 @@ fn parse<'h, 'b>(head: &'b str, fields: &'h mut [MaybeUninit<httparse::Header<'b
 struct About {
     identity: IdentityBlock,
     client: ClientAddress,
+    reserved: FieldNames,
 }
 
 impl About {
@@ -195,12 +214,15 @@ impl About {
         Self {
             identity: IdentityBlock::for_nobody(&[IdentitySet::XClient]),
             client: ClientAddress::new(std::net::Ipv4Addr::new(192, 0, 2, 1).into()),
+            reserved: FieldNames::default(),
         }
     }
 
     fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
         room.clear();
         let edit = RequestEdit {
+            reserved: &self.reserved,
+            authorizer: &[],
             identity: Some(&self.identity),
             client: &self.client,
             requested_host: "localhost:8443",

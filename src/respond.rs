@@ -11,13 +11,14 @@ pub use limited::{Limited, Whose};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
+use crate::endpoint::ConnectError;
 use crate::forward::FramingError;
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
 use crate::route::icinga2::BadRequest;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
-use crate::upstream::{ConnectError, UpstreamError};
+use crate::upstream::UpstreamError;
 use http::StatusCode;
 
 /// Why a request is not answered by an upstream.
@@ -75,10 +76,15 @@ pub enum Refusal<'s> {
     Icinga(BadRequest),
     /// The route depends on what the body says, and nobody has read it yet. Never an answer, unless we forgot to.
     BodyUnread,
+    /// It may, but has no credentials of its own at the upstream, where it needs some.
+    UnknownToUpstream,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
     CredentialsUnchecked,
+    /// The route asks an external authorizer, which was not asked. Only an answer if the route, the authorizer or the user
+    /// has become another while the request was under way.
+    AuthorizerUnasked,
     /// There were too many requests.
     Limited(Limited),
     /// The request takes longer than it may.
@@ -125,6 +131,7 @@ impl Refusal<'_> {
             Self::Forwarded(
                 ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
             ) => StatusCode::BAD_REQUEST,
+            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forwarded(_)
             | Self::CertificateRefused(_)
             | Self::UnusableName(_)
@@ -132,6 +139,7 @@ impl Refusal<'_> {
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
+            | Self::UnknownToUpstream
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -171,6 +179,8 @@ impl Refusal<'_> {
             Self::Limited(limited) => limited.word(),
             Self::RequestTime(_) => "request_timeout",
             Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
+            Self::AuthorizerUnasked => "authorizer_unasked",
+            Self::UnknownToUpstream => "no_upstream_credentials",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
@@ -211,9 +221,13 @@ impl Refusal<'_> {
             Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(Denied::UserDisabled) => "The user does not count any more.",
             Self::Denied(Denied::RouteDisabled) => "This is not served any more.",
+            Self::Denied(Denied::AuthorizerUnavailable(_)) | Self::AuthorizerUnasked => {
+                "Whether this is allowed cannot be found out now."
+            }
             Self::Denied(_) => "The user may not do this.",
             Self::Limited(limited) => limited.sentence(),
             Self::RequestTime(_) => "The request took longer than it may.",
+            Self::UnknownToUpstream => "The user has no credentials where this would go.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::HeadTimeout => "The request head took too long.",

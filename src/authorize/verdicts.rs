@@ -38,7 +38,7 @@ fn has(permissions: &[String], name: &Name<'_>) -> bool {
     let file = Sources::default().add("test".into(), String::new()).unwrap();
     let requirement = Requirement::Named(name.clone());
     permissions.iter().filter(|text| CompiledPermission::check(text).is_ok()).any(|text| {
-        let compiled = Arc::new(CompiledPermission::new(text, Effect::Grant));
+        let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
         Permission::new(compiled, Place::new(file, &(0..0))).grants(&Asked::of(&requirement))
     })
 }

@@ -29,12 +29,23 @@ impl Answer {
     }
 }
 
-/// `GET path`.
-pub(super) fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
-    ask(address, &format!("GET {path} HTTP/1.1\r\n"), "", Duration::from_secs(5))
+/// `GET` of a path: the body of an answer with status 200.
+///
+/// # Errors
+/// In words, what came instead.
+pub(super) fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    let answer = ask(address, &format!("GET {path} HTTP/1.1\r\n"), "", Duration::from_secs(5))?;
+    if answer.is_good() {
+        return Ok(answer.body);
+    }
+    let said: String = answer.body.trim().chars().take(200).collect();
+    Err(format!("it answers \"{}\": {said}", answer.status_line))
 }
 
 /// `POST path` with JSON.
+///
+/// # Errors
+/// In words, where there was no answer.
 pub(super) fn post(address: SocketAddr, path: &str, json: &str) -> Result<Answer, String> {
     let length = json.len();
     let begin = format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
@@ -42,7 +53,8 @@ pub(super) fn post(address: SocketAddr, path: &str, json: &str) -> Result<Answer
 }
 
 fn ask(address: SocketAddr, begin: &str, body: &str, patience: Duration) -> Result<Answer, String> {
-    const LARGEST: u64 = 1024 * 1024 * 1024;
+    /// More than all workers remember of their decisions.
+    const LARGEST: u64 = 1 << 30;
     let exchange = || {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(patience))?;
@@ -53,7 +65,15 @@ fn ask(address: SocketAddr, begin: &str, body: &str, patience: Duration) -> Resu
         Ok(answer)
     };
     let answer = exchange().map_err(|error: std::io::Error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("its answer is cut short")?;
-    let status_line = head.lines().next().unwrap_or_default().to_owned();
+    let cut_short = || "its answer is cut short".to_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_short)?;
+    let mut lines = head.lines();
+    let status_line = lines.next().unwrap_or_default().to_owned();
+    let mut fields = lines.filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|(_, text)| text.trim().parse::<usize>().ok());
+    if length.is_some_and(|length| length != body.len()) {
+        return Err(cut_short());
+    }
     Ok(Answer { status_line, body: body.to_owned() })
 }

@@ -1,8 +1,12 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod authorizer;
+mod audit;
+mod credentials;
 mod crl_fetch;
 mod expect;
 mod request_limits;
+mod manners;
 
 use super::model::*;
 use super::source::Spanned;
@@ -23,16 +27,20 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         read(&mut table);
     };
     single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
-    single(&mut root, "admin", &mut |table| config.admin = Admin { address: table.string("address") });
+    single(&mut root, "admin", &mut |table| {
+        let recent_decisions = table.duration_or_off("recent_decisions");
+        config.admin = Admin { address: table.string("address"), recent_decisions };
+    });
     single(&mut root, "access_log", &mut |table| {
         config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
     });
+    single(&mut root, "audit_log", &mut |table| config.audit_log = Some(audit::audit_log(table)));
     single(&mut root, "log", &mut |table| {
         config.log = Log { level: table.string("level"), format: log_format(table) };
     });
     single(&mut root, "limits", &mut |table| {
         config.limits = Limits {
-            body_size: table.size_or_off("body_size"),
+            body_size: table.size_or_off("body_size", None),
             ..merge(connection_limits(table), upstream_limits(table))
         };
     });
@@ -49,8 +57,13 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         let warn_before = table.duration_or_off("warn_before");
         config.expiry = Expiry { warn_before, response_header: table.string("response_header") };
     });
-    single(&mut root, "passwords", &mut |table| config.passwords = passwords(table));
+    single(&mut root, "passwords", &mut |table| config.passwords = credentials::passwords(table));
     decode_named(&mut root, config);
+}
+
+/// All `[api_user.NAME]`.
+pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUser> {
+    root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table))
 }
 
 /// The tables that have names, and the routes.
@@ -59,9 +72,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .trust_domains
         .extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| trust_domain(name, &mut table)));
-    config
-        .api_users
-        .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.api_users.extend(api_users(root));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
         client_o: table.strings("client_o"),
@@ -75,9 +86,13 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .upstreams
         .extend(root.named_tables("upstream").into_iter().map(|(name, mut table)| upstream(name, &mut table)));
-    config
-        .token_issuers
-        .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
+    config.token_issuers.extend(
+        root.named_tables("token_issuer")
+            .into_iter()
+            .map(|(name, mut table)| credentials::token_issuer(name, &mut table)),
+    );
+    let authorizers = root.named_tables("authorizer").into_iter();
+    config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
     expectations(root, config);
 }
@@ -281,32 +296,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
         request_limits: request_limits::request_limits_of_user(table),
-    }
-}
-
-fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuer {
-    // The names of RFC 7518; what each means is said where signatures are verified.
-    let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].map(|name| (name, name));
-    TokenIssuer {
-        name,
-        issuer: table.required_string("issuer", "write what `iss` says in its tokens"),
-        audience: table.strings("audience"),
-        jwks: table.string("jwks"),
-        jwks_url: table.string("jwks_url"),
-        anchors: table.strings("anchors"),
-        refresh: table.duration("refresh"),
-        algorithms: table.choices("algorithms", &algorithms),
-        user_claim: table.string("user_claim"),
-        leeway: table.duration_or_zero("leeway"),
-    }
-}
-
-fn passwords(table: &mut TableReader<'_>) -> Passwords {
-    Passwords {
-        failures_per_user: table.integer("failures_per_user", 1..=1_000_000),
-        failures_per_source: table.integer("failures_per_source", 1..=1_000_000),
-        window: table.duration("window"),
-        remember: table.duration_or_off("remember"),
+        at_upstreams: manners::users_at_upstreams(table),
     }
 }
 
@@ -325,12 +315,13 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         identity_headers: table.strings_if_said("identity_headers"),
         jwt_audience: table.string("jwt_audience"),
         proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
+        manners: manners::manners(table),
         limits: upstream_limits(table),
     }
 }
 
 fn route(table: &mut TableReader<'_>) -> Route {
-    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
+    let limits = Limits { body_size: table.size_or_off("body_size", None), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
         place: table.place(),
@@ -339,6 +330,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
+        authorizer: table.string("authorizer"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
         preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),

@@ -4,20 +4,21 @@ use super::decode;
 use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
-use super::table::TableReader;
+use super::table::{Reading, TableReader};
 use std::path::Path;
+use std::sync::Arc;
 use toml::de::DeTable;
 
 /// Reads a file of expectations. What is wrong with it is among the problems.
 pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems) -> Vec<Expectation> {
     let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+        Ok(text) => Arc::new(text),
         Err(error) => {
             problems.error_without_place(format!("cannot read {}: {error}", path.display()), "check --expect FILE");
             return Vec::new();
         }
     };
-    let Some(file) = sources.add(path.to_owned(), text.clone()) else {
+    let Some(file) = sources.add(path.to_owned(), (*text).clone()) else {
         problems.error_without_place("more than 65,535 config files", "");
         return Vec::new();
     };
@@ -29,7 +30,8 @@ pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems
         return Vec::new();
     }
     let mut config = Config::default();
-    let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), problems);
+    let reading = Reading { problems, text: &text, offset: 0 };
+    let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), reading);
     decode::expectations(&mut reader, &mut config);
     config.expectations
 }

@@ -1,6 +1,8 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod authorizer;
+mod audit;
 mod credentials;
 mod engines;
 mod expect;
@@ -8,14 +10,18 @@ mod front_proxy;
 mod limits;
 mod policy;
 mod preset;
+mod manners;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
+pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
-pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use manners::*;
+pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
@@ -31,6 +37,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -55,6 +63,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[authorizer.NAME]`
+    pub authorizers: Vec<Authorizer>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
 }
@@ -79,6 +89,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.
@@ -214,9 +226,9 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
     /// Until when it counts.
@@ -233,6 +245,8 @@ pub struct ApiUser {
     pub token_issuer: Option<Spanned<String>>,
     /// How much its requests may use.
     pub request_limits: RequestLimits,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -247,9 +261,9 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
     /// How much the requests of each of its users may use.
@@ -304,6 +318,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }
@@ -341,6 +357,8 @@ pub struct Route {
     pub listeners: Vec<Spanned<String>>,
     /// Where requests go.
     pub upstream: Option<Spanned<String>>,
+    /// Whom the gateway asks about each request that it permits itself.
+    pub authorizer: Option<Spanned<String>>,
     /// What the gateway answers instead.
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.

@@ -15,8 +15,10 @@ use crate::condition::Condition;
 use crate::config::{Enforcement, Forbidden, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::identity::UserId;
 use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,12 +59,35 @@ pub struct Route {
     pub method_override: MethodOverride,
     /// Who answers.
     pub target: Target,
+    /// Who is asked about requests that are permitted, by name.
+    pub authorizer: Option<Arc<str>>,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
     /// What all of its requests share, if they are limited.
     pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
+    /// Who may go on to the upstream.
+    pub known_there: KnownThere,
+}
+
+/// Who may go on to an upstream, as far as that is about credentials there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownThere {
+    /// Everybody, whoever is nobody there with the gateway's credentials.
+    Anybody,
+    /// Only these ApiUsers, of the same snapshot, each with its own.
+    Only(Arc<HashSet<UserId>>),
+}
+
+impl KnownThere {
+    /// Whether requests of this ApiUser may go on; `None` is somebody unknown.
+    pub fn takes(&self, user: Option<UserId>) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Only(users) => user.is_some_and(|user| users.contains(&user)),
+        }
+    }
 }
 
 /// Whom a route lets in.

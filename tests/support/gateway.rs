@@ -178,6 +178,11 @@ impl Gateway {
         std::fs::rename(&new, &self.config_file).expect("a rename");
     }
 
+    /// The most memory that the process has had so far, in octets.
+    pub fn peak_memory(&self) -> Option<u64> {
+        peak_memory(self.child.id())
+    }
+
     /// Sends a signal by name: `HUP`, `TERM`.
     pub fn signal(&self, name: &str) {
         let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().expect("a signal");
@@ -225,6 +230,13 @@ impl Drop for Gateway {
             self.access_log().iter().for_each(|line| eprintln!("  access: {line}"));
         }
     }
+}
+
+/// The most memory that a process has had so far, in octets. `None` where the system does not say.
+pub fn peak_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 /// Reads JSON lines as they come. What is no JSON is kept as a string.

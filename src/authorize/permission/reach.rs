@@ -1,7 +1,7 @@
 //! Which of many requests at once a permission is about: those of one route and method. For explanations; decides nothing.
 
-use super::{Permission, Scope};
-use crate::pattern::{Case, Coverage, Part, coverage};
+use super::{One, Permission, Scope, matches_method};
+use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
 use crate::route::decoded;
 
 /// What requests of one kind require.
@@ -37,9 +37,9 @@ pub fn granted_by_any<'p>(permissions: impl Iterator<Item = &'p Permission> + Cl
     }
     let (parts, case) = form.parts();
     let patterns = permissions.filter_map(|permission| match (&permission.compiled.scope, form) {
-        (Scope::Name(pattern), Form::Named(_)) => Some(pattern),
-        (Scope::MethodAndPath(granted), Form::MethodAndPath { method, .. }) => {
-            granted.method.matches(method.as_bytes()).then_some(&granted.path)
+        (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => Some(pattern.octets()),
+        (Scope::One(One { method: Some(granted), pattern, .. }), Form::MethodAndPath { method, .. }) => {
+            granted.matches(method.as_bytes()).then_some(pattern.octets())
         }
         _ => None,
     });
@@ -58,17 +58,16 @@ impl Permission {
         let direct = self.grants_of(form);
         let (parts, case) = form.parts();
         let patterns = match (&self.compiled.scope, form) {
-            (Scope::MethodAndPath(denied), Form::MethodAndPath { method, .. }) => {
-                let subject = crate::pattern::Subject::new(method.as_bytes());
-                if !denied.matches_method(method, &subject) {
+            (Scope::One(One { method: Some(denied), pattern, decoded }), Form::MethodAndPath { method, .. }) => {
+                if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
                     return direct;
                 }
-                vec![Some(&denied.path), denied.decoded.as_deref()]
+                [Some(pattern.octets()), decoded.as_deref().map(Pattern::octets)]
             }
-            (Scope::Name(pattern), Form::Named(_)) => vec![Some(pattern)],
+            (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => [Some(pattern.octets()), None],
             _ => return direct,
         };
-        let patterns: Vec<_> = patterns.into_iter().flatten().collect();
+        let patterns: Vec<&[u8]> = patterns.into_iter().flatten().collect();
         // What is compared as it is, whether a pattern is read decoded or not.
         let as_it_is = coverage(patterns.iter().copied(), parts, case);
         let otherwise_read = [loosened(parts, <[u8]>::to_vec), loosened(parts, decoded_octets)];

@@ -89,9 +89,5 @@ impl Gateway {
 
 /// `GET /status`.
 fn status(address: SocketAddr) -> Result<Value, String> {
-    let answer = admin_listener::get(address, "/status")?;
-    if !answer.is_good() {
-        return Err(format!("it answers \"{}\"", answer.status_line));
-    }
-    serde_json::from_str(&answer.body).map_err(|_| "its answer is no JSON".to_owned())
+    serde_json::from_str(&admin_listener::get(address, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
 }

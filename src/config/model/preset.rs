@@ -1,7 +1,7 @@
-//! What the config says of routes to an API that the gateway knows, and of methods that stand in fields. Knows nothing of
+//! What the config says of routes and upstreams whose API the gateway knows, and of methods that stand in fields. Knows nothing of
 //! the API itself.
 
-/// An API whose requirements the gateway knows.
+/// An API that the gateway knows: on a route its requirements, of an upstream its manners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// Icinga 2's.

@@ -3,25 +3,24 @@
 
 mod content;
 mod down;
-mod known;
 mod up;
 
 pub(super) use down::RecordedBody;
 
 use content::Content;
-use known::{Known, Wanted};
 use up::Received;
 
 use super::Shared;
 use super::activity::Activity;
+use super::asking::Asker;
 use super::client::{ClientView, ConnectedClient};
-use super::credentials::{Checked, JudgingBy};
+use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, Wanted, wanted};
 use super::guard::GuardControl;
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
 use super::record::{ConnectionFacts, Record};
-use super::request::Judgement;
+use super::request::{Judgement, decide_by};
 use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
@@ -29,17 +28,18 @@ use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
+use crate::route::icinga2::EventTypes;
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What all requests of a connection share.
@@ -65,8 +65,11 @@ pub(super) struct ConnectionContext {
 /// Answers one request.
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
     let (parts, body) = request.into_parts();
-    let (mut content, first) = (Content::Coming(body), Known::at(&context, &parts.headers, None, None));
-    let mut record = context.new_record(&first.judging.in_force.snapshot, &parts);
+    let (shared, client) = (&context.shared, &context.client);
+    let (mut content, mut looked, mut looks, mut failure) = (Content::Coming(body), Looked::default(), 0, None);
+    let first = JudgingBy::at(shared, client, &parts.headers, Instant::now());
+    let mut record = context.new_record(&first.in_force.snapshot, &parts);
+    let mut next = Some(first);
     let form = Form::of_accept(&parts.headers);
     let head = RequestHead {
         method: parts.method.as_str(),
@@ -74,44 +77,79 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
         authority: parts.uri.authority().map(|authority| authority.as_str()),
         fields: &parts.headers,
     };
-    let (mut known, mut judgement, mut failure) = (&first, first.judge(&head), None);
-    let complete;
-    if let Some(wanted) = judgement.as_ref().and_then(|judgement| Wanted::by(judgement, head.fields)) {
-        let (found, read) = first.look_up(&context, &head, (&mut content, wanted)).await;
-        (complete, failure) = (found, read.err());
-        known = &complete;
-        judgement = known.judge(&head);
-        record.showed(&known.checked);
-    }
-    let Known { judging: JudgingBy { in_force, view }, checked } = known;
-    record.client_is(view.clone());
-    let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked, form };
-    let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
-    if let Some(end) = failure {
-        judgement.outcome = Err(exchange.body_failure(end));
-    }
-    record.judged(&judgement, in_force);
-    let Judgement { method, target, route, outcome, .. } = judgement;
-    match (outcome, route, target) {
-        (Err(refusal), _, _) => exchange.refused(record, &refusal),
-        (Ok(permit), Some(route), Some(target)) => {
-            let (user, announced) = (checked.user(view), content.size_hint().lower());
-            match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
-                Err(refusal) => exchange.refused(record, &refusal),
-                Ok(allowance) => {
-                    let (method, target) = (method.to_owned(), target.to_string());
-                    let permitted = Permitted { route, permit, method, target, allowance };
-                    exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+    loop {
+        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, Instant::now()));
+        let JudgingBy { in_force, view } = &judging;
+        let checked = looked.counted(&in_force.snapshot);
+        let judgement = judged(&judging, &checked, &head);
+        if looks < MOST_LOOKS
+            && failure.is_none()
+            && let Some(wanted) = judgement.as_ref().and_then(|judgement| {
+                let protocol = protocol(parts.version);
+                let asker = Asker { client, facts: &context.facts, protocol, request_id: record.request_id() };
+                wanted(judgement, head.fields, (&judging, &checked), asker)
+            })
+        {
+            looks += 1;
+            failure = Box::pin(context.find_out(&mut looked, wanted, &judging, &mut content)).await.err();
+            continue;
+        }
+        record.showed(&checked);
+        record.client_is(view.clone());
+        let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked: &checked, form };
+        let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
+        if let Some(end) = failure {
+            judgement.outcome = Err(exchange.body_failure(end));
+        }
+        record.judged(&judgement, in_force);
+        let Judgement { method, target, route, outcome, .. } = judgement;
+        return match (outcome, route, target) {
+            (Err(refusal), _, _) => exchange.refused(record, &refusal),
+            (Ok(permit), Some(route), Some(target)) => {
+                let (user, announced) = (checked.user(view), content.size_hint().lower());
+                match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
+                    Err(refusal) => exchange.refused(record, &refusal),
+                    Ok(allowance) => {
+                        let (method, target) = (method.to_owned(), target.to_string());
+                        let permitted = Permitted { route, permit, method, target, allowance };
+                        exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+                    }
                 }
             }
-        }
-        (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+            (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+        };
     }
 }
 
+/// `None` if the listener is gone.
+fn judged<'s: 'h, 'h>(
+    judging: &'s JudgingBy,
+    checked: &'s Checked,
+    head: &RequestHead<'h, HeaderMap>,
+) -> Option<Judgement<'s, 'h>> {
+    let client = judging.view.client()?;
+    Some(decide_by(&judging.in_force.snapshot, client, &checked.evidence, head))
+}
+
 impl ConnectionContext {
+    /// Finds out what a judgement waits for.
+    async fn find_out(
+        &self,
+        looked: &mut Looked,
+        wanted: Wanted,
+        judging: &JudgingBy,
+        content: &mut Content,
+    ) -> Result<(), BodyEnd> {
+        match wanted {
+            Wanted::Body(limit) => looked.read(EventTypes::from_body(&content.read(limit).await?)),
+            other => looked.find_out(other, &self.shared, judging, self.facts.client.ip()).await,
+        }
+        Ok(())
+    }
+
     fn new_record(&self, snapshot: &Snapshot, parts: &Parts) -> Record {
-        let said = (parts.method.as_str(), parts.uri.path());
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let said = (parts.method.as_str(), target);
         let mut record =
             Record::new(self.facts.clone(), protocol(parts.version), snapshot.generation, super::request_id(), said);
         self.activity.request_begins();
@@ -235,9 +273,9 @@ impl Exchange<'_> {
         record.answered_by(upstream.endpoint_name(endpoint));
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
-                // Another method than the client's may be the one that was judged and sent.
+                // Another method than the client's may be the one that was sent.
                 if wanted == Asked::Head && !body.is_end_stream() {
-                    body.give_up();
+                    body.discard();
                 }
                 self.pass_down((record, open), head, body, limits)
             }

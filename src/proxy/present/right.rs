@@ -7,6 +7,7 @@ use super::super::credentials::{Checked, still_presented};
 use super::super::in_force::in_force;
 use super::super::request::{Client, Evidence, Presented, Standing, decide_by};
 use super::RoundWatch;
+use crate::authorizer::Verdict;
 use crate::credentials::{CredentialRule, Proof};
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
@@ -30,6 +31,8 @@ pub(in crate::proxy) struct Right {
     proof: Option<Proof>,
     /// What its body says, where the route asks.
     body: Option<SaidInBody>,
+    /// What an external authorizer has said when the request began. It is not asked again.
+    verdict: Option<Verdict>,
     /// Since when its listener has been gone.
     leaving: Option<Instant>,
     /// When its time is over.
@@ -56,8 +59,8 @@ impl Right {
     }
 
     fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {
-        let (proof, body) = (checked.proof().cloned(), checked.evidence.body.clone());
-        Self { asked, view, proof, body, leaving: None, until: None }
+        let Evidence { body, verdict, .. } = checked.evidence.clone();
+        Self { asked, view, proof: checked.proof().cloned(), body, verdict, leaving: None, until: None }
     }
 
     /// Only until this moment, and as long as it takes a round to see that it has come.
@@ -97,7 +100,10 @@ impl Right {
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
-            Some(client) => self.asked.judge(snapshot, client, &Evidence { presented, body: self.body.clone() })?,
+            Some(client) => {
+                let evidence = Evidence { presented, body: self.body.clone(), verdict: self.verdict.clone() };
+                self.asked.judge(snapshot, client, &evidence)?;
+            }
             None => return self.without_listener(snapshot, client, now),
         }
         self.view = view;

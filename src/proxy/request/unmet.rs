@@ -31,6 +31,8 @@ pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
 pub(super) fn denied<'s>(denied: Denied<'s>, (route, path): (&Route, &str)) -> Refusal<'s> {
     match route.forbidden {
         Forbidden::Told => Refusal::Denied(denied),
+        // Nobody has said yet that it is forbidden.
+        Forbidden::Absent if matches!(denied, Denied::AuthorizerUnavailable(_)) => Refusal::Denied(denied),
         Forbidden::Absent => Refusal::Absent { denied: Some(denied), path: spoken_path(path).into() },
     }
 }

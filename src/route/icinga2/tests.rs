@@ -1,6 +1,7 @@
 //! Method, target and body to what is needed: rows that were asked of Icinga 2.13.6, and properties.
 
 use super::*;
+use crate::pattern::{Case, Pattern};
 use proptest::prelude::*;
 
 fn needs(method: &str, target: &str) -> Needs<'static> {
@@ -171,5 +172,26 @@ proptest! {
         let odd = CanonicalTarget::parse(&odd).unwrap();
         prop_assert_eq!(odd.oddities.first_beyond(accepted_oddities()), None);
         prop_assert_eq!(requirement(&method, &odd, None), needs(&method, &plain));
+    }
+
+    #[test]
+    fn whatever_is_asked_needs_a_name_that_is_known_to_be_asked_for(
+        method in "(GET|POST|PUT|DELETE|PATCH|\\PC{0,4})",
+        path in "(/(v1|objects|hosts|events|actions|add-comment|config|files|stages|types|console|debug|malloc_info|\\PC{0,3})){0,5}",
+        query in "(\\?((types|queue)(\\[\\])?=?[a-z%0]{0,4}&?){0,4})?", body in "\\PC{0,6}|\\{\"types\":\\[(\"[a-z]\",){0,2}\"x\"\\]\\}",
+    ) {
+        let text = format!("{path}{query}");
+        if let Ok(target) = CanonicalTarget::parse(&text) {
+            let known = |name: &Name<'_>| {
+                all_names().any(|known| Pattern::new(known.as_bytes(), Case::Folds).matches(name.as_octets()))
+            };
+            let said = EventTypes::from_body(body.as_bytes());
+            match requirement(&method, &target, Some(&said)) {
+                Needs::Permission(name) => prop_assert!(known(&name), "{:?}", name),
+                Needs::Every(names) => prop_assert!(names.len() > 1 && names.iter().all(known)),
+                Needs::BodyNeeded => prop_assert!(false, "it was read"),
+                Needs::AnyApiUser | Needs::Nothing | Needs::BadRequest(_) => {}
+            }
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod accounts;
+mod authorizers;
 mod credentials;
 mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;
+mod interner;
 mod listeners;
+mod peers;
 mod policy;
 mod preset;
 mod process;
@@ -21,8 +25,10 @@ mod users;
 mod vouching;
 mod warnings;
 
-use super::Snapshot;
-use crate::config::{self, Config, Expectation, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use super::{Content, Snapshot};
+use crate::config::{
+    self, Config, Expectation, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
+};
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
@@ -51,11 +57,23 @@ pub struct Outcome {
     pub sources: Sources,
     /// Everything whose change could change the outcome.
     pub watched: Vec<WatchedFile>,
+    /// Digests of what was read.
+    pub content: Content,
     /// What the config expects of itself: for `check`, and nobody else.
     pub expectations: Vec<Expectation>,
 }
 
 impl Outcome {
+    /// The errors, each in one line with its place. Shows no line of a file: there may be a secret in it.
+    pub fn errors(&self) -> Vec<String> {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let placed = |problem: &Problem| match problem.place {
+            Some(place) => format!("{}: {}", self.sources.describe(place), problem.message),
+            None => problem.message.clone(),
+        };
+        errors.map(placed).collect()
+    }
+
     /// The problems as people read them.
     pub fn report(&self) -> String {
         config::render(&self.problems, &self.sources)
@@ -65,9 +83,10 @@ impl Outcome {
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
     let Loaded { mut config, sources, problems, mut watched, readable } = config::load(path);
+    let before = previous.map(|snapshot| &snapshot.content);
     if readable == Readable::No {
-        let (problems, expectations) = (problems.into_sorted(), Vec::new());
-        return Outcome { snapshot: None, problems, sources, watched, expectations };
+        let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
+        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched, content, expectations };
     }
     let assembly = Assembly {
         config: &config,
@@ -84,9 +103,14 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     };
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
-    let snapshot = if problems.any_error() { None } else { snapshot };
+    let content = Content::of(path, &watched, before);
+    let mut snapshot = if problems.any_error() { None } else { snapshot };
+    if let Some(snapshot) = &mut snapshot {
+        snapshot.content = content.clone();
+        snapshot.written = snapshot.process.audit_log.is_some().then(|| Written::of(&sources));
+    }
     let expectations = std::mem::take(&mut config.expectations);
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, expectations }
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, content, expectations }
 }
 
 /// What all parts of the assembly share.
@@ -111,9 +135,11 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
+        let authorizers = self.authorizers();
+        let accounts = self.accounts(&users.users, &upstreams);
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
-        let routes = self.routes(&mut listeners, &upstreams, &trust);
+        let routes = self.routes(&mut listeners, (&upstreams.by_name, &accounts), &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
@@ -129,7 +155,9 @@ impl Assembly<'_> {
             trust_domains: trust.in_order,
             users: users.users,
             policy: users.policy,
-            upstreams,
+            upstreams: upstreams.by_name,
+            accounts,
+            authorizers,
             assertions,
             expiry,
             process: process?,
@@ -138,6 +166,8 @@ impl Assembly<'_> {
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
             credentials,
+            content: Content::default(),
+            written: None,
             places: config::Places::of(self.sources),
             user_limiters: users.limiters,
             route_limiters: self.route_limiters.take(),

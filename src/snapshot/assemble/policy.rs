@@ -28,7 +28,9 @@ impl Assembly<'_> {
                 Ok(Some(condition))
             }
             Err(error) => {
-                let at = error.offset.map(|offset| format!(" (character {})", offset + 1)).unwrap_or_default();
+                let before = |offset| text.value.get(..offset).map_or(offset, |before| before.chars().count());
+                let at = error.offset.map(|offset| format!(" (character {})", before(offset) + 1));
+                let at = at.unwrap_or_default();
                 self.problems.error(text.place, format!("the condition cannot be used: {error}{at}"), error.hint);
                 Err(())
             }

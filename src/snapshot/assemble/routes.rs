@@ -6,9 +6,12 @@ use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
 use crate::route::{Admission, Extent, PathPattern, Route, RouteLimits, Target, VouchedBy};
 use crate::snapshot::ListenerPolicy;
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Upstreams, and the ApiUsers that are somebody there.
+type UpstreamsAndUsers<'a> = (&'a HashMap<Arc<str>, Arc<Upstream>>, &'a HashMap<Arc<str>, Arc<Accounts>>);
 
 /// A route that is ready for the tables.
 struct Ready<'c> {
@@ -22,7 +25,7 @@ impl Assembly<'_> {
     pub(super) fn routes(
         &self,
         listeners: &mut [ListenerPolicy],
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        upstreams: UpstreamsAndUsers<'_>,
         trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
         let routes = self.config.routes.iter();
@@ -83,7 +86,7 @@ impl Assembly<'_> {
     fn route<'c>(
         &self,
         said: &'c config::Route,
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        (upstreams, accounts): UpstreamsAndUsers<'_>,
         vouched_by: Option<VouchedBy>,
     ) -> Option<Ready<'c>> {
         let target = self.target(said);
@@ -110,8 +113,8 @@ impl Assembly<'_> {
         let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
+        let known_there = self.known_there(&target, admission, accounts, said.place);
         upstream??;
-        let name = route_name(said, &path.value);
         let route = Arc::new(Route {
             limiter: self.route_limiter(said, &name),
             name,
@@ -133,6 +136,8 @@ impl Assembly<'_> {
             hosts: hosts.clone().into(),
             depth: pattern.segments.len(),
             credentials: credentials?,
+            authorizer: said.authorizer.as_ref().map(|said| said.value.as_str().into()),
+            known_there: known_there?,
         });
         Some(Ready { said, pattern, hosts, route })
     }
