@@ -14,8 +14,8 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, HeadWriter, RequestEdit,
-    Upgrade, request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, HeadWriter,
+    RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use scene::{ANSWER, BROWSER, CURL, Scene, Size, write_certificates};
@@ -188,6 +188,7 @@ fn parse<'h, 'b>(head: &'b str, fields: &'h mut [MaybeUninit<httparse::Header<'b
 struct About {
     identity: IdentityBlock,
     client: ClientAddress,
+    reserved: FieldNames,
 }
 
 impl About {
@@ -195,12 +196,15 @@ impl About {
         Self {
             identity: IdentityBlock::for_nobody(&[IdentitySet::XClient]),
             client: ClientAddress::new(std::net::Ipv4Addr::new(192, 0, 2, 1).into()),
+            reserved: FieldNames::default(),
         }
     }
 
     fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
         room.clear();
         let edit = RequestEdit {
+            reserved: &self.reserved,
+            authorizer: &[],
             identity: Some(&self.identity),
             client: &self.client,
             requested_host: "localhost:8443",

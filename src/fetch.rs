@@ -62,6 +62,11 @@ impl FetchUrl {
         format!("{host}:{}", self.port)
     }
 
+    /// Path and query.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
     /// The host alone, as in a URL, if the port is the usual one of the scheme.
     pub fn usual_host(&self) -> Option<String> {
         let usual = matches!((self.scheme, self.port), (Scheme::Http, 80) | (Scheme::Https, 443));

@@ -13,6 +13,9 @@ pub mod head;
 pub mod recycled;
 pub mod pattern;
 pub mod fetch;
+pub mod here;
+pub mod pool;
+pub mod endpoint;
 
 // The request's way
 pub mod listener;
@@ -24,6 +27,7 @@ pub mod limit;
 pub mod route;
 pub mod authorize;
 pub mod forward;
+pub mod authorizer;
 pub mod upstream;
 pub mod respond;
 

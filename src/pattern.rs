@@ -10,15 +10,17 @@ pub enum Case {
 }
 
 /// A compiled pattern: `*` is any run of characters (also `/`), `?` is one octet, `\*` and `\?` are literal, every
-/// other backslash is a backslash. The whole text must match.
+/// other backslash is a backslash. The whole text must match. Its octets stand in `O` as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    shape: Shape,
-    case: Case,
+pub struct Pattern<O = Box<[u8]>> {
+    octets: O,
+    /// The octets before the first wildcard, [`WORD`] at most, folded where case does not matter. They settle most
+    /// comparisons.
+    beginning: u64,
     /// How many octets of `beginning` count.
     sure: u8,
-    /// The octets before the first wildcard, [`WORD`] at most. They settle most comparisons.
-    beginning: u64,
+    shape: Shape,
+    case: Case,
 }
 
 /// Octets that are compared at once.
@@ -45,16 +47,14 @@ impl<'t> Subject<'t> {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// `*`
-    Anything,
-    /// No wildcard.
-    Literal(Box<[u8]>),
-    /// `text*`, by far the most common.
-    Prefix(Box<[u8]>),
+    /// No wildcard, and nothing that is written otherwise than it is meant.
+    Literal,
+    /// The same with `*` at its end, by far the most common; also `*` alone.
+    Prefix,
     /// Everything else.
-    General(Box<[Token]>),
+    General,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,23 +67,28 @@ enum Token {
 impl Pattern {
     /// Compiles a pattern. Every text is one.
     pub fn new(text: impl AsRef<[u8]>, case: Case) -> Self {
-        let text = text.as_ref();
-        let tokens = tokens(text, case);
-        let octets = |tokens: &[Token]| -> Option<Box<[u8]>> {
-            tokens.iter().map(|token| if let Token::Octet(octet) = token { Some(*octet) } else { None }).collect()
-        };
-        let shape = match tokens.split_last() {
-            Some((Token::AnyRun, [])) => Shape::Anything,
-            Some((Token::AnyRun, start)) => octets(start).map_or(Shape::General(tokens.clone().into()), Shape::Prefix),
-            _ => octets(&tokens).map_or(Shape::General(tokens.clone().into()), Shape::Literal),
-        };
+        Self::over(text.as_ref().into(), case)
+    }
+}
+
+impl<O: AsRef<[u8]>> Pattern<O> {
+    /// Compiles a pattern whose text is kept as it is given.
+    pub fn over(octets: O, case: Case) -> Self {
+        let text = octets.as_ref();
         let mut first = [0; WORD];
         let mut sure = 0;
-        for (place, token) in first.iter_mut().zip(&tokens) {
+        for (place, token) in first.iter_mut().zip(tokens(text)) {
             let Token::Octet(octet) = token else { break };
-            (*place, sure) = (*octet, sure + 1);
+            *place = if case == Case::Folds { octet.to_ascii_lowercase() } else { octet };
+            sure += 1;
         }
-        Self { shape, case, sure, beginning: u64::from_le_bytes(first) }
+        let special = |octet: &u8| matches!(octet, b'*' | b'?');
+        let shape = match text.split_last() {
+            Some((b'*', start)) if !start.iter().any(special) && start.last() != Some(&b'\\') => Shape::Prefix,
+            _ if text.iter().any(special) => Shape::General,
+            _ => Shape::Literal,
+        };
+        Self { octets, beginning: u64::from_le_bytes(first), sure, shape, case }
     }
 
     /// Whether the whole text matches. Costs at most pattern length times text length.
@@ -105,13 +110,16 @@ impl Pattern {
 
     /// Whether the text matches whose beginning does.
     fn matches_rest(&self, text: &[u8]) -> bool {
-        match &self.shape {
-            Shape::Anything => true,
-            Shape::Literal(literal) if literal.len() <= WORD => literal.len() == text.len(),
-            Shape::Literal(literal) => self.equal(literal, text),
-            Shape::Prefix(prefix) if prefix.len() <= WORD => prefix.len() <= text.len(),
-            Shape::Prefix(prefix) => text.get(..prefix.len()).is_some_and(|start| self.equal(prefix, start)),
-            Shape::General(tokens) => self.matches_general(tokens, text),
+        let octets = self.octets.as_ref();
+        match self.shape {
+            Shape::Literal if octets.len() <= WORD => octets.len() == text.len(),
+            Shape::Literal => self.equal(octets, text),
+            Shape::Prefix => {
+                let prefix = self.before_run();
+                let start = text.get(..prefix.len());
+                start.is_some_and(|start| prefix.len() <= WORD || self.equal(prefix, start))
+            }
+            Shape::General => self.matches_general(text).0,
         }
     }
 
@@ -123,24 +131,30 @@ impl Pattern {
     }
 
     /// Two cursors and one point to go back to: when a text fails behind a `*`, the last `*` takes one octet more.
-    /// Earlier ones never need to be tried again, since the last can take all that they could.
-    fn matches_general(&self, tokens: &[Token], text: &[u8]) -> bool {
-        let (mut at_token, mut at_octet) = (0, 0);
+    /// Earlier ones never need to be tried again, since the last can take all that they could. Also gives the number of
+    /// steps, which tests hold against the bound.
+    fn matches_general(&self, text: &[u8]) -> (bool, usize) {
+        let octets = self.octets.as_ref();
+        let (mut at_token, mut at_octet, mut steps) = (0, 0, 0);
         let mut last_run: Option<(usize, usize)> = None;
         loop {
-            let advanced = match (tokens.get(at_token), text.get(at_octet)) {
-                (None, None) => return true,
-                (Some(Token::AnyRun), _) => {
-                    last_run = Some((at_token + 1, at_octet));
-                    at_token += 1;
+            steps += 1;
+            let token = token_at(octets, at_token);
+            let advanced = match (token, text.get(at_octet)) {
+                (None, None) => return (true, steps),
+                (Some((Token::AnyRun, behind)), _) => {
+                    last_run = Some((behind, at_octet));
+                    at_token = behind;
                     continue;
                 }
-                (Some(Token::AnyOctet), Some(_)) => true,
-                (Some(Token::Octet(wanted)), Some(octet)) => self.same_octet(*wanted, *octet),
-                _ => false,
+                (Some((Token::AnyOctet, behind)), Some(_)) => Some(behind),
+                (Some((Token::Octet(wanted), behind)), Some(octet)) => {
+                    self.same_octet(wanted, *octet).then_some(behind)
+                }
+                _ => None,
             };
-            if advanced {
-                at_token += 1;
+            if let Some(behind) = advanced {
+                at_token = behind;
                 at_octet += 1;
                 continue;
             }
@@ -150,7 +164,7 @@ impl Pattern {
                     at_token = behind;
                     at_octet = start + 1;
                 }
-                _ => return false,
+                _ => return (false, steps),
             }
         }
     }
@@ -163,8 +177,31 @@ impl Pattern {
     }
 
     /// Whether some text matches both patterns, for finding permissions that can never be used.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let (left, right) = (self.tokens(), other.tokens());
+    pub fn overlaps<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
+        let plain = [self.shape, other.shape].iter().all(|shape| *shape != Shape::General);
+        if plain { self.overlaps_plainly(other) } else { self.overlaps_generally(other) }
+    }
+
+    /// For patterns without wildcards but one at the end.
+    fn overlaps_plainly<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
+        let (left, right) = (self.before_run(), other.before_run());
+        let common = left.len().min(right.len());
+        let starts = left.get(..common).zip(right.get(..common)).is_some_and(|(left, right)| self.equal(left, right));
+        // What is longer than a pattern has to have room in its run.
+        let fits = |shape: Shape, own: usize, others: usize| shape == Shape::Prefix || own >= others;
+        starts && fits(self.shape, left.len(), right.len()) && fits(other.shape, right.len(), left.len())
+    }
+
+    /// The octets before the run at the end, if there is one.
+    fn before_run(&self) -> &[u8] {
+        let octets = self.octets.as_ref();
+        let before = octets.split_last().filter(|_| self.shape == Shape::Prefix);
+        before.map_or(octets, |(_, before)| before)
+    }
+
+    fn overlaps_generally<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
+        let left: Vec<Token> = tokens(self.octets.as_ref()).collect();
+        let right: Vec<Token> = tokens(other.octets.as_ref()).collect();
         let mut reachable = vec![false; right.len() + 1];
         let mut row = Vec::new();
         for i in (0..=left.len()).rev() {
@@ -190,41 +227,48 @@ impl Pattern {
         reachable.first().copied().unwrap_or(false)
     }
 
+    /// Whether what a `*` seeks, the first octet that must follow it, is beyond ASCII.
+    pub fn seeks_beyond_ascii(&self) -> bool {
+        let mut seeks = false;
+        tokens(self.octets.as_ref()).any(|token| match token {
+            Token::AnyRun => {
+                seeks = true;
+                false
+            }
+            Token::AnyOctet => false,
+            Token::Octet(octet) => std::mem::take(&mut seeks) && !octet.is_ascii(),
+        })
+    }
+
     fn tokens_meet(&self, a: Token, b: Token) -> bool {
         match (a, b) {
             (Token::Octet(a), Token::Octet(b)) => self.same_octet(a, b),
             _ => true,
         }
     }
-
-    fn tokens(&self) -> Vec<Token> {
-        let octets = |text: &[u8]| text.iter().copied().map(Token::Octet).collect::<Vec<_>>();
-        match &self.shape {
-            Shape::Anything => vec![Token::AnyRun],
-            Shape::Literal(text) => octets(text),
-            Shape::Prefix(text) => [octets(text), vec![Token::AnyRun]].concat(),
-            Shape::General(tokens) => tokens.to_vec(),
-        }
-    }
 }
 
-fn tokens(text: &[u8], case: Case) -> Vec<Token> {
-    let mut tokens = Vec::with_capacity(text.len());
-    let mut octets = text.iter().copied().peekable();
-    while let Some(octet) = octets.next() {
-        let token = match (octet, octets.peek()) {
-            (b'\\', Some(b'*' | b'?')) => Token::Octet(octets.next().unwrap_or(octet)),
-            (b'*', _) => Token::AnyRun,
-            (b'?', _) => Token::AnyOctet,
-            _ if case == Case::Folds => Token::Octet(octet.to_ascii_lowercase()),
-            _ => Token::Octet(octet),
-        };
-        // `**` means what `*` means.
-        if !(token == Token::AnyRun && tokens.last() == Some(&Token::AnyRun)) {
-            tokens.push(token);
+/// The token that begins at an octet of a pattern, and where the next one does. Several `*` are one.
+fn token_at(text: &[u8], at: usize) -> Option<(Token, usize)> {
+    let octet = *text.get(at)?;
+    Some(match (octet, text.get(at + 1)) {
+        (b'\\', Some(escaped @ (b'*' | b'?'))) => (Token::Octet(*escaped), at + 2),
+        (b'*', _) => {
+            let more = text.iter().skip(at + 1).take_while(|octet| **octet == b'*').count();
+            (Token::AnyRun, at + 1 + more)
         }
-    }
-    tokens
+        (b'?', _) => (Token::AnyOctet, at + 1),
+        _ => (Token::Octet(octet), at + 1),
+    })
+}
+
+fn tokens(text: &[u8]) -> impl Iterator<Item = Token> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (token, behind) = token_at(text, at)?;
+        at = behind;
+        Some(token)
+    })
 }
 
 #[cfg(test)]
@@ -302,7 +346,7 @@ mod tests {
         ) {
             prop_assert_eq!(folds(&pattern, &text), naive(pattern.as_bytes(), text.as_bytes()));
             let exact = Pattern::new(&pattern, Case::Matters);
-            let general = exact.matches_general(&exact.tokens(), text.as_bytes());
+            let (general, _) = exact.matches_general(text.as_bytes());
             prop_assert_eq!(exact.matches(text.as_bytes()), general);
         }
 
@@ -313,6 +357,7 @@ mod tests {
                 prop_assert!(a.overlaps(&b), "{} and {} share {}", left, right, text);
             }
             prop_assert_eq!(a.overlaps(&b), b.overlaps(&a));
+            prop_assert_eq!(a.overlaps(&b), a.overlaps_generally(&b));
         }
     }
 }

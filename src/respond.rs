@@ -11,12 +11,14 @@ pub use limited::{Limited, Whose};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
+use crate::endpoint::ConnectError;
 use crate::forward::FramingError;
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
+use crate::route::icinga2::BadRequest;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
-use crate::upstream::{ConnectError, UpstreamError};
+use crate::upstream::UpstreamError;
 use http::StatusCode;
 
 /// Why a request is not answered by an upstream.
@@ -63,10 +65,26 @@ pub enum Refusal<'s> {
     Forwarded(ForwardedRefusal),
     /// The ApiUser may not.
     Denied(Denied<'s>),
+    /// The ApiUser may not, or there is nothing, and the route tells neither from the other.
+    Absent {
+        /// Why the ApiUser may not; `None` if there is nothing.
+        denied: Option<Denied<'s>>,
+        /// The path, as Icinga says it.
+        path: Box<str>,
+    },
+    /// Icinga 2 could not serve it, or it has two readings.
+    Icinga(BadRequest),
+    /// The route depends on what the body says, and nobody has read it yet. Never an answer, unless we forgot to.
+    BodyUnread,
+    /// It may, but has no credentials of its own at the upstream, where it needs some.
+    UnknownToUpstream,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
     /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
     CredentialsUnchecked,
+    /// The route asks an external authorizer, which was not asked. Only an answer if the route, the authorizer or the user
+    /// has become another while the request was under way.
+    AuthorizerUnasked,
     /// There were too many requests.
     Limited(Limited),
     /// The request takes longer than it may.
@@ -98,7 +116,8 @@ impl Refusal<'_> {
             | Self::BadHost
             | Self::BadConnection
             | Self::MethodOverride
-            | Self::MethodNotForwarded => StatusCode::BAD_REQUEST,
+            | Self::MethodNotForwarded
+            | Self::Icinga(_) => StatusCode::BAD_REQUEST,
             Self::Framing(FramingError::TooManyFields) | Self::HeadTooLarge => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
@@ -106,12 +125,13 @@ impl Refusal<'_> {
             Self::Framing(FramingError::UnknownCoding) => StatusCode::NOT_IMPLEMENTED,
             Self::Framing(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::Absent { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => StatusCode::UNAUTHORIZED,
             Self::Forwarded(
                 ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
             ) => StatusCode::BAD_REQUEST,
+            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forwarded(_)
             | Self::CertificateRefused(_)
             | Self::UnusableName(_)
@@ -119,6 +139,7 @@ impl Refusal<'_> {
             | Self::AmbiguousIdentity { .. }
             | Self::ReservedName(_)
             | Self::WrongTrustDomain
+            | Self::UnknownToUpstream
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -130,7 +151,7 @@ impl Refusal<'_> {
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) | Self::CredentialsUnchecked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -143,7 +164,8 @@ impl Refusal<'_> {
             Self::Misdirected => "misdirected",
             Self::MethodNotForwarded => "method_not_forwarded",
             Self::BadConnection => "bad_connection_field",
-            Self::NoRoute => "no_route",
+            Self::NoRoute | Self::Absent { denied: None, .. } => "no_route",
+            Self::Icinga(why) => why.word(),
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MethodOverride => "method_override",
             Self::NoCertificate => "no_certificate",
@@ -156,7 +178,9 @@ impl Refusal<'_> {
             Self::Forwarded(refusal) => refusal.word(),
             Self::Limited(limited) => limited.word(),
             Self::RequestTime(_) => "request_timeout",
-            Self::Denied(denied) => denied.word(),
+            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
+            Self::AuthorizerUnasked => "authorizer_unasked",
+            Self::UnknownToUpstream => "no_upstream_credentials",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
             Self::Framing(FramingError::Target) => "bad_path",
             Self::Framing(FramingError::Expectation) => "expectation",
@@ -170,7 +194,7 @@ impl Refusal<'_> {
             Self::ListenerGone => "listener_gone",
             Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Credential(failure, _) => credential::word(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked => "internal",
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "internal",
         }
     }
 
@@ -182,7 +206,8 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
             Self::MethodNotForwarded => "This method is not forwarded.",
             Self::BadConnection => "The Connection field names a field that every hop needs.",
-            Self::NoRoute => "There is nothing here.",
+            Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
+            Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
             Self::MethodNotAllowed => "The method is not allowed here.",
             Self::MethodOverride => "Overriding the method is not allowed here.",
             Self::NoCertificate => "A client certificate is needed here.",
@@ -196,9 +221,13 @@ impl Refusal<'_> {
             Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
             Self::Denied(Denied::UserDisabled) => "The user does not count any more.",
             Self::Denied(Denied::RouteDisabled) => "This is not served any more.",
+            Self::Denied(Denied::AuthorizerUnavailable(_)) | Self::AuthorizerUnasked => {
+                "Whether this is allowed cannot be found out now."
+            }
             Self::Denied(_) => "The user may not do this.",
             Self::Limited(limited) => limited.sentence(),
             Self::RequestTime(_) => "The request took longer than it may.",
+            Self::UnknownToUpstream => "The user has no credentials where this would go.",
             Self::Framing(_) => "The request is malformed.",
             Self::HeadTooLarge => "The request head is too large.",
             Self::HeadTimeout => "The request head took too long.",
@@ -208,7 +237,7 @@ impl Refusal<'_> {
             Self::Upstream(_) => "The upstream did not answer.",
             Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Credential(failure, _) => credential::sentence(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked => "The gateway made a mistake.",
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "The gateway made a mistake.",
         }
     }
 
@@ -225,10 +254,21 @@ impl Refusal<'_> {
             Self::Limited(limited) => Some(limited.detail().to_owned()),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),
-            Self::Denied(denied) => denied.detail(),
+            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.detail(),
+            Self::Icinga(why) => Some(why.to_string()),
             Self::Internal(what) => Some((*what).to_owned()),
             Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
             Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
+            Self::BodyUnread => Some("the body was not read".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Why an ApiUser may not, if that is it.
+    pub fn denied(&self) -> Option<&Denied<'_>> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            Self::Absent { denied, .. } => denied.as_ref(),
             _ => None,
         }
     }

@@ -16,6 +16,8 @@ mod support;
 mod access_log;
 /// Metrics and health.
 mod admin;
+/// The audit log, `portcullis plan` and `portcullis learn`.
+mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
 /// What is wrong with a config is said at once, with place and hint.
@@ -36,7 +38,7 @@ mod forwarding;
 mod handshake;
 /// Bytes from clients that mean harm, or know no better.
 mod hostile_input;
-/// In front of the real Icinga 2.
+/// In front of the real Icinga 2, and what it says of requests beside what the gateway says.
 mod icinga;
 /// Certificate to ApiUser.
 mod identity;
@@ -56,6 +58,10 @@ mod quickstart;
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
 mod record_layers;
+/// Upstreams with manners of their own: HEAD, redirects, events, reloads.
+mod manners;
+/// Who ApiUsers are at upstreams.
+mod accounts;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.
@@ -92,5 +98,7 @@ mod zoo;
 mod revoke;
 /// Revocation lists from URLs.
 mod crl_fetch;
+/// External authorizers: what they are told, what they can take away, and what happens when they do not answer.
+mod authorizer;
 /// `portcullis import`: users of Icinga 2, nginx and HAProxy.
 mod import;

@@ -10,6 +10,8 @@ mod histogram;
 mod http;
 /// The load generator.
 mod load;
+/// Queries at a real Icinga 2, direct and through Portcullis.
+mod icinga;
 /// One thread that runs everything.
 mod local;
 /// TLS records.
@@ -40,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Compare the proxies, interleaved in one run
     Compare(compare::Options),
+    /// Ask a real Icinga 2, directly and through Portcullis
+    Icinga(icinga::Options),
     /// Generate load with client certificates; prints one line of JSON
     #[command(subcommand)]
     Load(load::Load),
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Compare(options) => compare::run(&options),
+        Command::Icinga(options) => icinga::run(&options),
         Command::Load(load) => load::run(load),
         Command::Upstream { address } => upstream::run(address),
         Command::Verify { target, pki, client, stranger } => verify::run(target, &pki, &client, &stranger),

@@ -56,6 +56,19 @@ pub fn client_config(
     Ok(config)
 }
 
+/// What a client without a certificate needs, for a server of this CA.
+pub fn anonymous_config(ca: &Path) -> Result<ClientConfig, Box<dyn Error>> {
+    let mut anchors = RootCertStore::empty();
+    anchors.add(CertificateDer::from_pem_file(ca)?)?;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&version::TLS13])?
+        .with_root_certificates(anchors)
+        .with_no_client_auth();
+    config.enable_secret_extraction = true;
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
 /// What a server with the certificate `server.crt` of the folder `pki` needs, which asks for client certificates.
 pub fn server_config(pki: &Path) -> Result<ServerConfig, Box<dyn Error>> {
     let (chain, key) = identity(pki, "server")?;

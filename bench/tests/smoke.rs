@@ -40,3 +40,33 @@ fn every_mode_works_with_every_proxy_and_the_results_are_written() {
     assert!(tables.contains("Portcullis") && tables.contains("| floor |"), "{tables}");
     assert!(std::fs::read_to_string(folder.path().join("results.svg")).unwrap().ends_with("</svg>\n"));
 }
+
+#[test]
+fn icinga_answers_direct_and_through_the_gateway() {
+    let portcullis = Path::new(BENCH).with_file_name("portcullis");
+    let required = std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_some();
+    if !portcullis.exists() {
+        assert!(!required, "{} is not built", portcullis.display());
+        eprintln!("skipped: {} is not built", portcullis.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(BENCH)
+        .args(["icinga", "--smoke", "--output"])
+        .arg(folder.path())
+        .arg("--portcullis")
+        .arg(&portcullis)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    if said.contains("is not installed") {
+        assert!(!required, "{said}");
+        eprintln!("skipped: {said}");
+        return;
+    }
+    let table = std::fs::read_to_string(folder.path().join("icinga.md")).unwrap();
+    for query in ["one host", "8 hosts", "62 hosts"] {
+        assert!(table.contains(&format!("| {query} | ")), "{table}");
+    }
+}

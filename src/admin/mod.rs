@@ -1,5 +1,5 @@
-//! Metrics, health, status and certificates that expire, on a listener of their own: plain HTTP without login, on loopback
-//! unless told otherwise. Shows no secret and changes nothing.
+//! Metrics, health, status, certificates that expire and recent decisions, on a listener of their own: plain HTTP without
+//! login, on loopback unless told otherwise. Shows no secret and changes nothing.
 
 mod expiring;
 mod status;
@@ -45,6 +45,7 @@ const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 w
                      /readyz   200 while it takes connections, 503 while it drains\n\
                      /.well-known/jwks.json  the keys that assertions are verified with\n\
                      /expiring client certificates that expire first, of those seen; ?limit=100\n\
+                     /decisions what was decided lately, as JSON lines, where recent_decisions asks for it\n\
                      /status   what is in force: generation, last reload, listeners, trust domains, revocation\n";
 
 impl Admin {
@@ -106,6 +107,7 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
             Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
         },
         "/status" => json(status::status(state)),
+        "/decisions" => decisions(&state.telemetry).await,
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" | "/healthz" if state.drain.is_announced() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
@@ -117,6 +119,14 @@ async fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Ful
         },
         _ => text(StatusCode::NOT_FOUND, "not here\n".to_owned()),
     }
+}
+
+async fn decisions(telemetry: &Telemetry) -> Response<Full<Bytes>> {
+    if !telemetry.remembers_decisions() {
+        return text(StatusCode::NOT_FOUND, "write `recent_decisions = \"10m\"` below [admin]\n".to_owned());
+    }
+    let lines = telemetry.recent_decisions().await.concat();
+    of_kind("application/x-ndjson", Response::new(Full::from(lines)))
 }
 
 fn of_kind(kind: &'static str, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {

@@ -61,6 +61,7 @@ pub(super) fn status(state: &AdminState) -> String {
         "time": rfc3339(now),
         "draining": state.drain.is_announced(),
         "generation": snapshot.generation,
+        "content": snapshot.content.sha256(),
         "loaded_at": rfc3339(facts.loaded_at),
         "last_reload": last_reload,
         "listeners": listeners.collect::<Vec<_>>(),

@@ -36,8 +36,8 @@ impl<'a> Asked<'a> {
 
     /// Makes one name ready.
     pub fn of_name(name: &'a Name<'_>) -> Self {
-        let text = name.as_str();
-        Self { what: What::Named(Subject::new(text.as_bytes())), text, other_readings: OnceCell::new() }
+        let what = What::Named(Subject::new(name.as_octets()));
+        Self { what, text: name.as_str(), other_readings: OnceCell::new() }
     }
 
     /// The path or name as an upstream may read it, where that differs: decoded; without parameters and empty segments;

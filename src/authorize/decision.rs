@@ -53,6 +53,10 @@ pub enum Denied<'s> {
     UserDisabled,
     /// The route's `enabled_until` is over.
     RouteDisabled,
+    /// An external authorizer refuses it; the log says which and how.
+    AuthorizerDenied(String),
+    /// An external authorizer says nothing; the log says which and why.
+    AuthorizerUnavailable(String),
 }
 
 impl Denied<'_> {
@@ -65,6 +69,8 @@ impl Denied<'_> {
             Self::ConditionFailed(..) | Self::RouteConditionFailed(..) => "condition_failed",
             Self::UserDisabled => "user_disabled",
             Self::RouteDisabled => "route_disabled",
+            Self::AuthorizerDenied(_) => "authorizer_denied",
+            Self::AuthorizerUnavailable(_) => "authorizer_unavailable",
         }
     }
 
@@ -74,6 +80,7 @@ impl Denied<'_> {
             Self::ConditionFailed(matched, error) => Some(format!("of \"{}\": {error}", matched.permission.text())),
             Self::RouteConditionFailed(_, error) => Some(format!("of the route: {error}")),
             Self::RouteConditionNotMet(_) => Some("of the route".to_owned()),
+            Self::AuthorizerDenied(detail) | Self::AuthorizerUnavailable(detail) => Some(detail.clone()),
             _ => None,
         }
     }
@@ -102,6 +109,17 @@ impl<'s> Permit<'s> {
     /// The same, where this would refuse it if nothing were on trial.
     pub fn marked(self, on_trial: Option<Denied<'s>>) -> Self {
         Self { shadowed: self.shadowed.or(on_trial.map(Box::new)), ..self }
+    }
+
+    /// The same, unless somebody else refuses it, and that is enforced.
+    ///
+    /// # Errors
+    /// That refusal.
+    pub fn unless(self, refused: Option<Denied<'s>>, enforcement: Enforcement) -> Result<Self, Denied<'s>> {
+        match (refused, enforcement) {
+            (Some(denied), Enforcement::Enforce) => Err(denied),
+            (on_trial, _) => Ok(self.marked(on_trial)),
+        }
     }
 
     /// Why.

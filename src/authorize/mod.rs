@@ -5,6 +5,8 @@ mod asked;
 mod decision;
 mod permission;
 mod policy;
+#[cfg(test)]
+mod verdicts;
 
 pub use crate::pattern::{Case, Pattern, Subject};
 pub use asked::Asked;

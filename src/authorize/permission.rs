@@ -2,10 +2,10 @@
 
 use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
-use crate::config::{Enforcement, Place};
+use crate::config::{Enforcement, Place, Text};
 use crate::pattern::{Case, Pattern, Subject};
-use crate::route::{RequirementRule, canonical_literal, decoded};
-use std::sync::Arc;
+use crate::route::{RequirementRule, canonical_literal, decoded, icinga2};
+use std::sync::{Arc, LazyLock};
 
 /// A permission as it stands in the config.
 #[derive(Clone, Debug)]
@@ -15,11 +15,18 @@ pub struct Permission {
     pub place: Place,
 }
 
-/// The part of a permission that is the same for all users that have it.
+/// The part of a permission that is the same for all users that have it. There may be millions, so that it keeps texts
+/// where they stand in the config, and what few have in a box.
 #[derive(Debug)]
 pub struct CompiledPermission {
-    text: Box<str>,
+    text: Text,
     scope: Scope,
+    qualifiers: Option<Box<Qualifiers>>,
+}
+
+/// When a permission counts that does not always count.
+#[derive(Debug)]
+struct Qualifiers {
     condition: Option<Condition>,
     enforcement: Enforcement,
 }
@@ -29,28 +36,39 @@ pub struct CompiledPermission {
 enum Scope {
     /// `*`: both kinds.
     Everything,
-    /// A pattern over names, without case.
-    Name(Pattern),
-    /// `METHOD /path`, with case. `*` as the method is every method.
-    MethodAndPath(MethodAndPath),
+    /// One of them.
+    One(One),
+    /// None: nothing is granted by it.
+    Nothing,
 }
 
+/// A pattern over names, without case; or `METHOD /path`, with case.
 #[derive(Debug)]
-struct MethodAndPath {
-    method: Pattern,
-    /// Over canonical paths.
-    path: Pattern,
+struct One {
+    /// The method, for a permission on paths; `*` is every method.
+    method: Option<Arc<Pattern>>,
+    /// Over names, or canonical paths.
+    pattern: Pattern<Text>,
     /// Over paths as an upstream reads them, percent-decoded. Only `deny` needs it.
     decoded: Option<Box<Pattern>>,
 }
 
-impl MethodAndPath {
-    /// Also for a method that an upstream may take for another: `get` for `GET`.
-    fn matches_method(&self, method: &str, subject: &Subject<'_>) -> bool {
-        self.method.matches_subject(subject)
-            || method.bytes().any(|octet| octet.is_ascii_lowercase())
-                && self.method.matches(method.to_ascii_uppercase().as_bytes())
-    }
+/// Nearly all permissions have one of these.
+static METHODS: LazyLock<[(&str, Arc<Pattern>); 7]> = LazyLock::new(|| {
+    ["*", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+        .map(|text| (text, Arc::new(Pattern::new(text, Case::Matters))))
+});
+
+fn method_pattern(text: &str) -> Arc<Pattern> {
+    let known = METHODS.iter().find(|(known, _)| *known == text).map(|(_, pattern)| pattern.clone());
+    known.unwrap_or_else(|| Arc::new(Pattern::new(text, Case::Matters)))
+}
+
+/// Also for a method that an upstream may take for another: `get` for `GET`.
+fn matches_method(pattern: &Pattern, method: &str, subject: &Subject<'_>) -> bool {
+    pattern.matches_subject(subject)
+        || method.bytes().any(|octet| octet.is_ascii_lowercase())
+            && pattern.matches(method.to_ascii_uppercase().as_bytes())
 }
 
 /// What a permission is for.
@@ -95,29 +113,47 @@ impl CompiledPermission {
     ///
     /// A text is about `METHOD /path` if it is one word without a slash, a space, and then a `/` or a wildcard;
     /// all others are about names.
-    pub fn new(text: &str, effect: Effect) -> Self {
+    pub fn new(text: impl Into<Text>, effect: Effect) -> Self {
+        let text = text.into();
         let scope = match text.split_once(' ') {
-            _ if text == "*" => Scope::Everything,
+            _ if &*text == "*" => Scope::Everything,
             Some((method, path))
                 if !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?']) =>
             {
                 // Written as canonical paths are, so that `GET /a b` and `GET /a%20b` are the same permission.
                 let canonical = canonical_literal(path, b"*?\\");
-                Scope::MethodAndPath(MethodAndPath {
-                    method: Pattern::new(method, Case::Matters),
-                    decoded: (effect == Effect::Deny)
-                        .then(|| Box::new(Pattern::new(decoded(&canonical), Case::Matters))),
-                    path: Pattern::new(canonical, Case::Matters),
-                })
+                let decoded =
+                    (effect == Effect::Deny).then(|| Box::new(Pattern::new(decoded(&canonical), Case::Matters)));
+                let path = if canonical == path { text.behind(method.len() + 1) } else { canonical.into() };
+                let method = Some(method_pattern(method));
+                Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), decoded })
             }
-            _ => Scope::Name(Pattern::new(text, Case::Folds)),
+            _ => {
+                // What stands behind a NUL has never counted for Icinga; and a name has none.
+                let name = match text.split_once('\0') {
+                    Some((name, _)) => name.to_owned().into(),
+                    None => text.clone(),
+                };
+                let pattern = Pattern::over(name, Case::Folds);
+                // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
+                // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
+                let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
+                if is_nothing { Scope::Nothing } else { Scope::One(One { method: None, pattern, decoded: None }) }
+            }
         };
-        Self { text: text.into(), scope, condition: None, enforcement: Enforcement::Enforce }
+        Self { text, scope, qualifiers: None }
     }
 
     /// The same, which counts only where the condition holds, and maybe only on trial.
     pub fn qualified(self, condition: Option<Condition>, enforcement: Enforcement) -> Self {
-        Self { condition, enforcement, ..self }
+        let always = condition.is_none() && enforcement == Enforcement::Enforce;
+        let qualifiers = (!always).then(|| Box::new(Qualifiers { condition, enforcement }));
+        Self { qualifiers, ..self }
+    }
+
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -129,17 +165,22 @@ impl Permission {
 
     /// As written.
     pub fn text(&self) -> &str {
-        &self.compiled.text
+        self.compiled.text()
+    }
+
+    /// What is the same for two permissions that were compiled as one.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.compiled).addr()
     }
 
     /// The condition under which it counts.
     pub fn condition(&self) -> Option<&Condition> {
-        self.compiled.condition.as_ref()
+        self.compiled.qualifiers.as_ref()?.condition.as_ref()
     }
 
     /// Whether it counts, or only on trial.
     pub fn enforcement(&self) -> Enforcement {
-        self.compiled.enforcement
+        self.compiled.qualifiers.as_ref().map_or_else(Enforcement::default, |qualifiers| qualifiers.enforcement)
     }
 
     /// Whether its condition holds; without one it does.
@@ -154,9 +195,13 @@ impl Permission {
     pub fn grants(&self, asked: &Asked<'_>) -> bool {
         match (&self.compiled.scope, &asked.what) {
             (Scope::Everything, _) => true,
-            (Scope::Name(pattern), What::Named(name)) => pattern.matches_subject(name),
-            (Scope::MethodAndPath(granted), What::MethodAndPath { method_subject, path, .. }) => {
-                granted.method.matches_subject(method_subject) && granted.path.matches_subject(path)
+            (Scope::One(One { method: None, pattern, .. }), What::Named(name)) => pattern.matches_subject(name),
+            (
+                Scope::One(One { method: Some(granted), pattern, .. }),
+                What::MethodAndPath { method_subject, path, .. },
+            ) => {
+                // The path settles most, and lies nearer.
+                pattern.matches_subject(path) && granted.matches_subject(method_subject)
             }
             _ => false,
         }
@@ -166,15 +211,20 @@ impl Permission {
     /// that `/a%21` and `/a!;x` are denied where `/a!` is.
     pub fn denies(&self, asked: &Asked<'_>) -> bool {
         let otherwise_read = match (&self.compiled.scope, &asked.what) {
-            (Scope::MethodAndPath(denied), What::MethodAndPath { method, method_subject, path }) => {
-                let decoded = denied.decoded.as_deref();
+            (
+                Scope::One(One { method: Some(denied), pattern, decoded }),
+                What::MethodAndPath { method, method_subject, path },
+            ) => {
                 let path_matches = |path: &Subject<'_>| {
-                    denied.path.matches_subject(path) || decoded.is_some_and(|pattern| pattern.matches_subject(path))
+                    pattern.matches_subject(path)
+                        || decoded.as_ref().is_some_and(|decoded| decoded.matches_subject(path))
                 };
-                denied.matches_method(method, method_subject)
+                matches_method(denied, method, method_subject)
                     && (path_matches(path) || asked.other_readings().any(|path| path_matches(&Subject::new(path))))
             }
-            (Scope::Name(pattern), What::Named(_)) => asked.other_readings().any(|name| pattern.matches(name)),
+            (Scope::One(One { method: None, pattern, .. }), What::Named(_)) => {
+                asked.other_readings().any(|name| pattern.matches(name))
+            }
             _ => false,
         };
         otherwise_read || self.grants(asked)
@@ -182,16 +232,21 @@ impl Permission {
 
     /// Whether some request on a route with this rule could need it. `path` is the route's path with `*`.
     pub fn could_grant(&self, rule: &RequirementRule, path: &str) -> bool {
-        let name_meets = |pattern: &Pattern, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
-        match (&self.compiled.scope, rule) {
-            (Scope::Everything, _) => true,
-            (Scope::Name(pattern), RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),
-            (Scope::Name(pattern), RequirementRule::ByMethod(names)) => {
+        let name_meets = |pattern: &Pattern<Text>, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
+        let One { method, pattern, .. } = match &self.compiled.scope {
+            Scope::Everything => return true,
+            Scope::Nothing => return false,
+            Scope::One(one) => one,
+        };
+        match (method, rule) {
+            (None, RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),
+            (None, RequirementRule::ByMethod(names)) => {
                 names.iter().any(|(_, demand)| name_meets(pattern, demand.name.as_pattern()))
             }
-            (Scope::MethodAndPath(granted), RequirementRule::MethodAndPath) => {
-                granted.path.overlaps(&Pattern::new(path, Case::Matters))
+            (None, RequirementRule::Icinga2) => {
+                icinga2::all_names().any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds)))
             }
+            (Some(_), RequirementRule::MethodAndPath) => pattern.overlaps(&Pattern::new(path, Case::Matters)),
             _ => false,
         }
     }
@@ -248,6 +303,38 @@ mod tests {
     }
 
     #[test]
+    fn a_text_with_spaces_is_a_name_unless_it_is_a_method_and_a_path() {
+        let named = |name: &'static str| Requirement::Named(name.into());
+        assert!(permission("objects/query/Host ").test_grants(&named("objects/query/host ")));
+        assert!(!permission("objects/query/Host ").test_grants(&named("objects/query/host")));
+        assert!(!permission(" objects/*").test_grants(&named("objects/query/host")));
+        assert!(permission("events/* *").test_grants(&named("events/a b")));
+        assert!(permission("events/CheckResult\0*").test_grants(&named("events/checkresult")), "as a C string");
+        assert!(!permission("events/CheckResult\0*").test_grants(&named("events/checkresults")));
+    }
+
+    #[test]
+    fn an_octet_beyond_ascii_right_behind_a_star_is_never_found_as_in_icinga() {
+        let asked = Requirement::Named("events/\u{e4}".into());
+        for (text, grants) in [
+            ("events/\u{e4}", true),
+            ("events/??", true),
+            ("events*/\u{e4}", true),
+            ("events/\u{e4}*", true),
+            ("events*\u{e4}", false),
+            ("events*?\u{e4}", false),
+            ("*\u{e4}*", false),
+            ("events/\\*\u{e4}", false),
+        ] {
+            assert_eq!(permission(text).test_grants(&asked), grants, "{text}");
+        }
+        let literal = Requirement::Named("events/*\u{e4}".into());
+        assert!(permission("events/\\*\u{e4}").test_grants(&literal), "a star that is meant seeks nothing");
+        // What is denied is what was meant.
+        assert!(compiled("events*\u{e4}", Effect::Deny).test_denies(&asked));
+    }
+
+    #[test]
     fn deny_reads_a_path_as_the_upstream_will() {
         let deny = compiled("GET /secret!/*", Effect::Deny);
         assert!(deny.test_denies(&request("GET", "/secret%21/x")));
@@ -267,6 +354,18 @@ mod tests {
         assert!(permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/api/v1/*"));
         assert!(!permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/other/*"));
         assert!(!permission("objects/*").could_grant(&RequirementRule::MethodAndPath, "/*"));
+        for (text, could) in [
+            ("objects/query/*", true),
+            ("OBJECTS/*/Dependency", true),
+            ("events/Made-Up", true),
+            ("status/quer?", true),
+            ("objects/query/hosts", false),
+            ("templates/Host", false),
+            ("config/*/x", false),
+            ("GET /v1/*", false),
+        ] {
+            assert_eq!(permission(text).could_grant(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+        }
     }
 
     /// `denies` as it is meant: every pattern on every reading, whether they differ or not.
@@ -274,19 +373,22 @@ mod tests {
         let readings = |text: &str| {
             [text.as_bytes().to_vec(), decoded(text), decoded(&plain_reading(text)), plain_reading(text).into_bytes()]
         };
-        match (&permission.compiled.scope, requirement) {
-            (Scope::Everything, _) => true,
-            (Scope::MethodAndPath(denied), Requirement::MethodAndPath { method, path }) => {
+        let Scope::One(One { method, pattern, decoded }) = &permission.compiled.scope else { return true };
+        match (method, requirement) {
+            (Some(denied), Requirement::MethodAndPath { method, path }) => {
                 let methods = [(*method).to_owned(), method.to_ascii_uppercase()];
-                let patterns = [Some(&denied.path), denied.decoded.as_deref()];
-                methods.iter().any(|method| denied.method.matches(method.as_bytes()))
-                    && readings(path).iter().any(|path| patterns.iter().flatten().any(|pattern| pattern.matches(path)))
+                let matches = |path: &[u8]| pattern.matches(path) || decoded.as_ref().unwrap().matches(path);
+                methods.iter().any(|method| denied.matches(method.as_bytes()))
+                    && readings(path).iter().any(|path| matches(path))
             }
-            (Scope::Name(pattern), Requirement::Named(name)) => {
-                readings(name.as_str()).iter().any(|name| pattern.matches(name))
-            }
+            (None, Requirement::Named(name)) => readings(name.as_str()).iter().any(|name| pattern.matches(name)),
             _ => false,
         }
+    }
+
+    #[test]
+    fn a_permission_is_small_and_keeps_no_copy_of_its_text() {
+        assert!(size_of::<CompiledPermission>() <= 72 && size_of::<Permission>() <= 16, "there may be millions");
     }
 
     proptest! {

@@ -85,6 +85,12 @@ impl Policy {
         own.chain(self.roles.iter().map(AsRef::as_ref)).flat_map(|set| set.granted.iter().chain(&set.denied))
     }
 
+    /// All permissions that grant something, those of roles first.
+    pub fn granted(&self) -> impl Iterator<Item = &Permission> {
+        let roles = self.roles.iter().map(AsRef::as_ref);
+        roles.chain(self.users.iter().map(|user| &user.own)).flat_map(|set| &set.granted)
+    }
+
     /// All users.
     pub fn users(&self) -> impl Iterator<Item = &UserPermissions> {
         self.users.iter()

@@ -1,5 +1,9 @@
 //! `portcullis explain`: what the gateway would decide, and why. Calls the same judgement as the proxy.
 
+mod decision;
+
+use decision::decision;
+
 use super::{ConfigFlag, say, say_error};
 use crate::authorize::{Denied, Grant, Matched};
 use crate::clock;
@@ -12,6 +16,7 @@ use crate::proxy::{
 };
 use crate::respond::Refusal;
 use crate::route::Target;
+use crate::route::icinga2::EventTypes;
 use crate::snapshot::{Depth, ListenerPolicy, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use crate::tls::{FailureReason, HostPolicy, TrustDomain, TrustDomainId, certificates};
@@ -25,7 +30,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "dns", "uri", "email", "fingerprint", "spki", "user"]))]
 #[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
-    Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered.\n\n\
+    Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered, also if an external authorizer is to answer it.\n\n\
     Example:\n  portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts")]
 pub(super) struct Explain {
     #[command(flatten)]
@@ -88,9 +93,9 @@ impl Explain {
             return ExitCode::from(NO_ANSWER);
         };
         match self.explain(snapshot, &outcome) {
-            Ok((allowed, text)) => {
+            Ok((code, text)) => {
                 say(&text);
-                if allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                code
             }
             Err(message) => {
                 say_error(&format!("error: {message}"));
@@ -99,7 +104,7 @@ impl Explain {
         }
     }
 
-    fn explain(&self, snapshot: &Snapshot, outcome: &Outcome) -> Result<(bool, String), String> {
+    fn explain(&self, snapshot: &Snapshot, outcome: &Outcome) -> Result<(ExitCode, String), String> {
         let listener = self.listener(snapshot)?;
         let (authority, target) = self.split_url()?;
         if target.parse::<http::Uri>().is_err() {
@@ -134,7 +139,16 @@ impl Explain {
             evidence.presented = self.presented(snapshot, rule);
             judgement = decide_by(snapshot, client, &evidence, &head);
         }
-        Ok((judgement.outcome.is_ok(), describe(snapshot, outcome, (&standing, &evidence.presented), &judgement)))
+        let bodiless = Evidence { body: Some(EventTypes::from_body(b"")), ..evidence.clone() };
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            judgement = decide_by(snapshot, client, &bodiless, &head);
+        }
+        let code = match &judgement.outcome {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(Refusal::AuthorizerUnasked) => ExitCode::from(NO_ANSWER),
+            Err(_) => ExitCode::FAILURE,
+        };
+        Ok((code, describe(snapshot, outcome, (&standing, &evidence.presented), &judgement)))
     }
 
     fn listener<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Arc<ListenerPolicy>, String> {
@@ -314,13 +328,7 @@ fn describe(
         let role = matched.role.map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
         format!("\"{}\"{role} at {}", matched.permission.text(), sources.describe(matched.permission.place))
     };
-    match &judgement.outcome {
-        Ok(_) => line("decision", "permit".to_owned()),
-        Err(refusal) => {
-            let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-            line("decision", format!("refuse ({} {}{detail})", refusal.status().as_u16(), refusal.word()));
-        }
-    }
+    line("decision", decision(judgement));
     match presented {
         Presented::Proven(proof) => {
             let user = Standing::Known(proof.principal.clone());
@@ -355,9 +363,11 @@ fn describe(
             Grant::PublicRoute => line("permission", "none needed: the route is public".to_owned()),
             Grant::Shadow => line("permission", "none grants this; refusals are only marked".to_owned()),
         },
-        Err(Refusal::Denied(Denied::DeniedBy(matched))) => line("denied by", permission(matched)),
-        Err(Refusal::Denied(Denied::NoPermission)) => line("permission", "none grants this".to_owned()),
-        Err(_) => {}
+        Err(refusal) => match refusal.denied() {
+            Some(Denied::DeniedBy(matched)) => line("denied by", permission(matched)),
+            Some(Denied::NoPermission) => line("permission", "none grants this".to_owned()),
+            _ => {}
+        },
     }
     text
 }

@@ -1,11 +1,15 @@
 //! Words to calls: the command line, and what each command prints. Decides nothing about requests.
 
+mod admin_client;
 mod check;
+mod decisions;
 mod deny_list_file;
 mod explain;
 mod hash_password;
 mod import;
+mod learn;
 pub mod pki;
+mod plan;
 mod quickstart;
 mod revoke;
 mod run;
@@ -27,9 +31,11 @@ use std::process::ExitCode;
     portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
     portcullis run -c gateway.toml                   the gateway\n  \
     portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
+    portcullis plan -c new.toml --audit audit.log    who would gain or lose what\n  \
+    portcullis learn --audit audit.log               the smallest permissions that are enough\n  \
     portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n  \
     portcullis revoke -c gateway.toml --user NAME    out at once\n\n\
-    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the access log again.\n\
+    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the logs again.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
     #[command(subcommand)]
@@ -44,6 +50,10 @@ enum Command {
     Check(ConfigFlag),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
+    /// Say who would gain or lose what by another config, by the decisions of the past
+    Plan(plan::Plan),
+    /// Propose the smallest permissions that grant each user what it was seen to do
+    Learn(learn::Learn),
     /// Try a running gateway: what is let in, and what is refused
     Verify(verify::Verify),
     /// Put a certificate or a user on a deny list, and say when it is in force
@@ -80,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Run(flag) => run::run(flag.config),
         Command::Check(flag) => check::check(&flag.config),
         Command::Explain(explain) => explain.run(),
+        Command::Plan(plan) => plan.run(),
+        Command::Learn(learn) => learn.run(),
         Command::Verify(verify) => verify.run(),
         Command::Revoke(revoke) => revoke.run(),
         Command::Pki(command) => match pki::run(&command, &mut std::io::stdout().lock()) {

@@ -50,6 +50,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
     });
     // What ends with the process, such as tunnels, is still told.
     told.close_access_log();
+    told.close_audit_log();
     // A look-up of a name that hangs must not hold up an end that has been decided.
     runtime.shutdown_background();
     code

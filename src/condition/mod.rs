@@ -1,5 +1,21 @@
 //! Conditions in CEL: from text to a checked expression, and from one request to yes, no or an error. Pure: no socket, no
 //! clock, and it grants nothing.
+//!
+//! | Name | Kind |
+//! |---|---|
+//! | `request.method`, `.path`, `.host`, `user` | string |
+//! | `request.query["name"]`, `request.headers["name"]`, `captures["name"]` | string |
+//! | `certificate.domain`, `.cn`, `.subject`, `.issuer`, `.serial`, `.fingerprint`, `.spki` | string |
+//! | `certificate.dns`, `.uris`, `.emails`, `.organizations`, `.organizational_units` | list of string |
+//! | `certificate.not_before`, `.not_after`, `now` | timestamp |
+//! | `source` (and `source.ip`, a string) | address |
+//!
+//! Functions: `has`, `inNetwork`, `size`, `int`, `string`, `timestamp`, `duration`, `matches`, `startsWith`, `endsWith`,
+//! `contains`, `lowerAscii`, the parts of a date (`getHours` and so on), and the macros `exists`, `all`, `exists_one`,
+//! `filter` and `map`. `docs/conditions.md` says what each is, and how they are bounded.
+//!
+//! The crate `cel` parses. Check and evaluation are our own: its interpreter has no bound on work, and finds wrong kinds
+//! only when a request is there; in the tests it is the oracle.
 
 mod calendar;
 mod check;

@@ -223,7 +223,7 @@ fn work_is_bounded_whatever_a_client_sends() {
     assert_eq!(long.judge("request.headers['x-long'].contains('b')"), Ok(false));
     let doubled = (0..8).fold("request.headers['x-long']".to_owned(), |text, _| format!("({text} + 'a')"));
     assert_eq!(long.judge(&format!("{doubled}.size() == 9008")), Ok(true));
-    let sum = vec!["request.headers['x-long']"; 9].join(" + ");
+    let sum = ["request.headers['x-long']"; 9].join(" + ");
     assert_eq!(long.judge(&format!("({sum}).size() > 0")), Err(EvaluationError::TooCostly));
     // Once the work is done, no other side of an operator saves it.
     assert_eq!(long.judge(&format!("({sum}).size() > 0 || false")), Err(EvaluationError::TooCostly));
@@ -250,4 +250,22 @@ fn a_condition_says_what_it_reads() {
     assert_eq!(value("now"), Some("2026-11-28T12:30:00Z"));
     assert_eq!(values.len(), 7);
     assert_eq!(Condition::compile("true").unwrap().reads(), &Reads::default());
+}
+
+#[test]
+fn the_manual_knows_every_name_and_its_examples_are_conditions() {
+    let manual = include_str!("../../docs/conditions.md");
+    let examples: Vec<&str> =
+        manual.split("```cel\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(text, _)| text).collect();
+    assert_eq!(examples.len(), 6);
+    for text in examples {
+        assert!(Condition::compile(text).is_ok(), "{text}: {:?}", Condition::compile(text));
+    }
+    for (name, _, _) in tree::CertificateField::NAMES {
+        assert!(manual.contains(&format!(".{name}`")), "{name}");
+    }
+    for name in calendar::Part::FUNCTIONS.iter().map(|(name, _)| *name).chain(check::functions()) {
+        assert!(manual.contains(name), "{name}");
+    }
+    assert!(manual.contains(&format!("at most {} octets", parse::LONGEST)));
 }

@@ -1,7 +1,10 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod authorizer;
+mod audit;
 mod crl_fetch;
 mod request_limits;
+mod manners;
 
 use super::model::*;
 use super::source::Spanned;
@@ -22,16 +25,20 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         read(&mut table);
     };
     single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
-    single(&mut root, "admin", &mut |table| config.admin = Admin { address: table.string("address") });
+    single(&mut root, "admin", &mut |table| {
+        let recent_decisions = table.duration_or_off("recent_decisions");
+        config.admin = Admin { address: table.string("address"), recent_decisions };
+    });
     single(&mut root, "access_log", &mut |table| {
         config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
     });
+    single(&mut root, "audit_log", &mut |table| config.audit_log = Some(audit::audit_log(table)));
     single(&mut root, "log", &mut |table| {
         config.log = Log { level: table.string("level"), format: log_format(table) };
     });
     single(&mut root, "limits", &mut |table| {
         config.limits = Limits {
-            body_size: table.size_or_off("body_size"),
+            body_size: table.size_or_off("body_size", None),
             ..merge(connection_limits(table), upstream_limits(table))
         };
     });
@@ -52,15 +59,18 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
     decode_named(&mut root, config);
 }
 
+/// All `[api_user.NAME]`.
+pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUser> {
+    root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table))
+}
+
 /// The tables that have names, and the routes.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(root.named_tables("listener").into_iter().map(|(name, table)| listener(name, table)));
     config
         .trust_domains
         .extend(root.named_tables("trust_domain").into_iter().map(|(name, mut table)| trust_domain(name, &mut table)));
-    config
-        .api_users
-        .extend(root.named_tables("api_user").into_iter().map(|(name, mut table)| api_user(name, &mut table)));
+    config.api_users.extend(api_users(root));
     config.roles.extend(root.named_tables("role").into_iter().map(|(name, mut table)| Role {
         name,
         client_o: table.strings("client_o"),
@@ -77,6 +87,8 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config
         .token_issuers
         .extend(root.named_tables("token_issuer").into_iter().map(|(name, mut table)| token_issuer(name, &mut table)));
+    let authorizers = root.named_tables("authorizer").into_iter();
+    config.authorizers.extend(authorizers.map(|(name, mut table)| authorizer::authorizer(name, &mut table)));
     config.routes.extend(root.listed_tables("route").into_iter().map(|mut table| route(&mut table)));
 }
 
@@ -273,6 +285,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
         request_limits: request_limits::request_limits_of_user(table),
+        at_upstreams: manners::users_at_upstreams(table),
     }
 }
 
@@ -317,12 +330,13 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
         identity_headers: table.strings_if_said("identity_headers"),
         jwt_audience: table.string("jwt_audience"),
         proxy_protocol: table.choice("proxy_protocol", &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)]),
+        manners: manners::manners(table),
         limits: upstream_limits(table),
     }
 }
 
 fn route(table: &mut TableReader<'_>) -> Route {
-    let limits = Limits { body_size: table.size_or_off("body_size"), ..upstream_limits(table) };
+    let limits = Limits { body_size: table.size_or_off("body_size", None), ..upstream_limits(table) };
     let methods = [("refuse", MethodOverride::Refuse), ("judge", MethodOverride::Judge)];
     Route {
         place: table.place(),
@@ -331,8 +345,11 @@ fn route(table: &mut TableReader<'_>) -> Route {
         hosts: table.strings("host"),
         listeners: table.strings("listeners"),
         upstream: table.string("upstream"),
+        authorizer: table.string("authorizer"),
         respond: table.choice("respond", &[("whoami", Respond::Whoami), ("jwks", Respond::Jwks)]),
         requirement: table.requirement("requirement"),
+        preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
+        forbidden: table.choice("forbidden", &[("403", Forbidden::Told), ("404", Forbidden::Absent)]),
         when: table.string("when"),
         enabled_until: table.string("enabled_until"),
         shadow: table.shadow(),

@@ -2,19 +2,31 @@
 
 mod decode;
 mod model;
+mod parts;
 mod problem;
 mod source;
 mod table;
+mod text;
 mod watched;
+mod written;
 
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
+pub use text::Text;
 pub use watched::WatchedFile;
+pub use written::{Change, ChangeKind, Written};
 
+use parts::Parts;
 use std::path::{Path, PathBuf};
-use table::TableReader;
+use std::sync::Arc;
+use table::{Reading, TableReader};
 use toml::de::DeTable;
+
+/// A larger file is read in parts: what takes it to pieces takes ten times its size.
+const LARGE: usize = 1 << 20;
+/// What is parsed at once of such a file.
+const PART: usize = 256 << 10;
 
 /// What one load of the config files gave.
 pub struct Loaded {
@@ -55,6 +67,7 @@ pub fn load(main: &Path) -> Loaded {
             loaded.read_file(&path, FileRole::Included(pattern.place), &mut singles);
         }
     }
+    loaded.config.api_users.shrink_to_fit();
     loaded
 }
 
@@ -86,7 +99,26 @@ impl Loaded {
         let Some(text) = self.sources.file(file).map(|source| source.text.clone()) else {
             return Vec::new();
         };
-        let (root, errors) = DeTable::parse_recoverable(&text);
+        if text.len() > LARGE
+            && let Some(Parts { rest, api_users, problems }) = parts::read(file, &text, PART)
+        {
+            // Users alone, in many small steps; what is left is small.
+            self.config.api_users.extend(api_users);
+            self.problems.append(problems);
+            return self.decode_whole(file, (&rest, &text), role, singles);
+        }
+        self.decode_whole(file, (&text, &text), role, singles)
+    }
+
+    /// Reads what is parsed at once: a whole file, or what is left of it, with places as in the file.
+    fn decode_whole(
+        &mut self,
+        file: FileId,
+        (parsed, text): (&str, &Arc<String>),
+        role: FileRole,
+        singles: &mut Vec<(&'static str, Place)>,
+    ) -> Vec<Spanned<String>> {
+        let (root, errors) = DeTable::parse_recoverable(parsed);
         for error in &errors {
             let place = Place::new(file, &error.span().unwrap_or(0..0));
             let duplicate = error.message().contains("duplicate key");
@@ -100,7 +132,9 @@ impl Loaded {
         if self.readable == Readable::No {
             return Vec::new();
         }
-        let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), &self.problems);
+        let place = Place::new(file, &(0..0));
+        let reading = Reading { problems: &self.problems, text, offset: 0 };
+        let mut reader = TableReader::new(String::new(), root.get_ref(), place, reading);
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
             self.problems.error(

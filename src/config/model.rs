@@ -1,18 +1,26 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod authorizer;
+mod audit;
 mod credentials;
 mod engines;
 mod front_proxy;
 mod limits;
 mod policy;
+mod preset;
+mod manners;
 mod trust;
 
+pub use audit::{AuditLog, AuditedDecisions, Share};
+pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
-pub use policy::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use manners::*;
+pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use preset::{Forbidden, MethodOverride, Preset};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -27,6 +35,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[access_log]`
     pub access_log: AccessLog,
+    /// `[audit_log]`
+    pub audit_log: Option<AuditLog>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -51,6 +61,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[token_issuer.NAME]`
     pub token_issuers: Vec<TokenIssuer>,
+    /// `[authorizer.NAME]`
+    pub authorizers: Vec<Authorizer>,
 }
 
 /// `[gateway]`: the process.
@@ -73,6 +85,8 @@ pub struct Gateway {
 pub struct Admin {
     /// `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
+    /// For how long decisions are remembered; `Some(None)` is off.
+    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.
@@ -208,9 +222,9 @@ pub struct ApiUser {
     /// The domain that must have vouched.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.
     pub roles: Vec<Spanned<String>>,
     /// Until when it counts.
@@ -227,6 +241,8 @@ pub struct ApiUser {
     pub token_issuer: Option<Spanned<String>>,
     /// How much its requests may use.
     pub request_limits: RequestLimits,
+    /// Who it is at upstreams.
+    pub at_upstreams: Vec<UserAtUpstream>,
 }
 
 /// `[role.NAME]`
@@ -241,9 +257,9 @@ pub struct Role {
     /// The domain that must have vouched for them.
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
-    pub permissions: Vec<PermissionEntry>,
+    pub permissions: GivenAway<PermissionEntry>,
     /// What is refused whatever is granted.
-    pub deny: Vec<PermissionEntry>,
+    pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this role has, too.
     pub roles: Vec<Spanned<String>>,
     /// How much the requests of each of its users may use.
@@ -298,6 +314,8 @@ pub struct Upstream {
     pub jwt_audience: Option<Spanned<String>>,
     /// What each connection begins with.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
+    /// What differs from the rest of the world.
+    pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
 }
@@ -320,15 +338,6 @@ pub enum Respond {
     Jwks,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodOverride {
-    /// 400.
-    Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
-    Judge,
-}
-
 /// `[[route]]`
 #[derive(Debug)]
 pub struct Route {
@@ -344,10 +353,16 @@ pub struct Route {
     pub listeners: Vec<Spanned<String>>,
     /// Where requests go.
     pub upstream: Option<Spanned<String>>,
+    /// Whom the gateway asks about each request that it permits itself.
+    pub authorizer: Option<Spanned<String>>,
     /// What the gateway answers instead.
     pub respond: Option<Spanned<Respond>>,
     /// What a client needs; `METHOD /path` if not said.
     pub requirement: Option<Requirement>,
+    /// The API that it leads to; `requirement` need not be said then.
+    pub preset: Option<Spanned<Preset>>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Option<Spanned<Forbidden>>,
     /// What else must be true of a request, whoever asks.
     pub when: Option<Spanned<String>>,
     /// Until when the route is there.

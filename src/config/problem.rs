@@ -67,6 +67,11 @@ impl Problems {
         self.push(Severity::Warning, Some(place), message.into(), hint.into());
     }
 
+    /// Takes over what was found elsewhere.
+    pub(super) fn append(&self, others: Self) {
+        self.found.borrow_mut().append(&mut others.found.into_inner());
+    }
+
     /// Whether anything was found that refuses the config.
     pub fn any_error(&self) -> bool {
         self.found.borrow().iter().any(|problem| problem.severity == Severity::Error)
@@ -105,7 +110,7 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
             title.element(Origin::path(path).line(before.matches('\n').count() + 1))
         }
         Some((place, file)) => title.element(
-            Snippet::source(file.text.as_ref())
+            Snippet::source(file.text.as_str())
                 .path(path)
                 .annotation(AnnotationKind::Primary.span(visible_span(place, &file.text))),
         ),
@@ -120,6 +125,8 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
 /// Only the first line of a long span: a whole table underlined says less than its heading.
 fn visible_span(place: Place, text: &str) -> std::ops::Range<usize> {
     let range = place.range();
+    // A long span may be cut inside a character.
+    let range = range.start..text.floor_char_boundary(range.end);
     let end =
         text.get(range.clone()).and_then(|span| span.find('\n')).map_or(range.end, |newline| range.start + newline);
     range.start..end

@@ -8,25 +8,32 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u16);
 
-/// A span of bytes in one config file. Ordered as people read: by file, then from top to bottom.
+/// A span of bytes in one config file. Ordered as people read: by file, then from top to bottom. Kept small, since there
+/// may be millions: of a span of more than 64 KiB only the beginning counts, which is all of it that is ever shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file that holds the span.
     pub file: FileId,
     start: u32,
-    end: u32,
+    length: u16,
 }
 
 impl Place {
     /// The span `range` of `file`.
     pub fn new(file: FileId, range: &Range<usize>) -> Self {
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { file, start: clamp(range.start), end: clamp(range.end) }
+        let start = u32::try_from(range.start).unwrap_or(u32::MAX);
+        Self { file, start, length: u16::try_from(range.len()).unwrap_or(u16::MAX) }
+    }
+
+    /// The place of what stands in no file.
+    pub fn nowhere() -> Self {
+        Self { file: FileId(u16::MAX), start: 0, length: 0 }
     }
 
     /// The span as byte offsets into the file's text.
     pub fn range(&self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        let start = self.start as usize;
+        start..start + usize::from(self.length)
     }
 }
 
@@ -52,7 +59,7 @@ pub struct SourceFile {
     /// The path as the operator would write it.
     pub path: PathBuf,
     /// The whole text.
-    pub text: Arc<str>,
+    pub text: Arc<String>,
 }
 
 /// All config files of one load, in reading order.
@@ -65,8 +72,13 @@ impl Sources {
     /// Adds a file. `None` if there are more files than a [`FileId`] can count.
     pub fn add(&mut self, path: PathBuf, text: String) -> Option<FileId> {
         let id = u16::try_from(self.files.len()).ok()?;
-        self.files.push(SourceFile { path, text: text.into() });
+        self.files.push(SourceFile { path, text: Arc::new(text) });
         Some(FileId(id))
+    }
+
+    /// All files.
+    pub fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
     }
 
     /// The file behind an id.

@@ -5,6 +5,8 @@ mod entries;
 
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
@@ -15,16 +17,30 @@ pub(super) struct TableReader<'a> {
     file: FileId,
     place: Place,
     problems: &'a Problems,
+    text: &'a Arc<String>,
+    offset: usize,
     known: Vec<&'static str>,
     unknown_keys: UnknownKeys,
+}
+
+/// What all readers of one file share.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    /// Where mistakes go.
+    pub(super) problems: &'a Problems,
+    /// The whole file.
+    pub(super) text: &'a Arc<String>,
+    /// Where in it what is parsed begins.
+    pub(super) offset: usize,
 }
 
 type Value<'a> = toml::Spanned<DeValue<'a>>;
 
 impl<'a> TableReader<'a> {
-    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, problems: &'a Problems) -> Self {
+    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, reading: Reading<'a>) -> Self {
         let unknown_keys = UnknownKeys::Refuse;
-        Self { name, table, file: place.file, place, problems, known: Vec::new(), unknown_keys }
+        let Reading { problems, text, offset } = reading;
+        Self { name, table, file: place.file, place, problems, text, offset, known: Vec::new(), unknown_keys }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -33,6 +49,10 @@ impl<'a> TableReader<'a> {
 
     pub(super) fn problems(&self) -> &'a Problems {
         self.problems
+    }
+
+    fn reading(&self) -> Reading<'a> {
+        Reading { problems: self.problems, text: self.text, offset: self.offset }
     }
 
     /// What the operator would call this key: `listener.main.address`.
@@ -47,8 +67,13 @@ impl<'a> TableReader<'a> {
         self.table.get(key)
     }
 
+    /// Where a part of the table stands in its file.
+    fn place_at(&self, span: Range<usize>) -> Place {
+        Place::new(self.file, &(span.start + self.offset..span.end + self.offset))
+    }
+
     fn place_of(&self, value: &Value<'_>) -> Place {
-        Place::new(self.file, &value.span())
+        self.place_at(value.span())
     }
 
     fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &str) {
@@ -174,15 +199,25 @@ impl<'a> TableReader<'a> {
 
     /// A size in bytes such as `"32KiB"`.
     pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
+        self.size_up_to(key, u64::MAX, "a size above zero such as \"32KiB\" or \"10MiB\"")
+    }
+
+    fn size_up_to(&mut self, key: &'static str, most: u64, expected: &str) -> Option<u64> {
         let text = self.string(key)?;
         match text.value.parse::<bytesize::ByteSize>() {
-            Ok(size) if size.as_u64() > 0 => Some(size.as_u64()),
-            _ => self.bad_text(key, &text, "a size above zero such as \"32KiB\" or \"10MiB\""),
+            Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
+            _ => self.bad_text(key, &text, expected),
         }
     }
 
-    pub(super) fn size_or_off(&mut self, key: &'static str) -> Option<Option<u64>> {
-        if self.is_off(key) { Some(None) } else { self.size(key).map(Some) }
+    /// A size or `"off"`, not above `most` if that is said.
+    pub(super) fn size_or_off(&mut self, key: &'static str, most: Option<u64>) -> Option<Option<u64>> {
+        if self.is_off(key) {
+            return Some(None);
+        }
+        let Some(most) = most else { return self.size(key).map(Some) };
+        let expected = format!("a size above zero and not above {}, or \"off\"", bytesize::ByteSize(most));
+        self.size_up_to(key, most, &expected).map(Some)
     }
 
     fn is_off(&mut self, key: &'static str) -> bool {
@@ -239,7 +274,7 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "a table");
             return None;
         };
-        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.problems))
+        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.reading()))
     }
 
     /// The tables `[key.NAME]`, each with its name.
@@ -254,11 +289,11 @@ impl<'a> TableReader<'a> {
         let mut readers = Vec::with_capacity(table.len());
         for (name, entry) in table {
             let full = format!("{}.{}", self.full_name(key), name.get_ref());
-            let place = Place::new(self.file, &name.span());
+            let place = self.place_at(name.span());
             match entry.get_ref().as_table() {
                 Some(inner) => {
                     let name = Spanned { value: name.get_ref().to_string(), place };
-                    readers.push((name, TableReader::new(full, inner, place, self.problems)));
+                    readers.push((name, TableReader::new(full, inner, place, self.reading())));
                 }
                 None => self.problems.error(
                     self.place_of(entry),
@@ -285,7 +320,7 @@ impl<'a> TableReader<'a> {
             match item.get_ref().as_table() {
                 Some(table) => {
                     let name = format!("{}[{index}]", self.full_name(key));
-                    readers.push(TableReader::new(name, table, self.place_of(item), self.problems));
+                    readers.push(TableReader::new(name, table, self.place_of(item), self.reading()));
                 }
                 None => self.wrong_type(key, item, &expected),
             }
@@ -308,7 +343,7 @@ impl Drop for TableReader<'_> {
             return;
         }
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let place = Place::new(self.file, &key.span());
+            let place = self.place_at(key.span());
             let message = format!("unknown key `{}`", self.full_name(key.get_ref()));
             self.problems.error(place, message, nearest(key.get_ref(), &self.known));
         }

@@ -21,6 +21,11 @@ impl WatchedFile {
         Self { path, stamp }
     }
 
+    /// How it looked, as a number that says no more than whether it is the same.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
     /// Whether it looks different now.
     pub fn has_changed(&self) -> bool {
         stamp(&self.path) != self.stamp

@@ -3,6 +3,7 @@
 
 use super::edit::Upgrade;
 use super::framing::{FieldSpace, content_length};
+use crate::config::LengthlessRedirect;
 use crate::head::Fields;
 
 /// How long the body behind an answer's head is.
@@ -51,9 +52,43 @@ pub struct AnswerHead<'b, 'f> {
     pub framing: AnswerFraming,
     /// Whether the connection stays.
     pub reuse: Reuse,
+    /// Whether the upstream says when the body ends.
+    ending: Ending,
+}
+
+/// Whether an answer says when its body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// By a length, by chunks, or by saying that the connection does.
+    Said,
+    /// Neither.
+    Unsaid,
 }
 
 impl AnswerHead<'_, '_> {
+    /// The same, as an upstream means it that sends redirects without a body, and forgets to say so: whoever waited for the
+    /// end of that would wait until the upstream tires of an idle connection. It is not used again.
+    #[must_use]
+    pub fn as_meant(self, rule: LengthlessRedirect) -> Self {
+        let redirects = matches!(self.status, 301 | 302 | 303 | 307 | 308);
+        match (rule, self.ending) {
+            (LengthlessRedirect::Empty, Ending::Unsaid) if redirects => {
+                Self { framing: AnswerFraming::Length(0), reuse: Reuse::Close, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// How many bytes head and body are together, if the body is known to be no longer than `most`; otherwise those of the
+    /// head.
+    pub fn length_until(&self, most: u64) -> usize {
+        let body = match self.framing {
+            AnswerFraming::Length(length) if length <= most => length,
+            _ => 0,
+        };
+        self.length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
+    }
+
     /// What the answer says that it upgrades to.
     pub fn upgrade(&self) -> Upgrade {
         match self.fields.first_value("upgrade") {
@@ -133,7 +168,9 @@ pub fn parse_answer<'b, 'f>(
         _ => said.keeps_alive && !said.closes && framing != AnswerFraming::UntilClose,
     };
     let reuse = if stays { Reuse::Keep } else { Reuse::Close };
-    Ok(Some(AnswerHead { status, reason: answer.reason.unwrap_or_default(), fields, length, framing, reuse }))
+    let ends = framing != AnswerFraming::UntilClose || said.closes || answer.version != Some(1);
+    let ending = if ends { Ending::Said } else { Ending::Unsaid };
+    Ok(Some(AnswerHead { status, reason: answer.reason.unwrap_or_default(), fields, length, framing, reuse, ending }))
 }
 
 #[derive(PartialEq, Eq)]
@@ -214,6 +251,29 @@ mod tests {
         let kept = format!("{old}connection: keep-alive\r\n\r\n");
         assert_eq!(framing(&kept, Asked::Other).unwrap().unwrap().1, Reuse::Keep);
         assert_eq!(framing("HTTP/1.1 200 OK\r\n", Asked::Other), Ok(None));
+    }
+
+    #[test]
+    fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
+        let read = |text: &str, rule: LengthlessRedirect| {
+            let mut space = field_space();
+            let head = parse_answer(text.as_bytes(), Asked::Other, &mut space).unwrap().unwrap().as_meant(rule);
+            (head.framing, head.reuse)
+        };
+        let until_close = (AnswerFraming::UntilClose, Reuse::Close);
+        for (head, expected) in [
+            ("HTTP/1.1 302 Found\r\nlocation: /v1\r\n", (AnswerFraming::Length(0), Reuse::Close)),
+            ("HTTP/1.1 302 Found\r\nlocation: /v1\r\nconnection: close\r\n", until_close),
+            ("HTTP/1.0 302 Found\r\nlocation: /v1\r\n", until_close),
+            ("HTTP/1.1 302 Found\r\ncontent-length: 3\r\n", (AnswerFraming::Length(3), Reuse::Keep)),
+            ("HTTP/1.1 302 Found\r\ntransfer-encoding: chunked\r\n", (AnswerFraming::Chunked, Reuse::Keep)),
+            ("HTTP/1.1 200 OK\r\n", until_close),
+        ] {
+            let text = format!("{head}\r\n");
+            assert_eq!(read(&text, LengthlessRedirect::Empty), expected, "{head:?}");
+            let ordinary = framing(&text, Asked::Other).unwrap().unwrap();
+            assert_eq!(read(&text, LengthlessRedirect::UntilClose), ordinary, "{head:?}");
+        }
     }
 
     #[test]

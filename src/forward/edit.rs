@@ -5,10 +5,12 @@ use super::client_address::ClientAddress;
 use super::expiry::ExpiryField;
 use super::few::Few;
 use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
+use super::reserved::FieldNames;
 use super::sink::FieldSink;
 use crate::authorize::Permit;
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
+use http::{HeaderName, HeaderValue};
 
 /// What the gateway itself says in a request that goes up.
 pub struct RequestEdit<'a> {
@@ -27,6 +29,10 @@ pub struct RequestEdit<'a> {
     pub authorization: AuthorizationUp<'a>,
     /// What connection the upstream is asked for.
     pub upgrade: Upgrade,
+    /// Names of fields that only an authorizer may say.
+    pub reserved: &'a FieldNames,
+    /// What it says in them.
+    pub authorizer: &'a [(HeaderName, HeaderValue)],
 }
 
 /// Which `Authorization` an upstream sees.
@@ -98,20 +104,21 @@ pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Upgrad
 
 /// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
 /// hop-by-hop by itself.
-fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
+pub(super) fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
     let mut named = Few::default();
     connection_names(fields).filter(|name| !name.eq_ignore_ascii_case("keep-alive")).for_each(|name| named.push(name));
     named
 }
 
-fn is_among(named: &Few<&str>, name: &str) -> bool {
+pub(super) fn is_among(named: &Few<&str>, name: &str) -> bool {
     !named.is_empty() && named.iter().any(|hop| hop.eq_ignore_ascii_case(name))
 }
 
 /// Writes the fields that go up with a request that was permitted.
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
-/// of the client; then ours are added. What passes only in shadow mode is marked.
+/// of the client, and every one that only an authorizer may say; then ours are added. What passes only in shadow mode is
+/// marked.
 pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     permit: &Permit<'_>,
     fields: &F,
@@ -129,6 +136,7 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
             continue;
         }
         match kind {
+            FieldKind::EndToEnd if edit.reserved.forbid(name, value) => {}
             FieldKind::EndToEnd => sink.add(name, value),
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
@@ -189,6 +197,9 @@ fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     }
     if let Some(identity) = edit.identity {
         sink.add_identity(identity);
+    }
+    for (name, value) in edit.authorizer {
+        sink.add(name.as_str(), value.as_bytes());
     }
     if edit.upgrade == Upgrade::WebSocket {
         sink.add("connection", b"upgrade");

@@ -11,6 +11,7 @@ mod fields;
 mod framing;
 mod names;
 mod request_head;
+mod reserved;
 mod search;
 mod sink;
 mod trailers;
@@ -30,6 +31,7 @@ pub use framing::{
     parse_head, read_head,
 };
 pub use request_head::{replace_host, write_request_head};
+pub use reserved::{BadFieldName, FieldNames, shown_fields};
 pub use search::HeadSearch;
 pub use sink::{FieldSink, HeadWriter, write_number};
 pub use trailers::{read_trailers, write_trailer_map, write_trailers};

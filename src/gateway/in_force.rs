@@ -49,6 +49,7 @@ impl Gateway {
 
     /// The one place where a snapshot comes into force. Cannot fail.
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
+        self.shared.telemetry.remember_decisions_for(snapshot.process.recent_decisions);
         self.shared.put_into_force(snapshot.clone());
         self.publish(&snapshot);
         let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();

@@ -1,5 +1,6 @@
 //! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
 
+mod audit;
 mod crl_fetch;
 mod fetches;
 mod in_force;
@@ -11,8 +12,8 @@ use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
-use crate::snapshot::{FileWatch, Outcome};
-use crate::telemetry::{LogControl, Telemetry};
+use crate::snapshot::{FileWatch, Outcome, Snapshot};
+use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
 use reload::{Cause, changed};
 use std::collections::HashMap;
@@ -72,6 +73,14 @@ pub enum GatewayError {
     /// The access log cannot be opened.
     #[error("cannot open the access log")]
     AccessLog(#[source] std::io::Error),
+    /// The audit log cannot be opened.
+    #[error("cannot open the audit log {}", path.display())]
+    AuditLog {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The user to become is unknown, or we may not.
     #[error("cannot become user \"{user}\"")]
     User {
@@ -96,7 +105,7 @@ pub enum Cessation {
 pub enum Request {
     /// Read everything again.
     Reload,
-    /// Open the access log again, after it was moved away.
+    /// Open access log and audit log again, after they were moved away.
     ReopenLogs,
     /// Finish.
     Shutdown,
@@ -137,6 +146,9 @@ impl Gateway {
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
         become_user(snapshot.process.user.as_deref())?;
+        // As the user that also has to rotate it.
+        gateway.set_audit_log(&snapshot)?;
+        audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
         gateway.put_into_force(snapshot, bound);
         gateway.watch.watch(&gateway.watched);
         tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
@@ -220,6 +232,19 @@ impl Gateway {
             Ok(()) => tracing::info!("access log opened again"),
             Err(error) => tracing::error!(%error, "cannot open the access log again; the old one stays"),
         }
+        match self.shared.telemetry.reopen_audit_log() {
+            Ok(Reopened::Yes) => tracing::info!("audit log opened again"),
+            Ok(Reopened::ThereIsNone) => {}
+            Err(error) => tracing::error!(%error, "cannot open the audit log again; the old one stays"),
+        }
+    }
+
+    fn set_audit_log(&self, snapshot: &Snapshot) -> Result<(), GatewayError> {
+        let config = snapshot.process.audit_log.as_ref();
+        self.shared.telemetry.set_audit_log(config).map_err(|source| {
+            let path = config.map(|config| config.path.clone()).unwrap_or_default();
+            GatewayError::AuditLog { path, source }
+        })
     }
 }
 
@@ -244,6 +269,7 @@ async fn housekeeping() {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        crate::upstream::close_stale_connections();
+        // Closes connections that have been unused for too long, or for whom nobody asks any more.
+        crate::here::tidy();
     }
 }

@@ -1,9 +1,9 @@
 //! Reload: load anew, wait for the other half of what is half-written, put into force or say why not. Binds nothing
 //! itself.
 
-use super::{Gateway, GatewayError};
+use super::{Gateway, GatewayError, audit};
 use crate::config::WatchedFile;
-use crate::snapshot::{Depth, FileWatch, Outcome, Snapshot, load};
+use crate::snapshot::{Content, Depth, FileWatch, Outcome, Snapshot, load};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ impl Gateway {
     pub(super) async fn reload(&mut self, cause: Cause) {
         let outcome = self.load_settled(cause).await;
         self.watched.clone_from(&outcome.watched);
-        let report = outcome.report();
+        let (report, mut errors, content) = (outcome.report(), outcome.errors(), outcome.content);
         let result = match outcome.snapshot {
             None => Err(GatewayError::Config(report)),
-            Some(snapshot) => self.try_put_into_force(snapshot).await,
+            Some(snapshot) => self.try_put_into_force(snapshot, cause).await,
         };
         self.watch.watch(&self.watched);
         let metrics = &self.shared.telemetry.metrics;
@@ -27,7 +27,7 @@ impl Gateway {
                 metrics.reloads.with_label_values(&["success"]).inc();
                 metrics.reload_last_success.set(1);
                 self.facts.reloaded(cause.word(), None);
-                tracing::info!(generation, cause = cause.word(), "reloaded");
+                tracing::info!(generation, cause = cause.word(), content = content.sha256(), "reloaded");
             }
             Err(error) => {
                 metrics.reloads.with_label_values(&["failure"]).inc();
@@ -35,6 +35,10 @@ impl Gateway {
                 let generation = self.shared.snapshot.load().generation;
                 let why = crate::respond::with_causes(&error);
                 self.facts.reloaded(cause.word(), Some(&why));
+                if errors.is_empty() {
+                    errors.push(why.clone());
+                }
+                audit::tell_of_refusal(&self.shared.telemetry, generation, (&content, &errors), cause.word());
                 tracing::error!(
                     generation,
                     cause = cause.word(),
@@ -75,18 +79,28 @@ impl Gateway {
             Err(error) => {
                 tracing::error!(%error, "loading the config panicked");
                 let (problems, sources) = (Vec::new(), crate::config::Sources::default());
-                Outcome { snapshot: None, problems, sources, watched: self.watched.clone() }
+                let content = Content::default();
+                Outcome { snapshot: None, problems, sources, watched: self.watched.clone(), content }
             }
         }
     }
 
-    async fn try_put_into_force(&mut self, snapshot: Snapshot) -> Result<u64, GatewayError> {
+    async fn try_put_into_force(&mut self, snapshot: Snapshot, cause: Cause) -> Result<u64, GatewayError> {
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
         telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
         if let Some(Err(error)) = self.log.as_ref().map(|log| log.set_filter(&snapshot.process.log_filter)) {
             return Err(GatewayError::Config(error.to_string()));
+        }
+        if snapshot.process.audit_log.is_some() {
+            self.set_audit_log(&snapshot)?;
+        }
+        let before = self.shared.snapshot.load_full();
+        audit::tell_of_snapshot(&self.shared.telemetry, &snapshot, Some(&before), cause.word());
+        if snapshot.process.audit_log.is_none() {
+            // Only now, so that the old log also says that it is off.
+            self.set_audit_log(&snapshot)?;
         }
         self.warn_about_restarts(&snapshot);
         let generation = snapshot.generation;

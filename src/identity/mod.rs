@@ -15,7 +15,7 @@ pub use front_proxy::{
 };
 pub use headers::{
     IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
-    VerifiedCertificate, fold, folded_equal, is_identity_field,
+    VerifiedCertificate, ascii_name, fold, folded_equal, is_identity_field, url_encoded_pem,
 };
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};

@@ -15,7 +15,7 @@ use crate::tls::{
     Vouched,
 };
 use rustls::pki_types::{CertificateDer, UnixTime};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub(super) struct ClientView {
     pub(super) expiry: Expiry,
     /// Where the client is.
     source: IpAddr,
+    /// Its certificate as the audit log has it, made when that is first asked for.
+    pub(super) certificate_json: OnceCell<Option<Box<str>>>,
 }
 
 impl ConnectedClient {
@@ -98,6 +100,11 @@ impl ConnectedClient {
         let view = Rc::new(self.look(snapshot, now));
         *self.view.borrow_mut() = Some(view.clone());
         view
+    }
+
+    /// Who it was when it was last looked at.
+    pub(super) fn known_user(&self) -> Option<Arc<str>> {
+        self.view.borrow().as_ref().and_then(|view| view.principal()).map(|user| user.name.clone())
     }
 
     /// Why the client of a listener that is gone does not count any more. Whom its host asks is gone with it; but the trust
@@ -170,6 +177,7 @@ impl ConnectedClient {
             told,
             expiry,
             source,
+            certificate_json: OnceCell::new(),
         }
     }
 }

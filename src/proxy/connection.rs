@@ -373,7 +373,8 @@ async fn stuck(context: &ConnectionContext) {
             Look::OneCut => context.close.cancel(),
             Look::ClientGone(withdrawal) => {
                 if !context.close.is_cancelled() && !context.drain.has_begun() {
-                    context.facts.series.withdrawn("connection", withdrawal.word());
+                    let user = context.client.known_user();
+                    context.facts.connection_cut(user.as_deref(), withdrawal.word());
                 }
                 context.close.cancel();
             }

@@ -1,19 +1,23 @@
-//! What a request shows beside its certificate, looked at for a route that takes it: one way for both engines. Judges
-//! nothing; `request` does, once more, with what was found here.
+//! What a judgement waits for, found out: what a request shows beside its certificate, and what an external authorizer
+//! says about it. One way for both engines. Judges nothing; `request` does, once more, with what was found here.
 
 use super::Shared;
+use super::asking::{Asker, unasked};
 use super::client::{ClientView, ConnectedClient};
 use super::in_force::{InForce, in_force};
 use super::request::{Evidence, Judgement, Presented};
+use crate::authorizer::{Asking, Authorizer, Verdict};
 use crate::clock;
 use crate::config::CredentialKind;
 use crate::credentials::{
-    BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source, TokenError, Verdict,
+    BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source, TokenError,
+    Verdict as PasswordVerdict,
 };
 use crate::forward::AuthorizationUp;
 use crate::head::Fields;
 use crate::identity::Principal;
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -41,14 +45,36 @@ impl JudgingBy {
     }
 }
 
-/// What was found about what a request shows. A password may have been hashed elsewhere meanwhile: so the request is judged
-/// anew by what is in force then, and what was found counts as it does there.
+/// What was found out about a request so far. A password may have been hashed elsewhere meanwhile, and somebody else asked:
+/// so the request is judged anew by what is in force then, and what was found counts as it does there.
+#[derive(Default)]
 pub(super) struct Looked(Evidence);
 
+/// What a judgement waits for.
+pub(super) enum Wanted {
+    /// A look at what is shown.
+    Look(Shown),
+    /// The word of an external authorizer.
+    Verdict(Arc<Authorizer>, Box<Asking>),
+    /// What its body says, which may be this long. Whoever has the body reads it.
+    Body(Option<u64>),
+}
+
 impl Looked {
-    /// Looks at what is shown, as it counts for this judgement.
-    pub(super) async fn at(shared: &Shared, judging: &JudgingBy, shown: Shown, source: IpAddr) -> Self {
-        Self(Checked::of(shared, &judging.in_force.snapshot, &judging.view, shown, source).await.evidence)
+    /// Finds out what is wanted, as it counts for this judgement.
+    pub(super) async fn find_out(&mut self, wanted: Wanted, shared: &Shared, judging: &JudgingBy, source: IpAddr) {
+        match wanted {
+            Wanted::Look(shown) => {
+                self.0.presented = presented(shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
+            }
+            Wanted::Verdict(authorizer, asking) => self.0.verdict = Some(authorizer.ask(*asking).await),
+            Wanted::Body(_) => {}
+        }
+    }
+
+    /// Notes what the body says.
+    pub(super) fn read(&mut self, body: SaidInBody) {
+        self.0.body = Some(body);
     }
 
     /// What it is worth in this snapshot and at this moment.
@@ -57,7 +83,8 @@ impl Looked {
             Presented::Proven(proof) => still_presented(snapshot, proof),
             other => other.clone(),
         };
-        Checked { evidence: Evidence { presented } }
+        let Evidence { body, verdict, .. } = self.0.clone();
+        Checked { evidence: Evidence { presented, body, verdict } }
     }
 }
 
@@ -67,25 +94,26 @@ pub(super) struct Checked {
     pub(super) evidence: Evidence,
 }
 
-/// What there is to look at. `None` if the judgement stands as it is.
-pub(super) fn unchecked<F: Fields + ?Sized>(judgement: &Judgement<'_, '_>, fields: &F) -> Option<Shown> {
+/// What there is to find out. `None` if the judgement stands as it is.
+pub(super) fn wanted<F: Fields + ?Sized>(
+    judgement: &Judgement<'_, '_>,
+    fields: &F,
+    by: (&JudgingBy, &Checked),
+    asker: Asker<'_>,
+) -> Option<Wanted> {
     match (&judgement.outcome, judgement.route) {
-        (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Shown::of(fields, route.credentials)),
+        (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Wanted::Look(Shown::of(fields, route.credentials))),
+        (Err(Refusal::BodyUnread), Some(route)) => Some(Wanted::Body(route.limits.body_size)),
+        (Err(Refusal::AuthorizerUnasked), _) => unasked(judgement, fields, by, asker)
+            .map(|(authorizer, asking)| Wanted::Verdict(authorizer, Box::new(asking))),
         _ => None,
     }
 }
 
-impl Checked {
-    async fn of(shared: &Shared, snapshot: &Snapshot, view: &ClientView, shown: Shown, source: IpAddr) -> Self {
-        let presented = match shown {
-            Shown::Nothing => Presented::Nothing,
-            Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),
-            Shown::Password(said) => password(shared, snapshot, &said, source).await,
-            Shown::Token(said) => token(shared, snapshot, view, &said),
-        };
-        Self { evidence: Evidence { presented } }
-    }
+/// So often a request is judged again with something more. Twice would do, but that a reload may come between.
+pub(super) const MOST_LOOKS: usize = 4;
 
+impl Checked {
     /// What becomes of the client's `Authorization`: what the gateway has taken as proof is nobody else's.
     pub(super) fn authorization<'u>(&self, ours: Option<&'u [u8]>) -> AuthorizationUp<'u> {
         let without = match self.evidence.presented {
@@ -93,6 +121,16 @@ impl Checked {
             _ => AuthorizationUp::OfClient,
         };
         AuthorizationUp::of(ours, without)
+    }
+
+    /// What an authorizer says to the upstream.
+    pub(super) fn answer_fields(&self) -> &[(http::HeaderName, http::HeaderValue)] {
+        self.verdict().map(Verdict::fields).unwrap_or_default()
+    }
+
+    /// What an authorizer has said about the request.
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.evidence.verdict.as_ref()
     }
 
     /// The ApiUser on whose behalf a permitted request is made.
@@ -109,22 +147,33 @@ impl Checked {
     }
 }
 
+async fn presented(shared: &Shared, snapshot: &Snapshot, view: &ClientView, shown: Shown, source: IpAddr) -> Presented {
+    match shown {
+        Shown::Nothing => Presented::Nothing,
+        Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),
+        Shown::Password(said) => password(shared, snapshot, &said, source).await,
+        Shown::Token(said) => token(shared, snapshot, view, &said),
+    }
+}
+
 async fn password(shared: &Shared, snapshot: &Snapshot, said: &BasicCredentials, source: IpAddr) -> Presented {
     let passwords = &snapshot.credentials.passwords;
     let checked = shared.passwords.check(passwords, said, Source::of(source)).await;
     let result = match &checked {
-        Ok(Verdict::Verified(_)) => "verified",
-        Ok(Verdict::Remembered(_)) => "remembered",
+        Ok(PasswordVerdict::Verified(_)) => "verified",
+        Ok(PasswordVerdict::Remembered(_)) => "remembered",
         Err(PasswordFailure::Wrong) => "refused",
         Err(PasswordFailure::TooMany(_)) => "limited",
         Err(PasswordFailure::Busy) => "busy",
     };
     count(shared, CredentialKind::Password, result);
     let failure = match checked {
-        Ok(Verdict::Verified(hash) | Verdict::Remembered(hash)) => match snapshot.users.named(&said.user) {
-            Some(principal) => return unless_denied(snapshot, Proof { principal, by: ProvenBy::Password(hash) }),
-            None => CredentialFailure::WrongPassword,
-        },
+        Ok(PasswordVerdict::Verified(hash) | PasswordVerdict::Remembered(hash)) => {
+            match snapshot.users.named(&said.user) {
+                Some(principal) => return unless_denied(snapshot, Proof { principal, by: ProvenBy::Password(hash) }),
+                None => CredentialFailure::WrongPassword,
+            }
+        }
         Err(PasswordFailure::Wrong) => CredentialFailure::WrongPassword,
         Err(PasswordFailure::TooMany(retry_after)) => CredentialFailure::TooManyAttempts { retry_after },
         Err(PasswordFailure::Busy) => CredentialFailure::Busy,

@@ -6,7 +6,7 @@ use super::record::ConnectionFacts;
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{RouteSeries, UpstreamSeries};
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use arc_swap::{ArcSwap, Cache};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub(super) struct RouteHere {
 pub(super) struct UpstreamHere {
     upstream: Arc<Upstream>,
     pub(super) series: Rc<UpstreamSeries>,
+    /// The ApiUsers that are somebody there.
+    pub(super) accounts: Option<Arc<Accounts>>,
 }
 
 impl Deref for UpstreamHere {
@@ -54,13 +56,13 @@ impl InForce {
         let mut routes = self.routes.borrow_mut();
         let here = routes.entry(Arc::as_ptr(route)).or_insert_with(|| {
             let series = connection.telemetry.route(&connection.listener, &route.name);
-            let upstream =
-                match &route.target {
-                    Target::Upstream(name) => self.snapshot.upstreams.get(name).map(|upstream| {
-                        Rc::new(UpstreamHere { upstream: upstream.clone(), series: upstream.series() })
-                    }),
-                    Target::Whoami | Target::Jwks => None,
-                };
+            let upstream = match &route.target {
+                Target::Upstream(name) => self.snapshot.upstreams.get(name).map(|upstream| {
+                    let accounts = self.snapshot.accounts.get(name).cloned();
+                    Rc::new(UpstreamHere { upstream: upstream.clone(), series: upstream.series(), accounts })
+                }),
+                Target::Whoami | Target::Jwks => None,
+            };
             Rc::new(RouteHere { series, upstream })
         });
         here.clone()
@@ -141,6 +143,8 @@ mod tests {
             user: None,
             admin: None,
             access_log: AccessLogConfig { format: LogFormat::Off, path: None },
+            audit_log: None,
+            recent_decisions: Duration::ZERO,
             log_filter: String::new(),
             log_format: LogFormat::Text,
         };
@@ -151,6 +155,8 @@ mod tests {
             users: Default::default(),
             policy: Default::default(),
             upstreams: HashMap::new(),
+            authorizers: Default::default(),
+            accounts: HashMap::new(),
             assertions: None,
             expiry: Default::default(),
             process,
@@ -159,6 +165,8 @@ mod tests {
             has_conditions: false,
             changes_with_time: false,
             credentials: Default::default(),
+            content: Default::default(),
+            written: None,
             user_limiters: Default::default(),
             route_limiters: HashMap::new(),
         })

@@ -1,6 +1,8 @@
 //! The request's way. Read `connection`, then `request` (the judgement), then `exchange`.
 
+mod account;
 mod activity;
+mod asking;
 mod client;
 mod connection;
 mod credentials;

@@ -1,5 +1,8 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+mod audited;
+mod time;
+
 use super::RequestId;
 use super::client::ClientView;
 use super::credentials::Checked;
@@ -7,7 +10,6 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant, Permit};
-use crate::config::CredentialKind;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -17,10 +19,12 @@ use crate::route::Target;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
+use audited::Audited;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::{milliseconds, timestamp};
 
 /// What is the same for all requests of a connection.
 pub(super) struct ConnectionFacts {
@@ -73,9 +77,14 @@ pub(super) struct Record {
     route: Option<Rc<RouteSeries>>,
     decision: &'static str,
     reason: &'static str,
+    /// Of the judgement, whatever happened after it.
+    judged_reason: Option<&'static str>,
+    audited: Audited,
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
     proven: Option<Box<Proof>>,
+    /// What is to be told of an authorizer that was asked.
+    verdict: Option<String>,
     upstream_time: Option<Duration>,
     status: u16,
     end: &'static str,
@@ -106,11 +115,11 @@ impl Record {
         request_id: RequestId,
         (method, target): (&str, &str),
     ) -> Self {
-        let mut texts = if connection.telemetry.logs_access() { Texts::kept() } else { Texts::unwanted() };
-        texts.set(Text::Method, method);
+        let audited = if connection.telemetry.audits() { Audited::Due } else { Audited::Unwanted };
+        let wanted = audited == Audited::Due || connection.telemetry.logs_access();
+        let mut texts = if wanted { Texts::kept() } else { Texts::unwanted() };
         if texts.are_kept() {
-            // No query: it may hold secrets.
-            texts.set(Text::Path, target.split('?').next().unwrap_or_default());
+            audited::note_as_sent(&mut texts, method, target);
         }
         Self {
             connection,
@@ -124,8 +133,11 @@ impl Record {
             route: None,
             decision: "refuse",
             reason: "internal",
+            judged_reason: None,
+            audited,
             detail: None,
             proven: None,
+            verdict: None,
             upstream_time: None,
             status: CLIENT_LEFT,
             end: "client_gone",
@@ -189,9 +201,10 @@ impl Record {
         self.client = Some(client);
     }
 
-    /// What the request showed beside the certificate.
+    /// What was found out about the request beside its head and certificate.
     pub(super) fn showed(&mut self, checked: &Checked) {
         self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
+        self.note_verdict(checked.verdict());
     }
 
     /// Takes over what the judgement found, whatever the outcome.
@@ -214,10 +227,12 @@ impl Record {
                 self.texts.set(Text::Upstream, name);
             }
         }
+        self.note_for_audit(judgement.route, &in_force.snapshot);
         match &judgement.outcome {
             Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
+        self.judged_reason = Some(self.reason);
         self.count_decision();
     }
 
@@ -235,7 +250,7 @@ impl Record {
         self.detail = permit.shadowed().and_then(Denied::detail);
         let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
         if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
-            self.texts.set(Text::Permission, matched.permission.text());
+            self.matched(&matched);
         }
     }
 
@@ -245,10 +260,8 @@ impl Record {
 
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
-        if let Refusal::Denied(denied) = refusal
-            && let Some(matched) = denied.matched()
-        {
-            self.texts.set(Text::Permission, matched.permission.text());
+        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
+            self.matched(&matched);
         }
     }
 
@@ -276,6 +289,7 @@ impl Record {
 
     pub(super) fn status(&mut self, status: u16) {
         self.status = status;
+        self.tell_decision();
     }
 
     /// How the answer ended, unless the client is told otherwise later.
@@ -287,6 +301,7 @@ impl Record {
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
         (self.reason, self.end, self.cut) = (withdrawal.word(), "cut", Some(kind));
         self.connection.series.withdrawn(kind, self.reason);
+        self.tell_cut(kind);
     }
 
     /// An answer of our own, whose length is known.
@@ -319,7 +334,7 @@ impl Record {
         if self.end != "complete" {
             series.cut(self.end);
         }
-        if self.texts.are_kept() {
+        if telemetry.logs_access() && self.texts.are_kept() {
             self.log(duration, sent, received);
         }
     }
@@ -330,9 +345,7 @@ impl Record {
         let peer = client.and_then(|client| client.peer.as_ref());
         let refused = client.and_then(|client| client.refused.as_ref());
         let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
-        let by_certificate = client.and_then(ClientView::principal).map(|user| &*user.name);
-        let proven = self.proven.as_ref().map(|proof| (proof.kind().word(), &*proof.principal.name));
-        let proven = proven.or_else(|| Some((CredentialKind::Certificate.word(), by_certificate?)));
+        let proven = self.proven_user();
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
@@ -357,7 +370,7 @@ impl Record {
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref().or(refused_detail.as_deref()),
+            detail: self.detail.as_deref().or(self.verdict.as_deref()).or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),
@@ -374,22 +387,12 @@ impl Record {
     }
 }
 
-/// To the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
 impl Drop for Record {
     fn drop(&mut self) {
+        self.tell_decision();
         self.write();
         if let Some(action) = self.on_end.take() {
             action();
         }
     }
-}
-
-fn timestamp(time: std::time::SystemTime) -> String {
-    use time::macros::format_description;
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    time::OffsetDateTime::from(time).format(&format).unwrap_or_default()
 }

@@ -2,10 +2,14 @@
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
 mod fields;
+mod outside;
+mod unmet;
 
 use fields::{JudgedFields, judged_method};
+use outside::refused_outside;
 
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
+use crate::authorizer::Verdict;
 use crate::condition::{Facts, Headers};
 use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
@@ -13,6 +17,7 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
+use crate::route::icinga2::SaidInBody;
 use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
@@ -64,6 +69,10 @@ pub struct Client<'s> {
 pub struct Evidence {
     /// What it shows beside the certificate of its connection.
     pub presented: Presented,
+    /// What its body says, where that was read.
+    pub body: Option<SaidInBody>,
+    /// What the external authorizer of its route says about it, if that was asked.
+    pub verdict: Option<Verdict>,
 }
 
 /// What a request shows beside the certificate of its connection.
@@ -99,13 +108,14 @@ pub struct Judgement<'s, 'h> {
 }
 
 /// Judges a request by one snapshot and the certificate of its connection. A route that takes other credentials, too,
-/// gives [`Refusal::CredentialsUnchecked`]: then they are to be looked at, for [`decide_by`].
+/// gives [`Refusal::CredentialsUnchecked`], and one with an external authorizer [`Refusal::AuthorizerUnasked`]: then they
+/// are to be looked at, and it is to be asked, for [`decide_by`].
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked };
+    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, body: None, verdict: None };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -176,11 +186,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         captures: &captures,
         headers: &Headers(head.fields),
         certificate: client.certificate.filter(|_| shows_own),
-        trust_domain: client
-            .vouched_by
-            .filter(|_| shows_own)
-            .and_then(|id| snapshot.trust_domain(id))
-            .map(|domain| &*domain.name),
+        trust_domain: client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.domain_name(id)),
         user: known.map_or("", |known| &known.name),
         source: client.source,
         now: client.now,
@@ -189,13 +195,21 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         (Some(_), None) => None,
         (Some(_), Some(_)) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
         (None, _) => {
-            let asked = route.requirement.for_request(found.method, &target.path, &captured);
-            Some(asked.ok_or(Refusal::MethodNotAllowed)?)
+            let body = evidence.body.as_ref();
+            let asked = route.requirement.for_request(found.method, target, &captured, body);
+            Some(asked.map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?)
         }
     };
     let asked = known.zip(found.requirement.as_ref());
     let decided = authorized(snapshot, route, asked, public, &facts);
-    in_force(decided, snapshot.policy.enforcement(known, route.enforcement)).map_err(Refusal::Denied)
+    let enforcement = snapshot.policy.enforcement(known, route.enforcement);
+    let denied = |why| unmet::denied(why, (route, &target.path));
+    let permit = in_force(decided, enforcement).map_err(denied)?;
+    let refused = refused_outside(route, known, evidence.verdict.as_ref())?;
+    let permit = permit.unless(refused, enforcement).map_err(denied)?;
+    // Only now: whoever may not do something need not learn who is known where.
+    let known_there = route.known_there.takes(known.map(|known| known.id));
+    known_there.then_some(permit).ok_or(Refusal::UnknownToUpstream)
 }
 
 /// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.

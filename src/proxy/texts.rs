@@ -7,11 +7,19 @@ use std::io::Write;
 /// Which text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text {
+    MethodSent,
     Method,
     Host,
+    PathSent,
     Path,
+    Query,
+    TrustDomain,
+    Preset,
     Requirement,
     Permission,
+    Role,
+    Authorizer,
+    AuthorizerSays,
     Route,
     Upstream,
     Endpoint,

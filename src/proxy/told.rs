@@ -105,7 +105,13 @@ impl ConnectedClient {
         Some(proxy_header(&connection).into_boxed_slice())
     }
 
-    fn known<'a>(&'a self, view: &'a ClientView, checked: &'a Checked, snapshot: &'a Snapshot) -> KnownClient<'a> {
+    /// All that may be told about the client of this view, and about who it has proven to be.
+    pub(super) fn known<'a>(
+        &'a self,
+        view: &'a ClientView,
+        checked: &'a Checked,
+        snapshot: &'a Snapshot,
+    ) -> KnownClient<'a> {
         let shown = view.peer.as_ref().filter(|_| Certificate::of(view, checked) == Certificate::Told);
         let certificate = shown.map(|peer| VerifiedCertificate {
             peer,

@@ -40,6 +40,9 @@ impl Form {
 /// The answer to a refused request.
 pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer {
     let status = refusal.status();
+    if let Refusal::Absent { path, .. } = refusal {
+        return absent(path);
+    }
     let title = status.canonical_reason().unwrap_or("Error");
     let (content_type, body) = match form {
         Form::Json => (
@@ -75,6 +78,15 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
     OwnAnswer { status, content_type, body, fields }
 }
 
+/// What Icinga 2 says of a path or method that is not there, and of most that are forbidden. Clients test for it.
+fn absent(path: &str) -> OwnAnswer {
+    let status = StatusCode::NOT_FOUND;
+    let said =
+        format!("The requested path '{path}' could not be found or the request method is not valid for this path.");
+    let body = serde_json::json!({ "error": status.as_u16(), "status": said }).to_string();
+    OwnAnswer { status, content_type: "application/json", body, fields: Vec::new() }
+}
+
 /// A small page. `content` is markup; the title is text.
 pub fn page(title: &str, content: &str) -> String {
     let title = escape_html(title);
@@ -92,6 +104,7 @@ pub fn escape_html(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorize::Denied;
     use proptest::prelude::*;
 
     #[test]
@@ -135,6 +148,16 @@ mod tests {
         assert_eq!(
             (answer.status.as_u16(), &body["reason"], &body["id"]),
             (403, &"unknown_user".into(), &"id-1".into())
+        );
+        let absent = Refusal::Absent { denied: Some(Denied::NoPermission), path: "v1/objects/a\"b".into() };
+        let answer = refuse(&absent, Form::Html, "id-1");
+        assert_eq!(
+            (answer.status.as_u16(), answer.content_type, absent.word()),
+            (404, "application/json", "no_permission")
+        );
+        assert_eq!(
+            answer.body,
+            r#"{"error":404,"status":"The requested path 'v1/objects/a\"b' could not be found or the request method is not valid for this path."}"#
         );
         assert_eq!(escape_html("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
     }

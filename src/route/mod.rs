@@ -2,20 +2,23 @@
 
 mod name;
 mod path;
+pub mod icinga2;
 mod requirement;
 mod table;
 
 pub use name::Name;
 pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
-pub use requirement::{Demand, Requirement, RequirementRule, Template, TemplateError};
+pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
 use crate::condition::Condition;
-use crate::config::{Enforcement, MethodOverride, Place};
+use crate::config::{Enforcement, Forbidden, MethodOverride, Place};
 use crate::credentials::CredentialRule;
 use crate::host::{HostName, HostPattern, HostTable};
+use crate::identity::UserId;
 use crate::limit::Limiter;
 use crate::tls::TrustDomainId;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,18 +47,43 @@ pub struct Route {
     pub enabled_until: Option<i64>,
     /// What becomes of refusals on it; `None` if the route does not say.
     pub enforcement: Option<Enforcement>,
+    /// What ApiUsers without the right are told.
+    pub forbidden: Forbidden,
     /// Which oddities of paths the route takes.
     pub accepts: Oddities,
     /// What happens to overriding methods.
     pub method_override: MethodOverride,
     /// Who answers.
     pub target: Target,
+    /// Who is asked about requests that are permitted, by name.
+    pub authorizer: Option<Arc<str>>,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
     /// What all of its requests share, if they are limited.
     pub limiter: Option<Arc<Limiter>>,
     /// What a client may prove itself by.
     pub credentials: CredentialRule,
+    /// Who may go on to the upstream.
+    pub known_there: KnownThere,
+}
+
+/// Who may go on to an upstream, as far as that is about credentials there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownThere {
+    /// Everybody, whoever is nobody there with the gateway's credentials.
+    Anybody,
+    /// Only these ApiUsers, of the same snapshot, each with its own.
+    Only(Arc<HashSet<UserId>>),
+}
+
+impl KnownThere {
+    /// Whether requests of this ApiUser may go on; `None` is somebody unknown.
+    pub fn takes(&self, user: Option<UserId>) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Only(users) => user.is_some_and(|user| users.contains(&user)),
+        }
+    }
 }
 
 /// Whom a route lets in.

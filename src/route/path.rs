@@ -314,7 +314,8 @@ pub fn decoded(path: &str) -> Vec<u8> {
     plain
 }
 
-fn hex_pair(bytes: &[u8]) -> Option<u8> {
+/// The octet that two hexadecimal digits in front stand for.
+pub(super) fn hex_pair(bytes: &[u8]) -> Option<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }

@@ -1,6 +1,8 @@
 //! What a route asks for, and the name that this gives for one request. Grants nothing.
 
+use super::icinga2::{self, BadRequest, Needs, SaidInBody};
 use super::name::Name;
+use super::path::CanonicalTarget;
 use super::table::Captured;
 use crate::condition::Condition;
 use std::borrow::Cow;
@@ -17,6 +19,21 @@ pub enum RequirementRule {
     ByMethod(Vec<(String, Demand)>),
     /// Being an ApiUser is enough, and only to read (`respond = "whoami"`, as Icinga's `/v1`).
     AnyApiUser,
+    /// What Icinga 2 asks for, for each method and path of its API.
+    Icinga2,
+}
+
+/// Why a request has no requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRequirement {
+    /// The route does not allow the method.
+    MethodNotAllowed,
+    /// Icinga has nothing of this method and path.
+    NothingThere,
+    /// Icinga could not serve it.
+    BadRequest(BadRequest),
+    /// The body says what is needed, and nobody has read it.
+    BodyNeeded,
 }
 
 /// A name, and what else must be true.
@@ -61,23 +78,36 @@ impl fmt::Display for Requirement<'_> {
 }
 
 impl RequirementRule {
-    /// What a request needs. `None` if the route does not allow the method at all.
+    /// What a request needs. `body` is what its body says, if somebody has read it.
+    ///
+    /// # Errors
+    /// Why it has no requirement.
     pub fn for_request<'a>(
         &'a self,
         method: &'a str,
-        path: &Cow<'a, str>,
+        target: &CanonicalTarget<'a>,
         captured: &Captured<'_>,
-    ) -> Option<Requirement<'a>> {
+        body: Option<&SaidInBody>,
+    ) -> Result<Requirement<'a>, NoRequirement> {
         match self {
             // Only a path that had to be rewritten is copied.
-            Self::MethodAndPath => Some(Requirement::MethodAndPath { method, path: path.clone() }),
-            Self::Named(demand) => Some(Requirement::Named(demand.name.fill(captured))),
-            Self::ByMethod(names) => {
-                let (_, demand) = names.iter().find(|(name, _)| name == method)?;
-                Some(Requirement::Named(demand.name.fill(captured)))
-            }
+            Self::MethodAndPath => Ok(Requirement::MethodAndPath { method, path: target.path.clone() }),
+            Self::Named(demand) => Ok(Requirement::Named(demand.name.fill(captured))),
+            Self::ByMethod(names) => match names.iter().find(|(name, _)| name == method) {
+                Some((_, demand)) => Ok(Requirement::Named(demand.name.fill(captured))),
+                None => Err(NoRequirement::MethodNotAllowed),
+            },
             // Asking changes nothing, so only methods that change nothing ask.
-            Self::AnyApiUser => matches!(method, "GET" | "HEAD").then_some(Requirement::AnyApiUser),
+            Self::AnyApiUser if matches!(method, "GET" | "HEAD") => Ok(Requirement::AnyApiUser),
+            Self::AnyApiUser => Err(NoRequirement::MethodNotAllowed),
+            Self::Icinga2 => match icinga2::requirement(method, target, body) {
+                Needs::AnyApiUser => Ok(Requirement::AnyApiUser),
+                Needs::Permission(name) => Ok(Requirement::Named(name)),
+                Needs::Every(names) => Ok(Requirement::Every(names)),
+                Needs::Nothing => Err(NoRequirement::NothingThere),
+                Needs::BodyNeeded => Err(NoRequirement::BodyNeeded),
+                Needs::BadRequest(why) => Err(NoRequirement::BadRequest(why)),
+            },
         }
     }
 }
@@ -88,7 +118,7 @@ impl RequirementRule {
         match self {
             Self::Named(demand) => demand.condition.as_ref(),
             Self::ByMethod(names) => names.iter().find(|(name, _)| name == method)?.1.condition.as_ref(),
-            Self::MethodAndPath | Self::AnyApiUser => None,
+            Self::MethodAndPath | Self::AnyApiUser | Self::Icinga2 => None,
         }
     }
 
@@ -209,13 +239,13 @@ mod tests {
 
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
-        let (path, none) = (Cow::Borrowed("/"), Captured::default());
+        let (target, none) = (CanonicalTarget::parse("/").unwrap(), Captured::default());
         let rule = RequirementRule::ByMethod(vec![("GET".into(), demand("read"))]);
-        assert_eq!(rule.for_request("GET", &path, &none), Some(Requirement::Named("read".into())));
-        assert_eq!(rule.for_request("get", &path, &none), None);
-        assert_eq!(rule.for_request("POST", &path, &none), None);
+        assert_eq!(rule.for_request("GET", &target, &none, None), Ok(Requirement::Named("read".into())));
+        assert_eq!(rule.for_request("get", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
+        assert_eq!(rule.for_request("POST", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
         let rule = RequirementRule::AnyApiUser;
-        assert_eq!(rule.for_request("HEAD", &path, &none), Some(Requirement::AnyApiUser));
-        assert_eq!(rule.for_request("POST", &path, &none), None);
+        assert_eq!(rule.for_request("HEAD", &target, &none, None), Ok(Requirement::AnyApiUser));
+        assert_eq!(rule.for_request("POST", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
     }
 }

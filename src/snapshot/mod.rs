@@ -2,24 +2,27 @@
 //! request is judged by exactly one. The only place that turns config text into meaning.
 
 mod assemble;
+mod content;
 mod defaults;
 mod watch;
 
 pub use assemble::{Depth, Outcome, load};
+pub use content::Content;
 pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
-use crate::config::{Http1Engine, LogFormat};
+use crate::authorizer::Authorizers;
+use crate::config::{Http1Engine, LogFormat, Written};
 use crate::credentials::Credentials;
 use crate::forward::ExpiryFieldName;
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
-use crate::telemetry::AccessLogConfig;
+use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +42,10 @@ pub struct Snapshot {
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Whom the gateway asks about requests that it permits.
+    pub authorizers: Authorizers,
+    /// Which ApiUsers are somebody at which upstream; those where nobody is are not here.
+    pub accounts: HashMap<Arc<str>, Arc<Accounts>>,
     /// Signs what upstreams are told about clients, if there are keys.
     pub assertions: Option<Arc<AssertionSigner>>,
     /// What is said about client certificates that expire.
@@ -55,6 +62,10 @@ pub struct Snapshot {
     pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
     pub credentials: Credentials,
+    /// What it was made of.
+    pub content: Content,
+    /// What its config says, where there is an audit log to tell of changes.
+    pub written: Option<Written>,
     /// What limits the requests of ApiUsers, by their ids.
     pub user_limiters: Limiters,
     /// What limits those of routes: only for the next snapshot, which goes on with them.
@@ -65,6 +76,11 @@ impl Snapshot {
     /// A trust domain by its id. `None` for an id of another snapshot.
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
+    }
+
+    /// The name of a trust domain.
+    pub fn domain_name(&self, id: TrustDomainId) -> Option<&str> {
+        self.trust_domain(id).map(|domain| &*domain.name)
     }
 }
 
@@ -136,6 +152,10 @@ pub struct ProcessSettings {
     pub admin: Option<SocketAddr>,
     /// The access log.
     pub access_log: AccessLogConfig,
+    /// The audit log, if there is one.
+    pub audit_log: Option<AuditLogConfig>,
+    /// For how long the admin listener shows decisions; zero is not at all.
+    pub recent_decisions: Duration,
     /// Filter of the own log.
     pub log_filter: String,
     /// Form of the own log.

@@ -2,16 +2,22 @@
 //! by label, no lock and no memory that other cores write. What is counted is up to the callers.
 
 use super::Telemetry;
+use super::audit::Recent;
 use super::series::{ListenerSeries, RouteSeries, Timing, UpstreamSeries};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// Whoever asks wants to know when all is added up.
-pub(super) type FlushRequest = oneshot::Sender<()>;
+/// What a worker is asked.
+pub(super) enum WorkerRequest {
+    /// To add up, and to say when that is done.
+    AddUp(oneshot::Sender<()>),
+    /// What it has decided lately, as lines of JSON.
+    RecentDecisions(oneshot::Sender<Vec<Vec<u8>>>),
+}
 
 /// How often what was counted is added up without being asked.
 const TICK: Duration = Duration::from_secs(10);
@@ -26,6 +32,7 @@ struct Counted {
     routes: RefCell<HashMap<Box<str>, ByName<RouteSeries>, foldhash::fast::FixedState>>,
     listeners: RefCell<ByName<ListenerSeries>>,
     upstreams: RefCell<ByName<UpstreamSeries>>,
+    recent: RefCell<Recent>,
 }
 
 /// The names are those of the config, so nobody can choose them to collide.
@@ -69,23 +76,45 @@ impl Telemetry {
         std::ptr::eq(Arc::as_ptr(&counted.telemetry), self).then_some(counted)
     }
 
-    /// Asks all workers to add up, and waits for them; not for long, since one that hangs must not hide the others.
+    /// Asks all workers to add up, and waits for them.
     pub(super) async fn add_up(&self) {
+        self.ask_workers(WorkerRequest::AddUp).await;
+    }
+
+    /// What the workers have decided lately, the oldest first, as lines of JSON.
+    pub async fn recent_decisions(&self) -> Vec<Vec<u8>> {
+        let mut lines = self.ask_workers(WorkerRequest::RecentDecisions).await.concat();
+        // All lines begin with their kind and then their time.
+        lines.sort();
+        lines
+    }
+
+    /// Asks all workers, and waits for them; not for long, since one that hangs must not hide the others.
+    async fn ask_workers<T>(&self, request: fn(oneshot::Sender<T>) -> WorkerRequest) -> Vec<T> {
         const PATIENCE: Duration = Duration::from_millis(500);
         let mut waiting = Vec::new();
         self.workers().retain(|worker| {
             let (done, is_done) = oneshot::channel();
             waiting.push(is_done);
-            worker.send(done).is_ok()
+            worker.send(request(done)).is_ok()
         });
+        let mut answers = Vec::with_capacity(waiting.len());
         let all = async {
             for one in waiting {
                 // An error means that the worker has ended, and added up before.
-                let _ = one.await;
+                answers.extend(one.await);
             }
         };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("a worker is too busy to say what it has counted");
+        }
+        answers
+    }
+
+    /// Remembers a decision of this thread; of no other than a worker's.
+    pub(super) fn remember(&self, line: &[u8]) {
+        if let Some(counted) = self.counted_here() {
+            counted.recent.borrow_mut().add(line, Instant::now());
         }
     }
 }
@@ -103,7 +132,7 @@ fn known_or_made<S>(all: &RefCell<ByName<S>>, name: &str, make: impl FnOnce(Timi
 /// From now on this thread counts for itself, until the value is dropped; then it adds up what is left.
 #[must_use]
 pub struct CountsHere {
-    asked: Option<mpsc::UnboundedReceiver<FlushRequest>>,
+    asked: Option<mpsc::UnboundedReceiver<WorkerRequest>>,
 }
 
 impl CountsHere {
@@ -116,6 +145,7 @@ impl CountsHere {
             routes: RefCell::default(),
             listeners: RefCell::default(),
             upstreams: RefCell::default(),
+            recent: RefCell::default(),
         };
         COUNTED.set(Some(Rc::new(counted)));
         Self { asked: Some(asked) }
@@ -133,12 +163,21 @@ impl CountsHere {
                     request = asked.recv() => request,
                     _ = ticks.tick() => {
                         with_counted(Counted::forget_unused);
+                        with_counted(Counted::forget_old_decisions);
                         continue;
                     }
                 };
-                let Some(done) = request else { return };
-                with_counted(Counted::add_up);
-                let _ = done.send(());
+                match request {
+                    None => return,
+                    Some(WorkerRequest::AddUp(done)) => {
+                        with_counted(Counted::add_up);
+                        let _ = done.send(());
+                    }
+                    Some(WorkerRequest::RecentDecisions(answer)) => with_counted(|counted| {
+                        counted.forget_old_decisions();
+                        let _ = answer.send(counted.recent.borrow().lines());
+                    }),
+                }
             }
         }
     }
@@ -169,6 +208,11 @@ impl Counted {
         for series in self.upstreams.borrow().values() {
             series.add_up();
         }
+    }
+
+    fn forget_old_decisions(&self) {
+        let age = Duration::from_secs(self.telemetry.audit.recent_for());
+        self.recent.borrow_mut().forget_older_than(age, Instant::now());
     }
 
     /// Adds up, and forgets what nobody holds and nobody has counted in since the last time: a route that is gone.

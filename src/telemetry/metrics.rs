@@ -61,6 +61,8 @@ pub struct Metrics {
     pub upstream_failures: IntCounterVec,
     /// `upstream_retries_total{upstream}`
     pub upstream_retries: IntCounterVec,
+    /// `upstream_connect_retries_total{upstream}`
+    pub upstream_connect_retries: IntCounterVec,
     /// `reloads_total{result}`
     pub reloads: IntCounterVec,
     /// `reload_last_success`
@@ -87,6 +89,12 @@ pub struct Metrics {
     pub deny_list_entries: IntGaugeVec,
     /// `credential_checks_total{kind,result}`
     pub credential_checks: IntCounterVec,
+    /// `authorizer_requests_total{authorizer,result}`
+    pub authorizer_requests: IntCounterVec,
+    /// `authorizer_duration_seconds{authorizer}`
+    pub authorizer_duration: HistogramVec,
+    /// `authorizer_unavailable_permits_total{authorizer}`
+    pub authorizer_unavailable_permits: IntCounterVec,
     /// `token_key_fetches_total{issuer,result}`
     pub token_key_fetches: IntCounterVec,
     /// `crl_fetches_total{trust_domain,result}`
@@ -97,6 +105,12 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// `access_log_dropped_lines`
     pub access_log_dropped: IntGauge,
+    /// `audit_lines_total`
+    pub audit_lines: IntCounter,
+    /// `audit_dropped_total{reason}`
+    pub audit_dropped: IntCounterVec,
+    /// `audit_errors_total{operation}`
+    pub audit_errors: IntCounterVec,
     /// `draining`
     pub draining: IntGauge,
 }
@@ -243,6 +257,11 @@ impl Default for Metrics {
                 &["upstream", "reason"],
             ),
             upstream_retries: make.counters("upstream_retries_total", "Requests sent once more", &["upstream"]),
+            upstream_connect_retries: make.counters(
+                "upstream_connect_retries_total",
+                "Connections asked for once more",
+                &["upstream"],
+            ),
             reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
             reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
@@ -252,6 +271,20 @@ impl Default for Metrics {
                 "credential_checks_total",
                 "Passwords and tokens that were looked at",
                 &["kind", "result"],
+            ),
+            authorizer_requests: make.counters(
+                "authorizer_requests_total",
+                "Questions to external authorizers, and what came of them",
+                &["authorizer", "result"],
+            ),
+            authorizer_duration: make.register(HistogramVec::new(
+                Maker::durations("authorizer_duration_seconds", "Question until the verdict, or until there is none"),
+                &["authorizer"],
+            )),
+            authorizer_unavailable_permits: make.counters(
+                "authorizer_unavailable_permits_total",
+                "Requests that went on although their authorizer did not answer",
+                &["authorizer"],
             ),
             token_key_fetches: make.counters(
                 "token_key_fetches_total",
@@ -298,6 +331,17 @@ impl Default for Metrics {
             deny_list_entries: make.gauges("deny_list_entries", "Entries of the deny list", &["trust_domain"]),
             panics: make.counter("panics_total", "Connections that ended in a panic"),
             access_log_dropped: make.gauge("access_log_dropped_lines", "Access log lines dropped since it was opened"),
+            audit_lines: make.counter("audit_lines_total", "Lines of the audit log that were written"),
+            audit_dropped: make.counters(
+                "audit_dropped_total",
+                "Lines of the audit log that are lost: queue_full, write_failed",
+                &["reason"],
+            ),
+            audit_errors: make.counters(
+                "audit_errors_total",
+                "Times that the audit log could not be written or rotated",
+                &["operation"],
+            ),
             draining: make.gauge("draining", "1 while the gateway drains"),
             registry: registry.clone(),
         }

@@ -1,6 +1,7 @@
-//! What the gateway tells about itself: metrics, access log, own log. Decides nothing and never blocks a request.
+//! What the gateway tells about itself: metrics, access log, audit log, own log. Decides nothing and never blocks a request.
 
 mod access_log;
+mod audit;
 pub mod build;
 mod certificates;
 mod local;
@@ -11,6 +12,7 @@ mod process;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
+pub use audit::{AuditCut, AuditDecision, AuditLogConfig, AuditRefusedSnapshot, AuditSnapshot, Reopened};
 pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
@@ -19,11 +21,12 @@ pub use once_a_day::OnceADay;
 pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
 use arc_swap::ArcSwapOption;
-use local::FlushRequest;
+use audit::Audit;
+use local::WorkerRequest;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Metrics and access log, shared by everything that runs.
+/// Metrics, access log and audit log, shared by everything that runs.
 #[derive(Default)]
 pub struct Telemetry {
     /// Counters and gauges.
@@ -33,8 +36,9 @@ pub struct Telemetry {
     /// Client certificates, for those who renew them.
     pub certificates: CertificatesSeen,
     access_log: ArcSwapOption<AccessLog>,
+    audit: Audit,
     /// Threads that count for themselves.
-    workers: Mutex<Vec<UnboundedSender<FlushRequest>>>,
+    workers: Mutex<Vec<UnboundedSender<WorkerRequest>>>,
 }
 
 impl Telemetry {
@@ -84,7 +88,7 @@ impl Telemetry {
         self.metrics.encode()
     }
 
-    fn workers(&self) -> MutexGuard<'_, Vec<UnboundedSender<FlushRequest>>> {
+    fn workers(&self) -> MutexGuard<'_, Vec<UnboundedSender<WorkerRequest>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

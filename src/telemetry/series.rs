@@ -214,6 +214,7 @@ pub struct UpstreamSeries {
     connections: Children<Word>,
     failures: Children<Word>,
     retries: Children<()>,
+    connect_retries: Children<()>,
 }
 
 impl UpstreamSeries {
@@ -223,6 +224,7 @@ impl UpstreamSeries {
             connections: Children::new(&metrics.upstream_connections, timing),
             failures: Children::new(&metrics.upstream_failures, timing),
             retries: Children::new(&metrics.upstream_retries, timing),
+            connect_retries: Children::new(&metrics.upstream_connect_retries, timing),
         }
     }
 
@@ -241,8 +243,13 @@ impl UpstreamSeries {
         self.retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
+    /// An endpoint was asked for a connection once more.
+    pub fn connect_retried(&self) {
+        self.connect_retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
+    }
+
     /// Whether there was anything.
     pub(super) fn add_up(&self) -> bool {
-        self.connections.add_up() | self.failures.add_up() | self.retries.add_up()
+        self.connections.add_up() | self.failures.add_up() | self.retries.add_up() | self.connect_retries.add_up()
     }
 }

@@ -8,9 +8,13 @@ use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse,
 use crate::limit::BodyFailure;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// How much is read at once when the upstream keeps [`FEW`] full.
 const MANY: usize = 64 * 1024;
@@ -18,6 +22,9 @@ const MANY: usize = 64 * 1024;
 const PIECE: usize = 16 * 1024;
 /// Behind the data of the last chunk, without trailers.
 const CHUNKS_END: &[u8] = b"\r\n0\r\n\r\n";
+/// The most that is read away of a body that nobody wants, and for how long.
+const MOST_UNWANTED: u64 = 64 * 1024;
+const UNWANTED_FOR: Duration = Duration::from_secs(1);
 /// Data as short as this is copied, so that it does not hold on to all that was read with it.
 const SHORT: usize = 2 * 1024;
 
@@ -29,6 +36,15 @@ pub struct Answer<B, T> {
     pub endpoint: usize,
     /// What follows the head.
     pub behind: Behind<B>,
+}
+
+/// The rest of a request of which all was sent.
+type NoRequest = UnsyncBoxBody<Bytes, BodyFailure>;
+
+/// Reads away the body of an answer whose request was sent whole, and of which this has come, as
+/// [`AnswerBody::discard`] does.
+pub fn read_away(link: Link, framing: AnswerFraming, reuse: Reuse, came: &[u8]) {
+    AnswerBody::<NoRequest>::behind((framing, reuse), None, came.into(), link).discard();
 }
 
 /// What follows an answer's head.
@@ -73,14 +89,23 @@ enum Left {
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     fn new(came: Came, upload: Upload<B>, buffer: BytesMut, link: Link) -> Self {
-        let left = match came.framing {
+        let upload = (!upload.is_whole()).then(|| Box::new(upload));
+        Self::behind((came.framing, came.reuse), upload, buffer, link)
+    }
+
+    fn behind(
+        (framing, reuse): (AnswerFraming, Reuse),
+        upload: Option<Box<Upload<B>>>,
+        buffer: BytesMut,
+        link: Link,
+    ) -> Self {
+        let left = match framing {
             AnswerFraming::None | AnswerFraming::Length(0) => Left::Nothing,
             AnswerFraming::Length(length) => Left::Length(length),
             AnswerFraming::Chunked => Left::Chunked(ChunkScanner::default(), Vec::new()),
             AnswerFraming::UntilClose => Left::UntilClose,
         };
-        let upload = (!upload.is_whole()).then(|| Box::new(upload));
-        let mut body = Self { link: Some(link), upload, buffer, left, reuse: came.reuse, room: FEW };
+        let mut body = Self { link: Some(link), upload, buffer, left, reuse, room: FEW };
         if matches!(body.left, Left::Nothing) {
             body.finish();
         }
@@ -102,9 +127,46 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     }
 
     /// Leaves what is to come where it is, and closes the connection.
-    pub fn give_up(&mut self) {
+    fn give_up(&mut self) {
         (self.left, self.link, self.upload) = (Left::Nothing, None, None);
         self.buffer = BytesMut::new();
+    }
+
+    /// Nobody wants what is to come. It is read away beside everything else if it is short, so that the connection can be
+    /// used again; else the connection is closed.
+    pub fn discard(&mut self) {
+        let Self { reuse, room, .. } = *self;
+        let left = std::mem::replace(&mut self.left, Left::Nothing);
+        let (link, upload, buffer) = (self.link.take(), self.upload.take(), std::mem::take(&mut self.buffer));
+        let is_short = match &left {
+            Left::Length(length) => *length <= MOST_UNWANTED,
+            Left::Chunked(..) => true,
+            Left::Nothing | Left::UntilClose => false,
+        };
+        // Without its request, which may be on its way yet.
+        if let (Some(link), None, Reuse::Keep, true) = (link, upload, reuse, is_short) {
+            let mut rest = AnswerBody::<NoRequest> { link: Some(link), upload: None, buffer, left, reuse, room };
+            // Nearly always all of it has come with the head.
+            while matches!(rest.next(), Ok(Some(_))) {}
+            if rest.link.is_none() {
+                return;
+            }
+            drop(tokio::task::spawn_local(async move {
+                // What takes longer is closed.
+                let _ = timeout(UNWANTED_FOR, rest.pass_over()).await;
+            }));
+        }
+    }
+
+    /// Reads all of it, if it is short.
+    async fn pass_over(&mut self) {
+        let mut read = 0;
+        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut *self).poll_frame(context)).await {
+            read += frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            if read > MOST_UNWANTED {
+                return;
+            }
+        }
     }
 
     fn poll_upload(&mut self, context: &mut Context<'_>) {
@@ -247,7 +309,6 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::combinators::UnsyncBoxBody;
     use proptest::prelude::*;
 
     type Chunked = AnswerBody<UnsyncBoxBody<Bytes, BodyFailure>>;

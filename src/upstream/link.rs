@@ -1,8 +1,11 @@
 //! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
 //! the caller gives. Parses nothing.
 
-use super::endpoint::EndpointStream;
-use super::pool::{self, PoolId};
+use super::manners::Manners;
+use crate::config::{LengthlessRedirect, QuickAck};
+use crate::endpoint::EndpointStream;
+use crate::here::Mark;
+use crate::pool::{self, PoolId};
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -10,6 +13,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 
 /// The most ranges that one read fills.
 const MOST_SPACES: usize = 8;
@@ -31,16 +35,42 @@ pub struct Link {
     pool: PoolId,
     endpoint: usize,
     origin: Origin,
+    quick_ack: QuickAck,
+    lengthless_redirect: LengthlessRedirect,
+    /// Whose requests it carries, where it has been shown who that is.
+    pub(super) owner: Option<Box<Mark>>,
+    progress: Progress,
+}
+
+/// How far an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Nothing of it has come.
+    Awaited,
+    /// Some of it has come, and whoever reads on waits for more.
+    Begun,
 }
 
 impl Link {
-    pub(super) fn new(stream: EndpointStream, pool: PoolId, endpoint: usize) -> Self {
-        Self { stream, pool, endpoint, origin: Origin::New }
+    pub(super) fn new(
+        stream: EndpointStream,
+        (pool, endpoint): (PoolId, usize),
+        manners: &Manners,
+        owner: Option<Mark>,
+    ) -> Self {
+        let Manners { quick_ack, lengthless_redirect, .. } = *manners;
+        let (origin, owner, progress) = (Origin::New, owner.map(Box::new), Progress::Awaited);
+        Self { stream, pool, endpoint, origin, quick_ack, lengthless_redirect, owner, progress }
     }
 
-    /// Keeps it for another request on this thread. Only when both messages on it are whole.
+    /// Keeps it for another request on this thread, of the same owner. Only when both messages on it are whole.
     pub fn keep(self) {
         pool::put(self.pool, Self { origin: Origin::Pooled, ..self });
+    }
+
+    /// How redirects without a length are read that come on it.
+    pub fn lengthless_redirect(&self) -> LengthlessRedirect {
+        self.lengthless_redirect
     }
 
     /// Where it came from.
@@ -85,11 +115,35 @@ impl Link {
         }
     }
 
+    /// Some upstreams write small pieces and let the system gather them (Nagle), which holds back the second until the first
+    /// is acknowledged; and that is late by 40 ms where nobody answers (delayed acknowledgement). So where more of an answer
+    /// is waited for, what has come is acknowledged now. An answer that comes in one piece costs nothing more.
+    fn read<T>(&mut self, polled: Poll<io::Result<T>>, count: impl FnOnce(&T) -> usize) -> Poll<io::Result<T>> {
+        match &polled {
+            Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Begun,
+            Poll::Pending if self.acknowledges() => {
+                let socket = match &self.stream {
+                    EndpointStream::Plain(stream) => stream,
+                    EndpointStream::Tls(stream) => stream.get_ref().0,
+                };
+                // At worst the answer is as late as it would have been.
+                let _ = SockRef::from(socket).set_tcp_quickack(true);
+            }
+            _ => {}
+        }
+        polled
+    }
+
+    fn acknowledges(&self) -> bool {
+        self.quick_ack == QuickAck::Adaptive && self.progress == Progress::Begun
+    }
+
     /// Writes as much of `slices` as goes at once.
     ///
     /// # Errors
     /// Of the socket.
     pub fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.progress = Progress::Awaited;
         match slices {
             // A plain send costs the system less.
             [only] => Pin::new(&mut self.stream).poll_write(context, only),
@@ -104,8 +158,9 @@ impl Link {
     pub fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         self.flush(context);
         let mut read = ReadBuf::new(space);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
-        Poll::Ready(Ok(read.filled().len()))
+        let polled = Pin::new(&mut self.stream).poll_read(context, &mut read);
+        let polled = polled.map_ok(|()| read.filled().len());
+        self.read(polled, |count| *count)
     }
 
     /// Reads behind what is in `buffer`, where room for `room` bytes is made once there is something to read. No bytes is
@@ -121,10 +176,12 @@ impl Link {
     ) -> Poll<io::Result<usize>> {
         self.flush(context);
         if let EndpointStream::Plain(stream) = &self.stream {
-            ready!(stream.poll_read_ready(context))?;
+            let readable = stream.poll_read_ready(context);
+            ready!(self.read(readable, |()| 0))?;
         }
         buffer.reserve(room);
-        std::pin::pin!(self.stream.read_buf(buffer)).poll(context)
+        let polled = std::pin::pin!(self.stream.read_buf(buffer)).poll(context);
+        self.read(polled, |count| *count)
     }
 
     /// Reads into these ranges of `memory`, one after the other, which must be in order and apart; TLS, one record at a
@@ -145,28 +202,38 @@ impl Link {
                 return self.poll_read(context, memory.get_mut(first).unwrap_or_default());
             }
         };
-        loop {
-            ready!(stream.poll_read_ready(context))?;
-            let mut count = 0;
-            let read = stream.try_io(Interest::READABLE, || {
-                let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
-                let (used, room) = cut(memory, spaces, &mut slices);
-                count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
-                // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
-                if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-            });
-            match read {
-                Ok(()) => return Poll::Ready(Ok(count)),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
-                Err(_) if count > 0 => return Poll::Ready(Ok(count)),
-                Err(_) => {}
-            }
-        }
+        let polled = read_spaces(stream, context, memory, spaces);
+        self.read(polled, |count| *count)
     }
 
     /// The connection as a stream that begins with bytes that were read already.
     pub fn into_stream(self, begun: Vec<u8>) -> LinkStream {
         LinkStream { stream: self.stream, begun, given: 0 }
+    }
+}
+
+fn read_spaces(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    memory: &mut [u8],
+    spaces: &[Range<usize>],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let mut count = 0;
+        let read = stream.try_io(Interest::READABLE, || {
+            let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
+            let (used, room) = cut(memory, spaces, &mut slices);
+            count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
+            // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
+            if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match read {
+            Ok(()) => return Poll::Ready(Ok(count)),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            Err(_) if count > 0 => return Poll::Ready(Ok(count)),
+            Err(_) => {}
+        }
     }
 }
 
@@ -227,6 +294,62 @@ impl AsyncWrite for LinkStream {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::future::poll_fn;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    /// A link with this setting, and the other end of it.
+    async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let manners = Manners { quick_ack, ..Manners::default() };
+        let pool = pool::PoolKey::new(1, Duration::ZERO);
+        let link = Link::new(EndpointStream::Plain(stream), (pool.id(), 0), &manners, None);
+        (link, listener.accept().await.unwrap().0)
+    }
+
+    impl Link {
+        /// Asks, as each request does.
+        async fn ask(&mut self) {
+            assert_eq!(poll_fn(|context| self.poll_write(context, &[IoSlice::new(b"?")])).await.unwrap(), 1);
+        }
+
+        /// Looks for more of an answer where there is none yet, and says whether the system acknowledges at once from then on.
+        async fn acknowledges_while_it_waits(&mut self) -> bool {
+            let EndpointStream::Plain(stream) = &self.stream else { panic!("plain") };
+            SockRef::from(stream).set_tcp_quickack(false).unwrap();
+            assert!(!SockRef::from(stream).tcp_quickack().unwrap());
+            let spaces = [0..1, 1..2];
+            for way in 0..3 {
+                let (mut memory, mut buffer) = ([0; 2], BytesMut::new());
+                let nothing = poll_fn(|context| {
+                    Poll::Ready(match way {
+                        0 => self.poll_read(context, &mut memory).is_pending(),
+                        1 => self.poll_read_behind(context, &mut buffer, 1).is_pending(),
+                        _ => self.poll_read_spaces(context, &mut memory, &spaces).is_pending(),
+                    })
+                });
+                assert!(nothing.await);
+            }
+            let EndpointStream::Plain(stream) = &self.stream else { panic!("plain") };
+            SockRef::from(stream).tcp_quickack().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn only_in_the_middle_of_an_answer_is_acknowledged_at_once_and_only_where_that_is_wanted() {
+        for (quick_ack, wanted) in [(QuickAck::Adaptive, true), (QuickAck::Off, false)] {
+            let (mut link, mut upstream) = link(quick_ack).await;
+            for _ in 0..2 {
+                link.ask().await;
+                assert!(!link.acknowledges_while_it_waits().await, "nothing has come");
+                upstream.write_all(b"x").await.unwrap();
+                assert_eq!(poll_fn(|context| link.poll_read(context, &mut [0; 1])).await.unwrap(), 1);
+                assert_eq!(link.acknowledges_while_it_waits().await, wanted);
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,18 +1,36 @@
 //! Connections for both HTTP engines: chosen, made, kept and counted. Sends nothing on them.
 
+use super::here::Mark;
 use super::link::{Link, Origin};
-use super::{Target, Upstream, UpstreamError, pool, turn};
+use super::{Account, Target, Upstream, UpstreamError, turn};
 use crate::config::HostHeader;
+use crate::endpoint::ConnectError;
+use crate::pool;
+use crate::pool::PoolId;
 use crate::telemetry::UpstreamSeries;
 use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Between two attempts to connect to an upstream that reloads: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
 impl pool::Connection for Link {
     fn is_usable(&mut self) -> bool {
+        // Who shows another certificate now is somebody else there.
+        if self.owner.as_ref().is_some_and(|owner| !owner.stands()) {
+            return false;
+        }
         let quiet = self.is_quiet();
         if !quiet {
             tracing::debug!(endpoint = self.endpoint(), "upstream connection ended");
         }
         quiet
+    }
+
+    fn whose(&self) -> Option<PoolId> {
+        self.owner.as_deref().map(Mark::id)
     }
 }
 
@@ -25,29 +43,61 @@ impl Upstream {
         }
     }
 
-    /// The unused connection to this endpoint that was used last.
-    pub fn pooled_link(&self, choice: usize) -> Option<Link> {
-        pool::take::<Link>(&self.target(choice).pool)
+    /// The unused connection to this endpoint that was used last, for requests of whoever this is.
+    pub fn pooled_link(&self, choice: usize, account: Option<&Account>) -> Option<Link> {
+        pool::take::<Link>(&self.target(choice).pool, account.and_then(Account::mark).map(|mark| mark.id()))
     }
 
-    /// A new connection to the chosen endpoint, or to the next that can be reached, that begins with these bytes.
+    /// A new connection to the chosen endpoint, or to the next that can be reached, that begins with these bytes, for
+    /// requests of whoever this is. An upstream that may reload is tried again for a while. Nothing of a request was sent
+    /// so far, so that is safe for every method.
     ///
     /// # Errors
     /// [`UpstreamError::Connect`] for the last that was tried.
-    pub async fn new_link(&self, choice: usize, preface: Option<&[u8]>) -> Result<Link, UpstreamError> {
+    pub async fn new_link(
+        &self,
+        choice: usize,
+        preface: Option<&[u8]>,
+        account: Option<&Account>,
+    ) -> Result<Link, UpstreamError> {
+        let (mut pause, mut until) = (FIRST_PAUSE, None);
+        loop {
+            let (number, source) = match self.connect_any(choice, preface, account).await {
+                Ok(link) => return Ok(link),
+                Err(failed) => failed,
+            };
+            let patience = self.manners.connect_retry.filter(|_| source.is_passing()).unwrap_or_default();
+            let now = Instant::now();
+            if now + pause > *until.get_or_insert(now + patience) {
+                let endpoint = self.endpoint_name(number).to_owned();
+                return Err(UpstreamError::Connect { endpoint, source });
+            }
+            self.series().connect_retried();
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Each endpoint once. Fails with the last that was tried, by number.
+    async fn connect_any(
+        &self,
+        choice: usize,
+        preface: Option<&[u8]>,
+        account: Option<&Account>,
+    ) -> Result<Link, (usize, ConnectError)> {
         let mut failed = 0;
         loop {
             let number = choice.wrapping_add(failed) % self.targets.len().max(1);
             let target = self.target(number);
-            match target.endpoint.connect(preface, self.connect_timeout).await {
+            match target.endpoint.connect(preface, account.and_then(Account::tls), self.connect_timeout).await {
                 Ok(stream) => {
-                    return Ok(Link::new(stream, target.pool.id(), number));
+                    let owner = account.and_then(Account::mark);
+                    return Ok(Link::new(stream, (target.pool.id(), number), &self.manners, owner));
                 }
                 Err(source) => {
                     failed += 1;
                     if failed >= self.targets.len() {
-                        let endpoint = target.endpoint.authority.clone();
-                        return Err(UpstreamError::Connect { endpoint, source });
+                        return Err((number, source));
                     }
                 }
             }

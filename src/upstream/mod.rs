@@ -1,29 +1,31 @@
 //! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
 //! Edits no header and answers no client.
 
+mod account;
 mod answer;
-mod endpoint;
 mod failure;
-mod here;
 mod link;
 mod links;
-mod pool;
+mod manners;
 mod reading;
 mod send;
 mod turn;
 mod upload;
 
-pub use answer::{Answer, AnswerBody, Behind};
-pub use endpoint::{ConnectError, Endpoint, EndpointAddress, EndpointError, EndpointTls, Scheme};
+pub use account::{Account, Accounts};
+pub use answer::{Answer, AnswerBody, Behind, read_away};
 pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, LinkStream, Origin};
+pub use manners::Manners;
 pub use send::Outgoing;
 
 use crate::config::{HostHeader, ProxyProtocol};
+use crate::endpoint::{ConnectError, Endpoint};
+use crate::here;
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
+use crate::pool::PoolKey;
 use crate::telemetry::Telemetry;
-use pool::PoolKey;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +40,8 @@ pub struct Upstream {
     pub identity: Arc<IdentitySelection>,
     /// What each connection begins with. If that is about a client, no other client's request goes on it.
     pub proxy_protocol: ProxyProtocol,
+    /// How it is to be spoken to.
+    pub manners: Manners,
     /// Digest of all that it was made from; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
@@ -72,6 +76,8 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
     /// How many each worker keeps for each endpoint.
     pub pool_size: usize,
+    /// How it is to be spoken to.
+    pub manners: Manners,
 }
 
 /// Why there is no answer.
@@ -141,6 +147,7 @@ impl Upstream {
             authorization: settings.authorization,
             identity: settings.identity,
             proxy_protocol: settings.proxy_protocol,
+            manners: settings.manners,
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),
@@ -148,10 +155,4 @@ impl Upstream {
             telemetry,
         }
     }
-}
-
-/// Closes connections of this thread that have been unused for too long, or whose upstream is no longer in force. Call
-/// it now and then on each worker.
-pub fn close_stale_connections() {
-    here::tidy();
 }

@@ -39,22 +39,33 @@ impl Came {
 pub(super) struct Reading {
     buffer: BytesMut,
     search: HeadSearch,
+    /// So much is waited for before the head is read once more: an answer that is held back.
+    whole: usize,
 }
 
 impl Reading {
-    /// Ready with what the head says once it is whole, and what `on_head` makes of it.
+    /// Ready with what the head says once it is whole, and what `on_head` makes of it; with it its body, if that is known to
+    /// be no longer than `held_back`.
     pub(super) fn poll_head<T>(
         &mut self,
         context: &mut Context<'_>,
         link: &mut Link,
-        asked: Asked,
+        (asked, held_back): (Asked, u64),
         on_head: impl FnOnce(&AnswerHead<'_, '_>) -> T,
     ) -> Poll<Result<(Came, T), Failure>> {
         loop {
-            if !self.buffer.is_empty() && self.search.is_worth_reading(&self.buffer) {
+            if self.buffer.len() >= self.whole.max(1) && self.search.is_worth_reading(&self.buffer) {
                 let mut space = field_space();
                 match parse_answer(&self.buffer, asked, &mut space) {
-                    Ok(Some(head)) => return Poll::Ready(Ok((Came::by(&head), on_head(&head)))),
+                    Ok(Some(head)) => {
+                        let head = head.as_meant(link.lengthless_redirect());
+                        self.whole = head.length_until(held_back);
+                        if self.buffer.len() >= self.whole {
+                            return Poll::Ready(Ok((Came::by(&head), on_head(&head))));
+                        }
+                        // It is read once more when all is here.
+                        self.search = HeadSearch::default();
+                    }
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
                 }
@@ -64,7 +75,7 @@ impl Reading {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
-        if self.buffer.len() >= LONGEST_HEAD {
+        if self.buffer.len() >= LONGEST_HEAD.max(self.whole) {
             return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
         }
         let some_came = !self.buffer.is_empty();
@@ -82,7 +93,7 @@ impl Reading {
     /// Goes on behind an interim answer's head.
     pub(super) fn pass_head(&mut self, came: &Came) {
         self.buffer.advance(came.length.min(self.buffer.len()));
-        self.search = HeadSearch::default();
+        (self.search, self.whole) = (HeadSearch::default(), 0);
     }
 
     /// What came behind the heads.

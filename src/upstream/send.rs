@@ -3,7 +3,7 @@
 
 use super::reading::{Came, Reading};
 use super::upload::Upload;
-use super::{Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
+use super::{Account, Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
 use crate::forward::{AnswerHead, Asked, Framing, Upgrade};
 use crate::limit::{BodyFailure, Meter};
 use crate::recycled::Recycled;
@@ -39,11 +39,15 @@ pub struct Outgoing<B> {
     pub response_timeout: Duration,
     /// What a new connection begins with.
     pub preface: Option<Box<[u8]>>,
+    /// Who asks, if the upstream is to see somebody else than the gateway.
+    pub account: Option<Arc<Account>>,
 }
 
 /// What stays the same on each connection that a request is tried on.
 struct Asking {
     asked: Asked,
+    /// The longest answer that is held back until it is whole.
+    held_back: u64,
     upgrade: Upgrade,
     response_timeout: Duration,
 }
@@ -52,8 +56,8 @@ impl Upstream {
     /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. `on_head` sees
     /// the head of each answer, also of interim ones; what it makes of the last is given back.
     ///
-    /// Goes again only where nothing was sent, or where it is [`Repeat::Safe`] and a pooled connection turned out to be
-    /// closed (RFC 9110 section 9.2.2).
+    /// Goes again only where nothing was sent, or where that is safe and a connection turned out to be closed (RFC 9110
+    /// section 9.2.2): see [`Repeat`].
     ///
     /// # Errors
     /// [`UpstreamError`]
@@ -80,17 +84,21 @@ impl Upstream {
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, response_timeout, preface } =
-            outgoing;
-        let asking = Asking { asked, upgrade, response_timeout };
+        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, .. } = outgoing;
+        let Outgoing { response_timeout, preface, account, .. } = outgoing;
+        let account = account.as_deref();
+        let asking = Asking { asked, held_back: repeat.holds_back(&self.manners), upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
+        if repeat.keeps_body() {
+            upload.keep_body();
+        }
         let choice = self.choose();
-        let mut pooled = self.pooled_link(choice);
+        let mut pooled = self.pooled_link(choice, account);
         loop {
             let mut link = match pooled.take() {
                 Some(link) => link,
                 // Connecting is rare and large.
-                None => Box::pin(self.new_link(choice, preface.as_deref())).await?,
+                None => Box::pin(self.new_link(choice, preface.as_deref(), account)).await?,
             };
             self.series().connection_used(link.origin().word());
             // Only now is it certain which endpoint it is.
@@ -102,7 +110,7 @@ impl Upstream {
             match asking.attempt(&mut upload, &mut reading, &mut link, &mut on_head).await {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
                 Err(failure) => match repeat.after(&failure, link.origin()) {
-                    Again::OnPooled => pooled = self.pooled_link(choice),
+                    Again::OnPooled => pooled = self.pooled_link(choice, account),
                     Again::OnNew => self.series().retried(),
                     Again::Never => {
                         return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
@@ -130,7 +138,8 @@ impl Asking {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
                 return Poll::Ready(Err(failure));
             }
-            while let Poll::Ready(read) = reading.poll_head(context, link, self.asked, &mut *on_head) {
+            while let Poll::Ready(read) = reading.poll_head(context, link, (self.asked, self.held_back), &mut *on_head)
+            {
                 match read {
                     Ok((came, _)) if came.is_interim() => reading.pass_head(&came),
                     Ok((came, _)) if came.status == 101 && !self.may_leave(&came, upload) => {

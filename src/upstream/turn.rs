@@ -1,6 +1,6 @@
 //! Round robin, each thread for itself, so that no count is shared. Chooses a number and knows no endpoint.
 
-use super::here::{self, Key, State};
+use crate::here::{self, Key, State};
 use std::any::Any;
 
 struct Turn(usize);
@@ -33,7 +33,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(next(&one), 0));
         });
-        super::here::tidy();
+        crate::here::tidy();
         assert_eq!(next(&one), 3);
     }
 }

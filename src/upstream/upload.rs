@@ -34,6 +34,8 @@ pub(super) struct Upload<B> {
     ended: bool,
     /// Whether a byte went to the upstream.
     begun: bool,
+    /// What was taken of the body, if that may be needed again.
+    kept: Option<Vec<u8>>,
     state: State,
     /// When a byte last moved.
     pub(super) progress: Instant,
@@ -67,6 +69,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             meter,
             ended: framing == Framing::Length(0),
             begun: false,
+            kept: None,
             state: State::Upstream,
             progress: Instant::now(),
         }
@@ -77,8 +80,18 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         replace_host(&mut self.before, &mut self.host, host);
     }
 
-    /// From the beginning, on another connection: nothing was sent, or there is no body.
+    /// From now on the body is kept. Only one whose length is known.
+    pub(super) fn keep_body(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// From the beginning, on another connection: nothing was sent, or all that was is here.
     pub(super) fn again(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            // What of it is not sent yet is there, too.
+            self.data = Bytes::new();
+            self.before.append(kept);
+        }
         (self.before_sent, self.begun, self.state) = (0, false, State::Upstream);
         self.progress = Instant::now();
     }
@@ -163,6 +176,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 // A body that is longer than was said would be read as another request.
                 *left = left.checked_sub(length).ok_or(Failure::Body(BodyEnd::Broken))?;
+                if let Some(kept) = &mut self.kept {
+                    kept.extend_from_slice(&data);
+                }
             }
             Framing::Chunked => {
                 self.drop_sent();

@@ -1,7 +1,7 @@
 //! The real Icinga 2, started in a temporary directory: a TLS upstream for the gateway under test.
 //!
-//! It has one user with all permissions, one host `web1` (with `vars.os = "Linux"`) that nothing checks, and a
-//! certificate for `localhost` from a CA made by Icinga's own commands. It touches neither `/etc/icinga2` nor
+//! It has one user with all permissions, two users that see one host each, hosts `web1` (with `vars.os = "Linux"`) and
+//! `web2` that nothing checks, and a certificate for `localhost` from a CA made by Icinga's own commands. It touches neither `/etc/icinga2` nor
 //! `/var/lib/icinga2` and needs no service manager. It knows nothing about the gateway.
 //!
 //! # What Icinga answers
@@ -85,6 +85,9 @@ const NODE_NAME: &str = "localhost";
 const USER: &str = "gateway";
 /// The colon is there because basic authentication splits at the first one only.
 const PASSWORD: &str = "icinga:secret";
+/// Users that see one host each, by filters of their permissions.
+const SEES_WEB1: &str = "sees-web1";
+const SEES_WEB2: &str = "sees-web2";
 
 /// A daemon usually needs 0.2 seconds, but the tests share the machine.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -105,7 +108,7 @@ pub(crate) struct Icinga {
     pub(crate) user: String,
     /// This user's password for basic authentication.
     pub(crate) password: String,
-    _daemon: Daemon,
+    daemon: Daemon,
     _port: Socket,
     directory: TempDir,
 }
@@ -123,9 +126,14 @@ impl Icinga {
     /// # Panics
     /// If Icinga 2 is not installed, or ends or does not answer within a minute; with the end of its log.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// As [`Self::start`], with further objects.
+    pub(crate) fn start_with(objects: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("icinga-").tempdir().unwrap();
         let (reservation, port) = reserve_port();
-        let configuration = write_configuration(directory.path(), port);
+        let configuration = write_configuration(directory.path(), port, objects);
         Identity::of_this_process().write(directory.path());
         let mut daemon = Daemon::spawn(directory.path(), &configuration);
         daemon.wait_until_it_listens(port);
@@ -135,10 +143,29 @@ impl Icinga {
             node_name: NODE_NAME.to_owned(),
             user: USER.to_owned(),
             password: PASSWORD.to_owned(),
-            _daemon: daemon,
+            daemon,
             _port: reservation,
             directory,
         }
+    }
+
+    /// The client certificate of a user that may query `web1` alone, and its key.
+    pub(crate) fn who_sees_web1(&self) -> (PathBuf, PathBuf) {
+        (self.directory.path().join("client.crt"), self.directory.path().join("client.key"))
+    }
+
+    /// Name and password of a user that may query `web2` alone.
+    pub(crate) fn who_sees_web2(&self) -> (&str, &str) {
+        (SEES_WEB2, PASSWORD)
+    }
+
+    /// Makes the daemon read its configuration anew, and waits until the new process serves.
+    pub(crate) fn reload(&self) {
+        let started = || self.log().matches("Activated all objects").count();
+        let before = started();
+        send_signal("HUP", &self.daemon.outer.id().to_string());
+        let serves = eventually(START_DEADLINE, || started() > before);
+        assert!(serves, "icinga2 does not reload; its log ends with\n{}", self.daemon.end_of_log());
     }
 
     /// What the daemon has logged until now: among others a line for each finished request, and the missing
@@ -269,7 +296,7 @@ fn reserve_port() -> (Socket, u16) {
 }
 
 /// Without the feature `checker` nothing is checked: check results come by the API alone.
-fn write_configuration(directory: &Path, port: u16) -> PathBuf {
+fn write_configuration(directory: &Path, port: u16, objects: &str) -> PathBuf {
     for folder in ["etc/zones.d", "data/certs", "cache", "log", "run", "spool"] {
         fs::create_dir_all(directory.join(folder)).unwrap();
     }
@@ -288,10 +315,23 @@ object ApiUser "{USER}" {{
   password = "{PASSWORD}"
   permissions = [ "*" ]
 }}
+object ApiUser "{SEES_WEB1}" {{
+  client_cn = "{SEES_WEB1}"
+  permissions = [ {{ permission = "objects/query/Host", filter = {{{{ host.name == "web1" }}}} }} ]
+}}
+object ApiUser "{SEES_WEB2}" {{
+  password = "{PASSWORD}"
+  permissions = [ {{ permission = "objects/query/Host", filter = {{{{ host.name == "web2" }}}} }} ]
+}}
 object Host "web1" {{
   check_command = "dummy"
   enable_active_checks = false
   vars.os = "Linux"
+}}
+{objects}
+object Host "web2" {{
+  check_command = "dummy"
+  enable_active_checks = false
 }}
 "#
     );
@@ -305,6 +345,8 @@ struct Identity {
     ca_certificate: Vec<u8>,
     node_certificate: Vec<u8>,
     node_key: Vec<u8>,
+    client_certificate: Vec<u8>,
+    client_key: String,
 }
 
 impl Identity {
@@ -330,7 +372,19 @@ impl Identity {
             folder.path(),
             &["pki", "sign-csr", "--csr", &request, "--cert", &certificate],
         )));
+        // A user's key need not be Icinga's own kind.
+        let client_key = rcgen::KeyPair::generate().unwrap();
+        let mut client = rcgen::CertificateParams::default();
+        client.distinguished_name = super::pki::subject(&[rcgen::DnValue::Utf8String(SEES_WEB1.to_owned())]);
+        let (request, client_certificate) = (path("client.csr"), path("client.crt"));
+        fs::write(&request, client.serialize_request(&client_key).unwrap().pem().unwrap()).unwrap();
+        expect_success(spawn_quietly(icinga(
+            folder.path(),
+            &["pki", "sign-csr", "--csr", &request, "--cert", &client_certificate],
+        )));
         Self {
+            client_certificate: fs::read(client_certificate).unwrap(),
+            client_key: client_key.serialize_pem(),
             ca_certificate: fs::read(path("data/ca/ca.crt")).unwrap(),
             node_certificate: fs::read(certificate).unwrap(),
             node_key: fs::read(key).unwrap(),
@@ -338,6 +392,8 @@ impl Identity {
     }
 
     fn write(&self, directory: &Path) {
+        fs::write(directory.join("client.crt"), &self.client_certificate).unwrap();
+        fs::write(directory.join("client.key"), &self.client_key).unwrap();
         let certificates = directory.join("data/certs");
         fs::write(certificates.join("ca.crt"), &self.ca_certificate).unwrap();
         fs::write(certificates.join(format!("{NODE_NAME}.crt")), &self.node_certificate).unwrap();

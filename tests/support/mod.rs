@@ -7,7 +7,10 @@ pub mod eventually;
 pub mod feed;
 pub mod gateway;
 pub mod icinga;
+pub mod nginx;
 pub mod pki;
+pub mod reloading;
+pub mod tls_upstream;
 pub mod upstream;
 
 pub use chain::Chain;

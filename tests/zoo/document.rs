@@ -1,10 +1,11 @@
 //! `docs/certificate-zoo.md`: the table with what we and nginx say to each row. `PORTCULLIS_GOLDEN=write` writes it anew.
 
-use super::nginx::{self, Nginx};
+use super::nginx;
 use super::row::{Row, Verdict};
 use super::scene::Zoo;
 use super::show::{Outcome, show};
 use super::{at_its_time, table};
+use crate::support::nginx::version;
 use crate::support::require_program;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +58,7 @@ fn nginx_says_what_the_page_says_and_each_difference_has_its_reason() {
     if !require_program("nginx") {
         return;
     }
-    let (written, version) = (std::fs::read_to_string(file()).unwrap_or_default(), nginx::version());
+    let (written, version) = (std::fs::read_to_string(file()).unwrap_or_default(), version());
     let is_writing = std::env::var_os("PORTCULLIS_GOLDEN").is_some_and(|word| word == "write");
     if !is_writing && !written.contains(&format!("This is {version}.")) {
         eprintln!("skipped: the page was written with another version than {version}");
@@ -65,7 +66,7 @@ fn nginx_says_what_the_page_says_and_each_difference_has_its_reason() {
     }
     let zoo = Zoo::new();
     zoo.write_lists();
-    let server = Nginx::start(&zoo);
+    let server = nginx::start(&zoo);
     let mut page = format!("{OPENING}This is {version}.\n");
     let mut wrong = Vec::new();
     for (title, rows) in table::table(&zoo) {

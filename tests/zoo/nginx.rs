@@ -4,65 +4,13 @@
 use super::row::{Host, words};
 use super::scene::{LONGEST, Zoo};
 use super::show::Outcome;
-use crate::support::{eventually, run};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use crate::support::nginx::Nginx;
+use std::net::SocketAddr;
 
-pub struct Nginx {
-    child: Child,
-    pub address: SocketAddr,
-}
-
-fn program() -> &'static str {
-    // Debian puts it where only root looks.
-    if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx" } else { "nginx" }
-}
-
-/// Versions of nginx and its library, as far as they may matter: `nginx 1.22 with OpenSSL 3.0`.
-pub fn version() -> String {
-    let (_, text, _) = run(program(), &["-V"]);
-    let numbers =
-        |text: &str| text.split(|letter: char| !letter.is_ascii_digit()).take(2).collect::<Vec<_>>().join(".");
-    // Its own comes first; of its library's, the one that it runs with comes last.
-    let (_, own) = text.split_once("nginx/").unwrap_or_else(|| panic!("no version: {text}"));
-    let (_, library) = text.rsplit_once("OpenSSL ").unwrap_or_else(|| panic!("no OpenSSL: {text}"));
-    format!("nginx {} with OpenSSL {}", numbers(own), numbers(library))
-}
-
-impl Nginx {
-    /// Starts it in the folder of the zoo.
-    pub fn start(zoo: &Zoo) -> Self {
-        let folder = zoo.pki.folder.path().display().to_string();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        let file = zoo.pki.path("nginx.conf");
-        std::fs::write(&file, config(zoo, &folder, address)).unwrap();
-        drop(free);
-        let log = std::fs::File::create(zoo.pki.path("nginx.log")).unwrap();
-        let mut child = Command::new(program())
-            .args(["-p", &folder, "-e", "stderr", "-c"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("nginx starts");
-        eventually("nginx listens", || {
-            if let Ok(Some(status)) = child.try_wait() {
-                panic!("{status}: {}", std::fs::read_to_string(zoo.pki.path("nginx.log")).unwrap());
-            }
-            TcpStream::connect(address).ok()
-        });
-        Self { child, address }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts it in the folder of the zoo.
+pub fn start(zoo: &Zoo) -> Nginx {
+    let folder = zoo.pki.folder.path();
+    Nginx::start(folder, |address| config(zoo, &folder.display().to_string(), address))
 }
 
 fn config(zoo: &Zoo, folder: &str, address: SocketAddr) -> String {
@@ -71,15 +19,8 @@ fn config(zoo: &Zoo, folder: &str, address: SocketAddr) -> String {
         users += &format!("    \"CN={name}\" {name};\n");
     }
     users += &format!("    \"CN=Jos\\\\C3\\\\A9\" jose;\n    \"CN={}\" long;\n", "a".repeat(LONGEST));
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("  {kind}_temp_path {folder}/nginx-{kind};\n"))
-        .collect();
     let servers: String = Host::ALL.iter().map(|host| server(zoo, *host, folder, address)).collect();
-    format!(
-        "daemon off;\nmaster_process off;\nerror_log stderr;\npid {folder}/nginx.pid;\nevents {{}}\nhttp {{\n  access_log off;\n\
-         {temporary}  map_hash_bucket_size 512;\n  map $ssl_client_s_dn $user {{\n    default \"\";\n{users}  }}\n{servers}}}\n"
-    )
+    format!("  map_hash_bucket_size 512;\n  map $ssl_client_s_dn $user {{\n    default \"\";\n{users}  }}\n{servers}")
 }
 
 fn server(zoo: &Zoo, host: Host, folder: &str, address: SocketAddr) -> String {

@@ -117,12 +117,12 @@ fn wait(load: &mut Child, config: Config, folder: &Path, deadline: Duration) -> 
 }
 
 /// A port that nobody has at the moment.
-fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
+pub fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Looks into the process' own network, so nobody needs to connect.
-fn wait_until_listening(process: &mut Process, address: SocketAddr) -> Result<(), Box<dyn Error>> {
+pub fn wait_until_listening(process: &mut Process, address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let (table, entry) =
         (format!("/proc/{}/net/tcp", process.id()), format!(":{:04X} 00000000:0000 0A", address.port()));
     process.wait_until(|| read_to_string(&table).is_ok_and(|table| table.contains(&entry)), START_DEADLINE)

@@ -2,15 +2,15 @@
 //! that what disturbs the machine disturbs all of them alike.
 
 /// A network with everything running in it.
-mod arena;
+pub mod arena;
 /// Versions, processor, kernel.
-mod machine;
+pub mod machine;
 /// What is measured.
 mod modes;
 /// Certificates.
-mod pki;
+pub mod pki;
 /// Cores, networks, processes.
-mod place;
+pub mod place;
 /// A picture.
 mod plot;
 /// Before other work on the machine.

@@ -1,6 +1,6 @@
 //! What is measured: groups of modes, each with its network and its contenders.
 
-use super::proxies::{Contender, Kind};
+use super::proxies::{Contender, Kind, Logs};
 
 /// Bytes of the smaller bodies in bulk modes.
 const SMALLER: u64 = 1 << 20;
@@ -158,18 +158,19 @@ impl Scale {
         ["open".to_owned(), format!("--rate={rate}"), format!("--connections={}", self.usual)]
     }
 
-    /// Portcullis compared with itself: few and many users and routes, with and without reloads.
-    fn of_ours_alone(&self, kind: Kind) -> [Group; 2] {
+    /// Portcullis compared with itself: few and many users and routes, with and without logs and
+    /// reloads.
+    fn of_ours_alone(&self, kind: Kind) -> [Group; 3] {
         let [_, few, more, most] = self.users;
         let with = |users: usize, routes: usize| {
             let name = format!("{users} users, {routes} route{}", if routes == 1 { "" } else { "s" });
-            Contender { name, kind, users, routes }
+            Contender { routes, ..Contender::new(&name, kind, users) }
         };
-        let scale = request(
-            "scale",
-            &format!("GET, {} connections", self.usual),
-            &["closed".to_owned(), format!("--connections={}", self.usual)],
-        );
+        let writing = |name: &str, logs| Contender { logs, ..Contender::new(name, kind, few) };
+        let closed = |name| {
+            let title = format!("GET, {} connections", self.usual);
+            request(name, &title, &["closed".to_owned(), format!("--connections={}", self.usual)])
+        };
         let rate = self.rate / 3;
         let steady = Mode {
             unit: Unit::Latency,
@@ -186,7 +187,17 @@ impl Scale {
             Group {
                 congestion_control: None,
                 contenders: vec![with(few, 1), with(more, 1), with(most, 1), with(few, 200)],
-                modes: vec![scale],
+                modes: vec![closed("scale")],
+            },
+            Group {
+                congestion_control: None,
+                contenders: vec![
+                    writing("no log", Logs::Off),
+                    writing("access log", Logs::Access),
+                    writing("audit log", Logs::Audit),
+                    writing("recent decisions", Logs::Recent),
+                ],
+                modes: vec![closed("logs")],
             },
             Group { congestion_control: None, contenders: vec![with(more, 1)], modes: vec![steady, reloaded] },
         ]

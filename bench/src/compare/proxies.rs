@@ -42,12 +42,41 @@ pub struct Contender {
     pub users: usize,
     /// Routes in its config; for Portcullis only.
     pub routes: usize,
+    /// What it writes down; for Portcullis only.
+    pub logs: Logs,
+}
+
+/// What Portcullis writes down of each request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Logs {
+    /// Nothing, as all others.
+    Off,
+    /// A line of the access log.
+    Access,
+    /// A line of the audit log.
+    Audit,
+    /// What the admin listener shows of late.
+    Recent,
+}
+
+impl Logs {
+    /// The config with this.
+    fn switch_on(self, config: &str) -> String {
+        match self {
+            Self::Off => config.to_owned(),
+            Self::Access => config.replace("format = \"off\"", "path = \"access.log\""),
+            Self::Audit => config.to_owned() + "\n[audit_log]\npath = \"audit.log\"\n",
+            Self::Recent => {
+                config.replace("address = \"off\"", "address = \"127.0.0.1:0\"\nrecent_decisions = \"10m\"")
+            }
+        }
+    }
 }
 
 impl Contender {
     /// A usual one: some users, one route.
     pub fn new(name: &str, kind: Kind, users: usize) -> Self {
-        Self { name: name.to_owned(), kind, users, routes: 1 }
+        Self { name: name.to_owned(), kind, users, routes: 1, logs: Logs::Off }
     }
 }
 
@@ -98,7 +127,7 @@ impl Programs {
             Kind::Portcullis(record_layer) => {
                 let config = folder.join("gateway.toml");
                 let text = fill(PORTCULLIS).replace("@LISTENER@", &listener_keys(record_layer));
-                write(&config, text + &routes(contender.routes))?;
+                write(&config, contender.logs.switch_on(&text) + &routes(contender.routes))?;
                 write_users(folder, contender.users)?;
                 let mut command = network.command_on(core, &self.portcullis);
                 command.args(["run", "--config"]).arg(config);

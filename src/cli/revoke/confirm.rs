@@ -1,11 +1,10 @@
 //! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
 
-use super::super::{reachable, say, say_error};
+use super::super::{admin_client, reachable, say, say_error};
 use super::NOT_CONFIRMED;
 use crate::tls::DenyList;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -90,21 +89,5 @@ impl Gateway {
 
 /// `GET /status`.
 fn status(address: SocketAddr) -> Result<Value, String> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    const LARGEST: u64 = 16 * 1024 * 1024;
-    let ask = || {
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        write!(stream, "GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.take(LARGEST).read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = ask().map_err(|error: std::io::Error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("its answer is cut short")?;
-    if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(format!("it answers \"{}\"", head.lines().next().unwrap_or_default()));
-    }
-    serde_json::from_str(body).map_err(|_| "its answer is no JSON".to_owned())
+    serde_json::from_slice(&admin_client::get(address, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
 }

@@ -12,8 +12,9 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use std::net::Ipv6Addr;
 
-const FUNCTIONS: [&str; 8] = ["has", "inNetwork", "size", "int", "string", "timestamp", "duration", "matches"];
-const METHODS: [&str; 12] = [
+pub(super) const FUNCTIONS: [&str; 8] =
+    ["has", "inNetwork", "size", "int", "string", "timestamp", "duration", "matches"];
+pub(super) const METHODS: [&str; 12] = [
     "startsWith",
     "endsWith",
     "contains",

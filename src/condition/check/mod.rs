@@ -162,6 +162,12 @@ fn conversion(has: Kind, needs: Kind) -> &'static str {
     }
 }
 
+/// All functions, for the manual's test.
+#[cfg(test)]
+pub(super) fn functions() -> impl Iterator<Item = &'static str> {
+    call::FUNCTIONS.into_iter().chain(call::METHODS).filter(|name| *name != "existsOne")
+}
+
 /// The likeliest of these names, or all of them.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
     let best = known.clone().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));

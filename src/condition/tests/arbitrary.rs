@@ -1,6 +1,7 @@
 //! Whatever the text and whatever the request: an outcome or an error, and never an end of the process.
 
 use super::*;
+use std::sync::LazyLock;
 
 /// Words that make texts which get far.
 const WORDS: [&str; 62] = [
@@ -151,7 +152,7 @@ proptest! {
 
     #[test]
     fn no_request_makes_an_evaluation_stop(request in requests()) {
-        for condition in thorough() {
+        for condition in &*COMPILED {
             let (outcome, again, values) = request
                 .with_facts(|facts| (condition.holds(facts), condition.holds(facts), condition.values(facts)));
             prop_assert_eq!(&outcome, &again);
@@ -161,9 +162,9 @@ proptest! {
     }
 }
 
-fn thorough() -> Vec<Condition> {
+static COMPILED: LazyLock<Vec<Condition>> = LazyLock::new(|| {
     THOROUGH.map(|text| Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error:?}"))).into()
-}
+});
 
 /// As many as somebody has time for.
 pub(super) fn cases() -> u32 {

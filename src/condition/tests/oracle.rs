@@ -96,19 +96,21 @@ fn leaves() -> Expressions {
     }
 }
 
+/// What macros ask of an element.
+fn of_element() -> BoxedStrategy<String> {
+    any_of(&[
+        "x == 'a'",
+        "x.startsWith('web')",
+        "x < user",
+        "x.size() == 1",
+        "int(x) == 1",
+        "x in ['a', 'alice']",
+        "x == request.query.z",
+    ])
+}
+
 fn deeper(below: &Expressions) -> Expressions {
     let Expressions { bools, ints, texts, lists } = below.clone();
-    let of_element = || {
-        any_of(&[
-            "x == 'a'",
-            "x.startsWith('web')",
-            "x < user",
-            "x.size() == 1",
-            "int(x) == 1",
-            "x in ['a', 'alice']",
-            "x == request.query.z",
-        ])
-    };
     let two = |one: &BoxedStrategy<String>, signs: &'static [&'static str]| {
         (one.clone(), any_of(signs), one.clone()).prop_map(|(left, sign, right)| format!("({left} {sign} {right})"))
     };

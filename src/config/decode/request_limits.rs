@@ -34,7 +34,7 @@ pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
 
 /// The same with `body_size`.
 pub(super) fn request_limits_of_user(table: &mut TableReader<'_>) -> RequestLimits {
-    let size = table.size_or_off("body_size");
+    let size = table.size_or_off("body_size", None);
     let body_size = size.zip(table.place_of_key("body_size")).map(|(value, place)| Spanned { value, place });
     RequestLimits { body_size, ..request_limits(table) }
 }

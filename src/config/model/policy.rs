@@ -1,14 +1,40 @@
 //! What the config says about who may do what: permissions with conditions, requirements with conditions, shadow mode.
 
 use super::Spanned;
+use crate::config::Text;
+use std::cell::RefCell;
 
 /// A permission, or what is denied.
 #[derive(Debug)]
 pub struct PermissionEntry {
     /// The pattern.
-    pub text: Spanned<String>,
+    pub text: Spanned<Text>,
     /// What is said beside it; boxed, since nearly no permission has it and there may be millions.
     pub qualifiers: Option<Box<Qualifiers>>,
+}
+
+/// A list that may be very long, so that whoever makes something of it takes it, and its memory is free again when that
+/// is done.
+#[derive(Debug)]
+pub struct GivenAway<T>(RefCell<Vec<T>>);
+
+impl<T> GivenAway<T> {
+    /// All of it. Nothing is left.
+    pub fn take(&self) -> Vec<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Default for GivenAway<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> From<Vec<T>> for GivenAway<T> {
+    fn from(list: Vec<T>) -> Self {
+        Self(RefCell::new(list))
+    }
 }
 
 /// What may be said beside a permission.

@@ -1,8 +1,10 @@
 //! Values that are a text or a small table: permissions and requirements with their conditions. Knows no meaning.
 
-use super::super::model::{Enforcement, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+use super::super::model::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
 use super::super::source::{Place, Spanned};
+use super::super::text::Text;
 use super::{TableReader, UnknownKeys, Value};
+use std::ops::Range;
 
 impl<'a> TableReader<'a> {
     /// `true` or `false`.
@@ -22,20 +24,21 @@ impl<'a> TableReader<'a> {
     }
 
     /// A permission, or a list of them.
-    pub(in crate::config) fn permissions(&mut self, key: &'static str) -> Vec<PermissionEntry> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+    pub(in crate::config) fn permissions(&mut self, key: &'static str) -> GivenAway<PermissionEntry> {
+        let Some(value) = self.value(key) else { return GivenAway::default() };
         let Some(array) = value.get_ref().as_array() else {
-            return self.permission(key, value).into_iter().collect();
+            return self.permission(key, value).into_iter().collect::<Vec<_>>().into();
         };
         let mut entries = Vec::with_capacity(array.len());
         entries.extend(array.iter().filter_map(|item| self.permission(key, item)));
-        entries
+        entries.into()
     }
 
     fn permission(&self, key: &'static str, value: &'a Value<'a>) -> Option<PermissionEntry> {
         let place = self.place_of(value);
         if let Some(text) = value.get_ref().as_str() {
-            return Some(PermissionEntry { text: Spanned { value: text.to_owned(), place }, qualifiers: None });
+            let value = self.shared(text, place);
+            return Some(PermissionEntry { text: Spanned { value, place }, qualifiers: None });
         }
         let Some(mut inner) = self.inner(key, value, place) else {
             self.wrong_type(
@@ -47,12 +50,19 @@ impl<'a> TableReader<'a> {
         };
         let text = inner.required_string("permission", "write `{ permission = \"GET /*\", when = \"…\" }`");
         let qualifiers = Qualifiers { when: inner.string("when"), shadow: inner.shadow() };
-        Some(PermissionEntry { text: text?, qualifiers: Some(Box::new(qualifiers)) })
+        Some(PermissionEntry { text: text?.map(Text::from), qualifiers: Some(Box::new(qualifiers)) })
+    }
+
+    /// A text that keeps no copy of what stands in the file between quotes.
+    fn shared(&self, text: &str, place: Place) -> Text {
+        let Range { start, end } = place.range();
+        let between = start + 1..end.saturating_sub(1).max(start + 1);
+        Text::within(self.text, between, text).unwrap_or_else(|| text.into())
     }
 
     fn inner(&self, key: &str, value: &'a Value<'a>, place: Place) -> Option<TableReader<'a>> {
         let table = value.get_ref().as_table()?;
-        Some(TableReader::new(self.full_name(key), table, place, self.problems))
+        Some(TableReader::new(self.full_name(key), table, place, self.reading()))
     }
 
     /// What a route asks for: a name, `{ name, when }`, or one of these for each method.
@@ -74,7 +84,7 @@ impl<'a> TableReader<'a> {
         inner.unknown_keys = UnknownKeys::Allow;
         let methods = inner.table.iter().filter_map(|(method, value)| {
             let name = method.get_ref();
-            let method = Spanned { value: name.to_string(), place: Place::new(inner.file, &method.span()) };
+            let method = Spanned { value: name.to_string(), place: inner.place_at(method.span()) };
             let place = inner.place_of(value);
             if let Some(text) = value.get_ref().as_str() {
                 let name = Spanned { value: text.to_owned(), place };

@@ -19,6 +19,8 @@ impl FieldSink for Collected {
 fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
     let edit = RequestEdit {
+        reserved: &FieldNames::default(),
+        authorizer: &[],
         identity: Some(&identity),
         client: &ClientAddress::new("192.0.2.1".parse().unwrap()),
         requested_host: "api.example.org",
@@ -170,6 +172,12 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
     let mut up = vec![("host".to_owned(), edit.requested_host.as_bytes().to_vec())];
     for (name, value) in fields.iter().filter(|(name, _)| passes(name)) {
         let is_clients = edit.authorization == AuthorizationUp::OfClient;
+        let is_reserved = |name: &str| name.trim().to_ascii_lowercase().replace('_', "-") == "x-tag";
+        let announces = name.eq_ignore_ascii_case("trailer")
+            && value.split(|octet| *octet == b',').any(|name| std::str::from_utf8(name).is_ok_and(is_reserved));
+        if edit.reserved.iter().next().is_some() && (is_reserved(name) || announces) {
+            continue;
+        }
         if kind(name) == FieldKind::EndToEnd || kind(name) == FieldKind::Authorization && is_clients {
             up.push((name.to_ascii_lowercase(), value.to_vec()));
         }
@@ -194,6 +202,7 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
         add("authorization", authorization);
     }
     edit.identity.into_iter().flat_map(IdentityBlock::fields).for_each(|(name, value)| add(name, value.as_bytes()));
+    edit.authorizer.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
     if edit.upgrade == Upgrade::WebSocket {
         add("connection", b"upgrade");
         add("upgrade", b"websocket");
@@ -242,9 +251,10 @@ fn any_fields() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
             &["Connection", "connection", "Upgrade", "content-length", "X-Request-ID", "x-hop"][..]
         ),
         proptest::sample::select(&["Accept", "Server", "proxy-connection", "Transfer-Encoding", "X_Client_CN"][..]),
+        proptest::sample::select(&["X_Tag", "x-tag", "Trailer"][..]),
     ];
     let value = prop_oneof![
-        "(close|Keep-Alive|keep-alive|x-hop|te|via|cookie|upgrade|trailers|websocket|[, ]){0,5}"
+        "(close|Keep-Alive|keep-alive|x-hop|X-Tag|te|via|cookie|upgrade|trailers|websocket|[, ]){0,5}"
             .prop_map(String::into_bytes),
         "[a-z=]{0,6}".prop_map(String::into_bytes),
         proptest::collection::vec(any::<u8>(), 0..4),
@@ -263,11 +273,19 @@ proptest! {
         client in any::<std::net::IpAddr>(),
         from_body in any::<bool>(),
         said in 0..3_u8,
+        is_reserved in any::<bool>(),
     ) {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let fields = fields.as_slice();
         let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
+        let mut reserved = FieldNames::default();
+        let answer = [(HeaderName::from_static("x-tag"), HeaderValue::from_static("said"))];
+        if is_reserved {
+            reserved.add_reserved("x-tag").unwrap();
+        }
         let edit = RequestEdit {
+            reserved: &reserved,
+            authorizer: if is_reserved { &answer } else { &[] },
             identity: Some(&identity),
             client: &ClientAddress::new(client),
             requested_host: "api.example.org",

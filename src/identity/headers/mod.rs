@@ -10,6 +10,7 @@ mod x_ssl;
 mod xfcc;
 
 pub use names::{IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, fold, folded_equal, is_identity_field};
+pub use text::{ascii_name, url_encoded_pem};
 
 use super::Principal;
 use super::assertion::{Assertion, AssertionSigner};

@@ -134,6 +134,8 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "tailscale-user-",
     "x-forwarded-tls-client-",
     "x-client-cert",
+    // What authorizers are told beside all that.
+    "x-portcullis-",
 ];
 
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and

@@ -33,7 +33,7 @@ pub(super) fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
 /// A distinguished name (RFC 4514) in ASCII, as OpenSSL and with it nginx, Envoy and HAProxy write it: other characters
 /// as pairs of hexadecimal digits. So are quotes and backslashes of a value, which the RFC allows: whoever looks for the
 /// end of a quoted text finds no other than ours.
-pub(super) fn ascii_name(name: &str) -> String {
+pub fn ascii_name(name: &str) -> String {
     let mut ascii = String::with_capacity(name.len());
     let mut rest = name.chars();
     while let Some(letter) = rest.next() {
@@ -57,7 +57,7 @@ pub(super) fn ascii_name(name: &str) -> String {
 }
 
 /// A certificate in PEM, URL-encoded as nginx and Envoy write it.
-pub(super) fn url_encoded_pem(der: &CertificateDer<'_>) -> String {
+pub fn url_encoded_pem(der: &CertificateDer<'_>) -> String {
     let text = STANDARD.encode(der);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
     let mut rest = text.as_str();

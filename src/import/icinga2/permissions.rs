@@ -142,7 +142,7 @@ mod tests {
         #[test]
         fn what_is_carried_over_is_about_names(text in r"[ a*?/\\G]{0,6}|(GET|\*|GET\*) [/a*?]{0,3}") {
             let file = Sources::default().add("test".into(), String::new()).unwrap();
-            let compiled = Arc::new(CompiledPermission::new(&text, Effect::Grant));
+            let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
             let permission = Permission::new(compiled, Place::new(file, &(0..0)));
             let about_paths = permission.could_grant(&RequirementRule::MethodAndPath, "/*") && text != "*";
             prop_assert_eq!(is_about_paths(&text), about_paths);

@@ -1,17 +1,20 @@
 //! One request on hyper, from head to last byte: judged, answered by us or forwarded, and recorded. The order of the
 //! functions is the way of the request; `up` and `down` render its two halves.
 
+mod content;
 mod down;
 mod up;
 
 pub(super) use down::RecordedBody;
 
+use content::Content;
 use up::Received;
 
 use super::Shared;
 use super::activity::Activity;
+use super::asking::Asker;
 use super::client::{ClientView, ConnectedClient};
-use super::credentials::{Checked, JudgingBy, Looked, unchecked};
+use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, Wanted, wanted};
 use super::guard::GuardControl;
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
@@ -22,11 +25,14 @@ use crate::authorize::Permit;
 use crate::drain::Drain;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
+use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
+use crate::route::icinga2::EventTypes;
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -58,46 +64,60 @@ pub(super) struct ConnectionContext {
 
 /// Answers one request.
 pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
+    let (parts, body) = request.into_parts();
     let (shared, client) = (&context.shared, &context.client);
-    let (first, nothing) = (JudgingBy::at(shared, client, request.headers(), Instant::now()), Checked::default());
-    let (mut judging, mut checked) = (&first, &nothing);
-    let mut record = context.new_record(&first.in_force.snapshot, &request);
-    let form = Form::of_accept(request.headers());
+    let (mut content, mut looked, mut looks, mut failure) = (Content::Coming(body), Looked::default(), 0, None);
+    let first = JudgingBy::at(shared, client, &parts.headers, Instant::now());
+    let mut record = context.new_record(&first.in_force.snapshot, &parts);
+    let mut next = Some(first);
+    let form = Form::of_accept(&parts.headers);
     let head = RequestHead {
-        method: request.method().as_str(),
-        target: request.uri().path_and_query().map_or("", |target| target.as_str()),
-        authority: request.uri().authority().map(|authority| authority.as_str()),
-        fields: request.headers(),
+        method: parts.method.as_str(),
+        target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+        authority: parts.uri.authority().map(|authority| authority.as_str()),
+        fields: &parts.headers,
     };
-    let mut judgement = judged(judging, checked, &head);
-    let (then, found);
-    if let Some(shown) = judgement.as_ref().and_then(|judgement| unchecked(judgement, head.fields)) {
-        let looked = Looked::at(shared, &first, shown, context.facts.client.ip()).await;
-        then = JudgingBy::at(shared, client, head.fields, Instant::now());
-        found = looked.counted(&then.in_force.snapshot);
-        (judging, checked) = (&then, &found);
-        judgement = judged(judging, checked, &head);
-        record.showed(checked);
-    }
-    let JudgingBy { in_force, view } = judging;
-    record.client_is(view.clone());
-    let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked, form };
-    let Some(judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
-    record.judged(&judgement, in_force);
-    let Judgement { method, target, route, outcome, .. } = judgement;
-    match (outcome, route, target) {
-        (Err(refusal), _, _) => exchange.refused(record, &refusal),
-        (Ok(permit), Some(route), Some(target)) => {
-            let (user, announced) = (checked.user(view), request.body().size_hint().lower());
-            match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
-                Err(refusal) => exchange.refused(record, &refusal),
-                Ok(allowance) => {
-                    let (method, target) = (method.to_owned(), target.to_string());
-                    exchange.permitted(record, request, Permitted { route, permit, method, target, allowance }).await
+    loop {
+        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, Instant::now()));
+        let JudgingBy { in_force, view } = &judging;
+        let checked = looked.counted(&in_force.snapshot);
+        let judgement = judged(&judging, &checked, &head);
+        if looks < MOST_LOOKS
+            && failure.is_none()
+            && let Some(wanted) = judgement.as_ref().and_then(|judgement| {
+                let protocol = protocol(parts.version);
+                let asker = Asker { client, facts: &context.facts, protocol, request_id: record.request_id() };
+                wanted(judgement, head.fields, (&judging, &checked), asker)
+            })
+        {
+            looks += 1;
+            failure = Box::pin(context.find_out(&mut looked, wanted, &judging, &mut content)).await.err();
+            continue;
+        }
+        record.showed(&checked);
+        record.client_is(view.clone());
+        let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked: &checked, form };
+        let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
+        if let Some(end) = failure {
+            judgement.outcome = Err(exchange.body_failure(end));
+        }
+        record.judged(&judgement, in_force);
+        let Judgement { method, target, route, outcome, .. } = judgement;
+        return match (outcome, route, target) {
+            (Err(refusal), _, _) => exchange.refused(record, &refusal),
+            (Ok(permit), Some(route), Some(target)) => {
+                let (user, announced) = (checked.user(view), content.size_hint().lower());
+                match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
+                    Err(refusal) => exchange.refused(record, &refusal),
+                    Ok(allowance) => {
+                        let (method, target) = (method.to_owned(), target.to_string());
+                        let permitted = Permitted { route, permit, method, target, allowance };
+                        exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+                    }
                 }
             }
-        }
-        (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+            (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+        };
     }
 }
 
@@ -112,15 +132,26 @@ fn judged<'s: 'h, 'h>(
 }
 
 impl ConnectionContext {
-    fn new_record(&self, snapshot: &Snapshot, request: &Request<Incoming>) -> Record {
-        let said = (request.method().as_str(), request.uri().path());
-        let mut record = Record::new(
-            self.facts.clone(),
-            protocol(request.version()),
-            snapshot.generation,
-            super::request_id(),
-            said,
-        );
+    /// Finds out what a judgement waits for.
+    async fn find_out(
+        &self,
+        looked: &mut Looked,
+        wanted: Wanted,
+        judging: &JudgingBy,
+        content: &mut Content,
+    ) -> Result<(), BodyEnd> {
+        match wanted {
+            Wanted::Body(limit) => looked.read(EventTypes::from_body(&content.read(limit).await?)),
+            other => looked.find_out(other, &self.shared, judging, self.facts.client.ip()).await,
+        }
+        Ok(())
+    }
+
+    fn new_record(&self, snapshot: &Snapshot, parts: &Parts) -> Record {
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let said = (parts.method.as_str(), target);
+        let mut record =
+            Record::new(self.facts.clone(), protocol(parts.version), snapshot.generation, super::request_id(), said);
         self.activity.request_begins();
         let (activity, guard) = (self.activity.clone(), self.guard.clone());
         record.on_end(move || {
@@ -174,7 +205,7 @@ impl Exchange<'_> {
     async fn permitted(
         &self,
         record: Record,
-        request: Request<Incoming>,
+        request: Request<Content>,
         permitted: Permitted<'_>,
     ) -> Response<RecordedBody> {
         let target = &permitted.route.target;
@@ -197,7 +228,7 @@ impl Exchange<'_> {
     async fn forward(
         &self,
         mut record: Record,
-        mut request: Request<Incoming>,
+        mut request: Request<Content>,
         permitted: Permitted<'_>,
         upstream: &Arc<Upstream>,
     ) -> Response<RecordedBody> {
@@ -242,9 +273,9 @@ impl Exchange<'_> {
         record.answered_by(upstream.endpoint_name(endpoint));
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
-                // Another method than the client's may be the one that was judged and sent.
+                // Another method than the client's may be the one that was sent.
                 if wanted == Asked::Head && !body.is_end_stream() {
-                    body.give_up();
+                    body.discard();
                 }
                 self.pass_down((record, open), head, body, limits)
             }
@@ -260,12 +291,14 @@ impl Exchange<'_> {
     /// A request body that failed is the client's doing, and has its own answers.
     fn failure(&self, error: UpstreamError) -> Refusal<'static> {
         match error {
-            UpstreamError::RequestBody(end) => {
-                let broken = self.context.guard.as_ref().and_then(|guard| guard.broken_body());
-                broken.map_or(Refusal::Body(end), Refusal::Framing)
-            }
+            UpstreamError::RequestBody(end) => self.body_failure(end),
             error => Refusal::Upstream(error),
         }
+    }
+
+    fn body_failure(&self, end: BodyEnd) -> Refusal<'static> {
+        let broken = self.context.guard.as_ref().and_then(|guard| guard.broken_body());
+        broken.map_or(Refusal::Body(end), Refusal::Framing)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The request that goes up, rendered from hyper's form, and the answers' heads, rendered for hyper.
 
+use super::content::Content;
 use super::{Exchange, Permitted};
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
@@ -7,26 +8,26 @@ use crate::forward::{
 };
 use crate::head::Fields;
 use crate::limit::MeteredBody;
+use crate::proxy::account::{account, authorization_up};
 use crate::proxy::guard::GuardControl;
 use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::route::Admission;
-use crate::upstream::{Outgoing, Repeat, Upstream};
+use crate::upstream::{Manners, Outgoing, Repeat, Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// The body of a request on its way up.
-pub(in crate::proxy) type RequestBody = MeteredBody<Incoming>;
+pub(in crate::proxy) type RequestBody = MeteredBody<Content>;
 
 impl Exchange<'_> {
     /// The request that goes up, and its right.
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
-        request: Request<Incoming>,
+        request: Request<Content>,
         permitted: &Permitted<'_>,
         upstream: &Upstream,
         upgrade: Upgrade,
@@ -48,6 +49,8 @@ impl Exchange<'_> {
         let identity = told.map(|view| self.context.client.identity(view, self.checked, (upstream, self.snapshot)));
         let seen_by = (upstream, &**self.snapshot, &*self.context.facts);
         let preface = self.context.client.preface(told.map(|view| &**view), self.checked, seen_by);
+        let accounts = self.snapshot.accounts.get(&upstream.name).map(|accounts| &**accounts);
+        let account = account(accounts, permitted.route.admission, (self.view, self.checked));
         let edit = RequestEdit {
             identity: identity.as_deref(),
             client: &client,
@@ -58,11 +61,15 @@ impl Exchange<'_> {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",
             },
-            authorization: self.checked.authorization(upstream.authorization.as_deref()),
+            authorization: authorization_up(upstream, account.map(|account| &**account), self.checked),
             upgrade,
+            reserved: self.snapshot.authorizers.reserved(),
+            authorizer: self.checked.answer_fields(),
         };
         let mut bytes = Recycled::take();
-        let line: (&str, &[&str]) = (&permitted.method, &[&permitted.target]);
+        let Manners { connect_retry, .. } = upstream.manners;
+        let method = upstream.manners.method(&permitted.method);
+        let line: (&str, &[&str]) = (method, &[&permitted.target]);
         let host = write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
         let outgoing = Outgoing {
             head: bytes,
@@ -70,13 +77,14 @@ impl Exchange<'_> {
             framing,
             body,
             meter,
-            asked: Asked::by(&permitted.method),
+            asked: Asked::by(method),
             upgrade,
-            repeat: Repeat::of(&permitted.method, framing, upgrade),
+            repeat: Repeat::of(method, framing, upgrade, connect_retry),
             response_timeout: limits.response_timeout,
             preface,
+            account: account.cloned(),
         };
-        let right = Right::of_parts(head, self.view.clone(), self.checked.proof());
+        let right = Right::of_parts(head, self.view.clone(), self.checked);
         Some((outgoing, right.until(permitted.allowance.until)))
     }
 

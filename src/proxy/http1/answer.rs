@@ -17,29 +17,41 @@ pub(super) struct Reading {
     from: usize,
     to: usize,
     search: HeadSearch,
+    /// So much is waited for before the head is read once more: an answer that is held back.
+    whole: usize,
 }
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { slab: None, from: HEADROOM, to: HEADROOM, search: HeadSearch::default() }
+        Self { slab: None, from: HEADROOM, to: HEADROOM, search: HeadSearch::default(), whole: 0 }
     }
 }
 
 impl Reading {
-    /// Ready with what `on_head` makes of the head once it is whole.
+    /// Ready with what `on_head` makes of the head once it is whole; with it its body, if that is known to be no longer than
+    /// `held_back` and there is room.
     pub(super) fn poll_head<T>(
         &mut self,
         context: &mut Context<'_>,
         link: &mut Link,
-        asked: Asked,
+        (asked, held_back): (Asked, u64),
         on_head: impl FnOnce(AnswerHead<'_, '_>) -> T,
     ) -> Poll<Result<T, Failure>> {
         loop {
             let bytes = self.slab.as_ref().and_then(|slab| slab.get(self.from..self.to)).unwrap_or_default();
-            if !bytes.is_empty() && self.search.is_worth_reading(bytes) {
+            if bytes.len() >= self.whole.max(1) && self.search.is_worth_reading(bytes) {
                 let mut space = field_space();
                 match parse_answer(bytes, asked, &mut space) {
-                    Ok(Some(head)) => return Poll::Ready(Ok(on_head(head))),
+                    Ok(Some(head)) => {
+                        let head = head.as_meant(link.lengthless_redirect());
+                        self.whole = head.length_until(held_back);
+                        let has_room = self.from + self.whole <= Slab::SIZE - ROOM_BEHIND;
+                        if bytes.len() >= self.whole || !has_room {
+                            return Poll::Ready(Ok(on_head(head)));
+                        }
+                        // It is read once more when all is here.
+                        self.search = HeadSearch::default();
+                    }
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Failure::Unreadable(error))),
                 }
@@ -77,7 +89,7 @@ impl Reading {
     /// Goes on behind an interim answer's head.
     pub(super) fn pass_head(&mut self, length: usize) {
         self.from = (self.from + length).min(self.to);
-        self.search = HeadSearch::default();
+        (self.search, self.whole) = (HeadSearch::default(), 0);
         if self.from == self.to {
             *self = Self::default();
         }

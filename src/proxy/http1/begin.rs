@@ -3,19 +3,20 @@
 
 use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
-use crate::credentials::Shown;
 use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
 use crate::head::RequestHead;
 use crate::proxy::Shared;
-use crate::proxy::client::{ClientView, ConnectedClient};
-use crate::proxy::credentials::{Checked, JudgingBy, Looked, unchecked};
-use crate::proxy::in_force::{InForce, in_force};
+use crate::proxy::account::account;
+use crate::proxy::asking::Asker;
+use crate::proxy::client::ConnectedClient;
+use crate::proxy::credentials::{Checked, JudgingBy, Looked, Wanted, wanted};
+use crate::proxy::in_force::in_force;
 use crate::proxy::limits;
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
 use crate::proxy::record::{ConnectionFacts, Record};
 use crate::proxy::request::{Judgement, decide_by};
-use crate::proxy::request_id;
+use crate::proxy::{RequestId, request_id};
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::{Admission, Target};
 use crate::tls::record::Records;
@@ -33,14 +34,16 @@ pub(super) enum Begun {
     Elsewhere(Elsewhere),
     /// There is no further request.
     End,
-    /// Its route takes credentials that are to be looked at first. The head stays where it is.
+    /// Something is to be found out first. The head stays where it is.
     Unchecked(Box<Unchecked>),
 }
 
-/// What a request shows, to be looked at; and by what it was judged so far.
+/// What a judgement waits for; and by what the request was judged so far.
 pub(super) struct Unchecked {
-    shown: Shown,
+    wanted: Wanted,
     judging: JudgingBy,
+    /// Its name, also when it is judged again.
+    pub(super) request_id: RequestId,
 }
 
 /// An answer of our own.
@@ -72,8 +75,9 @@ struct Asking<'a> {
     octets: &'a [u8],
     /// When the head was here.
     now: Instant,
-    /// What was found when this head was read before.
+    /// What was found out when this head was read before.
     looked: Option<&'a Looked>,
+    request_id: RequestId,
 }
 
 impl<R: Records> Connection<R> {
@@ -82,7 +86,7 @@ impl<R: Records> Connection<R> {
         &mut self,
         search: &mut HeadSearch,
         place: &mut Option<Forwarding>,
-        looked: Option<&Looked>,
+        looked: Option<(&Looked, RequestId)>,
     ) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
@@ -100,7 +104,9 @@ impl<R: Records> Connection<R> {
                     Ok(Some(head)) => {
                         let Self { shared, facts, client, address, now, .. } = &*self;
                         let octets = bytes.get(..head.length).unwrap_or_default();
-                        let asking = Asking { shared, facts, client, address, octets, now: *now, looked };
+                        let request_id = looked.map_or_else(request_id, |(_, request_id)| request_id);
+                        let (looked, now) = (looked.map(|(looked, _)| looked), *now);
+                        let asking = Asking { shared, facts, client, address, octets, now, looked, request_id };
                         let begun = judged(&asking, &head, place);
                         let taken = head.length;
                         return Some(self.take(begun, taken));
@@ -133,10 +139,10 @@ impl<R: Records> Connection<R> {
         begun
     }
 
-    /// Looks at what a request shows. Its head waits meanwhile, and is read again with what was found.
-    pub(super) async fn look(&self, unchecked: Unchecked) -> Looked {
-        let Unchecked { shown, judging } = unchecked;
-        Looked::at(&self.shared, &judging, shown, self.facts.client.ip()).await
+    /// Finds out what a judgement waits for. The head waits meanwhile, and is read again with what was found.
+    pub(super) async fn find_out(&self, unchecked: Unchecked, looked: &mut Looked) {
+        let Unchecked { wanted, judging, .. } = unchecked;
+        looked.find_out(wanted, &self.shared, &judging, self.facts.client.ip()).await;
     }
 
     /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
@@ -167,9 +173,9 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
         _ => {
             // What was found may have taken a while.
             let now = asking.looked.map_or(asking.now.into_std(), |_| std::time::Instant::now());
-            let JudgingBy { in_force, view } = JudgingBy::at(asking.shared, asking.client, head.fields, now);
-            let checked = asking.looked.map_or_else(Checked::default, |looked| looked.counted(&in_force.snapshot));
-            Judging { asking, head, in_force: &in_force, view: &view, checked: &checked }.judge(place)
+            let by = JudgingBy::at(asking.shared, asking.client, head.fields, now);
+            let checked = asking.looked.map_or_else(Checked::default, |looked| looked.counted(&by.in_force.snapshot));
+            Judging { asking, head, by: &by, checked: &checked }.judge(place)
         }
     };
     (begun, head.framing)
@@ -178,36 +184,41 @@ fn judged(asking: &Asking<'_>, head: &ParsedHead<'_, '_>, place: &mut Option<For
 struct Judging<'a> {
     asking: &'a Asking<'a>,
     head: &'a ParsedHead<'a, 'a>,
-    in_force: &'a Rc<InForce>,
-    view: &'a Rc<ClientView>,
+    by: &'a JudgingBy,
     checked: &'a Checked,
 }
 
 impl Judging<'_> {
     fn judge(&self, place: &mut Option<Forwarding>) -> Begun {
         let ParsedHead { method, target, fields, .. } = *self.head;
-        let Some(client) = self.view.client() else {
+        let Some(client) = self.by.view.client() else {
             return self.own(self.record(), &Refusal::ListenerGone);
         };
         let asked = RequestHead { method, target, authority: None, fields };
-        let judgement = decide_by(&self.in_force.snapshot, client, &self.checked.evidence, &asked);
-        if let Some(shown) = unchecked(&judgement, fields) {
-            let judging = JudgingBy { in_force: self.in_force.clone(), view: self.view.clone() };
-            return Begun::Unchecked(Box::new(Unchecked { shown, judging }));
+        let judgement = decide_by(&self.by.in_force.snapshot, client, &self.checked.evidence, &asked);
+        let Asking { client, facts, ref request_id, .. } = *self.asking;
+        let asker = Asker { client, facts, protocol: "HTTP/1.1", request_id };
+        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
+            return Begun::Elsewhere(Elsewhere::BodyDecides);
         }
-        let upstream = judgement.route.and_then(|route| self.in_force.route(self.asking.facts, route).upstream.clone());
+        if let Some(wanted) = wanted(&judgement, fields, (self.by, self.checked), asker) {
+            let judging = JudgingBy { in_force: self.by.in_force.clone(), view: self.by.view.clone() };
+            return Begun::Unchecked(Box::new(Unchecked { wanted, judging, request_id: *request_id }));
+        }
+        let upstream =
+            judgement.route.and_then(|route| self.by.in_force.route(self.asking.facts, route).upstream.clone());
         let mut record = self.record();
-        record.judged(&judgement, self.in_force);
+        record.judged(&judgement, &self.by.in_force);
         let Judgement { method, target, route, outcome, .. } = &judgement;
         match (outcome, route, target, upstream) {
             (Err(refusal), ..) => self.own(record, refusal),
             (Ok(permit), Some(route), Some(target), upstream) => {
-                let whose = (&***route, self.checked.user(self.view));
+                let whose = (&***route, self.checked.user(&self.by.view));
                 let announced = match self.head.framing {
                     Framing::Length(length) => Some(length),
                     Framing::Chunked => None,
                 };
-                let allowance = match limits::take(&mut record, &self.in_force.snapshot, whose, announced) {
+                let allowance = match limits::take(&mut record, &self.by.in_force.snapshot, whose, announced) {
                     Ok(allowance) => allowance,
                     Err(refusal) => return self.own(record, &refusal),
                 };
@@ -224,21 +235,24 @@ impl Judging<'_> {
     /// All that is needed for what goes up.
     fn going_up<'a>(&'a self, up: &Up<'_>) -> Said<'a> {
         let Asking { client, facts, octets, address, .. } = *self.asking;
-        let snapshot = &self.in_force.snapshot;
+        let snapshot = &self.by.in_force.snapshot;
         // What may not be told on this route is not even looked up.
-        let told = (up.route.admission != Admission::Public).then_some(&**self.view);
+        let told = (up.route.admission != Admission::Public).then_some(&*self.by.view);
         let identity = told.map(|view| client.identity(view, self.checked, (&up.upstream, snapshot)));
         let preface = client.preface(told, self.checked, (&up.upstream, snapshot, facts));
-        let right = Right::of_octets(octets, self.view.clone(), self.checked.proof()).until(up.allowance.until);
-        Said { head: self.head, identity, address, preface, right, checked: self.checked }
+        let right = Right::of_octets(octets, self.by.view.clone(), self.checked).until(up.allowance.until);
+        let whose = (&*self.by.view, self.checked);
+        let account = account(up.upstream.accounts.as_deref(), up.route.admission, whose).cloned();
+        let (head, checked, reserved) = (self.head, self.checked, snapshot.authorizers.reserved());
+        Said { head, identity, address, preface, right, checked, reserved, account }
     }
 
     fn record(&self) -> Record {
-        let generation = self.in_force.snapshot.generation;
+        let generation = self.by.in_force.snapshot.generation;
         let said = (self.head.method, self.head.target);
-        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, request_id(), said)
+        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, self.asking.request_id, said)
             .begun_at(self.asking.now.into_std());
-        record.client_is(self.view.clone());
+        record.client_is(self.by.view.clone());
         record.showed(self.checked);
         record
     }
@@ -255,7 +269,7 @@ impl Judging<'_> {
 
     fn own_answer(&self, record: Record, target: &Target, method: &str) -> Begun {
         let form = Form::of_accept(self.head.fields);
-        match own_answer(target, method, &self.in_force.snapshot, (self.view, self.checked), form) {
+        match own_answer(target, method, &self.by.in_force.snapshot, (&self.by.view, self.checked), form) {
             Some(Ok(answer)) => self.answered(record, answer, keep(self.head)),
             Some(Err(refusal)) => self.own(record, &refusal),
             None => self.own(record, &Refusal::Internal("a route without its upstream")),

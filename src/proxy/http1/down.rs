@@ -3,7 +3,7 @@
 
 use super::answer::Reading;
 use super::own::SendFailure;
-use super::render::{Forwarding, Rendered};
+use super::render::{Forwarding, Rendered, Unwanted};
 use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
@@ -11,7 +11,7 @@ use crate::proxy::present::Right;
 use crate::respond::Withdrawal;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
-use crate::upstream::{Failure, Link};
+use crate::upstream::{Failure, Link, read_away};
 use std::future::poll_fn;
 use std::io::Write;
 use std::ops::Range;
@@ -239,7 +239,10 @@ impl<R: Records> Connection<R> {
         if !upload.is_whole() {
             return After::Close(Rest::Unread);
         }
-        if down.surplus {
+        if let Some(unwanted) = answer.unwanted {
+            let Unwanted { framing, reuse, came } = *unwanted;
+            read_away(link, framing, reuse, &came);
+        } else if down.surplus {
             tracing::debug!(upstream = &*forwarding.upstream.name, "upstream connection ended: nobody asked for more");
         } else if answer.reuse == Reuse::Keep {
             link.keep();
@@ -257,6 +260,9 @@ impl<R: Records> Connection<R> {
     ) -> Result<(), End> {
         let (mut slab, from, to) = reading.into_parts();
         let body = from + answer.length;
+        if let Some(unwanted) = &mut answer.unwanted {
+            unwanted.came = slab.get(body..to).unwrap_or_default().to_vec();
+        }
         // Whatever is wrong with the body, the answer has begun.
         let taken = down.take(slab.get(body..to).unwrap_or_default());
         let passing = *taken.as_ref().unwrap_or(&0);

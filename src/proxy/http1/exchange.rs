@@ -79,7 +79,7 @@ impl<R: Records> Connection<R> {
     /// As many attempts as are safe. Fails with what the client is told, if there still is one.
     async fn exchange(&mut self, forwarding: &mut Forwarding) -> Result<Answered, Option<Refusal<'static>>> {
         let choice = forwarding.upstream.choose();
-        let mut link = forwarding.upstream.pooled_link(choice);
+        let mut link = forwarding.upstream.pooled_link(choice, forwarding.account.as_deref());
         loop {
             let next = match link.take() {
                 Some(link) => link,
@@ -97,7 +97,7 @@ impl<R: Records> Connection<R> {
                 Err(failure) => failure,
             };
             match forwarding.repeat.after(&failure, origin) {
-                Again::OnPooled => link = forwarding.upstream.pooled_link(choice),
+                Again::OnPooled => link = forwarding.upstream.pooled_link(choice, forwarding.account.as_deref()),
                 Again::OnNew => forwarding.upstream.series.retried(),
                 Again::Never => {
                     let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
@@ -109,8 +109,8 @@ impl<R: Records> Connection<R> {
 
     /// A new connection, while client and right are watched.
     async fn connect(&mut self, forwarding: &mut Forwarding, choice: usize) -> Result<Connected, UpstreamError> {
-        let Forwarding { upstream, right, preface, .. } = forwarding;
-        let mut connecting = Box::pin(upstream.new_link(choice, preface.as_deref()));
+        let Forwarding { upstream, right, preface, account, .. } = forwarding;
+        let mut connecting = Box::pin(upstream.new_link(choice, preface.as_deref(), account.as_deref()));
         poll_fn(|context| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
                 return Poll::Ready(connected.map(Connected::Link));
@@ -202,8 +202,12 @@ impl<R: Records> Connection<R> {
             Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
             Poll::Ready(Ok(Uploaded::Whole)) | Poll::Pending => {}
         }
+        let held_back = match forwarding.wanted {
+            Asked::Head => 0,
+            Asked::Other => forwarding.repeat.holds_back(&forwarding.upstream.manners),
+        };
         let closing = forwarding.keep == Keep::Close || self.ending.has_begun();
-        if let Poll::Ready(read) = reading.poll_head(context, link, forwarding.asked, |came| {
+        if let Poll::Ready(read) = reading.poll_head(context, link, (forwarding.asked, held_back), |came| {
             // Who answers early with an error wants no more of the request.
             let unwanted = !upload.is_whole() && came.status >= 400;
             let keep = if closing || unwanted { Keep::Close } else { Keep::Open };

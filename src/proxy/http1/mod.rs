@@ -15,6 +15,7 @@ mod up;
 
 use super::Shared;
 use super::client::ConnectedClient;
+use super::credentials::{Looked, MOST_LOOKS};
 use super::present::{Right, RoundWatch};
 use super::record::ConnectionFacts;
 use crate::drain::{Drain, DrainWatch};
@@ -66,6 +67,8 @@ pub(super) enum Elsewhere {
     TargetForm,
     /// Its head is longer than a slab.
     HeadSize,
+    /// What it needs depends on its body, which is to be read as a whole first.
+    BodyDecides,
 }
 
 impl Elsewhere {
@@ -75,6 +78,7 @@ impl Elsewhere {
             Self::Http10 => "http_1_0",
             Self::TargetForm => "target_form",
             Self::HeadSize => "head_size",
+            Self::BodyDecides => "body_decides",
         }
     }
 }
@@ -182,15 +186,23 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// Looks at the credentials of a request whose head is here, and judges it again.
-    async fn begin_checked(&mut self, unchecked: begin::Unchecked, place: &mut Option<Forwarding>) -> Begun {
-        let looked = Box::pin(self.look(unchecked)).await;
-        let begun = self.begin(&mut HeadSearch::default(), place, Some(&looked));
-        self.now = Instant::now();
-        match begun {
-            Some(Begun::Unchecked(_)) | None => self.refuse_unread(&Refusal::CredentialsUnchecked),
-            Some(begun) => begun,
+    /// Finds out what the judgement of a request waits for whose head is here, and judges it again.
+    async fn begin_checked(&mut self, mut unchecked: begin::Unchecked, place: &mut Option<Forwarding>) -> Begun {
+        let mut looked = Looked::default();
+        for _ in 0..MOST_LOOKS {
+            let request_id = unchecked.request_id;
+            Box::pin(self.find_out(unchecked, &mut looked)).await;
+            let begun = self.begin(&mut HeadSearch::default(), place, Some((&looked, request_id)));
+            match begun {
+                Some(Begun::Unchecked(more)) => unchecked = *more,
+                Some(begun) => {
+                    self.now = Instant::now();
+                    return begun;
+                }
+                None => break,
+            }
         }
+        self.refuse_unread(&Refusal::Internal("not found out"))
     }
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {

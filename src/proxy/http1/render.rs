@@ -6,11 +6,12 @@ use super::begin::keep;
 use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
-    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, Framing, HeadWriter, ParsedHead,
-    RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldNames, Framing, HeadWriter,
+    ParsedHead, RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
+use crate::proxy::account::authorization_up;
 use crate::proxy::credentials::Checked;
 use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::limits::Allowance;
@@ -19,7 +20,7 @@ use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::respond::Form;
 use crate::route::{CanonicalTarget, Route, RouteLimits};
-use crate::upstream::Repeat;
+use crate::upstream::{Account, Manners, Repeat};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(super) struct Forwarding {
     pub(super) form: Form,
     /// What a new connection to the upstream begins with.
     pub(super) preface: Option<Box<[u8]>>,
+    /// Who asks, if the upstream is to see somebody else than the gateway.
+    pub(super) account: Option<Arc<Account>>,
 }
 
 /// Whether the client takes trailers (`TE: trailers`).
@@ -79,6 +82,9 @@ pub(super) struct Said<'a> {
     pub(super) checked: &'a Checked,
     pub(super) address: &'a ClientAddress,
     pub(super) preface: Option<Box<[u8]>>,
+    /// Fields that only an authorizer may say.
+    pub(super) reserved: &'a FieldNames,
+    pub(super) account: Option<Arc<Account>>,
 }
 
 /// Renders the request that goes up.
@@ -94,14 +100,18 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         requested_host,
         request_id: record.request_id(),
         client_version: "1.1",
-        authorization: said.checked.authorization(up.upstream.authorization.as_deref()),
+        authorization: authorization_up(&up.upstream, said.account.as_deref(), said.checked),
         upgrade,
+        reserved: said.reserved,
+        authorizer: said.checked.answer_fields(),
     };
     let mut head = Recycled::take();
     let query = up.target.query;
     let separator = if query.is_some() { "?" } else { "" };
     let target = [&*up.target.path, separator, query.unwrap_or_default()];
-    let host = write_request_head(up.permit, (up.method, &target), (fields, said.head.framing), &edit, &mut head);
+    let Manners { connect_retry, .. } = up.upstream.manners;
+    let method = up.upstream.manners.method(up.method);
+    let host = write_request_head(up.permit, (method, &target), (fields, said.head.framing), &edit, &mut head);
     Forwarding {
         upstream: up.upstream,
         limits: up.allowance.limits,
@@ -110,14 +120,15 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         framing: said.head.framing,
         unsent: None,
         expectation: said.head.expectation,
-        asked: Asked::by(up.method),
+        asked: Asked::by(method),
         wanted: Asked::by(said.head.method),
         upgrade,
-        repeat: Repeat::of(up.method, said.head.framing, upgrade),
+        repeat: Repeat::of(method, said.head.framing, upgrade, connect_retry),
         trailers: trailers(fields),
         keep: keep(said.head),
         form: Form::of_accept(fields),
         preface: said.preface,
+        account: said.account,
         right: said.right,
         record,
     }
@@ -144,6 +155,16 @@ pub(super) struct Rendered {
     pub(super) keep: Keep,
     /// The names of trailers, for filtering those that come.
     pub(super) announced: Vec<u8>,
+    /// The body that comes, and that the client did not ask for.
+    pub(super) unwanted: Option<Box<Unwanted>>,
+}
+
+/// A body that the upstream sends and nobody wants.
+pub(super) struct Unwanted {
+    pub(super) framing: AnswerFraming,
+    pub(super) reuse: Reuse,
+    /// What came of it with the head.
+    pub(super) came: Vec<u8>,
 }
 
 /// What the client sees of an answer's body.
@@ -200,13 +221,14 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
             head.extend_from_slice(b"connection: close\r\n");
         }
     }
-    // A body that the client did not ask for is left in the upstream's connection.
+    // A body that the client did not ask for is not passed on.
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
+    let unwanted = dropped.then(|| Box::new(Unwanted { framing: came.framing, reuse: came.reuse, came: Vec::new() }));
     let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
     let upgrade = if came.status == 101 { came.upgrade() } else { Upgrade::None };
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
     let trailer = if chunked { came.fields.first_value("trailer") } else { None };
     let announced = trailer.map(<[u8]>::to_vec).unwrap_or_default();
     let (status, length) = (came.status, came.length);
-    Rendered { head, status, framing, reuse, length, upgrade, keep, announced }
+    Rendered { head, status, framing, reuse, length, upgrade, keep, announced, unwanted }
 }

@@ -6,7 +6,7 @@ use crate::forward::{ChunkPart, ChunkScanner, Expectation, Framing, field_space,
 use crate::limit::BodyEnd;
 use crate::recycled::Recycled;
 use crate::respond::Slow;
-use crate::tls::record::{Filled, Input, Records};
+use crate::tls::record::{Filled, Input, Records, count_copied};
 use crate::upstream::{Failure, Link};
 use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll, ready};
@@ -26,6 +26,8 @@ pub(super) struct Upload {
     pub(super) taken: u64,
     /// Whether a byte went to the upstream.
     begun: bool,
+    /// What was sent of the body, if that may be needed again.
+    kept: Option<Vec<u8>>,
     pub(super) state: State,
     /// When a byte last moved.
     pub(super) progress: Instant,
@@ -42,7 +44,7 @@ pub(super) enum State {
     Refused,
 }
 
-/// The body of a request of which nothing was sent.
+/// The body of a request, as far as it does not stand behind its head.
 pub(super) struct Unsent {
     body: Body,
     tail: Recycled,
@@ -126,16 +128,21 @@ impl Upload {
             limit: forwarding.limits.body_size,
             taken,
             begun: false,
+            kept: forwarding.repeat.keeps_body().then(Vec::new),
             state: State::Upstream,
             progress: now,
         }
     }
 
     /// Gives the head back, for sending it once more; and if nothing at all was sent, what has become of the body so
-    /// far: the framing of its first chunk is not in the input any more.
+    /// far: the framing of its first chunk is not in the input any more. What was kept of the body goes with the head.
     pub(super) fn give_back(self, forwarding: &mut Forwarding) {
         forwarding.head = self.head;
-        if !self.begun {
+        if let Some(kept) = &self.kept {
+            count_copied(kept.len());
+            forwarding.head.extend_from_slice(kept);
+        }
+        if !self.begun || self.kept.is_some() {
             forwarding.unsent = Some(Unsent { body: self.body, tail: self.tail, taken: self.taken });
         }
     }
@@ -296,6 +303,9 @@ impl Upload {
                 if *left == 0 {
                     self.body = Body::Tail;
                 }
+                if let Some(kept) = &mut self.kept {
+                    keep(kept, input, count);
+                }
                 input.consume(count);
                 self.take(count);
             }
@@ -319,4 +329,12 @@ impl Upload {
     fn take(&mut self, count: usize) {
         self.taken += u64::try_from(count).unwrap_or(u64::MAX);
     }
+}
+
+/// Copies the first bytes of the input.
+fn keep(kept: &mut Vec<u8>, input: &Input, count: usize) {
+    let mut pieces = [IoSlice::new(&[]); 8];
+    let number = input.slices(u64::try_from(count).unwrap_or(u64::MAX), &mut pieces);
+    count_copied(count);
+    pieces.iter().take(number).for_each(|piece| kept.extend_from_slice(piece));
 }

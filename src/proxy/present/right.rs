@@ -3,16 +3,18 @@
 
 use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
-use super::super::credentials::still_presented;
+use super::super::credentials::{Checked, still_presented};
 use super::super::in_force::in_force;
 use super::super::request::{Client, Evidence, Presented, Standing, decide_by};
 use super::RoundWatch;
+use crate::authorizer::Verdict;
 use crate::credentials::{CredentialRule, Proof};
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::recycled::Recycled;
 use crate::respond::{Refusal, Slow, Withdrawal};
+use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -27,6 +29,10 @@ pub(in crate::proxy) struct Right {
     view: Rc<ClientView>,
     /// What proved who asked, where that was not its certificate alone.
     proof: Option<Proof>,
+    /// What its body says, where the route asks.
+    body: Option<SaidInBody>,
+    /// What an external authorizer has said when the request began. It is not asked again.
+    verdict: Option<Verdict>,
     /// Since when its listener has been gone.
     leaving: Option<Instant>,
     /// When its time is over.
@@ -41,15 +47,20 @@ enum Asked {
 
 impl Right {
     /// Of a request whose head was read from these octets.
-    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
+    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>, checked: &Checked) -> Self {
         let mut octets = Recycled::take();
         octets.extend_from_slice(head);
-        Self { asked: Asked::Octets(octets), view, proof: proof.cloned(), leaving: None, until: None }
+        Self::of(Asked::Octets(octets), view, checked)
     }
 
     /// Of a request on hyper.
-    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>, proof: Option<&Proof>) -> Self {
-        Self { asked: Asked::Parts(Box::new(head)), view, proof: proof.cloned(), leaving: None, until: None }
+    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>, checked: &Checked) -> Self {
+        Self::of(Asked::Parts(Box::new(head)), view, checked)
+    }
+
+    fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {
+        let Evidence { body, verdict, .. } = checked.evidence.clone();
+        Self { asked, view, proof: checked.proof().cloned(), body, verdict, leaving: None, until: None }
     }
 
     /// Only until this moment, and as long as it takes a round to see that it has come.
@@ -89,7 +100,10 @@ impl Right {
         }
         let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
-            Some(client) => self.asked.judge(snapshot, client, &Evidence { presented })?,
+            Some(client) => {
+                let evidence = Evidence { presented, body: self.body.clone(), verdict: self.verdict.clone() };
+                self.asked.judge(snapshot, client, &evidence)?;
+            }
             None => return self.without_listener(snapshot, client, now),
         }
         self.view = view;

@@ -4,6 +4,7 @@ use crate::config::MethodOverride;
 use crate::forward::{BadConnection, check_connection_value, is_method_override};
 use crate::head::{Fields, Several};
 use crate::respond::Refusal;
+use crate::route::icinga2::effective_method;
 
 /// What the judgement needs of the header fields, from one pass over them.
 pub(super) struct JudgedFields<'h> {
@@ -11,11 +12,13 @@ pub(super) struct JudgedFields<'h> {
     pub(super) connection: Result<(), BadConnection>,
     /// The method that some upstreams would see.
     pub(super) overriding: Result<Option<&'h [u8]>, Several>,
+    /// The first of those that Icinga takes from.
+    icinga_overriding: Option<&'h [u8]>,
 }
 
 impl<'h> JudgedFields<'h> {
     pub(super) fn of<F: Fields + ?Sized>(fields: &'h F) -> Self {
-        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None) };
+        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None), icinga_overriding: None };
         for (name, value) in fields.pairs() {
             if name.eq_ignore_ascii_case("host") {
                 judged.host = one_more(judged.host, value);
@@ -23,6 +26,9 @@ impl<'h> JudgedFields<'h> {
                 judged.connection = judged.connection.and_then(|()| check_connection_value(value));
             } else if is_method_override(name) {
                 judged.overriding = one_more(judged.overriding, value);
+                if name.eq_ignore_ascii_case("x-http-method-override") {
+                    judged.icinga_overriding = judged.icinga_overriding.or(Some(value));
+                }
             }
         }
         judged
@@ -45,6 +51,7 @@ pub(super) fn judged_method<'h>(
     /// Icinga takes these and no others; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     match (fields.overriding, rule) {
+        (_, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
         (Ok(None), _) => Ok(sent),
         (Ok(Some(one)), MethodOverride::Judge) => {
             KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
@@ -65,7 +72,7 @@ mod tests {
         #[test]
         fn one_pass_finds_what_three_would(
             fields in proptest::collection::vec(
-                ("(host|Host|hosts|connection|Connection|X-HTTP-Method|x_method_override|accept)", "(close|host|a|[, ]){0,3}"),
+                ("(host|Host|hosts|connection|Connection|X-HTTP-Method|x_method_override|x-http-Method-override|accept)", "(close|host|a|[, ]){0,3}"),
                 0..6,
             ),
         ) {
@@ -83,6 +90,7 @@ mod tests {
                 _ => Err(Several),
             };
             prop_assert_eq!(judged.overriding, expected);
+            prop_assert_eq!(judged.icinga_overriding, fields.first_value("x-http-method-override"));
         }
     }
 }

@@ -1,13 +1,18 @@
 //! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
 //! wholly right becomes a snapshot.
 
+mod accounts;
+mod authorizers;
 mod credentials;
 mod fetching;
 mod front_proxies;
 mod identities;
 mod identity_headers;
+mod interner;
 mod listeners;
+mod peers;
 mod policy;
+mod preset;
 mod process;
 mod request_limits;
 mod revocation;
@@ -20,8 +25,10 @@ mod users;
 mod vouching;
 mod warnings;
 
-use super::Snapshot;
-use crate::config::{self, Config, Loaded, Problem, Problems, Readable, Sources, Spanned, WatchedFile};
+use super::{Content, Snapshot};
+use crate::config::{
+    self, Config, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
+};
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
@@ -50,9 +57,21 @@ pub struct Outcome {
     pub sources: Sources,
     /// Everything whose change could change the outcome.
     pub watched: Vec<WatchedFile>,
+    /// Digests of what was read.
+    pub content: Content,
 }
 
 impl Outcome {
+    /// The errors, each in one line with its place. Shows no line of a file: there may be a secret in it.
+    pub fn errors(&self) -> Vec<String> {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let placed = |problem: &Problem| match problem.place {
+            Some(place) => format!("{}: {}", self.sources.describe(place), problem.message),
+            None => problem.message.clone(),
+        };
+        errors.map(placed).collect()
+    }
+
     /// The problems as people read them.
     pub fn report(&self) -> String {
         config::render(&self.problems, &self.sources)
@@ -62,8 +81,10 @@ impl Outcome {
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
     let Loaded { config, sources, problems, mut watched, readable } = config::load(path);
+    let before = previous.map(|snapshot| &snapshot.content);
     if readable == Readable::No {
-        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched };
+        let content = Content::of(path, &watched, before);
+        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched, content };
     }
     let assembly = Assembly {
         config: &config,
@@ -80,8 +101,13 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     };
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
-    let snapshot = if problems.any_error() { None } else { snapshot };
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched }
+    let content = Content::of(path, &watched, before);
+    let mut snapshot = if problems.any_error() { None } else { snapshot };
+    if let Some(snapshot) = &mut snapshot {
+        snapshot.content = content.clone();
+        snapshot.written = snapshot.process.audit_log.is_some().then(|| Written::of(&sources));
+    }
+    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, content }
 }
 
 /// What all parts of the assembly share.
@@ -106,9 +132,11 @@ impl Assembly<'_> {
         let users = self.users(&trust);
         let credentials = self.credentials();
         let upstreams = self.upstreams();
+        let authorizers = self.authorizers();
+        let accounts = self.accounts(&users.users, &upstreams);
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
-        let routes = self.routes(&mut listeners, &upstreams, &trust);
+        let routes = self.routes(&mut listeners, (&upstreams.by_name, &accounts), &trust);
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
@@ -124,7 +152,9 @@ impl Assembly<'_> {
             trust_domains: trust.in_order,
             users: users.users,
             policy: users.policy,
-            upstreams,
+            upstreams: upstreams.by_name,
+            accounts,
+            authorizers,
             assertions,
             expiry,
             process: process?,
@@ -133,6 +163,8 @@ impl Assembly<'_> {
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
             credentials,
+            content: Content::default(),
+            written: None,
             user_limiters: users.limiters,
             route_limiters: self.route_limiters.take(),
         })

@@ -28,7 +28,9 @@ impl Assembly<'_> {
                 Ok(Some(condition))
             }
             Err(error) => {
-                let at = error.offset.map(|offset| format!(" (character {})", offset + 1)).unwrap_or_default();
+                let before = |offset| text.value.get(..offset).map_or(offset, |before| before.chars().count());
+                let at = error.offset.map(|offset| format!(" (character {})", before(offset) + 1));
+                let at = at.unwrap_or_default();
                 self.problems.error(text.place, format!("the condition cannot be used: {error}{at}"), error.hint);
                 Err(())
             }
@@ -82,6 +84,9 @@ impl Assembly<'_> {
                 .ok()?;
             Some(Demand { name, condition: condition.ok()? })
         };
+        if let Some(preset) = &said.preset {
+            return self.preset(said, (preset.value, preset.place), pattern);
+        }
         match &said.requirement {
             None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
             None => Some(RequirementRule::MethodAndPath),

@@ -1,10 +1,10 @@
 //! Settings of the process itself: threads, drain, logs, admin.
 
 use super::{super::defaults, Assembly};
-use crate::config::LogFormat;
+use crate::config::{AuditedDecisions, LogFormat, Spanned};
 use crate::forward::ExpiryFieldName;
 use crate::snapshot::{ExpiryPolicy, ProcessSettings};
-use crate::telemetry::{AccessLogConfig, check_filter};
+use crate::telemetry::{AccessLogConfig, AuditLogConfig, check_filter};
 
 impl Assembly<'_> {
     pub(super) fn process_settings(&self) -> Option<ProcessSettings> {
@@ -22,6 +22,11 @@ impl Assembly<'_> {
             let message = "the admin listener can be reached from other machines, without TLS and without login";
             self.problems.warning(text.place, message, "use 127.0.0.1 unless the network is yours alone");
         }
+        let recent_decisions = self.config.admin.recent_decisions.flatten().unwrap_or_default();
+        if let (None, false, Some(off)) = (admin, recent_decisions.is_zero(), &self.config.admin.address) {
+            let message = "`recent_decisions` are shown by the admin listener, which is off";
+            self.problems.error(off.place, message, "give it an address, or remove `recent_decisions`");
+        }
         if let Some(filter) = &log.level
             && let Err(error) = check_filter(&filter.value)
         {
@@ -38,8 +43,26 @@ impl Assembly<'_> {
             user: gateway.user.as_ref().map(|user| user.value.clone()),
             admin,
             access_log,
+            audit_log: self.audit_log(),
+            recent_decisions,
             log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
+        })
+    }
+
+    fn audit_log(&self) -> Option<AuditLogConfig> {
+        let said = self.config.audit_log.as_ref()?;
+        let path = said.path.as_ref()?;
+        let full = |path: &Spanned<String>| self.sources.folder(path.place.file).join(&path.value);
+        if self.config.access_log.path.as_ref().is_some_and(|access| full(access) == full(path)) {
+            let message = "the audit log and the access log cannot be one file";
+            self.problems.error(path.place, message, "give each a file of its own");
+        }
+        Some(AuditLogConfig {
+            path: full(path),
+            decisions: said.decisions.unwrap_or(AuditedDecisions::All),
+            size_limit: said.size_limit.unwrap_or(Some(defaults::AUDIT_SIZE_LIMIT)),
+            keep: said.keep.unwrap_or(defaults::AUDIT_KEEP),
         })
     }
 

@@ -1,8 +1,8 @@
 //! Roles and the roles within them: each role with all that it holds, without circles.
 
 use super::Assembly;
-use super::users::Interner;
-use crate::authorize::{Permission, PermissionSet};
+use super::interner::Interner;
+use crate::authorize::PermissionSet;
 use crate::config::Spanned;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,12 +17,12 @@ pub(super) struct Roles<'c> {
 }
 
 impl<'c> Assembly<'c> {
-    pub(super) fn roles(&self, interner: &mut Interner<'c>, granted: &mut Vec<Permission>) -> Roles<'c> {
+    pub(super) fn roles(&self, interner: &mut Interner) -> Roles<'c> {
         let said = &self.config.roles;
         let _ = self.unique("role", said, |role| &role.name);
         let by_name = said.iter().enumerate().map(|(at, role)| (role.name.value.as_str(), at)).collect();
         let sets = said.iter().map(|role| {
-            let mut set = self.permission_set(interner, granted, &role.permissions, &role.deny);
+            let mut set = self.permission_set(interner, role.permissions.take(), role.deny.take());
             set.role = Some(role.name.value.as_str().into());
             Arc::new(set)
         });

@@ -1,14 +1,17 @@
 //! Routes: what each asks for, who answers, and into which listeners' tables it goes.
 
 use super::trust::TrustDomains;
-use super::{super::defaults, Assembly};
-use crate::config::{self, ClientAuth, MethodOverride, PathMatch, Place, Respond, Spanned};
+use super::{super::defaults, Assembly, preset};
+use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, Oddities, PathPattern, Route, RouteLimits, Target, VouchedBy};
+use crate::route::{Admission, Extent, PathPattern, Route, RouteLimits, Target, VouchedBy};
 use crate::snapshot::ListenerPolicy;
-use crate::upstream::Upstream;
+use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// Upstreams, and the ApiUsers that are somebody there.
+type UpstreamsAndUsers<'a> = (&'a HashMap<Arc<str>, Arc<Upstream>>, &'a HashMap<Arc<str>, Arc<Accounts>>);
 
 /// A route that is ready for the tables.
 struct Ready<'c> {
@@ -22,7 +25,7 @@ impl Assembly<'_> {
     pub(super) fn routes(
         &self,
         listeners: &mut [ListenerPolicy],
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        upstreams: UpstreamsAndUsers<'_>,
         trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
         let routes = self.config.routes.iter();
@@ -83,7 +86,7 @@ impl Assembly<'_> {
     fn route<'c>(
         &self,
         said: &'c config::Route,
-        upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
+        (upstreams, accounts): UpstreamsAndUsers<'_>,
         vouched_by: Option<VouchedBy>,
     ) -> Option<Ready<'c>> {
         let target = self.target(said);
@@ -110,11 +113,8 @@ impl Assembly<'_> {
         let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
+        let known_there = self.known_there(&target, admission, accounts, said.place);
         upstream??;
-        let mut accepts = Oddities::default();
-        let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
-        relaxed.for_each(|oddity| accepts.insert(oddity));
-        let name = route_name(said, &path.value);
         let route = Arc::new(Route {
             limiter: self.route_limiter(said, &name),
             name,
@@ -126,13 +126,16 @@ impl Assembly<'_> {
             captures: pattern.captures().map(Box::from).collect(),
             enabled_until,
             enforcement: said.shadow.as_ref().map(|said| said.value),
-            accepts,
-            method_override: said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value),
+            forbidden: preset::forbidden(said),
+            accepts: self.accepted_oddities(said),
+            method_override: preset::method_override(said),
             limits: self.route_limits(said, &target),
             target,
             path_glob: path_glob(&pattern),
             depth: pattern.segments.len(),
             credentials: credentials?,
+            authorizer: said.authorizer.as_ref().map(|said| said.value.as_str().into()),
+            known_there: known_there?,
         });
         Some(Ready { said, pattern, hosts, route })
     }

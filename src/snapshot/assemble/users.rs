@@ -1,15 +1,15 @@
-//! ApiUsers, roles and their permissions. Equal permissions are compiled once, however many users have them.
+//! ApiUsers and their permissions, which are taken out of the config one user after the other: there may be millions,
+//! and two copies at once would be one too many.
 
+use super::Assembly;
+use super::interner::Interner;
 use super::trust::TrustDomains;
-use super::{Assembly, Depth};
 use crate::authorize::{
     CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission, UserPermissions,
 };
-use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned};
+use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned, Text};
 use crate::identity::{ApiUsers, RoleId, Taken, UserId};
 use crate::limit::Limiters;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Who is who, and who may do what.
@@ -17,21 +17,12 @@ pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
     pub(super) limiters: Limiters,
-    /// Every distinct permission with one place of it; only where warnings are asked for.
-    pub(super) granted: Vec<Permission>,
 }
 
-/// What makes a permission the same: its text, what it does, its condition, and whether it is on trial.
-type Written<'c> = (&'c str, Effect, Option<&'c str>, Enforcement);
-
-#[derive(Default)]
-pub(super) struct Interner<'c>(HashMap<Written<'c>, Arc<CompiledPermission>>);
-
-impl<'c> Assembly<'c> {
+impl Assembly<'_> {
     pub(super) fn users(&self, trust: &TrustDomains) -> Users {
         let mut interner = Interner::default();
-        let mut granted = Vec::new();
-        let roles = self.roles(&mut interner, &mut granted);
+        let roles = self.roles(&mut interner);
         let mut users = ApiUsers::default();
         self.reserve_names(&mut users, trust);
         for (at, role) in self.config.roles.iter().enumerate() {
@@ -40,7 +31,7 @@ impl<'c> Assembly<'c> {
         }
         let mut permissions = Vec::with_capacity(self.config.api_users.len());
         for user in &self.config.api_users {
-            let own = self.permission_set(&mut interner, &mut granted, &user.permissions, &user.deny);
+            let own = self.permission_set(&mut interner, user.permissions.take(), user.deny.take());
             let Some(id) = self.add_user(&mut users, user) else {
                 continue;
             };
@@ -53,7 +44,7 @@ impl<'c> Assembly<'c> {
         }
         let limiters = self.user_limiters(&users, &roles);
         let enforcement = self.config.gateway.shadow.as_ref().map_or_else(Enforcement::default, |said| said.value);
-        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), limiters, granted }
+        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), limiters }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -77,24 +68,19 @@ impl<'c> Assembly<'c> {
 
     pub(super) fn permission_set(
         &self,
-        interner: &mut Interner<'c>,
-        all: &mut Vec<Permission>,
-        granted: &'c [PermissionEntry],
-        denied: &'c [PermissionEntry],
+        interner: &mut Interner,
+        granted: Vec<PermissionEntry>,
+        denied: Vec<PermissionEntry>,
     ) -> PermissionSet {
-        let mut compile = |entries: &'c [PermissionEntry], effect: Effect| -> Vec<Permission> {
-            let mut compiled = Vec::with_capacity(entries.len());
-            let usable = entries.iter().filter(|entry| !self.is_unusable_permission(&entry.text));
-            compiled.extend(usable.filter_map(|entry| {
-                let known = interner.0.len();
-                let permission = Permission::new(self.compiled(interner, entry, effect)?, entry.text.place);
-                if interner.0.len() > known && effect == Effect::Grant && self.depth == Depth::Warnings {
-                    all.push(permission.clone());
-                }
-                Some(permission)
-            }));
-            compiled
-        };
+        let mut compile =
+            |entries: Vec<PermissionEntry>, effect: Effect| -> Vec<Permission> {
+                let mut compiled = Vec::with_capacity(entries.len());
+                let usable = entries.iter().filter(|entry| !self.is_unusable_permission(&entry.text));
+                compiled.extend(usable.filter_map(|entry| {
+                    Some(Permission::new(self.compiled(interner, entry, effect)?, entry.text.place))
+                }));
+                compiled
+            };
         let granted = compile(granted, Effect::Grant);
         PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
     }
@@ -102,24 +88,25 @@ impl<'c> Assembly<'c> {
     /// `None` if its condition was reported.
     fn compiled(
         &self,
-        interner: &mut Interner<'c>,
-        entry: &'c PermissionEntry,
+        interner: &mut Interner,
+        entry: &PermissionEntry,
         effect: Effect,
     ) -> Option<Arc<CompiledPermission>> {
-        let qualifiers = entry.qualifiers.as_ref();
-        let when = qualifiers.and_then(|said| said.when.as_ref()).map(|when| when.value.as_str());
-        let enforcement = qualifiers.and_then(|said| said.shadow.as_ref()).map_or_else(Default::default, |it| it.value);
-        match interner.0.entry((entry.text.value.as_str(), effect, when, enforcement)) {
-            Entry::Occupied(there) => Some(there.get().clone()),
-            Entry::Vacant(place) => {
-                let condition = self.condition_of(entry).ok()?;
-                let compiled = CompiledPermission::new(&entry.text.value, effect).qualified(condition, enforcement);
-                Some(place.insert(Arc::new(compiled)).clone())
-            }
+        let text = &entry.text.value;
+        let Some(qualifiers) = &entry.qualifiers else { return Some(interner.plain(text, effect)) };
+        let when = qualifiers.when.as_ref().map(|when| when.value.clone());
+        let enforcement = qualifiers.shadow.as_ref().map_or_else(Default::default, |said| said.value);
+        let written = (text.clone(), effect, when, enforcement);
+        if let Some(known) = interner.qualified.get(&written) {
+            return Some(known.clone());
         }
+        let condition = self.condition_of(entry).ok()?;
+        let compiled = Arc::new(CompiledPermission::new(text.clone(), effect).qualified(condition, enforcement));
+        interner.qualified.insert(written, compiled.clone());
+        Some(compiled)
     }
 
-    fn is_unusable_permission(&self, text: &Spanned<String>) -> bool {
+    fn is_unusable_permission(&self, text: &Spanned<Text>) -> bool {
         let Err(error) = CompiledPermission::check(&text.value) else { return false };
         let hint = match error {
             UnusablePermission::Empty => {

@@ -29,6 +29,8 @@ impl Assembly<'_> {
                 "trust_anchor" => "a trust anchor of domain",
                 "intermediate" => "an intermediate of domain",
                 "upstream_anchor" => "an anchor of upstream",
+                "authorizer_anchor" => "an anchor of authorizer",
+                "authorizer_client" => "the client certificate for authorizer",
                 _ => "the client certificate for upstream",
             };
             let expires = if *not_after < now { "expired" } else { "expires" };
@@ -45,6 +47,9 @@ impl Assembly<'_> {
             }
             "trust_anchor" | "intermediate" => {
                 self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
+            }
+            "authorizer_anchor" | "authorizer_client" => {
+                self.config.authorizers.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
             }
             _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
         };
@@ -84,12 +89,26 @@ impl Assembly<'_> {
                 self.problems.warning(user.name.place, message, hint);
             }
         }
-        for permission in &users.granted {
-            if !routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob)) {
-                let message = format!("permission \"{}\" matches no route", permission.text());
-                let hint = "check its spelling against the routes' paths and requirements";
-                self.problems.warning(permission.place, message, hint);
+        self.warn_about_useless_permissions(users, routes);
+    }
+
+    fn warn_about_useless_permissions(&self, users: &Users, routes: &[Arc<Route>]) {
+        /// So many are remembered; what is looked at again costs time, and what is remembered costs memory.
+        const MOST: usize = 65_536;
+        let (mut seen, mut said) = (HashSet::new(), HashSet::new());
+        for permission in users.policy.granted() {
+            if seen.len() >= MOST {
+                seen.clear();
             }
+            if !seen.insert(permission.identity())
+                || routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob))
+                || !said.insert(permission.text())
+            {
+                continue;
+            }
+            let message = format!("permission \"{}\" matches no route", permission.text());
+            let hint = "check its spelling against the routes' paths and requirements";
+            self.problems.warning(permission.place, message, hint);
         }
     }
 

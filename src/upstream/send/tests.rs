@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::config::HostHeader;
+use crate::endpoint::EndpointAddress;
 use crate::forward::{ChunkPart, ChunkScanner};
 use crate::telemetry::Telemetry;
-use crate::upstream::{AnswerBody, Behind, EndpointAddress, UpstreamSettings};
+use crate::upstream::{AnswerBody, Behind, UpstreamSettings};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -51,6 +52,7 @@ fn upstream(address: SocketAddr) -> Upstream {
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_size: 4,
+        manners: crate::upstream::Manners::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))
 }
@@ -67,9 +69,10 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
         meter: Arc::default(),
         asked: Asked::Other,
         upgrade: Upgrade::None,
-        repeat: Repeat::Never,
+        repeat: Repeat::never(),
         response_timeout: Duration::from_secs(60),
         preface: None,
+        account: None,
     }
 }
 

@@ -1,20 +1,25 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
 
-use super::here::{self, Key, KeyId, State};
+use crate::here::{self, Key, KeyId, State};
 use std::any::Any;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
-pub(super) trait Connection: 'static {
+pub trait Connection: 'static {
     /// Whether another request may go on it, as far as is known without a look at the network.
     fn is_usable(&mut self) -> bool;
+
+    /// Whose requests it carries, if not everybody's. Asked often, and always says the same.
+    fn whose(&self) -> Option<KeyId> {
+        None
+    }
 }
 
 /// What names the pools of one endpoint, and how much they keep.
 #[derive(Debug)]
-pub(super) struct PoolKey {
+pub struct PoolKey {
     key: Key,
     /// Of each thread.
     capacity: usize,
@@ -22,7 +27,7 @@ pub(super) struct PoolKey {
 }
 
 /// Names the pools of one endpoint, for connections that are under way.
-pub(super) type PoolId = KeyId;
+pub type PoolId = KeyId;
 
 struct Pool<C> {
     unused: Vec<Unused<C>>,
@@ -37,26 +42,27 @@ struct Unused<C> {
 
 impl PoolKey {
     /// Pools that keep `capacity` connections on each thread, each for `idle_timeout` without use.
-    pub(super) fn new(capacity: usize, idle_timeout: Duration) -> Self {
+    pub fn new(capacity: usize, idle_timeout: Duration) -> Self {
         Self { key: Key::new(), capacity, idle_timeout }
     }
 
     /// The name, for [`put`].
-    pub(super) fn id(&self) -> PoolId {
+    pub fn id(&self) -> PoolId {
         self.key.id()
     }
 }
 
-/// The connection used last on this thread, which is the least likely to be stale.
-pub(super) fn take<C: Connection>(of: &PoolKey) -> Option<C> {
+/// The connection used last on this thread, which is the least likely to be stale: of those that are `whose`, and never
+/// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
+pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
     let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity, idle_timeout: of.idle_timeout };
-    let (taken, _stale) = here::with(&of.key, empty, Pool::take)?;
+    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose))?;
     taken
 }
 
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
-pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
+pub fn put<C: Connection>(of: PoolId, connection: C) {
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
     let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
@@ -64,9 +70,11 @@ pub(super) fn put<C: Connection>(of: PoolId, connection: C) {
 
 impl<C: Connection> Pool<C> {
     /// A usable one, and what was found stale on the way.
-    fn take(&mut self) -> (Option<C>, Vec<Unused<C>>) {
+    fn take(&mut self, whose: Option<KeyId>) -> (Option<C>, Vec<Unused<C>>) {
         let (now, mut stale) = (Instant::now(), Vec::new());
-        while let Some(mut idle) = self.unused.pop() {
+        // Nearly always the last one.
+        while let Some(at) = self.unused.iter().rposition(|idle| idle.connection.whose() == whose) {
+            let mut idle = self.unused.remove(at);
             if idle.is_fresh(self.idle_timeout, now) && idle.connection.is_usable() {
                 return (Some(idle.connection), stale);
             }
@@ -127,7 +135,20 @@ mod tests {
     }
 
     fn taken(key: &PoolKey) -> Option<u32> {
-        take(key).map(|Numbered(number)| number)
+        take(key, None).map(|Numbered(number)| number)
+    }
+
+    /// Somebody's connection with a number.
+    struct Owned(Option<KeyId>, u32);
+
+    impl Connection for Owned {
+        fn is_usable(&mut self) -> bool {
+            true
+        }
+
+        fn whose(&self) -> Option<KeyId> {
+            self.0
+        }
     }
 
     #[test]
@@ -162,9 +183,9 @@ mod tests {
         }
         let (key, neighbour) = (PoolKey::new(9, LONG), PoolKey::new(9, LONG));
         assert_eq!((taken(&key), taken(&neighbour)), (None, None));
-        assert!(take::<Other>(&key).is_none());
+        assert!(take::<Other>(&key, None).is_none());
         put(key.id(), Numbered(1));
-        assert!(take::<Other>(&key).is_none());
+        assert!(take::<Other>(&key, None).is_none());
         assert_eq!(taken(&neighbour), None);
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(taken(&key), None));
@@ -194,7 +215,7 @@ mod tests {
     fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
         let ended = Rc::new(Cell::new(0));
         let key = PoolKey::new(1, LONG);
-        assert!(take::<Successor>(&key).is_none());
+        assert!(take::<Successor>(&key, None).is_none());
         let make = |next| Successor(key.id(), ended.clone(), RefCell::new(next), Cell::new(true));
         put(key.id(), make(Some(Box::new(make(None)))));
         put(key.id(), make(None));
@@ -206,6 +227,32 @@ mod tests {
     }
 
     proptest! {
+        /// Against one list for each owner, of which together the oldest go first.
+        #[test]
+        fn nobody_gets_the_connection_of_another(
+            capacity in 0usize..5,
+            steps in prop::collection::vec((0usize..4, any::<bool>()), 0..60),
+        ) {
+            let (key, owners) = (PoolKey::new(capacity, LONG), [Key::new(), Key::new(), Key::new()]);
+            let id = |owner: usize| owners.get(owner).map(Key::id);
+            prop_assert!(take::<Owned>(&key, None).is_none());
+            let mut list: Vec<(usize, u32)> = Vec::new();
+            for (number, (owner, puts)) in (1..).zip(steps) {
+                if puts {
+                    put(key.id(), Owned(id(owner), number));
+                    list.push((owner, number));
+                    let excess = list.len().saturating_sub(capacity);
+                    list.drain(..excess);
+                } else {
+                    let at = list.iter().rposition(|(whose, _)| *whose == owner);
+                    let expected = at.map(|at| list.remove(at).1);
+                    let found = take::<Owned>(&key, id(owner));
+                    prop_assert!(found.iter().all(|found| found.0 == id(owner)));
+                    prop_assert_eq!(found.map(|found| found.1), expected);
+                }
+            }
+        }
+
         /// Against the simplest pool there is: a list.
         #[test]
         fn a_pool_is_a_stack_without_its_bottom(

@@ -1,4 +1,4 @@
-//! One address of an upstream, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
+//! One address of a server that we ask, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
 
 use rustls::pki_types::ServerName;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// One address of an upstream.
+/// One address of an upstream, or of another server that we ask.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     host: String,
@@ -121,14 +121,34 @@ pub enum ConnectError {
     Timeout,
 }
 
+impl ConnectError {
+    /// Whether it looks like an endpoint that reloads: it listens again in a moment, or has just stopped to.
+    pub fn is_passing(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Tcp(error) => matches!(error.kind(), ConnectionRefused | ConnectionReset | ConnectionAborted),
+            // A certificate that does not count is another kind of error.
+            Self::Tls(error) => {
+                matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+            }
+            Self::Timeout => false,
+        }
+    }
+}
+
 impl Endpoint {
-    /// Connects, at most `timeout` in all. The bytes of `preface` go first, also before TLS.
-    pub(super) async fn connect(
+    /// Connects, at most `timeout` in all. The bytes of `preface` go first, also before TLS. Where somebody else than the
+    /// gateway is to be shown, that is by `shown`.
+    ///
+    /// # Errors
+    /// [`ConnectError`]
+    pub async fn connect(
         &self,
         preface: Option<&[u8]>,
+        shown: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
     ) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now(preface)).await.map_err(|_| ConnectError::Timeout)?
+        tokio::time::timeout(timeout, self.connect_now(preface, shown)).await.map_err(|_| ConnectError::Timeout)?
     }
 
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
@@ -137,15 +157,21 @@ impl Endpoint {
         Ok(stream)
     }
 
-    async fn connect_now(&self, preface: Option<&[u8]>) -> Result<EndpointStream, ConnectError> {
+    async fn connect_now(
+        &self,
+        preface: Option<&[u8]>,
+        shown: Option<&Arc<rustls::ClientConfig>>,
+    ) -> Result<EndpointStream, ConnectError> {
         let mut stream = self.tcp().await?;
         if let Some(preface) = preface {
             stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
         }
         match &self.tls {
+            // Without TLS nobody can be shown, and then the request must not go as somebody else's.
+            None if shown.is_some() => Err(ConnectError::Tls(io::ErrorKind::Unsupported.into())),
             None => Ok(EndpointStream::Plain(stream)),
             Some(tls) => {
-                let connector = TlsConnector::from(tls.config.clone());
+                let connector = TlsConnector::from(shown.unwrap_or(&tls.config).clone());
                 let stream = connector.connect(tls.name.clone(), stream).await.map_err(ConnectError::Tls)?;
                 Ok(EndpointStream::Tls(Box::new(stream)))
             }
@@ -155,8 +181,10 @@ impl Endpoint {
 
 /// A connection to an endpoint.
 #[derive(Debug)]
-pub(super) enum EndpointStream {
+pub enum EndpointStream {
+    /// Anybody on the way can read and change it.
     Plain(TcpStream),
+    /// The endpoint has shown its certificate.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

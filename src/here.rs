@@ -10,30 +10,60 @@ use std::sync::{Arc, Weak};
 /// Names something of which each thread has its own state. No two have the same name, ever; what threads keep for it
 /// ends some time after it.
 #[derive(Debug)]
-pub(super) struct Key {
+pub struct Key {
     id: KeyId,
     alive: Arc<()>,
 }
 
 /// The name alone: to carry around without a count that threads share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct KeyId(u64);
+pub struct KeyId(u64);
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Key {
     /// A new name.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self { id: KeyId(NEXT.fetch_add(1, Ordering::Relaxed)), alive: Arc::default() }
     }
 
     /// The name alone.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// For whatever belongs to what this names.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { id: self.id, of: Arc::downgrade(&self.alive) }
+    }
+}
+
+/// On something that belongs to what a key names, and is of no use without it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    id: KeyId,
+    of: Weak<()>,
+}
+
+impl Mark {
+    /// What it belongs to.
     pub(super) fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// Whether that is still there.
+    pub(super) fn stands(&self) -> bool {
+        self.of.strong_count() > 0
     }
 }
 
 /// What a thread keeps.
-pub(super) trait State: Any {
+pub trait State: Any {
     /// Takes out what is no longer good for anything. It is dropped later, so that its end may come back here.
     fn take_stale(&mut self) -> Box<dyn Any>;
 }
@@ -48,7 +78,7 @@ thread_local! {
 }
 
 /// Acts on this thread's state, which is made if there is none. `act` must not come back here.
-pub(super) fn with<S: State, R>(key: &Key, make: impl FnOnce() -> S, act: impl FnOnce(&mut S) -> R) -> Option<R> {
+pub fn with<S: State, R>(key: &Key, make: impl FnOnce() -> S, act: impl FnOnce(&mut S) -> R) -> Option<R> {
     HERE.with_borrow_mut(|here| {
         let kept = here
             .entry((key.id, TypeId::of::<S>()))
@@ -58,12 +88,12 @@ pub(super) fn with<S: State, R>(key: &Key, make: impl FnOnce() -> S, act: impl F
 }
 
 /// The same where the state is there already. `None` if there is none: then what it was for is gone.
-pub(super) fn with_existing<S: State, R>(id: KeyId, act: impl FnOnce(&mut S) -> R) -> Option<R> {
+pub fn with_existing<S: State, R>(id: KeyId, act: impl FnOnce(&mut S) -> R) -> Option<R> {
     HERE.with_borrow_mut(|here| here.get_mut(&(id, TypeId::of::<S>())).and_then(Kept::state_as).map(act))
 }
 
-/// Drops what is stale, and the states of what is gone, on this thread.
-pub(super) fn tidy() {
+/// Drops what is stale, and the states of what is gone, on this thread. Call it now and then on each worker.
+pub fn tidy() {
     let gone: (Vec<_>, Vec<_>) = HERE.with_borrow_mut(|here| {
         let ended: Vec<_> = here.extract_if(.., |_, kept| kept.of.strong_count() == 0).collect();
         (ended, here.values_mut().map(|kept| kept.state.take_stale()).collect())

@@ -1,0 +1,161 @@
+//! Decisions of the past, from files of the audit log or from a running gateway: read strictly, and gathered into
+//! distinct things with how often and when. Judges nothing.
+
+mod read;
+
+use read::Reader;
+use serde::{Deserialize, Deserializer};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Where decisions come from.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct DecisionSource {
+    /// Files of the audit log, rotated ones too, in any order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    audit: Vec<PathBuf>,
+    /// Ask the admin listener of a running gateway, which needs `recent_decisions`
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = crate::snapshot::ADMIN_ADDRESS)]
+    live: Option<String>,
+}
+
+/// One decision, as the audit log tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub(super) struct Decision {
+    pub(super) listener: String,
+    pub(super) client: Option<SocketAddr>,
+    pub(super) server_name: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) method_sent: String,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) path_sent: Option<String>,
+    pub(super) query: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) credential: Option<String>,
+    pub(super) forwarded_by: Option<String>,
+    pub(super) trust_domain: Option<String>,
+    #[serde(default, deserialize_with = "shared")]
+    pub(super) certificate: Option<Rc<Certificate>>,
+    pub(super) route: Option<String>,
+    pub(super) preset: Option<String>,
+    pub(super) requirement: Option<String>,
+    pub(super) permission: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) authorizer: Option<String>,
+    pub(super) authorizer_says: Option<String>,
+    pub(super) decision: Outcome,
+    pub(super) reason: String,
+}
+
+fn shared<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<Rc<Certificate>>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.map(Rc::new))
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    Permit,
+    /// It was let through, and would have been refused.
+    Shadow,
+    Refuse,
+}
+
+/// What the log says of a certificate. Without a fingerprint it is one that was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default)]
+pub(super) struct Certificate {
+    pub(super) cn: Option<String>,
+    pub(super) dns: Vec<Box<str>>,
+    pub(super) uris: Vec<Box<str>>,
+    pub(super) emails: Vec<Box<str>>,
+    pub(super) o: Vec<Box<str>>,
+    pub(super) ou: Vec<Box<str>>,
+    pub(super) other_names: Vec<Box<str>>,
+    pub(super) unusable: Vec<String>,
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) serial: String,
+    pub(super) fingerprint: Option<String>,
+    pub(super) spki: String,
+    pub(super) not_before: Option<String>,
+    pub(super) not_after: Option<String>,
+}
+
+/// How often something was seen, and when. Times are of RFC 3339 in UTC, so they sort as texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) count: u64,
+    pub(super) first: String,
+    pub(super) last: String,
+}
+
+impl Seen {
+    pub(super) fn once(time: &str) -> Self {
+        Self { count: 1, first: time.to_owned(), last: time.to_owned() }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        if other.first < self.first {
+            self.first.clone_from(&other.first);
+        }
+        if other.last > self.last {
+            self.last.clone_from(&other.last);
+        }
+    }
+
+    /// Adds to what there is, if there is anything.
+    pub(super) fn count_in<K: Eq + Hash>(all: &mut HashMap<K, Self>, key: K, seen: &Self) {
+        match all.get_mut(&key) {
+            Some(known) => known.add(seen),
+            None => drop(all.insert(key, seen.clone())),
+        }
+    }
+}
+
+/// All decisions, each distinct one once.
+#[derive(Debug, Default)]
+pub(super) struct Decisions {
+    pub(super) distinct: HashMap<Decision, Seen>,
+    /// What is worth knowing about where they come from.
+    pub(super) notes: Vec<String>,
+}
+
+impl Decisions {
+    /// Over all.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        self.distinct.values().cloned().reduce(|mut all, one| {
+            all.add(&one);
+            all
+        })
+    }
+}
+
+impl DecisionSource {
+    /// Reads all, and keeps of each what `keep` leaves of it, so that what does not matter makes nothing distinct.
+    ///
+    /// # Errors
+    /// In words, with file, line and what to do.
+    pub(super) fn read(&self, keep: impl FnMut(&mut Decision)) -> Result<Decisions, String> {
+        let mut reader = Reader::new(keep);
+        match &self.live {
+            Some(address) => {
+                let name = address.trim_start_matches("http://").trim_end_matches('/');
+                let at: SocketAddr = name.parse().map_err(|_| {
+                    format!("\"{address}\" is no address of an admin listener: write http://127.0.0.1:9190")
+                })?;
+                let lines = super::admin_client::get(at, "/decisions")
+                    .map_err(|error| format!("the admin listener {at} gives no decisions: {error}"))?;
+                reader.read(&format!("http://{at}/decisions"), &mut lines.as_slice())?;
+            }
+            None => reader.read_files(&self.audit)?,
+        }
+        Ok(reader.finish())
+    }
+}

@@ -1,0 +1,35 @@
+//! The keys for upstreams with manners of their own, and the tables of who ApiUsers are there.
+
+use crate::config::model::*;
+use crate::config::table::TableReader;
+
+pub(super) fn manners(table: &mut TableReader<'_>) -> Manners {
+    Manners {
+        preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
+        head: table.choice("head", &[("head", HeadMethod::Head), ("get", HeadMethod::Get)]),
+        lengthless_redirect: table.choice(
+            "lengthless_redirect",
+            &[("until-close", LengthlessRedirect::UntilClose), ("empty", LengthlessRedirect::Empty)],
+        ),
+        connect_retry: table.duration_or_off("connect_retry"),
+        hold_back: table.size_or_off("hold_back", Some(MOST_HELD_BACK)),
+        quick_ack: table.choice("quick_ack", &[("off", QuickAck::Off), ("adaptive", QuickAck::Adaptive)]),
+        credentials_of_users: table.choice(
+            "credentials_of_users",
+            &[("optional", CredentialsOfUsers::Optional), ("required", CredentialsOfUsers::Required)],
+        ),
+    }
+}
+
+pub(super) fn users_at_upstreams(table: &mut TableReader<'_>) -> Vec<UserAtUpstream> {
+    let tables = table.named_tables("upstream").into_iter();
+    tables
+        .map(|(upstream, mut table)| UserAtUpstream {
+            upstream,
+            basic_credentials: table.string("basic_credentials"),
+            certificate: table.string("certificate"),
+            private_key: table.string("private_key"),
+            place: table.place(),
+        })
+        .collect()
+}

@@ -1,0 +1,61 @@
+//! What an external authorizer is told about a request that was permitted, for a route that asks one. Asks nobody, and
+//! judges nothing.
+
+use super::client::ConnectedClient;
+use super::credentials::{Checked, JudgingBy};
+use super::record::ConnectionFacts;
+use super::request::Judgement;
+use crate::authorizer::{Asking, Authorizer, Question};
+use crate::forward::shown_fields;
+use crate::head::Fields;
+use crate::identity::KnownClient;
+use crate::respond::Refusal;
+use crate::route::Admission;
+use std::sync::Arc;
+
+/// Who asks, where, and by which name.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) client: &'a ConnectedClient,
+    pub(super) facts: &'a ConnectionFacts,
+    pub(super) protocol: &'a str,
+    pub(super) request_id: &'a str,
+}
+
+/// The question that this judgement waits for. `None` if it waits for none.
+pub(super) fn unasked<F: Fields + ?Sized>(
+    judgement: &Judgement<'_, '_>,
+    fields: &F,
+    (judging, checked): (&JudgingBy, &Checked),
+    asker: Asker<'_>,
+) -> Option<(Arc<Authorizer>, Asking)> {
+    let (Err(Refusal::AuthorizerUnasked), Some(route), Some(target), Some(host)) =
+        (&judgement.outcome, judgement.route, &judgement.target, &judgement.host)
+    else {
+        return None;
+    };
+    let (snapshot, Asker { client, facts, .. }) = (&judging.in_force.snapshot, asker);
+    let authorizer = snapshot.authorizers.get(route.authorizer.as_deref()?)?;
+    // What upstreams are not told on this route is not told here either.
+    let known = match route.admission {
+        Admission::Public => KnownClient::default(),
+        Admission::Authorized | Admission::PublicWithIdentity => client.known(&judging.view, checked, snapshot),
+    };
+    let names = (&authorizer.shown, snapshot.authorizers.reserved());
+    let question = Question {
+        id: asker.request_id,
+        method: judgement.method,
+        path: &target.path,
+        query: target.query,
+        host: host.as_str(),
+        protocol: asker.protocol,
+        listener: &facts.listener,
+        route: &route.name,
+        client: facts.client,
+        local: facts.local,
+        server_name: facts.server_name.as_deref(),
+        known,
+        fields: shown_fields(fields, names, checked.authorization(None)),
+    };
+    Some((authorizer.clone(), authorizer.asking(&question)))
+}

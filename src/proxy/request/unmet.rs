@@ -1,0 +1,43 @@
+//! What becomes of a request that has no requirement, or whose user has not the right: the refusal that says so. Judges
+//! nothing.
+
+use crate::authorize::Denied;
+use crate::config::Forbidden;
+use crate::head::{Fields, RequestHead};
+use crate::respond::Refusal;
+use crate::route::icinga2::{BadRequest, spoken_path};
+use crate::route::{NoRequirement, Route};
+
+/// The refusal of a request for which the route has no requirement.
+pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
+    why: NoRequirement,
+    (route, path): (&Route, &str),
+    head: &RequestHead<'_, F>,
+) -> Refusal<'s> {
+    match why {
+        NoRequirement::MethodNotAllowed => Refusal::MethodNotAllowed,
+        NoRequirement::NothingThere => match route.forbidden {
+            Forbidden::Told => Refusal::NoRoute,
+            // Or it would differ from what is there and forbidden.
+            Forbidden::Absent => Refusal::Absent { denied: None, path: spoken_path(path).into() },
+        },
+        NoRequirement::BadRequest(why) => Refusal::Icinga(why),
+        NoRequirement::BodyNeeded if is_encoded(head.fields) => Refusal::Icinga(BadRequest::EncodedBody),
+        NoRequirement::BodyNeeded => Refusal::BodyUnread,
+    }
+}
+
+/// The refusal of a known user.
+pub(super) fn denied<'s>(denied: Denied<'s>, (route, path): (&Route, &str)) -> Refusal<'s> {
+    match route.forbidden {
+        Forbidden::Told => Refusal::Denied(denied),
+        // Nobody has said yet that it is forbidden.
+        Forbidden::Absent if matches!(denied, Denied::AuthorizerUnavailable(_)) => Refusal::Denied(denied),
+        Forbidden::Absent => Refusal::Absent { denied: Some(denied), path: spoken_path(path).into() },
+    }
+}
+
+/// Icinga decodes no body, but something in front of it might.
+fn is_encoded<F: Fields + ?Sized>(fields: &F) -> bool {
+    fields.values("content-encoding").any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
+}

@@ -1,0 +1,280 @@
+//! What the audit log says, and that it says it whatever happens.
+
+use super::*;
+use crate::support::client::{BOTH, get};
+use crate::support::gateway::user;
+use crate::support::upstream::{HeldUpstream, read_head, write};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_decision_is_told_with_all_that_it_was_made_of_and_without_its_query() {
+    let role = "[api_user.alice]\nclient_cn = \"alice\"\nroles = [\"reader\"]\ndeny = [\"* /secret/*\"]\n\
+                [role.reader]\npermissions = [\"GET /*\"]\n";
+    let scene = Scene::new(role);
+    for version in BOTH {
+        let client = scene.client("alice");
+        let path = format!("/{version:?}/%61?token=hush");
+        let id = client.send(version, get(&path)).unwrap().header("x-request-id").unwrap().to_owned();
+        let line = scene.wait_for("decision", |line| line["id"] == id.as_str());
+        let expected = serde_json::json!({
+            "generation": 1, "listener": "main", "server_name": "localhost", "host": "localhost",
+            "protocol": if version == Version::Http2 { "HTTP/2.0" } else { "HTTP/1.1" },
+            "method_sent": "GET", "method": "GET", "path": format!("/{version:?}/a"),
+            "path_sent": format!("/{version:?}/%61"), "query": "withheld", "user": "alice",
+            "credential": "certificate", "identified_by": "cn", "trust_domain": "test", "route": "/",
+            "requirement": format!("GET /{version:?}/a"), "permission": "GET /*", "role": "reader",
+            "decision": "permit", "reason": "permission", "status": 200,
+        });
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&line[key], value, "{key} in {line}");
+        }
+        let certificate = &line["certificate"];
+        assert_eq!((&certificate["cn"], certificate["fingerprint"].as_str().unwrap().len()), (&"alice".into(), 64));
+        for key in ["issuer", "serial", "not_before", "not_after", "subject", "spki"] {
+            assert!(certificate[key].as_str().is_some_and(|text| !text.is_empty()), "{key} in {certificate}");
+        }
+    }
+    assert_eq!(scene.send("alice", "GET", "/secret/x").status, 403);
+    let line = scene.wait_for("decision", |line| line["reason"] == "denied");
+    assert_eq!((&line["decision"], &line["permission"]), (&"refuse".into(), &"* /secret/*".into()));
+    assert!(line.get("role").is_none() && line.get("query").is_none() && line.get("path_sent").is_none(), "{line}");
+    let text = std::fs::read_to_string(scene.file("audit.log")).unwrap();
+    assert!(!text.contains("hush"), "{text}");
+    assert_eq!(std::fs::metadata(scene.file("audit.log")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(scene.lines("decision").len(), 3, "one line for each");
+}
+
+#[test]
+fn what_never_was_a_request_and_who_is_nobody_have_lines_too() {
+    let scene = Scene::new(&user("alice", &["*"]));
+    let client = scene.client("alice");
+    client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n");
+    assert_eq!(scene.send("stranger", "GET", "/").status, 403);
+    let lines = scene.wait_for_decisions(2);
+    assert_eq!(
+        (&lines[0]["method"], &lines[0]["path"], &lines[0]["decision"]),
+        (&"-".into(), &"-".into(), &"refuse".into())
+    );
+    assert_eq!((&lines[1]["reason"], &lines[1]["certificate"]["cn"]), (&"unknown_user".into(), &"stranger".into()));
+    assert!(lines[1].get("user").is_none());
+}
+
+#[test]
+fn an_answer_that_goes_on_is_told_when_it_begins() {
+    let pki = Pki::new();
+    let upstream = Upstream::scripted(|mut stream, _| {
+        read_head(&mut stream);
+        write(&mut stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+        // Until nobody listens any more.
+        read_head(&mut stream);
+    });
+    let gateway = Gateway::start(&(listener(&pki) + AUDIT + &user("alice", &["*"]) + &route_to(upstream.address)));
+    let scene = Scene { pki, upstream, gateway };
+    let mut raw = scene.client("alice").raw();
+    raw.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let line = scene.wait_for("decision", |line| line["path"] == "/events");
+    assert_eq!((&line["status"], &line["decision"]), (&200.into(), &"permit".into()));
+    assert!(scene.gateway.access_log().is_empty(), "it is still under way");
+    drop(raw);
+    scene.gateway.wait_for_access(|line| line["path"] == "/events");
+    assert_eq!(scene.lines("decision").len(), 1);
+}
+
+#[test]
+fn refusals_are_always_told_and_permits_as_the_config_says() {
+    for (decisions, permits) in [("\"refused\"", 0..=0), ("{ sample = \"50%\" }", 1..=199)] {
+        let scene = Scene::with(&format!("{AUDIT}decisions = {decisions}\n"), &user("alice", &["GET /*"]));
+        let client = scene.client("alice");
+        let mut connection = client.connect(Version::Http1).unwrap();
+        for _ in 0..200 {
+            assert_eq!(connection.send(get("/")).unwrap().status, 200);
+        }
+        for _ in 0..5 {
+            assert_eq!(connection.send(request("PUT", "/", "")).unwrap().status, 403);
+        }
+        let refused = |lines: &[Value]| lines.iter().filter(|line| line["decision"] == "refuse").count();
+        let lines = eventually("refusals", || Some(scene.lines("decision")).filter(|lines| refused(lines) == 5));
+        assert!(permits.contains(&(lines.len() - 5)), "{decisions}: {}", lines.len());
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_no_start() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let rest = user("alice", &["*"]) + &route_to(upstream.address);
+    let config = listener(&pki) + "[audit_log]\npath = \"nowhere/audit.log\"\n" + &rest;
+    std::fs::write(pki.path("gateway.toml"), config).unwrap();
+    let (_, error, code) = run(PORTCULLIS, &["run", "-c", pki.path("gateway.toml").to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(error.contains("cannot open the audit log") && error.contains("nowhere/audit.log"), "{error}");
+}
+
+#[test]
+fn the_file_is_opened_again_when_asked_after_a_rename() {
+    let scene = Scene::new(&user("alice", &["*"]));
+    let moved = scene.file("audit.moved");
+    scene.send("alice", "GET", "/1");
+    scene.wait_for_decisions(1);
+    std::fs::rename(scene.file("audit.log"), &moved).unwrap();
+    scene.send("alice", "GET", "/2");
+    eventually("a line in the moved file", || (lines_of(&moved, "decision").len() == 2).then_some(()));
+    scene.gateway.signal("USR1");
+    eventually("the log is opened again", || scene.gateway.find_log("audit log opened again"));
+    scene.send("alice", "GET", "/3");
+    assert_eq!(scene.wait_for_decisions(1)[0]["path"], "/3");
+    assert_eq!(lines_of(&moved, "decision").len(), 2);
+    assert_eq!(scene.gateway.generation(), 1);
+}
+
+#[test]
+fn a_file_that_is_long_enough_is_rotated_and_no_line_is_lost() {
+    let scene = Scene::with(&format!("{AUDIT}size_limit = \"4KiB\"\nkeep = 100\n"), &user("alice", &["*"]));
+    let client = scene.client("alice");
+    let mut connection = client.connect(Version::Http1).unwrap();
+    let ids: BTreeSet<String> =
+        (0..60).map(|_| connection.send(get("/")).unwrap().header("x-request-id").unwrap().to_owned()).collect();
+    let files = || {
+        (0..=100)
+            .map(|number| scene.file(&if number == 0 { "audit.log".to_owned() } else { format!("audit.log.{number}") }))
+    };
+    let told = eventually("all decisions", || {
+        let all: Vec<Value> = files().flat_map(|file| lines_of(&file, "decision")).collect();
+        (all.len() >= ids.len()).then_some(all)
+    });
+    assert_eq!(told.len(), ids.len());
+    assert_eq!(told.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>(), ids);
+    let sizes: Vec<u64> = files().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).collect();
+    assert!(sizes.len() > 5 && sizes.iter().all(|size| *size <= 4096), "{sizes:?}");
+    assert_eq!(scene.gateway.metric("portcullis_audit_dropped_total", &[]), 0.0);
+    // The snapshot and the decisions.
+    assert_eq!(scene.gateway.metric("portcullis_audit_lines_total", &[]), 61.0);
+}
+
+#[test]
+fn a_full_disk_is_counted_and_told_and_the_gateway_goes_on() {
+    let scene = Scene::with("[audit_log]\npath = \"/dev/full\"\n", &user("alice", &["*"]));
+    for _ in 0..3 {
+        assert_eq!(scene.send("alice", "GET", "/").status, 200);
+    }
+    eventually("what is lost is counted", || {
+        (scene.gateway.metric("portcullis_audit_dropped_total", &[("reason", "write_failed")]) == 4.0).then_some(())
+    });
+    assert!(scene.gateway.metric("portcullis_audit_errors_total", &[("operation", "write")]) >= 1.0);
+    assert_eq!(scene.gateway.metric("portcullis_audit_lines_total", &[]), 0.0);
+    eventually("the own log", || scene.gateway.find_log("the audit log cannot be written"));
+}
+
+#[test]
+fn what_still_waits_is_written_at_the_end() {
+    let mut scene = Scene::new(&user("alice", &["*"]));
+    let client = scene.client("alice");
+    let mut connection = client.connect(Version::Http1).unwrap();
+    for _ in 0..50 {
+        connection.send(get("/")).unwrap();
+    }
+    drop(connection);
+    scene.gateway.signal("TERM");
+    assert_eq!(scene.gateway.wait_for_exit(), 0);
+    assert_eq!(scene.lines("decision").len(), 50);
+}
+
+#[test]
+fn each_snapshot_is_told_with_what_is_other_than_before() {
+    let hash = |salt: &str| format!("password_hash = \"$5${salt}$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB\"\n");
+    let scene = Scene::new(&(user("alice", &["GET /*"]) + &hash("abcdefgh") + &user("bob", &["*"])));
+    let start = scene.wait_for("snapshot", |line| line["generation"] == 1);
+    assert_eq!((&start["cause"], start.get("changes")), (&"start".into(), None));
+    let content =
+        |scene: &Scene| serde_json::from_str::<Value>(&scene.gateway.admin("/status").1).unwrap()["content"].clone();
+    assert_eq!(start["content"], content(&scene));
+
+    let users = user("alice", &["GET /*", "POST /jobs"]) + &hash("hgfedcba") + &user("carol", &["*"]);
+    scene.gateway.reload_with(&scene.config(&users));
+    let line = scene.wait_for("snapshot", |line| line["generation"] == 2);
+    assert_eq!((&line["cause"], &line["content"]), (&"files changed".into(), &content(&scene)));
+    assert_ne!(line["content"], start["content"]);
+    assert_eq!(line["files"], serde_json::json!(["gateway.toml"]));
+    let changes = serde_json::json!([
+        { "table": "api_user.alice", "change": "value", "key": "password_hash", "old": "(not shown)", "new": "(not shown)" },
+        { "table": "api_user.alice", "change": "list", "key": "permissions", "added": ["\"POST /jobs\""], "removed": [] },
+        { "table": "api_user.bob", "change": "removed", "old": { "client_cn": "\"bob\"", "permissions": "\"*\"" } },
+        { "table": "api_user.carol", "change": "added", "new": { "client_cn": "\"carol\"", "permissions": "\"*\"" } },
+    ]);
+    assert_eq!(line["changes"]["list"], changes);
+    let reloaded = eventually("the own log", || scene.gateway.find_log("reloaded"));
+    assert_eq!(reloaded["content"], line["content"]);
+
+    scene.gateway.write_config(&scene.config(&(users + &hash("secretly") + "nonsense = 1\n")));
+    let refused = scene.wait_for("refused_snapshot", |_| true);
+    assert_eq!((&refused["generation"], &refused["cause"]), (&2.into(), &"files changed".into()));
+    assert!(refused["errors"][0].as_str().unwrap().contains("gateway.toml:"), "{refused}");
+    assert_ne!(refused["content"], line["content"]);
+    let text = std::fs::read_to_string(scene.file("audit.log")).unwrap();
+    assert!(!text.contains("$5$") && !text.contains("secretly"), "{text}");
+}
+
+#[test]
+fn a_log_that_is_turned_off_says_so_last_and_one_that_is_turned_on_begins() {
+    let scene = Scene::with("", &user("alice", &["*"]));
+    assert_eq!(scene.send("alice", "GET", "/unseen").status, 200);
+    scene.gateway.reload_with(&scene.config(&user("alice", &["*"])));
+    scene.send("alice", "GET", "/seen");
+    let line = scene.wait_for_decisions(1).remove(0);
+    assert_eq!((&line["path"], &line["generation"]), (&"/seen".into(), &2.into()));
+    scene.gateway.reload_with(&scene.config(&user("alice", &["*"])).replace(AUDIT, ""));
+    let last = scene.wait_for("snapshot", |line| line["generation"] == 3);
+    assert!(last.get("changes").is_none(), "there is nothing to compare with: {last}");
+    assert_eq!(scene.send("alice", "GET", "/unseen").status, 200);
+    scene.gateway.wait_for_access(|line| line["generation"] == 3);
+    assert_eq!(scene.lines("decision").len(), 1);
+}
+
+#[test]
+fn what_is_cut_is_told() {
+    let (pki, held) = (Pki::new(), HeldUpstream::start());
+    let config = |users: &str| listener(&pki) + AUDIT + users + &route_to(held.upstream.address);
+    let gateway = Gateway::start(&config(&user("alice", &["*"])));
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    let mut raw = client.raw();
+    raw.write(b"GET /poll HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    held.wait_for_requests(1);
+    gateway.reload_with(&config(&user("bob", &["*"])));
+    let file = gateway.config_file.with_file_name("audit.log");
+    let cut = eventually("a cut", || lines_of(&file, "cut").pop());
+    let expected = serde_json::json!({
+        "what": "stream", "reason": "unknown_user", "user": "alice", "route": "/", "listener": "main", "generation": 2,
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&cut[key], value, "{key} in {cut}");
+    }
+    let decision = eventually("its decision", || lines_of(&file, "decision").pop());
+    assert_eq!((&decision["id"], &decision["decision"]), (&cut["id"], &"permit".into()));
+    assert_eq!((&decision["reason"], &decision["generation"]), (&"permission".into(), &1.into()), "as it was judged");
+    held.open();
+}
+
+#[test]
+fn the_admin_listener_shows_what_was_decided_lately_if_asked_to() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let config = listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address);
+    let gateway = Gateway::start(&config);
+    let (status, text) = gateway.admin("/decisions");
+    assert!(status == 404 && text.contains("recent_decisions"), "{text}");
+    gateway.reload_with(&config.replace("[admin]\n", "[admin]\nrecent_decisions = \"10m\"\n"));
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    assert_eq!(client.get("/a?token=hush").status, 200);
+    assert_eq!(client.send(Version::Http2, request("PUT", "/b", "")).unwrap().status, 403);
+    let lines = eventually("two decisions", || {
+        let (status, text) = gateway.admin("/decisions");
+        assert_eq!(status, 200);
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    assert_eq!(
+        (&lines[0]["path"], &lines[0]["query"], &lines[0]["kind"]),
+        (&"/a".into(), &"withheld".into(), &"decision".into())
+    );
+    assert_eq!((&lines[1]["decision"], &lines[1]["certificate"]["cn"]), (&"refuse".into(), &"alice".into()));
+    assert!(!gateway.config_file.with_file_name("audit.log").exists());
+}

@@ -1,0 +1,147 @@
+//! Authorizers that do not answer, or say what is no verdict: refused, unless the config says otherwise aloud.
+
+use super::grpc::{self, Grpc};
+use super::{BOTH, ENGINES, PATIENT, Speaks, asking_route};
+use crate::support::client::{Version, get};
+use crate::support::gateway::{listener_with, user};
+use crate::support::upstream::{read_head, write};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+
+/// What an authorizer answers whatever it is asked.
+type Answering = fn() -> grpc::Answer;
+
+/// A gateway whose authorizer is at this address.
+struct Scene {
+    gateway: Gateway,
+    upstream: Upstream,
+    client: Client,
+}
+
+impl Scene {
+    fn new(speaks: Speaks, address: SocketAddr, listener: &str, keys: &str) -> Self {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let users = user("alice", &["*"]);
+        let config =
+            listener_with(&pki, listener) + &users + &speaks.table(address, keys) + &asking_route(upstream.address);
+        let gateway = Gateway::start(&config);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        Self { gateway, upstream, client }
+    }
+
+    fn counted(&self, result: &str) -> f64 {
+        self.gateway.metric("portcullis_authorizer_requests_total", &[("authorizer", "opa"), ("result", result)])
+    }
+}
+
+/// Refused by default, let through where that was said, and told each time.
+fn says_nothing(speaks: Speaks, address: SocketAddr, result: &str) {
+    // Only what hangs is to run into it.
+    let patience = if result == "timeout" { "timeout = \"200ms\"\n" } else { PATIENT };
+    for (engine, version) in [(ENGINES[0], Version::Http1), (ENGINES[1], Version::Http1), (ENGINES[0], Version::Http2)]
+    {
+        let strict = Scene::new(speaks, address, engine, patience);
+        let answer = strict.client.send(version, get("/yes")).unwrap();
+        assert_eq!(answer.status, 503, "{speaks:?} {result}");
+        assert_eq!(answer.reason(), "authorizer_unavailable");
+        assert!(strict.upstream.recorded().is_empty());
+        assert_eq!((strict.counted(result), strict.counted("permitted")), (1.0, 0.0), "{speaks:?} {result}");
+        let told = eventually("a warning", || strict.gateway.find_log("no answer from an authorizer"));
+        assert_eq!(told["level"], "WARN");
+    }
+    let lenient = Scene::new(speaks, address, "", &(patience.to_owned() + "unavailable = \"permit\"\n"));
+    assert_eq!(lenient.client.get("/yes").status, 200);
+    let line = lenient.gateway.wait_for_access(|line| line["status"] == 200);
+    assert_eq!(line["decision"], "permit");
+    assert!(line["detail"].as_str().unwrap().contains("permits"), "{line}");
+    assert_eq!((lenient.counted(result), lenient.counted("permitted")), (1.0, 0.0));
+    let permits = lenient.gateway.metric("portcullis_authorizer_unavailable_permits_total", &[("authorizer", "opa")]);
+    assert_eq!(permits, 1.0);
+}
+
+#[test]
+fn one_that_hangs_is_too_late() {
+    let hanging = Upstream::scripted(|mut stream, _| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    for speaks in BOTH {
+        says_nothing(speaks, hanging.address, "timeout");
+    }
+    says_nothing(Speaks::ExtAuthz, Grpc::answering(None, |_| None).address, "timeout");
+}
+
+#[test]
+fn one_that_is_not_there_or_breaks_off_cannot_be_reached() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closing = Upstream::scripted(|mut stream, _| drop(stream.read(&mut [0; 16])));
+    for speaks in BOTH {
+        says_nothing(speaks, nobody, "unreachable");
+        says_nothing(speaks, closing.address, "unreachable");
+    }
+}
+
+#[test]
+fn what_is_no_http_or_no_end_of_it_is_no_verdict() {
+    let answering = |text: &'static str| {
+        Upstream::scripted(move |mut stream, _| {
+            read_head(&mut stream);
+            write(&mut stream, text.as_bytes());
+        })
+    };
+    says_nothing(Speaks::ForwardAuth, answering("SSH-2.0-OpenSSH_9.2\r\n\r\n").address, "malformed");
+    says_nothing(Speaks::ForwardAuth, answering("HTTP/1.1 200 OK\r\nx: ").address, "unreachable");
+    says_nothing(Speaks::ForwardAuth, answering("HTTP/1.1 101 Switching Protocols\r\n\r\n").address, "malformed");
+    says_nothing(
+        Speaks::ForwardAuth,
+        answering("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").address,
+        "failed",
+    );
+    let long: &'static str = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(300_000)).leak();
+    says_nothing(Speaks::ForwardAuth, answering(long).address, "malformed");
+}
+
+#[test]
+fn what_is_no_check_response_or_no_end_of_it_is_no_verdict() {
+    let answering = |answer: Answering| Grpc::answering(None, move |_| Some(answer()));
+    let table: [(Answering, &str); 10] = [
+        (|| grpc::Answer { grpc_status: Some("14"), ..grpc::Answer::code(0) }, "failed"),
+        (|| grpc::Answer { grpc_status: Some("999"), ..grpc::Answer::code(0) }, "failed"),
+        (|| grpc::Answer { status: 503, ..grpc::Answer::code(0) }, "failed"),
+        (|| grpc::Answer { grpc_status: None, ..grpc::Answer::code(0) }, "malformed"),
+        (|| grpc::Answer { grpc_status: Some("fine"), ..grpc::Answer::code(0) }, "malformed"),
+        (|| grpc::Answer { data: Vec::new(), ..grpc::Answer::code(0) }, "malformed"),
+        (|| grpc::Answer { data: b"\x01\0\0\0\x02\x0a\0".to_vec(), ..grpc::Answer::code(0) }, "malformed"),
+        (|| grpc::Answer::message(b"\x0a\x05"), "malformed"),
+        (|| grpc::Answer::message(b""), "malformed"),
+        (|| grpc::Answer { data: vec![0; 100_000], ..grpc::Answer::code(0) }, "malformed"),
+    ];
+    for (answer, result) in table {
+        says_nothing(Speaks::ExtAuthz, answering(answer).address, result);
+    }
+    // The twin of them all.
+    let fake = answering(|| grpc::Answer::code(0));
+    let good = Scene::new(Speaks::ExtAuthz, fake.address, "", PATIENT);
+    assert_eq!(good.client.get("/yes").status, 200);
+}
+
+#[test]
+fn one_that_comes_back_is_asked_again_and_the_log_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let scene = Scene::new(Speaks::ForwardAuth, address, "", PATIENT);
+    assert_eq!(scene.client.get("/yes").status, 503);
+    let listener = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                while !read_head(&mut stream).is_empty() {
+                    write(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n");
+                }
+            });
+        }
+    });
+    eventually("a verdict", || (scene.client.get("/yes").status == 200).then_some(()));
+    eventually("a line", || scene.gateway.find_log("the authorizer answers again"));
+}
