@@ -209,7 +209,7 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
         let judgement = judged.judgement;
         let mut row = RouteRow::of(judged, route, &asked.method);
         let is_sure = match &judgement.outcome {
-            Ok(_) => false,
+            Ok(_) | Err(Refusal::AuthorizerUnasked) => false,
             Err(refusal) => {
                 refusal.denied().is_none_or(|denied| matches!(denied, Denied::UserDisabled | Denied::RouteDisabled))
             }
