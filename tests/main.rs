@@ -68,7 +68,7 @@ mod reload;
 mod revocation;
 /// Hosts, paths and methods to routes; what has two readings is refused.
 mod routing;
-/// The annotated `gateway.toml`.
+/// The sample configs.
 mod sample_config;
 /// Many users.
 mod scale;

@@ -1,4 +1,4 @@
-//! The annotated `gateway.toml`: it loads, and it names every key that there is.
+//! The sample configs: the small `gateway.toml`, and `docs/gateway-all-keys.toml`, which names every key.
 
 use crate::support::{PORTCULLIS, Pki, run};
 use std::path::Path;
@@ -22,7 +22,20 @@ fn folder_for_the_sample() -> Pki {
 }
 
 fn sample() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway.toml")).unwrap()
+    file_of_the_repository("docs/gateway-all-keys.toml")
+}
+
+fn file_of_the_repository(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn the_small_sample_is_good_and_has_no_warning() {
+    let pki = folder_for_the_sample();
+    let file = pki.path("gateway.toml");
+    std::fs::write(&file, file_of_the_repository("gateway.toml")).unwrap();
+    let (out, err, code) = run(PORTCULLIS, &["check", "--config", file.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
 }
 
 #[test]
