@@ -54,6 +54,8 @@ mod pki_tools;
 mod present_counts;
 /// `portcullis quickstart`.
 mod quickstart;
+/// Every example of README and docs.
+mod readme;
 /// Real programs as clients: curl and openssl.
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
