@@ -6,6 +6,8 @@ mod early;
 mod faults;
 /// Upstreams that cannot be reached, are silent, or break off.
 mod failures;
+/// Upstreams that authenticate a connection in place of each request.
+mod logins;
 /// What a request and an answer carry.
 mod messages;
 /// Connections that are kept, and which request may go again.

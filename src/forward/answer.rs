@@ -1,6 +1,7 @@
 //! Where an upstream's HTTP/1.1 answer ends (RFC 9112 section 6.3). Stricter than the RFC where two readings would be
 //! possible, since the connection is used again. Reads bytes that are given; owns no socket.
 
+use super::connection_login::reuse_after_answer;
 use super::edit::Upgrade;
 use super::framing::{FieldSpace, content_length};
 use crate::config::LengthlessRedirect;
@@ -24,7 +25,7 @@ pub enum AnswerFraming {
 pub enum Reuse {
     /// Nothing speaks against it.
     Keep,
-    /// The upstream says that it closes, or its version does.
+    /// The upstream says that it closes, or its version does; or a user has logged in on the connection itself.
     Close,
 }
 
@@ -163,11 +164,11 @@ pub fn parse_answer<'b, 'f>(
         (Coding::None, Some(length)) => AnswerFraming::Length(length),
         (Coding::None, None) => AnswerFraming::UntilClose,
     };
-    let stays = match answer.version {
+    let persists = match answer.version {
         Some(1) => !said.closes && framing != AnswerFraming::UntilClose,
         _ => said.keeps_alive && !said.closes && framing != AnswerFraming::UntilClose,
     };
-    let reuse = if stays { Reuse::Keep } else { Reuse::Close };
+    let reuse = if persists { said.login } else { Reuse::Close };
     let ends = framing != AnswerFraming::UntilClose || said.closes || answer.version != Some(1);
     let ending = if ends { Ending::Said } else { Ending::Unsaid };
     Ok(Some(AnswerHead { status, reason: answer.reason.unwrap_or_default(), fields, length, framing, reuse, ending }))
@@ -185,11 +186,14 @@ struct Said {
     length: Option<u64>,
     closes: bool,
     keeps_alive: bool,
+    /// `Close` if a user logs in on the connection itself.
+    login: Reuse,
 }
 
 impl Said {
     fn by(fields: &[httparse::Header<'_>]) -> Result<Self, AnswerError> {
-        let mut said = Self { coding: Coding::None, length: None, closes: false, keeps_alive: false };
+        let mut said =
+            Self { coding: Coding::None, length: None, closes: false, keeps_alive: false, login: Reuse::Keep };
         for field in fields {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             match field.name.len() {
@@ -212,6 +216,7 @@ impl Said {
                     }
                     said.coding = Coding::Chunked;
                 }
+                _ if reuse_after_answer(field.name, field.value) == Reuse::Close => said.login = Reuse::Close,
                 _ => {}
             }
         }
@@ -236,6 +241,8 @@ mod tests {
             ("content-length: 5\r\nContent-Length: 5\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
             ("transfer-encoding: chunked\r\n", (AnswerFraming::Chunked, Reuse::Keep)),
             ("transfer-encoding: chunked\r\nconnection: x, Close\r\n", (AnswerFraming::Chunked, Reuse::Close)),
+            ("content-length: 5\r\nwww-authenticate: Basic realm=x\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
+            ("content-length: 5\r\nWWW-Authenticate: NTLM\r\n", (AnswerFraming::Length(5), Reuse::Close)),
             ("", (AnswerFraming::UntilClose, Reuse::Close)),
         ] {
             let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");

@@ -1,7 +1,9 @@
 //! What goes up and what comes down: the one place that edits headers. Pure; each engine renders the result into its
 //! own form through [`FieldSink`].
 
+use super::answer::Reuse;
 use super::client_address::ClientAddress;
+use super::connection_login::reuse_after_request;
 use super::expiry::ExpiryField;
 use super::few::Few;
 use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
@@ -118,13 +120,14 @@ pub(super) fn is_among(named: &Few<&str>, name: &str) -> bool {
 ///
 /// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
 /// of the client, and every one that only an authorizer may say; then ours are added. What passes only in shadow mode is
-/// marked.
+/// marked. Gives whether the upstream's connection may carry another request after this one.
 pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     permit: &Permit<'_>,
     fields: &F,
     edit: &RequestEdit<'_>,
     sink: &mut S,
-) {
+) -> Reuse {
+    let mut reuse = Reuse::Keep;
     let named = named_by_connection(fields);
     let mut cookies = Few::<&[u8]>::default();
     let mut via = Few::<&[u8]>::default();
@@ -141,7 +144,12 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
             FieldKind::Te => te_trailers |= value.split(|octet| *octet == b',').any(is_trailers),
-            FieldKind::Authorization if edit.authorization == AuthorizationUp::OfClient => sink.add(name, value),
+            FieldKind::Authorization if edit.authorization == AuthorizationUp::OfClient => {
+                if reuse_after_request(value) == Reuse::Close {
+                    reuse = Reuse::Close;
+                }
+                sink.add(name, value);
+            }
             FieldKind::Authorization
             | FieldKind::HopByHop
             | FieldKind::Identity
@@ -161,6 +169,7 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     if let Some(denied) = permit.shadowed() {
         sink.add(SHADOW_FIELD, denied.word().as_bytes());
     }
+    reuse
 }
 
 /// Tells an upstream why a request would be refused if refusals were enforced.

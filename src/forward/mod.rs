@@ -4,6 +4,7 @@
 mod answer;
 mod chunks;
 mod client_address;
+mod connection_login;
 mod edit;
 mod expiry;
 mod few;
@@ -30,7 +31,7 @@ pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
-pub use request_head::{replace_host, write_request_head};
+pub use request_head::{RequestHeadOut, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames, shown_fields};
 pub use search::HeadSearch;
 pub use sink::{FieldSink, HeadWriter, write_number};

@@ -4,6 +4,7 @@
 use super::manners::Manners;
 use crate::config::{LengthlessRedirect, QuickAck};
 use crate::endpoint::EndpointStream;
+use crate::forward::Reuse;
 use crate::here::Mark;
 use crate::pool::{self, PoolId};
 use bytes::BytesMut;
@@ -39,6 +40,8 @@ pub struct Link {
     lengthless_redirect: LengthlessRedirect,
     /// Whose requests it carries, where it has been shown who that is.
     pub(super) owner: Option<Box<Mark>>,
+    /// Whether it may carry another request after the present one.
+    reuse: Reuse,
     progress: Progress,
 }
 
@@ -59,13 +62,39 @@ impl Link {
         owner: Option<Mark>,
     ) -> Self {
         let Manners { quick_ack, lengthless_redirect, .. } = *manners;
-        let (origin, owner, progress) = (Origin::New, owner.map(Box::new), Progress::Awaited);
-        Self { stream, pool, endpoint, origin, quick_ack, lengthless_redirect, owner, progress }
+        Self {
+            stream,
+            pool,
+            endpoint,
+            origin: Origin::New,
+            quick_ack,
+            lengthless_redirect,
+            owner: owner.map(Box::new),
+            reuse: Reuse::Keep,
+            progress: Progress::Awaited,
+        }
     }
 
-    /// Keeps it for another request on this thread, of the same owner. Only when both messages on it are whole.
+    /// The next request on it says whether another may follow. Once it may not, it never may: a user has logged in on the
+    /// connection itself, and the next request could be another user's.
+    pub fn carry(&mut self, reuse: Reuse) {
+        if reuse == Reuse::Close {
+            self.reuse = Reuse::Close;
+        }
+    }
+
+    /// Keeps it for another request on this thread, of the same owner, if one may follow; else closes it. Only when both
+    /// messages on it are whole.
     pub fn keep(self) {
-        pool::put(self.pool, Self { origin: Origin::Pooled, ..self });
+        match self.reuse {
+            Reuse::Keep => pool::put(self.pool, Self { origin: Origin::Pooled, ..self }),
+            Reuse::Close => {
+                tracing::debug!(
+                    endpoint = self.endpoint,
+                    "upstream connection closed: a login on it belongs to the connection"
+                )
+            }
+        }
     }
 
     /// How redirects without a length are read that come on it.

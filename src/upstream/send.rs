@@ -4,7 +4,7 @@
 use super::reading::{Came, Reading};
 use super::upload::Upload;
 use super::{Account, Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
-use crate::forward::{AnswerHead, Asked, Framing, Upgrade};
+use crate::forward::{AnswerHead, Asked, Framing, Reuse, Upgrade};
 use crate::limit::{BodyFailure, Meter};
 use crate::recycled::Recycled;
 use bytes::Bytes;
@@ -23,6 +23,8 @@ pub struct Outgoing<B> {
     pub head: Recycled,
     /// Where in the head the host's name stands.
     pub host: Range<usize>,
+    /// Whether the connection may carry another request after this one.
+    pub reuse: Reuse,
     /// How long the body is, as the head says.
     pub framing: Framing,
     /// The body.
@@ -85,7 +87,7 @@ impl Upstream {
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
         let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, .. } = outgoing;
-        let Outgoing { response_timeout, preface, account, .. } = outgoing;
+        let Outgoing { response_timeout, preface, account, reuse, .. } = outgoing;
         let account = account.as_deref();
         let asking = Asking { asked, held_back: repeat.holds_back(&self.manners), upgrade, response_timeout };
         let mut upload = Upload::new(head, host, (framing, body), meter);
@@ -101,6 +103,7 @@ impl Upstream {
                 None => Box::pin(self.new_link(choice, preface.as_deref(), account)).await?,
             };
             self.series().connection_used(link.origin().word());
+            link.carry(reuse);
             // Only now is it certain which endpoint it is.
             if let Some(host) = self.own_host(link.endpoint()) {
                 upload.set_host(host);

@@ -4,7 +4,7 @@ use super::content::Content;
 use super::{Exchange, Permitted};
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
-    Upgrade, response_fields, write_request_head,
+    RequestHeadOut, Upgrade, response_fields, write_request_head,
 };
 use crate::head::Fields;
 use crate::limit::MeteredBody;
@@ -70,10 +70,12 @@ impl Exchange<'_> {
         let Manners { connect_retry, .. } = upstream.manners;
         let method = upstream.manners.method(&permitted.method);
         let line: (&str, &[&str]) = (method, &[&permitted.target]);
-        let host = write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
+        let RequestHeadOut { host, reuse } =
+            write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
         let outgoing = Outgoing {
             head: bytes,
             host,
+            reuse,
             framing,
             body,
             meter,

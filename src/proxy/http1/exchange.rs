@@ -123,7 +123,8 @@ impl<R: Records> Connection<R> {
         .await
     }
 
-    async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<Answered, Failure> {
+    async fn attempt(&mut self, forwarding: &mut Forwarding, mut link: Link) -> Result<Answered, Failure> {
+        link.carry(forwarding.reuse);
         // Only now is it certain which endpoint it is.
         if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
             replace_host(&mut forwarding.head, &mut forwarding.host, host);

@@ -7,7 +7,8 @@ use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldNames, Framing, HeadWriter,
-    ParsedHead, RequestEdit, Reuse, Upgrade, requested_upgrade, response_fields, write_number, write_request_head,
+    ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, requested_upgrade, response_fields, write_number,
+    write_request_head,
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
@@ -36,6 +37,8 @@ pub(super) struct Forwarding {
     pub(super) head: Recycled,
     /// Where in it the host's name stands.
     pub(super) host: Range<usize>,
+    /// Whether the upstream's connection may carry another request after this one.
+    pub(super) reuse: Reuse,
     pub(super) framing: Framing,
     /// The body behind an attempt that sent nothing.
     pub(super) unsent: Option<Unsent>,
@@ -111,12 +114,14 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
     let target = [&*up.target.path, separator, query.unwrap_or_default()];
     let Manners { connect_retry, .. } = up.upstream.manners;
     let method = up.upstream.manners.method(up.method);
-    let host = write_request_head(up.permit, (method, &target), (fields, said.head.framing), &edit, &mut head);
+    let RequestHeadOut { host, reuse } =
+        write_request_head(up.permit, (method, &target), (fields, said.head.framing), &edit, &mut head);
     Forwarding {
         upstream: up.upstream,
         limits: up.allowance.limits,
         head,
         host,
+        reuse,
         framing: said.head.framing,
         unsent: None,
         expectation: said.head.expectation,

@@ -64,6 +64,7 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
     Outgoing {
         head,
         host: line.len()..line.len() + "client".len(),
+        reuse: Reuse::Keep,
         framing,
         body: Frames(frames.into(), false),
         meter: Arc::default(),
