@@ -15,9 +15,10 @@ const LONGEST_TOKEN: usize = 8192;
 /// What a request shows in `Authorization` that its route takes.
 #[derive(Debug)]
 pub enum Shown {
-    /// Nothing, or a scheme that is not the gateway's concern here: that goes up as it is.
+    /// No field, or one of another scheme than the route takes: that is for the upstream, and is sent as it is.
     Nothing,
-    /// Several fields, or one that cannot be read.
+    /// Several fields, or one that cannot be read. Another reader might take it for one of the schemes that the route takes, so
+    /// it never reaches an upstream.
     Malformed,
     /// User and password (RFC 7617).
     Password(BasicCredentials),
@@ -48,16 +49,42 @@ impl Shown {
             Err(_) => return Self::Malformed,
         };
         let Ok(value) = std::str::from_utf8(value) else { return Self::Malformed };
-        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("basic") && rule.accepts(CredentialKind::Password) {
-            BasicCredentials::read(rest).map_or(Self::Malformed, Self::Password)
-        } else if scheme.eq_ignore_ascii_case("bearer") && rule.accepts(CredentialKind::Token) {
-            let is_token = !rest.is_empty() && rest.len() <= LONGEST_TOKEN && rest.bytes().all(is_token_octet);
-            if is_token { Self::Token(rest.into()) } else { Self::Malformed }
-        } else {
-            Self::Nothing
+        let taken = [("basic", CredentialKind::Password), ("bearer", CredentialKind::Token)];
+        let mut taken = taken.into_iter().filter(|(_, kind)| rule.accepts(*kind)).peekable();
+        if taken.peek().is_none() {
+            return Self::Nothing;
+        }
+        let Some((scheme, rest)) = split_scheme(value) else { return Self::Malformed };
+        // `Basic.YTpi` is Basic for a reader that looks at the first letters alone.
+        match taken.find(|(name, _)| begins_with(scheme, name)) {
+            None => Self::Nothing,
+            Some((name, _)) if name.len() != scheme.len() => Self::Malformed,
+            Some((_, CredentialKind::Token)) => read_token(rest),
+            Some(_) => BasicCredentials::read(rest).map_or(Self::Malformed, Self::Password),
         }
     }
+}
+
+/// Scheme and what stands behind the space (RFC 9110 section 11.4). `None` if the value does not begin with a token, or
+/// anything but a space ends it.
+fn split_scheme(value: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    (!scheme.is_empty() && scheme.bytes().all(is_token_byte)).then_some((scheme, rest))
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Compared without case.
+fn begins_with(scheme: &str, name: &str) -> bool {
+    scheme.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+}
+
+fn read_token(text: &str) -> Shown {
+    let is_token = !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_token_octet);
+    if is_token { Shown::Token(text.into()) } else { Shown::Malformed }
 }
 
 /// What a JWT is made of: base64url and dots.
@@ -110,11 +137,27 @@ mod tests {
             &["Bearer"],
             &["Bearer a b"],
             &["Bearer a,b"],
+            &["Basic\tYTpi"],
+            &["Basic,"],
+            &["Basic,YTpi"],
+            &["Basic=YTpi"],
+            &["bAsIc.YTpi"],
+            &["Basic\u{a0}YTpi"],
+            &["BasicYTpi"],
+            &["\"Basic\" YTpi"],
+            &["bearer\ta.b.c"],
+            &["Bearer:a.b.c"],
+            &[""],
+            &[" Basic YTpi"],
+            &[",Basic YTpi"],
+            &["Negotiate,abc"],
         ] {
             assert!(matches!(shown(bad), Shown::Malformed), "{bad:?}");
         }
         assert!(matches!(shown(&[]), Shown::Nothing));
-        assert!(matches!(shown(&["Negotiate abc"]), Shown::Nothing));
+        for other in ["Negotiate abc", "Negotiate", "Digest username=\"a\", realm=\"b\"", "Bas YTpi"] {
+            assert!(matches!(shown(&[other]), Shown::Nothing), "{other}");
+        }
         assert!(matches!(shown(&["bearer a.b-c_D"]), Shown::Token(token) if &*token == "a.b-c_D"));
         let Shown::Password(read) = shown(&["bAsIc YTpiOmM="]) else { panic!("credentials") };
         assert_eq!((&*read.user, read.password.as_str()), ("a", "b:c"));

@@ -52,11 +52,30 @@ fn what_has_two_readings_is_refused() {
     assert_eq!(scene.judge(&client, &[&good, &good]), "400 bad_authorization");
     let spaced = good.replace(' ', "  ");
     let unpadded = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ";
-    for bad in [&spaced, "Basic", "Basic !", unpadded, "Basic YWxpY2U="] {
+    let other_separators = ["\t", ",", ", ", ":", "=", ".", ""].map(|separator| good.replacen(' ', separator, 1));
+    let others = other_separators.iter().map(String::as_str).chain(["Basic,", "basic\t", "\"Basic\" YTpi"]);
+    for bad in others.chain([&*spaced, "Basic", "Basic !", unpadded, "Basic YWxpY2U="]) {
         assert_eq!(scene.judge(&client, &[bad]), "400 bad_authorization", "{bad}");
     }
     assert_eq!(scene.judge(&client, &[&good.replace("Basic", "bAsic")]), "200 alice password");
     assert_eq!(scene.judge(&client, &["Negotiate abc"]), "401 no_credentials");
+}
+
+#[test]
+fn what_cannot_be_read_reaches_no_upstream_and_other_schemes_do() {
+    let users = password_user("alice", SHA512) + &user("bob", &["*"]);
+    let scene = Scene::new(&users, "credentials = [\"certificate\", \"password\"]");
+    let (bob, good) = (scene.client("bob"), basic("alice", "correct horse"));
+    // Bob's certificate alone would do; what he shows beside it must be good, or be no concern of the gateway.
+    for bad in [good.replacen(' ', "\t", 1), "bASIC,".to_owned(), good.replacen(' ', ",", 1), "Negotiate,x".to_owned()]
+    {
+        assert_eq!(scene.judge(&bob, &[&bad]), "400 bad_authorization", "{bad}");
+    }
+    assert_eq!(scene.judge(&bob, &[&good]), "403 contradictory_credentials");
+    for other in ["Negotiate abc", "Bearer a.b.c", "Digest username=\"x\""] {
+        assert_eq!(scene.judge(&bob, &[other]), "200 bob certificate", "{other}");
+        assert_eq!(scene.upstream.recorded().pop().unwrap().values("authorization"), [other]);
+    }
 }
 
 #[test]
