@@ -81,7 +81,7 @@ impl<R: Records> Connection<R> {
         let choice = forwarding.upstream.choose();
         let mut link = forwarding.upstream.pooled_link(choice, forwarding.account.as_deref());
         loop {
-            let next = match link.take() {
+            let mut next = match link.take() {
                 Some(link) => link,
                 None => match self.connect(forwarding, choice).await {
                     Ok(Connected::Link(link)) => link,
@@ -90,6 +90,7 @@ impl<R: Records> Connection<R> {
                     Err(error) => return Err(Some(Refusal::Upstream(error))),
                 },
             };
+            next.carry(forwarding.reuse);
             let (origin, endpoint) = (next.origin(), next.endpoint());
             forwarding.upstream.series.connection_used(origin.word());
             let failure = match self.attempt(forwarding, next).await {
@@ -123,8 +124,7 @@ impl<R: Records> Connection<R> {
         .await
     }
 
-    async fn attempt(&mut self, forwarding: &mut Forwarding, mut link: Link) -> Result<Answered, Failure> {
-        link.carry(forwarding.reuse);
+    async fn attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Result<Answered, Failure> {
         // Only now is it certain which endpoint it is.
         if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
             replace_host(&mut forwarding.head, &mut forwarding.host, host);
