@@ -11,6 +11,7 @@ mod pem;
 pub mod record;
 mod refusal;
 mod revocation;
+mod server_chain;
 mod signed;
 mod subject_names;
 mod trust;
@@ -28,6 +29,7 @@ pub use revocation::{
     CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, StaleCrls,
     UnknownRevocation,
 };
+pub use server_chain::{ServerChainFault, owner_of_key, server_chain_faults};
 pub use signed::is_signed_by;
 pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
 pub use trust::{

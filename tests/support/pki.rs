@@ -6,6 +6,7 @@ use rcgen::{
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -74,6 +75,17 @@ impl Pki {
     pub fn expired(common_name: &str) -> Self {
         let now = OffsetDateTime::now_utc();
         Self::valid(common_name, now - Duration::days(300), now - Duration::days(1))
+    }
+
+    /// A CA whose time has not begun, with a server certificate that is as early.
+    pub fn not_yet_valid(common_name: &str) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let pki = Self::valid(common_name, now + Duration::days(1), now + Duration::days(300));
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("host names");
+        params.distinguished_name = subject(&["server".into()]);
+        (params.not_before, params.not_after) = (now + Duration::days(1), now + Duration::days(10));
+        pki.sign("server", params);
+        pki
     }
 
     fn valid(common_name: &str, from: OffsetDateTime, until: OffsetDateTime) -> Self {
@@ -211,9 +223,15 @@ impl Pki {
         let (certificate_file, key_file) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
         let key = key.serialize_pem();
         std::fs::write(&certificate_file, &certificate).expect("a writable folder");
-        std::fs::write(&key_file, &key).expect("a writable folder");
+        write_key(&key_file, &key);
         Identity { certificate_file, key_file, certificate, key }
     }
+}
+
+/// Writes a private key as `portcullis pki` does: nobody but its owner reads it.
+pub fn write_key(file: &Path, key: &str) {
+    std::fs::write(file, key).expect("a writable folder");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("an own file");
 }
 
 /// A subject with several common names, or odd ones.

@@ -16,7 +16,7 @@ pub use files::{CrlFile, CrlFileError, CrlOrigin};
 
 use super::authority::{Authority, AuthorityKey};
 use super::peer_certificate::rfc3339;
-use super::trust::{ChainError, Path, Traces};
+use super::trust::{Authorities, ChainError, Path, Traces};
 use super::verified::seconds;
 use crl::Crl;
 use extensions::Scope;
@@ -158,6 +158,22 @@ impl Revocation {
         let mut facts: Vec<_> = self.newest.values().flatten().map(fact).collect();
         facts.sort_unstable_by(|one, other| one.issuer.cmp(&other.issuer));
         facts
+    }
+
+    /// The names of CAs that need a revocation list here and have none, although others have one. None of those whose
+    /// lists may still be fetched.
+    pub fn unlisted<'a>(&self, authorities: &'a Authorities) -> Vec<&'a str> {
+        if self.newest.is_empty() || self.fetch.is_some() {
+            return Vec::new();
+        }
+        let has_list = |authority: &Authority| self.newest.keys().any(|(key, _)| *key == authority.key);
+        // Where leaves alone are checked, a CA that issues intermediates may well issue nothing else.
+        let is_checked = |authority: &Authority| match self.settings.check {
+            RevocationCheck::Chain => true,
+            RevocationCheck::Leaf => !authorities.issued_an_intermediate(authority),
+        };
+        let unlisted = authorities.all().filter(|authority| !has_list(authority) && is_checked(authority));
+        unlisted.map(|authority| authority.name.as_str()).collect()
     }
 
     /// How many entries the deny list has.

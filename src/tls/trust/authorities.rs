@@ -75,6 +75,11 @@ impl Authorities {
         self.anchors.iter().chain(&self.intermediates).map(|(_, authority)| authority)
     }
 
+    /// Whether a CA is the issuer of an intermediate.
+    pub(in crate::tls) fn issued_an_intermediate(&self, authority: &Authority) -> bool {
+        self.intermediates.iter().any(|(der, own)| own.key != authority.key && issued(authority, der))
+    }
+
     /// SHA-256 of all of them, and of what else belongs to it.
     pub(super) fn digest(&self, settings: &str) -> Option<ChainDigest> {
         let counts = format!("{} {} {settings}", self.anchors.len(), self.intermediates.len());
