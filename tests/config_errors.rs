@@ -3,10 +3,12 @@
 //! difference.
 
 use crate::support::gateway::{process, route_to};
-use crate::support::pki::Kind;
+use crate::support::pki::{Kind, subject, write_key};
 use crate::support::{PORTCULLIS, Pki, Upstream, run};
-use rcgen::KeyPair;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::fs::Permissions;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
@@ -92,7 +94,10 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
     let listener = format!(
         "[listener.main]\naddress = \"{address}\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n"
     );
-    let config = listener + "[trust_domain.test]\nanchors = [\"ca.crt\"]\n" + &process() + &route_to(upstream.address);
+    let config = listener
+        + "[trust_domain.test]\nanchors = [\"ca.crt\"]\n[api_user.alice]\nclient_cn = \"alice\"\n"
+        + &process()
+        + &route_to(upstream.address);
     let file = write_config(&pki, &config);
     let (out, err, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
@@ -141,15 +146,16 @@ fn fixtures() -> Pki {
     for (name, kind) in [("soon", Kind::ExpiresIn(24 * 3600)), ("expired", Kind::Expired)] {
         let identity = pki.of_kind(name, kind);
         std::fs::write(pki.path(&format!("{name}.crt")), identity.certificate).unwrap();
-        std::fs::write(pki.path(&format!("{name}.key")), identity.key).unwrap();
+        write_key(&pki.path(&format!("{name}.key")), &identity.key);
     }
+    lint_fixtures(&pki);
     let write = |name: &str, text: &str| std::fs::write(pki.path(name), text).unwrap();
     write("empty.pem", "");
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
     let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
-    write("p384.key", &other_curve.serialize_pem());
+    write_key(&pki.path("p384.key"), &other_curve.serialize_pem());
     let strange = Pki::named("Strange CA");
     std::fs::copy(strange.ca_file(), pki.path("strange-ca.crt")).unwrap();
     let forger = Pki::new();
@@ -168,6 +174,57 @@ fn fixtures() -> Pki {
          [[route]]\npath = \"/\"\nupstream = \"api\"\n",
     );
     pki
+}
+
+/// What loads, but does not serve.
+fn lint_fixtures(pki: &Pki) {
+    let write = |name: &str, text: &str| std::fs::write(pki.path(name), text).unwrap();
+    let read = |pki: &Pki, name: &str| std::fs::read_to_string(pki.path(name)).unwrap();
+    let server = read(pki, "server.crt");
+    pki.client("client");
+    write("open.crt", &server);
+    write("open.key", &read(pki, "server.key"));
+    std::fs::set_permissions(pki.path("open.key"), Permissions::from_mode(0o644)).unwrap();
+    let future = Pki::not_yet_valid("Future CA");
+    write("future-ca.crt", &read(&future, "ca.crt"));
+    write("future-server.crt", &read(&future, "server.crt"));
+    write_key(&pki.path("future-server.key"), &read(&future, "server.key"));
+    for (name, common_name) in [("third", "Third CA"), ("fourth", "Fourth CA")] {
+        let other = Pki::named(common_name);
+        write(&format!("{name}-ca.crt"), &read(&other, "ca.crt"));
+        write(&format!("{name}.crl"), &other.crl(&[], 1));
+    }
+    let root = read(pki, "ca.crt");
+    let middle = Chain::below(pki);
+    write("chained.crt", &[&*middle.leaf, &middle.authority, &root].concat());
+    write("disordered.crt", &[&*middle.leaf, &root, &middle.authority].concat());
+    write("reversed.crt", &[&*root, &middle.authority, &middle.leaf].concat());
+    write("broken.crt", &[&*server, &middle.authority].concat());
+    write_key(&pki.path("chained.key"), &middle.key);
+}
+
+/// A server certificate by an intermediate of a CA, as PEM.
+struct Chain {
+    leaf: String,
+    key: String,
+    authority: String,
+}
+
+impl Chain {
+    fn below(root: &Pki) -> Self {
+        let named = |name: &str| {
+            let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+            params.distinguished_name = subject(&[name.into()]);
+            params
+        };
+        let mut authority = named("Middle CA");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let signed = root.sign("middle", authority.clone());
+        let issuer = Issuer::new(authority, KeyPair::from_pem(&signed.key).unwrap());
+        let key = KeyPair::generate().unwrap();
+        let leaf = named("chained").signed_by(&key, &issuer).unwrap().pem();
+        Self { leaf, key: key.serialize_pem(), authority: signed.certificate }
+    }
 }
 
 /// Only its label matters: it is refused before anybody looks inside.

@@ -46,6 +46,8 @@ mod identity;
 mod identity_headers;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
+/// Warnings: how `check` counts them, and where `run` logs them.
+mod lint;
 /// How much ApiUsers, roles and routes may use.
 mod limits;
 /// `portcullis pki`, checked by openssl.

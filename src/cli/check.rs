@@ -4,7 +4,7 @@
 use super::{ConfigFlag, say, say_error};
 use crate::config::{Excerpt, Expectation, Problem, Problems, Severity, load_expectations, render};
 use crate::explain::meets;
-use crate::snapshot::{Depth, Outcome, Snapshot, load};
+use crate::snapshot::{ConfigSizes, Depth, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,43 +12,52 @@ use std::sync::Arc;
 
 /// The flags of `portcullis check`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 good, 1 bad; warnings do not count.")]
+#[command(after_help = "Exit codes: 0 no error; 1 errors, or warnings with --strict; 2 wrong usage.")]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigFlag,
     /// A file with further `[[expect]]` tables; may be given several times
     #[arg(long, value_name = "FILE")]
     expect: Vec<PathBuf>,
+    /// Exit with 1 also if there are only warnings
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What the last line of the report counts.
+struct Summary {
+    sizes: ConfigSizes,
+    errors: usize,
+    warnings: usize,
+    expectations_met: usize,
 }
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
-        let config = &self.config.config;
-        let mut outcome = load(config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
-        let met = self.expectations(&mut outcome);
+        let mut outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
+        let expectations_met = self.expectations(&mut outcome);
         let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        let summary = Summary {
+            sizes: outcome.snapshot.as_ref().map(|snapshot| snapshot.sizes).unwrap_or_default(),
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            expectations_met,
+        };
         let report = render(&outcome.problems, &outcome.sources);
         if !report.is_empty() {
             say_error(&report);
         }
-        let several = |count: usize, what: &str| match count {
-            0 => String::new(),
-            1 => format!(", 1 {what}"),
-            more => format!(", {more} {what}s"),
-        };
-        let met = match several(met, "expectation") {
-            none if none.is_empty() => none,
-            some => some + " met",
-        };
-        let more = met + &several(warnings, "warning");
-        if outcome.snapshot.is_some() && errors == 0 {
-            say(&format!("{}: good{more}", config.display()));
-            return ExitCode::SUCCESS;
+        let file = self.config.config.display();
+        if outcome.snapshot.is_none() || summary.errors > 0 {
+            say_error(&format!("{file}: {}", summary.of_errors()));
+            return ExitCode::FAILURE;
         }
-        let plural = if errors == 1 { "error" } else { "errors" };
-        say_error(&format!("{}: {errors} {plural}{more}", config.display()));
-        ExitCode::FAILURE
+        if self.strict && summary.warnings > 0 {
+            say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
+            return ExitCode::FAILURE;
+        }
+        say(&format!("{file}: {}", summary.of_success()));
+        ExitCode::SUCCESS
     }
 
     /// Holds all expectations against what was loaded, adds what is not met to the problems, and counts what is.
@@ -72,6 +81,34 @@ impl Check {
         outcome.problems = found;
         met
     }
+}
+
+impl Summary {
+    fn of_success(&self) -> String {
+        let ConfigSizes { users, routes, upstreams } = self.sizes;
+        let things = [counted(users, "user"), counted(routes, "route"), counted(upstreams, "upstream")].join(", ");
+        format!("OK: {things}, {}{}", counted(self.warnings, "warning"), self.met())
+    }
+
+    /// Warnings only if there are any: errors come first.
+    fn of_errors(&self) -> String {
+        let warnings =
+            if self.warnings > 0 { format!(", {}", counted(self.warnings, "warning")) } else { String::new() };
+        format!("{}{}{warnings}", counted(self.errors, "error"), self.met())
+    }
+
+    fn met(&self) -> String {
+        match self.expectations_met {
+            0 => String::new(),
+            met => format!(", {} met", counted(met, "expectation")),
+        }
+    }
+}
+
+/// `0 users`, `1 user`, `2 users`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn problem(snapshot: &Snapshot, expected: &Expectation, outcome: &Outcome) -> Option<Problem> {

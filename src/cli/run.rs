@@ -1,7 +1,6 @@
 //! `portcullis run`: config, log, runtime, gateway, drain.
 
 use super::{failed, say_error, signals};
-use crate::config::Severity;
 use crate::drain::Drained;
 use crate::gateway::{Cessation, Gateway};
 use crate::snapshot::{Depth, load};
@@ -24,8 +23,8 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
         Ok(log) => log,
         Err(error) => return failed(&error),
     };
-    for problem in outcome.problems.iter().filter(|problem| problem.severity == Severity::Warning) {
-        tracing::warn!("{}", problem.message);
+    for warning in outcome.warnings() {
+        tracing::warn!("{warning}");
     }
     let runtime = match control_runtime() {
         Ok(runtime) => runtime,

@@ -15,6 +15,7 @@ impl Gateway {
     pub(super) async fn reload(&mut self, cause: Cause) {
         let outcome = self.load_settled(cause).await;
         self.watched.clone_from(&outcome.watched);
+        let warnings = outcome.warnings();
         let (report, mut errors, content) = (outcome.report(), outcome.errors(), outcome.content);
         let result = match outcome.snapshot {
             None => Err(GatewayError::Config(report)),
@@ -28,6 +29,9 @@ impl Gateway {
                 metrics.reload_last_success.set(1);
                 self.facts.reloaded(cause.word(), None);
                 tracing::info!(generation, cause = cause.word(), content = content.sha256(), "reloaded");
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
             }
             Err(error) => {
                 metrics.reloads.with_label_values(&["failure"]).inc();

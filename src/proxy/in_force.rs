@@ -150,6 +150,7 @@ mod tests {
         };
         Arc::new(Snapshot {
             generation,
+            sizes: Default::default(),
             listeners: HashMap::new(),
             trust_domains: Vec::new(),
             users: Default::default(),

@@ -32,6 +32,8 @@ use std::time::Duration;
 pub struct Snapshot {
     /// Counts up with each snapshot that came into force.
     pub generation: u64,
+    /// How much the config defines.
+    pub sizes: ConfigSizes,
     /// By name.
     pub listeners: HashMap<Arc<str>, Arc<ListenerPolicy>>,
     /// In the order of their ids.
@@ -84,6 +86,17 @@ impl Snapshot {
     pub fn domain_name(&self, id: TrustDomainId) -> Option<&str> {
         self.trust_domain(id).map(|domain| &*domain.name)
     }
+}
+
+/// How much a config defines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConfigSizes {
+    /// ApiUsers.
+    pub users: usize,
+    /// Routes.
+    pub routes: usize,
+    /// Upstreams.
+    pub upstreams: usize,
 }
 
 /// One listener: what is shown under which name, and what is served.

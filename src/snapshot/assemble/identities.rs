@@ -55,6 +55,7 @@ impl Assembly<'_> {
                     continue;
                 }
             };
+            self.lint_wildcard(kind.key(), text, "list the names, one by one");
             if let Some(domain) = &domain {
                 self.bind_identifier(users, domain, (identifier, text), id);
             }
@@ -99,6 +100,7 @@ impl Assembly<'_> {
         if role.trust_domain.is_none() && said.iter().all(|(_, _, texts)| texts.is_empty()) {
             return;
         }
+        self.lint_wildcards_of_role(role);
         let whose = format!("role \"{}\"", role.name.value);
         let domain = self.meant_domain(trust, role.trust_domain.as_ref(), role.name.place, &whose);
         for (source, key, text) in

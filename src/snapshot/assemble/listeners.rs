@@ -94,25 +94,30 @@ impl Assembly<'_> {
         let clients = self.clients(host, place, trust);
         let certificate = self.needed(host.certificate.as_ref(), place, "certificate", "pki/server.crt");
         let key = self.needed(host.private_key.as_ref(), place, "private_key", "pki/server.key");
-        let chain = certificate.and_then(|path| self.certificates(path));
+        let chain = certificate.and_then(|path| Some((path, self.certificates(path)?)));
         let key = key.and_then(|path| Some((path, self.private_key(path)?)));
-        let (chain, (key_path, key)) = (chain?, key?);
+        let (chain_path, chain) = chain?;
+        let (key_path, key) = key?;
         self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
         let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);
         let previous = self.previous.and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
         let previous = previous.map(|policy| &policy.hosts);
+        let shown = chain.clone();
         let built = HostPolicy::new(label, ServerIdentity { chain, key }, known, record_layer, previous)
             .map_err(|error| {
                 let hint = match error {
-                    HostError::KeyMismatch => "give the key that the certificate was made for",
-                    HostError::NotFips => "leave out `record_layer = \"in-place\"`: a build with `fips` cannot have it",
-                    HostError::Unusable(_) => "give an RSA (2048 bits or more), ECDSA or Ed25519 key",
+                    HostError::KeyMismatch => self.hint_of_mismatch(chain_path, key_path),
+                    HostError::NotFips => {
+                        "leave out `record_layer = \"in-place\"`: a build with `fips` cannot have it".to_owned()
+                    }
+                    HostError::Unusable(_) => "give an RSA (2048 bits or more), ECDSA or Ed25519 key".to_owned(),
                 };
                 self.problems.error(key_path.place, error.to_string(), hint);
             })
             .ok()?;
+        self.lint_server_chain(chain_path, &shown);
         clients.ok().map(|_| Arc::new(built))
     }
 

@@ -9,6 +9,7 @@ mod front_proxies;
 mod identities;
 mod identity_headers;
 mod interner;
+mod lint;
 mod listeners;
 mod peers;
 mod policy;
@@ -25,7 +26,7 @@ mod users;
 mod vouching;
 mod warnings;
 
-use super::{Content, Snapshot};
+use super::{ConfigSizes, Content, Snapshot};
 use crate::config::{
     self, Config, Expectation, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
 };
@@ -41,9 +42,9 @@ use std::sync::Arc;
 /// How much is looked at beside what must be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Only errors: for start and reload.
+    /// All errors, and warnings that cost little to find: for start and reload.
     Errors,
-    /// Also what works but will hurt: for `check`.
+    /// All warnings, too: for `check`.
     Warnings,
 }
 
@@ -74,6 +75,17 @@ impl Outcome {
         errors.map(placed).collect()
     }
 
+    /// The warnings, each in one line with its place and what to do.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = self.problems.iter().filter(|problem| problem.severity == Severity::Warning);
+        let line = |problem: &Problem| {
+            let place = problem.place.map(|place| self.sources.describe(place) + ": ").unwrap_or_default();
+            let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("{place}{}{hint}", problem.message)
+        };
+        warnings.map(line).collect()
+    }
+
     /// The problems as people read them.
     pub fn report(&self) -> String {
         config::render(&self.problems, &self.sources)
@@ -97,6 +109,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
         conditions: Cell::default(),
+        linted: RefCell::default(),
         previous,
         telemetry,
         depth,
@@ -124,6 +137,7 @@ struct Assembly<'a> {
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
+    linted: RefCell<lint::Linted>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -145,12 +159,18 @@ impl Assembly<'_> {
         let expiry = self.expiry_policy();
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
-            self.warn_about_expiries(expiry.warn_before);
             self.warn_about_revocation(&trust, &users);
         }
+        self.warn_about_expiries(expiry.warn_before);
+        self.lint_whole();
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
+            sizes: ConfigSizes {
+                users: self.config.api_users.len(),
+                routes: self.config.routes.len(),
+                upstreams: self.config.upstreams.len(),
+            },
             listeners: listeners.collect(),
             trust_domains: trust.in_order,
             users: users.users,
@@ -182,11 +202,16 @@ impl Assembly<'_> {
     }
 
     fn certificates(&self, path: &Spanned<String>) -> Option<Vec<CertificateDer<'static>>> {
-        self.or_report(path, crate::tls::certificates(&self.path(path)))
+        let certificates = self.or_report(path, crate::tls::certificates(&self.path(path)))?;
+        self.lint_not_yet_valid(path, &certificates);
+        Some(certificates)
     }
 
     fn private_key(&self, path: &Spanned<String>) -> Option<PrivateKeyDer<'static>> {
-        self.or_report(path, crate::tls::private_key(&self.path(path)))
+        let full = self.path(path);
+        let key = self.or_report(path, crate::tls::private_key(&full))?;
+        self.lint_key_mode(path, &full);
+        Some(key)
     }
 
     fn or_report<T>(&self, path: &Spanned<String>, result: Result<T, PemError>) -> Option<T> {

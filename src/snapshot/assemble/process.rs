@@ -22,6 +22,7 @@ impl Assembly<'_> {
             let message = "the admin listener can be reached from other machines, without TLS and without login";
             self.problems.warning(text.place, message, "use 127.0.0.1 unless the network is yours alone");
         }
+        self.check_user();
         let recent_decisions = self.config.admin.recent_decisions.flatten().unwrap_or_default();
         if let (None, false, Some(off)) = (admin, recent_decisions.is_zero(), &self.config.admin.address) {
             let message = "`recent_decisions` are shown by the admin listener, which is off";
@@ -48,6 +49,18 @@ impl Assembly<'_> {
             log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
         })
+    }
+
+    /// The user to become must exist. One that the process already is may have been removed since.
+    fn check_user(&self) {
+        let Some(said) = &self.config.gateway.user else { return };
+        let before = self.previous.and_then(|previous| previous.process.user.as_deref());
+        if before == Some(said.value.as_str()) || matches!(nix::unistd::User::from_name(&said.value), Ok(Some(_))) {
+            return;
+        }
+        let message = format!("there is no user \"{}\" on this machine", said.value);
+        let hint = format!("create it (`useradd --system {}`), or name another", said.value);
+        self.problems.error(said.place, message, hint);
     }
 
     fn audit_log(&self) -> Option<AuditLogConfig> {

@@ -23,6 +23,7 @@ impl<'c> Assembly<'c> {
         let by_name = said.iter().enumerate().map(|(at, role)| (role.name.value.as_str(), at)).collect();
         let sets = said.iter().map(|role| {
             let mut set = self.permission_set(interner, role.permissions.take(), role.deny.take());
+            self.lint_denied(&set.denied, "role", &role.name.value);
             set.role = Some(role.name.value.as_str().into());
             Arc::new(set)
         });

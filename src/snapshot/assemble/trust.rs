@@ -58,6 +58,7 @@ impl Assembly<'_> {
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);
         let revocation = self.revocation(said, &authorities, previous)?;
+        self.lint_unlisted(said, &authorities, &revocation);
         TrustDomain::new(id, &said.name.value, &authorities, revocation, settings, previous).map_err(report).ok()
     }
 

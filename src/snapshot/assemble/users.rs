@@ -36,6 +36,7 @@ impl Assembly<'_> {
                 continue;
             };
             self.bind_user(&mut users, user, id, trust);
+            self.lint_denied(&own.denied, "api_user", &user.name.value);
             let whose = format!("api_user \"{}\"", user.name.value);
             let enabled_until = self.enabled_until(&whose, user.enabled_until.as_ref());
             let enforcement = user.shadow.as_ref().map(|said| said.value);
@@ -75,6 +76,7 @@ impl Assembly<'_> {
         let mut compile =
             |entries: Vec<PermissionEntry>, effect: Effect| -> Vec<Permission> {
                 let mut compiled = Vec::with_capacity(entries.len());
+                entries.iter().for_each(|entry| self.lint_method(&entry.text, effect));
                 let usable = entries.iter().filter(|entry| !self.is_unusable_permission(&entry.text));
                 compiled.extend(usable.filter_map(|entry| {
                     Some(Permission::new(self.compiled(interner, entry, effect)?, entry.text.place))
@@ -82,7 +84,9 @@ impl Assembly<'_> {
                 compiled
             };
         let granted = compile(granted, Effect::Grant);
-        PermissionSet { role: None, granted, denied: compile(denied, Effect::Deny) }
+        let denied = compile(denied, Effect::Deny);
+        self.lint_shadow_of_denied(&denied);
+        PermissionSet { role: None, granted, denied }
     }
 
     /// `None` if its condition was reported.

@@ -18,9 +18,8 @@ const LONG_TOLERANCE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Assembly<'_> {
     pub(super) fn warn_about_expiries(&self, warn_before: Option<Duration>) {
-        let Some(soon) = warn_before.map(|before| i64::try_from(before.as_secs()).unwrap_or(i64::MAX)) else {
-            return;
-        };
+        // What has expired is told of also where nothing is told before.
+        let soon = i64::try_from(warn_before.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
         let now = clock::signed_seconds();
         for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(soon))
         {
@@ -70,17 +69,25 @@ impl Assembly<'_> {
         };
         for user in self.config.api_users.iter().filter(certificates) {
             let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
-            let reason = match domain {
-                _ if said_identifiers(user).next().is_none() => "it has no `client_cn` or other `client_` key",
-                Some(domain) if !asked_domains.contains(domain) => {
-                    "no listener asks for certificates of its trust domain"
+            let (reason, hint) = match domain {
+                _ if said_identifiers(user).next().is_none() => {
+                    ("it has no `client_cn` or other `client_` key", "give it a `client_cn`, or remove it")
                 }
-                None if only_domain && asked_domains.is_empty() => "no listener asks for certificates",
+                Some(domain) if !asked_domains.contains(domain) => (
+                    "no listener asks for certificates of its trust domain",
+                    "name the domain in `trust_domain` of a listener that asks for certificates, or remove the user",
+                ),
+                None if only_domain && asked_domains.is_empty() => (
+                    "no listener asks for certificates (`client_auth = \"off\"`)",
+                    "write `client_auth = \"required\"` or \"optional\" on a listener, or remove the user",
+                ),
                 _ => continue,
             };
             let message = format!("api_user \"{}\" can never match: {reason}", user.name.value);
-            self.problems.warning(user.name.place, message, "give it a `client_cn`, or remove it");
+            self.problems.warning(user.name.place, message, hint);
         }
+        self.lint_users_without_certificate();
+        self.lint_unused();
         for user in &self.config.api_users {
             if user.tolerate_expiry.is_some_and(|tolerance| tolerance > LONG_TOLERANCE) {
                 let message = format!("api_user \"{}\" tolerates expired certificates for very long", user.name.value);

@@ -1,0 +1,89 @@
+//! Lint of users: none at all, names with wildcards, and passwords or tokens that cannot be sent.
+
+use super::super::Assembly;
+use super::super::identities::said_identifiers;
+use super::LintKind;
+use crate::config::{ApiUser, ClientAuth, CredentialKind, Host, Role, Route, Spanned};
+
+impl Assembly<'_> {
+    /// Warns if there is no user, although some route lets in nobody else.
+    pub(super) fn lint_no_users(&self) {
+        let Some(listener) = self.config.listeners.first().filter(|_| self.config.api_users.is_empty()) else {
+            return;
+        };
+        let mut routes = self.config.routes.iter();
+        if !routes.any(|route| route.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required)) {
+            return;
+        }
+        let message = "there is no api_user, so a route lets nobody in unless it is open to everybody";
+        let hint = "add `[api_user.NAME]` with `client_cn` and `permissions`; a route that is meant for everybody says \
+                    `client_auth = \"off\"`";
+        self.problems.warning(listener.name.place, message, hint);
+    }
+
+    pub(in super::super) fn lint_wildcards_of_role(&self, role: &Role) {
+        for text in &role.client_o {
+            self.lint_wildcard("client_o", text, "list the organizations, one by one");
+        }
+        for text in &role.client_ou {
+            self.lint_wildcard("client_ou", text, "list the organizational units, one by one");
+        }
+    }
+
+    /// Warns about a name that looks like a pattern, and is compared letter by letter.
+    pub(in super::super) fn lint_wildcard(&self, key: &str, text: &Spanned<String>, hint: &str) {
+        if text.value.contains('*') {
+            let message = format!(
+                "{key} \"{}\" looks like a pattern, but names are exact: it matches only a literal `*`",
+                text.value
+            );
+            self.lint(LintKind::Wildcard, text.place, message, hint);
+        }
+    }
+
+    /// Warns about users with a password or token alone, where every listener that could take it requires a
+    /// certificate.
+    pub(in super::super) fn lint_users_without_certificate(&self) {
+        for user in self.config.api_users.iter().filter(|user| said_identifiers(user).next().is_none()) {
+            let has_password = !user.password_hashes.is_empty() || !user.password_hash_files.is_empty();
+            let kinds = [
+                has_password.then_some((CredentialKind::Password, "a password")),
+                (!user.client_token.is_empty()).then_some((CredentialKind::Token, "tokens")),
+            ];
+            for (kind, what) in kinds.into_iter().flatten() {
+                self.lint_credential_of(user, kind, what);
+            }
+        }
+    }
+
+    fn lint_credential_of(&self, user: &ApiUser, kind: CredentialKind, what: &str) {
+        let name = &user.name.value;
+        let takes = |route: &&Route| route.credentials.iter().flatten().any(|said| said.value == kind);
+        let mut routes = self.config.routes.iter().filter(takes).peekable();
+        if routes.peek().is_none() {
+            let message = format!("api_user \"{name}\" has {what} alone, and no route takes that");
+            let hint = "name the kind in `credentials` of a route, or give the user a `client_cn`";
+            self.lint(LintKind::NoCertificate, user.name.place, message, hint);
+            return;
+        }
+        let mut hosts = routes.flat_map(|route| self.hosts_of(route));
+        let needs_none = |host: &Host| host.client_auth.as_ref().is_some_and(|said| said.value != ClientAuth::Required);
+        if hosts.any(needs_none) {
+            return;
+        }
+        let message = format!(
+            "api_user \"{name}\" has {what} and no certificate, but the listener rejects clients without one \
+             (`client_auth = \"required\"`)"
+        );
+        let hint = "write `client_auth = \"optional\"` on the listener: routes still ask who the client is";
+        self.lint(LintKind::NoCertificate, user.name.place, message, hint);
+    }
+
+    /// The host entries of all listeners that a route is on.
+    fn hosts_of<'c>(&'c self, route: &'c Route) -> impl Iterator<Item = &'c Host> {
+        let listeners = self.config.listeners.iter().filter(|listener| {
+            route.listeners.is_empty() || route.listeners.iter().any(|name| name.value == listener.name.value)
+        });
+        listeners.flat_map(|listener| listener.default_host.iter().chain(&listener.hosts))
+    }
+}
