@@ -10,7 +10,8 @@
 mod counting;
 
 use counting::{Counting, allocations_of};
-use portcullis::condition::{Condition, Facts, Headers};
+use portcullis::condition::{Condition, Facts};
+use portcullis::forward::{FieldNames, FieldPolicy, SentHeaders};
 use portcullis::tls::{CommonName, PeerCertificate, TrustDomainId};
 use std::hint::black_box;
 use std::time::Instant;
@@ -46,7 +47,8 @@ const FIELDS: [(&str, &[u8]); 5] = [
 fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let (rounds, calls) = if measures { (400, 2_000) } else { (1, 50) };
-    let (certificate, headers) = (certificate(), Headers(FIELDS.as_slice()));
+    let (certificate, reserved) = (certificate(), FieldNames::default());
+    let headers = SentHeaders { fields: FIELDS.as_slice(), policy: FieldPolicy { reserved: &reserved } };
     let facts = facts(&certificate, &headers);
     println!("{:>10}  {:>10}  {:>11}  {:>10}", "condition", "holds", "allocations", "compile");
     for (name, text, allocations) in EXPRESSIONS {
@@ -75,7 +77,7 @@ fn fastest(rounds: usize, calls: u32, work: impl Fn()) -> f64 {
     (0..rounds).map(round).fold(f64::INFINITY, f64::min)
 }
 
-fn facts<'a>(certificate: &'a PeerCertificate, headers: &'a Headers<'a, [(&'a str, &'a [u8])]>) -> Facts<'a> {
+fn facts<'a>(certificate: &'a PeerCertificate, headers: &'a SentHeaders<'a, [(&'a str, &'a [u8])]>) -> Facts<'a> {
     Facts {
         method: "GET",
         path: "/v1/objects/hosts",

@@ -14,8 +14,8 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, HeadWriter,
-    RequestEdit, Upgrade, request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, FieldPolicy,
+    HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use portcullis::pattern::{Case, Pattern};
@@ -221,7 +221,7 @@ impl About {
     fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
         room.clear();
         let edit = RequestEdit {
-            reserved: &self.reserved,
+            policy: FieldPolicy { reserved: &self.reserved },
             authorizer: &[],
             identity: Some(&self.identity),
             client: &self.client,

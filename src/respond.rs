@@ -205,7 +205,7 @@ impl Refusal<'_> {
             Self::BadHost => "The request names no host, or more than one.",
             Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
             Self::MethodNotForwarded => "This method is not forwarded.",
-            Self::BadConnection => "The Connection field names a field that every hop needs.",
+            Self::BadConnection => "The Connection field names a field that must arrive.",
             Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
             Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
             Self::MethodNotAllowed => "The method is not allowed here.",

@@ -23,6 +23,9 @@ pub enum EvaluationError {
     /// It stands more than once, and two readers would pick different ones.
     #[error("`{0}` stands more than once")]
     Several(Arc<str>),
+    /// It stands under another name that some readers take for the same one.
+    #[error("`{0}` is written otherwise, and an upstream may read both as one")]
+    OtherSpelling(Arc<str>),
     /// Its octets are no text.
     #[error("`{0}` is not text in UTF-8")]
     NotText(Arc<str>),

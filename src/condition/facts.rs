@@ -1,6 +1,5 @@
 //! What a condition may look at: one request, who sent it, and when. Borrowed; holds no opinion.
 
-use crate::head::Fields;
 use crate::tls::PeerCertificate;
 use std::net::IpAddr;
 
@@ -33,15 +32,16 @@ pub struct Facts<'a> {
 
 /// Header fields of whatever engine, looked up by name.
 pub trait HeaderValues {
-    /// Calls `visit` with the value of each field that has this name, compared without case, in the order of arrival.
-    fn each_value(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
+    /// Calls `visit` with the value of each field that has this name to a reader that folds names (any case, any other
+    /// character in place of a dash), in the order of arrival.
+    fn each_value(&self, name: &str, visit: &mut dyn FnMut(Spelling, &[u8]));
 }
 
-/// The fields of a request head, for [`Facts`].
-pub struct Headers<'a, F: Fields + ?Sized>(pub &'a F);
-
-impl<F: Fields + ?Sized> HeaderValues for Headers<'_, F> {
-    fn each_value(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
-        self.0.values(name).for_each(visit);
-    }
+/// How the name of a field is written that has a wanted name to a reader that folds names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As the wanted name, in any case.
+    AsNamed,
+    /// With another character: `X_Team` for `X-Team`.
+    Otherwise,
 }

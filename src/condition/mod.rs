@@ -29,7 +29,7 @@ mod tree;
 mod value;
 
 pub use error::{ConditionError, EvaluationError};
-pub use facts::{Facts, HeaderValues, Headers};
+pub use facts::{Facts, HeaderValues, Spelling};
 pub use reads::{Input, Reads};
 
 use evaluate::Evaluation;

@@ -26,8 +26,14 @@ struct Request {
 }
 
 impl HeaderValues for Vec<(String, Vec<u8>)> {
-    fn each_value(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
-        self.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name)).for_each(|(_, value)| visit(value));
+    fn each_value(&self, name: &str, visit: &mut dyn FnMut(Spelling, &[u8])) {
+        for (field, value) in self {
+            if field.eq_ignore_ascii_case(name) {
+                visit(Spelling::AsNamed, value);
+            } else if field.replace('_', "-").eq_ignore_ascii_case(name) {
+                visit(Spelling::Otherwise, value);
+            }
+        }
     }
 }
 
@@ -43,6 +49,7 @@ impl Request {
                 ("X-Twice".to_owned(), b"a".to_vec()),
                 ("x-twice".to_owned(), b"a".to_vec()),
                 ("X-Raw".to_owned(), vec![0xff]),
+                ("X_Other".to_owned(), b"a".to_vec()),
                 ("Authorization".to_owned(), b"Bearer secret".to_vec()),
             ],
             certificate: Some(certificate()),
@@ -175,6 +182,9 @@ fn what_has_two_readings_or_none_gives_no_outcome() {
     let several = |name: &str| Err(EvaluationError::Several(name.into()));
     assert_eq!(request.judge("request.headers['x-twice'] == 'a'"), several(r#"request.headers["x-twice"]"#));
     assert_eq!(request.judge("request.query.twice == '1'"), several(r#"request.query["twice"]"#));
+    let other = || Err(EvaluationError::OtherSpelling(r#"request.headers["x-other"]"#.into()));
+    assert_eq!(request.judge("request.headers['x-other'] == 'a'"), other());
+    assert_eq!(request.judge("!('x-other' in request.headers)"), other(), "an upstream may find it");
     let not_text = |name: &str| Err(EvaluationError::NotText(name.into()));
     assert_eq!(request.judge("request.headers['x-raw'] == 'a'"), not_text(r#"request.headers["x-raw"]"#));
     assert_eq!(request.judge("request.query.raw == 'a'"), not_text(r#"request.query["raw"]"#));

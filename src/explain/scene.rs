@@ -3,7 +3,8 @@
 use super::asker::Asker;
 use super::question::{NoAnswer, Question};
 use crate::clock;
-use crate::condition::{Facts, Headers};
+use crate::condition::Facts;
+use crate::forward::SentHeaders;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::limit::{Bounds, Limiter, smaller};
@@ -179,7 +180,7 @@ impl Judged<'_> {
             query: target.query,
             host: host.as_str(),
             captures: &captures,
-            headers: &Headers(self.fields),
+            headers: &SentHeaders { fields: self.fields, policy: snapshot.field_policy() },
             certificate: client.certificate.filter(|_| shows_own),
             trust_domain: vouching.map(|domain| &*domain.name),
             user: judgement.user.map_or("", |user| &user.name),

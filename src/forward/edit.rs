@@ -6,7 +6,8 @@ use super::client_address::ClientAddress;
 use super::connection_login::reuse_after_request;
 use super::expiry::ExpiryField;
 use super::few::Few;
-use super::fields::{FieldKind, ResponseKind, kind, may_be_named_by_connection, response_kind};
+use super::fields::{FieldKind, ResponseKind, may_be_named_by_connection, response_kind};
+use super::policy::FieldPolicy;
 use super::reserved::FieldNames;
 use super::sink::FieldSink;
 use crate::authorize::Permit;
@@ -31,8 +32,8 @@ pub struct RequestEdit<'a> {
     pub authorization: AuthorizationUp<'a>,
     /// What connection the upstream is asked for.
     pub upgrade: Upgrade,
-    /// Names of fields that only an authorizer may say.
-    pub reserved: &'a FieldNames,
+    /// What the config says about the client's fields.
+    pub policy: FieldPolicy<'a>,
     /// What it says in them.
     pub authorizer: &'a [(HeaderName, HeaderValue)],
 }
@@ -66,7 +67,7 @@ pub enum Upgrade {
 
 /// A `Connection` field that names what it may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Connection names a field that every hop needs")]
+#[error("Connection names a field that every hop needs, or that the request is judged by")]
 pub struct BadConnection;
 
 /// The names that the `Connection` fields of a message list.
@@ -80,20 +81,13 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
     names.map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Checks what `Connection` names, before anything is decided.
+/// Checks what one `Connection` field names. `judged` are the fields that conditions and authorizers read.
 ///
 /// # Errors
 /// [`BadConnection`] if it names a field that must not vanish.
-pub fn check_connection<F: Fields + ?Sized>(fields: &F) -> Result<(), BadConnection> {
-    fields.values("connection").try_for_each(check_connection_value)
-}
-
-/// Checks what one `Connection` field names.
-///
-/// # Errors
-/// As [`check_connection`].
-pub fn check_connection_value(value: &[u8]) -> Result<(), BadConnection> {
-    if names_in(value).all(may_be_named_by_connection) { Ok(()) } else { Err(BadConnection) }
+pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
+    let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
+    if names_in(value).all(may_be_named) { Ok(()) } else { Err(BadConnection) }
 }
 
 /// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
@@ -134,12 +128,11 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     let mut te_trailers = false;
     sink.add("host", edit.requested_host.as_bytes());
     for (name, value) in fields.pairs() {
-        let kind = kind(name);
+        let kind = edit.policy.kind(name, value);
         if kind != FieldKind::Te && is_among(&named, name) {
             continue;
         }
         match kind {
-            FieldKind::EndToEnd if edit.reserved.forbid(name, value) => {}
             FieldKind::EndToEnd => sink.add(name, value),
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
@@ -154,7 +147,8 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
             | FieldKind::HopByHop
             | FieldKind::Identity
             | FieldKind::Forwarding
-            | FieldKind::Override => {}
+            | FieldKind::Override
+            | FieldKind::Reserved => {}
         }
     }
     if !cookies.is_empty() {

@@ -25,6 +25,8 @@ pub(super) enum FieldKind {
     Te,
     /// `Authorization`, which our own credentials replace.
     Authorization,
+    /// Set by an authorizer alone.
+    Reserved,
 }
 
 /// Names that let an upstream see another method than the request line says. Folded as identity headers are.
@@ -164,10 +166,28 @@ pub(super) fn may_be_trailer(name: &str) -> bool {
     kind(name) == FieldKind::EndToEnd && !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether `Connection` may name this field. One that frames, routes or judges a request may not be made to vanish.
+/// Whether `Connection` may name this field. A field that frames, routes, authenticates or identifies may not be made to
+/// vanish.
 pub(super) fn may_be_named_by_connection(name: &str) -> bool {
-    const NEVER: [&str; 5] = ["host", "content-length", "authorization", "cookie", "content-type"];
-    !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
+    const FRAMING: [&str; 3] = ["host", "content-length", "transfer-encoding"];
+    match kind(name) {
+        FieldKind::HopByHop => !FRAMING.iter().any(|known| folded_equal(known, name)),
+        FieldKind::EndToEnd => !describes_content(name),
+        FieldKind::Te => true,
+        FieldKind::Identity
+        | FieldKind::Forwarding
+        | FieldKind::Override
+        | FieldKind::Cookie
+        | FieldKind::Via
+        | FieldKind::Authorization
+        | FieldKind::Reserved => false,
+    }
+}
+
+/// Whether it says how the body is to be read (`Content-Type`, `Content-Encoding`).
+fn describes_content(name: &str) -> bool {
+    const FAMILY: &str = "content-";
+    name.get(..FAMILY.len()).is_some_and(|beginning| folded_equal(FAMILY, beginning))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod few;
 mod fields;
 mod framing;
 mod names;
+mod policy;
 mod request_head;
 mod reserved;
 mod search;
@@ -22,8 +23,8 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection,
-    check_connection_value, request_fields, requested_upgrade, response_fields,
+    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
+    requested_upgrade, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
@@ -31,6 +32,7 @@ pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
+pub use policy::{FieldPolicy, SentHeaders, may_be_judged};
 pub use request_head::{RequestHeadOut, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames, shown_fields};
 pub use search::HeadSearch;

@@ -3,6 +3,7 @@
 
 use super::edit::{AuthorizationUp, is_among, named_by_connection};
 use super::fields::{FieldKind, kind, may_be_trailer};
+use super::policy::FieldPolicy;
 use crate::head::Fields;
 use crate::identity::{fold, folded_equal};
 use http::HeaderName;
@@ -39,6 +40,12 @@ impl FieldNames {
     /// [`BadFieldName`]
     pub fn add_reserved(&mut self, text: &str) -> Result<(), BadFieldName> {
         self.add(text, may_be_trailer)
+    }
+
+    /// Adds the name of a field that the gateway reads to judge a request. Any name of a field is one.
+    pub fn add_judged(&mut self, name: &str) {
+        // A text that is no name is no field's.
+        let _ = self.add(name, |_| true);
     }
 
     fn add(&mut self, text: &str, may_be: impl Fn(&str) -> bool) -> Result<(), BadFieldName> {
@@ -79,16 +86,16 @@ impl FieldNames {
 /// The client's fields of these names, under them, as far as they go up as well.
 pub fn shown_fields<'f, F: Fields + ?Sized>(
     fields: &'f F,
-    (shown, reserved): (&'f FieldNames, &FieldNames),
+    shown: &'f FieldNames,
+    policy: FieldPolicy<'_>,
     authorization: AuthorizationUp<'_>,
 ) -> Vec<(&'f HeaderName, &'f [u8])> {
     if shown.0.is_empty() {
         return Vec::new();
     }
     let named = named_by_connection(fields);
-    let goes_up = |name: &str, value: &[u8]| match kind(name) {
-        FieldKind::EndToEnd => !reserved.forbid(name, value),
-        FieldKind::Cookie => true,
+    let goes_up = |name: &str, value: &[u8]| match policy.kind(name, value) {
+        FieldKind::EndToEnd | FieldKind::Cookie => true,
         FieldKind::Authorization => authorization == AuthorizationUp::OfClient,
         _ => false,
     };
@@ -151,7 +158,7 @@ mod tests {
         let shown = ["accept-language", "x-hop", "authorization", "x-org"];
         let names = (names(FieldNames::add_shown, &shown), names(FieldNames::add_reserved, &["x-org"]));
         let shown = |authorization| -> Vec<(String, Vec<u8>)> {
-            let shown = shown_fields(fields, (&names.0, &names.1), authorization).into_iter();
+            let shown = shown_fields(fields, &names.0, FieldPolicy { reserved: &names.1 }, authorization).into_iter();
             shown.map(|(name, value)| (name.to_string(), value.to_vec())).collect()
         };
         let language = [("accept-language".to_owned(), b"en".to_vec()), ("accept-language".to_owned(), b"de".to_vec())];

@@ -41,7 +41,6 @@ pub(super) fn unasked<F: Fields + ?Sized>(
         Admission::Public => KnownClient::default(),
         Admission::Authorized | Admission::PublicWithIdentity => client.known(&judging.view, checked, snapshot),
     };
-    let names = (&authorizer.shown, snapshot.authorizers.reserved());
     let question = Question {
         id: asker.request_id,
         method: judgement.method,
@@ -55,7 +54,7 @@ pub(super) fn unasked<F: Fields + ?Sized>(
         local: facts.local,
         server_name: facts.server_name.as_deref(),
         known,
-        fields: shown_fields(fields, names, checked.authorization(None)),
+        fields: shown_fields(fields, &authorizer.shown, snapshot.field_policy(), checked.authorization(None)),
     };
     Some((authorizer.clone(), authorizer.asking(&question)))
 }

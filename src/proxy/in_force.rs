@@ -130,6 +130,7 @@ pub(super) fn let_go_of_old_snapshots() {
 mod tests {
     use super::*;
     use crate::config::LogFormat;
+    use crate::forward::FieldNames;
     use crate::snapshot::ProcessSettings;
     use crate::telemetry::AccessLogConfig;
     use std::collections::HashMap;
@@ -163,6 +164,7 @@ mod tests {
             process,
             expiries: Vec::new(),
             enabled_until: Vec::new(),
+            judged_fields: FieldNames::default(),
             has_conditions: false,
             changes_with_time: false,
             places: Default::default(),

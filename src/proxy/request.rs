@@ -10,9 +10,10 @@ use outside::refused_outside;
 
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
 use crate::authorizer::Verdict;
-use crate::condition::{Facts, Headers};
+use crate::condition::Facts;
 use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
+use crate::forward::SentHeaders;
 use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
@@ -151,7 +152,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
 ) -> Result<Permit<'s>, Refusal<'s>> {
     refuse_who_never_counts(client.standing)?;
     refuse_unforwarded_method(head.method)?;
-    let fields = JudgedFields::of(head.fields);
+    let fields = JudgedFields::of(head.fields, &snapshot.judged_fields);
     let host = found.host.insert(requested_host(head.authority, &fields)?);
     belongs_to_connection(client, host)?;
     fields.connection.map_err(|_| Refusal::BadConnection)?;
@@ -188,7 +189,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         query: target.query,
         host: host.as_str(),
         captures: &captures,
-        headers: &Headers(head.fields),
+        headers: &SentHeaders { fields: head.fields, policy: snapshot.field_policy() },
         certificate: client.certificate.filter(|_| shows_own),
         trust_domain: client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.domain_name(id)),
         user: known.map_or("", |known| &known.name),

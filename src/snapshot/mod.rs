@@ -15,7 +15,7 @@ use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
 use crate::config::{Http1Engine, LogFormat, Places, Written};
 use crate::credentials::Credentials;
-use crate::forward::ExpiryFieldName;
+use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
 use crate::limit::{Limiter, Limiters};
@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub expiries: Vec<(&'static str, String, i64)>,
     /// What counts for a time only, and its last second since 1970.
     pub enabled_until: Vec<(String, i64)>,
+    /// Names of header fields that conditions and authorizers read: `Connection` may not name them.
+    pub judged_fields: FieldNames,
     /// Whether any permission or route has a condition.
     pub has_conditions: bool,
     /// Whether a judgement may change while nothing else does.
@@ -80,6 +82,11 @@ impl Snapshot {
     /// A trust domain by its id. `None` for an id of another snapshot.
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
+    }
+
+    /// Which of a client's fields are sent to the upstream.
+    pub fn field_policy(&self) -> FieldPolicy<'_> {
+        FieldPolicy { reserved: self.authorizers.reserved() }
     }
 
     /// The name of a trust domain.

@@ -95,7 +95,8 @@ fn connection_fields_stay_on_their_connection() {
 #[test]
 fn connection_must_not_name_what_every_hop_needs() {
     let scene = Scene::new();
-    for name in ["Host", "content-length", "Authorization", "Cookie", "Content-Type"] {
+    let names = ["Host", "content-length", "Authorization", "Cookie", "Content-Type", "X_Client_CN", "X-Forwarded-For"];
+    for name in names {
         let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close, {name}\r\n\r\n");
         let answer = scene.alice().exchange(request.as_bytes());
         assert_eq!((status(&answer), reason(&answer).as_str()), (400, "bad_connection_field"), "{name}");

@@ -1,8 +1,9 @@
 //! Conditions through the real binary: of permissions, of what is denied, of requirements and of routes.
 
 use super::{NO_PERMISSION, Scene, user_with};
-use crate::support::client::{Version, request};
+use crate::support::client::{Version, reason, request, status};
 use crate::support::gateway::user;
+use http::{HeaderName, HeaderValue};
 
 const NOT_MET: &str = "403 condition_not_met";
 const FAILED: &str = "403 condition_failed";
@@ -68,6 +69,58 @@ fn chosen_header_fields_are_read_and_two_of_a_kind_have_no_reading() {
     assert_eq!(judged(&["no"]), ["condition_not_met", "condition_not_met"]);
     assert_eq!(judged(&[]), ["condition_failed", "condition_failed"]);
     assert_eq!(judged(&["approved", "approved"]), ["condition_failed", "condition_failed"]);
+}
+
+/// The outcomes of one request over HTTP/1.1 and HTTP/2.
+fn outcomes(scene: &Scene, fields: &[(&'static str, &'static str)]) -> Vec<String> {
+    let send = |version| {
+        let mut asked = request("GET", "/", "");
+        for (name, value) in fields {
+            asked.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let answer = scene.client("alice").send(version, asked).unwrap();
+        if answer.status == 200 { "200".to_owned() } else { format!("{} {}", answer.status, answer.reason()) }
+    };
+    vec![send(Version::Http1), send(Version::Http2)]
+}
+
+#[test]
+fn a_header_in_two_spellings_has_no_reading_whichever_the_upstream_would_take() {
+    for condition in [r#"request.headers["x-team"] == "red""#, r#"!("x-team" in request.headers)"#] {
+        let lines = format!("permissions = [{{ permission = \"GET /*\", when = '{condition}' }}]");
+        let scene = Scene::new(&user_with("alice", &lines));
+        assert_eq!(outcomes(&scene, &[("x-team", "red"), ("x_team", "blue")]), [FAILED; 2], "{condition}");
+        assert_eq!(outcomes(&scene, &[("x_team", "blue")]), [FAILED; 2], "{condition}");
+        assert!(scene.upstream.recorded().is_empty());
+    }
+    // What no condition reads may be spelled as it likes.
+    let lines = r#"permissions = [{ permission = "GET /*", when = 'request.headers["x-team"] == "red"' }]"#;
+    let scene = Scene::new(&user_with("alice", lines));
+    assert_eq!(outcomes(&scene, &[("x-team", "red"), ("x_other", "a"), ("x-other", "b")]), ["200"; 2]);
+    let received = scene.upstream.recorded().pop().unwrap();
+    assert_eq!((received.values("x_other"), received.values("x-other")), (vec!["a"], vec!["b"]));
+}
+
+#[test]
+fn connection_cannot_take_away_what_a_condition_of_any_route_reads() {
+    let routes = r#"
+[[route]]
+path = "/teams"
+upstream = "api"
+when = 'request.headers["x-team"] == "red"'
+"#;
+    let scene = Scene::with_routes(&user("alice", &["GET /*"]), routes);
+    let answer = |named: &str| {
+        let head = format!("GET /teams HTTP/1.1\r\nHost: localhost\r\nConnection: {named}\r\nX-Team: red\r\n\r\n");
+        let answer = scene.client("alice").exchange(head.as_bytes());
+        (status(&answer), if status(&answer) == 200 { String::new() } else { reason(&answer) })
+    };
+    for named in ["X-Team, close", "close, x_team"] {
+        assert_eq!(answer(named), (400, "bad_connection_field".to_owned()), "{named}");
+    }
+    assert!(scene.upstream.recorded().is_empty());
+    assert_eq!(answer("X-Hop, close").0, 200);
+    assert_eq!(scene.upstream.recorded().pop().unwrap().values("x-team"), ["red"], "what was judged arrives");
 }
 
 #[test]

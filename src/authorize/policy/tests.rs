@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::authorize::{CompiledPermission, Effect};
-use crate::condition::Headers;
+use crate::condition::{HeaderValues, Spelling};
 use crate::config::{Place, Sources};
 use crate::identity::ApiUsers;
 use proptest::prelude::*;
@@ -35,7 +35,13 @@ fn principal() -> Principal {
     users.named("alice").unwrap()
 }
 
-fn facts<'a>(headers: &'a Headers<'a, [(&'a str, &'a [u8])]>, now: i64) -> Facts<'a> {
+struct NoHeaders;
+
+impl HeaderValues for NoHeaders {
+    fn each_value(&self, _: &str, _: &mut dyn FnMut(Spelling, &[u8])) {}
+}
+
+fn facts(headers: &NoHeaders, now: i64) -> Facts<'_> {
     Facts {
         method: "GET",
         path: "/",
@@ -95,8 +101,7 @@ proptest! {
             [one] => Requirement::Named(one.as_str().into()),
             several => Requirement::Every(several.iter().map(|name| name.as_str().into()).collect()),
         };
-        let fields: &[(&str, &[u8])] = &[];
-        let headers = Headers(fields);
+            let headers = NoHeaders;
         let outcome = policy.authorize(&principal(), &requirement, &facts(&headers, 0));
         let outcome = outcome.map(|permit| permit.shadowed().is_some()).map_err(|denied| denied.word());
         let texts: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -109,8 +114,7 @@ fn whose_time_is_over_has_no_right_from_the_next_second() {
     let own = set(None, &[("*".to_owned(), false)], &[]);
     let user = UserPermissions { own, enabled_until: Some(100), ..Default::default() };
     let policy = Policy::new(vec![user], Vec::new(), Enforcement::Shadow);
-    let fields: &[(&str, &[u8])] = &[];
-    let headers = Headers(fields);
+    let headers = NoHeaders;
     let requirement = Requirement::Named("x".into());
     let word =
         |now| policy.authorize(&principal(), &requirement, &facts(&headers, now)).map_err(|denied| denied.word());

@@ -2,6 +2,7 @@
 
 use super::super::calendar::time_of_seconds;
 use super::super::error::EvaluationError;
+use super::super::facts::Spelling;
 use super::super::query::{self, Found};
 use super::super::tree::{CertificateField, Named, Read};
 use super::super::value::{List, Value};
@@ -100,13 +101,18 @@ impl<'v> Evaluation<'v> {
 
     fn visit(&self, named: &Named, visit: &mut dyn FnMut(&[u8])) -> Outcome<()> {
         let mut octets = 0_usize;
-        self.facts.headers.each_value(&named.name, &mut |value| {
+        let mut other_spelling = false;
+        self.facts.headers.each_value(&named.name, &mut |spelling, value| {
             octets = octets.saturating_add(value.len());
-            visit(value);
+            match spelling {
+                Spelling::AsNamed => visit(value),
+                Spelling::Otherwise => other_spelling = true,
+            }
         });
         // All names are looked at, whatever they are.
         self.spend(LOOKING_AT_NAMES)?;
-        self.spend_octets(octets)
+        self.spend_octets(octets)?;
+        if other_spelling { Err(EvaluationError::OtherSpelling(named.written.clone())) } else { Ok(()) }
     }
 
     fn header(&self, named: &Named) -> Outcome<String> {

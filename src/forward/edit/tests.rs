@@ -19,7 +19,7 @@ impl FieldSink for Collected {
 fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
     let edit = RequestEdit {
-        reserved: &FieldNames::default(),
+        policy: FieldPolicy { reserved: &FieldNames::default() },
         authorizer: &[],
         identity: Some(&identity),
         client: &ClientAddress::new("192.0.2.1".parse().unwrap()),
@@ -101,10 +101,18 @@ fn only_websocket_is_an_upgrade() {
 
 #[test]
 fn connection_may_not_name_what_every_hop_needs() {
-    let check = |value: &'static [u8]| check_connection(&[("connection", value)][..]);
-    assert!(check(b"close").is_ok() && check(b"X-Client-CN, keep-alive").is_ok());
-    assert_eq!(check(b"close, HOST"), Err(BadConnection));
-    assert_eq!(check(b"content-length"), Err(BadConnection));
+    let mut judged = FieldNames::default();
+    judged.add_judged("x-team");
+    let check = |value: &[u8]| check_connection(value, &judged);
+    for value in ["close", "Upgrade, HTTP2-Settings", "TE, keep-alive", "X-Hop", "trailer", "proxy-connection"] {
+        assert_eq!(check(value.as_bytes()), Ok(()), "{value}");
+    }
+    for value in ["close, HOST", "content-length", "X_Team", "x-team", "Content-Encoding", "X-Client-CN", "cookie"] {
+        assert_eq!(check(value.as_bytes()), Err(BadConnection), "{value}");
+    }
+    for value in ["x-forwarded-for", "X_HTTP_Method_Override", "transfer-encoding", "via", "authorization"] {
+        assert_eq!(check(value.as_bytes()), Err(BadConnection), "{value}");
+    }
 }
 
 #[test]
@@ -167,7 +175,7 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
     let passes = |name: &str| !named.iter().any(|hop| hop.eq_ignore_ascii_case(name));
     let of_kind = |wanted: FieldKind| -> Vec<&[u8]> {
         let passing = fields.iter().filter(|(name, _)| wanted == FieldKind::Te || passes(name));
-        passing.filter(|(name, _)| kind(name) == wanted).map(|(_, value)| *value).collect()
+        passing.filter(|(name, _)| crate::forward::fields::kind(name) == wanted).map(|(_, value)| *value).collect()
     };
     let mut up = vec![("host".to_owned(), edit.requested_host.as_bytes().to_vec())];
     for (name, value) in fields.iter().filter(|(name, _)| passes(name)) {
@@ -175,10 +183,11 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
         let is_reserved = |name: &str| name.trim().to_ascii_lowercase().replace('_', "-") == "x-tag";
         let announces = name.eq_ignore_ascii_case("trailer")
             && value.split(|octet| *octet == b',').any(|name| std::str::from_utf8(name).is_ok_and(is_reserved));
-        if edit.reserved.iter().next().is_some() && (is_reserved(name) || announces) {
+        if edit.policy.reserved.iter().next().is_some() && (is_reserved(name) || announces) {
             continue;
         }
-        if kind(name) == FieldKind::EndToEnd || kind(name) == FieldKind::Authorization && is_clients {
+        let kind = crate::forward::fields::kind(name);
+        if kind == FieldKind::EndToEnd || kind == FieldKind::Authorization && is_clients {
             up.push((name.to_ascii_lowercase(), value.to_vec()));
         }
     }
@@ -284,7 +293,7 @@ proptest! {
             reserved.add_reserved("x-tag").unwrap();
         }
         let edit = RequestEdit {
-            reserved: &reserved,
+            policy: FieldPolicy { reserved: &reserved },
             authorizer: if is_reserved { &answer } else { &[] },
             identity: Some(&identity),
             client: &ClientAddress::new(client),
@@ -320,6 +329,7 @@ proptest! {
             && names.iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
         prop_assert_eq!(edit.upgrade == Upgrade::WebSocket, asks);
         prop_assert_eq!(requested_upgrade("POST", fields), Upgrade::None);
-        prop_assert_eq!(check_connection(fields).is_ok(), names.into_iter().all(may_be_named_by_connection));
+        let passes = |value| check_connection(value, &FieldNames::default()).is_ok();
+        prop_assert_eq!(fields.values("connection").all(passes), names.into_iter().all(may_be_named_by_connection));
     }
 }

@@ -9,7 +9,7 @@ mod xfcc;
 pub use network::{BadNetwork, Network};
 pub use proxied::{ProxiedClient, ProxyHeader, ProxyHeaderError};
 
-use super::UserId;
+use super::{UserId, folded_equal};
 use crate::config::{Belief, ForwardedIdentity};
 use crate::head::{Fields, Several};
 use crate::tls::{FailureReason, TrustDomain};
@@ -53,9 +53,9 @@ impl FrontProxy {
     pub fn said<'h, F: Fields + ?Sized>(&self, fields: &'h F) -> Result<Said<'h>, Several> {
         Ok(match self.identity {
             ForwardedIdentity::Rfc9440 => {
-                Said { identity: fields.only("client-cert")?, chain: fields.only("client-cert-chain")? }
+                Said { identity: only(fields, "client-cert")?, chain: only(fields, "client-cert-chain")? }
             }
-            ForwardedIdentity::Xfcc => Said { identity: fields.only("x-forwarded-client-cert")?, chain: None },
+            ForwardedIdentity::Xfcc => Said { identity: only(fields, "x-forwarded-client-cert")?, chain: None },
             ForwardedIdentity::ProxyV2 => Said::default(),
         })
     }
@@ -73,6 +73,17 @@ impl FrontProxy {
             }
         }
     }
+}
+
+/// The value of the one field of this name. A second one is an error also if only a reader that folds names would take it
+/// for the same.
+fn only<'h, F: Fields + ?Sized>(fields: &'h F, known: &str) -> Result<Option<&'h [u8]>, Several> {
+    let mut alike = fields.pairs().filter(|(name, _)| folded_equal(known, name));
+    let first = alike.next();
+    if alike.next().is_some() {
+        return Err(Several);
+    }
+    Ok(first.filter(|(name, _)| name.eq_ignore_ascii_case(known)).map(|(_, value)| value))
 }
 
 /// The values of the fields that say who the client is.

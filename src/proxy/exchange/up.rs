@@ -63,7 +63,7 @@ impl Exchange<'_> {
             },
             authorization: authorization_up(upstream, account.map(|account| &**account), self.checked),
             upgrade,
-            reserved: self.snapshot.authorizers.reserved(),
+            policy: self.snapshot.field_policy(),
             authorizer: self.checked.answer_fields(),
         };
         let mut bytes = Recycled::take();

@@ -243,8 +243,8 @@ impl Judging<'_> {
         let right = Right::of_octets(octets, self.by.view.clone(), self.checked).until(up.allowance.until);
         let whose = (&*self.by.view, self.checked);
         let account = account(up.upstream.accounts.as_deref(), up.route.admission, whose).cloned();
-        let (head, checked, reserved) = (self.head, self.checked, snapshot.authorizers.reserved());
-        Said { head, identity, address, preface, right, checked, reserved, account }
+        let policy = snapshot.field_policy();
+        Said { head: self.head, identity, address, preface, right, checked: self.checked, policy, account }
     }
 
     fn record(&self) -> Record {

@@ -6,7 +6,7 @@ use super::begin::keep;
 use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
-    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldNames, Framing, HeadWriter,
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldPolicy, Framing, HeadWriter,
     ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, requested_upgrade, response_fields, write_number,
     write_request_head,
 };
@@ -85,8 +85,8 @@ pub(super) struct Said<'a> {
     pub(super) checked: &'a Checked,
     pub(super) address: &'a ClientAddress,
     pub(super) preface: Option<Box<[u8]>>,
-    /// Fields that only an authorizer may say.
-    pub(super) reserved: &'a FieldNames,
+    /// What the config says about the client's fields.
+    pub(super) policy: FieldPolicy<'a>,
     pub(super) account: Option<Arc<Account>>,
 }
 
@@ -105,7 +105,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         client_version: "1.1",
         authorization: authorization_up(&up.upstream, said.account.as_deref(), said.checked),
         upgrade,
-        reserved: said.reserved,
+        policy: said.policy,
         authorizer: said.checked.answer_fields(),
     };
     let mut head = Recycled::take();

@@ -1,7 +1,7 @@
 //! What the judgement needs of the header fields, found in one pass. Judges nothing but the overriding method.
 
 use crate::config::MethodOverride;
-use crate::forward::{BadConnection, check_connection_value, is_method_override};
+use crate::forward::{BadConnection, FieldNames, check_connection, is_method_override};
 use crate::head::{Fields, Several};
 use crate::respond::Refusal;
 use crate::route::icinga2::effective_method;
@@ -17,13 +17,14 @@ pub(super) struct JudgedFields<'h> {
 }
 
 impl<'h> JudgedFields<'h> {
-    pub(super) fn of<F: Fields + ?Sized>(fields: &'h F) -> Self {
+    /// `guarded` are the fields that `Connection` may not name, since conditions and authorizers read them.
+    pub(super) fn of<F: Fields + ?Sized>(fields: &'h F, guarded: &FieldNames) -> Self {
         let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None), icinga_overriding: None };
         for (name, value) in fields.pairs() {
             if name.eq_ignore_ascii_case("host") {
                 judged.host = one_more(judged.host, value);
             } else if name.eq_ignore_ascii_case("connection") {
-                judged.connection = judged.connection.and_then(|()| check_connection_value(value));
+                judged.connection = judged.connection.and_then(|()| check_connection(value, guarded));
             } else if is_method_override(name) {
                 judged.overriding = one_more(judged.overriding, value);
                 if name.eq_ignore_ascii_case("x-http-method-override") {
@@ -63,7 +64,6 @@ pub(super) fn judged_method<'h>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::check_connection;
     use proptest::prelude::*;
 
     proptest! {
@@ -79,9 +79,12 @@ mod tests {
             let fields: Vec<(&str, &[u8])> =
                 fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
             let fields = fields.as_slice();
-            let judged = JudgedFields::of(fields);
+            let mut guarded = FieldNames::default();
+            guarded.add_judged("a");
+            let judged = JudgedFields::of(fields, &guarded);
             prop_assert_eq!(judged.host, fields.only("host"));
-            prop_assert_eq!(judged.connection, check_connection(fields));
+            let mut connection = fields.values("connection");
+            prop_assert_eq!(judged.connection, connection.try_for_each(|value| check_connection(value, &guarded)));
             let overriding: Vec<_> =
                 fields.iter().filter(|(name, _)| is_method_override(name)).map(|(_, value)| *value).collect();
             let expected = match overriding.as_slice() {

@@ -31,6 +31,9 @@ impl Assembly<'_> {
     fn authorizer(&self, said: &Said, reserved: &mut FieldNames) -> Option<Arc<Authorizer>> {
         let shown = self.field_names("request_headers", &said.request_headers, FieldNames::add_shown);
         let taken = self.field_names("response_headers", &said.response_headers, FieldNames::add_reserved);
+        for name in shown.iter().chain(&taken).flat_map(FieldNames::iter) {
+            self.judged_fields.borrow_mut().add_judged(name.as_str());
+        }
         for name in taken.iter().flat_map(FieldNames::iter) {
             // Each was just taken as one.
             let _ = reserved.add_reserved(name.as_str());

@@ -30,6 +30,7 @@ use super::{ConfigSizes, Content, Snapshot};
 use crate::config::{
     self, Config, Expectation, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
 };
+use crate::forward::FieldNames;
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
@@ -108,6 +109,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         expiries: RefCell::new(Vec::new()),
         route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
+        judged_fields: RefCell::default(),
         conditions: Cell::default(),
         linted: RefCell::default(),
         previous,
@@ -135,6 +137,8 @@ struct Assembly<'a> {
     expiries: RefCell<Vec<(&'static str, String, i64)>>,
     route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
+    /// Names of header fields that conditions and authorizers read.
+    judged_fields: RefCell<FieldNames>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
     linted: RefCell<lint::Linted>,
@@ -182,6 +186,7 @@ impl Assembly<'_> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
+            judged_fields: self.judged_fields.take(),
             has_conditions: self.conditions.get().0,
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),

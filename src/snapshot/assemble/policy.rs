@@ -4,6 +4,7 @@ use super::Assembly;
 use crate::clock;
 use crate::condition::{Condition, Input};
 use crate::config::{self, PermissionEntry, Spanned};
+use crate::forward::may_be_judged;
 use crate::route::{Demand, PathPattern, RequirementRule, Template};
 use crate::tls::{ExtendedKeyUsage, rfc3339};
 use time::OffsetDateTime;
@@ -24,6 +25,7 @@ impl Assembly<'_> {
                     self.problems.error(text.place, message, self.known("captures", captures.iter()));
                     return Err(());
                 }
+                self.judged_headers(text, &condition)?;
                 self.conditions.set((true, self.conditions.get().1 || condition.reads().has(Input::Time)));
                 Ok(Some(condition))
             }
@@ -35,6 +37,27 @@ impl Assembly<'_> {
                 Err(())
             }
         }
+    }
+
+    /// Remembers which header fields a condition reads. It may read none that an upstream never gets from a client: what
+    /// is judged is what is sent.
+    fn judged_headers(&self, text: &Spanned<String>, condition: &Condition) -> Result<(), ()> {
+        for name in condition.reads().headers() {
+            if !may_be_judged(name) {
+                let message = format!(
+                    "the condition cannot be used: the gateway removes `{name}` from requests, or writes it itself"
+                );
+                let hint = match &**name {
+                    "host" => "write `request.host`",
+                    "x-forwarded-for" | "x-real-ip" | "forwarded" => "write `source`, which is the client's address",
+                    _ => "ask for `user`, `certificate` or `source`, which are verified, or for another field",
+                };
+                self.problems.error(text.place, message, hint);
+                return Err(());
+            }
+            self.judged_fields.borrow_mut().add_judged(name);
+        }
+        Ok(())
     }
 
     /// The condition of a permission, which may ask for the captures of any route.

@@ -1,0 +1,70 @@
+//! Which of a client's header fields are sent to the upstream as they came. One rule for the edit, for conditions and for
+//! authorizers: what is judged is what is sent. Writes no field.
+
+use super::edit::{is_among, named_by_connection};
+use super::fields::{FieldKind, kind};
+use super::reserved::FieldNames;
+use crate::condition::{HeaderValues, Spelling};
+use crate::head::Fields;
+use crate::identity::fold;
+
+/// What the config says about the fields of one request, beside the built-in kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldPolicy<'a> {
+    /// Names of fields that only an authorizer sets.
+    pub reserved: &'a FieldNames,
+}
+
+impl FieldPolicy<'_> {
+    /// The kind of a client's field under this policy.
+    pub(super) fn kind(self, name: &str, value: &[u8]) -> FieldKind {
+        match kind(name) {
+            FieldKind::EndToEnd if self.reserved.forbid(name, value) => FieldKind::Reserved,
+            kind => kind,
+        }
+    }
+}
+
+/// Whether a condition may read fields of this name: an upstream can receive one from a client.
+pub fn may_be_judged(name: &str) -> bool {
+    matches!(kind(name), FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization) || is_content_length(name)
+}
+
+/// The gateway writes it anew, with the same number.
+fn is_content_length(name: &str) -> bool {
+    name.eq_ignore_ascii_case("content-length")
+}
+
+/// The fields that conditions see: those that are sent to the upstream. `Authorization` is seen also where the gateway
+/// takes it for itself.
+pub struct SentHeaders<'a, F: Fields + ?Sized> {
+    /// The client's fields.
+    pub fields: &'a F,
+    /// What the config says about them.
+    pub policy: FieldPolicy<'a>,
+}
+
+impl<F: Fields + ?Sized> HeaderValues for SentHeaders<'_, F> {
+    fn each_value(&self, name: &str, visit: &mut dyn FnMut(Spelling, &[u8])) {
+        let named = named_by_connection(self.fields);
+        let is_sent = |field: &str, value: &[u8]| match self.policy.kind(field, value) {
+            FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => !is_among(&named, field),
+            FieldKind::HopByHop => is_content_length(field),
+            _ => false,
+        };
+        for (field, value) in self.fields.pairs() {
+            if fold_alike(name, field) && is_sent(field, value) {
+                let same = name.eq_ignore_ascii_case(field);
+                visit(if same { Spelling::AsNamed } else { Spelling::Otherwise }, value);
+            }
+        }
+    }
+}
+
+/// Whether two names are one to a reader that folds them: any case, any character in place of a dash.
+fn fold_alike(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(one, other)| fold(one) == fold(other))
+}
+
+#[cfg(test)]
+mod tests;
