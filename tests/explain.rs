@@ -1,5 +1,6 @@
 //! `portcullis explain`: the decision, what it was found by, and that the running gateway decides the same.
 
+mod alerts;
 mod all;
 mod expectations;
 mod live;
@@ -193,10 +194,10 @@ fn strangers_are_explained_too() {
     assert_eq!(unusable.decision(), "403 unusable_name");
     assert_eq!(unusable.value("user"), "none: the common name is empty");
     let nobody = question.ask(&["GET", "/api/x"]);
-    assert_eq!(nobody.decision(), "403 no_certificate");
-    assert_eq!(nobody.value("user"), "none: the certificate is refused (no_certificate)");
+    assert_eq!(nobody.decision(), "TLS alert certificate_required");
+    assert_eq!(nobody.value("user"), "none: no certificate");
     // What needs nobody is permitted, but only to who gets through the handshake.
-    assert_eq!(question.ask(&["GET", "/public"]).decision(), "403 no_certificate");
+    assert_eq!(question.ask(&["GET", "/public"]).decision(), "TLS alert certificate_required");
     let public = question.ask(&["--cn", "mallory", "GET", "/public"]);
     assert_eq!(public.decision(), "200");
     assert_eq!(public.value("permission"), "none needed: the route is public");
@@ -213,10 +214,10 @@ fn a_certificate_is_judged_as_in_a_handshake() {
         (question.pki.client("alice"), "200"),
         (question.pki.of_kind("alice", Kind::ClientWithoutUsage), "200"),
         (question.pki.client("mallory"), "403 unknown_user"),
-        (question.pki.of_kind("alice", Kind::Expired), "403 expired"),
-        (question.pki.of_kind("alice", Kind::NotYetValid), "403 not_yet_valid"),
-        (question.pki.of_kind("alice", Kind::Server), "403 wrong_usage"),
-        (other.client("alice"), "403 unknown_issuer"),
+        (question.pki.of_kind("alice", Kind::Expired), "TLS alert certificate_expired"),
+        (question.pki.of_kind("alice", Kind::NotYetValid), "TLS alert certificate_expired"),
+        (question.pki.of_kind("alice", Kind::Server), "TLS alert unsupported_certificate"),
+        (other.client("alice"), "TLS alert unknown_ca"),
     ] {
         let file = text(&identity.certificate_file);
         let answer = question.ask(&["--cert", &file, "GET", "/api/x"]);
@@ -273,7 +274,7 @@ fn where_there_are_several_listeners_one_must_be_named() {
         ("inner", "--user", "of-staff", "200", "of-staff at"),
         ("open", "--user", "of-staff", "401 no_certificate", "none: no certificate"),
         ("inner", "--cert", &certificate, "200", "of-staff at"),
-        ("outer", "--cert", &certificate, "403 unknown_issuer", "none: the certificate is refused"),
+        ("outer", "--cert", &certificate, "TLS alert unknown_ca", "none: the certificate is refused"),
     ] {
         let answer = question.ask(&["--listener", listener, who, value, "GET", "/inner"]);
         assert_eq!(answer.decision(), decision, "{listener} {who} {value}");
@@ -314,9 +315,9 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
         ("both", "--cert", &of_partners, "200"),
         ("both", "--cert", &of_staff, "403 revoked"),
         ("inner", "--cn", "alice", "403 revoked"),
-        ("inner", "--cn", "mallory", "403 deny_listed"),
+        ("inner", "--cn", "mallory", "TLS alert certificate_revoked"),
         ("inner", "--cn", "bob", "403 unknown_user"),
-        ("inner", "--fingerprint", &"ab".repeat(32), "403 deny_listed"),
+        ("inner", "--fingerprint", &"ab".repeat(32), "TLS alert certificate_revoked"),
         ("inner", "--fingerprint", &"ac".repeat(32), "403 unknown_user"),
     ] {
         let answer = question.ask(&["--listener", listener, who, value, "GET", "/"]);

@@ -11,8 +11,11 @@ pub struct Explanation {
     pub decision: Decision,
     /// The reason in one word, as in answers, log and metrics.
     pub reason: String,
-    /// The status of a refusal.
+    /// The status of a denial; `null` where the TLS handshake fails.
     pub status: Option<u16>,
+    /// The alert with which the TLS handshake fails, as RFC 8446 names it.
+    #[serde(default)]
+    pub alert: Option<String>,
     /// What else is known about the reason.
     pub detail: Option<String>,
     /// What was judged.

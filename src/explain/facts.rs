@@ -9,7 +9,7 @@ use crate::identity::Principal;
 use crate::limit::Bounds;
 use crate::proxy::{Presented, Standing};
 use crate::route::{Admission, CanonicalTarget, Route, Target};
-use crate::tls::rfc3339;
+use crate::tls::{FailureReason, rfc3339};
 
 pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
     let judgement = judged.judgement;
@@ -79,6 +79,7 @@ fn nobody(standing: &Standing) -> String {
         Standing::ReservedName(name) => format!("the name \"{name}\" is reserved in its trust domain"),
         Standing::UnusableName(error) => error.to_string(),
         Standing::Forwarded(refusal) => refusal.word().to_owned(),
+        Standing::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
         Standing::Refused(reason) => format!("the certificate is refused ({})", reason.word()),
     }
 }

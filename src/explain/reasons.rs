@@ -14,6 +14,7 @@ use crate::condition::Facts;
 use crate::config::Enforcement;
 use crate::respond::Refusal;
 use crate::route::{RequirementRule, Route};
+use crate::tls::{FailureReason, alert_name};
 
 /// What was found beside the judgement: conditions of the route, permissions, and what these come to.
 struct Findings {
@@ -27,6 +28,9 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
     if judged.shows_a_secret() {
         return Err(NoAnswer::secret());
     }
+    if let Some(reason) = judged.rejected_in_the_handshake() {
+        return Ok(rejected(judged, reason));
+    }
     let verdict = Verdict::of(judged);
     let findings = findings(judged);
     // Where somebody else has the last word, there is no verdict to agree with yet.
@@ -36,6 +40,7 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
         decision: verdict.decision,
         reason: verdict.reason.to_owned(),
         status: verdict.status,
+        alert: None,
         detail: verdict.detail,
         request: request_facts(judged),
         client: client_facts(judged),
@@ -56,6 +61,20 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
     }
     explanation.notes = notes(judged, &explanation);
     Ok(explanation)
+}
+
+/// TLS comes first: of a client that does not pass the handshake no request is read.
+fn rejected(judged: &Judged<'_>, reason: FailureReason) -> Explanation {
+    // Several alerts stand for a certificate that cannot be read.
+    let alert = reason.alert().map_or_else(|| "unspecified".to_owned(), alert_name);
+    Explanation {
+        decision: Decision::Refuse,
+        reason: reason.word().to_owned(),
+        alert: Some(alert),
+        request: request_facts(judged),
+        client: client_facts(judged),
+        ..Explanation::default()
+    }
 }
 
 fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {

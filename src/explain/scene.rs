@@ -8,12 +8,14 @@ use crate::forward::SentHeaders;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::limit::{Bounds, Limiter, smaller};
-use crate::proxy::{Client, Evidence, Judgement, Presented, decide_by, shows_its_own_certificate, unless_denied};
+use crate::proxy::{
+    Client, Evidence, Judgement, Presented, Standing, decide_by, shows_its_own_certificate, unless_denied,
+};
 use crate::respond::Refusal;
 use crate::route::Admission;
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::HostPolicy;
+use crate::tls::{FailureReason, HostPolicy};
 use std::net::IpAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -201,6 +203,16 @@ impl Judged<'_> {
             user,
             route: of(judgement.route.and_then(|route| route.limiter.as_ref())),
             body_size: smaller(body_size, user.and_then(|bounds| bounds.body_size)),
+        }
+    }
+
+    /// Why TLS rejects the client, if it does. Only a chain that a trust domain accepts leads to a request at all, and what
+    /// the certificate's user brings (a deny list entry by name, an end of tolerance) is found after the handshake.
+    pub(super) fn rejected_in_the_handshake(&self) -> Option<FailureReason> {
+        match self.client.standing {
+            Standing::Refused(FailureReason::Denied) => Some(FailureReason::Denied),
+            Standing::Refused(reason) if self.client.vouched_by.is_none() => Some(*reason),
+            _ => None,
         }
     }
 

@@ -73,6 +73,9 @@ impl Explanation {
             Decision::Permit => "permit".to_owned(),
             Decision::Depends => format!("depends on authorizer \"{}\"", self.detail.as_deref().unwrap_or_default()),
             Decision::Shadow => format!("permit, marked shadow ({}{detail})", self.reason),
+            Decision::Refuse if self.alert.is_some() => {
+                format!("refuse (TLS alert {}: {})", self.alert.as_deref().unwrap_or_default(), self.reason)
+            }
             Decision::Refuse => {
                 format!("refuse ({} {}{detail})", self.status.unwrap_or_default(), self.reason)
             }

@@ -1,5 +1,6 @@
 //! TLS: handshake(stream) to a verified client. Owns all policy about certificates; knows no users and no HTTP.
 
+mod alert;
 mod authority;
 mod common_name;
 mod der;
@@ -17,6 +18,7 @@ mod subject_names;
 mod trust;
 mod verified;
 
+pub use alert::alert_name;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};

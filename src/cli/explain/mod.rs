@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "dns", "uri", "email", "fingerprint", "spki", "user"]))]
 #[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
-    Exit codes: 0 allowed, 1 denied, 2 the question cannot be answered; for --all-users and --all-routes 0 or 2.\n\n\
+    Exit codes: 0 allowed, 1 denied (with a status, or by a TLS alert), 2 the question cannot be answered; for --all-users and --all-routes 0 or 2.\n\n\
     Examples:\n  \
     portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts\n  \
     portcullis explain --live --user my-api-client --source 192.0.2.7 DELETE https://api.example.org/v1/objects/hosts\n  \

@@ -1,8 +1,9 @@
 //! What was tried, what was expected, what happened, and what that means. Tries nothing itself.
 
 use super::knock::Seen;
+use crate::tls::alert_name;
 use rustls::AlertDescription;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// What a gateway with this config does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl fmt::Display for Expected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alert(alerts) => {
-                let words: Vec<String> = alerts.iter().copied().map(word).collect();
+                let words: Vec<String> = alerts.iter().copied().map(alert_name).collect();
                 write!(formatter, "alert {}", words.join(" or "))
             }
             Self::Status(status) => write!(formatter, "{status}"),
@@ -113,7 +114,7 @@ impl fmt::Display for Expected {
 impl fmt::Display for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Alert(alert) => write!(formatter, "alert {}", word(*alert)),
+            Self::Alert(alert) => write!(formatter, "alert {}", alert_name(*alert)),
             Self::Answer { status, reason } if reason.is_empty() => write!(formatter, "{status}"),
             Self::Answer { status, reason } => write!(formatter, "{status} {reason}"),
             Self::Closed => formatter.write_str("closed without a word"),
@@ -125,34 +126,9 @@ impl fmt::Display for Seen {
     }
 }
 
-/// An alert as the RFC writes it: `UnknownCA` is `unknown_ca`.
-fn word(alert: AlertDescription) -> String {
-    if alert == AlertDescription::UnrecognisedName {
-        return "unrecognized_name".to_owned();
-    }
-    let mut word = String::new();
-    let mut after_small = false;
-    for letter in format!("{alert:?}").chars() {
-        if letter.is_ascii_uppercase() && after_small {
-            word.push('_');
-        }
-        after_small = letter.is_ascii_lowercase();
-        // Writing to a String cannot fail.
-        let _ = word.write_char(letter.to_ascii_lowercase());
-    }
-    word
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn alerts_have_their_names_of_the_rfc() {
-        assert_eq!(word(AlertDescription::UnknownCA), "unknown_ca");
-        assert_eq!(word(AlertDescription::CertificateRequired), "certificate_required");
-        assert_eq!(word(AlertDescription::UnrecognisedName), "unrecognized_name");
-    }
 
     #[test]
     fn only_what_is_expected_is_good() {
