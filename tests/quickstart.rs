@@ -1,7 +1,7 @@
 //! `portcullis quickstart`: from an empty folder to a gateway that works, with commands that work when they are copied.
 
 use crate::support::{PORTCULLIS, eventually, require_program, run};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ fn the_commands_that_it_prints_work() {
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
     assert!(text.contains("as my-api-client  200 allowed"), "{text}");
-    assert!(text.contains("as stranger       403 refused"), "{text}");
+    assert!(text.contains("as stranger       403 denied (unknown_user)"), "{text}");
     if !require_program("curl") {
         return;
     }
@@ -30,11 +30,47 @@ fn the_commands_that_it_prints_work() {
         let (body, code) = quickstart.shell(command);
         assert!(body.contains(part) && code == status, "{command}\n{code}\n{body}");
     }
-    let explain = text.lines().map(str::trim).find(|line| line.starts_with("portcullis explain")).unwrap();
-    let arguments: Vec<&str> = explain.split(' ').skip(1).collect();
-    let output = Command::new(PORTCULLIS).args(&arguments).current_dir(home.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "POST is not permitted");
+    let explain = text.lines().map(str::trim).find(|line| line.contains(" explain -c ")).unwrap();
+    let output = Command::new("sh").args(["-c", explain]).current_dir(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "POST is not permitted: {output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("no_permission"));
+    assert_eq!(quickstart.interrupt(), 0);
+}
+
+/// What is printed can be copied also where names need quotes, and `portcullis` is in no folder of `PATH`.
+#[test]
+fn commands_are_quoted_for_the_shell() {
+    let home = tempfile::tempdir().unwrap();
+    let mut quickstart = Quickstart::start_with(home.path(), &["quickstart", "it's mine"]);
+    let text = quickstart.wait_for_instructions();
+    let commands: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| line.contains("curl ") || line.contains(" explain -c ")).collect();
+    assert!(commands.len() == 6 && commands[5].starts_with(PORTCULLIS), "{text}");
+    if require_program("curl") {
+        assert_eq!(quickstart.shell(commands[0]).1, 200);
+    }
+    let output = Command::new("sh").args(["-c", commands[5]]).current_dir(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(quickstart.interrupt(), 0);
+}
+
+#[test]
+fn the_explanation_comes_first_and_in_one_piece() {
+    let home = tempfile::tempdir().unwrap();
+    let mut quickstart = Quickstart::start(home.path());
+    let text = quickstart.wait_for_instructions();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "Making certificates and a config in ./quickstart");
+    assert!(lines[1].starts_with("Port 8443 is in use: the gateway gets port "), "{text}");
+    assert!(!text.contains("generation"), "no line of the access log stands in it: {text}");
+    if require_program("curl") {
+        let command = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+        assert_eq!(quickstart.shell(command).1, 200);
+        eventually("the access log below", || {
+            let all = quickstart.output.lock().unwrap().clone();
+            all.split("access log.").nth(1).is_some_and(|log| log.contains("/hello")).then_some(())
+        });
+    }
     assert_eq!(quickstart.interrupt(), 0);
 }
 
@@ -66,7 +102,75 @@ fn a_change_of_the_config_is_in_force_at_once() {
     let old = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, old.replace("[\"GET /*\"]", "[\"*\"]")).unwrap();
     eventually("the new permission", || (quickstart.shell(post).1 == 200).then_some(()));
+    eventually("a line about it", || quickstart.errors.lock().unwrap().contains("reloaded").then_some(()));
     assert_eq!(quickstart.interrupt(), 0);
+}
+
+/// The later run tests what the config says by then.
+#[test]
+fn a_second_run_tests_what_the_edited_config_says() {
+    let home = tempfile::tempdir().unwrap();
+    let mut first = Quickstart::start(home.path());
+    first.wait_for_instructions();
+    assert_eq!(first.interrupt(), 0);
+    let config = home.path().join("quickstart/gateway.toml");
+    let made = std::fs::read_to_string(&config).unwrap();
+    let stranger = "[api_user.stranger]\nclient_cn = \"stranger\"\npermissions = [\"*\"]\n";
+    let authority = home.path().join("other");
+    let (_, error, code) = run(PORTCULLIS, &["pki", "new-ca", "--ca-dir", authority.to_str().unwrap()]);
+    assert_eq!(code, 0, "{error}");
+    let other_anchor = format!("anchors = [\"{}/ca.crt\"]", authority.display());
+    for (edited, lines) in [
+        (made.replace("\"GET /*\"", "\"POST /*\"") + stranger, ["403 denied (no_permission)", "200 allowed"]),
+        (
+            made.replace("anchors = [\"pki/ca.crt\"]", &other_anchor),
+            ["TLS alert, rejected (unknown_issuer)", "TLS alert, rejected (unknown_issuer)"],
+        ),
+        (
+            made.replace("path = \"/whoami\"", "path = \"/hello\""),
+            ["not tested: it does not go to upstream \"hello\"", "403 denied (unknown_user)"],
+        ),
+    ] {
+        std::fs::write(&config, edited).unwrap();
+        let mut later = Quickstart::start(home.path());
+        let text = later.wait_for_instructions();
+        assert!(text.starts_with("Using the certificates and the config in ./quickstart\n"), "{text}");
+        let [client, other] = lines;
+        assert!(text.contains(&format!("GET /hello as my-api-client  {client}\n")), "{text}");
+        assert!(text.contains(&format!("GET /hello as stranger       {other}\n")), "{text}");
+        assert_eq!(later.interrupt(), 0);
+    }
+}
+
+#[test]
+fn a_folder_with_other_files_stays_as_it_is() {
+    for (there, missing) in [("gateway.toml", "pki/ca.crt"), ("pki/ca.crt", "pki/ca.key")] {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("quickstart");
+        std::fs::create_dir_all(folder.join(there).parent().unwrap()).unwrap();
+        std::fs::write(folder.join(there), "mine").unwrap();
+        let error = error_of(home.path());
+        assert!(error.contains("is not a folder of quickstart"), "{error}");
+        assert!(error.contains(&format!("{there} exists, but {missing} does not. Nothing was written")), "{error}");
+        let count = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
+        assert_eq!((count(&folder), count(folder.join(there).parent().unwrap())), (1, 1));
+        assert_eq!(std::fs::read_to_string(folder.join(there)).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn a_config_that_was_removed_is_made_again_for_the_same_certificates() {
+    let home = tempfile::tempdir().unwrap();
+    let authority = home.path().join("quickstart/pki/ca.crt");
+    let mut first = Quickstart::start(home.path());
+    first.wait_for_instructions();
+    assert_eq!(first.interrupt(), 0);
+    let before = std::fs::read_to_string(&authority).unwrap();
+    std::fs::remove_file(home.path().join("quickstart/gateway.toml")).unwrap();
+    let mut second = Quickstart::start(home.path());
+    assert!(second.wait_for_instructions().contains("as my-api-client  200 allowed"));
+    assert_eq!(second.interrupt(), 0);
+    assert_eq!(std::fs::read_to_string(&authority).unwrap(), before);
 }
 
 #[test]
@@ -100,20 +204,26 @@ fn private_keys_are_for_the_owner_alone() {
 }
 
 #[test]
-fn a_port_that_somebody_has_is_said_with_what_to_do() {
+fn a_port_in_use_is_reported_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     quickstart.wait_for_instructions();
     assert_eq!(quickstart.interrupt(), 0);
     let config = home.path().join("quickstart/gateway.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    let usual = text.lines().find(|line| line.starts_with("endpoints")).unwrap().to_owned();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap();
-    std::fs::write(&config, text.replace(&usual, &format!("endpoints = [\"http://{taken}\"]"))).unwrap();
-    let error = error_of(home.path());
-    assert!(error.contains(&format!("cannot start the small upstream on {taken}")), "{error}");
-    assert!(error.contains("gateway.toml") && error.contains("in use"), "{error}");
+    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap();
+    for (usual, other) in [
+        (line("endpoints"), format!("endpoints = [\"http://{taken}\"]")),
+        (line("address"), format!("address = \"{taken}\"")),
+    ] {
+        std::fs::write(&config, text.replacen(usual, &other, 1)).unwrap();
+        let error = error_of(home.path());
+        assert!(error.starts_with(&format!("error: the port of {taken} (")), "{error}");
+        assert!(error.contains("is in use; change the port in ") && error.contains(", or remove "), "{error}");
+    }
+    drop(holder);
 }
 
 #[test]
@@ -126,7 +236,7 @@ fn a_broken_config_in_the_folder_is_reported_and_not_replaced() {
     let text = std::fs::read_to_string(&config).unwrap() + "\n[unknown]\n";
     std::fs::write(&config, &text).unwrap();
     let error = error_of(home.path());
-    assert!(error.contains("unknown key `unknown`"), "{error}");
+    assert!(error.contains("unknown key `unknown`") && !error.contains("error: error"), "{error}");
     assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
 }
 
@@ -151,6 +261,7 @@ struct Quickstart {
     child: Child,
     home: std::path::PathBuf,
     output: Arc<Mutex<String>>,
+    errors: Arc<Mutex<String>>,
 }
 
 impl Quickstart {
@@ -165,26 +276,21 @@ impl Quickstart {
             .current_dir(home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let output: Arc<Mutex<String>> = Arc::default();
-        let (sink, source) = (output.clone(), child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in BufReader::new(source).lines().map_while(Result::ok) {
-                *sink.lock().unwrap() += &(line + "\n");
-            }
-        });
-        Self { child, home: home.to_owned(), output }
+        let output = gathered(child.stdout.take().unwrap());
+        let errors = gathered(child.stderr.take().unwrap());
+        Self { child, home: home.to_owned(), output, errors }
     }
 
     fn wait_for_instructions(&mut self) -> String {
         eventually("the instructions", || {
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("quickstart ended: {status}");
+                panic!("quickstart ended: {status}\n{}", self.errors.lock().unwrap());
             }
             let text = self.output.lock().unwrap().clone();
-            text.contains("Ctrl-C ends it.").then_some(text)
+            text.contains("Ctrl-C ends the gateway.").then_some(text)
         })
     }
 
@@ -210,6 +316,18 @@ impl Drop for Quickstart {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines that come, as far as they have come.
+fn gathered(source: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text: Arc<Mutex<String>> = Arc::default();
+    let sink = text.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            *sink.lock().unwrap() += &(line + "\n");
+        }
+    });
+    text
 }
 
 /// What a quickstart that ends by itself says on standard error.

@@ -13,6 +13,7 @@ mod plan;
 mod quickstart;
 mod revoke;
 mod run;
+mod shell;
 mod signals;
 mod verify;
 mod version;

@@ -125,7 +125,11 @@ fn at_another_time_other_things_hold() {
     // A certificate is judged as of then, too.
     let certificate = question.pki.client("trial").certificate_file.to_str().unwrap().to_owned();
     let shown = |time: &str| question.ask(&["--cert", &certificate, "--at", time, "GET", "/api/x"]);
-    assert!(shown("2098-01-01T00:00:00Z").output.starts_with("decision:    refuse (TLS alert certificate_expired: expired)"));
+    assert!(
+        shown("2098-01-01T00:00:00Z")
+            .output
+            .starts_with("decision:    refuse (TLS alert certificate_expired: expired)")
+    );
     assert_eq!(question.ask(&["--cert", &certificate, "GET", "/api/x"]).code, 0);
     for bad in ["yesterday", "1969-01-01T00:00:00Z", "2030-01-01"] {
         let answer = ask(bad, "GET");

@@ -1,5 +1,6 @@
-//! The quickstart's folder: certificates, a config, and the words that explain them. What exists is left as it is.
+//! The quickstart's folder: certificates and a config. Existing files stay as they are.
 
+use super::super::say;
 use super::{QuickstartError, io};
 use crate::pki::{
     Authority, CertificateRequest, DnsName, OutputFile, Overwrite, PkiError, Profile, create_folder, write_files,
@@ -15,8 +16,23 @@ pub(super) struct Layout {
 
 /// The client that the config lets in.
 pub(super) const CLIENT: &str = "my-api-client";
-/// A client whose certificate is as good, but who is no ApiUser.
+/// A client with a valid certificate that is no ApiUser.
 pub(super) const STRANGER: &str = "stranger";
+
+/// The upstream that runs inside quickstart.
+pub(super) const UPSTREAM: &str = "hello";
+
+/// What quickstart makes beside the config; all of them or none.
+const FILES: [&str; 8] = [
+    "pki/ca.crt",
+    "pki/ca.key",
+    "pki/server.crt",
+    "pki/server.key",
+    "pki/my-api-client.crt",
+    "pki/my-api-client.key",
+    "pki/stranger.crt",
+    "pki/stranger.key",
+];
 
 const CA_DAYS: u32 = 5475;
 const DAYS: u32 = 397;
@@ -30,19 +46,51 @@ impl Layout {
         self.folder.join("pki").join(name)
     }
 
-    /// Makes what is not there yet: all certificates together, and the config.
-    pub(super) fn write_what_is_missing(&self) -> Result<(), QuickstartError> {
-        create_folder(&self.folder.join("pki"))?;
-        if !self.pki("ca.crt").exists() {
-            let files = self.certificates()?;
-            write_files(&files, Overwrite::Refuse)?;
+    /// Makes the files that are missing: all certificates together, and the config. Says at once what it does.
+    ///
+    /// # Errors
+    /// [`QuickstartError::ForeignFolder`] before anything is written, or what the system says.
+    pub(super) fn prepare(&self) -> Result<(), QuickstartError> {
+        let missing = self.missing_certificate();
+        match (missing, self.existing_file()) {
+            (Some(missing), Some(there)) => {
+                return Err(QuickstartError::ForeignFolder { folder: self.folder.clone(), there, missing });
+            }
+            (Some(_), None) => {
+                say(&format!("Making certificates and a config in {}", self.folder.display()));
+                create_folder(&self.folder.join("pki"))?;
+                write_files(&self.certificates()?, Overwrite::Refuse)?;
+            }
+            (None, _) => say(&format!("Using the certificates and the config in {}", self.folder.display())),
         }
         if !self.config.exists() {
             let ports = Ports::free();
+            ports.taken().iter().for_each(|line| say(line));
             std::fs::write(&self.config, config(ports))
                 .map_err(io(format!("cannot write {}", self.config.display())))?;
         }
         Ok(())
+    }
+
+    fn missing_certificate(&self) -> Option<&'static str> {
+        FILES.into_iter().find(|name| !self.folder.join(name).exists())
+    }
+
+    fn existing_file(&self) -> Option<&'static str> {
+        ["gateway.toml"].into_iter().chain(FILES).find(|name| self.folder.join(name).symlink_metadata().is_ok())
+    }
+
+    /// Why an address of the config cannot be used, with what to do.
+    pub(super) fn bind_error(&self, address: SocketAddr, what: &str, source: std::io::Error) -> QuickstartError {
+        match source.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                QuickstartError::PortInUse { address, what: what.to_owned(), config: self.config.clone() }
+            }
+            _ => QuickstartError::Io {
+                what: format!("cannot listen on {address} ({what}); change the address in {}", self.config.display()),
+                source,
+            },
+        }
     }
 
     fn certificates(&self) -> Result<Vec<OutputFile>, PkiError> {
@@ -70,8 +118,11 @@ pub(super) struct Ports {
     admin: u16,
 }
 
+/// The ports of a new config, where they are free.
+const USUAL: Ports = Ports { gateway: 8443, upstream: 8080, admin: 9190 };
+
 impl Ports {
-    /// The usual ports, or free ones where somebody has them already.
+    /// The usual ports, or free ones where another program has them.
     fn free() -> Self {
         let choose = |usual: u16| {
             let free = |port: u16| {
@@ -80,7 +131,18 @@ impl Ports {
             };
             free(usual).or_else(|_| free(0)).unwrap_or(usual)
         };
-        Self { gateway: choose(8443), upstream: choose(8080), admin: choose(9190) }
+        Self { gateway: choose(USUAL.gateway), upstream: choose(USUAL.upstream), admin: choose(USUAL.admin) }
+    }
+
+    /// A line for each of the usual ports that another program has.
+    fn taken(&self) -> Vec<String> {
+        let all = [
+            (USUAL.gateway, self.gateway, "the gateway"),
+            (USUAL.upstream, self.upstream, "the upstream"),
+            (USUAL.admin, self.admin, "the admin listener"),
+        ];
+        let taken = all.into_iter().filter(|(usual, chosen, _)| usual != chosen);
+        taken.map(|(usual, chosen, what)| format!("Port {usual} is in use: {what} gets port {chosen}")).collect()
     }
 
     /// The ports that the config in the folder has; it may have been edited.
@@ -113,12 +175,12 @@ fn config(ports: Ports) -> String {
          anchors = [\"pki/ca.crt\"]\n\n\
          [api_user.{CLIENT}]\n\
          client_cn = \"{CLIENT}\"\n\
-         permissions = [\"GET /*\"]              # try \"*\", and POST something\n\n\
-         [upstream.hello]                      # runs inside `portcullis quickstart`\n\
+         permissions = [\"GET /*\"]              # change it to \"*\", and POST is allowed\n\n\
+         [upstream.{UPSTREAM}]                      # runs inside `portcullis quickstart`\n\
          endpoints = [\"http://127.0.0.1:{upstream}\"]\n\n\
          [[route]]\n\
          path = \"/\"\n\
-         upstream = \"hello\"\n\n\
+         upstream = \"{UPSTREAM}\"\n\n\
          [[route]]\n\
          path = \"/whoami\"\n\
          respond = \"whoami\"\n\n\
@@ -127,37 +189,6 @@ fn config(ports: Ports) -> String {
          [access_log]\n\
          format = \"text\"\n\n\
          [log]\n\
-         level = \"warn\"\n"
-    )
-}
-
-/// What to do next.
-pub(super) fn instructions(layout: &Layout, ports: Ports, admin: Option<SocketAddr>, proof: &[String]) -> String {
-    let path = |name: &str| layout.pki(name).display().to_string();
-    let port = ports.gateway;
-    let curl = |client: &str, rest: &str| {
-        format!(
-            "curl --cacert {} --cert {} --key {} {rest}",
-            path("ca.crt"),
-            path(&format!("{client}.crt")),
-            path(&format!("{client}.key"))
-        )
-    };
-    let admin = admin.map(|address| format!("\nMetrics:\n  curl http://{address}/metrics\n")).unwrap_or_default();
-    format!(
-        "\nThe gateway runs on https://localhost:{port} and has proved itself:\n{}\n\n\
-         Try it yourself:\n\n  {}\n  {}\n\n\
-         The same path as somebody with a good certificate who is no ApiUser, and with a method that is not permitted:\n\n  \
-         {}\n  {}\n{admin}\n\
-         Change {} while it runs, for example the permissions; or ask why:\n\n  \
-         portcullis explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\
-         Ctrl-C ends it.",
-        proof.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
-        curl(CLIENT, &format!("https://localhost:{port}/hello")),
-        curl(CLIENT, &format!("https://localhost:{port}/whoami")),
-        curl(STRANGER, &format!("https://localhost:{port}/hello")),
-        curl(CLIENT, &format!("-X POST https://localhost:{port}/hello")),
-        layout.config.display(),
-        layout.config.display(),
+         level = \"warn,portcullis::gateway::reload=info\"   # warnings, and a line for each reload\n"
     )
 }

@@ -1,16 +1,19 @@
-//! `portcullis quickstart`: from nothing to a gateway that has been seen to let one in and keep one out.
+//! `portcullis quickstart`: from nothing to a gateway that was tested with one allowed and one denied request.
 
 mod files;
+mod instructions;
 mod probe;
 mod upstream;
 
-use super::{failed, run, say, signals};
+use super::{failed, run, say, say_error, signals};
+use crate::config::LogFormat;
 use crate::drain::Drained;
-use crate::gateway::{Cessation, Gateway};
+use crate::gateway::{Cessation, Gateway, GatewayError};
 use crate::respond::with_causes;
 use crate::snapshot::{Depth, load};
-use crate::telemetry::{LogControl, Telemetry};
+use crate::telemetry::{AccessLogConfig, LogControl, Telemetry};
 use files::{Layout, Ports};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,23 +21,39 @@ use std::sync::Arc;
 /// The flags of `portcullis quickstart`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Quickstart {
-    /// The folder; what is there already is used again
+    /// The folder: a new one, or one of an earlier quickstart, whose files are used again
     #[arg(value_name = "DIR", default_value = "./quickstart")]
     folder: PathBuf,
 }
 
-/// What went wrong, in one line.
+/// Why quickstart ends early.
 #[derive(Debug, thiserror::Error)]
 enum QuickstartError {
     #[error(transparent)]
     Pki(#[from] crate::pki::PkiError),
     #[error("{what}")]
     Io { what: String, source: std::io::Error },
+    /// The folder holds files of another origin.
+    #[error(
+        "{} is not a folder of quickstart: {there} exists, but {missing} does not. Nothing was written; name a new folder, \
+         such as `quickstart my-gateway`",
+        folder.display()
+    )]
+    ForeignFolder { folder: PathBuf, there: &'static str, missing: &'static str },
+    #[error(
+        "the port of {address} ({what}) is in use; change the port in {config}, or remove {config}, and quickstart \
+         writes a new one with free ports",
+        config = config.display()
+    )]
+    PortInUse { address: SocketAddr, what: String, config: PathBuf },
+    /// The config is wrong: the report of `check`, which begins with `error:` itself.
+    #[error("{0}")]
+    Report(String),
     #[error("{0}")]
     Config(String),
     #[error(transparent)]
-    Gateway(#[from] crate::gateway::GatewayError),
-    #[error("the gateway did not prove itself: {0}")]
+    Gateway(crate::gateway::GatewayError),
+    #[error("the gateway does not do what its config says: {0}")]
     Probe(String),
 }
 
@@ -53,36 +72,46 @@ impl Quickstart {
         match runtime.block_on(self.start_and_wait(&layout)) {
             Ok((Cessation::Asked, Drained::Complete)) => ExitCode::SUCCESS,
             Ok((Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed)) => ExitCode::FAILURE,
+            Err(QuickstartError::Report(report)) => {
+                say_error(&report);
+                ExitCode::FAILURE
+            }
             Err(error) => failed(&error),
         }
     }
 
     async fn start_and_wait(&self, layout: &Layout) -> Result<(Cessation, Drained), QuickstartError> {
         let mut requests = signals::listen().map_err(io("cannot catch signals"))?;
-        layout.write_what_is_missing()?;
+        layout.prepare()?;
         let ports = Ports::of_config(&layout.config)?;
-        let _upstream = upstream::start(ports.upstream).await.map_err(io(format!(
-            "cannot start the small upstream on 127.0.0.1:{}; change the port in {}",
-            ports.upstream,
-            layout.config.display()
-        )))?;
+        let _upstream = upstream::start(ports.upstream).await.map_err(|source| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.upstream));
+            layout.bind_error(address, "the upstream of quickstart", source)
+        })?;
         let telemetry = Arc::new(Telemetry::default());
         let outcome = load(&layout.config, None, &telemetry, Depth::Errors);
-        let Some(process) = outcome.snapshot.as_ref().map(|snapshot| snapshot.process.clone()) else {
-            return Err(QuickstartError::Config(outcome.report()));
-        };
+        let Some(snapshot) = &outcome.snapshot else { return Err(QuickstartError::Report(outcome.report())) };
+        let process = snapshot.process.clone();
+        let probes = probe::planned(layout, snapshot, ports.gateway)?;
         let log = LogControl::start(&process.log_filter, process.log_format);
         let log = log.map_err(|error| QuickstartError::Config(with_causes(&error)))?;
-        let mut gateway = Gateway::start(layout.config.clone(), outcome, telemetry, Some(log)).await?;
-        let proof = probe::prove(layout, ports.gateway).await;
-        let proof = match proof {
+        let started = Gateway::start(layout.config.clone(), outcome, telemetry.clone(), Some(log)).await;
+        let mut gateway = started.map_err(|error| match error {
+            GatewayError::Bind { address, what, source } => layout.bind_error(address, &what, source),
+            other => QuickstartError::Gateway(other),
+        })?;
+        // Lines about our own requests would stand in the middle of the explanation.
+        let silent = AccessLogConfig { format: LogFormat::Off, path: None };
+        telemetry.set_access_log(&silent).map_err(io("cannot stop the access log"))?;
+        let proof = match probe::prove(layout, &probes, ports.gateway).await {
             Ok(proof) => proof,
             Err(error) => {
                 gateway.shut_down().await;
                 return Err(error);
             }
         };
-        say(&files::instructions(layout, ports, gateway.admin_address(), &proof));
+        say(&instructions::text(layout, ports, gateway.admin_address(), &proof));
+        telemetry.set_access_log(&process.access_log).map_err(io("cannot open the access log"))?;
         let cessation = gateway.run(&mut requests).await;
         say("\nstopping");
         Ok((cessation, gateway.shut_down().await))

@@ -1,39 +1,143 @@
-//! One allowed and one refused request, over real TLS, to see that the gateway does what it says.
+//! Requests over real TLS, to see that the new gateway does what its config says. Decides nothing itself.
 
 use super::QuickstartError;
-use super::files::{CLIENT, Layout, STRANGER};
-use crate::tls::{certificates, private_key, provider};
+use super::files::{CLIENT, Layout, STRANGER, UPSTREAM};
+use crate::explain::{Decision, Explanation, Question, Who, explain};
+use crate::snapshot::Snapshot;
+use crate::tls::{certificates, pem_of, private_key, provider};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The two requests, in words; or why they did not come out as they must.
-pub(super) async fn prove(layout: &Layout, port: u16) -> Result<Vec<String>, QuickstartError> {
-    let mut proof = Vec::new();
-    for (client, expected, meaning) in [
-        (CLIENT, StatusCode::OK, "allowed"),
-        (STRANGER, StatusCode::FORBIDDEN, "refused: a good certificate, but no ApiUser"),
-    ] {
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let status = tokio::time::timeout(PATIENCE, ask(layout, client, port))
-            .await
-            .map_err(|_| QuickstartError::Probe("no answer within 10 seconds".to_owned()))?
-            .map_err(|error| QuickstartError::Probe(format!("GET /hello as {client}: {error}")))?;
-        if status != expected {
-            let message = format!("GET /hello as {client} was answered with {status}, not with {expected}");
-            return Err(QuickstartError::Probe(message));
+/// A request that is sent to the new gateway, and what its config says about it.
+pub(super) struct Probe {
+    client: &'static str,
+    expected: Expected,
+}
+
+/// What a config says about a request.
+enum Expected {
+    /// The upstream of quickstart answers.
+    Allowed,
+    /// The gateway answers with this status and reason.
+    Denied(u16, String),
+    /// The TLS handshake fails, for this reason.
+    Rejected(String),
+    /// The config does not say it, for this reason.
+    Unknown(String),
+}
+
+/// One request of a client that a new config allows, and one of a client that it denies. The config may have been edited
+/// since, so what it says is asked of the snapshot.
+pub(super) fn planned(layout: &Layout, snapshot: &Snapshot, port: u16) -> Result<Vec<Probe>, QuickstartError> {
+    let planned = |client: &'static str| {
+        let file = layout.pki(&format!("{client}.crt"));
+        let chain = certificates(&file).map_err(|error| QuickstartError::Config(error.to_string()))?;
+        let question = Question {
+            who: Who::Certificate(pem_of(&chain)),
+            listener: snapshot.listeners.values().find(|it| it.address.port() == port).map(|it| it.name.to_string()),
+            method: "GET".to_owned(),
+            url: format!("https://localhost:{port}/hello"),
+            ..Question::default()
+        };
+        let expected = match explain(snapshot, &question) {
+            Ok(explanation) => Expected::of(&explanation),
+            Err(no_answer) => Expected::Unknown(no_answer.to_string()),
+        };
+        Ok(Probe { client, expected })
+    };
+    [CLIENT, STRANGER].into_iter().map(planned).collect()
+}
+
+impl Expected {
+    fn of(explanation: &Explanation) -> Self {
+        let reason = explanation.reason.clone();
+        let upstream = explanation.route.as_ref().and_then(|route| route.upstream.as_deref());
+        match (explanation.decision, explanation.status) {
+            (Decision::Permit | Decision::Shadow, _) if upstream == Some(UPSTREAM) => Self::Allowed,
+            (Decision::Permit | Decision::Shadow, _) => {
+                Self::Unknown(format!("it does not go to upstream \"{UPSTREAM}\""))
+            }
+            (Decision::Refuse, Some(status)) => Self::Denied(status, reason),
+            (Decision::Refuse, None) => Self::Rejected(reason),
+            (Decision::Depends, _) => Self::Unknown("an authorizer decides".to_owned()),
         }
-        proof.push(format!("GET /hello as {client:<14} {} {meaning}", status.as_u16()));
+    }
+}
+
+/// Sends the requests. Gives a line for each; or why the gateway does not do what its config says.
+pub(super) async fn prove(layout: &Layout, probes: &[Probe], port: u16) -> Result<Vec<String>, QuickstartError> {
+    let mut proof = Vec::new();
+    for probe in probes {
+        let line = probe.result(layout, port).await.map_err(QuickstartError::Probe)?;
+        proof.push(format!("GET /hello as {:<14} {line}", probe.client));
     }
     Ok(proof)
+}
+
+impl Probe {
+    async fn result(&self, layout: &Layout, port: u16) -> Result<String, String> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        if let Expected::Unknown(why) = &self.expected {
+            return Ok(format!("not tested: {why}"));
+        }
+        let asked = tokio::time::timeout(PATIENCE, ask(layout, self.client, port)).await;
+        let asked = asked.unwrap_or_else(|_| Err("no response within 10 seconds".into()));
+        match (&self.expected, asked) {
+            (Expected::Allowed, Ok(StatusCode::OK)) => Ok("200 allowed".to_owned()),
+            (Expected::Denied(status, reason), Ok(seen)) if seen == *status => {
+                Ok(format!("{status} denied ({reason})"))
+            }
+            (Expected::Rejected(reason), Err(error)) if is_alert(&*error) => {
+                Ok(format!("TLS alert, rejected ({reason})"))
+            }
+            (expected, Ok(seen)) => {
+                Err(format!("GET /hello as {} has status {seen}, but should be {expected}", self.client))
+            }
+            // The config may have a server certificate of another CA by now.
+            (_, Err(error)) if is_our_own_rejection(&*error) => Ok(format!("not tested: {error}")),
+            (_, Err(error)) => Err(format!("GET /hello as {}: {error}", self.client)),
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Denied(status, reason) => write!(f, "{status} ({reason})"),
+            Self::Rejected(reason) => write!(f, "rejected in the TLS handshake ({reason})"),
+            Self::Unknown(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The error of the TLS library, if it is one.
+fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|error| {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()))
+    })
+}
+
+/// Whether the gateway has rejected our certificate.
+fn is_alert(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::AlertReceived(_)))
+}
+
+/// Whether we do not know the certificate of the gateway.
+fn is_our_own_rejection(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

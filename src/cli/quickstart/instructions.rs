@@ -1,0 +1,49 @@
+//! What quickstart prints when the gateway runs: what was tested, and commands to copy. Runs nothing.
+
+use super::super::shell::shell_word;
+use super::files::{CLIENT, Layout, Ports, STRANGER};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// What to do next. Every command can be copied into a shell in the current folder.
+pub(super) fn text(layout: &Layout, ports: Ports, admin: Option<SocketAddr>, proof: &[String]) -> String {
+    let port = ports.gateway;
+    let curl = |client: &str, rest: &str| {
+        let file = |name: &str| quoted(&layout.pki(name));
+        let (certificate, key) = (file(&format!("{client}.crt")), file(&format!("{client}.key")));
+        format!("curl --cacert {} --cert {certificate} --key {key} {rest}", file("ca.crt"))
+    };
+    let admin = admin.map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n")).unwrap_or_default();
+    format!(
+        "\nThe gateway listens on https://localhost:{port}. It was tested:\n\n{}\n\n\
+         Send requests to it:\n\n  {}\n  {}\n\n\
+         The same as a client with a valid certificate that is no ApiUser, and with another method:\n\n  \
+         {}\n  {}\n{admin}\n\
+         Edit {} while the gateway runs, for example the permissions; a log line says when it is active.\n\
+         Ask why a request is allowed or denied:\n\n  \
+         {} explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\
+         Ctrl-C ends the gateway. Below is its access log.",
+        proof.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
+        curl(CLIENT, &format!("https://localhost:{port}/hello")),
+        curl(CLIENT, &format!("https://localhost:{port}/whoami")),
+        curl(STRANGER, &format!("https://localhost:{port}/hello")),
+        curl(CLIENT, &format!("-X POST https://localhost:{port}/hello")),
+        layout.config.display(),
+        program(),
+        quoted(&layout.config),
+    )
+}
+
+/// The running binary as a shell finds it: it need not be in `PATH`.
+fn program() -> String {
+    let Ok(path) = std::env::current_exe() else { return "portcullis".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    match path.strip_prefix(here) {
+        Ok(below) => quoted(&Path::new(".").join(below)),
+        Err(_) => quoted(&path),
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
