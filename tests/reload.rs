@@ -4,6 +4,8 @@ mod certificates;
 mod failures;
 mod files;
 mod listeners;
+mod passing;
+mod special_files;
 
 use crate::support::client::{Answer, BOTH, Connection, Version, get, request};
 use crate::support::gateway::{listener, route_to, user};

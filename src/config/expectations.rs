@@ -5,13 +5,14 @@ use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
 use super::table::{Reading, TableReader};
+use crate::file_read::{self, FileKind};
 use std::path::Path;
 use std::sync::Arc;
 use toml::de::DeTable;
 
 /// Reads a file of expectations. What is wrong with it is among the problems.
 pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems) -> Vec<Expectation> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match file_read::read_text_or_pipe(path, FileKind::Config) {
         Ok(text) => Arc::new(text),
         Err(error) => {
             problems.error_without_place(format!("cannot read {}: {error}", path.display()), "check --expect FILE");

@@ -21,6 +21,7 @@ pub use text::Text;
 pub use watched::WatchedFile;
 pub use written::{Change, ChangeKind, Written};
 
+use crate::file_read::{self, FileKind};
 use parts::Parts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,10 @@ pub struct Loaded {
     pub watched: Vec<WatchedFile>,
     /// Whether all files are well-formed TOML; without that, looking for more errors would only mislead.
     pub readable: Readable,
+    /// The patterns of included files.
+    pub includes: Vec<Include>,
+    /// Files and folders that are missing, cannot be read, or are not TOML: nobody knows what they say.
+    pub unread: Vec<PathBuf>,
 }
 
 /// Whether the text could be taken apart.
@@ -55,21 +60,52 @@ pub enum Readable {
     No,
 }
 
+/// A pattern of included files, from the folder of the main file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// As it is written.
+    pattern: String,
+    /// Where the main file is.
+    folder: PathBuf,
+}
+
+/// What may stand in for the main file, and for what it includes.
+#[derive(Clone, Copy, Debug)]
+pub enum Occasion<'a> {
+    /// A command, or a start. The main file may also be a pipe.
+    First,
+    /// The main file is a regular one. If it says nothing that can be read, it includes what it included before.
+    Again(&'a [Include]),
+}
+
 /// Reads the main file and all that it includes. Never fails: what is wrong is in [`Loaded::problems`].
-pub fn load(main: &Path) -> Loaded {
+pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
     let mut loaded = Loaded {
         config: Config::default(),
         sources: Sources::default(),
         problems: Problems::default(),
         watched: Vec::new(),
         readable: Readable::Yes,
+        includes: Vec::new(),
+        unread: Vec::new(),
     };
     let mut singles = Vec::new();
-    let includes = loaded.read_file(main, FileRole::Main, &mut singles);
-    for pattern in includes {
-        for path in loaded.expand(&pattern) {
-            loaded.read_file(&path, FileRole::Included(pattern.place), &mut singles);
+    let folder = main.parent().unwrap_or(Path::new(""));
+    let include = |said: &Spanned<String>| Include { pattern: said.value.clone(), folder: folder.to_owned() };
+    match (loaded.read_main(main, occasion, &mut singles), occasion) {
+        (Some(patterns), _) => {
+            loaded.includes = patterns.iter().map(include).collect();
+            for (pattern, include) in patterns.iter().zip(loaded.includes.clone()) {
+                loaded.read_included(&include, pattern.place, &mut singles);
+            }
         }
+        (None, Occasion::Again(before)) => {
+            loaded.includes = before.to_vec();
+            for include in before {
+                loaded.read_included(include, Place::nowhere(), &mut singles);
+            }
+        }
+        (None, Occasion::First) => {}
     }
     loaded.config.api_users.shrink_to_fit();
     loaded
@@ -81,28 +117,66 @@ enum FileRole {
     Included(Place),
 }
 
+/// Tables that may stand in one file only, and where they were found.
+type Singles = Vec<(&'static str, Place)>;
+
 impl Loaded {
-    fn read_file(
+    /// What the main file includes. `None` if nobody knows.
+    fn read_main(
         &mut self,
         path: &Path,
-        role: FileRole,
-        singles: &mut Vec<(&'static str, Place)>,
-    ) -> Vec<Spanned<String>> {
+        occasion: Occasion<'_>,
+        singles: &mut Singles,
+    ) -> Option<Vec<Spanned<String>>> {
         self.watched.push(WatchedFile::new(path));
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
+        let text = match occasion {
+            Occasion::First => file_read::read_text_or_pipe(path, FileKind::Config),
+            Occasion::Again(_) => file_read::read_text(path, FileKind::Config),
+        };
+        self.read_text(path, text, FileRole::Main, singles)
+    }
+
+    fn read_included(&mut self, include: &Include, place: Place, singles: &mut Singles) {
+        for path in self.expand(include, place) {
+            self.watched.push(WatchedFile::new(&path));
+            let text = file_read::read_text(&path, FileKind::Config);
+            self.read_text(&path, text, FileRole::Included(place), singles);
+        }
+    }
+
+    fn read_text(
+        &mut self,
+        path: &Path,
+        text: std::io::Result<String>,
+        role: FileRole,
+        singles: &mut Singles,
+    ) -> Option<Vec<Spanned<String>>> {
+        let read = match text {
+            Ok(text) => self.decode_file(path, text, role, singles),
             Err(error) => {
                 self.unreadable(role, format!("cannot read {}: {error}", path.display()));
-                return Vec::new();
+                None
             }
         };
+        if read.is_none() {
+            self.readable = Readable::No;
+            self.unread.push(path.to_owned());
+        }
+        read
+    }
+
+    fn decode_file(
+        &mut self,
+        path: &Path,
+        text: String,
+        role: FileRole,
+        singles: &mut Singles,
+    ) -> Option<Vec<Spanned<String>>> {
         let Some(file) = self.sources.add(path.to_owned(), text) else {
             self.unreadable(role, "more than 65,535 config files".to_owned());
-            return Vec::new();
+            return None;
         };
-        let Some(text) = self.sources.file(file).map(|source| source.text.clone()) else {
-            return Vec::new();
-        };
+        let text = self.sources.file(file)?.text.clone();
         if text.len() > LARGE
             && let Some(Parts { rest, api_users, problems }) = parts::read(file, &text, PART)
         {
@@ -120,8 +194,9 @@ impl Loaded {
         file: FileId,
         (parsed, text): (&str, &Arc<String>),
         role: FileRole,
-        singles: &mut Vec<(&'static str, Place)>,
-    ) -> Vec<Spanned<String>> {
+        singles: &mut Singles,
+    ) -> Option<Vec<Spanned<String>>> {
+        let mut is_whole = true;
         let (root, errors) = DeTable::parse_recoverable(parsed);
         for error in &errors {
             let place = Place::new(file, &error.span().unwrap_or(0..0));
@@ -129,12 +204,10 @@ impl Loaded {
             let hint = if duplicate { "keep one of the two" } else { "" };
             self.problems.error(place, error.message(), hint);
             // A duplicate key leaves the rest readable; any other error does not.
-            if !duplicate {
-                self.readable = Readable::No;
-            }
+            is_whole &= duplicate;
         }
-        if self.readable == Readable::No {
-            return Vec::new();
+        if !is_whole {
+            return None;
         }
         let place = Place::new(file, &(0..0));
         let reading = Reading { problems: &self.problems, text, offset: 0 };
@@ -148,11 +221,10 @@ impl Loaded {
             );
         }
         decode::decode(reader, &mut self.config, singles);
-        includes
+        Some(includes)
     }
 
-    fn unreadable(&mut self, role: FileRole, message: String) {
-        self.readable = Readable::No;
+    fn unreadable(&self, role: FileRole, message: String) {
         match role {
             FileRole::Main => self.problems.error_without_place(message, "name the config file with --config FILE"),
             FileRole::Included(place) => self.problems.error(place, message, "check the file and its mode"),
@@ -160,14 +232,14 @@ impl Loaded {
     }
 
     /// The files of one include pattern in the order of their names. A pattern without wildcards must exist.
-    fn expand(&mut self, pattern: &Spanned<String>) -> Vec<PathBuf> {
-        let full = self.sources.folder(pattern.place.file).join(&pattern.value);
+    fn expand(&mut self, include: &Include, place: Place) -> Vec<PathBuf> {
+        let full = include.folder.join(&include.pattern);
         let folder = full.parent().unwrap_or(Path::new(""));
         let name = full.file_name().unwrap_or_default().to_string_lossy();
-        let said_folder = Path::new(&pattern.value).parent().unwrap_or(Path::new(""));
+        let said_folder = Path::new(&include.pattern).parent().unwrap_or(Path::new(""));
         if has_wildcard(&said_folder.to_string_lossy()) {
             let message = "wildcards are for file names, not for folders";
-            self.problems.error(pattern.place, message, "list the folders, one pattern for each");
+            self.problems.error(place, message, "list the folders, one pattern for each");
             return Vec::new();
         }
         if !has_wildcard(&name) {
@@ -175,19 +247,25 @@ impl Loaded {
         }
         // New files appear in the folder, so the folder itself is watched.
         self.watched.push(WatchedFile::new(folder));
-        let text = format!("{}", Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(&*name).display());
-        match glob::glob(&text) {
-            Ok(paths) => {
-                self.check_folder(pattern, &full);
-                let readable = paths.filter_map(|path| self.or_report_unreadable(pattern, path));
-                readable.filter(|path| !is_hidden(path)).collect()
+        let wanted = match glob::Pattern::new(&name) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                let message = format!("bad include pattern: {error}");
+                self.problems.error(place, message, "use * and ? in file names");
+                return Vec::new();
+            }
+        };
+        match file_read::entries(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) {
+            Ok(entries) => {
+                let mut paths: Vec<PathBuf> =
+                    entries.into_iter().filter_map(|path| Some(folder.join(path.file_name()?))).collect();
+                let name_of = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+                paths.retain(|path| name_of(path).is_some_and(|name| !name.starts_with('.') && wanted.matches(&name)));
+                paths.sort_unstable();
+                paths
             }
             Err(error) => {
-                self.problems.error(
-                    pattern.place,
-                    format!("bad include pattern: {error}"),
-                    "use * and ? in file names",
-                );
+                self.folder_unread(folder, place, &error);
                 Vec::new()
             }
         }
@@ -195,28 +273,18 @@ impl Loaded {
 
     /// No file in a folder is fine, but a folder that is not there (a volume that is not mounted) is not: all its
     /// users would be gone without a word.
-    fn check_folder(&self, pattern: &Spanned<String>, full: &Path) {
-        let folder = full.parent().unwrap_or(full);
-        if !folder.as_os_str().is_empty() && !folder.is_dir() {
-            let message = format!("there is no folder {}", folder.display());
-            self.problems.error(pattern.place, message, "make it, or remove it from `include`");
-        }
-    }
-
-    fn or_report_unreadable(&self, pattern: &Spanned<String>, path: glob::GlobResult) -> Option<PathBuf> {
-        path.map_err(|error| {
-            let message = format!("cannot read {}: {}", error.path().display(), error.error());
-            self.problems.error(pattern.place, message, "check the folder and its mode");
-        })
-        .ok()
+    fn folder_unread(&mut self, folder: &Path, place: Place, error: &std::io::Error) {
+        let (message, hint) = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                (format!("there is no folder {}", folder.display()), "make it, or remove it from `include`")
+            }
+            _ => (format!("cannot read {}: {error}", folder.display()), "check the folder and its mode"),
+        };
+        self.problems.error(place, message, hint);
+        self.unread.push(folder.to_owned());
     }
 }
 
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?', '['])
-}
-
-/// Editors and Kubernetes keep their own files beside ours; their names start with a dot.
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
 }

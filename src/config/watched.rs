@@ -1,5 +1,6 @@
 //! Files that a load reads, each with how it looked just before it was read, so that no change is ever missed.
 
+use crate::file_read;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
@@ -35,7 +36,7 @@ impl WatchedFile {
 /// How a file looks from outside, through symbolic links, so that a swap of a link farther up is seen, too.
 fn stamp(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if let Ok(metadata) = std::fs::metadata(path) {
+    if let Ok(metadata) = file_read::metadata(path) {
         (metadata.dev(), metadata.ino()).hash(&mut hasher);
         // A folder's times change with files that are not ours (logs); its list of names is what counts.
         if metadata.is_dir() {
@@ -49,5 +50,5 @@ fn stamp(path: &Path) -> u64 {
 }
 
 fn names_in(folder: &Path) -> BTreeSet<PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect()
+    file_read::entries(folder).into_iter().flatten().collect()
 }

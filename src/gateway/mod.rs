@@ -5,17 +5,21 @@ mod crl_fetch;
 mod fetches;
 mod in_force;
 mod reload;
+mod requests;
+mod retry;
 mod token_keys;
 
 use crate::admin::GatewayFacts;
-use crate::config::WatchedFile;
 use crate::drain::{Drain, Drained};
+use crate::file_read::FileThread;
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
 use crate::snapshot::{FileWatch, Outcome, Snapshot};
 use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
-use reload::{Cause, changed};
+use reload::Cause;
+use requests::Requests;
+use retry::Retry;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,7 +38,11 @@ pub struct Gateway {
     listeners: HashMap<Arc<str>, Running>,
     admin: Option<RunningAdmin>,
     watch: FileWatch,
-    watched: Vec<WatchedFile>,
+    /// Where loads are done.
+    loader: FileThread,
+    retry: Retry,
+    /// What was wrong with the last load, if it failed.
+    last_errors: Vec<String>,
     facts: GatewayFacts,
 }
 
@@ -140,7 +148,9 @@ impl Gateway {
             listeners: HashMap::new(),
             admin: None,
             watch: FileWatch::new(),
-            watched: outcome.watched,
+            loader: FileThread::default(),
+            retry: Retry::default(),
+            last_errors: Vec::new(),
             facts: GatewayFacts::default(),
         };
         let snapshot = gateway.shared.snapshot.load_full();
@@ -150,7 +160,7 @@ impl Gateway {
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
         gateway.put_into_force(snapshot, bound);
-        gateway.watch.watch(&gateway.watched);
+        gateway.watch.watch_only(outcome.watched).await;
         tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
         let workers = gateway.threads.workers();
         for index in 0..workers.count() {
@@ -175,30 +185,27 @@ impl Gateway {
         self.admin.as_ref().map(|admin| admin.address)
     }
 
-    /// Runs until a request asks for a shutdown, or nobody can ask any more, or it cannot go on. Reloads on request and
-    /// when files change.
+    /// Runs until a request asks for a shutdown, or nobody can ask any more, or it cannot go on. Reloads on request, when
+    /// files change, and again after a load that failed. A shutdown waits for no load.
     pub async fn run(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) -> Cessation {
+        let mut requests = Requests::new(requests);
         loop {
-            let request = tokio::select! {
+            let cause = tokio::select! {
                 () = self.threads.one_died() => return Cessation::WorkerDied,
-                request = requests.recv() => request.unwrap_or(Request::Shutdown),
-                () = changed(&mut self.watch, &self.watched) => {
-                    self.reload(Cause::FilesChanged).await;
-                    continue;
-                }
+                request = requests.next() => match request {
+                    Request::Shutdown => return Cessation::Asked,
+                    Request::Reload => Cause::Asked,
+                    Request::ReopenLogs => {
+                        self.reopen_logs();
+                        continue;
+                    }
+                },
+                () = self.watch.changed() => Cause::FilesChanged,
+                () = self.retry.due() => Cause::Retry,
             };
-            // What came during a long reload is taken together: a shutdown waits for no further one, and several
-            // requests of one kind are as good as one.
-            let mut asked = vec![request];
-            asked.extend(std::iter::from_fn(|| requests.try_recv().ok()));
-            if asked.contains(&Request::Shutdown) {
-                return Cessation::Asked;
-            }
-            if asked.contains(&Request::ReopenLogs) {
-                self.reopen_logs();
-            }
-            if asked.contains(&Request::Reload) {
-                self.reload(Cause::Asked).await;
+            tokio::select! {
+                () = self.reload(cause) => {}
+                () = requests.shutdown() => return Cessation::Asked,
             }
         }
     }

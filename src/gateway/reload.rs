@@ -1,95 +1,139 @@
-//! Reload: load anew, wait for the other half of what is half-written, put into force or say why not. Binds nothing
-//! itself.
+//! Reload: load anew, wait for the other half of what is half-written, put into force or say why not, and try again
+//! later. Binds nothing itself.
 
 use super::{Gateway, GatewayError, audit};
 use crate::config::WatchedFile;
-use crate::snapshot::{Content, Depth, FileWatch, Outcome, Snapshot, load};
+use crate::file_read;
+use crate::respond::with_causes;
+use crate::snapshot::{Content, Depth, Outcome, Snapshot, load};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often files are looked at, in case the system's notices do not arrive (network file systems, bind mounts).
-const POLL: Duration = Duration::from_secs(5);
+/// What came into force.
+struct Success {
+    snapshot: Arc<Snapshot>,
+    /// Each in one line.
+    warnings: Vec<String>,
+}
+
+/// Why a load is not put into force.
+struct Failure {
+    why: String,
+    /// Each in one line.
+    errors: Vec<String>,
+    content: Content,
+}
 
 impl Gateway {
-    /// Loads everything anew. What is wrong leaves the snapshot in force, and says why.
+    /// Loads everything anew. What is wrong leaves the snapshot in force, says why, and is tried again later.
     pub(super) async fn reload(&mut self, cause: Cause) {
-        let outcome = self.load_settled(cause).await;
-        self.watched.clone_from(&outcome.watched);
+        if cause != Cause::Retry {
+            self.retry.reset();
+        }
+        self.watch.look_again().await;
+        match self.try_reload(cause).await {
+            Ok(success) => self.reloaded(&success, cause),
+            Err(failure) => self.reload_failed(failure, cause),
+        }
+    }
+
+    async fn try_reload(&mut self, cause: Cause) -> Result<Success, Failure> {
+        let outcome = self.load_settled(cause).await.map_err(|error| {
+            let why = with_causes(&error);
+            Failure { errors: vec![why.clone()], why, content: Content::default() }
+        })?;
         let warnings = outcome.warnings();
-        let (report, mut errors, content) = (outcome.report(), outcome.errors(), outcome.content);
+        let (report, mut errors, content, watched) =
+            (outcome.report(), outcome.errors(), outcome.content, outcome.watched);
         let result = match outcome.snapshot {
             None => Err(GatewayError::Config(report)),
             Some(snapshot) => self.try_put_into_force(snapshot, cause).await,
         };
-        self.watch.watch(&self.watched);
-        let metrics = &self.shared.telemetry.metrics;
         match result {
-            Ok(generation) => {
-                metrics.reloads.with_label_values(&["success"]).inc();
-                metrics.reload_last_success.set(1);
-                self.facts.reloaded(cause.word(), None);
-                tracing::info!(generation, cause = cause.word(), content = content.sha256(), "reloaded");
-                for warning in warnings {
-                    tracing::warn!("{warning}");
-                }
+            Ok(snapshot) => {
+                self.watch.watch_only(watched).await;
+                Ok(Success { snapshot, warnings })
             }
             Err(error) => {
-                metrics.reloads.with_label_values(&["failure"]).inc();
-                metrics.reload_last_success.set(0);
-                let generation = self.shared.snapshot.load().generation;
-                let why = crate::respond::with_causes(&error);
-                self.facts.reloaded(cause.word(), Some(&why));
+                self.watch.watch_also(&watched).await;
+                let why = with_causes(&error);
                 if errors.is_empty() {
                     errors.push(why.clone());
                 }
-                audit::tell_of_refusal(&self.shared.telemetry, generation, (&content, &errors), cause.word());
-                tracing::error!(
-                    generation,
-                    cause = cause.word(),
-                    "reload refused, the old snapshot stays in force:\n{why}"
-                );
+                Err(Failure { why, errors, content })
             }
         }
+    }
+
+    fn reloaded(&mut self, success: &Success, cause: Cause) {
+        self.retry.reset();
+        self.last_errors.clear();
+        let metrics = &self.shared.telemetry.metrics;
+        metrics.reloads.with_label_values(&["success"]).inc();
+        metrics.reload_last_success.set(1);
+        self.facts.reloaded(cause.word(), None);
+        let Success { snapshot, warnings } = success;
+        let (generation, content) = (snapshot.generation, snapshot.content.sha256());
+        tracing::info!(generation, cause = cause.word(), content, "reloaded");
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+
+    fn reload_failed(&mut self, failure: Failure, cause: Cause) {
+        self.retry.failed();
+        let metrics = &self.shared.telemetry.metrics;
+        metrics.reload_last_success.set(0);
+        let generation = self.shared.snapshot.load().generation;
+        let Failure { why, errors, content } = failure;
+        // Trying again must not fill logs with what they say already.
+        if cause == Cause::Retry && errors == self.last_errors {
+            metrics.reload_retries.inc();
+            return tracing::debug!(generation, "reload refused again:\n{why}");
+        }
+        metrics.reloads.with_label_values(&["failure"]).inc();
+        self.facts.reloaded(cause.word(), Some(&why));
+        audit::tell_of_refusal(&self.shared.telemetry, generation, (&content, &errors), cause.word());
+        tracing::error!(
+            generation,
+            cause = cause.word(),
+            "reload refused, the old snapshot stays in force; it is tried again:\n{why}"
+        );
+        self.last_errors = errors;
     }
 
     /// Loads until nothing changes any more while it loads, so that no mix of old and new files comes into force. If
     /// it fails, waits a moment for the other half of what may be half-written.
-    async fn load_settled(&mut self, cause: Cause) -> Outcome {
+    async fn load_settled(&mut self, cause: Cause) -> Result<Outcome, file_read::Unfinished> {
         const ATTEMPTS: usize = 5;
         const OTHER_HALF: Duration = Duration::from_secs(1);
-        let mut outcome = self.load().await;
+        let mut outcome = self.load().await?;
         for _ in 1..ATTEMPTS {
             if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
-                self.watch.watch(&outcome.watched);
-                self.watch.changed(OTHER_HALF).await;
+                self.watch.watch_also(&outcome.watched).await;
+                self.watch.stirred(OTHER_HALF).await;
             }
-            if !outcome.watched.iter().any(WatchedFile::has_changed) {
+            let watched = outcome.watched.clone();
+            let look = move || watched.iter().any(WatchedFile::has_changed);
+            if !self.loader.run(file_read::PATIENCE, look).await? {
                 break;
             }
-            outcome = self.load().await;
+            outcome = self.load().await?;
         }
-        outcome
+        Ok(outcome)
     }
 
-    /// Large configs take a while, which must not hold up requests.
-    async fn load(&self) -> Outcome {
+    /// Large configs take a while, which must not hold up requests; and a file may hang, which must hold up nothing.
+    async fn load(&mut self) -> Result<Outcome, file_read::Unfinished> {
         let (config, shared) = (self.config.clone(), self.shared.clone());
-        let loading = tokio::task::spawn_blocking(move || {
+        let loading = move || {
             let previous = shared.snapshot.load_full();
             load(&config, Some(&previous), &shared.telemetry, Depth::Errors)
-        });
-        match loading.await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(%error, "loading the config panicked");
-                let (problems, sources) = (Vec::new(), crate::config::Sources::default());
-                let (content, expectations) = (Content::default(), Vec::new());
-                Outcome { snapshot: None, problems, sources, watched: self.watched.clone(), content, expectations }
-            }
-        }
+        };
+        self.loader.run(file_read::PATIENCE, loading).await
     }
 
-    async fn try_put_into_force(&mut self, snapshot: Snapshot, cause: Cause) -> Result<u64, GatewayError> {
+    async fn try_put_into_force(&mut self, snapshot: Snapshot, cause: Cause) -> Result<Arc<Snapshot>, GatewayError> {
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
@@ -107,9 +151,8 @@ impl Gateway {
             self.set_audit_log(&snapshot)?;
         }
         self.warn_about_restarts(&snapshot);
-        let generation = snapshot.generation;
-        self.put_into_force(snapshot, bound);
-        Ok(generation)
+        self.put_into_force(snapshot.clone(), bound);
+        Ok(snapshot)
     }
 
     /// The few things that only a restart changes.
@@ -131,6 +174,8 @@ impl Gateway {
 pub(super) enum Cause {
     Asked,
     FilesChanged,
+    /// The load before has failed.
+    Retry,
 }
 
 impl Cause {
@@ -138,16 +183,7 @@ impl Cause {
         match self {
             Self::Asked => "signal",
             Self::FilesChanged => "files changed",
-        }
-    }
-}
-
-/// Ends when a file looks different than when it was read.
-pub(super) async fn changed(watch: &mut FileWatch, watched: &[WatchedFile]) {
-    loop {
-        watch.changed(POLL).await;
-        if watched.iter().any(WatchedFile::has_changed) {
-            return;
+            Self::Retry => "retry",
         }
     }
 }

@@ -170,6 +170,7 @@ mod tests {
             places: Default::default(),
             credentials: Default::default(),
             content: Default::default(),
+            includes: Vec::new(),
             written: None,
             user_limiters: Default::default(),
             route_limiters: HashMap::new(),

@@ -2,10 +2,10 @@
 //! file, since that of a short secret could be guessed.
 
 use crate::config::WatchedFile;
+use crate::file_read::{self, FileKind};
 use crate::tls::{hexadecimal, sha256_text};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 /// The files of one load.
@@ -67,14 +67,10 @@ impl Content {
 
 /// SHA-256 of a file, in hexadecimal. Read piece by piece, since files of users may be large.
 fn digest_of(path: &Path) -> std::io::Result<Box<str>> {
-    let (mut file, mut digest) = (std::fs::File::open(path)?, Context::new(&SHA256));
-    let mut piece = [0; 16 << 10];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hexadecimal(digest.finish().as_ref()).into()),
-            length => digest.update(piece.get(..length).unwrap_or_default()),
-        }
-    }
+    let mut digest = Context::new(&SHA256);
+    // Of the kind that may be the longest.
+    file_read::read_pieces(path, FileKind::Config, |piece| digest.update(piece))?;
+    Ok(hexadecimal(digest.finish().as_ref()).into())
 }
 
 #[cfg(test)]

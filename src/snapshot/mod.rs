@@ -13,7 +13,7 @@ pub use watch::FileWatch;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
-use crate::config::{Http1Engine, LogFormat, Places, Written};
+use crate::config::{Http1Engine, Include, LogFormat, Places, Written};
 use crate::credentials::Credentials;
 use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
@@ -68,6 +68,8 @@ pub struct Snapshot {
     pub credentials: Credentials,
     /// What it was made of.
     pub content: Content,
+    /// What its main file includes.
+    pub includes: Vec<Include>,
     /// What its config says, where there is an audit log to tell of changes.
     pub written: Option<Written>,
     /// Where what it is made of stands in the config.

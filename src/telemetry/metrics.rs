@@ -65,6 +65,8 @@ pub struct Metrics {
     pub upstream_connect_retries: IntCounterVec,
     /// `reloads_total{result}`
     pub reloads: IntCounterVec,
+    /// `reload_retries_total`
+    pub reload_retries: IntCounter,
     /// `reload_last_success`
     pub reload_last_success: IntGauge,
     /// `snapshot_generation`
@@ -263,6 +265,8 @@ impl Default for Metrics {
                 &["upstream"],
             ),
             reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
+            reload_retries: make
+                .counter("reload_retries_total", "Repeated loads that failed for the same reason as before"),
             reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
             loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),

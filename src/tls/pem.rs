@@ -1,5 +1,6 @@
 //! Certificates and keys from PEM files. Nothing empty, nothing half-read.
 
+use crate::file_read::{self, FileKind};
 use base64::Engine;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -46,8 +47,8 @@ pub enum PemTextError {
     NoCertificate,
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    std::fs::read(path).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
+fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>, PemError> {
+    file_read::read(path, kind).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
 }
 
 /// All certificates of a file, at least one.
@@ -55,7 +56,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PemError> {
 /// # Errors
 /// [`PemError`], naming the file.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    let text = read(path)?;
+    let text = read(path, FileKind::Certificates)?;
     let malformed = |error: rustls::pki_types::pem::Error| PemError::Malformed {
         path: path.to_owned(),
         reason: format!("{error:?}"),
@@ -95,7 +96,7 @@ pub fn pem_of(certificates: &[CertificateDer<'_>]) -> String {
 /// # Errors
 /// [`PemError`], naming the file.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
-    let text = zeroize::Zeroizing::new(read(path)?);
+    let text = zeroize::Zeroizing::new(read(path, FileKind::PrivateKey)?);
     let encrypted: &[u8] = b"ENCRYPTED";
     if text.windows(encrypted.len()).any(|window| window == encrypted) {
         return Err(PemError::EncryptedKey(path.to_owned()));

@@ -183,6 +183,11 @@ impl Gateway {
         peak_memory(self.child.id())
     }
 
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by name: `HUP`, `TERM`.
     pub fn signal(&self, name: &str) {
         let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().expect("a signal");

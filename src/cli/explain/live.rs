@@ -23,7 +23,7 @@ pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<An
 
 /// Only the config's text is read: what is wrong in it is nothing to the gateway that runs.
 fn of_config(file: &Path) -> Result<SocketAddr, String> {
-    let loaded = config::load(file);
+    let loaded = config::load(file, config::Occasion::First);
     if loaded.readable == Readable::No {
         return Err(format!("cannot read the config {}: name the gateway with --live=URL", file.display()));
     }

@@ -147,7 +147,7 @@ impl Ports {
 
     /// The ports that the config in the folder has; it may have been edited.
     pub(super) fn of_config(path: &Path) -> Result<Self, QuickstartError> {
-        let config = crate::config::load(path).config;
+        let config = crate::config::load(path, crate::config::Occasion::First).config;
         let port =
             |text: Option<&str>| text.and_then(|text| text.rsplit(':').next()).and_then(|port| port.parse().ok());
         let listener = config.listeners.first().and_then(|listener| listener.address.as_ref());

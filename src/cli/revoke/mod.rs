@@ -83,7 +83,7 @@ impl Revoke {
     }
 
     fn revoke(&self) -> Result<Confirmation, String> {
-        let loaded = config::load(&self.config.config);
+        let loaded = config::load(&self.config.config, config::Occasion::First);
         if loaded.readable == Readable::No {
             return Err(config::render(&loaded.problems.into_sorted(), &loaded.sources));
         }

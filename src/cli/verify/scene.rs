@@ -86,7 +86,7 @@ impl Entry {
 /// In words: what cannot be tried.
 pub(super) fn scenes(path: &Path, outcome: &Outcome, wanted: Option<&str>) -> Result<Vec<Scene>, String> {
     let snapshot = outcome.snapshot.as_ref().ok_or("the config cannot be used")?;
-    let loaded = config::load(path);
+    let loaded = config::load(path, config::Occasion::First);
     let said = Said { config: &loaded.config, sources: &loaded.sources };
     let mut scenes = Vec::new();
     for listener in &loaded.config.listeners {

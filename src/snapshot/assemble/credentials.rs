@@ -3,6 +3,7 @@
 use super::Assembly;
 use crate::config::{self, ApiUser, ClientAuth, Spanned};
 use crate::credentials::{AttemptLimits, CredentialRule, Credentials, HashError, PasswordHash, Passwords, RuleError};
+use crate::file_read::{self, FileKind};
 use std::time::Duration;
 
 /// How long a right password is not hashed again.
@@ -71,7 +72,8 @@ impl Assembly<'_> {
             Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
             None => {
                 let path = self.path(text);
-                std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+                file_read::read_text(&path, FileKind::Secret)
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))
             }
         };
         read.map(zeroize::Zeroizing::new)

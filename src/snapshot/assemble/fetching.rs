@@ -3,6 +3,7 @@
 use super::Assembly;
 use crate::config::{self, Place, Spanned};
 use crate::fetch::{FetchUrl, Scheme};
+use crate::file_read;
 use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::{Authorities, CrlFetch, CrlFetchSettings, TrustDomain, provider};
 use rustls::{ClientConfig, RootCertStore};
@@ -72,7 +73,7 @@ impl Assembly<'_> {
     fn cache_folder(&self, said: &config::CrlFetch) -> Result<PathBuf, ()> {
         let Some(text) = &said.cache else { return Err(()) };
         let folder = self.path(text);
-        if !folder.is_dir() {
+        if !file_read::is_folder(&folder) {
             let message = format!("there is no folder {}", folder.display());
             self.problems.error(text.place, message, "make it, and let the gateway's user write there");
             return Err(());

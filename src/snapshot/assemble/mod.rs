@@ -28,7 +28,8 @@ mod warnings;
 
 use super::{ConfigSizes, Content, Snapshot};
 use crate::config::{
-    self, Config, Expectation, Loaded, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile, Written,
+    self, Config, Expectation, Loaded, Occasion, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile,
+    Written,
 };
 use crate::forward::FieldNames;
 use crate::limit::Limiter;
@@ -95,7 +96,9 @@ impl Outcome {
 
 /// Loads the config file and all that it names.
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let Loaded { mut config, sources, problems, mut watched, readable } = config::load(path);
+    let occasion = previous.map_or(Occasion::First, |previous| Occasion::Again(&previous.includes));
+    let loaded = config::load(path, occasion);
+    let Loaded { mut config, sources, problems, mut watched, readable, includes, .. } = loaded;
     let before = previous.map(|snapshot| &snapshot.content);
     if readable == Readable::No {
         let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
@@ -122,6 +125,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     let mut snapshot = if problems.any_error() { None } else { snapshot };
     if let Some(snapshot) = &mut snapshot {
         snapshot.content = content.clone();
+        snapshot.includes = includes;
         snapshot.written = snapshot.process.audit_log.is_some().then(|| Written::of(&sources));
     }
     let expectations = std::mem::take(&mut config.expectations);
@@ -192,6 +196,7 @@ impl Assembly<'_> {
             enabled_until: self.enabled_until.take(),
             credentials,
             content: Content::default(),
+            includes: Vec::new(),
             written: None,
             places: config::Places::of(self.sources),
             user_limiters: users.limiters,

@@ -5,6 +5,7 @@ use super::trust::TrustDomains;
 use super::users::Users;
 use crate::clock;
 use crate::config::{self, Place, Spanned, WatchedFile};
+use crate::file_read;
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
     RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
@@ -151,7 +152,7 @@ impl Assembly<'_> {
     fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (folder, wanted) = if full.is_dir() {
+        let (folder, wanted) = if file_read::is_folder(&full) {
             (full.clone(), "*".to_owned())
         } else if name.contains(['*', '?', '[']) {
             (full.parent().unwrap_or(Path::new("")).to_owned(), name)
@@ -187,10 +188,9 @@ impl Assembly<'_> {
 /// beside ours; their names start with a dot.
 fn files_in(folder: &Path, wanted: &glob::Pattern) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in file_read::entries(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !name.starts_with('.') && wanted.matches(&name) && !path.is_dir() {
+        if !name.starts_with('.') && wanted.matches(&name) && !file_read::is_folder(&path) {
             paths.push(path);
         }
     }

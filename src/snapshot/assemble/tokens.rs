@@ -6,6 +6,7 @@ use crate::credentials::{
     Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
 };
 use crate::fetch::{FetchUrl, Scheme};
+use crate::file_read::{self, FileKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +89,7 @@ impl Assembly<'_> {
 
     fn keys_of_file(&self, file: &Spanned<String>) -> Option<KeySet> {
         let path = self.path(file);
-        let text = std::fs::read(&path)
+        let text = file_read::read(&path, FileKind::KeySet)
             .map_err(|error| {
                 let message = format!("cannot read {}: {error}", path.display());
                 self.problems.error(

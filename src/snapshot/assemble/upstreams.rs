@@ -4,6 +4,7 @@ use super::peers::{Inputs, Peer};
 use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, Upstream as Said};
 use crate::endpoint::{EndpointAddress, Scheme};
+use crate::file_read::{self, FileKind};
 use crate::upstream::{Upstream, UpstreamSettings};
 use base64::Engine;
 use rustls::RootCertStore;
@@ -91,7 +92,8 @@ impl Assembly<'_> {
             Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
             None => {
                 let path = self.path(text);
-                std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+                file_read::read_text(&path, FileKind::Secret)
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))
             }
         };
         let secret = match read {

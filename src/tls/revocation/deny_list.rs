@@ -3,6 +3,7 @@
 
 use super::other_signature::other_forms;
 use super::serials::significant;
+use crate::file_read::{self, FileKind};
 use crate::tls::common_name::CommonName;
 use crate::tls::subject_names::readings;
 use std::collections::{BTreeSet, HashSet};
@@ -52,7 +53,7 @@ impl DenyList {
     /// # Errors
     /// [`DenyListError`], naming file and line.
     pub fn load(path: &Path) -> Result<Self, DenyListError> {
-        let text = std::fs::read_to_string(path)
+        let text = file_read::read_text(path, FileKind::DenyList)
             .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
         match Self::parse(&text) {
             Ok(list) => Ok(Self { path: Some(path.to_owned()), ..list }),

@@ -2,6 +2,7 @@
 //! may be very large. Judges nobody.
 
 use super::crl::{Crl, CrlError};
+use crate::file_read::{self, FileKind};
 use crate::tls::peer_certificate::rfc3339;
 use crate::tls::trust::Authorities;
 use crate::tls::verified::seconds;
@@ -85,8 +86,8 @@ impl CrlFile {
         authorities: &Authorities,
         before: &[Self],
     ) -> Result<Self, CrlFileError> {
-        let octets =
-            std::fs::read(path).map_err(|source| CrlFileError::Unreadable { path: path.to_owned(), source })?;
+        let octets = file_read::read(path, FileKind::RevocationList)
+            .map_err(|source| CrlFileError::Unreadable { path: path.to_owned(), source })?;
         let mut digest_octets = [0; 32];
         digest_octets.iter_mut().zip(digest(&SHA256, &octets).as_ref()).for_each(|(to, from)| *to = *from);
         let same = before.iter().find(|file| {
