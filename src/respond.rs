@@ -12,7 +12,7 @@ pub use limited::{Limited, Whose};
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::endpoint::ConnectError;
-use crate::forward::FramingError;
+use crate::forward::{BadUpgrade, FramingError};
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
 use crate::route::icinga2::BadRequest;
@@ -36,6 +36,8 @@ pub enum Refusal<'s> {
     MethodNotForwarded,
     /// `Connection` names a field that must not vanish.
     BadConnection,
+    /// It asks for WebSocket without a valid opening handshake.
+    Upgrade(BadUpgrade),
     /// No route has this host and path.
     NoRoute,
     /// The route does not allow the method.
@@ -117,7 +119,9 @@ impl Refusal<'_> {
             | Self::BadConnection
             | Self::MethodOverride
             | Self::MethodNotForwarded
+            | Self::Upgrade(BadUpgrade::Key | BadUpgrade::NoVersion)
             | Self::Icinga(_) => StatusCode::BAD_REQUEST,
+            Self::Upgrade(BadUpgrade::OtherVersion) => StatusCode::UPGRADE_REQUIRED,
             Self::Framing(FramingError::TooManyFields) | Self::HeadTooLarge => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
@@ -164,6 +168,7 @@ impl Refusal<'_> {
             Self::Misdirected => "misdirected",
             Self::MethodNotForwarded => "method_not_forwarded",
             Self::BadConnection => "bad_connection_field",
+            Self::Upgrade(_) => "bad_upgrade",
             Self::NoRoute | Self::Absent { denied: None, .. } => "no_route",
             Self::Icinga(why) => why.word(),
             Self::MethodNotAllowed => "method_not_allowed",
@@ -206,6 +211,7 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
             Self::MethodNotForwarded => "This method is not forwarded.",
             Self::BadConnection => "The Connection field names a field that must arrive.",
+            Self::Upgrade(_) => "The WebSocket handshake is malformed, or of another version than 13.",
             Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
             Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
             Self::MethodNotAllowed => "The method is not allowed here.",
@@ -245,6 +251,7 @@ impl Refusal<'_> {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::BadPath(error) => Some(error.to_string()),
+            Self::Upgrade(error) => Some(error.to_string()),
             Self::UnusableName(error) => Some(error.to_string()),
             Self::AmbiguousIdentity { one, other } => {
                 Some(format!("the certificate is both \"{one}\" and \"{other}\""))

@@ -1,5 +1,8 @@
 //! WebSocket tunnels: who gets one, what passes, and how it ends.
 
+/// What makes an opening handshake.
+mod handshakes;
+
 use crate::support::client::{Raw, Version, get, status};
 use crate::support::upstream::{read_head, write};
 use crate::support::{Chain, Client, Upstream, eventually};

@@ -2,10 +2,9 @@
 //! possible, since the connection is used again. Reads bytes that are given; owns no socket.
 
 use super::connection_login::reuse_after_answer;
-use super::edit::Upgrade;
 use super::framing::{FieldSpace, content_length};
+use super::upgrade::{Upgrade, granted_upgrade};
 use crate::config::LengthlessRedirect;
-use crate::head::Fields;
 
 /// How long the body behind an answer's head is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +89,9 @@ impl AnswerHead<'_, '_> {
         self.length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
     }
 
-    /// What the answer says that it upgrades to.
+    /// What the response upgrades to.
     pub fn upgrade(&self) -> Upgrade {
-        match self.fields.first_value("upgrade") {
-            Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Upgrade::WebSocket,
-            _ => Upgrade::None,
-        }
+        if self.status == 101 { granted_upgrade(self.fields) } else { Upgrade::None }
     }
 }
 

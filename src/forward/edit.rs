@@ -10,6 +10,7 @@ use super::fields::{FieldKind, ResponseKind, may_be_named_by_connection, respons
 use super::policy::FieldPolicy;
 use super::reserved::FieldNames;
 use super::sink::FieldSink;
+use super::upgrade::Upgrade;
 use crate::authorize::Permit;
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
@@ -56,22 +57,13 @@ impl<'a> AuthorizationUp<'a> {
     }
 }
 
-/// Whether a request asks to leave HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upgrade {
-    /// An ordinary request.
-    None,
-    /// WebSocket (RFC 6455), the only protocol that is passed on.
-    WebSocket,
-}
-
 /// A `Connection` field that names what it may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Connection names a field that every hop needs, or that the request is judged by")]
 pub struct BadConnection;
 
 /// The names that the `Connection` fields of a message list.
-fn connection_names<F: Fields + ?Sized>(fields: &F) -> impl Iterator<Item = &str> {
+pub(super) fn connection_names<F: Fields + ?Sized>(fields: &F) -> impl Iterator<Item = &str> {
     fields.values("connection").flat_map(names_in)
 }
 
@@ -88,14 +80,6 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
 pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
     let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
     if names_in(value).all(may_be_named) { Ok(()) } else { Err(BadConnection) }
-}
-
-/// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
-pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Upgrade {
-    let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
-    let asks = matches!(fields.only("upgrade"), Ok(Some(value)) if is_websocket(value));
-    let named = || connection_names(fields).any(|name| name.eq_ignore_ascii_case("upgrade"));
-    if asks && method == "GET" && named() { Upgrade::WebSocket } else { Upgrade::None }
 }
 
 /// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
@@ -204,7 +188,7 @@ fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     for (name, value) in edit.authorizer {
         sink.add(name.as_str(), value.as_bytes());
     }
-    if edit.upgrade == Upgrade::WebSocket {
+    if edit.upgrade != Upgrade::None {
         sink.add("connection", b"upgrade");
         sink.add("upgrade", b"websocket");
     }

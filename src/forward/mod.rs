@@ -18,13 +18,14 @@ mod search;
 mod sink;
 mod trailers;
 mod tunnel;
+mod upgrade;
 
 pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, Upgrade, check_connection, request_fields,
-    requested_upgrade, response_fields,
+    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, check_connection, request_fields,
+    response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
@@ -39,3 +40,4 @@ pub use search::HeadSearch;
 pub use sink::{FieldSink, HeadWriter, write_number};
 pub use trailers::{read_trailers, write_trailer_map, write_trailers};
 pub use tunnel::{TunnelEnd, tunnel};
+pub use upgrade::{BadUpgrade, Upgrade, WebSocketAccept, requested_upgrade};

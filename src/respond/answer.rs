@@ -1,6 +1,7 @@
 //! The answer to a refused request, as JSON or as a small page. Which status and words it has is not for this file to say.
 
 use super::{Refusal, credential};
+use crate::forward::BadUpgrade;
 use crate::head::Fields;
 use http::StatusCode;
 
@@ -73,6 +74,12 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
     let fields = match refusal {
         Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
         Refusal::Limited(limited) => limited.fields(),
+        // RFC 6455 section 4.4 and RFC 9110 section 15.5.22.
+        Refusal::Upgrade(BadUpgrade::OtherVersion) => {
+            [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]
+                .map(|(name, value)| (name, value.to_owned()))
+                .into()
+        }
         _ => Vec::new(),
     };
     OwnAnswer { status, content_type, body, fields }

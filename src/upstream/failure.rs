@@ -179,7 +179,15 @@ mod tests {
         assert_eq!(rides("POST", 0), Safety::Once);
         assert_eq!(safety("POST", Framing::Length(0), Upgrade::None), Safety::Once);
         assert_eq!(safety("get", Framing::Length(0), Upgrade::None), Safety::Once);
-        assert_eq!(safety("GET", Framing::Length(0), Upgrade::WebSocket), Safety::Once);
+        let handshake: &[(&str, &[u8])] = &[
+            ("connection", b"upgrade"),
+            ("upgrade", b"websocket"),
+            ("sec-websocket-version", b"13"),
+            ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let upgrade = crate::forward::requested_upgrade("GET", handshake).unwrap();
+        assert_ne!(upgrade, Upgrade::None);
+        assert_eq!(safety("GET", Framing::Length(0), upgrade), Safety::Once);
     }
 
     #[test]

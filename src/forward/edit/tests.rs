@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::authorize::public_permit;
-use crate::forward::{ExpiryFieldName, HeadWriter};
+use crate::forward::{ExpiryFieldName, HeadWriter, requested_upgrade};
 use crate::identity::{IDENTITY_FIELD_NAMES, IdentitySet, is_identity_field};
 use crate::route::Admission;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
         request_id: "id-1",
         client_version: "1.1",
         authorization: AuthorizationUp::of(authorization, AuthorizationUp::OfClient),
-        upgrade: requested_upgrade("GET", fields),
+        upgrade: requested_upgrade("GET", fields).unwrap(),
     };
     let mut collected = Collected::default();
     request_fields(&public_permit(Admission::Public).unwrap(), fields, &edit, &mut collected);
@@ -93,7 +93,10 @@ fn what_the_client_says_about_itself_is_replaced() {
 
 #[test]
 fn only_websocket_is_an_upgrade() {
-    let ask = |upgrade: &'static [u8]| upward(&[("Connection", b"Upgrade"), ("Upgrade", upgrade)], None);
+    let ask = |upgrade: &'static [u8]| {
+        let handshake = [("Sec-WebSocket-Version", &b"13"[..]), ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")];
+        upward(&[&[("Connection", &b"Upgrade"[..]), ("Upgrade", upgrade)], &handshake[..]].concat(), None)
+    };
     assert_eq!(values(&ask(b"WebSocket"), "upgrade"), ["websocket"]);
     assert!(values(&ask(b"h2c"), "upgrade").is_empty());
     assert!(values(&ask(b"websocket, h2c"), "upgrade").is_empty());
@@ -212,7 +215,7 @@ fn request_fields_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Ve
     }
     edit.identity.into_iter().flat_map(IdentityBlock::fields).for_each(|(name, value)| add(name, value.as_bytes()));
     edit.authorizer.iter().for_each(|(name, value)| add(name.as_str(), value.as_bytes()));
-    if edit.upgrade == Upgrade::WebSocket {
+    if edit.upgrade != Upgrade::None {
         add("connection", b"upgrade");
         add("upgrade", b"websocket");
     }
@@ -292,6 +295,14 @@ proptest! {
         if is_reserved {
             reserved.add_reserved("x-tag").unwrap();
         }
+        // None of these requests has a key, so a valid handshake stands for those that ask.
+        let handshake: &[(&str, &[u8])] = &[
+            ("connection", b"upgrade"),
+            ("upgrade", b"websocket"),
+            ("sec-websocket-version", b"13"),
+            ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let upgrade = requested_upgrade("GET", fields).or_else(|_| requested_upgrade("GET", handshake)).unwrap();
         let edit = RequestEdit {
             policy: FieldPolicy { reserved: &reserved },
             authorizer: if is_reserved { &answer } else { &[] },
@@ -304,7 +315,7 @@ proptest! {
                 authorization.as_deref(),
                 if removed { AuthorizationUp::Removed } else { AuthorizationUp::OfClient },
             ),
-            upgrade: requested_upgrade("GET", fields),
+            upgrade,
         };
         let permit = public_permit(Admission::Public).unwrap();
         let (mut collected, mut written) = (Collected::default(), Vec::new());
@@ -327,8 +338,8 @@ proptest! {
         let asked: Vec<_> = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade")).collect();
         let asks = matches!(asked.as_slice(), [(_, value)] if value.eq_ignore_ascii_case(b"websocket"))
             && names.iter().any(|name| name.eq_ignore_ascii_case("upgrade"));
-        prop_assert_eq!(edit.upgrade == Upgrade::WebSocket, asks);
-        prop_assert_eq!(requested_upgrade("POST", fields), Upgrade::None);
+        prop_assert_eq!(edit.upgrade != Upgrade::None, asks);
+        prop_assert_eq!(requested_upgrade("POST", fields), Ok(Upgrade::None));
         let passes = |value| check_connection(value, &FieldNames::default()).is_ok();
         prop_assert_eq!(fields.values("connection").all(passes), names.into_iter().all(may_be_named_by_connection));
     }

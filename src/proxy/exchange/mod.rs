@@ -239,9 +239,13 @@ impl Exchange<'_> {
             Version::HTTP_11 if request.body().is_end_stream() => {
                 requested_upgrade(&permitted.method, request.headers())
             }
-            _ => Upgrade::None,
+            _ => Ok(Upgrade::None),
         };
-        let leaving = (upgrade == Upgrade::WebSocket).then(|| hyper::upgrade::on(&mut request));
+        let upgrade = match upgrade {
+            Ok(upgrade) => upgrade,
+            Err(bad) => return self.refused(record, &Refusal::Upgrade(bad)),
+        };
+        let leaving = (upgrade != Upgrade::None).then(|| hyper::upgrade::on(&mut request));
         let (wanted, version) = (Asked::by(request.method().as_str()), request.version());
         let Some((outgoing, right)) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));

@@ -3,7 +3,10 @@
 
 use super::render::{Forwarding, Said, Up, forwarding};
 use super::{Connection, Elsewhere, Keep, Rest};
-use crate::forward::{ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head};
+use crate::forward::{
+    BadUpgrade, ClientAddress, Framing, HeadSearch, HttpVersion, ParsedHead, Upgrade, field_space, parse_head,
+    requested_upgrade,
+};
 use crate::head::RequestHead;
 use crate::proxy::Shared;
 use crate::proxy::account::account;
@@ -223,12 +226,24 @@ impl Judging<'_> {
                     Err(refusal) => return self.own(record, &refusal),
                 };
                 let Some(upstream) = upstream else { return self.own_answer(record, &route.target, method) };
-                let up = Up { permit, route, method, target, upstream, allowance };
+                let upgrade = match self.upgrade(method) {
+                    Ok(upgrade) => upgrade,
+                    Err(bad) => return self.own(record, &Refusal::Upgrade(bad)),
+                };
+                let up = Up { permit, route, method, target, upstream, allowance, upgrade };
                 let said = self.going_up(&up);
                 *place = Some(forwarding(record, up, said));
                 Begun::Forward
             }
             _ => self.own(record, &Refusal::Internal("a permit without a route")),
+        }
+    }
+
+    /// A body would run into the tunnel.
+    fn upgrade(&self, method: &str) -> Result<Upgrade, BadUpgrade> {
+        match self.head.framing {
+            Framing::Length(0) => requested_upgrade(method, self.head.fields),
+            Framing::Length(_) | Framing::Chunked => Ok(Upgrade::None),
         }
     }
 

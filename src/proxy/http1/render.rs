@@ -7,8 +7,7 @@ use super::up::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldPolicy, Framing, HeadWriter,
-    ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, requested_upgrade, response_fields, write_number,
-    write_request_head,
+    ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, response_fields, write_number, write_request_head,
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
@@ -73,6 +72,7 @@ pub(super) struct Up<'a> {
     pub(super) target: &'a CanonicalTarget<'a>,
     pub(super) upstream: Rc<UpstreamHere>,
     pub(super) allowance: Allowance,
+    pub(super) upgrade: Upgrade,
 }
 
 /// What was said, and by whom.
@@ -93,9 +93,7 @@ pub(super) struct Said<'a> {
 /// Renders the request that goes up.
 pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwarding {
     let fields = said.head.fields;
-    let has_body = said.head.framing != Framing::Length(0);
-    // A body would run into the tunnel.
-    let upgrade = if has_body { Upgrade::None } else { requested_upgrade(up.method, fields) };
+    let upgrade = up.upgrade;
     let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
     let edit = RequestEdit {
         identity: said.identity.as_deref(),
@@ -230,7 +228,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
     let unwanted = dropped.then(|| Box::new(Unwanted { framing: came.framing, reuse: came.reuse, came: Vec::new() }));
     let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
-    let upgrade = if came.status == 101 { came.upgrade() } else { Upgrade::None };
+    let upgrade = came.upgrade();
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
     let trailer = if chunked { came.fields.first_value("trailer") } else { None };
     let announced = trailer.map(<[u8]>::to_vec).unwrap_or_default();
