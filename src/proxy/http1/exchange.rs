@@ -29,7 +29,7 @@ enum Event {
 enum Answered {
     Over(After),
     /// Both sides leave HTTP.
-    Left(Rendered, Reading, Link),
+    Left(Box<Rendered>, Reading, Link),
     /// It may not go on, and there is no answer yet.
     Withdrawn(Withdrawal),
 }
@@ -153,7 +153,7 @@ impl<R: Records> Connection<R> {
                     let endpoint = forwarding.upstream.endpoint_name(attempt.link.endpoint());
                     forwarding.record.answered_at(endpoint, self.now.into_std());
                     let Attempt { reading, link, .. } = attempt;
-                    return Ok(Answered::Left(answer, reading, link));
+                    return Ok(Answered::Left(Box::new(answer), reading, link));
                 }
                 Ok(Event::Answer(mut answer)) if answer.status < 200 => {
                     if answer.status != 100 {

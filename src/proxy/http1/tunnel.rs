@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) struct Leaving {
     pub(super) record: Record,
     pub(super) right: Right,
-    pub(super) answer: Rendered,
+    pub(super) answer: Box<Rendered>,
     pub(super) reading: Reading,
     pub(super) link: Link,
     pub(super) idle_timeout: Option<Duration>,
