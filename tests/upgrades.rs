@@ -215,7 +215,7 @@ fn an_upgrade_to_something_else_than_was_asked_for_is_refused() {
 
 #[test]
 fn a_tunnel_on_which_nothing_moves_ends_after_the_idle_timeout() {
-    let chain = Chain::with(echoing(), "idle_timeout = \"500ms\"\n");
+    let chain = Chain::with(echoing(), "idle_timeout = \"2s\"\n");
     let mut raw = open_tunnel(&chain.client);
     raw.write(b"hello");
     assert_eq!(raw.read_exact(5), b"hello");

@@ -119,7 +119,10 @@ fn slow_bodies_time_out() {
 
 #[test]
 fn waiting_for_the_client_is_not_held_against_the_upstream() {
-    let chain = Chain::with(Upstream::start(), "response_timeout = \"200ms\"\nidle_timeout = \"1s\"\n");
+    let hasty = "response_timeout = \"200ms\"\nidle_timeout = \"1s\"\n";
+    // No upstream must answer in so short a time.
+    let patient = "[[route]]\npath = \"/unharmed\"\nupstream = \"api\"\n";
+    let chain = Chain::with(Upstream::start(), &(hasty.to_owned() + patient));
     for version in BOTH {
         let (feed, body) = fed();
         feed.data("hello");
@@ -137,17 +140,29 @@ fn a_body_that_is_slow_but_moves_passes() {
     let chain = Chain::with(Upstream::start(), "idle_timeout = \"2s\"\n");
     for version in BOTH {
         let (feed, body) = fed();
-        let feeder = std::thread::spawn(move || {
-            for _ in 0..25 {
+        feed.data("x");
+        let slow = || chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
+        let before = chain.gateway.metric("portcullis_upstream_connections_total", &[]);
+        let (answer, pieces) = std::thread::scope(|scope| {
+            let slow = scope.spawn(slow);
+            let open = || chain.gateway.metric("portcullis_upstream_connections_total", &[]);
+            eventually("the slow body has begun", || (open() > before).then_some(()));
+            // The clock: a body that begins later and stands still.
+            let clock = scope
+                .spawn(|| chain.client.exchange(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"));
+            let mut pieces = 1;
+            eventually("the body that stands still is given up", || {
                 feed.data("x");
-                std::thread::sleep(std::time::Duration::from_millis(100));
-            }
+                pieces += 1;
+                clock.is_finished().then_some(())
+            });
+            assert_eq!(status(&clock.join().unwrap()), 408);
+            drop(feed);
+            (slow.join().unwrap(), pieces)
         });
-        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
-        feeder.join().unwrap();
         assert_eq!(answer.status, 200, "{version:?}");
+        assert_eq!(chain.upstream.recorded().pop().unwrap().body.len(), pieces);
     }
-    assert!(chain.upstream.recorded().iter().all(|seen| seen.body.len() == 25));
 }
 
 #[test]

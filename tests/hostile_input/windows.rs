@@ -7,11 +7,14 @@ use crate::support::{Chain, Upstream, eventually};
 use http::Response;
 use http_body_util::BodyExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const LENGTH: usize = 8 * 1024 * 1024;
+/// For clients that stand still.
 const LIMIT: &str = "idle_timeout = \"500ms\"\n";
+/// For clients that move, and must not be cut because the machine is busy.
+const LONG_LIMIT: &str = "idle_timeout = \"2s\"\n";
+const CUT: &str = "closing a connection whose client takes nothing";
 /// `SETTINGS_INITIAL_WINDOW_SIZE` 0.
 const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 
@@ -35,6 +38,12 @@ fn open_without_window(chain: &Chain) -> Http2 {
     client
 }
 
+/// A request for a path with two readings, which the gateway answers itself.
+fn ambiguous_request(stream: u32) -> Vec<u8> {
+    let fields = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/a/../b")];
+    frame(HEADERS, super::frames::WHOLE, stream, &super::frames::packed(&fields))
+}
+
 fn is_closed(chain: &Chain, client: &mut Http2) {
     assert!(client.find(&[]).is_none(), "the connection is closed");
     eventually("no connection is open", || {
@@ -51,7 +60,7 @@ fn a_client_that_opens_no_window_is_cut_after_the_idle_timeout() {
     is_closed(&chain, &mut client);
     eventually("the upstream connections are freed", || (ended.load(Ordering::SeqCst) == 2).then_some(()));
     chain.gateway.wait_for_access(|line| line["status"] == 200 && line["end"] == "client_gone");
-    let line = chain.gateway.find_log("closing a connection whose client takes nothing").unwrap();
+    let line = chain.gateway.find_log(CUT).unwrap();
     assert_eq!((&line["level"], &line["listener"]), (&"INFO".into(), &"main".into()));
 }
 
@@ -86,9 +95,7 @@ fn a_client_that_opens_no_window_cannot_keep_what_its_right_is_gone_for() {
 fn an_answer_of_our_own_that_is_not_taken_is_cut_too() {
     let chain = Chain::with(Upstream::start(), &format!("[limits]\n{LIMIT}"));
     let mut client = open_without_window(&chain);
-    // A path with two readings.
-    let fields = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/a/../b")];
-    client.raw.write(&frame(HEADERS, super::frames::WHOLE, 1, &super::frames::packed(&fields)));
+    client.raw.write(&ambiguous_request(1));
     assert_ne!(client.find(&[HEADERS]).unwrap().payload[0], STATUS_200);
     is_closed(&chain, &mut client);
 }
@@ -109,7 +116,7 @@ fn a_connection_that_is_told_to_close_is_watched_still() {
 
 #[test]
 fn a_client_that_reads_gets_all_of_it() {
-    let chain = Chain::with(Upstream::answering(|_| Response::new(full(vec![b'x'; LENGTH]))), LIMIT);
+    let chain = Chain::with(Upstream::answering(|_| Response::new(full(vec![b'x'; LENGTH]))), LONG_LIMIT);
     let mut connection = chain.client.connect(Version::Http2).unwrap();
     assert_eq!(connection.send(get("/")).unwrap().body.len(), LENGTH);
     chain.is_unharmed();
@@ -118,44 +125,52 @@ fn a_client_that_reads_gets_all_of_it() {
 #[test]
 fn a_client_that_opens_a_small_window_again_and_again_gets_all_of_it() {
     const PIECE: u32 = 10_000;
-    let chain = Chain::with(Upstream::answering(|_| Response::new(full(vec![b'x'; 100_000]))), LIMIT);
+    let chain = Chain::with(Upstream::answering(|_| Response::new(full(vec![b'x'; LENGTH]))), LONG_LIMIT);
     let mut client = open_without_window(&chain);
     client.raw.write(&whole_request(1));
-    let mut received = 0;
-    while received < 100_000 {
-        // Altogether far slower than the idle timeout, but never still for as long.
-        std::thread::sleep(Duration::from_millis(150));
+    let mut take_piece = || {
         client.raw.write(&frame(WINDOW_UPDATE, 0, 1, &PIECE.to_be_bytes()));
         client.raw.write(&frame(WINDOW_UPDATE, 0, 0, &PIECE.to_be_bytes()));
-        received += client.find(&[DATA]).expect("the connection stays").payload.len();
+        client.find(&[DATA]).expect("the connection stays").payload.len()
+    };
+    let mut received = take_piece();
+    // The clock: a client that begins later and stands still. When it is cut, the other one has taken longer than that.
+    let mut clock = open_without_window(&chain);
+    clock.raw.write(&whole_request(1));
+    eventually("the client that stands still is cut", || {
+        received += take_piece();
+        chain.gateway.find_log(CUT)
+    });
+    assert!(received < LENGTH, "the other one still takes");
+    while received < LENGTH {
+        received += take_piece();
     }
-    assert_eq!(received, 100_000);
+    assert_eq!(received, LENGTH);
 }
 
 #[test]
 fn an_upstream_that_may_be_silent_is_not_taken_for_a_client_that_stalls() {
-    let silent = |more: &'static str| {
-        Chain::with(
-            Upstream::scripted(|mut stream, _| {
-                let head = read_head(&mut stream);
-                write(&mut stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
-                if head.starts_with("GET /clock") {
-                    // Moves on, but slower than a client may.
-                    std::thread::sleep(Duration::from_millis(1_500));
-                    write(&mut stream, b"0\r\n\r\n");
-                }
-                let _ = std::io::copy(&mut stream, &mut std::io::sink());
-            }),
-            more,
-        )
-    };
-    let chain = silent("idle_timeout = \"off\"\n[limits]\nidle_timeout = \"300ms\"\n");
+    let spoken = Arc::new(AtomicBool::new(false));
+    let end = spoken.clone();
+    let upstream = Upstream::scripted(move |mut stream, _| {
+        read_head(&mut stream);
+        write(&mut stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        eventually("the end of the silence", || end.load(Ordering::SeqCst).then_some(()));
+        write(&mut stream, b"0\r\n\r\n");
+    });
+    let chain = Chain::with(upstream, "idle_timeout = \"off\"\n[limits]\nidle_timeout = \"300ms\"\n");
     let mut connection = chain.client.connect(Version::Http2).unwrap();
     let mut kept = connection.start(get("/")).unwrap();
     let runtime = chain.client.runtime();
     assert_eq!(runtime.block_on(kept.body_mut().frame()).unwrap().unwrap().into_data().unwrap(), "hello");
-    assert_eq!(connection.send(get("/clock")).unwrap().body, "hello", "on the same connection");
-    let waiting = async { tokio::time::timeout(Duration::from_millis(100), kept.body_mut().frame()).await };
-    assert!(runtime.block_on(waiting).is_err(), "still waiting");
-    assert!(chain.gateway.find_log("closing a connection").is_none());
+    // The clock: a client that begins later and does not take the refusal of a path with two readings.
+    let mut clock = open_without_window(&chain);
+    clock.raw.write(&ambiguous_request(1));
+    assert!(clock.find(&[]).is_none(), "it is cut");
+    spoken.store(true, Ordering::SeqCst);
+    assert_eq!(runtime.block_on(kept.into_body().collect()).unwrap().to_bytes(), "", "its end comes");
+    assert_eq!(connection.send(get("/")).unwrap().body, "hello", "on the same connection");
+    let cut =
+        chain.gateway.log().into_iter().filter(|line| line["message"].as_str().is_some_and(|it| it.starts_with(CUT)));
+    assert_eq!(cut.count(), 1, "the clock alone");
 }
