@@ -44,6 +44,8 @@ mod icinga;
 mod identity;
 /// What upstreams are told, and what clients cannot make them believe.
 mod identity_headers;
+/// What `tests/run` says of its passes.
+mod passes;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
 /// Warnings: how `check` counts them, and where `run` logs them.
