@@ -4,7 +4,7 @@ use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
 use crate::support::upstream::HeldUpstream;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use rcgen::DnValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -91,7 +91,8 @@ fn a_stranger_is_named_by_the_certificate_but_is_no_user() {
 #[test]
 fn an_upstream_that_fails_is_told_with_the_cause() {
     let pki = Pki::new();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = ReservedPort::new();
+    let nobody = closed.address();
     let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(nobody)));
     let answer = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).get("/");
     let line = gateway.wait_for_access(|line| line["path"] == "/");

@@ -2,7 +2,7 @@
 
 use crate::support::client::{Version, get, request};
 use crate::support::gateway::{listener, route_to, user};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::collections::{HashMap, HashSet};
@@ -108,8 +108,8 @@ fn counters_move_with_what_happens() {
 #[test]
 fn an_unreachable_upstream_is_counted() {
     let pki = Pki::new();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(nobody)));
+    let closed = ReservedPort::new();
+    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(closed.address())));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 503);
     assert_eq!(gateway.metric("portcullis_upstream_failures_total", &[("upstream", "api")]), 1.0);

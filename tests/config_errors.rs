@@ -4,7 +4,7 @@
 
 use crate::support::gateway::{process, route_to};
 use crate::support::pki::{Kind, subject, write_key};
-use crate::support::{PORTCULLIS, Pki, Upstream, run};
+use crate::support::{PORTCULLIS, Pki, ReservedPort, Upstream, run};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::fs::Permissions;
 use std::net::{TcpListener, TcpStream};
@@ -55,7 +55,8 @@ fn what_is_refused_by_check_is_refused_by_run_with_the_same_words() {
 #[test]
 fn many_mistakes_are_reported_in_one_run_before_any_port_is_bound() {
     let pki = fixtures();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = ReservedPort::new();
+    let free = port.address();
     let config = format!(
         "[listener.main]\naddress = \"{free}\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
          [listener.second]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"other.key\"\n\

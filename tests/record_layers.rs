@@ -4,7 +4,7 @@ use crate::support::client::{BOTH, Version, body, get};
 use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::pki::Kind;
 use crate::support::upstream::full;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program};
+use crate::support::{Client, Gateway, Peer, Pki, Upstream, eventually, require_program};
 use http::{Request, Response};
 use rustls::AlertDescription as Alert;
 use rustls::version::{TLS12, TLS13};
@@ -102,7 +102,8 @@ fn openssl_may_change_keys_in_the_middle() {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);
         let identity = pki.client("alice");
-        let mut child = Command::new("openssl")
+        let mut command = Command::new("openssl");
+        command
             .args(["s_client", "-connect", &gateway.address().to_string(), "-servername", "localhost"])
             .args(["-CAfile", pki.ca_file().to_str().unwrap(), "-ciphersuites", suite, "-tls1_3"])
             // It begins with a share for a group that is not served, so there is a second hello.
@@ -113,9 +114,9 @@ fn openssl_may_change_keys_in_the_middle() {
             .arg(&identity.key_file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut peer = Peer::start(&mut command);
+        let child = peer.process();
         let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut notes = child.stderr.take().unwrap();
         // `k` changes its own key, `K` asks for a new one of ours, too. Each is a command only as a line by itself, so
@@ -128,9 +129,6 @@ fn openssl_may_change_keys_in_the_middle() {
             read_until(&mut output, "hello");
             eventually("the request upstream", || (upstream.recorded().len() == round + 1).then_some(()));
         }
-        drop(input);
-        let _ = child.kill();
-        let _ = child.wait();
     }
 }
 

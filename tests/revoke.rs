@@ -4,7 +4,7 @@
 use crate::support::client::{Version, get};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::Identity;
-use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, ReservedPort, Upstream, eventually, run};
 use rustls::AlertDescription as Alert;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -137,8 +137,9 @@ fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
         "{error}"
     );
     eventually("in force all the same", || (scene.client(&scene.alice).get("/").status == 403).then_some(()));
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let (_, error, code) = scene.revoke_elsewhere(&["--user", "bob", "--admin", &closed]);
+    let closed = ReservedPort::new();
+    let admin = closed.address().to_string();
+    let (_, error, code) = scene.revoke_elsewhere(&["--user", "bob", "--admin", &admin]);
     assert!(code == 3 && error.contains("gives no status"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! `portcullis verify --live` against right and wrong gateways.
 
 use crate::support::gateway::{listener, listener_with, process, route_to, trust_domain, user};
-use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
+use crate::support::{Gateway, PORTCULLIS, Peer, Pki, ReservedPort, Upstream, eventually, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -193,7 +193,8 @@ fn what_cannot_be_tried_is_no_success() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let file = config_file(&pki, &(listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address)));
     let file = file.to_str().unwrap();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let closed = ReservedPort::new();
+    let nobody = closed.address().to_string();
     for (arguments, says) in [
         (vec!["-c", file], "say --live"),
         (vec!["--live", "-c", file], "port 0"),
@@ -285,17 +286,16 @@ fn an_interrupted_trial_leaves_nothing_behind_either() {
     // The gateway does not read it, so that the trial waits.
     let said = config_with_deny_list(&pki, &list);
     let address = gateway.address().to_string();
-    let mut trial = std::process::Command::new(PORTCULLIS)
+    let mut command = std::process::Command::new(PORTCULLIS);
+    command
         .args(["verify", "--live", "--revocation", "--revocation-deadline", "1h", "--connect", &address, "-c"])
         .arg(said)
         .args(mint(&pki))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+        .stdout(std::process::Stdio::null());
+    let mut trial = Peer::start(&mut command);
     let denied = || std::fs::read_to_string(&list).unwrap();
     eventually("the entry", || denied().contains("fingerprint ").then_some(()));
-    let id = nix::unistd::Pid::from_raw(i32::try_from(trial.id()).unwrap());
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
-    assert_eq!(trial.wait().unwrap().code(), Some(2));
+    trial.signal(nix::sys::signal::Signal::SIGINT);
+    assert_eq!(trial.wait().code(), Some(2));
     assert_eq!(denied(), "");
 }

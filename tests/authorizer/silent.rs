@@ -5,9 +5,9 @@ use super::{BOTH, ENGINES, PATIENT, Speaks, asking_route};
 use crate::support::client::{Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 /// What an authorizer answers whatever it is asked.
 type Answering = fn() -> grpc::Answer;
@@ -73,10 +73,10 @@ fn one_that_hangs_is_too_late() {
 
 #[test]
 fn one_that_is_not_there_or_breaks_off_cannot_be_reached() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = ReservedPort::new();
     let closing = Upstream::scripted(|mut stream, _| drop(stream.read(&mut [0; 16])));
     for speaks in BOTH {
-        says_nothing(speaks, nobody, "unreachable");
+        says_nothing(speaks, closed.address(), "unreachable");
         says_nothing(speaks, closing.address, "unreachable");
     }
 }
@@ -127,12 +127,10 @@ fn what_is_no_check_response_or_no_end_of_it_is_no_verdict() {
 
 #[test]
 fn one_that_comes_back_is_asked_again_and_the_log_says_so() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let scene = Scene::new(Speaks::ForwardAuth, address, "", PATIENT);
+    let port = ReservedPort::new();
+    let scene = Scene::new(Speaks::ForwardAuth, port.address(), "", PATIENT);
     assert_eq!(scene.client.get("/yes").status, 503);
-    let listener = TcpListener::bind(address).unwrap();
+    let listener = port.listen();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             std::thread::spawn(move || {

@@ -2,9 +2,9 @@
 
 use crate::support::client::{BOTH, get};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Chain, Upstream, eventually};
+use crate::support::{Chain, ReservedPort, Upstream, eventually};
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,8 +38,8 @@ fn expect_failure(chain: &Chain, status: u16, reason: &str) {
 
 #[test]
 fn an_upstream_that_refuses_connections_is_unavailable() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(address));
+    let closed = ReservedPort::new();
+    let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(closed.address()));
     expect_failure(&chain, 503, "connect_failed");
 }
 

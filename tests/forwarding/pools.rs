@@ -3,10 +3,9 @@
 use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::ONE_WORKER;
 use crate::support::upstream::{full, read_head, write};
-use crate::support::{Chain, Client, Upstream, eventually};
+use crate::support::{Chain, Client, ReservedPort, Upstream, eventually};
 use http::Response;
 use std::collections::HashSet;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
@@ -232,8 +231,8 @@ fn endpoints_take_turns() {
 
 #[test]
 fn an_endpoint_that_cannot_be_reached_is_skipped() {
-    let dead = unused_address();
-    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(dead, address));
+    let closed = ReservedPort::new();
+    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(closed.address(), address));
     for version in BOTH {
         for _ in 0..4 {
             let answer = chain.client.send(version, request("POST", "/", "once")).unwrap();
@@ -250,11 +249,6 @@ fn two_endpoints(one: std::net::SocketAddr, other: std::net::SocketAddr) -> Stri
         "[upstream.api]\nendpoints = [\"http://{one}\", \"http://{other}\"]\n\
          [[route]]\npath = \"/\"\nupstream = \"api\"\n"
     )
-}
-
-/// An address at which nobody listens.
-fn unused_address() -> std::net::SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::support::client::BOTH;
 use crate::support::client::get;
 use crate::support::pki::text;
-use crate::support::{Chain, Pki, Upstream};
+use crate::support::{Chain, Pki, ReservedPort, Upstream};
 use http::HeaderValue;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -177,11 +177,11 @@ fn the_upstream_sees_the_host_that_the_client_asked_for_or_its_own() {
 
 #[test]
 fn the_host_of_the_endpoint_is_that_of_the_one_which_answers() {
-    // Nobody listens there, so every other request passes it over.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It refuses connections, so every other request passes it over.
+    let closed = ReservedPort::new();
     let chain = Chain::configured(Upstream::start(), |_, address| {
         plain(address, "host_header = \"endpoint\"\n")
-            .replace("endpoints = [", &format!("endpoints = [\"http://{dead}\", "))
+            .replace("endpoints = [", &format!("endpoints = [\"http://{}\", ", closed.address()))
     });
     for _ in 0..4 {
         assert_eq!(chain.client.get("/").status, 200);

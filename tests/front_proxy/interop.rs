@@ -2,36 +2,33 @@
 
 use super::Scene;
 use crate::support::client::Version;
-use crate::support::{Client, Gateway, Pki, eventually, require_program};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use crate::support::{Client, Gateway, Peer, Pki, ReservedPort, eventually, require_program};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-/// A program in front. Killed when dropped.
-struct Front(Child);
+/// A program in front. It ends, with its workers, when this is dropped.
+struct Front {
+    _process: Peer,
+    address: SocketAddr,
+    _port: ReservedPort,
+}
 
 impl Front {
-    fn start(program: &str, arguments: &[&str], file: &Path, config: &str, address: SocketAddr) -> Self {
+    fn start(program: &str, arguments: &[&str], file: &Path, config: &str, port: ReservedPort) -> Self {
         std::fs::write(file, config).unwrap();
         let mut command = Command::new(program);
         let paths = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
         command.env("PATH", paths).args(arguments).arg(file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let front = Self(command.spawn().unwrap());
-        eventually("the proxy in front listens", || TcpStream::connect(address).ok());
-        front
+        let mut process = Peer::start(&mut command);
+        let address = port.address();
+        eventually("the proxy in front listens", || {
+            assert!(process.ended().is_none(), "{program} ended at once");
+            TcpStream::connect(address).ok()
+        });
+        Self { _process: process, address, _port: port }
     }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Files as HAProxy wants them: certificate and key in one.
@@ -43,8 +40,9 @@ fn bundle(pki: &Pki, name: &str) -> String {
 }
 
 /// HAProxy that demands certificates of the partners and speaks for them to the gateway as `edge`.
-fn haproxy(scene: &Scene, gateway: &Gateway, lines: &str, server: &str) -> (Front, SocketAddr) {
-    let address = free_address();
+fn haproxy(scene: &Scene, gateway: &Gateway, lines: &str, server: &str) -> Front {
+    let port = ReservedPort::new();
+    let address = port.address();
     let config = format!(
         "defaults\n  timeout connect 30s\n  timeout client 30s\n  timeout server 30s\n{lines}\n  bind {address} ssl crt {} \
          ca-file {} verify required\n  server gateway {} ssl crt {} ca-file {} verifyhost localhost sni str(localhost) {server}\n",
@@ -55,7 +53,7 @@ fn haproxy(scene: &Scene, gateway: &Gateway, lines: &str, server: &str) -> (Fron
         scene.ours.ca_file().display(),
     );
     let file = scene.ours.path("haproxy.cfg");
-    (Front::start("haproxy", &["-db", "-f"], &file, &config, address), address)
+    Front::start("haproxy", &["-db", "-f"], &file, &config, port)
 }
 
 fn status_of(scene: &Scene, name: &str, address: SocketAddr) -> u16 {
@@ -71,11 +69,11 @@ fn haproxy_names_its_clients_in_the_proxy_protocol() {
     }
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"proxy-v2\"\nbelieve = \"common-name\"");
-    let (_front, address) = haproxy(&scene, &gateway, "listen front\n  mode tcp", "send-proxy-v2-ssl-cn");
-    assert_eq!(status_of(&scene, "alice", address), 200);
+    let front = haproxy(&scene, &gateway, "listen front\n  mode tcp", "send-proxy-v2-ssl-cn");
+    assert_eq!(status_of(&scene, "alice", front.address), 200);
     let up = scene.last();
     assert_eq!((up.values("x-client-user"), up.values("x-client-forwarded-by")), (vec!["alice"], vec!["edge"]));
-    assert_eq!(status_of(&scene, "carol", address), 403);
+    assert_eq!(status_of(&scene, "carol", front.address), 403);
     gateway.wait_for_access(|line| line["reason"] == "unknown_user" && line["forwarded_by"] == "edge");
 }
 
@@ -87,11 +85,11 @@ fn haproxy_names_its_clients_in_a_field() {
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"rfc9440\"");
     let lines = "listen front\n  mode http\n  http-request set-header Client-Cert :%[ssl_c_der,base64]:";
-    let (_front, address) = haproxy(&scene, &gateway, lines, "");
-    assert_eq!(status_of(&scene, "alice", address), 200);
+    let front = haproxy(&scene, &gateway, lines, "");
+    assert_eq!(status_of(&scene, "alice", front.address), 200);
     let up = scene.last();
     assert_eq!((up.values("x-client-user"), up.values("x-client-forwarded-by")), (vec!["alice"], vec!["edge"]));
-    assert_eq!(status_of(&scene, "bob", address), 403);
+    assert_eq!(status_of(&scene, "bob", front.address), 403);
     gateway.wait_for_access(|line| line["reason"] == "no_permission" && line["user"] == "bob");
 }
 
@@ -102,7 +100,8 @@ fn nginx_names_its_clients_as_envoy_does() {
     }
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"xfcc\"");
-    let (address, folder) = (free_address(), scene.ours.folder.path().display());
+    let port = ReservedPort::new();
+    let (address, folder) = (port.address(), scene.ours.folder.path().display());
     let config = format!(
         "daemon off; error_log /dev/null; pid {folder}/nginx.pid; events {{}}\nhttp {{ access_log off; \
          client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder}; \
@@ -116,7 +115,7 @@ fn nginx_names_its_clients_as_envoy_does() {
         scene.partners.ca_file().display(),
         gateway.address(),
     );
-    let _front = Front::start("nginx", &["-c"], &scene.ours.path("nginx.conf"), &config, address);
+    let _front = Front::start("nginx", &["-c"], &scene.ours.path("nginx.conf"), &config, port);
     assert_eq!(status_of(&scene, "alice", address), 200);
     assert_eq!(scene.last().values("x-client-user"), ["alice"]);
     assert_eq!(status_of(&scene, "carol", address), 403);

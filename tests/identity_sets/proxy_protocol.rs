@@ -4,14 +4,14 @@ use super::ENGINES;
 use crate::support::client::{BOTH, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program};
+use crate::support::{Client, Gateway, Peer, Pki, ReservedPort, Upstream, eventually, require_program};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConnection, StreamOwned};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A header, read as the specification says.
@@ -183,8 +183,10 @@ fn the_header_goes_before_tls() {
     }
 }
 
-/// HAProxy, which has written the specification. Killed when dropped.
-struct Judge(Child);
+/// HAProxy, whose authors wrote the specification. It ends when this is dropped.
+struct Judge {
+    _process: Peer,
+}
 
 impl Judge {
     /// Answers with what it reads from the header.
@@ -198,16 +200,12 @@ impl Judge {
         std::fs::write(&file, config).unwrap();
         let mut haproxy = Command::new("haproxy");
         haproxy.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let judge = Self(haproxy.spawn().unwrap());
-        eventually("HAProxy listens", || TcpStream::connect(address).ok());
-        judge
-    }
-}
-
-impl Drop for Judge {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let mut process = Peer::start(&mut haproxy);
+        eventually("HAProxy listens", || {
+            assert!(process.ended().is_none(), "HAProxy ended at once");
+            TcpStream::connect(address).ok()
+        });
+        Self { _process: process }
     }
 }
 
@@ -217,7 +215,8 @@ fn haproxy_reads_the_header() {
         return;
     }
     let pki = Pki::new();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = ReservedPort::new();
+    let address = port.address();
     let _judge = Judge::start(&pki, address);
     for engine in ENGINES {
         let upstream = Upstream::start();

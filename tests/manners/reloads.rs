@@ -4,9 +4,8 @@ use super::{Front, ICINGA, USUAL, WAYS};
 use crate::support::client::{get, request};
 use crate::support::reloading::Reloading;
 use crate::support::upstream::{full, read_head, write};
-use crate::support::{Upstream, eventually};
+use crate::support::{ReservedPort, Upstream, eventually};
 use std::io::Read;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -83,11 +82,11 @@ fn twenty_reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
 #[test]
 fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
     for ((lines, version), method) in WAYS.into_iter().flat_map(|way| [(way, "GET"), (way, "POST")]) {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let closed = ReservedPort::new();
         for (keys, retries) in
             [(USUAL, false), (ICINGA, true), ("preset = \"icinga2\"\nconnect_retry = \"off\"\n", false)]
         {
-            let front = Front::to(lines, nobody, keys);
+            let front = Front::to(lines, closed.address(), keys);
             let answer = front.client.send(version, request(method, "/", "")).unwrap();
             assert_eq!((answer.status, answer.reason().as_str()), (503, "connect_failed"), "{lines} {version:?}");
             let counted = front.gateway.metric("portcullis_upstream_connect_retries_total", &[]);

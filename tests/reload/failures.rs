@@ -3,7 +3,7 @@
 use super::{alice, ask, client, config};
 use crate::support::client::Version;
 use crate::support::gateway::user;
-use crate::support::{Gateway, Pki, Upstream, eventually};
+use crate::support::{Gateway, Pki, ReservedPort, Upstream, eventually};
 
 /// What the log says about refused reloads so far.
 pub(super) fn refusals(gateway: &Gateway) -> Vec<String> {
@@ -87,9 +87,10 @@ fn hangup_on_a_bad_file_is_refused_too() {
 #[test]
 fn an_address_that_cannot_be_bound_refuses_the_whole_reload_until_it_is_free() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = ReservedPort::new();
+    let taken = port.listen();
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
-    let extra = super::listeners::listener_at("extra", &taken.local_addr().unwrap().to_string(), &pki);
+    let extra = super::listeners::listener_at("extra", &port.address().to_string(), &pki);
     let wanted = config(&pki, &upstream, &(alice() + &user("bob", &["*"]))) + &extra;
     gateway.write_config(&wanted);
     let message = wait_for_refusal(&gateway, 0);

@@ -4,8 +4,8 @@ use super::{alice, ask, client, config};
 use crate::support::client::Version;
 use crate::support::gateway::{route_to, user};
 use crate::support::upstream::HeldUpstream;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
+use std::net::{SocketAddr, TcpStream};
 
 /// A listener with the ordinary server certificate.
 pub(super) fn listener_at(name: &str, address: &str, pki: &Pki) -> String {
@@ -14,11 +14,6 @@ pub(super) fn listener_at(name: &str, address: &str, pki: &Pki) -> String {
         "[listener.{name}]\naddress = \"{address}\"\ncertificate = \"{folder}/server.crt\"\n\
          private_key = \"{folder}/server.key\"\n"
     )
-}
-
-/// A free port on a loopback address where nothing else of the tests looks for one.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.3:0").unwrap().local_addr().unwrap()
 }
 
 fn wait_until_refused(address: SocketAddr) {
@@ -82,7 +77,8 @@ fn requests_under_way_on_a_listener_that_goes_are_finished() {
 #[test]
 fn a_renamed_listener_keeps_its_socket() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let address = free_address();
+    let port = ReservedPort::new();
+    let address = port.address();
     let text = |name: &str| {
         let process = crate::support::gateway::process();
         let trust = format!("[trust_domain.test]\nanchors = [\"{}\"]\n", pki.ca_file().display());
@@ -101,7 +97,8 @@ fn a_renamed_listener_keeps_its_socket() {
 #[test]
 fn two_listeners_may_swap_their_addresses() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let addresses = [free_address(), free_address()];
+    let ports = [ReservedPort::new(), ReservedPort::new()];
+    let addresses = ports.each_ref().map(ReservedPort::address);
     let text = |first: usize| {
         let [one, two] = [addresses[first], addresses[1 - first]].map(|address| address.to_string());
         let process = crate::support::gateway::process();

@@ -70,14 +70,14 @@
 
 use std::fs::{self, File};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
+use super::{Peer, ReservedPort};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 /// The node's name, the name in its certificate and the one a client connects to.
@@ -91,8 +91,6 @@ const SEES_WEB2: &str = "sees-web2";
 
 /// A daemon usually needs 0.2 seconds, but the tests share the machine.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// The daemon's outer process looks for the end of the inner one about every two seconds.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A running Icinga 2, which ends when this is dropped.
@@ -109,7 +107,7 @@ pub(crate) struct Icinga {
     /// This user's password for basic authentication.
     pub(crate) password: String,
     daemon: Daemon,
-    _port: Socket,
+    _port: ReservedPort,
     directory: TempDir,
 }
 
@@ -132,7 +130,9 @@ impl Icinga {
     /// As [`Self::start`], with further objects.
     pub(crate) fn start_with(objects: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("icinga-").tempdir().unwrap();
-        let (reservation, port) = reserve_port();
+        // Icinga binds with SO_REUSEPORT: were the port only looked up, another Icinga could silently share it.
+        let reservation = ReservedPort::new();
+        let port = reservation.address().port();
         let configuration = write_configuration(directory.path(), port, objects);
         Identity::of_this_process().write(directory.path());
         let mut daemon = Daemon::spawn(directory.path(), &configuration);
@@ -163,7 +163,7 @@ impl Icinga {
     pub(crate) fn reload(&self) {
         let started = || self.log().matches("Activated all objects").count();
         let before = started();
-        send_signal("HUP", &self.daemon.outer.id().to_string());
+        self.daemon.outer.signal(Signal::SIGHUP);
         let serves = eventually(START_DEADLINE, || started() > before);
         assert!(serves, "icinga2 does not reload; its log ends with\n{}", self.daemon.end_of_log());
     }
@@ -178,12 +178,10 @@ impl Icinga {
 // === the processes ===
 
 /// Icinga's processes: an outer one that was started here, the inner one with the API, and that one's helper. All are
-/// in one process group, which is the outer one's process id.
+/// in the process group of a [`Peer`].
 #[derive(Debug)]
 struct Daemon {
-    outer: Child,
-    /// Kills the group if the test process ends without dropping this: by a signal, or because it lies in a static.
-    watchdog: Child,
+    outer: Peer,
     log_file: PathBuf,
 }
 
@@ -191,21 +189,15 @@ impl Daemon {
     fn spawn(directory: &Path, configuration: &Path) -> Self {
         let log_file = log_file(directory);
         let log = File::create(&log_file).unwrap();
-        let outer = icinga(directory, &["daemon", "--config", configuration.to_str().unwrap()])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let watchdog = watch(outer.id());
-        Self { outer, watchdog, log_file }
+        let mut command = icinga(directory, &["daemon", "--config", configuration.to_str().unwrap()]);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self { outer: Peer::start(&mut command), log_file }
     }
 
     /// The port is open only after hosts and users have been loaded, so there is nothing else to wait for.
     fn wait_until_it_listens(&mut self, port: u16) {
         let listens = eventually(START_DEADLINE, || {
-            if let Some(status) = self.outer.try_wait().unwrap() {
+            if let Some(status) = self.outer.ended() {
                 panic!("icinga2 ended, {status}; its log ends with\n{}", self.end_of_log());
             }
             TcpStream::connect(("127.0.0.1", port)).is_ok()
@@ -222,42 +214,6 @@ impl Daemon {
         let lines: Vec<&str> = log.lines().collect();
         lines.split_at(lines.len().saturating_sub(40)).1.join("\n")
     }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.outer.id());
-        send_signal("TERM", &self.outer.id().to_string());
-        eventually(STOP_DEADLINE, || !matches!(self.outer.try_wait(), Ok(None)));
-        // After an orderly end nothing is left in the group, and this signal finds no one.
-        send_signal("KILL", &group);
-        // Should there be no shell, waiting must end all the same.
-        let _ = self.outer.kill();
-        let _ = self.outer.wait();
-        // The watchdog's own end: it must not fire later, when the number may belong to another group.
-        let _ = self.watchdog.kill();
-        let _ = self.watchdog.wait();
-    }
-}
-
-/// A shell that kills a process group as soon as this process has closed the shell's standard input, which the kernel
-/// does for a process that ends in whatever way. It is in its own group, so that Ctrl-C does not end it first.
-fn watch(group: u32) -> Child {
-    Command::new("sh")
-        .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "sh", &group.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .unwrap()
-}
-
-/// Rust's library sends no signal but SIGKILL, and that to no group; the shell's built-in `kill` does. (Only with `-s`
-/// does dash, Debian's shell, take the `--` that a group's negative number needs.)
-fn send_signal(name: &str, target: &str) {
-    let _ =
-        Command::new("sh").args(["-c", "kill -s \"$1\" -- \"$2\"", "sh", name, target]).stderr(Stdio::null()).status();
 }
 
 fn eventually(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
@@ -282,18 +238,6 @@ fn read_log(file: &Path) -> String {
 }
 
 // === the configuration ===
-
-/// A port that stays ours: Icinga binds with SO_REUSEPORT, so it shares the port with this socket, which never listens
-/// and so takes no connection. Were the port only looked up, another Icinga could silently share it.
-fn reserve_port() -> (Socket, u16) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_reuse_address(true).unwrap();
-    socket.set_reuse_port(true).unwrap();
-    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any_port.into()).unwrap();
-    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
-    (socket, port)
-}
 
 /// Without the feature `checker` nothing is checked: check results come by the API alone.
 fn write_configuration(directory: &Path, port: u16, objects: &str) -> PathBuf {

@@ -8,8 +8,10 @@ pub mod feed;
 pub mod gateway;
 pub mod icinga;
 pub mod nginx;
+pub mod peer;
 pub mod pki;
 pub mod reloading;
+pub mod reserved_port;
 pub mod tls_upstream;
 pub mod upstream;
 
@@ -18,7 +20,9 @@ pub use client::Client;
 pub use eventually::eventually;
 pub use gateway::Gateway;
 pub(crate) use icinga::Icinga;
+pub use peer::Peer;
 pub use pki::Pki;
+pub use reserved_port::ReservedPort;
 pub use upstream::Upstream;
 
 use std::process::{Command, Stdio};

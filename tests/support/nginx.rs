@@ -1,13 +1,14 @@
 //! The real nginx, with a config of its own.
 
-use super::{eventually, run};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use super::{Peer, ReservedPort, eventually, run};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// A running nginx. Dropping it ends the process.
 pub struct Nginx {
-    child: Child,
+    _process: Peer,
+    _port: ReservedPort,
     pub address: SocketAddr,
 }
 
@@ -30,35 +31,27 @@ pub fn version() -> String {
 impl Nginx {
     /// Starts it in this folder on a free port; `http` is what stands in its `http` block for that address.
     pub fn start(folder: &Path, http: impl Fn(SocketAddr) -> String) -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
+        let port = ReservedPort::new();
+        let address = port.address();
         let (file, log) = (folder.join("nginx.conf"), folder.join("nginx.log"));
         std::fs::write(&file, config(folder, &http(address))).unwrap();
-        drop(free);
-        let mut child = Command::new(program())
+        let mut command = Command::new(program());
+        command
             .args(["-e", "stderr", "-p"])
             .arg(folder)
             .arg("-c")
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .expect("nginx starts");
+            .stderr(std::fs::File::create(&log).unwrap());
+        let mut process = Peer::start(&mut command);
         eventually("nginx listens", || {
-            if let Ok(Some(status)) = child.try_wait() {
+            if let Some(status) = process.ended() {
                 panic!("{status}: {}", std::fs::read_to_string(&log).unwrap());
             }
             TcpStream::connect(address).ok()
         });
-        Self { child, address }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Self { _process: process, _port: port, address }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An upstream that reloads as Icinga 2 does: connections are closed or reset, in the middle of requests, too, and for a
 //! few milliseconds nobody listens. It answers with what it was sent.
 
+use super::ReservedPort;
 use super::upstream::{read_head, write};
 use socket2::SockRef;
 use std::collections::HashMap;
@@ -24,16 +25,16 @@ struct State {
 
 pub struct Reloading {
     pub address: SocketAddr,
+    port: ReservedPort,
     state: Arc<State>,
 }
 
 impl Reloading {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = ReservedPort::new();
         let state = Arc::new(State::default());
-        serve(listener, &state);
-        Self { address, state }
+        serve(port.listen(), &state);
+        Self { address: port.address(), port, state }
     }
 
     /// Ends everything that is open and listens anew.
@@ -53,8 +54,7 @@ impl Reloading {
             }
         }
         std::thread::sleep(CLOSED);
-        let listener = super::eventually("the port is free again", || TcpListener::bind(self.address).ok());
-        serve(listener, &self.state);
+        serve(self.port.listen(), &self.state);
     }
 
     /// The most often that a request with this method has arrived.

@@ -4,10 +4,10 @@
 use crate::support::der::{element, explicit, integer};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::{Identity, Kind, text};
-use crate::support::{Gateway, Pki, Upstream, eventually, require_program, run};
+use crate::support::{Gateway, Peer, Pki, Upstream, eventually, require_program, run};
 use rustls::pki_types::pem::PemObject;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 struct Scene {
@@ -41,23 +41,24 @@ const REQUEST: &str = "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r
 
 /// A running `openssl s_client`, and what it has printed so far.
 struct Typist {
-    child: Child,
+    process: Peer,
     printed: Arc<Mutex<Vec<u8>>>,
     readers: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Typist {
     fn start(scene: &Scene, flags: &[&str]) -> Self {
-        let mut child = Command::new("openssl")
+        let mut command = Command::new("openssl");
+        command
             .args(["s_client", "-connect", &scene.gateway.address().to_string(), "-servername", "localhost"])
             .args(["-CAfile", &text(&scene.pki.ca_file())])
             .args(["-cert", &text(&scene.alice.certificate_file), "-key", &text(&scene.alice.key_file)])
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut process = Peer::start(&mut command);
+        let child = process.process();
         let printed = Arc::new(Mutex::new(Vec::new()));
         let sources: [Box<dyn Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -70,7 +71,7 @@ impl Typist {
                 }
             })
         });
-        Self { child, readers: readers.collect(), printed }
+        Self { readers: readers.collect(), process, printed }
     }
 
     fn printed(&self) -> String {
@@ -83,21 +84,14 @@ impl Typist {
 
     fn write(&mut self, text: &str) {
         // It may be gone already.
-        let _ = self.child.stdin.as_mut().unwrap().write_all(text.as_bytes());
+        let _ = self.process.process().stdin.as_mut().unwrap().write_all(text.as_bytes());
     }
 
     /// Waits for its end, and gives all that it has printed.
     fn end(mut self) -> String {
-        eventually("the end of openssl", || self.child.try_wait().unwrap());
+        self.process.wait();
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
         self.printed()
-    }
-}
-
-impl Drop for Typist {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
