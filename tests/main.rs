@@ -26,6 +26,8 @@ mod config_errors;
 mod differential;
 /// The end, in order.
 mod drain;
+/// Signals at the wrong time, or by mistake.
+mod signals;
 /// Our own HTTP/1.1 engine, byte by byte.
 mod engine;
 /// `portcullis explain`.

@@ -36,7 +36,8 @@ use std::process::ExitCode;
     portcullis learn --audit audit.log               the smallest permissions that are enough\n  \
     portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n  \
     portcullis revoke -c gateway.toml --user NAME    out at once\n\n\
-    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the logs again.\n\
+    Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the logs again; \
+    USR2 is ignored.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
 struct Cli {
     #[command(subcommand)]

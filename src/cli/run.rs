@@ -1,6 +1,7 @@
 //! `portcullis run`: config, log, runtime, gateway, drain.
 
-use super::{failed, say_error, signals};
+use super::signals::EarlySignals;
+use super::{failed, say_error};
 use crate::drain::Drained;
 use crate::gateway::{Cessation, Gateway};
 use crate::snapshot::{Depth, load};
@@ -10,9 +11,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(config: PathBuf) -> ExitCode {
-    if let Err(error) = signals::outlive_hangups() {
-        return failed(&error);
-    }
+    let runtime = match control_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    // Before anything else: a signal that comes while the config is read is not lost.
+    let caught = {
+        let _entered = runtime.enter();
+        EarlySignals::catch()
+    };
+    let signals = match caught {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error),
+    };
     let telemetry = Arc::new(Telemetry::default());
     let outcome = load(&config, None, &telemetry, Depth::Errors);
     let Some(process) = outcome.snapshot.as_ref().map(|snapshot| snapshot.process.clone()) else {
@@ -26,14 +37,9 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
     for warning in outcome.warnings() {
         tracing::warn!("{warning}");
     }
-    let runtime = match control_runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
     let told = telemetry.clone();
     let code = runtime.block_on(async {
-        // Signals first: one that comes during the start is not lost.
-        let mut requests = match signals::listen() {
+        let mut requests = match signals.listen() {
             Ok(requests) => requests,
             Err(error) => return failed(&error),
         };

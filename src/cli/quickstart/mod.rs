@@ -5,7 +5,8 @@ mod instructions;
 mod probe;
 mod upstream;
 
-use super::{failed, run, say, say_error, signals};
+use super::signals::EarlySignals;
+use super::{failed, run, say, say_error};
 use crate::config::LogFormat;
 use crate::drain::Drained;
 use crate::gateway::{Cessation, Gateway, GatewayError};
@@ -81,7 +82,7 @@ impl Quickstart {
     }
 
     async fn start_and_wait(&self, layout: &Layout) -> Result<(Cessation, Drained), QuickstartError> {
-        let mut requests = signals::listen().map_err(io("cannot catch signals"))?;
+        let mut requests = EarlySignals::catch().and_then(EarlySignals::listen).map_err(io("cannot catch signals"))?;
         layout.prepare()?;
         let ports = Ports::of_config(&layout.config)?;
         let _upstream = upstream::start(ports.upstream).await.map_err(|source| {
