@@ -1,7 +1,10 @@
 //! One address of a server that we ask, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
 
+use crate::descriptors::{self, Descriptors};
+use crate::pool;
 use rustls::pki_types::ServerName;
 use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -116,6 +119,9 @@ pub enum ConnectError {
     /// The endpoint's certificate does not count, or TLS failed otherwise.
     #[error("TLS with the endpoint failed")]
     Tls(#[source] io::Error),
+    /// All descriptors for connections to upstreams and authorizers are in use.
+    #[error("no file descriptor is left for upstream connections")]
+    NoDescriptors,
     /// Not done in time.
     #[error("connecting took longer than the connect timeout")]
     Timeout,
@@ -131,7 +137,7 @@ impl ConnectError {
             Self::Tls(error) => {
                 matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
             }
-            Self::Timeout => false,
+            Self::NoDescriptors | Self::Timeout => false,
         }
     }
 }
@@ -152,9 +158,26 @@ impl Endpoint {
     }
 
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
+        let stream = match self.host.parse::<IpAddr>() {
+            Ok(address) => TcpStream::connect((address, self.port)).await,
+            Err(_) => TcpStream::connect(&*self.look_up().await?).await,
+        };
+        let stream = stream.map_err(ConnectError::Tcp)?;
         stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
         Ok(stream)
+    }
+
+    /// The addresses of the host. A look-up that hangs goes on when the connect timeout is over, and so do the descriptors
+    /// that it holds.
+    async fn look_up(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+        let held = pool::descriptors(descriptors::LOOK_UP).ok_or(ConnectError::NoDescriptors)?;
+        let (host, port) = (self.host.clone(), self.port);
+        let look_up = tokio::task::spawn_blocking(move || {
+            let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            drop(held);
+            found
+        });
+        look_up.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(ConnectError::Tcp)
     }
 
     async fn connect_now(
@@ -162,6 +185,7 @@ impl Endpoint {
         preface: Option<&[u8]>,
         shown: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<EndpointStream, ConnectError> {
+        let descriptor = pool::descriptors(1).ok_or(ConnectError::NoDescriptors)?;
         let mut stream = self.tcp().await?;
         if let Some(preface) = preface {
             stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
@@ -169,30 +193,30 @@ impl Endpoint {
         match &self.tls {
             // Without TLS nobody can be shown, and then the request must not go as somebody else's.
             None if shown.is_some() => Err(ConnectError::Tls(io::ErrorKind::Unsupported.into())),
-            None => Ok(EndpointStream::Plain(stream)),
+            None => Ok(EndpointStream::Plain(stream, descriptor)),
             Some(tls) => {
                 let connector = TlsConnector::from(shown.unwrap_or(&tls.config).clone());
                 let stream = connector.connect(tls.name.clone(), stream).await.map_err(ConnectError::Tls)?;
-                Ok(EndpointStream::Tls(Box::new(stream)))
+                Ok(EndpointStream::Tls(Box::new(stream), descriptor))
             }
         }
     }
 }
 
-/// A connection to an endpoint.
+/// A connection to an endpoint, with the descriptor that it was counted as.
 #[derive(Debug)]
 pub enum EndpointStream {
     /// Anybody on the way can read and change it.
-    Plain(TcpStream),
+    Plain(TcpStream, Descriptors),
     /// The endpoint has shown its certificate.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<TcpStream>>, Descriptors),
 }
 
 impl AsyncRead for EndpointStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Plain(stream, _) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -200,8 +224,8 @@ impl AsyncRead for EndpointStream {
 impl AsyncWrite for EndpointStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Plain(stream, _) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -211,29 +235,29 @@ impl AsyncWrite for EndpointStream {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Plain(stream, _) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Tls(stream, _) => Pin::new(stream).poll_write_vectored(context, pieces),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Plain(stream, _) => stream.is_write_vectored(),
+            Self::Tls(stream, _) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Plain(stream, _) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream, _) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream, _) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

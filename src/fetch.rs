@@ -1,6 +1,7 @@
 //! `GET` of one small thing from elsewhere, over HTTP or HTTPS, with a limit on its size and on the time. Follows no
 //! redirect, keeps no connection, and does not know what it fetches.
 
+use crate::descriptors;
 use http::header::{ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 /// `http://host[:port]/path` or the same with `https`.
@@ -164,6 +166,11 @@ pub enum FetchError {
 /// # Errors
 /// [`FetchError`]
 pub async fn fetch(question: Question<'_>) -> Result<Answer, FetchError> {
+    /// Others wait, and their time does not run: what is fetched may take rights away, so it is only late and never given
+    /// up for want of descriptors.
+    static FETCHES: Semaphore = Semaphore::const_new(descriptors::FETCHES);
+    // It is never closed.
+    let _place = FETCHES.acquire().await;
     let fetched = tokio::time::timeout(question.patience, question.ask()).await;
     fetched.unwrap_or_else(|_| Err(FetchError::Timeout(question.url.authority())))
 }

@@ -66,6 +66,11 @@ impl Mark {
 pub trait State: Any {
     /// Takes out what is no longer good for anything. It is dropped later, so that its end may come back here.
     fn take_stale(&mut self) -> Box<dyn Any>;
+
+    /// Takes out one thing that holds a descriptor and can be made anew, to be dropped later. `None` if there is none.
+    fn give_up_one(&mut self) -> Option<Box<dyn Any>> {
+        None
+    }
 }
 
 struct Kept {
@@ -99,6 +104,12 @@ pub fn tidy() {
         (ended, here.values_mut().map(|kept| kept.state.take_stale()).collect())
     });
     drop(gone);
+}
+
+/// Drops one thing on this thread that holds a descriptor and can be made anew. Whether there was one.
+pub fn give_up_one() -> bool {
+    let given_up = HERE.with_borrow_mut(|here| here.values_mut().find_map(|kept| kept.state.give_up_one()));
+    given_up.is_some()
 }
 
 impl Kept {

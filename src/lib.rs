@@ -4,6 +4,7 @@
 
 // Foundations
 pub mod clock;
+pub mod descriptors;
 pub mod file_read;
 pub mod config;
 pub mod telemetry;

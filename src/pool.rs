@@ -1,6 +1,7 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
 
+use crate::descriptors::{Descriptors, UPSTREAMS};
 use crate::here::{self, Key, KeyId, State};
 use std::any::Any;
 use std::time::Duration;
@@ -63,6 +64,10 @@ pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
 pub fn put<C: Connection>(of: PoolId, connection: C) {
+    // Another thread may need its descriptor.
+    if UPSTREAMS.is_nearly_used_up() {
+        return;
+    }
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
     let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
@@ -112,6 +117,32 @@ impl<C: Connection> State for Pool<C> {
         let (idle_timeout, now) = (self.idle_timeout, Instant::now());
         let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable();
         Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
+    }
+
+    /// The oldest.
+    fn give_up_one(&mut self) -> Option<Box<dyn Any>> {
+        (!self.unused.is_empty()).then(|| Box::new(self.unused.remove(0)) as Box<dyn Any>)
+    }
+}
+
+/// Descriptors for a connection: unused connections of this thread are closed for it if need be, those of other threads
+/// within a second ([`give_way`]). `None` if all that there may be are in use.
+pub fn descriptors(count: usize) -> Option<Descriptors> {
+    loop {
+        if let Some(taken) = UPSTREAMS.take(count) {
+            return Some(taken);
+        }
+        if !here::give_up_one() {
+            return None;
+        }
+    }
+}
+
+/// Closes the unused connections of this thread if descriptors were missing since `known` was the count of that.
+pub fn give_way(known: &mut u64) {
+    let refused = UPSTREAMS.refused();
+    if std::mem::replace(known, refused) != refused {
+        while here::give_up_one() {}
     }
 }
 

@@ -356,7 +356,9 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
         UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
             StatusCode::GATEWAY_TIMEOUT
         }
-        UpstreamError::Connect { source: ConnectError::Tcp(_), .. } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect { source: ConnectError::Tcp(_) | ConnectError::NoDescriptors, .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         UpstreamError::Connect { source: ConnectError::Tls(_), .. }
         | UpstreamError::Broken { .. }
         | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,

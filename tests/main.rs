@@ -28,6 +28,8 @@ mod differential;
 mod drain;
 /// Signals at the wrong time, or by mistake.
 mod signals;
+/// File descriptors: who gets how many, and that no flood keeps reloads, revocations and proven clients out.
+mod descriptors;
 /// Our own HTTP/1.1 engine, byte by byte.
 mod engine;
 /// `portcullis explain`.

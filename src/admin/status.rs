@@ -2,6 +2,7 @@
 
 use super::AdminState;
 use crate::clock;
+use crate::descriptors::{self, Share};
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
 use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain, rfc3339};
 use serde_json::{Value, json};
@@ -66,9 +67,24 @@ pub(super) fn status(state: &AdminState) -> String {
         "last_reload": last_reload,
         "listeners": listeners.collect::<Vec<_>>(),
         "api_users": snapshot.users.len(),
+        "descriptors": descriptors(),
         "trust_domains": snapshot.trust_domains.iter().map(|it| trust_domain(it, now)).collect::<Vec<_>>(),
     });
     format!("{status:#}\n")
+}
+
+/// How the file descriptors of the process are divided.
+fn descriptors() -> Value {
+    let facts = descriptors::facts();
+    let share = |share: &Share| json!({ "limit": share.limit(), "used": share.used(), "refused": share.refused() });
+    json!({
+        "limit": facts.limit,
+        "soft_limit_at_start": facts.soft_at_start,
+        "open": descriptors::open(),
+        "reserve": facts.reserve,
+        "clients": share(&descriptors::CLIENTS),
+        "upstreams": share(&descriptors::UPSTREAMS),
+    })
 }
 
 fn trust_domain(domain: &TrustDomain, now: i64) -> Value {

@@ -58,7 +58,7 @@ impl Http1 {
     }
 
     async fn connect(&self) -> Result<Link, Silence> {
-        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::unreachable)?;
+        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::not_connected)?;
         let made = Builder::new().max_buf_size(LARGEST_HEAD).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(Silence::unreachable)?;
         spawn_local(serve(connection));

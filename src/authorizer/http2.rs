@@ -93,7 +93,7 @@ impl Http2 {
     }
 
     async fn connect(&self) -> Result<Sender, Silence> {
-        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::unreachable)?;
+        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::not_connected)?;
         let made = Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE)

@@ -205,10 +205,11 @@ impl Authorizer {
     }
 
     fn without_answer(&self, silence: Silence, about: Option<Arc<str>>) -> Verdict {
-        if self.unavailable == WhenUnavailable::Permit {
+        let unavailable = if silence.is_our_own() { WhenUnavailable::Refuse } else { self.unavailable };
+        if unavailable == WhenUnavailable::Permit {
             self.telemetry.metrics.authorizer_unavailable_permits.with_label_values(&[&*self.name]).inc();
         }
-        Verdict { by: self.name.clone(), about, opinion: Opinion::Nothing(Arc::new(silence), self.unavailable) }
+        Verdict { by: self.name.clone(), about, opinion: Opinion::Nothing(Arc::new(silence), unavailable) }
     }
 
     fn count(&self, result: &str) {

@@ -1,6 +1,7 @@
 //! What an external authorizer says about a request, or why it says nothing. Asks nobody.
 
 use crate::config::WhenUnavailable;
+use crate::endpoint::ConnectError;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::Arc;
@@ -87,6 +88,9 @@ pub enum Silence {
     /// Too many questions are open.
     #[error("too many questions are open")]
     Busy,
+    /// All descriptors for connections to upstreams and authorizers are in use.
+    #[error("no file descriptor is left to ask it")]
+    NoDescriptors,
     /// No connection, or it broke off.
     #[error("it cannot be reached, or broke off")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -107,9 +111,22 @@ impl Silence {
         match self {
             Self::Timeout => "timeout",
             Self::Busy => "busy",
+            Self::NoDescriptors => "no_descriptors",
             Self::Unreachable(_) => "unreachable",
             Self::Failed(_) | Self::Status(_) => "failed",
             Self::Malformed(_) => "malformed",
+        }
+    }
+
+    /// Whether it is the gateway itself that lacks something. Clients can bring that about, so it never permits.
+    pub(super) fn is_our_own(&self) -> bool {
+        matches!(self, Self::NoDescriptors)
+    }
+
+    pub(super) fn not_connected(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NoDescriptors => Self::NoDescriptors,
+            other => Self::unreachable(other),
         }
     }
 

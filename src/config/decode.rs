@@ -124,6 +124,8 @@ fn log_format(table: &mut TableReader<'_>) -> Option<Spanned<LogFormat>> {
 fn connection_limits(table: &mut TableReader<'_>) -> Limits {
     Limits {
         connections: table.integer("connections", 1..=10_000_000),
+        half_open_per_source: request_limits::number_or_off(table, "half_open_per_source", 10_000_000)
+            .map(|said| said.value),
         handshake_timeout: table.duration("handshake_timeout"),
         head_timeout: table.duration("head_timeout"),
         head_size: table.size("head_size"),
@@ -175,6 +177,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
             host(&mut entry, names)
         })
         .collect();
+    let half_open_exempt = table.strings("half_open_exempt");
     let front_proxy = table.table("front_proxy").map(|mut inner| front_proxy(&mut inner));
     let own = host(&mut table, Vec::new());
     let says_something = own.certificate.is_some()
@@ -183,7 +186,7 @@ fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
         || own.trust_domain.is_some()
         || !own.trust_domains.is_empty();
     let default_host = (says_something || hosts.is_empty()).then_some(own);
-    Listener { name, address, default_host, hosts, record_layer, http1_engine, front_proxy, limits }
+    Listener { name, address, default_host, hosts, record_layer, http1_engine, front_proxy, half_open_exempt, limits }
 }
 
 fn front_proxy(table: &mut TableReader<'_>) -> FrontProxy {

@@ -200,6 +200,8 @@ pub struct Listener {
     pub http1_engine: Option<Spanned<Http1Engine>>,
     /// Who may speak for others.
     pub front_proxy: Option<FrontProxy>,
+    /// Networks whose half-open connections are not limited.
+    pub half_open_exempt: Vec<Spanned<String>>,
     /// Limits said here.
     pub limits: Limits,
 }

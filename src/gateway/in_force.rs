@@ -3,6 +3,7 @@
 use super::{Gateway, GatewayError, Running, RunningAdmin};
 use crate::admin::{Admin, AdminState};
 use crate::clock;
+use crate::descriptors::{Budget, CLIENTS, Holders, RaisedLimit};
 use crate::listener::BoundListener;
 use crate::proxy::ProxyHandler;
 use crate::snapshot::Snapshot;
@@ -14,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Bound {
     listeners: Vec<(SocketAddr, Arc<str>, BoundListener)>,
     admin: Option<(SocketAddr, Admin)>,
+    descriptors: Budget,
 }
 
 impl Gateway {
     /// Binds what a snapshot needs and is not bound yet. Touches nothing that runs.
     pub(super) async fn bind(&self, snapshot: &Snapshot) -> Result<Bound, GatewayError> {
-        let mut bound = Bound { listeners: Vec::new(), admin: None };
+        let descriptors = self.divide_descriptors(snapshot)?;
+        let mut bound = Bound { listeners: Vec::new(), admin: None, descriptors };
         for policy in snapshot.listeners.values() {
             let (name, address) = (policy.name.clone(), policy.address);
             if self.listeners.get(&name).is_some_and(|running| running.configured == address) {
@@ -47,8 +50,35 @@ impl Gateway {
         Ok(bound)
     }
 
+    fn divide_descriptors(&self, snapshot: &Snapshot) -> Result<Budget, GatewayError> {
+        let holders = Holders {
+            inherited: self.inherited,
+            workers: self.threads.workers().count(),
+            listeners: snapshot.listeners.len(),
+        };
+        Ok(Budget::divide(self.descriptors.now, holders)?)
+    }
+
+    /// Says how the descriptors are divided, if that is new.
+    fn tell_of_descriptors(&self, budget: Budget, generation: u64) {
+        if generation == 1 || CLIENTS.limit() != budget.clients {
+            let RaisedLimit { at_start, now } = self.descriptors;
+            let Budget { clients, upstreams, reserve } = budget;
+            tracing::info!(
+                limit = now,
+                soft_at_start = at_start,
+                clients,
+                upstreams,
+                reserve,
+                "file descriptors divided"
+            );
+        }
+    }
+
     /// The one place where a snapshot comes into force. Cannot fail.
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
+        self.tell_of_descriptors(bound.descriptors, snapshot.generation);
+        bound.descriptors.put_into_force();
         self.shared.telemetry.audit_generation(snapshot.generation);
         self.shared.telemetry.remember_decisions_for(snapshot.process.recent_decisions);
         self.shared.put_into_force(snapshot.clone());

@@ -10,6 +10,7 @@ mod retry;
 mod token_keys;
 
 use crate::admin::GatewayFacts;
+use crate::descriptors::{self, RaisedLimit, TooFewDescriptors};
 use crate::drain::{Drain, Drained};
 use crate::file_read::FileThread;
 use crate::listener::BoundListener;
@@ -44,6 +45,10 @@ pub struct Gateway {
     /// What was wrong with the last load, if it failed.
     last_errors: Vec<String>,
     facts: GatewayFacts,
+    /// The limit of file descriptors.
+    descriptors: RaisedLimit,
+    /// Descriptors that were open before the gateway opened any.
+    inherited: usize,
 }
 
 struct Running {
@@ -75,6 +80,12 @@ pub enum GatewayError {
         /// Why.
         source: std::io::Error,
     },
+    /// The system does not say how many file descriptors there may be.
+    #[error("cannot read the limit of file descriptors")]
+    DescriptorLimit(#[source] nix::Error),
+    /// There may be too few file descriptors.
+    #[error(transparent)]
+    TooFewDescriptors(#[from] TooFewDescriptors),
     /// There are no threads for the workers.
     #[error("cannot start the worker threads")]
     Workers(#[source] std::io::Error),
@@ -135,6 +146,8 @@ impl Gateway {
         let Some(snapshot) = outcome.snapshot else {
             return Err(GatewayError::Config(report));
         };
+        let inherited = descriptors::open().unwrap_or_default();
+        let descriptors = descriptors::raise_limit().map_err(GatewayError::DescriptorLimit)?;
         telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
         let count = snapshot.process.workers.and_then(|count| usize::try_from(count).ok());
         let count = count.unwrap_or_else(worker::one_for_each_core);
@@ -152,6 +165,8 @@ impl Gateway {
             retry: Retry::default(),
             last_errors: Vec::new(),
             facts: GatewayFacts::default(),
+            descriptors,
+            inherited,
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
@@ -274,9 +289,11 @@ fn become_user(user: Option<&str>) -> Result<(), GatewayError> {
 async fn housekeeping() {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut known = 0;
     loop {
         ticks.tick().await;
         // Closes connections that have been unused for too long, or for whom nobody asks any more.
         crate::here::tidy();
+        crate::pool::give_way(&mut known);
     }
 }

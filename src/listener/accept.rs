@@ -22,7 +22,6 @@ struct Reception<H> {
     telemetry: Arc<Telemetry>,
     open: Arc<OpenConnections>,
     accepted: IntCounter,
-    refused: IntCounter,
     errors: IntCounter,
     /// Gone once nobody wants the sockets any more, under whatever name.
     wanted: Weak<Sockets>,
@@ -47,9 +46,8 @@ impl BoundListener {
             handler,
             workers: workers.clone(),
             telemetry: telemetry.clone(),
-            open: OpenConnections::new(metrics.connections_open.with_label_values(&[name])),
+            open: OpenConnections::new(self.name.clone(), telemetry),
             accepted: metrics.connections.with_label_values(&[name]),
-            refused: metrics.connections_refused.with_label_values(&[name, "limit"]),
             errors: metrics.accept_errors.with_label_values(&[name]),
             wanted: Arc::downgrade(&self.sockets),
             drains: (0..workers.count()).map(|_| drain.child()).collect(),
@@ -80,7 +78,13 @@ impl<H: ConnectionHandler> Reception<H> {
                 outcome = door.accept() => outcome,
             };
             match outcome {
-                Ok((stream, client)) => self.receive(stream, client, index, drain),
+                Ok((stream, client)) => {
+                    self.receive(stream, client, index, drain);
+                    if self.open.is_crowded() {
+                        // Those that have to give way are to hear of it before the next one comes.
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Err(error) => {
                     self.errors.inc();
                     back_off(&error, &self.name).await;
@@ -114,9 +118,9 @@ impl<H: ConnectionHandler> Reception<H> {
         self.accepted.inc();
         let worker = self.workers.worker_for_connection(accepting);
         let counted = self.workers.count_connection(worker);
-        let Some(place) = OpenConnections::take(&self.open, self.handler.connection_limit(), counted) else {
-            // Closed at once: better a clear refusal than a connection that nobody serves.
-            self.refused.inc();
+        let limits = self.handler.place_limits(client.ip());
+        let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted) else {
+            // Closed at once: better a clear rejection than a connection that is not served.
             return;
         };
         prepare(&stream);

@@ -1,14 +1,18 @@
 //! Listening sockets, one for each worker, and the handler that connections are given to. Knows neither TLS nor HTTP.
 
 mod accept;
+mod half_open;
 mod place;
+mod source;
 
-pub use place::ConnectionPlace;
+pub use half_open::GaveWay;
+pub use place::{ConnectionPlace, PlaceLimits, SourceRejected};
+pub use source::ClientSource;
 
 use crate::drain::Drain;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -26,7 +30,8 @@ type Sockets = Vec<TcpListener>;
 /// What a connection is handed to.
 pub trait ConnectionHandler: Send + Sync + 'static {
     /// Serves one connection to its end, on the worker where it begins. Whatever outlives this and still holds the
-    /// socket keeps a clone of the place. The drain may have begun already: for a client that came before it did.
+    /// socket keeps a clone of the place. The place is told when the handshake has finished, and until then it may tell
+    /// the connection to give way. The drain may have begun already: for a client that came before it did.
     fn serve(
         &self,
         stream: TcpStream,
@@ -35,8 +40,8 @@ pub trait ConnectionHandler: Send + Sync + 'static {
         drain: Drain,
     ) -> impl Future<Output = ()>;
 
-    /// How many connections may be open at once, in the snapshot that is in force.
-    fn connection_limit(&self) -> u32;
+    /// How many connections may be open at once beside one of this client, in the snapshot that is in force.
+    fn place_limits(&self, client: IpAddr) -> PlaceLimits;
 }
 
 impl BoundListener {

@@ -1,10 +1,11 @@
 //! Accept loops on real workers: who serves a connection, and that nobody is lost when they end.
 
 use super::*;
+use crate::listener::PlaceLimits;
 use crate::worker::{self, WorkerThreads};
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::TcpStream as Client;
+use std::net::{IpAddr, TcpStream as Client};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -28,8 +29,8 @@ impl ConnectionHandler for Greeter {
         assert!(!rest.starts_with(b"panic"), "as the client wished");
     }
 
-    fn connection_limit(&self) -> u32 {
-        1000
+    fn place_limits(&self, _: IpAddr) -> PlaceLimits {
+        PlaceLimits { connections: 1000, half_open: None }
     }
 }
 

@@ -7,25 +7,25 @@ use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::present::{Look, OpenExchanges};
-use super::proxy_header::first_words;
+use super::proxy_header::{Arrival, NotEstablished, first_words};
 use super::record::{ConnectionFacts, Record};
 use super::request::Standing;
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::identity::ProxyHeader;
-use crate::listener::{ConnectionHandler, ConnectionPlace};
+use crate::listener::{ConnectionHandler, ConnectionPlace, PlaceLimits};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{Input, RecordStream, Records, Transport};
-use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol, Resumption};
+use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol};
 use crate::worker::LocalExecutor;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +36,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Serves the connections of one listener.
 pub struct ProxyHandler {
-    shared: Arc<Shared>,
-    listener: Arc<str>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) listener: Arc<str>,
 }
 
 impl ProxyHandler {
@@ -68,8 +68,13 @@ struct Accepted {
 }
 
 impl ConnectionHandler for ProxyHandler {
-    fn connection_limit(&self) -> u32 {
-        self.policy(&in_force(&self.shared).snapshot).map_or(0, |policy| policy.limits.connections)
+    fn place_limits(&self, client: IpAddr) -> PlaceLimits {
+        let current = in_force(&self.shared);
+        let policy = self.policy(&current.snapshot);
+        PlaceLimits {
+            connections: policy.map_or(0, |policy| policy.limits.connections),
+            half_open: policy.and_then(|policy| policy.half_open_limit(client)),
+        }
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
@@ -80,21 +85,31 @@ impl ConnectionHandler for ProxyHandler {
         };
         // Only the socket knows which address the client took of a listener for all of them.
         let local = stream.local_addr().unwrap_or(policy.address);
-        let work = Box::pin(first_words(stream, &policy, begun + policy.limits.handshake_timeout));
+        let arrival = Arrival { client: client.ip(), place: &place, deadline: begun + policy.limits.handshake_timeout };
+        let work = Box::pin(first_words(stream, &policy, arrival));
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
             outcome = work => outcome,
+            () = place.told_to_give_way() => return,
             () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return,
         };
         let drain = if drain.has_begun() { drain.later(LAST_MOMENT) } else { drain };
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
-            Err(failure) => {
+            Err(NotEstablished::Rejected) => {}
+            Err(NotEstablished::Failed(failure)) => {
                 self.handshake_failed(&failure, client);
-                Box::pin(failure.close()).await;
+                let closed = Box::pin(failure.close());
+                tokio::select! {
+                    () = closed => {}
+                    () = place.told_to_give_way() => {}
+                }
             }
             Ok((established, header)) => {
+                if place.handshake_finished().is_err() {
+                    return;
+                }
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
                 let accepted = Accepted { address: client, local, place, drain, limits, engine, header };
@@ -105,41 +120,6 @@ impl ConnectionHandler for ProxyHandler {
 }
 
 impl ProxyHandler {
-    fn handshake_done(&self, established: &Established, begun: Instant) {
-        let metrics = &self.shared.telemetry.metrics;
-        let resumption = match established.facts.resumption {
-            Resumption::Full => "full",
-            Resumption::Resumed => "resumed",
-        };
-        metrics.handshakes.with_label_values(&[&*self.listener, established.facts.version, resumption]).inc();
-        metrics.handshake_duration.observe(begun.elapsed().as_secs_f64());
-    }
-
-    /// One line, always with the same fields.
-    fn handshake_failed(&self, failure: &HandshakeFailure, client: SocketAddr) {
-        let reason = failure.reason.word();
-        let metrics = &self.shared.telemetry.metrics;
-        metrics.handshake_failures.with_label_values(&[&*self.listener, reason]).inc();
-        let certificate = failure.certificate.as_ref();
-        let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
-        let fields = (
-            or_dash(failure.server_name.as_ref()),
-            or_dash(certificate.map(|certificate| &certificate.subject)),
-            or_dash(certificate.map(|certificate| &certificate.issuer)),
-            or_dash(certificate.map(|certificate| &certificate.serial)),
-        );
-        let (server_name, subject, issuer, serial) = fields;
-        let (listener, detail) = (&*self.listener, &failure.detail);
-        // Load balancers open and close connections all day to see whether the port is there.
-        if failure.reason == FailureReason::Closed && failure.server_name.is_none() {
-            tracing::debug!(listener, %client, reason, "handshake failed");
-            return;
-        }
-        tracing::info!(
-            listener, %client, reason, server_name, subject, issuer, serial, detail, "handshake failed"
-        );
-    }
-
     async fn serve_http(&self, established: Established, mut accepted: Accepted) {
         let Established { records, input, facts } = established;
         let protocol = facts.protocol;

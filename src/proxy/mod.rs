@@ -10,6 +10,7 @@ mod exchange;
 mod expiry;
 mod forwarded;
 mod guard;
+mod handshake_record;
 mod http1;
 mod in_force;
 mod limits;

@@ -3,23 +3,64 @@
 
 use crate::config::ForwardedIdentity;
 use crate::identity::{ProxyHeader, ProxyHeaderError};
+use crate::listener::ConnectionPlace;
 use crate::snapshot::ListenerPolicy;
 use crate::tls::{Established, FailureReason, HandshakeFailure, handshake};
 use std::io;
+use std::net::IpAddr;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+
+/// What is known of a connection before its first byte.
+pub(super) struct Arrival<'a> {
+    /// Where its socket leads.
+    pub(super) client: IpAddr,
+    pub(super) place: &'a ConnectionPlace,
+    /// Of the handshake.
+    pub(super) deadline: Instant,
+}
+
+/// Why a connection has no client.
+pub(super) enum NotEstablished {
+    /// Something failed, which is to be told.
+    Failed(HandshakeFailure),
+    /// The source that a proxy has announced has too many half-open connections. That is counted already.
+    Rejected,
+}
+
+impl From<HandshakeFailure> for NotEstablished {
+    fn from(failure: HandshakeFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// Up to the end of the handshake: a PROXY header where there must be one, then TLS.
 pub(super) async fn first_words(
     mut stream: TcpStream,
     policy: &ListenerPolicy,
-    deadline: Instant,
-) -> Result<(Established, Option<ProxyHeader>), HandshakeFailure> {
+    arrival: Arrival<'_>,
+) -> Result<(Established, Option<ProxyHeader>), NotEstablished> {
+    let deadline = arrival.deadline;
     let begins_with_header =
         policy.front_proxy.as_ref().is_some_and(|front| front.identity == ForwardedIdentity::ProxyV2);
     let header = if begins_with_header { Some(read_header(&mut stream, deadline).await?) } else { None };
+    if let Some(header) = &header {
+        arrival.count_announced(policy, header)?;
+    }
     Ok((handshake(stream, &policy.hosts, deadline).await?, header))
+}
+
+impl Arrival<'_> {
+    /// Counts the connection at the address that its header announces, where the config says that front proxies are at the
+    /// address of its socket. Elsewhere anybody could announce anything, so the socket was counted.
+    fn count_announced(&self, policy: &ListenerPolicy, header: &ProxyHeader) -> Result<(), NotEstablished> {
+        let is_placed = policy.front_proxy.as_ref().is_some_and(|front| front.is_placed_at(self.client));
+        let ProxyHeader::Client(announced) = header else { return Ok(()) };
+        let Some((client, _)) = announced.addresses.filter(|_| is_placed) else { return Ok(()) };
+        let Some(limit) = policy.half_open_limit(client.ip()) else { return Ok(()) };
+        self.place.announce(client.ip(), limit).map_err(|_| NotEstablished::Rejected)
+    }
 }
 
 /// Reads a header until `deadline`.

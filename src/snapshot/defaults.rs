@@ -6,6 +6,7 @@ use crate::config::{
 };
 use crate::route::RouteLimits;
 use crate::upstream::Manners;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -32,6 +33,9 @@ const RESPONSE_TIMEOUT: Duration = seconds(60);
 const IDLE_TIMEOUT: Duration = seconds(300);
 const BODY_SIZE: u64 = 1 << 30;
 
+/// Many clients behind one address do not have so many handshakes under way, unless all come back at once.
+const HALF_OPEN_PER_SOURCE: Option<NonZeroU32> = NonZeroU32::new(256);
+
 /// The value said nearest, or the default. The nearest stands first.
 fn nearest<T: Copy>(said: &[&Limits], key: impl Fn(&Limits) -> Option<T>, default: T) -> T {
     said.iter().find_map(|limits| key(limits)).unwrap_or(default)
@@ -40,6 +44,7 @@ fn nearest<T: Copy>(said: &[&Limits], key: impl Fn(&Limits) -> Option<T>, defaul
 pub(super) fn connection_limits(said: &[&Limits]) -> ConnectionLimits {
     ConnectionLimits {
         connections: nearest(said, |limits| limits.connections, 10_000),
+        half_open_per_source: nearest(said, |limits| limits.half_open_per_source, HALF_OPEN_PER_SOURCE),
         handshake_timeout: nearest(said, |limits| limits.handshake_timeout, seconds(10)),
         head_timeout: nearest(said, |limits| limits.head_timeout, seconds(10)),
         head_size: usize::try_from(nearest(said, |limits| limits.head_size, 32 << 10)).unwrap_or(usize::MAX),

@@ -17,14 +17,15 @@ use crate::config::{Http1Engine, Include, LogFormat, Places, Written};
 use crate::credentials::Credentials;
 use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
-use crate::identity::{ApiUsers, AssertionSigner, FrontProxy};
+use crate::identity::{ApiUsers, AssertionSigner, FrontProxy, Network};
 use crate::limit::{Limiter, Limiters};
 use crate::route::RouteTable;
 use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
 use crate::upstream::{Accounts, Upstream};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,9 +125,19 @@ pub struct ListenerPolicy {
     pub http1_engine: Http1Engine,
     /// Who speaks for others.
     pub front_proxy: Option<Arc<FrontProxy>>,
+    /// Where clients may have any number of half-open connections.
+    pub half_open_exempt: Vec<Network>,
 }
 
 impl ListenerPolicy {
+    /// How many half-open connections there may be from an address; `None` is no limit. Front proxies are not limited where
+    /// the config says where they are: their handshakes are few, or those of many clients.
+    pub fn half_open_limit(&self, address: IpAddr) -> Option<NonZeroU32> {
+        let is_exempt = self.half_open_exempt.iter().any(|network| network.contains(address));
+        let is_proxy = self.front_proxy.as_ref().is_some_and(|front| front.is_placed_at(address));
+        self.limits.half_open_per_source.filter(|_| !is_exempt && !is_proxy)
+    }
+
     /// The policy for a server name; `None` is a client that named none.
     pub fn host(&self, name: Option<&HostName<'_>>) -> Option<&Arc<HostPolicy>> {
         self.hosts.find(name)
@@ -138,6 +149,8 @@ impl ListenerPolicy {
 pub struct ConnectionLimits {
     /// Open at once.
     pub connections: u32,
+    /// Half-open at once from one source; `None` is no limit.
+    pub half_open_per_source: Option<NonZeroU32>,
     /// Accept until verified.
     pub handshake_timeout: Duration,
     /// First byte of a head until its last.

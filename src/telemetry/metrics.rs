@@ -1,6 +1,7 @@
 //! All metrics, in one place, with their labels. No label holds what a client chose.
 
 use super::build;
+use super::descriptor_metrics::DescriptorMetrics;
 use super::process::ProcessCollector;
 use prometheus::core::Collector;
 use prometheus::{
@@ -17,6 +18,10 @@ pub struct Metrics {
     pub connections: IntCounterVec,
     /// `connections_open{listener}`
     pub connections_open: IntGaugeVec,
+    /// `half_open_connections{listener}`
+    pub half_open_connections: IntGaugeVec,
+    /// File descriptors.
+    pub(super) descriptors: DescriptorMetrics,
     /// `connections_refused_total{listener,reason}`
     pub connections_refused: IntCounterVec,
     /// `worker_connections_total{worker}`
@@ -119,7 +124,7 @@ pub struct Metrics {
 
 /// Registers as it makes. A clash of names is a mistake in this file, which every test would show; the metric then
 /// counts without being scraped.
-struct Maker<'a>(&'a Registry);
+pub(super) struct Maker<'a>(&'a Registry);
 
 impl Maker<'_> {
     fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
@@ -130,19 +135,19 @@ impl Maker<'_> {
         metric
     }
 
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
+    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
         self.register(IntCounter::new(name, help))
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.register(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::new(name, help))
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
@@ -184,6 +189,12 @@ impl Default for Metrics {
             process,
             connections: make.counters("connections_total", "Accepted connections", &["listener"]),
             connections_open: make.gauges("connections_open", "Connections open now", &["listener"]),
+            half_open_connections: make.gauges(
+                "half_open_connections",
+                "Connections whose handshake has not finished",
+                &["listener"],
+            ),
+            descriptors: DescriptorMetrics::new(&make),
             connections_refused: make.counters(
                 "connections_refused_total",
                 "Connections closed before their handshake",

@@ -4,11 +4,13 @@ mod access_log;
 mod audit;
 pub mod build;
 mod certificates;
+mod descriptor_metrics;
 mod local;
 mod log;
 mod metrics;
 mod once_a_day;
 mod process;
+mod rare_line;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
@@ -18,6 +20,7 @@ pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
 pub use once_a_day::OnceADay;
+pub use rare_line::RareLine;
 pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
 use arc_swap::ArcSwapOption;
@@ -85,6 +88,7 @@ impl Telemetry {
         self.add_up().await;
         let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
         self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
+        self.metrics.descriptors.publish();
         self.metrics.encode()
     }
 

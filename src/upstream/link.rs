@@ -116,7 +116,7 @@ impl Link {
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         match &mut self.stream {
-            EndpointStream::Plain(stream) => {
+            EndpointStream::Plain(stream, _) => {
                 if stream.poll_read_ready(&mut context).is_pending() {
                     return true;
                 }
@@ -124,7 +124,7 @@ impl Link {
                 matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
             // What TLS itself has to say (tickets, new keys) is taken on the way.
-            EndpointStream::Tls(stream) => {
+            EndpointStream::Tls(stream, _) => {
                 Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut [0])).is_pending()
             }
         }
@@ -132,12 +132,12 @@ impl Link {
 
     /// Whether a write that fails says that nothing of it was sent. TLS may have sent some records before.
     pub fn says_what_it_sent(&self) -> bool {
-        matches!(self.stream, EndpointStream::Plain(_))
+        matches!(self.stream, EndpointStream::Plain(..))
     }
 
     /// What TLS holds back goes out with the next look for an answer; an error shows there, too.
     fn flush(&mut self, context: &mut Context<'_>) {
-        if let EndpointStream::Tls(stream) = &mut self.stream
+        if let EndpointStream::Tls(stream, _) = &mut self.stream
             && stream.get_ref().1.wants_write()
         {
             let _ = Pin::new(stream).poll_flush(context);
@@ -152,8 +152,8 @@ impl Link {
             Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Begun,
             Poll::Pending if self.acknowledges() => {
                 let socket = match &self.stream {
-                    EndpointStream::Plain(stream) => stream,
-                    EndpointStream::Tls(stream) => stream.get_ref().0,
+                    EndpointStream::Plain(stream, _) => stream,
+                    EndpointStream::Tls(stream, _) => stream.get_ref().0,
                 };
                 // At worst the answer is as late as it would have been.
                 let _ = SockRef::from(socket).set_tcp_quickack(true);
@@ -204,7 +204,7 @@ impl Link {
         room: usize,
     ) -> Poll<io::Result<usize>> {
         self.flush(context);
-        if let EndpointStream::Plain(stream) = &self.stream {
+        if let EndpointStream::Plain(stream, _) = &self.stream {
             let readable = stream.poll_read_ready(context);
             ready!(self.read(readable, |()| 0))?;
         }
@@ -225,7 +225,7 @@ impl Link {
         spaces: &[Range<usize>],
     ) -> Poll<io::Result<usize>> {
         let stream = match (&self.stream, spaces) {
-            (EndpointStream::Plain(stream), [_, _, ..]) => stream,
+            (EndpointStream::Plain(stream, _), [_, _, ..]) => stream,
             _ => {
                 let first = spaces.first().cloned().unwrap_or_default();
                 return self.poll_read(context, memory.get_mut(first).unwrap_or_default());
@@ -333,8 +333,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let manners = Manners { quick_ack, ..Manners::default() };
+        let descriptor = pool::descriptors(1).unwrap();
         let pool = pool::PoolKey::new(1, Duration::ZERO);
-        let link = Link::new(EndpointStream::Plain(stream), (pool.id(), 0), &manners, None);
+        let link = Link::new(EndpointStream::Plain(stream, descriptor), (pool.id(), 0), &manners, None);
         (link, listener.accept().await.unwrap().0)
     }
 
@@ -346,7 +347,7 @@ mod tests {
 
         /// Looks for more of an answer where there is none yet, and says whether the system acknowledges at once from then on.
         async fn acknowledges_while_it_waits(&mut self) -> bool {
-            let EndpointStream::Plain(stream) = &self.stream else { panic!("plain") };
+            let EndpointStream::Plain(stream, _) = &self.stream else { panic!("plain") };
             SockRef::from(stream).set_tcp_quickack(false).unwrap();
             assert!(!SockRef::from(stream).tcp_quickack().unwrap());
             let spaces = [0..1, 1..2];
@@ -361,7 +362,7 @@ mod tests {
                 });
                 assert!(nothing.await);
             }
-            let EndpointStream::Plain(stream) = &self.stream else { panic!("plain") };
+            let EndpointStream::Plain(stream, _) = &self.stream else { panic!("plain") };
             SockRef::from(stream).tcp_quickack().unwrap()
         }
     }

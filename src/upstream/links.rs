@@ -4,10 +4,11 @@ use super::here::Mark;
 use super::link::{Link, Origin};
 use super::{Account, Target, Upstream, UpstreamError, turn};
 use crate::config::HostHeader;
+use crate::descriptors::UPSTREAMS;
 use crate::endpoint::ConnectError;
 use crate::pool;
 use crate::pool::PoolId;
-use crate::telemetry::UpstreamSeries;
+use crate::telemetry::{RareLine, UpstreamSeries};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -67,6 +68,9 @@ impl Upstream {
                 Err(failed) => failed,
             };
             let patience = self.manners.connect_retry.filter(|_| source.is_passing()).unwrap_or_default();
+            if matches!(source, ConnectError::NoDescriptors) {
+                self.warn_of_descriptors();
+            }
             let now = Instant::now();
             if now + pause > *until.get_or_insert(now + patience) {
                 let endpoint = self.endpoint_name(number).to_owned();
@@ -96,11 +100,20 @@ impl Upstream {
                 }
                 Err(source) => {
                     failed += 1;
-                    if failed >= self.targets.len() {
+                    // No other endpoint needs a descriptor less.
+                    if failed >= self.targets.len() || matches!(source, ConnectError::NoDescriptors) {
                         return Err((number, source));
                     }
                 }
             }
+        }
+    }
+
+    fn warn_of_descriptors(&self) {
+        static LINE: RareLine = RareLine::new();
+        if let Some(since_last_line) = LINE.due() {
+            let (limit, upstream) = (UPSTREAMS.limit(), &*self.name);
+            tracing::warn!(upstream, limit, since_last_line, "no descriptor is left for upstream connections");
         }
     }
 

@@ -122,6 +122,7 @@ impl UpstreamError {
         match self {
             Self::Connect { source: ConnectError::Timeout, .. } => "connect_timeout",
             Self::Connect { source: ConnectError::Tls(_), .. } => "upstream_tls",
+            Self::Connect { source: ConnectError::NoDescriptors, .. } => "upstream_connections_used_up",
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",

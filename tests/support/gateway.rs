@@ -83,9 +83,21 @@ impl Gateway {
         Self::start_in(folder, config_file)
     }
 
+    /// Starts a gateway with these soft and hard limits of file descriptors.
+    pub fn start_with_descriptors(config: &str, soft: u32, hard: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config_file = folder.path().join("gateway.toml");
+        std::fs::write(&config_file, config).expect("a writable folder");
+        Self::start_command(limited(soft, hard), folder, config_file)
+    }
+
     /// Starts a gateway with a config that is there already.
     pub fn start_in(folder: tempfile::TempDir, config_file: PathBuf) -> Self {
-        let mut child = Command::new(PORTCULLIS)
+        Self::start_command(Command::new(PORTCULLIS), folder, config_file)
+    }
+
+    fn start_command(mut command: Command, folder: tempfile::TempDir, config_file: PathBuf) -> Self {
+        let mut child = command
             .arg("run")
             .arg("--config")
             .arg(&config_file)
@@ -235,6 +247,13 @@ impl Drop for Gateway {
             self.access_log().iter().for_each(|line| eprintln!("  access: {line}"));
         }
     }
+}
+
+/// The real binary, with these soft and hard limits of file descriptors.
+pub fn limited(soft: u32, hard: u32) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\""), PORTCULLIS]);
+    command
 }
 
 /// The most memory that a process has had so far, in octets. `None` where the system does not say.

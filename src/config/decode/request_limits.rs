@@ -88,7 +88,11 @@ fn number(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<S
     number.zip(table.place_of_key(key)).map(|(value, place)| Spanned { value, place })
 }
 
-fn number_or_off(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<Option<NonZeroU32>>> {
+pub(super) fn number_or_off(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    most: u32,
+) -> Option<Spanned<Option<NonZeroU32>>> {
     if !table.holds_string(key) {
         return number(table, key, most).map(|number| number.map(Some));
     }

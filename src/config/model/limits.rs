@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections open at once on a listener.
     pub connections: Option<u32>,
+    /// Half-open connections of one source on a listener; `Some(None)` is off.
+    pub half_open_per_source: Option<Option<NonZeroU32>>,
     /// TCP accept until the client is verified.
     pub handshake_timeout: Option<Duration>,
     /// First byte of a request head until its last.

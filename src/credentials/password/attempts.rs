@@ -1,5 +1,6 @@
 //! How many wrong passwords are too many: for each user, and for each source. Bounded, whoever tries. Checks none.
 
+use crate::listener::ClientSource;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
@@ -32,7 +33,7 @@ impl Default for AttemptLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// One address, or one network.
-    Known(IpAddr),
+    Known(ClientSource),
     /// All that are too many to be told apart.
     Others,
 }
@@ -40,13 +41,7 @@ pub enum Source {
 impl Source {
     /// The source that an address belongs to.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::Known(address.into()),
-            IpAddr::V6(address) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                Self::Known(std::net::Ipv6Addr::from(network).into())
-            }
-        }
+        Self::Known(ClientSource::of(address))
     }
 }
 

@@ -46,6 +46,11 @@ impl FrontProxy {
         self.sources.is_empty() || self.sources.iter().any(|network| network.contains(address))
     }
 
+    /// Whether the config says that front proxies are at this address, and not just everywhere.
+    pub fn is_placed_at(&self, address: IpAddr) -> bool {
+        self.sources.iter().any(|network| network.contains(address))
+    }
+
     /// What a request's fields say about its client, as they stand: the same values mean the same client.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ impl Assembly<'_> {
         Some(user.id)
     }
 
-    fn network(&self, text: &Spanned<String>) -> Option<Network> {
+    pub(super) fn network(&self, text: &Spanned<String>) -> Option<Network> {
         let report = |error| {
             let message = format!("\"{}\" is not a network: {error}", text.value);
             self.problems.error(

@@ -40,6 +40,7 @@ impl Assembly<'_> {
                 limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
                 http1_engine: said.http1_engine.as_ref().map_or_else(Default::default, |said| said.value),
                 front_proxy: None,
+                half_open_exempt: said.half_open_exempt.iter().filter_map(|text| self.network(text)).collect(),
             });
         }
         listeners

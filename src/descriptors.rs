@@ -1,0 +1,293 @@
+//! The process's file descriptors: the limit on them, how it is divided, and how many are in use. Opens nothing.
+//!
+//! The table of descriptors belongs to the process, so the shares are statics. A share without a limit is unlimited: the
+//! commands beside `run` divide nothing.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The most that the soft limit is raised to. The kernel's table grows with the highest descriptor in use, so a higher
+/// number costs nothing, but says nothing either.
+const HIGHEST_LIMIT: u64 = 1 << 20;
+/// Connections to the admin listener that are open at once.
+pub const ADMIN_CONNECTIONS: usize = 32;
+/// Connections to the metrics listener that are open at once.
+pub const METRICS_CONNECTIONS: usize = 32;
+/// Revocation lists and token keys that are fetched at once.
+pub const FETCHES: usize = 8;
+/// Connections that were told to give way and are not closed yet.
+pub const GIVING_WAY: usize = 16;
+/// A look-up of a name holds a socket and a file beside the connection that it is for.
+pub const LOOK_UP: usize = 2;
+/// Files of a load, logs that are rotated, folders that are watched.
+const FILES: usize = 32;
+/// Standard streams, logs, signals, the control runtime and the watch on files.
+const PROCESS: usize = 24;
+/// Event queue, wake-up and a connection that was accepted and is not counted yet.
+const EACH_WORKER: usize = 5;
+/// Each worker has its own socket of each listener, which is held twice.
+const EACH_SOCKET: usize = 2;
+/// The smallest share with which it makes sense to start.
+const SMALLEST_SHARE: usize = 16;
+
+/// Client connections of all listeners.
+pub static CLIENTS: Share = Share::unlimited();
+/// Connections to upstreams and authorizers, in use and kept.
+pub static UPSTREAMS: Share = Share::unlimited();
+
+static SOFT_AT_START: AtomicU64 = AtomicU64::new(0);
+static LIMIT: AtomicU64 = AtomicU64::new(0);
+static RESERVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Descriptors for one use: how many there may be, and how many there are. Counted for each connection, never for a
+/// request. In a cache line of its own (128, since processors fetch lines in pairs).
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Share {
+    limit: AtomicUsize,
+    used: AtomicUsize,
+    refused: AtomicU64,
+}
+
+/// Descriptors that are taken from a share until this is dropped: drop it after what holds them.
+#[derive(Debug)]
+#[must_use = "the descriptors are given back at once"]
+pub struct Descriptors {
+    share: &'static Share,
+    count: usize,
+}
+
+impl Share {
+    const fn unlimited() -> Self {
+        Self { limit: AtomicUsize::new(usize::MAX), used: AtomicUsize::new(0), refused: AtomicU64::new(0) }
+    }
+
+    /// Takes `count` descriptors. `None` if there are not so many left, which is counted.
+    pub fn take(&'static self, count: usize) -> Option<Descriptors> {
+        self.take_beyond(count, 0)
+    }
+
+    /// The same, up to `beyond` above the limit: for whoever has told others to give way that are not gone yet.
+    pub fn take_beyond(&'static self, count: usize, beyond: usize) -> Option<Descriptors> {
+        let before = self.used.fetch_add(count, Ordering::Relaxed);
+        let taken = Descriptors { share: self, count };
+        if before.saturating_add(count) <= self.limit().saturating_add(beyond) {
+            return Some(taken);
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    /// Most at once; `usize::MAX` without a limit.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// How many are taken.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// How often there were not enough.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Whether at least seven eighths are taken: then nothing is kept for later.
+    pub fn is_nearly_used_up(&self) -> bool {
+        let limit = self.limit();
+        self.used() >= limit - limit / 8
+    }
+}
+
+impl Drop for Descriptors {
+    fn drop(&mut self) {
+        self.share.used.fetch_sub(self.count, Ordering::Relaxed);
+    }
+}
+
+/// What the limit became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RaisedLimit {
+    /// The soft limit that the process was started with.
+    pub at_start: u64,
+    /// The soft limit now.
+    pub now: u64,
+}
+
+/// Raises the soft limit to the hard limit, but not above about a million.
+///
+/// # Errors
+/// If the system does not say the limits. A limit that cannot be raised stays as it is.
+pub fn raise_limit() -> nix::Result<RaisedLimit> {
+    let (at_start, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let wanted = hard.min(HIGHEST_LIMIT).max(at_start);
+    let raised = wanted == at_start || setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
+    let limit = RaisedLimit { at_start, now: if raised { wanted } else { at_start } };
+    SOFT_AT_START.store(limit.at_start, Ordering::Relaxed);
+    LIMIT.store(limit.now, Ordering::Relaxed);
+    Ok(limit)
+}
+
+/// What is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Holders {
+    /// Open when the process began: standard streams, and what it inherited.
+    pub inherited: usize,
+    /// Worker threads.
+    pub workers: usize,
+    /// Listeners for clients.
+    pub listeners: usize,
+}
+
+/// A limit in its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// For client connections.
+    pub clients: usize,
+    /// For connections to upstreams and authorizers.
+    pub upstreams: usize,
+    /// For everything else.
+    pub reserve: usize,
+}
+
+/// The limit leaves too little for connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{limit} file descriptors are too few, at least {needed} are needed: raise the hard limit (`ulimit -Hn`, or \
+     `LimitNOFILE=` of systemd), or run fewer workers or listeners"
+)]
+pub struct TooFewDescriptors {
+    /// The limit.
+    pub limit: u64,
+    /// The lowest one that suffices.
+    pub needed: usize,
+}
+
+impl Budget {
+    /// Divides a limit: the reserve goes first, and clients and upstreams get half of the rest each.
+    ///
+    /// # Errors
+    /// [`TooFewDescriptors`]
+    pub fn divide(limit: u64, holders: Holders) -> Result<Self, TooFewDescriptors> {
+        let Holders { inherited, workers, listeners } = holders;
+        let sockets = workers.saturating_mul(listeners).saturating_mul(EACH_SOCKET);
+        // A reload may bind all listeners anew while the old ones are still open.
+        let running = sockets.saturating_mul(2).saturating_add(workers.saturating_mul(EACH_WORKER));
+        let beside = ADMIN_CONNECTIONS + METRICS_CONNECTIONS + FETCHES * (1 + LOOK_UP) + GIVING_WAY + FILES + PROCESS;
+        let reserve = inherited.saturating_add(running).saturating_add(beside);
+        let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(reserve);
+        if left < 2 * SMALLEST_SHARE {
+            return Err(TooFewDescriptors { limit, needed: reserve.saturating_add(2 * SMALLEST_SHARE) });
+        }
+        Ok(Self { clients: left - left / 2, upstreams: left / 2, reserve })
+    }
+
+    /// From now on nobody takes more. Those who have more keep it.
+    pub fn put_into_force(self) {
+        CLIENTS.limit.store(self.clients, Ordering::Relaxed);
+        UPSTREAMS.limit.store(self.upstreams, Ordering::Relaxed);
+        RESERVE.store(self.reserve, Ordering::Relaxed);
+    }
+}
+
+/// How many descriptors this process has open. `None` where the system does not say.
+pub fn open() -> Option<usize> {
+    // One of them is that of the folder itself.
+    std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1))
+}
+
+/// What is in force, for metrics and `/status`.
+#[derive(Clone, Copy, Debug)]
+pub struct DescriptorFacts {
+    /// The soft limit that the process was started with.
+    pub soft_at_start: u64,
+    /// The soft limit now. 0 if nothing was divided.
+    pub limit: u64,
+    /// What is kept for everything that is neither client nor upstream.
+    pub reserve: usize,
+}
+
+/// What is in force.
+pub fn facts() -> DescriptorFacts {
+    DescriptorFacts {
+        soft_at_start: SOFT_AT_START.load(Ordering::Relaxed),
+        limit: LIMIT.load(Ordering::Relaxed),
+        reserve: RESERVE.load(Ordering::Relaxed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn share(limit: usize) -> &'static Share {
+        let share = Box::leak(Box::new(Share::unlimited()));
+        share.limit.store(limit, Ordering::Relaxed);
+        share
+    }
+
+    #[test]
+    fn a_share_gives_what_it_has_and_takes_it_back() {
+        let share = share(3);
+        let (one, two) = (share.take(1), share.take(2));
+        assert!(one.is_some() && two.is_some() && share.take(1).is_none());
+        assert_eq!((share.used(), share.refused()), (3, 1));
+        drop(two);
+        assert!(share.take(3).is_none(), "not so many");
+        assert!(share.take(2).is_some());
+        drop(one);
+        assert_eq!(share.used(), 0);
+    }
+
+    #[test]
+    fn who_replaces_another_may_go_beyond_by_so_many() {
+        let share = share(1);
+        let _held = share.take(1).unwrap();
+        let beyond: Vec<_> = (0..2).map(|_| share.take_beyond(1, 2)).collect();
+        assert!(beyond.iter().all(Option::is_some));
+        assert!(share.take_beyond(1, 2).is_none() && share.take(1).is_none());
+    }
+
+    #[test]
+    fn nothing_is_kept_when_an_eighth_or_less_is_left() {
+        let share = share(16);
+        let held = share.take(13).unwrap();
+        assert!(!share.is_nearly_used_up());
+        let more = share.take(1).unwrap();
+        assert!(share.is_nearly_used_up());
+        drop((held, more));
+        assert!(!super::tests::share(usize::MAX).is_nearly_used_up());
+    }
+
+    #[test]
+    fn a_limit_of_1024_serves_hundreds_and_64_is_too_few() {
+        let holders = Holders { inherited: 3, workers: 2, listeners: 1 };
+        let budget = Budget::divide(1024, holders).unwrap();
+        assert!(budget.clients > 350 && budget.upstreams > 350 && budget.reserve < 256, "{budget:?}");
+        let error = Budget::divide(64, holders).unwrap_err();
+        assert!(Budget::divide(u64::try_from(error.needed).unwrap(), holders).is_ok());
+        assert!(Budget::divide(u64::try_from(error.needed).unwrap() - 1, holders).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_are_the_whole(
+            limit in 0u64..2_000_000,
+            inherited in 0usize..100,
+            workers in 1usize..200,
+            listeners in 0usize..50,
+        ) {
+            let holders = Holders { inherited, workers, listeners };
+            match Budget::divide(limit, holders) {
+                Ok(Budget { clients, upstreams, reserve }) => {
+                    prop_assert_eq!((clients + upstreams + reserve) as u64, limit);
+                    prop_assert!(clients >= SMALLEST_SHARE && upstreams >= SMALLEST_SHARE);
+                    prop_assert!(reserve > workers * listeners * EACH_SOCKET);
+                }
+                Err(error) => prop_assert!(limit < error.needed as u64),
+            }
+        }
+    }
+}

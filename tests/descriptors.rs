@@ -1,0 +1,397 @@
+//! File descriptors: floods of connections and of requests leave enough for reloads, revocations, the admin listener and
+//! clients that prove themselves; half-open connections are limited by source.
+
+use crate::support::client::{RequestBody, Version, get};
+use crate::support::gateway::{ONE_WORKER, limited, listener_with, named_listener, process, trust_domain, user};
+use crate::support::pki::Identity;
+use crate::support::upstream::HeldUpstream;
+use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Stdio;
+
+/// Longer than any test waits, so that no half-open connection ends by itself.
+const PATIENT: &str = "handshake_timeout = \"1h\"\n";
+const REFUSED: &str = "portcullis_connections_refused_total";
+
+/// Two users, a deny list, one route to an upstream and one that the gateway answers itself.
+struct Scene {
+    pki: Pki,
+    alice: Identity,
+    bob: Identity,
+}
+
+impl Scene {
+    fn new() -> Self {
+        portcullis::descriptors::raise_limit().unwrap();
+        let pki = Pki::new();
+        std::fs::write(pki.path("denied"), "").unwrap();
+        Self { alice: pki.client("alice"), bob: pki.client("bob"), pki }
+    }
+
+    fn config(&self, lines: &str, upstream: SocketAddr) -> String {
+        let deny_list = format!("deny_list = \"{}/denied\"\n[admin]", self.pki.folder.path().display());
+        listener_with(&self.pki, lines).replace("[admin]", &deny_list)
+            + ONE_WORKER
+            + &user("alice", &["*"])
+            + &user("bob", &["*"])
+            + &routes(upstream)
+    }
+
+    fn client(&self, gateway: &Gateway, identity: &Identity) -> Client {
+        Client::new(&self.pki, Some(identity), gateway.address())
+    }
+
+    /// A new deny entry and a reload come into force, the admin listener answers, and `alice` still gets in.
+    fn goes_on(&self, gateway: &Gateway, config: &str) {
+        let before = gateway.generation();
+        std::fs::write(self.pki.path("denied"), "user bob\n").unwrap();
+        let denied = gateway.wait_for_generation_after(before);
+        let answer = self.client(gateway, &self.bob).send(Version::Http1, get("/whoami"));
+        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 403), "the entry is in force");
+        assert!(gateway.reload_with(&(config.to_owned() + &user("carol", &["*"]))) > denied);
+        assert_eq!(gateway.metric("portcullis_api_users", &[]), 3.0);
+        assert_eq!(gateway.reloads("failure"), 0.0);
+        assert_eq!(gateway.admin("/readyz").0, 200);
+        assert_eq!(self.client(gateway, &self.alice).get("/whoami").status, 200, "who proves itself gets in");
+    }
+}
+
+fn routes(upstream: SocketAddr) -> String {
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n\
+         [[route]]\npath = \"/whoami\"\nrespond = \"whoami\"\n"
+    )
+}
+
+/// A connection from this loopback address that says nothing.
+fn silent(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+/// Whether the other side has closed a connection on which it never says anything.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    match stream.read(&mut [0; 64]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+fn status(gateway: &Gateway) -> Value {
+    serde_json::from_str(&gateway.admin("/status").1).unwrap()
+}
+
+#[test]
+fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let gateway = Gateway::start_with_descriptors(&scene.config("", upstream.address), 200, 1500);
+    assert_eq!(gateway.metric("process_max_fds", &[]), 1500.0);
+    assert_eq!(gateway.metric("portcullis_descriptor_limit", &[]), 1500.0);
+    let part = |name| gateway.metric("portcullis_descriptor_budget", &[("use", name)]);
+    assert_eq!(part("clients") + part("upstreams") + part("reserve"), 1500.0);
+    assert!(part("clients") > 500.0 && part("upstreams") > 500.0);
+    let line = gateway.find_log("file descriptors divided").unwrap();
+    assert_eq!((line["limit"].as_u64(), line["soft_at_start"].as_u64()), (Some(1500), Some(200)));
+    let told = &status(&gateway)["descriptors"];
+    assert_eq!((told["limit"].as_u64(), told["soft_limit_at_start"].as_u64()), (Some(1500), Some(200)));
+    assert_eq!(told["clients"]["limit"].as_f64(), Some(part("clients")));
+    assert!(
+        told["open"].as_f64().unwrap() < part("reserve"),
+        "what an idle gateway has open is within the reserve: {told}"
+    );
+    let mut connection = scene.client(&gateway, &scene.alice);
+    let mut connection = connection.connect(Version::Http1).unwrap();
+    assert_eq!(connection.send(get("/")).unwrap().status, 200);
+    let used = |name| gateway.metric("portcullis_descriptors_used", &[("use", name)]);
+    assert_eq!((used("clients"), used("upstreams")), (1.0, 1.0));
+}
+
+#[test]
+fn a_limit_that_leaves_nothing_for_clients_is_no_start_and_the_error_says_what_is_enough() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let config = scene.config("", upstream.address);
+    let needed = smallest_limit(&config);
+    let gateway = Gateway::start_with_descriptors(&config, needed, needed);
+    assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200);
+}
+
+/// The limit that a gateway asks for that was started with a lower one.
+fn smallest_limit(config: &str) -> u32 {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    std::fs::write(&file, config).unwrap();
+    let output = limited(80, 80).args(["run", "-c"]).arg(&file).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("80 file descriptors are too few") && error.contains("LimitNOFILE"), "{error}");
+    let behind = error.split("at least ").nth(1).unwrap();
+    behind.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn half_open_connections_beyond_all_descriptors_hold_up_neither_a_reload_nor_a_revocation_nor_a_client() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let config = scene.config(&format!("half_open_per_source = \"off\"\n{PATIENT}"), upstream.address);
+    let gateway = Gateway::start_with_descriptors(&config, 1024, 1024);
+    let mut flood: Vec<TcpStream> = (0..1100).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "clients")]);
+    eventually("all are accepted", || (gateway.metric("portcullis_connections_total", &[]) == 1100.0).then_some(()));
+    eventually("the oldest give way", || {
+        let open = gateway.metric("portcullis_half_open_connections", &[("listener", "main")]);
+        (open <= part).then_some(())
+    });
+    scene.goes_on(&gateway, &config);
+    assert!(gateway.metric(REFUSED, &[("reason", "gave_way")]) >= 1100.0 - part);
+    assert_eq!(gateway.metric(REFUSED, &[("reason", "descriptors")]), 0.0, "there was always one that could give way");
+    eventually("the oldest is closed", || is_closed(flood.first_mut()?).then_some(()));
+    assert!(!is_closed(flood.last_mut().unwrap()), "the newest still has its time");
+    assert_eq!(gateway.metric("portcullis_accept_errors_total", &[]), 0.0);
+    let lines = gateway.log().into_iter().filter(|line| line["reason"] == "gave_way").count();
+    assert!((1..10).contains(&lines), "hundreds are told in {lines} lines");
+}
+
+#[test]
+fn a_client_that_has_proven_itself_does_not_give_way_and_beyond_the_limit_new_ones_do() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let lines = format!("connections = 4\n{PATIENT}");
+    let gateway = Gateway::start(&scene.config(&lines, upstream.address));
+    let alice = scene.client(&gateway, &scene.alice);
+    let mut proven: Vec<_> = (0..2).map(|_| alice.connect(Version::Http1).unwrap()).collect();
+    let send = |connection: &mut crate::support::client::Connection<'_>| connection.send(get("/")).unwrap().status;
+    assert!(proven.iter_mut().all(|connection| send(connection) == 200));
+    let mut flood: Vec<_> = (0..20).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+    eventually("all but two give way", || {
+        (flood.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 18).then_some(())
+    });
+    assert!(proven.iter_mut().all(|connection| send(connection) == 200), "those that have proven themselves stay");
+    proven.push(alice.connect(Version::Http1).unwrap());
+    proven.push(alice.connect(Version::Http1).unwrap());
+    assert!(proven.iter_mut().all(|connection| send(connection) == 200));
+    // Now there is none left that has to give way.
+    let mut late = silent(Ipv4Addr::LOCALHOST, gateway.address());
+    eventually("the new one is closed", || is_closed(&mut late).then_some(()));
+    assert_eq!(gateway.metric(REFUSED, &[("reason", "limit")]), 1.0);
+    assert!(proven.iter_mut().all(|connection| send(connection) == 200));
+}
+
+#[test]
+fn a_source_may_have_so_many_half_open_connections_and_others_get_in_meanwhile() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let gateway = Gateway::start(&scene.config(&format!("half_open_per_source = 5\n{PATIENT}"), upstream.address));
+    let flooding = Ipv4Addr::new(127, 0, 0, 2);
+    let mut flood: Vec<_> = (0..50).map(|_| silent(flooding, gateway.address())).collect();
+    let rejected = || gateway.metric(REFUSED, &[("reason", "half_open_per_source")]);
+    eventually("all but five are rejected", || (rejected() == 45.0).then_some(()));
+    assert_eq!(gateway.metric("portcullis_half_open_connections", &[("listener", "main")]), 5.0);
+    assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200, "another source");
+    let lines = gateway.log().into_iter().filter(|line| line["reason"] == "half_open_per_source");
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() == 1 && lines[0]["source"] == "127.0.0.2", "{lines:?}");
+    // A place is free again as soon as one of them goes.
+    flood.retain_mut(|stream| !is_closed(stream));
+    assert_eq!(flood.len(), 5);
+    flood.pop();
+    eventually("one is gone", || (gateway.metric("portcullis_half_open_connections", &[]) == 4.0).then_some(()));
+    let mut next = silent(flooding, gateway.address());
+    eventually("it is accepted", || (gateway.metric("portcullis_half_open_connections", &[]) == 5.0).then_some(()));
+    assert!(!is_closed(&mut next));
+    assert_eq!(rejected(), 45.0);
+}
+
+#[test]
+fn handshakes_that_finish_are_not_counted_and_exempt_networks_and_off_are_not_limited() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let config = |lines: &str| scene.config(&format!("{lines}\n{PATIENT}"), upstream.address);
+    let gateway = Gateway::start(&config("half_open_per_source = 1"));
+    let alice = scene.client(&gateway, &scene.alice);
+    let mut open: Vec<_> = (0..5).map(|_| alice.connect(Version::Http2).unwrap()).collect();
+    assert!(open.iter_mut().all(|connection| connection.send(get("/")).unwrap().status == 200));
+    for lines in ["half_open_per_source = 1\nhalf_open_exempt = [\"127.0.0.0/8\"]", "half_open_per_source = \"off\""] {
+        gateway.reload_with(&config(lines));
+        let _silent: Vec<_> = (0..5).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+        assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200, "{lines}");
+        assert_eq!(gateway.metric(REFUSED, &[]), 0.0, "{lines}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_whose_place_is_known_the_announced_address_is_counted() {
+    let (scene, upstream) = (Scene::new(), Upstream::start());
+    let table = |sources: &str| {
+        "[listener.main.front_proxy]\npeers = [\"alice\"]\nidentity = \"proxy-v2\"\ntrust_domain = \"test\"\n"
+            .to_owned()
+            + sources
+    };
+    let config = |sources: &str| {
+        let lines = format!("half_open_per_source = 3\n{PATIENT}{}", table(sources));
+        named_listener("main", &scene.pki, &lines)
+            + &trust_domain("test", &scene.pki)
+            + &process()
+            + &user("alice", &["*"])
+            + &routes(upstream.address)
+    };
+    let gateway = Gateway::start(&config("sources = [\"127.0.0.0/8\"]\n"));
+    let announcing = |last: u8| {
+        let mut stream = silent(Ipv4Addr::LOCALHOST, gateway.address());
+        stream.write_all(&proxy_header([192, 0, 2, last])).unwrap();
+        stream
+    };
+    let mut flood: Vec<_> = (0..10).map(|_| announcing(1)).collect();
+    eventually("all but three are closed", || {
+        (flood.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 7).then_some(())
+    });
+    assert_eq!(gateway.metric(REFUSED, &[("reason", "half_open_per_source")]), 7.0);
+    let mut others: Vec<_> = (2..12).map(announcing).collect();
+    eventually("all others are served", || {
+        (gateway.metric("portcullis_half_open_connections", &[]) == 13.0).then_some(())
+    });
+    assert!(!others.iter_mut().any(is_closed));
+    drop((flood, others));
+    // Where nobody says where the proxy is, anybody could announce anything, so the socket's address is counted.
+    gateway.reload_with(&config(""));
+    eventually("those before are gone", || {
+        (gateway.metric("portcullis_half_open_connections", &[]) == 0.0).then_some(())
+    });
+    let mut all: Vec<_> = (1..11).map(announcing).collect();
+    eventually("all but three are closed", || {
+        (all.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 7).then_some(())
+    });
+}
+
+/// A header of version 2 for a connection from this address, without anything else.
+fn proxy_header(from: [u8; 4]) -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    header.extend(from);
+    header.extend([192, 0, 2, 254]);
+    header.extend([0x30, 0x39, 0x20, 0xfb]);
+    header
+}
+
+/// Streams of one HTTP/2 connection that are asked for at once, and the answers of those that do not hang.
+async fn streams(
+    sender: hyper::client::conn::http2::SendRequest<RequestBody>,
+    count: usize,
+    refused: std::sync::Arc<std::sync::Mutex<Vec<(u16, String)>>>,
+) {
+    use http_body_util::BodyExt;
+    for _ in 0..count {
+        let (mut sender, refused) = (sender.clone(), refused.clone());
+        tokio::spawn(async move {
+            let Ok(response) = sender.send_request(get("/")).await else { return };
+            let status = response.status().as_u16();
+            let Ok(body) = response.into_body().collect().await else { return };
+            let problem: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+            refused.lock().unwrap().push((status, problem["reason"].as_str().unwrap().to_owned()));
+        });
+    }
+}
+
+#[test]
+fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revocation_of_their_user() {
+    let (scene, held) = (Scene::new(), HeldUpstream::start());
+    let config = scene.config("", held.upstream.address);
+    let gateway = Gateway::start_with_descriptors(&config, 1024, 1024);
+    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]);
+    let bob = scene.client(&gateway, &scene.bob);
+    let connections: Vec<_> = (0..8).map(|_| bob.connect(Version::Http2).unwrap()).collect();
+    let refused = std::sync::Arc::<std::sync::Mutex<Vec<(u16, String)>>>::default();
+    for connection in &connections {
+        bob.runtime().block_on(streams(connection.http2().clone(), 128, refused.clone()));
+    }
+    let hanging = part as usize;
+    eventually("what is beyond the share is refused at once", || {
+        (refused.lock().unwrap().len() == 8 * 128 - hanging).then_some(())
+    });
+    assert!(
+        refused
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|(status, reason)| { (*status, reason.as_str()) == (503, "upstream_connections_used_up") })
+    );
+    let failures = [("upstream", "api"), ("reason", "upstream_connections_used_up")];
+    eventually("each is counted", || {
+        (gateway.metric("portcullis_upstream_failures_total", &failures) == (8 * 128 - hanging) as f64).then_some(())
+    });
+    assert_eq!(gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]), part);
+    assert!(gateway.find_log("no descriptor is left for upstream connections").is_some());
+    let line = gateway.wait_for_access(|line| line["reason"] == "upstream_connections_used_up");
+    assert_eq!(line["status"].as_u64(), Some(503));
+    scene.goes_on(&gateway, &config);
+    // What hung is cut with its user's right, and there is room for others.
+    eventually("the descriptors are free", || {
+        (gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]) == 0.0).then_some(())
+    });
+    held.open();
+    assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200);
+}
+
+#[test]
+fn connections_that_are_kept_unused_give_way_to_those_that_are_needed() {
+    let (scene, first, second) = (Scene::new(), HeldUpstream::start(), HeldUpstream::start());
+    let config = scene.config("", first.upstream.address)
+        + &format!("[upstream.other]\nendpoints = [\"http://{}\"]\n", second.upstream.address)
+        + "[[route]]\npath = \"/other\"\nupstream = \"other\"\n";
+    let limit = smallest_limit(&config);
+    let gateway = Gateway::start_with_descriptors(&config, limit, limit);
+    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;
+    let alice = scene.client(&gateway, &scene.alice);
+    let connection = alice.connect(Version::Http2).unwrap();
+    let ask_all = |path: &'static str| {
+        let answers: Vec<_> = (0..part)
+            .map(|_| {
+                let mut sender = connection.http2().clone();
+                alice.runtime().spawn(async move { sender.send_request(get(path)).await.unwrap().status().as_u16() })
+            })
+            .collect();
+        answers
+    };
+    let all_good = |answers: Vec<tokio::task::JoinHandle<u16>>| {
+        alice.runtime().block_on(async {
+            for answer in answers {
+                assert_eq!(answer.await.unwrap(), 200);
+            }
+        });
+    };
+    for (path, held) in [("/", &first), ("/other", &second)] {
+        let answers = ask_all(path);
+        held.wait_for_requests(part);
+        held.open();
+        all_good(answers);
+    }
+}
+
+#[test]
+fn an_authorizer_that_cannot_be_asked_for_want_of_descriptors_permits_nothing() {
+    let (scene, held, authorizer) = (Scene::new(), HeldUpstream::start(), Upstream::start());
+    let config = scene.config("", held.upstream.address)
+        + &format!(
+            "[authorizer.opa]\nprotocol = \"forward-auth\"\nendpoint = \"http://{}/\"\nunavailable = \"permit\"\n\
+             [[route]]\npath = \"/asked\"\nrespond = \"whoami\"\nauthorizer = \"opa\"\n",
+            authorizer.address
+        );
+    let limit = smallest_limit(&config);
+    let gateway = Gateway::start_with_descriptors(&config, limit, limit);
+    let alice = scene.client(&gateway, &scene.alice);
+    assert_eq!(alice.get("/asked").status, 200);
+    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;
+    let connection = alice.connect(Version::Http2).unwrap();
+    let refused = std::sync::Arc::<std::sync::Mutex<Vec<(u16, String)>>>::default();
+    alice.runtime().block_on(streams(connection.http2().clone(), part + 2, refused.clone()));
+    eventually("all are used", || (refused.lock().unwrap().len() >= 2).then_some(()));
+    eventually("the connection that was kept for the authorizer gave way", || {
+        // It takes the place that this made.
+        alice.runtime().block_on(streams(connection.http2().clone(), 1, refused.clone()));
+        let answer = alice.get("/asked");
+        (answer.status == 503).then(|| assert_eq!(answer.reason(), "authorizer_unavailable"))
+    });
+    let results = [("authorizer", "opa"), ("result", "no_descriptors")];
+    assert!(gateway.metric("portcullis_authorizer_requests_total", &results) >= 1.0);
+    assert_eq!(gateway.metric("portcullis_authorizer_unavailable_permits_total", &[]), 0.0);
+}
