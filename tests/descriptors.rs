@@ -105,8 +105,8 @@ fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
         told["open"].as_f64().unwrap() < part("reserve"),
         "what an idle gateway has open is within the reserve: {told}"
     );
-    let mut connection = scene.client(&gateway, &scene.alice);
-    let mut connection = connection.connect(Version::Http1).unwrap();
+    let client = scene.client(&gateway, &scene.alice);
+    let mut connection = client.connect(Version::Http1).unwrap();
     assert_eq!(connection.send(get("/")).unwrap().status, 200);
     let used = |name| gateway.metric("portcullis_descriptors_used", &[("use", name)]);
     assert_eq!((used("clients"), used("upstreams")), (1.0, 1.0));
