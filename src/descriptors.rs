@@ -49,29 +49,26 @@ pub struct Share {
     refused: AtomicU64,
 }
 
-/// Descriptors that are taken from a share until this is dropped: drop it after what holds them.
+/// A descriptor that is taken from a share until this is dropped: drop it after what holds it.
 #[derive(Debug)]
-#[must_use = "the descriptors are given back at once"]
-pub struct Descriptors {
-    share: &'static Share,
-    count: usize,
-}
+#[must_use = "the descriptor is given back at once"]
+pub struct Descriptor(&'static Share);
 
 impl Share {
     const fn unlimited() -> Self {
         Self { limit: AtomicUsize::new(usize::MAX), used: AtomicUsize::new(0), refused: AtomicU64::new(0) }
     }
 
-    /// Takes `count` descriptors. `None` if there are not so many left, which is counted.
-    pub fn take(&'static self, count: usize) -> Option<Descriptors> {
-        self.take_beyond(count, 0)
+    /// Takes a descriptor. `None` if there is none left, which is counted.
+    pub fn take(&'static self) -> Option<Descriptor> {
+        self.take_beyond(0)
     }
 
     /// The same, up to `beyond` above the limit: for whoever has told others to give way that are not gone yet.
-    pub fn take_beyond(&'static self, count: usize, beyond: usize) -> Option<Descriptors> {
-        let before = self.used.fetch_add(count, Ordering::Relaxed);
-        let taken = Descriptors { share: self, count };
-        if before.saturating_add(count) <= self.limit().saturating_add(beyond) {
+    pub fn take_beyond(&'static self, beyond: usize) -> Option<Descriptor> {
+        let before = self.used.fetch_add(1, Ordering::Relaxed);
+        let taken = Descriptor(self);
+        if before < self.limit().saturating_add(beyond) {
             return Some(taken);
         }
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -100,9 +97,9 @@ impl Share {
     }
 }
 
-impl Drop for Descriptors {
+impl Drop for Descriptor {
     fn drop(&mut self) {
-        self.share.used.fetch_sub(self.count, Ordering::Relaxed);
+        self.0.used.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -230,32 +227,30 @@ mod tests {
 
     #[test]
     fn a_share_gives_what_it_has_and_takes_it_back() {
-        let share = share(3);
-        let (one, two) = (share.take(1), share.take(2));
-        assert!(one.is_some() && two.is_some() && share.take(1).is_none());
-        assert_eq!((share.used(), share.refused()), (3, 1));
-        drop(two);
-        assert!(share.take(3).is_none(), "not so many");
-        assert!(share.take(2).is_some());
-        drop(one);
+        let share = share(2);
+        let taken = [share.take(), share.take()];
+        assert!(taken.iter().all(Option::is_some) && share.take().is_none());
+        assert_eq!((share.used(), share.refused()), (2, 1));
+        drop(taken);
         assert_eq!(share.used(), 0);
+        assert!(share.take().is_some());
     }
 
     #[test]
     fn who_replaces_another_may_go_beyond_by_so_many() {
         let share = share(1);
-        let _held = share.take(1).unwrap();
-        let beyond: Vec<_> = (0..2).map(|_| share.take_beyond(1, 2)).collect();
+        let _held = share.take().unwrap();
+        let beyond: Vec<_> = (0..2).map(|_| share.take_beyond(2)).collect();
         assert!(beyond.iter().all(Option::is_some));
-        assert!(share.take_beyond(1, 2).is_none() && share.take(1).is_none());
+        assert!(share.take_beyond(2).is_none() && share.take().is_none());
     }
 
     #[test]
     fn nothing_is_kept_when_an_eighth_or_less_is_left() {
         let share = share(16);
-        let held = share.take(13).unwrap();
+        let held: Vec<_> = (0..13).map(|_| share.take().unwrap()).collect();
         assert!(!share.is_nearly_used_up());
-        let more = share.take(1).unwrap();
+        let more = share.take().unwrap();
         assert!(share.is_nearly_used_up());
         drop((held, more));
         assert!(!super::tests::share(usize::MAX).is_nearly_used_up());

@@ -1,6 +1,6 @@
 //! One address of a server that we ask, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
 
-use crate::descriptors::{self, Descriptors};
+use crate::descriptors::{Descriptor, LOOK_UP};
 use crate::pool;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -170,7 +170,7 @@ impl Endpoint {
     /// The addresses of the host. A look-up that hangs goes on when the connect timeout is over, and so do the descriptors
     /// that it holds.
     async fn look_up(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let held = pool::descriptors(descriptors::LOOK_UP).ok_or(ConnectError::NoDescriptors)?;
+        let held: [Descriptor; LOOK_UP] = [descriptor()?, descriptor()?];
         let (host, port) = (self.host.clone(), self.port);
         let look_up = tokio::task::spawn_blocking(move || {
             let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
@@ -185,7 +185,7 @@ impl Endpoint {
         preface: Option<&[u8]>,
         shown: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<EndpointStream, ConnectError> {
-        let descriptor = pool::descriptors(1).ok_or(ConnectError::NoDescriptors)?;
+        let descriptor = descriptor()?;
         let mut stream = self.tcp().await?;
         if let Some(preface) = preface {
             stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
@@ -203,13 +203,17 @@ impl Endpoint {
     }
 }
 
+fn descriptor() -> Result<Descriptor, ConnectError> {
+    pool::descriptor().ok_or(ConnectError::NoDescriptors)
+}
+
 /// A connection to an endpoint, with the descriptor that it was counted as.
 #[derive(Debug)]
 pub enum EndpointStream {
     /// Anybody on the way can read and change it.
-    Plain(TcpStream, Descriptors),
+    Plain(TcpStream, Descriptor),
     /// The endpoint has shown its certificate.
-    Tls(Box<TlsStream<TcpStream>>, Descriptors),
+    Tls(Box<TlsStream<TcpStream>>, Descriptor),
 }
 
 impl AsyncRead for EndpointStream {

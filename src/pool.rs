@@ -1,7 +1,7 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
 
-use crate::descriptors::{Descriptors, UPSTREAMS};
+use crate::descriptors::{Descriptor, UPSTREAMS};
 use crate::here::{self, Key, KeyId, State};
 use std::any::Any;
 use std::time::Duration;
@@ -125,11 +125,11 @@ impl<C: Connection> State for Pool<C> {
     }
 }
 
-/// Descriptors for a connection: unused connections of this thread are closed for it if need be, those of other threads
+/// A descriptor for a connection: unused connections of this thread are closed for it if need be, those of other threads
 /// within a second ([`give_way`]). `None` if all that there may be are in use.
-pub fn descriptors(count: usize) -> Option<Descriptors> {
+pub fn descriptor() -> Option<Descriptor> {
     loop {
-        if let Some(taken) = UPSTREAMS.take(count) {
+        if let Some(taken) = UPSTREAMS.take() {
             return Some(taken);
         }
         if !here::give_up_one() {

@@ -11,8 +11,8 @@ fn signals_without_a_meaning_are_ignored_with_a_log_line() {
     for name in ["USR2", "ALRM"] {
         gateway.signal(name);
         eventually("a log line", || {
-            let lines = gateway.log().into_iter();
-            lines.filter(|line| line["signal"] == format!("SIG{name}") && line["level"] == "WARN").next_back()
+            let mut lines = gateway.log().into_iter();
+            lines.find(|line| line["signal"] == format!("SIG{name}") && line["level"] == "WARN")
         });
     }
     // Ignored by the runtime of every Rust program, so without a line.

@@ -5,7 +5,7 @@
 
 use super::ClientSource;
 use super::half_open::{GaveWay, HalfOpenConnection, HalfOpenConnections, oldest_of_all_gives_way};
-use crate::descriptors::{CLIENTS, Descriptors, GIVING_WAY};
+use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY};
 use crate::telemetry::{RareLine, Telemetry};
 use crate::worker;
 use prometheus::IntCounter;
@@ -130,11 +130,11 @@ impl OpenConnections {
 }
 
 /// One of the descriptors for clients. If all are taken, the oldest half-open connection of the process gives way.
-fn descriptor_of_client(half_open: &HalfOpenConnection) -> Option<Descriptors> {
-    if let Some(descriptor) = CLIENTS.take(1) {
+fn descriptor_of_client(half_open: &HalfOpenConnection) -> Option<Descriptor> {
+    if let Some(descriptor) = CLIENTS.take() {
         return Some(descriptor);
     }
-    let descriptor = CLIENTS.take_beyond(1, GIVING_WAY)?;
+    let descriptor = CLIENTS.take_beyond(GIVING_WAY)?;
     oldest_of_all_gives_way(half_open).is_ok().then_some(descriptor)
 }
 
@@ -186,7 +186,7 @@ struct Place {
     half_open: HalfOpenConnection,
     _worker: worker::OpenConnection,
     /// Given back when the socket is closed: whoever holds the place drops the socket first.
-    _descriptor: Descriptors,
+    _descriptor: Descriptor,
 }
 
 impl Drop for Place {

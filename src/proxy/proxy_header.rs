@@ -3,7 +3,7 @@
 
 use crate::config::ForwardedIdentity;
 use crate::identity::{ProxyHeader, ProxyHeaderError};
-use crate::listener::ConnectionPlace;
+use crate::listener::{ConnectionPlace, SourceRejected};
 use crate::snapshot::ListenerPolicy;
 use crate::tls::{Established, FailureReason, HandshakeFailure, handshake};
 use std::io;
@@ -35,6 +35,12 @@ impl From<HandshakeFailure> for NotEstablished {
     }
 }
 
+impl From<SourceRejected> for NotEstablished {
+    fn from(SourceRejected: SourceRejected) -> Self {
+        Self::Rejected
+    }
+}
+
 /// Up to the end of the handshake: a PROXY header where there must be one, then TLS.
 pub(super) async fn first_words(
     mut stream: TcpStream,
@@ -54,12 +60,12 @@ pub(super) async fn first_words(
 impl Arrival<'_> {
     /// Counts the connection at the address that its header announces, where the config says that front proxies are at the
     /// address of its socket. Elsewhere anybody could announce anything, so the socket was counted.
-    fn count_announced(&self, policy: &ListenerPolicy, header: &ProxyHeader) -> Result<(), NotEstablished> {
+    fn count_announced(&self, policy: &ListenerPolicy, header: &ProxyHeader) -> Result<(), SourceRejected> {
         let is_placed = policy.front_proxy.as_ref().is_some_and(|front| front.is_placed_at(self.client));
         let ProxyHeader::Client(announced) = header else { return Ok(()) };
         let Some((client, _)) = announced.addresses.filter(|_| is_placed) else { return Ok(()) };
         let Some(limit) = policy.half_open_limit(client.ip()) else { return Ok(()) };
-        self.place.announce(client.ip(), limit).map_err(|_| NotEstablished::Rejected)
+        self.place.announce(client.ip(), limit)
     }
 }
 
