@@ -2,6 +2,7 @@
 
 mod decode;
 mod expectations;
+mod mistake;
 mod model;
 mod parts;
 mod places;
@@ -9,6 +10,7 @@ mod problem;
 mod source;
 mod table;
 mod text;
+mod unit;
 mod watched;
 mod written;
 
@@ -196,17 +198,8 @@ impl Loaded {
         role: FileRole,
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
-        let mut is_whole = true;
         let (root, errors) = DeTable::parse_recoverable(parsed);
-        for error in &errors {
-            let place = Place::new(file, &error.span().unwrap_or(0..0));
-            let duplicate = error.message().contains("duplicate key");
-            let hint = if duplicate { "keep one of the two" } else { "" };
-            self.problems.error(place, error.message(), hint);
-            // A duplicate key leaves the rest readable; any other error does not.
-            is_whole &= duplicate;
-        }
-        if !is_whole {
+        if self.report_syntax(file, parsed, &errors) == Readable::No {
             return None;
         }
         let place = Place::new(file, &(0..0));
@@ -222,6 +215,32 @@ impl Loaded {
         }
         decode::decode(reader, &mut self.config, singles);
         Some(includes)
+    }
+
+    /// Reports syntax errors, each with the likely mistake, but none that follows from the mistake before it.
+    fn report_syntax(&self, file: FileId, text: &str, errors: &[toml::de::Error]) -> Readable {
+        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
+        errors.sort_by_key(|error| start(error));
+        let mut readable = Readable::Yes;
+        let mut explained_until = 0;
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            let is_duplicate = error.message().contains("duplicate key");
+            // A duplicate key leaves the rest readable; any other error does not.
+            if !is_duplicate {
+                readable = Readable::No;
+            }
+            if span.start < explained_until {
+                continue;
+            }
+            let mistake = mistake::likely(text, span.start, error.message());
+            explained_until = mistake.as_ref().map_or(0, |mistake| mistake.explains_until(text, span.start));
+            let general = if is_duplicate { "keep one of the two" } else { mistake::GENERAL };
+            let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
+            self.problems.error(Place::new(file, &span), error.message(), hint);
+        }
+        readable
     }
 
     fn unreadable(&self, role: FileRole, message: String) {

@@ -2,9 +2,11 @@
 //! Knows types of values, not what they mean.
 
 mod entries;
+mod hints;
 
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
+use super::unit::{duration_near, expected, size_near};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,11 +173,28 @@ impl<'a> TableReader<'a> {
 
     /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        let text = self.string(key)?;
+        let text = self.string_with_unit(key, duration_near)?;
         match humantime::parse_duration(&text.value) {
             Ok(duration) if duration > Duration::ZERO => Some(duration),
-            _ => self.bad_text(key, &text, "a duration above zero such as \"500ms\", \"10s\" or \"5m\""),
+            _ => {
+                let what = "a duration above zero such as \"500ms\", \"10s\" or \"5m\"";
+                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
+            }
         }
+    }
+
+    /// A string that has a unit. `near` makes a hint of a number without one.
+    pub(super) fn string_with_unit(
+        &mut self,
+        key: &'static str,
+        near: fn(&str) -> Option<String>,
+    ) -> Option<Spanned<String>> {
+        let value = self.value(key)?;
+        let Some(integer) = value.get_ref().as_integer() else { return self.string(key) };
+        let example = near(integer.as_str()).map(|near| format!(" with its unit: \"{near}\"")).unwrap_or_default();
+        let message = format!("`{}` is a TOML integer, not a string in quotes", self.full_name(key));
+        self.problems.error(self.place_of(value), message, format!("write a string in quotes{example}"));
+        None
     }
 
     /// The same with its place.
@@ -186,10 +205,13 @@ impl<'a> TableReader<'a> {
     }
 
     pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {
-        let text = self.string(key)?;
+        let text = self.string_with_unit(key, duration_near)?;
         match humantime::parse_duration(&text.value) {
             Ok(duration) => Some(duration),
-            Err(_) => self.bad_text(key, &text, "a duration such as \"0s\" or \"5s\""),
+            Err(_) => {
+                let what = "a duration such as \"0s\" or \"5s\"";
+                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
+            }
         }
     }
 
@@ -202,11 +224,12 @@ impl<'a> TableReader<'a> {
         self.size_up_to(key, u64::MAX, "a size above zero such as \"32KiB\" or \"10MiB\"")
     }
 
-    fn size_up_to(&mut self, key: &'static str, most: u64, expected: &str) -> Option<u64> {
-        let text = self.string(key)?;
+    fn size_up_to(&mut self, key: &'static str, most: u64, what: &str) -> Option<u64> {
+        let text = self.string_with_unit(key, size_near)?;
         match text.value.parse::<bytesize::ByteSize>() {
             Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
-            _ => self.bad_text(key, &text, expected),
+            Ok(_) => self.bad_text(key, &text, what),
+            Err(_) => self.bad_text(key, &text, &expected(what, size_near(&text.value))),
         }
     }
 
@@ -216,8 +239,8 @@ impl<'a> TableReader<'a> {
             return Some(None);
         }
         let Some(most) = most else { return self.size(key).map(Some) };
-        let expected = format!("a size above zero and not above {}, or \"off\"", bytesize::ByteSize(most));
-        self.size_up_to(key, most, &expected).map(Some)
+        let what = format!("a size above zero and not above {}, or \"off\"", bytesize::ByteSize(most));
+        self.size_up_to(key, most, &what).map(Some)
     }
 
     fn is_off(&mut self, key: &'static str) -> bool {
@@ -345,15 +368,7 @@ impl Drop for TableReader<'_> {
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
             let place = self.place_at(key.span());
             let message = format!("unknown key `{}`", self.full_name(key.get_ref()));
-            self.problems.error(place, message, nearest(key.get_ref(), &self.known));
+            self.problems.error(place, message, self.hint_for_unknown(key.get_ref(), place));
         }
-    }
-}
-
-fn nearest(key: &str, known: &[&'static str]) -> String {
-    let best = known.iter().map(|name| (strsim::jaro_winkler(key, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
-        _ => format!("known keys here: {}", known.join(", ")),
     }
 }

@@ -3,6 +3,7 @@
 use super::TableReader;
 use crate::config::model::{RequestLimits, RequestRate};
 use crate::config::source::Spanned;
+use crate::config::unit::{duration_near, expected, rate_near};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 const MOST: u32 = 1_000_000;
 /// What lasts too long is found by rounds that are made twice a second.
 const LEAST_TIME: Duration = Duration::from_secs(1);
+const REQUEST_TIME: &str = "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"";
 
 /// The keys that an ApiUser, a role and a route have in common, but for `body_size`.
 pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
@@ -40,17 +42,17 @@ pub(super) fn request_limits_of_user(table: &mut TableReader<'_>) -> RequestLimi
 }
 
 fn request_rate(table: &mut TableReader<'_>) -> Option<Spanned<Option<RequestRate>>> {
-    let text = table.string("request_rate")?;
+    let text = table.string_with_unit("request_rate", rate_near)?;
     if text.value == "off" {
         return Some(text.map(|_| None));
     }
     match parse_rate(&text.value) {
         Some(rate) => Some(text.map(|_| Some(rate))),
-        None => table.bad_text(
-            "request_rate",
-            &text,
-            "a rate from 1 to 1000000 such as \"100/s\", \"600/m\" or \"5000/h\", or \"off\"",
-        ),
+        None => {
+            let what = "a rate from 1 to 1000000 such as \"100/s\", \"600/m\" or \"5000/h\", or \"off\"";
+            let near = rate_near(&text.value).filter(|near| parse_rate(near).is_some());
+            table.bad_text("request_rate", &text, &expected(what, near))
+        }
     }
 }
 
@@ -69,17 +71,14 @@ fn parse_rate(text: &str) -> Option<RequestRate> {
 }
 
 fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>> {
-    let text = table.string("request_time")?;
+    let text = table.string_with_unit("request_time", duration_near)?;
     if text.value == "off" {
         return Some(text.map(|_| None));
     }
     match humantime::parse_duration(&text.value) {
         Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
-        _ => table.bad_text(
-            "request_time",
-            &text,
-            "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"",
-        ),
+        Ok(_) => table.bad_text("request_time", &text, REQUEST_TIME),
+        Err(_) => table.bad_text("request_time", &text, &expected(REQUEST_TIME, duration_near(&text.value))),
     }
 }
 

@@ -1,0 +1,97 @@
+//! Each likely mistake by an example, and no panic for any text.
+
+use super::*;
+use proptest::prelude::*;
+use toml::de::DeTable;
+
+/// The hint for the first syntax error of a text.
+fn hint(text: &str) -> String {
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let first = errors.first().expect("a syntax error");
+    let at = first.span().map_or(0, |span| span.start);
+    likely(text, at, first.message()).map_or_else(|| format!("none for {first}"), |mistake| mistake.hint)
+}
+
+#[test]
+fn other_languages_are_told_how_toml_writes_it() {
+    assert_eq!(hint("address: \"x\""), "write `=` in place of `:`: `address = \"x\"`");
+    assert_eq!(hint("address : 1"), "write `=` in place of `:`: `address = 1`");
+    assert_eq!(hint("listener:\n  main:\n"), "write `=` in place of `:`, and a table as `[listener]`");
+    for text in ["// x", "; x", "/* x */", "-- x", "a = 1 // x", "a = \"x\" /* y */"] {
+        assert_eq!(hint(text), "a comment begins with `#`", "{text}");
+    }
+    assert_eq!(hint("a = \"x\";"), "a line ends without `;`, and a comment begins with `#`");
+    assert!(hint("listener main {\n}\n").contains("no braces"));
+    assert!(hint("}\n").contains("no braces"));
+}
+
+#[test]
+fn values_without_quotes_or_with_others_are_shown_as_they_should_be() {
+    assert_eq!(hint("a = “x”"), "write straight quotes (`\"`) in place of `“`");
+    assert_eq!(hint("a = pki/server.crt # x"), "write the text in quotes: `a = \"pki/server.crt\"`");
+    assert_eq!(hint("a = 127.0.0.1:0"), "write the text in quotes: `a = \"127.0.0.1:0\"`");
+    assert_eq!(hint("a = 30s"), "write the text in quotes: `a = \"30s\"`");
+    assert_eq!(hint("a = [GET /*]"), "write the text in quotes: \"GET /*\"");
+    assert_eq!(hint("a = [\"x\", y]"), "write the text in quotes: \"y\"");
+    assert_eq!(hint("a = \"x"), "a quote is missing: `a = \"x\"`");
+    assert_eq!(hint("a = 'x"), "a quote is missing: `a = 'x'`");
+    assert_eq!(hint("a = x\""), "a quote is missing: `a = \"x\"`");
+    assert_eq!(
+        hint("a = \"C:\\xy\""),
+        "between `\"`, a `\\` begins an escape: write `\\\\`, or the text between single quotes"
+    );
+    assert_eq!(hint("a = yes"), "write `true`, in these letters and without quotes: `a = true`");
+    assert_eq!(hint("a = False"), "write `false`, in these letters and without quotes: `a = false`");
+    assert_eq!(hint("a = off"), "write \"off\" in quotes where the key takes it, or `false`: `a = \"off\"`");
+    assert!(hint("a = null").contains("no line at all"));
+    assert_eq!(hint("a = [yes]"), "write `true`, in these letters and without quotes");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert_eq!(hint("a = [\"x\" \"y\"]"), "put a comma between the two");
+    assert_eq!(hint("a = [\n  \"x\"\n  \"y\",\n]"), "put a comma between the two");
+    assert_eq!(hint("a = { x = 1 y = 2 }"), "put a comma between the two");
+    assert_eq!(hint("a = [\"x\"\nb = 1\n"), "close the list above with `]`");
+    assert_eq!(hint("a = [\"x\"\n[b]\n"), "close the list above with `]`");
+    assert_eq!(hint("a = [\"x\",\n"), "close the list above with `]`");
+    assert_eq!(hint("a \"x\""), "`=` is missing: `a = \"x\"`");
+    assert_eq!(hint("a"), "the value is missing: `a = …`");
+    assert_eq!(hint("a =\nb = 1"), "the value is missing: `a = …`");
+    assert_eq!(hint("[listener.main\n"), "write the header `[listener.main]`");
+    assert_eq!(hint("[[route]\n"), "write the header `[[route]]`");
+    assert_eq!(hint("[route]]\n"), "write the header `[[route]]`");
+    assert!(hint("[api_user.a b]\n").ends_with("stands in quotes: `[api_user.\"a b\"]`"));
+    assert!(hint("[api_user.a@example.org]\n").ends_with("stands in quotes: `[api_user.\"a@example.org\"]`"));
+}
+
+#[test]
+fn a_table_twice_is_merged_renamed_or_a_list() {
+    assert_eq!(hint("[route]\na = 1\n[route]\na = 1"), "there may be several of these: write `[[route]]`, also above");
+    assert!(hint("[listener.a.host]\n[listener.a.host]\n").contains("`[[listener.a.host]]`"));
+    assert!(hint("[log]\n[log]\n").starts_with("`[log]` stands above already"));
+    assert!(hint("a = 1\na = 2\n").starts_with("none for"), "one line is told of elsewhere");
+}
+
+#[test]
+fn names_with_dots_are_shown_in_quotes() {
+    let text = "[api_user.host1.example.org]\n";
+    assert_eq!(header_with_quotes(text, 17).as_deref(), Some("[api_user.\"host1.example.org\"]"));
+    for text in ["[api_user.host1]\n", "[limits.a.b]\n", "[api_user.\"a\".b]\n", "a.b.c = 1", ""] {
+        assert_eq!(header_with_quotes(text, 3), None, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "(?s)([\\[\\]{}=:;,#/\"'“\\\\ \n.a1-]|.){0,60}", at in 0usize..80) {
+        for message in ["duplicate key", "unclosed array", "missing comma between array elements", "x"] {
+            let _ = likely(&text, at, message);
+        }
+        let _ = header_with_quotes(&text, at);
+        let (_, errors) = DeTable::parse_recoverable(&text);
+        for error in errors {
+            let _ = likely(&text, error.span().map_or(0, |span| span.start), error.message());
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Durations, sizes and rates as they should have been written. For hints; reads none itself.
+
+/// The duration that was probably meant: `30` is `30s`, and `5 min.` is `5m`.
+pub(super) fn duration_near(text: &str) -> Option<String> {
+    let Quantity { number, unit } = Quantity::read(text)?;
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "" => "s",
+        unit if unit.starts_with("ms") || unit.starts_with("milli") => "ms",
+        unit if unit.starts_with('s') => "s",
+        unit if unit.starts_with('m') => "m",
+        unit if unit.starts_with('h') => "h",
+        unit if unit.starts_with('d') => "d",
+        _ => return None,
+    };
+    Some(format!("{number}{unit}"))
+}
+
+/// The size that was probably meant: `10 MB/s` is `10MB`, and `10 mega` is `10MiB`.
+pub(super) fn size_near(text: &str) -> Option<String> {
+    let Quantity { number, unit } = Quantity::read(text)?;
+    let unit = unit.split('/').next()?.trim().to_ascii_lowercase();
+    let unit = match unit.as_str() {
+        "" | "b" | "byte" | "bytes" => "B",
+        "kb" => "KB",
+        "mb" => "MB",
+        "gb" => "GB",
+        unit if unit.starts_with('k') => "KiB",
+        unit if unit.starts_with('m') => "MiB",
+        unit if unit.starts_with('g') => "GiB",
+        _ => return None,
+    };
+    Some(format!("{number}{unit}"))
+}
+
+/// The rate of requests that was probably meant: `100` and `100r/s` are `100/s`.
+pub(super) fn rate_near(text: &str) -> Option<String> {
+    let Quantity { number, unit } = Quantity::read(text)?;
+    let (what, per) = unit.split_once('/').or_else(|| unit.split_once("per")).unwrap_or((unit, "s"));
+    let is_of_requests = matches!(what.trim().to_ascii_lowercase().as_str(), "" | "r" | "req" | "requests" | "request");
+    let per = match per.trim().to_ascii_lowercase().chars().next() {
+        Some('s') => "s",
+        Some('m') => "m",
+        Some('h') => "h",
+        _ => return None,
+    };
+    is_of_requests.then(|| format!("{number}/{per}"))
+}
+
+/// What is expected, and what was probably meant.
+pub(super) fn expected(what: &str, near: Option<String>) -> String {
+    near.map_or_else(|| what.to_owned(), |near| format!("{what}; did you mean \"{near}\"?"))
+}
+
+/// A whole number above zero, and what stands behind it.
+struct Quantity<'t> {
+    number: u32,
+    unit: &'t str,
+}
+
+impl<'t> Quantity<'t> {
+    fn read(text: &'t str) -> Option<Self> {
+        let text = text.trim();
+        let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at_checked(end)?;
+        let number = number.parse().ok().filter(|number| *number > 0)?;
+        Some(Self { number, unit: unit.trim() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_missing_or_foreign_unit_is_replaced() {
+        let all = |near: fn(&str) -> Option<String>, pairs: &[(&str, Option<&str>)]| {
+            for (text, meant) in pairs {
+                assert_eq!(near(text).as_deref(), *meant, "{text}");
+            }
+        };
+        all(
+            duration_near,
+            &[
+                ("30", Some("30s")),
+                ("30 seks", Some("30s")),
+                ("5 Min.", Some("5m")),
+                ("7 milli", Some("7ms")),
+                ("0", None),
+                ("soon", None),
+                ("-1s", None),
+                ("10 x", None),
+            ],
+        );
+        all(size_near, &[("10 MB/s", Some("10MB")), ("10 mega", Some("10MiB")), ("5", Some("5B")), ("big", None)]);
+        all(
+            rate_near,
+            &[
+                ("100", Some("100/s")),
+                ("100r/m", Some("100/m")),
+                ("100 requests per hour", Some("100/h")),
+                ("100/sec", Some("100/s")),
+                ("10 MB/s", None),
+                ("10/d", None),
+            ],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_suggested_can_be_read(text in "[0-9]{0,12} ?[a-zA-Z/.\u{e4}]{0,6}") {
+            if let Some(near) = duration_near(&text) {
+                prop_assert!(humantime::parse_duration(&near).is_ok(), "{}", near);
+            }
+            if let Some(near) = size_near(&text) {
+                prop_assert!(near.parse::<bytesize::ByteSize>().is_ok(), "{}", near);
+            }
+            let _ = rate_near(&text);
+        }
+    }
+}
