@@ -29,7 +29,7 @@ impl Assembly<'_> {
 
     /// Warns about a private key that every user of the machine can use.
     pub(in super::super) fn lint_key_mode(&self, file: &Spanned<String>, path: &Path) {
-        let Ok(metadata) = std::fs::metadata(path) else { return };
+        let Ok(metadata) = crate::file_read::metadata(path) else { return };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & OTHERS != 0 {
             let message =
