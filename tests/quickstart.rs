@@ -3,9 +3,10 @@
 use crate::support::{PORTCULLIS, eventually, require_program, run};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 #[test]
 fn the_commands_that_it_prints_work() {
@@ -259,9 +260,13 @@ fn hold_the_usual_ports() {
 /// A running quickstart in a folder of its own.
 struct Quickstart {
     child: Child,
-    home: std::path::PathBuf,
+    arguments: Vec<String>,
+    home: PathBuf,
+    /// The config, if this run makes it.
+    new_config: Option<PathBuf>,
     output: Arc<Mutex<String>>,
     errors: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Quickstart {
@@ -271,6 +276,8 @@ impl Quickstart {
 
     fn start_with(home: &Path, arguments: &[&str]) -> Self {
         hold_the_usual_ports();
+        let config = home.join(arguments.get(1).unwrap_or(&"quickstart")).join("gateway.toml");
+        let new_config = (!config.exists()).then_some(config);
         let mut child = Command::new(PORTCULLIS)
             .args(arguments)
             .current_dir(home)
@@ -279,15 +286,28 @@ impl Quickstart {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = gathered(child.stdout.take().unwrap());
-        let errors = gathered(child.stderr.take().unwrap());
-        Self { child, home: home.to_owned(), output, errors }
+        let (output, output_reader) = gathered(child.stdout.take().unwrap());
+        let (errors, errors_reader) = gathered(child.stderr.take().unwrap());
+        let readers = vec![output_reader, errors_reader];
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self { child, arguments, home: home.to_owned(), new_config, output, errors, readers }
+    }
+
+    /// Starts it again with the same arguments, with new ports if it chose them itself.
+    fn start_again(&mut self) {
+        self.new_config.as_ref().inspect(|config| std::fs::remove_file(config).unwrap());
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        *self = Self::start_with(&self.home, &arguments);
     }
 
     fn wait_for_instructions(&mut self) -> String {
         eventually("the instructions", || {
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("quickstart ended: {status}\n{}", self.errors.lock().unwrap());
+                self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+                let errors = self.errors.lock().unwrap().clone();
+                // Nothing reserves its ports before it listens, and the system may have given one to another test.
+                assert!(errors.contains("is in use; change the port"), "quickstart ended: {status}\n{errors}");
+                self.start_again();
             }
             let text = self.output.lock().unwrap().clone();
             text.contains("Ctrl-C ends the gateway.").then_some(text)
@@ -319,15 +339,15 @@ impl Drop for Quickstart {
 }
 
 /// The lines that come, as far as they have come.
-fn gathered(source: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+fn gathered(source: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<()>) {
     let text: Arc<Mutex<String>> = Arc::default();
     let sink = text.clone();
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for line in BufReader::new(source).lines().map_while(Result::ok) {
             *sink.lock().unwrap() += &(line + "\n");
         }
     });
-    text
+    (text, reader)
 }
 
 /// What a quickstart that ends by itself says on standard error.

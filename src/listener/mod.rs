@@ -134,14 +134,17 @@ mod tests {
     #[test]
     fn an_address_in_use_is_refused_also_to_another_gateway() {
         for workers in [1, 2, 4] {
-            let bound = bind(any_port(), workers).expect("a free port");
+            // Bound, but not listening: the system gives the port to no other test meanwhile.
+            let reserved = unbound(any_port()).expect("a socket");
+            reserved.bind(&any_port().into()).expect("a free port");
+            let address = reserved.local_addr().expect("bound").as_socket().expect("an IP address");
+            let bound = bind(address, workers).expect("the reserved port");
             for others in [1, 2, 4] {
                 let refused = bind(bound.address(), others).err().map(|error| error.kind());
                 assert_eq!(refused, Some(io::ErrorKind::AddrInUse), "{workers} and {others}");
                 let everywhere = SocketAddr::from(([0, 0, 0, 0], bound.address().port()));
                 assert_eq!(bind(everywhere, others).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
             }
-            let address = bound.address();
             drop(bound);
             assert!(bind(address, workers).is_ok(), "free again");
         }

@@ -6,10 +6,11 @@ use super::place::{Network, Process, output};
 use super::proxies::{Contender, Kind, Programs, Running};
 use super::{Cores, Timing};
 use crate::load::Report;
+use socket2::{Domain, Socket, Type};
 use std::error::Error;
 use std::fs::{create_dir_all, read_to_string, write};
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ pub struct Arena<'a> {
     /// The proxies, in the order of the contenders.
     pub proxies: Vec<Running>,
     upstream: Process,
-    upstream_address: SocketAddr,
+    upstream_port: ReservedPort,
     /// The last to go.
     pub network: Network,
 }
@@ -36,18 +37,20 @@ impl<'a> Arena<'a> {
     /// Starts the upstream; the proxies come with `start`.
     pub fn new(programs: &'a Programs, folder: &Path, network: Network, cores: Cores) -> Result<Self, Box<dyn Error>> {
         create_dir_all(folder)?;
-        let address = free_address()?;
+        let port = ReservedPort::new()?;
+        let address = port.address;
         let mut command = network.command_on(cores.load, &programs.bench);
         command.args(["upstream", "--address", &address.to_string()]);
         let mut upstream = Process::start(command, &folder.join("upstream.log"))?;
         wait_until_listening(&mut upstream, address).map_err(|error| format!("upstream: {error}"))?;
-        Ok(Self { programs, cores, proxies: Vec::new(), upstream, upstream_address: address, network })
+        Ok(Self { programs, cores, proxies: Vec::new(), upstream, upstream_port: port, network })
     }
 
     /// Starts one proxy and checks that it does its job.
     pub fn start(&mut self, contender: &Contender, folder: &Path) -> Result<(), Box<dyn Error>> {
-        let address = free_address()?;
-        let (addresses, place) = ((address, self.upstream_address), (&self.network, self.cores.proxy));
+        let port = ReservedPort::new()?;
+        let address = port.address;
+        let (addresses, place) = ((address, self.upstream_port.address), (&self.network, self.cores.proxy));
         let command = self.programs.prepare(contender, folder, addresses, place)?;
         let mut process = Process::start(command, &folder.join("log"))?;
         wait_until_listening(&mut process, address).map_err(|error| format!("{}: {error}", contender.name))?;
@@ -56,7 +59,7 @@ impl<'a> Arena<'a> {
             command.args(["verify", "--target", &address.to_string(), "--client", CLIENT, "--stranger", STRANGER]);
             output(command.arg("--pki").arg(&self.programs.pki))?;
         }
-        self.proxies.push(Running { contender: contender.clone(), address, process, folder: folder.to_owned() });
+        self.proxies.push(Running { contender: contender.clone(), port, process, folder: folder.to_owned() });
         Ok(())
     }
 
@@ -65,7 +68,7 @@ impl<'a> Arena<'a> {
         let seconds = mode.seconds.unwrap_or(timing.seconds);
         let mut command = self.network.command_on(self.cores.load, &self.programs.bench);
         command.arg("load").args(&mode.arguments);
-        command.args(["--target", &proxy.address.to_string(), "--client", CLIENT]);
+        command.args(["--target", &proxy.port.address.to_string(), "--client", CLIENT]);
         command.arg("--pki").arg(&self.programs.pki);
         command.args([format!("--warm-up={}", timing.warm_up), format!("--seconds={seconds}")]);
         command.args([format!("--proxy={}", proxy.process.id()), format!("--upstream={}", self.upstream.id())]);
@@ -116,9 +119,27 @@ fn wait(load: &mut Child, config: Config, folder: &Path, deadline: Duration) -> 
     Ok(report)
 }
 
-/// A port that nobody has at the moment.
-pub fn free_address() -> Result<SocketAddr, Box<dyn Error>> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+/// A port of 127.0.0.1 that the system gives to no other program. Nothing listens there until a server that sets
+/// SO_REUSEADDR, as all of them do, binds exactly this address.
+pub struct ReservedPort {
+    _socket: Socket,
+    /// The address with this port.
+    pub address: SocketAddr,
+}
+
+impl ReservedPort {
+    /// Reserves one, in the machine's own network.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let address = socket.local_addr()?.as_socket().ok_or("no IP address")?;
+        Ok(Self { _socket: socket, address })
+    }
 }
 
 /// Looks into the process' own network, so nobody needs to connect.

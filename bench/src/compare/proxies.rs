@@ -1,5 +1,6 @@
 //! The proxies: what each needs to run, and its config, from the files in `bench/configs`.
 
+use super::arena::ReservedPort;
 use super::pki::CLIENT;
 use super::place::{Network, Process, output};
 use std::error::Error;
@@ -168,7 +169,7 @@ pub struct Running {
     /// What it is.
     pub contender: Contender,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub port: ReservedPort,
     /// Its process.
     pub process: Process,
     /// Its config.

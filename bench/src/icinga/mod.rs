@@ -4,7 +4,7 @@
 /// The server.
 mod daemon;
 
-use crate::compare::arena::{free_address, wait_until_listening};
+use crate::compare::arena::{ReservedPort, wait_until_listening};
 use crate::compare::machine::Machine;
 use crate::compare::pki::{CLIENT, write_all};
 use crate::compare::place::{Network, Process};
@@ -71,7 +71,9 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (pki, home) = (folder.path().join("pki"), folder.path().join("icinga"));
     create_dir_all(&pki)?;
     write_all(&pki)?;
-    let (address, quick, patient) = (free_address()?, free_address()?, free_address()?);
+    // Reserved until the end.
+    let ports = [ReservedPort::new()?, ReservedPort::new()?, ReservedPort::new()?];
+    let [address, quick, patient] = ports.each_ref().map(|port| port.address);
     let icinga = Icinga::start(&home, address, HOSTS)?;
     let _gateway = gateway(&portcullis, folder.path(), (&pki, &icinga.ca), [address, quick, patient])?;
     let known = Arc::new(client_config(&pki, CLIENT, "http/1.1", Sessions::Full)?);
