@@ -2,6 +2,7 @@
 
 /// Certificate-bound tokens.
 mod tokens;
+mod typed;
 /// HTTP basic, from hash to answer.
 mod passwords;
 /// Several credentials on one request.

@@ -1,34 +1,71 @@
-//! `portcullis hash-password`: a password from standard input to the hash that stands in a config. Stores nothing.
+//! `portcullis hash-password`: from a password to the hash for a config. On a terminal it asks twice, without showing what is
+//! typed; otherwise it reads standard input. Stores nothing.
+
+mod terminal;
 
 use super::{say, say_error};
 use crate::credentials::hash_password;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
-/// More is no password.
+/// Longest input that is read, in bytes.
 const LONGEST: u64 = 4096;
 
+/// Why there is no hash.
+#[derive(Debug, thiserror::Error)]
+enum PasswordInputError {
+    #[error("cannot read the password: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the two passwords differ; nothing was hashed")]
+    Different,
+    #[error("a password is one line without control characters; a request could not carry it")]
+    ControlCharacter,
+    #[error("the password is empty; type one, or write it to standard input")]
+    Empty,
+}
+
 pub(super) fn run() -> ExitCode {
-    let mut text = Zeroizing::new(String::new());
-    if let Err(error) = std::io::stdin().lock().take(LONGEST).read_to_string(&mut text) {
-        return failed(&format!("cannot read the password: {error}"));
-    }
-    // One line end belongs to whoever pressed the key.
-    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if password.chars().any(char::is_control) {
-        return failed("a password is one line without control characters; a request could not carry it");
-    }
-    match hash_password(password) {
+    let hashed = password().and_then(|password| {
+        if password.chars().any(char::is_control) {
+            return Err(PasswordInputError::ControlCharacter);
+        }
+        hash_password(&password).map_err(|_| PasswordInputError::Empty)
+    });
+    match hashed {
         Ok(hash) => {
             say(&hash);
             ExitCode::SUCCESS
         }
-        Err(_) => failed("the password is empty: write it to standard input"),
+        Err(error) => {
+            say_error(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn failed(message: &str) -> ExitCode {
-    say_error(&format!("error: {message}"));
-    ExitCode::FAILURE
+fn password() -> Result<Zeroizing<String>, PasswordInputError> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        let mut text = Zeroizing::new(String::new());
+        stdin.lock().take(LONGEST).read_to_string(&mut text)?;
+        return Ok(without_line_end(&text));
+    }
+    let first = terminal::ask("Password: ")?;
+    // Not asked for again: it would be rejected either way.
+    if first.is_empty() {
+        return Err(PasswordInputError::Empty);
+    }
+    if terminal::ask("The same password again: ")? != first {
+        return Err(PasswordInputError::Different);
+    }
+    Ok(first)
+}
+
+/// The line end is not part of the password.
+fn without_line_end(text: &str) -> Zeroizing<String> {
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    Zeroizing::new(line.to_owned())
 }
