@@ -13,6 +13,10 @@ use crate::support::require_program;
 
 // === the seed's way ===
 
+/// What `sign-csr` proposes for the config.
+const HINT: &str = "[api_user.my-api-client]\nclient_cn = \"my-api-client\"\n\
+                    permissions = [\"GET /*\"]   # what it may do; `*` stands for any text\n";
+
 #[test]
 fn a_client_certificate_is_made_in_three_commands_as_in_icinga() {
     let Some(desk) = Desk::new() else { return };
@@ -21,11 +25,16 @@ fn a_client_certificate_is_made_in_three_commands_as_in_icinga() {
     desk.succeeds("pki new-cert --cn my-api-client --key my.key --csr my.csr");
     let signed = desk.succeeds("pki sign-csr --csr my.csr --cert my.crt");
     assert!(signed.contains("information: wrote my.crt (certificate, valid until 20"), "{signed}");
-    assert!(signed.contains("left out, though the request asks for it: DNS:my-api-client\n"), "{signed}");
-    assert!(
-        signed.contains("[api_user.my-api-client]\nclient_cn = \"my-api-client\"\npermissions = []   #"),
-        "{signed}"
-    );
+    assert!(!signed.contains("not in the certificate"), "nobody asked for more than `new-cert` did: {signed}");
+    assert_eq!(signed.split("add to the config:\n\n").nth(1), Some(HINT), "{signed}");
+    let config = "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\nprivate_key = \"server.key\"\n\
+                  [trust_domain.internal]\nanchors = [\"pki/ca.crt\"]\n\
+                  [[route]]\npath = \"/me\"\nrespond = \"whoami\"\n";
+    desk.succeeds("pki new-cert --cn localhost --key server.key --csr server.csr");
+    desk.succeeds("pki sign-csr --csr server.csr --cert server.crt --server --dns localhost");
+    fs::write(desk.path("gateway.toml"), config.to_owned() + HINT).unwrap();
+    let allowed = desk.succeeds("explain -c gateway.toml --cert my.crt GET /me");
+    assert!(allowed.starts_with("decision:    permit\n"), "{allowed}");
 
     desk.openssl_succeeds("verify -x509_strict -CAfile pki/ca.crt -purpose sslclient my.crt");
     desk.openssl_fails("verify -CAfile pki/ca.crt -purpose sslserver my.crt");
@@ -93,7 +102,7 @@ fn a_name_that_is_no_dns_name_is_not_requested_as_one() {
     assert!(!text.contains("Alternative Name"), "{text}");
     desk.succeeds("pki new-ca");
     let signed = desk.succeeds("pki sign-csr --csr r --cert c");
-    assert!(!signed.contains("left out"), "{signed}");
+    assert!(!signed.contains("not in the certificate"), "{signed}");
     assert!(signed.contains("[api_user.\"Jörg Müller\"]\nclient_cn = \"Jörg Müller\"\n"), "{signed}");
 }
 
@@ -298,7 +307,7 @@ fn a_server_certificate_has_the_names_given_and_no_others() {
     let signed = desk.succeeds(
         "pki sign-csr --csr r --cert c --server --dns api.example.org --dns *.apps.example.org --ip 127.0.0.1 --ip ::1",
     );
-    assert!(signed.contains("asks for it: DNS:evil.example.org\n"), "{signed}");
+    assert!(signed.contains("in the request: DNS:evil.example.org\n"), "{signed}");
     assert!(!signed.contains("api_user"), "{signed}");
     let verify = "verify -x509_strict -CAfile pki/ca.crt -purpose";
     for name in ["hostname api.example.org", "hostname a.apps.example.org", "ip 127.0.0.1", "ip ::1"] {

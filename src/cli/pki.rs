@@ -26,8 +26,8 @@ pub enum PkiCommand {
     NewCert(NewCert),
     /// Sign a certificate request (CSR) with the CA: for a client, or with --server for a server
     ///
-    /// Only the common name (CN) and the public key are taken from the request. Names that it asks for otherwise are
-    /// left out, and the output says so.
+    /// Only the common name (CN) and the public key are taken from the request. The output names other names of the request,
+    /// which the certificate does not have.
     #[command(after_help = "Examples:\n  \
         portcullis pki sign-csr --csr my-api-client.csr --cert my-api-client.crt\n  \
         portcullis pki sign-csr --csr server.csr --cert server.crt --server --dns api.example.org --ip 192.0.2.7")]
@@ -216,13 +216,16 @@ fn report_signed(
     }
     if !signed.left_out.is_empty() {
         let names = signed.left_out.join(", ");
-        writeln!(out, "information: left out, though the request asks for it: {names}")?;
+        writeln!(out, "information: not in the certificate, but in the request: {names}")?;
+        if *profile != Profile::Client {
+            writeln!(out, "hint: if the server has this name, give it with --dns or --ip")?;
+        }
     }
     if *profile == Profile::Client {
         let name = request.common_name();
         writeln!(out, "hint: to let this client in, add to the config:\n")?;
         writeln!(out, "[api_user.{}]\nclient_cn = {}", toml_key(name), toml_string(name))?;
-        writeln!(out, "permissions = []   # none: no right")?;
+        writeln!(out, "permissions = [\"GET /*\"]   # what it may do; `*` stands for any text")?;
     }
     Ok(())
 }

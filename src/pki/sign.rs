@@ -61,7 +61,7 @@ impl Authority {
         let asked = Validity::from_now(days)?;
         let not_after = asked.not_after.min(self.not_after());
         let names = profile_names(profile)?;
-        let left_out = left_out(request, &names);
+        let left_out = left_out(request, profile, &names);
         let mut parameters = leaf(request.common_name(), Validity { not_after, ..asked })?;
         parameters.use_authority_key_identifier_extension = true;
         parameters.extended_key_usages = vec![match profile {
@@ -148,7 +148,9 @@ fn profile_names(profile: &Profile) -> Result<Vec<SanType>, PkiError> {
     }
 }
 
-fn left_out(request: &CertificateRequest, granted: &[SanType]) -> Vec<String> {
+/// Names that the request asks for and the certificate does not have. `new-cert` also asks for the common name as a DNS name,
+/// for other CAs: that counts only for a server whose common name is a host in a domain.
+fn left_out(request: &CertificateRequest, profile: &Profile, granted: &[SanType]) -> Vec<String> {
     let granted: Vec<String> = granted
         .iter()
         .filter_map(|name| match name {
@@ -158,7 +160,11 @@ fn left_out(request: &CertificateRequest, granted: &[SanType]) -> Vec<String> {
         })
         .collect();
     let is_granted = |asked: &String| granted.iter().any(|name| name.eq_ignore_ascii_case(asked));
-    request.requested_names().iter().filter(|asked| !is_granted(asked)).cloned().collect()
+    let common_name = request.common_name();
+    let is_a_host = *profile != Profile::Client && common_name.contains('.');
+    let own = format!("DNS:{common_name}");
+    let counts = |asked: &String| is_a_host || !own.eq_ignore_ascii_case(asked);
+    request.requested_names().iter().filter(|asked| !is_granted(asked) && counts(asked)).cloned().collect()
 }
 
 /// rcgen keeps one attribute of each kind, so `DC=example, DC=org` would come out as another name, and no one would
