@@ -40,8 +40,10 @@ pub(super) enum Outcome {
     Unproven,
     /// Let in, or refused, or refused otherwise than expected.
     Failed,
-    /// Not tried, and why is said.
+    /// Not tried, though it could be; the reason is in the line.
     Skipped,
+    /// Nothing to try with this config; the reason is in the line.
+    NotApplicable,
     /// There was no connection.
     NotRun,
 }
@@ -67,6 +69,7 @@ impl Outcome {
             Self::Unproven => "unproven",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::NotApplicable => "not_applicable",
             Self::NotRun => "not_run",
         }
     }

@@ -49,6 +49,11 @@ impl<'a> Lines<'a> {
         self.line(tried, expected, Proof::Itself, (why.to_owned(), Outcome::Skipped));
     }
 
+    /// Notes why there is nothing to try.
+    pub(super) fn not_applicable(&mut self, tried: &str, expected: Expected, why: &str) {
+        self.line(tried, expected, Proof::Itself, (why.to_owned(), Outcome::NotApplicable));
+    }
+
     fn line(&mut self, tried: &str, expected: Expected, proof: Proof, (happened, outcome): (String, Outcome)) {
         self.attempts.push(Attempt {
             listener: self.scene.listener.clone(),
@@ -128,7 +133,7 @@ fn no_certificate(lines: &mut Lines<'_>, entry: &Entry) {
         (path, true) => (ALERT, path.as_deref().unwrap_or("/")),
         (Some(path), false) => (Expected::Status(401), path.as_str()),
         (None, false) => {
-            lines.skipped(TRIED, Expected::Status(401), "no path of this entry asks who the client is");
+            lines.not_applicable(TRIED, Expected::Status(401), "no path of this entry asks who the client is");
             return;
         }
     };
@@ -179,7 +184,7 @@ fn flawed_certificates(lines: &mut Lines<'_>, entry: &Entry, mint: Option<&Mint>
         match made {
             Err(error) => lines.skipped(tried, expected, &format!("cannot be made: {error}")),
             Ok(made) if flaw == Flaw::ForServers && entry.takes(&made) => {
-                lines.skipped(tried, expected, "the config takes these");
+                lines.not_applicable(tried, expected, "the config accepts these");
             }
             Ok(made) => {
                 let seen = entry.door.ask(Some(&made), &harmless(&entry.name));
@@ -193,19 +198,18 @@ fn flawed_certificates(lines: &mut Lines<'_>, entry: &Entry, mint: Option<&Mint>
 fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
     const EXPECTED: Expected = Expected::Status(421);
     let path = entry.protected.as_deref().unwrap_or("/portcullis-verify");
-    let why = match (&entry.other_host, entry.demands_certificate() && pass.is_none()) {
-        (None, _) => "this entry takes every name",
-        (_, true) => NEEDS_ANY,
+    const TRIED: [&str; 2] = ["Host of another entry", "HTTP/2 :authority of another entry"];
+    match (&entry.other_host, entry.demands_certificate() && pass.is_none()) {
+        (None, _) => {
+            TRIED.into_iter().for_each(|tried| lines.not_applicable(tried, EXPECTED, "this entry takes every name"));
+        }
+        (_, true) => TRIED.into_iter().for_each(|tried| lines.skipped(tried, EXPECTED, NEEDS_ANY)),
         (Some(other), false) => {
             let seen = entry.door.ask(pass, &get(other, path));
-            lines.seen("Host of another entry", EXPECTED, Proof::Itself, &seen);
+            lines.seen(TRIED[0], EXPECTED, Proof::Itself, &seen);
             let seen = http2::ask(&entry.door, pass, other, path);
-            lines.seen("HTTP/2 :authority of another entry", EXPECTED, Proof::Itself, &seen);
-            return;
+            lines.seen(TRIED[1], EXPECTED, Proof::Itself, &seen);
         }
-    };
-    for tried in ["Host of another entry", "HTTP/2 :authority of another entry"] {
-        lines.skipped(tried, EXPECTED, why);
     }
 }
 
@@ -230,7 +234,7 @@ pub(super) fn listener(scene: &Scene) -> Vec<Attempt> {
     };
     for (tried, name) in [("an unknown server name", Some(NOBODY)), ("no server name", None)] {
         match scene.takes_every_name {
-            true => lines.skipped(tried, NAMELESS, "the listener takes every name"),
+            true => lines.not_applicable(tried, NAMELESS, "the listener takes every name"),
             false => {
                 let seen = entry.door.named(name).ask(None, &harmless(NOBODY));
                 lines.seen(tried, NAMELESS, Proof::Itself, &seen);

@@ -27,8 +27,9 @@ use std::time::Duration;
 
 /// The flags of `portcullis verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The config's private keys are read, too, so run it as who may read them.\n\
-    Exit codes: 0 all as expected, 1 something was let in or refused that should not be, 2 it could not be tried.\n\n\
+#[command(after_help = "The command reads the config's private keys, so run it as a user that may read them.\n\
+    Exit codes: 0 all as expected; 1 a client was accepted or rejected that should not be; 2 something was not tried, was \
+    skipped or is unproven (see --allow-skipped).\n\n\
     Examples:\n  \
     portcullis verify --live -c gateway.toml\n  \
     portcullis verify --live -c gateway.toml --ca-cert pki/ca.crt --ca-key pki/ca.key --json")]
@@ -62,21 +63,31 @@ pub(super) struct Verify {
     /// How long a change of the deny list may take to count
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "revocation")]
     revocation_deadline: Duration,
+    #[command(flatten)]
+    report: ReportFlags,
+}
+
+/// How the result is reported.
+#[derive(Debug, clap::Args)]
+struct ReportFlags {
+    /// Exit with 0 also if something was skipped or is unproven
+    #[arg(long)]
+    allow_skipped: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Exit code of what could not be tried.
+/// Exit code of what was not tried, or not completely.
 const NOT_RUN: u8 = 2;
 
 impl Verify {
     pub(super) fn run(&self) -> ExitCode {
         match self.verify() {
             Ok((scenes, attempts)) => {
-                let text = if self.json { report::json } else { report::table };
+                let text = if self.report.json { report::json } else { report::table };
                 say(&text(&scenes, &attempts));
-                exit_code(&attempts)
+                self.exit_code(&attempts)
             }
             Err(message) => {
                 say_error(&message);
@@ -142,13 +153,16 @@ impl Verify {
         let mint = pair(&self.ca_cert, &self.ca_key).map(|(certificate, key)| Mint::of_files(&certificate, &key));
         Ok(Wallet { given: given.transpose()?, mint: mint.transpose()? })
     }
-}
 
-fn exit_code(attempts: &[Attempt]) -> ExitCode {
-    let any = |outcome: Outcome| attempts.iter().any(|attempt| attempt.outcome == outcome);
-    match (any(Outcome::Failed), any(Outcome::NotRun)) {
-        (true, _) => ExitCode::FAILURE,
-        (false, true) => ExitCode::from(NOT_RUN),
-        (false, false) => ExitCode::SUCCESS,
+    fn exit_code(&self, attempts: &[Attempt]) -> ExitCode {
+        let any = |outcome: Outcome| attempts.iter().any(|attempt| attempt.outcome == outcome);
+        if any(Outcome::Failed) {
+            return ExitCode::FAILURE;
+        }
+        let is_incomplete = !self.report.allow_skipped && report::is_incomplete(attempts);
+        match any(Outcome::NotRun) || is_incomplete {
+            true => ExitCode::from(NOT_RUN),
+            false => ExitCode::SUCCESS,
+        }
     }
 }

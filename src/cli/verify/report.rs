@@ -12,6 +12,7 @@ pub(super) fn summary(attempts: &[Attempt]) -> String {
         (Outcome::Unproven, "as expected but unproven"),
         (Outcome::Failed, "FAILED"),
         (Outcome::Skipped, "skipped"),
+        (Outcome::NotApplicable, "not applicable"),
         (Outcome::NotRun, "not run"),
     ];
     let counted = kinds.into_iter().map(|(kind, words)| (count(attempts, kind), words));
@@ -24,13 +25,19 @@ fn count(attempts: &[Attempt], outcome: Outcome) -> usize {
     attempts.iter().filter(|attempt| attempt.outcome == outcome).count()
 }
 
+/// Whether something that could be tried was not, or proves nothing.
+pub(super) fn is_incomplete(attempts: &[Attempt]) -> bool {
+    attempts.iter().any(|attempt| matches!(attempt.outcome, Outcome::Skipped | Outcome::Unproven))
+}
+
 /// For people.
 pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
     let width = |column: fn(&Attempt) -> &str| {
         attempts.iter().map(|attempt| column(attempt).chars().count()).max().unwrap_or_default()
     };
     let widths = (width(|line| &line.tried), width(|line| &line.expected), width(|line| &line.happened));
-    let mut text = String::new();
+    let (tried, expected, happened) = widths;
+    let mut text = format!("    {:<tried$}  {:<expected$}  {:<happened$}  result\n", "tried", "expected", "happened");
     for scene in scenes {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "listener {} at {}", scene.listener, scene.address);
@@ -48,18 +55,18 @@ pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
                 line.expected,
                 line.happened,
                 result(line.outcome),
-                tried = widths.0,
-                expected = widths.1,
-                happened = widths.2,
             );
         }
     }
     let _ = writeln!(text, "\n{}", summary(attempts));
     if count(attempts, Outcome::Unproven) > 0 {
         text.push_str(
-            "unproven: refused as expected, but no valid certificate got in beside it, so that everything may be \
-             refused; give --cert and --key, or --ca-cert and --ca-key\n",
+            "unproven: rejected as expected, but no valid certificate was accepted beside it, so that the gateway may \
+             reject everything; give --cert and --key, or --ca-cert and --ca-key\n",
         );
+    }
+    if is_incomplete(attempts) {
+        text.push_str("incomplete: exit code 2; with --allow-skipped it is 0\n");
     }
     text
 }
@@ -68,6 +75,7 @@ fn result(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Failed => "FAILED",
         Outcome::NotRun => "not run",
+        Outcome::NotApplicable => "not applicable",
         other => other.word(),
     }
 }
@@ -90,7 +98,8 @@ pub(super) fn json(scenes: &[Scene], attempts: &[Attempt]) -> String {
             })
         })
         .collect();
-    let kinds = [Outcome::Good, Outcome::Unproven, Outcome::Failed, Outcome::Skipped, Outcome::NotRun];
+    let kinds =
+        [Outcome::Good, Outcome::Unproven, Outcome::Failed, Outcome::Skipped, Outcome::NotApplicable, Outcome::NotRun];
     let summary: serde_json::Map<_, _> =
         kinds.into_iter().map(|kind| (kind.word().to_owned(), json!(count(attempts, kind)))).collect();
     json!({ "attempts": lines, "summary": summary }).to_string()
