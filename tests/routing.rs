@@ -2,6 +2,8 @@
 
 /// Hosts: several entries, Host fields, 421.
 mod hosts;
+/// Paths that an upstream may take for another route's.
+mod look_alikes;
 /// Overriding methods, and methods that are never forwarded.
 mod methods;
 /// Paths: oddities refused, relaxed, and what goes up.

@@ -1,7 +1,7 @@
 //! A requirement made ready for being compared with many permissions. Compares nothing itself.
 
 use crate::pattern::Subject;
-use crate::route::{Name, Requirement, decoded, plain_reading};
+use crate::route::{Name, Requirement, other_readings};
 use std::cell::OnceCell;
 
 /// What one request needs, and the other ways in which an upstream may read it.
@@ -40,43 +40,11 @@ impl<'a> Asked<'a> {
         Self { what, text: name.as_str(), other_readings: OnceCell::new() }
     }
 
-    /// The path or name as an upstream may read it, where that differs: decoded; without parameters and empty segments;
-    /// both.
+    /// The path or name as an upstream may read it, where that differs by more than case: without the final slash, and as
+    /// [`other_readings`] says.
     pub(super) fn other_readings(&self) -> impl Iterator<Item = &[u8]> {
-        let readings = self.other_readings.get_or_init(|| {
-            if has_one_reading(self.text) {
-                return Vec::new();
-            }
-            let plain = plain_reading(self.text);
-            vec![decoded(self.text), decoded(&plain), plain.into_bytes()]
-        });
-        readings.iter().map(Vec::as_slice)
-    }
-}
-
-/// Whether there is nothing to decode, to cut off or to leave out.
-fn has_one_reading(text: &str) -> bool {
-    let mut before = 0;
-    text.bytes().all(|byte| {
-        let plain = !matches!((before, byte), (_, b'%' | b';') | (b'/', b'/'));
-        before = byte;
-        plain
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5000))]
-
-        #[test]
-        fn a_text_with_one_reading_reads_the_same_in_all_ways(text in "([/a]|[/;%2f]|[!-~]){0,8}") {
-            let plain = plain_reading(&text);
-            let same = decoded(&text) == text.as_bytes() && plain == text;
-            prop_assert!(!has_one_reading(&text) || same, "{} is {}", text, plain);
-        }
+        let readings = self.other_readings.get_or_init(|| other_readings(self.text));
+        let without_slash = self.text.strip_suffix('/').filter(|text| !text.is_empty());
+        without_slash.map(str::as_bytes).into_iter().chain(readings.iter().map(Vec::as_slice))
     }
 }

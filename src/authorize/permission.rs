@@ -8,7 +8,7 @@ use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::{Enforcement, Place, Text};
 use crate::pattern::{Case, Pattern, Subject};
-use crate::route::{RequirementRule, canonical_literal, decoded, icinga2};
+use crate::route::{RequirementRule, canonical_literal, decoded, folded_pattern, icinga2};
 use std::sync::{Arc, LazyLock};
 
 /// A permission as it stands in the config.
@@ -53,8 +53,29 @@ struct One {
     method: Option<Arc<Pattern>>,
     /// Over names, or canonical paths.
     pattern: Pattern<Text>,
-    /// Over paths as an upstream reads them, percent-decoded. Only `deny` needs it.
-    decoded: Option<Box<Pattern>>,
+    /// Over paths as an upstream may read them. Only `deny` needs them.
+    readings: Option<Box<Readings>>,
+}
+
+/// The pattern of a `deny` for paths as an upstream may read them.
+#[derive(Debug)]
+struct Readings {
+    /// Percent-decoded.
+    decoded: Pattern,
+    /// Decoded, with folded letters, and without regard to case.
+    folded: Pattern,
+}
+
+impl Readings {
+    fn of(canonical: &str) -> Box<Self> {
+        let decoded = decoded(canonical);
+        let folded = folded_pattern(&decoded);
+        Box::new(Self { decoded: Pattern::new(decoded, Case::Matters), folded: Pattern::new(folded, Case::Folds) })
+    }
+
+    fn matches(&self, path: &Subject<'_>) -> bool {
+        self.decoded.matches_subject(path) || self.folded.matches_subject(path)
+    }
 }
 
 /// Nearly all permissions have one of these.
@@ -126,11 +147,10 @@ impl CompiledPermission {
             {
                 // Written as canonical paths are, so that `GET /a b` and `GET /a%20b` are the same permission.
                 let canonical = canonical_literal(path, b"*?\\");
-                let decoded =
-                    (effect == Effect::Deny).then(|| Box::new(Pattern::new(decoded(&canonical), Case::Matters)));
+                let readings = (effect == Effect::Deny).then(|| Readings::of(&canonical));
                 let path = if canonical == path { text.behind(method.len() + 1) } else { canonical.into() };
                 let method = Some(method_pattern(method));
-                Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), decoded })
+                Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), readings })
             }
             _ => {
                 // What stands behind a NUL has never counted for Icinga; and a name has none.
@@ -142,7 +162,7 @@ impl CompiledPermission {
                 // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
                 // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
                 let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
-                if is_nothing { Scope::Nothing } else { Scope::One(One { method: None, pattern, decoded: None }) }
+                if is_nothing { Scope::Nothing } else { Scope::One(One { method: None, pattern, readings: None }) }
             }
         };
         Self { text, scope, qualifiers: None }
@@ -212,16 +232,15 @@ impl Permission {
     }
 
     /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
-    /// that `/a%21` and `/a!;x` are denied where `/a!` is.
+    /// that `/a%21`, `/a!;x`, `/A!` and `/a!/` are denied where `/a!` is.
     pub fn denies(&self, asked: &Asked<'_>) -> bool {
         let otherwise_read = match (&self.compiled.scope, &asked.what) {
             (
-                Scope::One(One { method: Some(denied), pattern, decoded }),
+                Scope::One(One { method: Some(denied), pattern, readings }),
                 What::MethodAndPath { method, method_subject, path },
             ) => {
                 let path_matches = |path: &Subject<'_>| {
-                    pattern.matches_subject(path)
-                        || decoded.as_ref().is_some_and(|decoded| decoded.matches_subject(path))
+                    pattern.matches_subject(path) || readings.as_ref().is_some_and(|readings| readings.matches(path))
                 };
                 matches_method(denied, method, method_subject)
                     && (path_matches(path) || asked.other_readings().any(|path| path_matches(&Subject::new(path))))

@@ -361,7 +361,7 @@ const CREDENTIALS: [(&str, CredentialKind); 3] = [
 ];
 
 /// Each oddity of a path has a key of its own, whose other word says what taking it means.
-const PATH_RELAXATIONS: [(&str, &str); 9] = [
+const PATH_RELAXATIONS: [(&str, &str); 10] = [
     ("encoded_slash", "keep"),
     ("encoded_backslash", "keep"),
     ("encoded_control", "keep"),
@@ -371,6 +371,7 @@ const PATH_RELAXATIONS: [(&str, &str); 9] = [
     ("dot_segments", "resolve"),
     ("raw_backslash", "encode"),
     ("path_parameters", "keep"),
+    ("look_alike_path", "keep"),
 ];
 
 fn path_relaxations(table: &mut TableReader<'_>) -> Vec<Spanned<&'static str>> {

@@ -3,10 +3,12 @@
 
 mod fields;
 mod outside;
+mod paths;
 mod unmet;
 
 use fields::{JudgedFields, judged_method};
 use outside::refused_outside;
+use paths::leads_to_one_route;
 
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
 use crate::authorizer::Verdict;
@@ -19,7 +21,7 @@ use crate::host::HostName;
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
 use crate::route::icinga2::SaidInBody;
-use crate::route::{Admission, CanonicalTarget, Captured, Oddities, Oddity, Requirement, Route, plain_reading};
+use crate::route::{Admission, CanonicalTarget, Captured, Requirement, Route};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
 use std::net::IpAddr;
@@ -265,42 +267,6 @@ fn named_captures<'a>(snapshot: &Snapshot, route: &'a Route, captured: &Captured
         true => route.captures.iter().map(AsRef::as_ref).zip(captured.iter()).collect(),
         false => Vec::new(),
     }
-}
-
-/// A path has no oddity but those that its route takes; and if an upstream reads it without them, it still is this
-/// route's: `/admin;x/y` must not come by the route of `/` where there is one of `/admin`.
-fn leads_to_one_route(
-    client: Client<'_>,
-    host: &HostName<'_>,
-    route: &Arc<Route>,
-    target: &CanonicalTarget<'_>,
-) -> Result<(), Refusal<'static>> {
-    if target.oddities == Oddities::default() {
-        return Ok(());
-    }
-    if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
-        return Err(Refusal::OddPath(oddity));
-    }
-    for oddity in [Oddity::PathParameters, Oddity::EmptySegments] {
-        if target.oddities.contains(oddity) {
-            let plain = plain_reading(&target.path);
-            let other = client.listener.routes.find(Some(host), &plain);
-            if !other.is_some_and(|(other, _)| Arc::ptr_eq(other, route)) {
-                return Err(Refusal::OddPath(oddity));
-            }
-        }
-    }
-    // An encoded slash inside a capture makes a path longer for whoever decodes it, which must not lead deeper.
-    for (oddity, escape) in [(Oddity::EncodedSlash, "%2F"), (Oddity::EncodedBackslash, "%5C")] {
-        if target.oddities.contains(oddity) {
-            let plain = plain_reading(&target.path.replace(escape, "/"));
-            let other = client.listener.routes.find(Some(host), &plain);
-            if other.is_some_and(|(other, _)| !Arc::ptr_eq(other, route) && other.depth >= route.depth) {
-                return Err(Refusal::OddPath(oddity));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.

@@ -7,7 +7,10 @@ mod requirement;
 mod table;
 
 pub use name::Name;
-pub use path::{CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, plain_reading};
+pub use path::{
+    CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, folded_letters, folded_pattern,
+    has_one_reading, other_readings, plain_reading,
+};
 pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
 
@@ -149,10 +152,53 @@ pub struct RouteLimits {
     pub idle_timeout: Option<Duration>,
 }
 
+impl Route {
+    /// Whether a request that another route took was to be judged by this one, if the upstream reads its path as one of
+    /// this route: this one asks for something else. What lets everybody in is not evaded.
+    pub fn is_evaded_by(&self, taken: &Self) -> bool {
+        let is_open = self.admission.is_public()
+            && self.condition.is_none()
+            && self.authorizer.is_none()
+            && self.enabled_until.is_none();
+        // The gateway's own answers are read by no upstream.
+        let has_upstreams = [self, taken].iter().all(|route| matches!(route.target, Target::Upstream(_)));
+        has_upstreams && !is_open && !self.guards_as(taken)
+    }
+
+    fn guards_as(&self, other: &Self) -> bool {
+        let condition = |route: &Self| route.condition.as_ref().map(|condition| condition.text().to_owned());
+        self.admission == other.admission
+            && self.target == other.target
+            && self.requirement.is_same(&other.requirement)
+            && condition(self) == condition(other)
+            && self.vouched_by == other.vouched_by
+            && self.credentials == other.credentials
+            && self.authorizer == other.authorizer
+            && self.known_there == other.known_there
+            && self.enabled_until == other.enabled_until
+            && self.enforcement == other.enforcement
+            && self.method_override == other.method_override
+    }
+}
+
+/// The routes of one host.
+#[derive(Clone, Debug, Default)]
+struct HostRoutes {
+    paths: PathTable<Arc<Route>>,
+    /// By their folded paths, which several may have in common.
+    folded: PathTable<Vec<Arc<Route>>>,
+}
+
 /// The routes of one listener.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
-    hosts: HostTable<PathTable<Arc<Route>>>,
+    hosts: HostTable<HostRoutes>,
+    /// The first one that leads to an upstream.
+    first: Option<Arc<Route>>,
+    /// Whether any asks for something else than that, so that it matters which one a path leads to.
+    differ: bool,
+    /// Whether the path of any route is other than its folded form.
+    any_unfolded: bool,
 }
 
 impl RouteTable {
@@ -168,22 +214,29 @@ impl RouteTable {
     ) -> Result<(), Arc<Route>> {
         if self.hosts.get_mut(host).is_none() {
             // Cannot be taken: it was just looked up.
-            let _ = self.hosts.insert(host, PathTable::default());
+            let _ = self.hosts.insert(host, HostRoutes::default());
         }
-        let Some(paths) = self.hosts.get_mut(host) else {
+        if let Target::Upstream(_) = route.target {
+            let first = self.first.get_or_insert_with(|| route.clone());
+            self.differ |= first.is_evaded_by(&route) || route.is_evaded_by(first);
+        }
+        let Some(routes) = self.hosts.get_mut(host) else {
             return Ok(());
         };
-        let entry = paths.entry(pattern);
+        let entry = routes.paths.entry(pattern);
         if let Some(there) = entry {
             return Err(there.clone());
         }
-        *entry = Some(route);
+        *entry = Some(route.clone());
+        let folded = pattern.folded();
+        self.any_unfolded |= folded != *pattern;
+        routes.folded.entry(&folded).get_or_insert_default().push(route);
         Ok(())
     }
 
     /// All routes, in the order of the config.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
-        let mut routes: Vec<_> = self.hosts.iter().flat_map(PathTable::values).collect();
+        let mut routes: Vec<_> = self.hosts.iter().flat_map(|routes| routes.paths.values()).collect();
         // One that has several hosts stands several times.
         routes.sort_by_key(|route| route.place);
         routes.dedup_by_key(|route| Arc::as_ptr(route));
@@ -197,6 +250,20 @@ impl RouteTable {
         host: Option<&HostName<'_>>,
         path: &'p str,
     ) -> Option<(&'t Arc<Route>, Captured<'p>)> {
-        self.hosts.covering(host).find_map(|paths| paths.find(path))
+        self.hosts.covering(host).find_map(|routes| routes.paths.find(path))
+    }
+
+    /// The route that is evaded by taking a canonical path as one of `taken`, if the upstream reads it in its folded form.
+    pub fn evaded<'t>(&'t self, host: Option<&HostName<'_>>, path: &str, taken: &Arc<Route>) -> Option<&'t Arc<Route>> {
+        if !self.differ {
+            return None;
+        }
+        path::with_folded(path, |folded| {
+            if folded == path && !self.any_unfolded {
+                return None;
+            }
+            let (alike, _) = self.hosts.covering(host).find_map(|routes| routes.folded.find(folded))?;
+            alike.iter().find(|other| !Arc::ptr_eq(other, taken) && other.is_evaded_by(taken))
+        })
     }
 }

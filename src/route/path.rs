@@ -1,7 +1,11 @@
 //! The only place where a path is normalised. What comes out is what is routed, judged, logged and forwarded.
 //! Does not know routes; which oddities a route takes is decided by the caller.
 
+mod fold;
 mod quick;
+
+pub(super) use fold::with_folded;
+pub use fold::{folded_letters, folded_pattern, has_one_reading, other_readings};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,11 +32,14 @@ pub enum Oddity {
     RawBackslash = 1 << 7,
     /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
     PathParameters = 1 << 8,
+    /// Another route's path but for case, a final slash, and what else [`with_folded`] folds. Found by the caller, who
+    /// knows the routes.
+    LookAlike = 1 << 9,
 }
 
 impl Oddity {
     /// All of them, for messages.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::EncodedSlash,
         Self::EncodedBackslash,
         Self::EncodedControl,
@@ -42,6 +49,7 @@ impl Oddity {
         Self::DotSegments,
         Self::RawBackslash,
         Self::PathParameters,
+        Self::LookAlike,
     ];
 
     /// The word for this in config and log, which is the key of a route that takes it.
@@ -56,6 +64,7 @@ impl Oddity {
             Self::DotSegments => "dot_segments",
             Self::RawBackslash => "raw_backslash",
             Self::PathParameters => "path_parameters",
+            Self::LookAlike => "look_alike_path",
         }
     }
 }
@@ -110,6 +119,9 @@ pub enum PathError {
     /// `a%2F..%2Fb`, which climbs for whoever decodes the slash.
     #[error("a dot segment hides behind an encoded slash")]
     HiddenDotSegment,
+    /// `..%20`, `..%3Bx` or `%EF%BC%8E%EF%BC%8E`, which some servers read as `..`.
+    #[error("a dot segment is written with blanks, parameters or other dots")]
+    DisguisedDotSegment,
 }
 
 /// A path in its one form, and its query as it came.
@@ -231,6 +243,9 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
         if hides_dot_segment(segment) {
             return Err(PathError::HiddenDotSegment);
         }
+        if fold::disguises_dot_segment(segment) {
+            return Err(PathError::DisguisedDotSegment);
+        }
         match segment {
             "." | ".." => {
                 oddities.insert(Oddity::DotSegments);
@@ -294,7 +309,8 @@ pub fn plain_reading(path: &str) -> String {
     if !path.ends_with('/') || plain.len() > 1 && path == "/" {
         plain.pop();
     }
-    plain
+    // Of `/;x` the slash is left.
+    if plain.is_empty() && path.starts_with('/') { "/".to_owned() } else { plain }
 }
 
 /// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.

@@ -113,6 +113,30 @@ impl RequirementRule {
 }
 
 impl RequirementRule {
+    /// Whether another rule asks for the same, whatever the request.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::MethodAndPath, Self::MethodAndPath)
+            | (Self::AnyApiUser, Self::AnyApiUser)
+            | (Self::Icinga2, Self::Icinga2) => true,
+            (Self::Named(one), Self::Named(other)) => one.is_same(other),
+            (Self::ByMethod(one), Self::ByMethod(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && one.1.is_same(&other.1))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Demand {
+    fn is_same(&self, other: &Self) -> bool {
+        let condition = |demand: &Self| demand.condition.as_ref().map(|condition| condition.text().to_owned());
+        self.name == other.name && condition(self) == condition(other)
+    }
+}
+
+impl RequirementRule {
     /// The methods that are worth asking about: those that it names, or the usual ones.
     pub fn methods(&self) -> Vec<&str> {
         match self {

@@ -112,6 +112,19 @@ impl PathPattern {
         Ok(pattern)
     }
 
+    /// The same for folded paths.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let fold = |segment: &Segment| match segment {
+            Segment::Capture(name) => vec![Segment::Capture(name.clone())],
+            Segment::Literal(text) => super::path::with_folded(&format!("/{text}"), |folded| {
+                let segments = folded.split('/').filter(|segment| !segment.is_empty());
+                segments.map(|segment| Segment::Literal(segment.to_owned())).collect()
+            }),
+        };
+        Self { segments: self.segments.iter().flat_map(fold).collect(), extent: self.extent }
+    }
+
     /// The names of the captures, in order.
     pub fn captures(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {

@@ -1,8 +1,8 @@
 //! Which of many requests at once a permission is about: those of one route and method. For explanations; decides nothing.
 
 use super::{One, Permission, Scope, matches_method};
-use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
-use crate::route::decoded;
+use crate::pattern::{Case, Coverage, Part, Subject, coverage};
+use crate::route::{folded_letters, has_one_reading};
 
 /// What requests of one kind require.
 #[derive(Clone, Debug)]
@@ -57,46 +57,59 @@ impl Permission {
     pub fn denies_of(&self, form: &Form) -> Coverage {
         let direct = self.grants_of(form);
         let (parts, case) = form.parts();
-        let patterns = match (&self.compiled.scope, form) {
-            (Scope::One(One { method: Some(denied), pattern, decoded }), Form::MethodAndPath { method, .. }) => {
+        let (exact, folded) = match (&self.compiled.scope, form) {
+            (Scope::One(One { method: Some(denied), pattern, readings }), Form::MethodAndPath { method, .. }) => {
                 if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
                     return direct;
                 }
-                [Some(pattern.octets()), decoded.as_deref().map(Pattern::octets)]
+                let (decoded, folded) =
+                    readings.as_deref().map(|readings| (readings.decoded.octets(), readings.folded.octets())).unzip();
+                ([Some(pattern.octets()), decoded], folded)
             }
-            (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => [Some(pattern.octets()), None],
+            (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => ([Some(pattern.octets()), None], None),
             _ => return direct,
         };
-        let patterns: Vec<&[u8]> = patterns.into_iter().flatten().collect();
-        // What is compared as it is, whether a pattern is read decoded or not.
-        let as_it_is = coverage(patterns.iter().copied(), parts, case);
-        let otherwise_read = [loosened(parts, <[u8]>::to_vec), loosened(parts, decoded_octets)];
-        let meets = |parts: &Vec<Part>| coverage(patterns.iter().copied(), parts, case) != Coverage::None;
-        match (direct, as_it_is) {
-            (Coverage::All, _) | (_, Coverage::All) => Coverage::All,
-            (Coverage::None, Coverage::None) if !otherwise_read.iter().any(meets) => Coverage::None,
-            _ => Coverage::Some,
+        // What is compared as it is, whether a pattern is read decoded or not; and without regard to case.
+        let as_it_is = coverage(exact.into_iter().flatten(), parts, case);
+        let without_case = coverage(folded, parts, Case::Folds);
+        let all = || exact.into_iter().chain([folded]).flatten();
+        let meets = |parts: &[Part]| coverage(all(), parts, Case::Folds) != Coverage::None;
+        if [direct, as_it_is, without_case].contains(&Coverage::All) {
+            return Coverage::All;
         }
+        if meets(parts) || meets(&loosened(parts)) { Coverage::Some } else { Coverage::None }
     }
 }
 
-/// The parts as somebody may read them who decodes, cuts off parameters and leaves out empty segments: so a slash may be
-/// missing where nothing is left behind it.
-fn loosened(parts: &[Part], read: fn(&[u8]) -> Vec<u8>) -> Vec<Part> {
-    let loosen = |part: &Part| match part {
-        Part::Text(text) if text.contains(&b';') || text.windows(2).any(|two| two == b"//") => vec![Part::Anything],
-        Part::Text(text) => match text.strip_suffix(b"/") {
-            Some(before) => vec![Part::Text(read(before)), Part::Anything],
-            None => vec![Part::Text(read(text))],
-        },
-        Part::Segment | Part::Below | Part::Anything => vec![Part::Anything],
-    };
-    parts.iter().flat_map(loosen).collect()
-}
-
-fn decoded_octets(text: &[u8]) -> Vec<u8> {
-    // Paths and names are ASCII.
-    std::str::from_utf8(text).map_or_else(|_| text.to_vec(), decoded)
+/// The parts as somebody may read them who decodes, folds letters, and cuts off or leaves out parts of segments: so a slash
+/// may be missing where nothing is left behind it.
+fn loosened(parts: &[Part]) -> Vec<Part> {
+    let mut loose = Vec::new();
+    for part in parts {
+        let Part::Text(text) = part else {
+            // A letter that follows may be composed with the last one before.
+            if *part != Part::Below
+                && let Some(Part::Text(before)) = loose.last_mut()
+                && before.last() != Some(&b'/')
+            {
+                before.pop();
+            }
+            loose.push(Part::Anything);
+            continue;
+        };
+        // Paths and names are ASCII.
+        let text = std::str::from_utf8(text).unwrap_or(";");
+        // What is cut off in a segment takes along what follows in it.
+        let begins_a_segment = loose.is_empty() || text.starts_with('/');
+        match text.strip_suffix('/').unwrap_or(text) {
+            before if begins_a_segment && has_one_reading(before) => {
+                loose.push(Part::Text(folded_letters(before.as_bytes())))
+            }
+            _ => loose.push(Part::Anything),
+        }
+        loose.extend(text.ends_with('/').then_some(Part::Anything));
+    }
+    loose
 }
 
 #[cfg(test)]
@@ -154,7 +167,7 @@ mod tests {
 
         #[test]
         fn what_is_sure_about_deny_holds_for_every_path(
-            pattern in "/([ab/]|[*?!;]|%21|%2F){0,4}", segment in "([ab]|[!;]|%21|%2F|%41){1,4}",
+            pattern in "/([abA/]|[*?!;.]|%21|%2F){0,4}", segment in "([abA.]|[!;]|%21|%2F|%41|%20|%3B|%EF%BD%81){1,4}",
         ) {
             let deny = permission(&format!("GET {pattern}"), Effect::Deny);
             let covered = deny.denies_of(&on("GET", &[Part::text("/a/"), Part::Segment]));

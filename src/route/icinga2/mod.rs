@@ -94,6 +94,8 @@ pub fn accepted_oddities() -> Oddities {
         Oddity::InvalidUtf8,
         Oddity::EmptySegments,
         Oddity::PathParameters,
+        // Case matters, dots and blanks belong to names, and all of its routes ask for what Icinga asks for.
+        Oddity::LookAlike,
     ] {
         accepted.insert(oddity);
     }

@@ -71,7 +71,9 @@ fn what_means_the_same_has_one_form() {
 
 #[test]
 fn a_plain_reading_has_no_parameters_and_no_empty_segments() {
-    for (path, plain) in [("/", "/"), ("/a;x/b", "/a/b"), ("//a///b", "/a/b"), ("/a/", "/a/"), ("/a;x", "/a")] {
+    for (path, plain) in
+        [("/", "/"), ("/a;x/b", "/a/b"), ("//a///b", "/a/b"), ("/a/", "/a/"), ("/a;x", "/a"), ("/;x", "/")]
+    {
         assert_eq!(plain_reading(path), plain, "{path}");
     }
 }

@@ -11,6 +11,7 @@ mod identity_headers;
 mod interner;
 mod lint;
 mod listeners;
+mod path_warnings;
 mod peers;
 mod policy;
 mod preset;

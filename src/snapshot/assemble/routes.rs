@@ -55,6 +55,7 @@ impl Assembly<'_> {
             let unused =
                 ready.iter().enumerate().filter(|(index, _)| !used.contains(index)).map(|(_, route)| &route.route);
             self.warn_about_routes(listeners, unused);
+            self.warn_about_paths(listeners);
         }
         ready.into_iter().map(|route| route.route).collect()
     }

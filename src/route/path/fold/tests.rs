@@ -1,0 +1,113 @@
+//! Examples and properties of folding.
+
+use super::super::CanonicalTarget;
+use super::*;
+use proptest::prelude::*;
+
+fn fold(path: &str) -> String {
+    with_folded(path, str::to_owned)
+}
+
+#[test]
+fn what_some_upstreams_read_alike_has_one_folded_form() {
+    for (path, expected) in [
+        ("/", "/"),
+        ("/a/b", "/a/b"),
+        ("/ADMIN/X", "/admin/x"),
+        ("/admin/", "/admin"),
+        ("/admin./x", "/admin/x"),
+        ("/admin%20", "/admin"),
+        ("/admin;x=1/y", "/admin/y"),
+        ("/admin%3Bx/y", "/admin/y"),
+        ("//a///b", "/a/b"),
+        ("/%20/a", "/a"),
+        ("/%EF%BD%81%EF%BC%8Fb", "/a/b"),
+        ("/a%5Cb", "/a/b"),
+        ("/a%2Fb", "/a%2fb"),
+        ("/K%E2%84%AA%C5%BF", "/kks"),
+        ("/...", "/"),
+        ("/file.txt", "/file.txt"),
+        ("/v1.2/.well-known", "/v1.2/.well-known"),
+        ("/a%20b", "/a b"),
+    ] {
+        assert_eq!(fold(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn dot_segments_are_known_in_disguise() {
+    for segment in [
+        "..%20",
+        "%20..",
+        ".%09",
+        "..%3B",
+        "..%3Bx=1",
+        "%EF%BC%8E%EF%BC%8E",
+        "%EF%BC%8E.",
+        "%E2%80%A5",
+        "%E3%80%82%E3%80%82",
+        ".%E2%80%8B.",
+        ".%20.",
+        "..%20.",
+        "..%C2%A0",
+        "..%2520",
+        "..%EF%BC%8Fx",
+        "..%EF%BC%9Bx",
+    ] {
+        assert!(disguises_dot_segment(segment), "{segment}");
+    }
+    for segment in ["...", "a..%20", "..a%20", ".%C3%A4", "%20", "%20%20", "..%E2%80%A6", "a%20.", "%2F", "..%2F"] {
+        let is_hidden = segment == "..%2F";
+        assert_eq!(disguises_dot_segment(segment), is_hidden, "{segment}");
+    }
+}
+
+#[test]
+fn ordinary_texts_have_one_reading() {
+    for text in ["/", "/a/b.txt", "/A/B/", "/v1.2/x", "objects/query/Host", "/a+b=c"] {
+        assert_eq!(other_readings(text), Vec::<Vec<u8>>::new(), "{text}");
+    }
+    for text in ["/a%20b", "/a;b", "/a//b", "/a.", "/a./b"] {
+        assert!(!other_readings(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn what_folding_makes_a_wildcard_is_none() {
+    assert_eq!(folded_pattern("/A*\u{ff0a}?\\*".as_bytes()), b"/a*\\*?\\*");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5000))]
+
+    #[test]
+    fn the_quick_ways_agree_with_the_thorough_one(target in "/([abAB./]|[.;]|%20|%3B|%C3%84|\\PC){0,10}") {
+        if let Ok(target) = CanonicalTarget::parse(&target) {
+            prop_assert_eq!(fold(&target.path), folded(&target.path));
+        }
+    }
+
+    #[test]
+    fn what_is_folded_stays_as_it_is(text in "\\PC{0,12}") {
+        let once = folded_letters(text.as_bytes());
+        prop_assert_eq!(folded_letters(&once), once);
+    }
+
+    #[test]
+    fn a_text_with_one_reading_reads_the_same_in_all_ways(text in "([/a]|[/;.%2f]|[!-~]){0,8}") {
+        let text = text.replace('\\', "");
+        let readings = [decoded(&text), plain_reading(&text).into_bytes(), without_ends(text.as_bytes())];
+        let same = readings.iter().all(|reading| reading == text.as_bytes());
+        prop_assert!(!has_one_reading(&text) || same, "{}", text);
+    }
+
+    #[test]
+    fn the_work_is_bounded(text in "/([/;. ]|%20|%5C|%3B|\\PC){0,60}") {
+        if let Ok(target) = CanonicalTarget::parse(&text) {
+            let readings = other_readings(&target.path);
+            prop_assert!(readings.len() <= 131);
+            let longest = readings.iter().map(Vec::len).max().unwrap_or_default();
+            prop_assert!(longest <= 4 * target.path.len());
+        }
+    }
+}
