@@ -1,7 +1,7 @@
 //! No name of any set comes from a client, however it is written.
 
 use super::{ENGINES, told};
-use crate::support::client::{BOTH, get};
+use crate::support::client::{BOTH, get, reason, status};
 use crate::support::gateway::{listener_with, user};
 use crate::support::{Client, Gateway, Pki, Upstream};
 use http::{HeaderName, HeaderValue};
@@ -69,7 +69,7 @@ fn no_name_of_any_set_passes_in_any_spelling() {
 }
 
 #[test]
-fn no_name_of_any_set_passes_with_its_case_or_named_by_connection_or_as_a_trailer() {
+fn no_name_of_any_set_passes_with_its_case_or_as_a_trailer() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let names = names();
     for engine in ENGINES {
@@ -82,7 +82,7 @@ fn no_name_of_any_set_passes_with_its_case_or_named_by_connection_or_as_a_traile
                 let lines: String = written.iter().map(|name| format!("{name}: root\r\n")).collect();
                 let answer = client.exchange(
                     format!(
-                        "POST /api HTTP/1.1\r\nHost: localhost\r\nX-Mine: mine\r\nConnection: close, {listed}\r\n{lines}\
+                        "POST /api HTTP/1.1\r\nHost: localhost\r\nX-Mine: mine\r\nConnection: close\r\n{lines}\
                          Trailer: {listed}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n{lines}\r\n"
                     )
                     .as_bytes(),
@@ -91,5 +91,28 @@ fn no_name_of_any_set_passes_with_its_case_or_named_by_connection_or_as_a_traile
                 check(&upstream, &listed);
             }
         }
+    }
+}
+
+#[test]
+fn no_name_of_any_set_may_be_named_by_connection() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let names = names();
+    let mut at_upstream = 0;
+    for engine in ENGINES {
+        let gateway = gateway(&pki, &upstream, engine);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        let status_naming = |name: &str| {
+            let head = format!("GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close, {name}\r\n\r\n");
+            let answer = client.exchange(head.as_bytes());
+            (status(&answer), reason(&answer))
+        };
+        for (at, name) in names.iter().enumerate() {
+            let written = SPELLINGS[at % SPELLINGS.len()](name);
+            assert_eq!(status_naming(&written), (400, "bad_connection_field".to_owned()), "{written}");
+        }
+        assert_eq!(status_naming("x-mine").0, 200);
+        at_upstream += 1;
+        assert_eq!(upstream.recorded().len(), at_upstream, "no other request arrived");
     }
 }
