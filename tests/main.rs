@@ -50,6 +50,8 @@ mod identity;
 mod identity_headers;
 /// What `tests/run` says of its passes.
 mod passes;
+/// The own log: its level and its colours.
+mod own_log;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
 /// Warnings: how `check` counts them, and where `run` logs them.

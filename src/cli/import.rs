@@ -22,17 +22,21 @@ pub(super) enum ImportCommand {
     /// quote in it may be refused.
     #[command(after_help = format!("{CODES}\n\nExamples:\n  \
         icinga2 object list --type ApiUser > users.txt\n  \
-        portcullis import icinga2 users.txt --node-name icinga-master.example.org > users.d/icinga.toml\n\n  \
-        curl -sk -u root -H 'Accept: application/json' https://localhost:5665/v1/objects/apiusers \\\n    \
-        | portcullis import icinga2 - > users.d/icinga.toml"))]
+        portcullis import icinga2 users.txt \\\n    \
+        --node-name icinga-master.example.org > users.d/icinga.toml\n\n  \
+        curl -sk -u root -H 'Accept: application/json' \\\n    \
+        https://localhost:5665/v1/objects/apiusers |\n    \
+        portcullis import icinga2 - > users.d/icinga.toml"))]
     Icinga2(Icinga2),
     /// Clients that nginx knows by `map` or `if` about the subject of their certificates
     #[command(after_help = format!("{CODES}\n\nExample:\n  \
-        portcullis import nginx /etc/nginx/conf.d/api.conf --permission 'GET /api/*' > users.d/nginx.toml"))]
+        portcullis import nginx /etc/nginx/conf.d/api.conf \\\n    \
+        --permission 'GET /api/*' > users.d/nginx.toml"))]
     Nginx(Clients),
     /// Clients that HAProxy knows by ACLs, files and maps over the common name
     #[command(after_help = format!("{CODES}\n\nExample:\n  \
-        portcullis import haproxy /etc/haproxy/haproxy.cfg --permission '* /*' > users.d/haproxy.toml"))]
+        portcullis import haproxy /etc/haproxy/haproxy.cfg \\\n    \
+        --permission '* /*' > users.d/haproxy.toml"))]
     Haproxy(Clients),
 }
 

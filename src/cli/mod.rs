@@ -15,9 +15,13 @@ mod revoke;
 mod run;
 mod shell;
 mod signals;
+mod suggestion;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod version;
 
+use crate::telemetry::check_filter;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,14 +32,22 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version = version::short(), long_version = version::long(), arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "Start here:\n  \
-    portcullis quickstart                            a working gateway with certificates, in ./quickstart\n  \
-    portcullis check -c gateway.toml                 what is wrong with a config, or will hurt\n  \
-    portcullis run -c gateway.toml                   the gateway\n  \
-    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n  \
-    portcullis plan -c new.toml --audit audit.log    who would gain or lose what\n  \
-    portcullis learn --audit audit.log               the smallest permissions that are enough\n  \
-    portcullis verify --live -c gateway.toml         that a running gateway lets nobody in who must stay out\n  \
-    portcullis revoke -c gateway.toml --user NAME    out at once\n\n\
+    portcullis quickstart\n      \
+        makes certificates and a config in ./quickstart, and starts a gateway\n  \
+    portcullis check -c gateway.toml\n      \
+        names all errors of a config, and what will cause trouble\n  \
+    portcullis run -c gateway.toml\n      \
+        runs the gateway\n  \
+    portcullis explain -c gateway.toml --cn NAME GET https://host/path\n      \
+        says whether a request is allowed, and why\n  \
+    portcullis plan -c new.toml --audit audit.log\n      \
+        says who would gain or lose what by another config\n  \
+    portcullis learn --audit audit.log\n      \
+        proposes the smallest permissions that are enough\n  \
+    portcullis verify --live -c gateway.toml\n      \
+        tests that a running gateway rejects every client that it must reject\n  \
+    portcullis revoke -c gateway.toml --user NAME\n      \
+        takes all rights from a user at once\n\n\
     Signals: TERM, INT, QUIT drain (INT or TERM twice ends at once); HUP reloads; USR1 opens the logs again; \
     USR2 is ignored.\n\
     Exit codes: 0 good, allowed or drained; 1 bad config, denied or drain deadline passed; 2 wrong usage or forced end.")]
@@ -47,7 +59,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway
-    Run(ConfigFlag),
+    Run(run::Run),
     /// Check a config: all errors and warnings at once, nothing is bound
     Check(check::Check),
     /// Say what the gateway would decide about a request, and why
@@ -66,7 +78,7 @@ enum Command {
     /// Turn users of Icinga 2, nginx or HAProxy into a config
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Read a password from standard input and print its hash for `password_hash`
+    /// Ask for a password, or read it from standard input, and print its hash for `password_hash`
     HashPassword,
     /// Make certificates and a config in a new folder, start a gateway with a small upstream, and try it
     Quickstart(quickstart::Quickstart),
@@ -80,16 +92,38 @@ struct ConfigFlag {
     config: PathBuf,
 }
 
+/// How much the gateway logs about itself.
+#[derive(Debug, clap::Args)]
+struct LogFlag {
+    /// Log level (error, warn, info, debug, trace) or filter, instead of that of the config, also after a reload
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", value_parser = log_filter)]
+    log_level: Option<String>,
+}
+
+impl LogFlag {
+    /// `None` if neither the flag nor the environment says anything.
+    fn filter(&self) -> Option<&str> {
+        self.log_level.as_deref().filter(|filter| !filter.is_empty())
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    let hint =
+        "--log-level and RUST_LOG take a level such as `debug`, or a filter such as `info,portcullis::tls=debug`";
+    check_filter(text).map(|()| text.to_owned()).map_err(|error| format!("{error}; {hint}"))
+}
+
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let first = std::env::args().nth(1);
+    let cli = Cli::try_parse().unwrap_or_else(|error| suggestion::with_suggestion(error, first.as_deref()).exit());
     // Own code names its provider; this is for libraries that ask for the process's default.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::aws_lc_rs::default_provider());
     if let Err(error) = crate::tls::check_provider() {
         return failed(&error);
     }
     match cli.command {
-        Command::Run(flag) => run::run(flag.config),
+        Command::Run(flags) => run::run(flags),
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Plan(plan) => plan.run(),

@@ -22,7 +22,8 @@ pub enum PkiCommand {
     NewCa(NewCa),
     /// Make a private key, and a certificate request (CSR) to be signed by a CA
     #[command(after_help = "Example:\n  \
-        portcullis pki new-cert --cn my-api-client --key my-api-client.key --csr my-api-client.csr")]
+        portcullis pki new-cert --cn my-api-client \\\n    \
+        --key my-api-client.key --csr my-api-client.csr")]
     NewCert(NewCert),
     /// Sign a certificate request (CSR) with the CA: for a client, or with --server for a server
     ///
@@ -30,7 +31,8 @@ pub enum PkiCommand {
     /// which the certificate does not have.
     #[command(after_help = "Examples:\n  \
         portcullis pki sign-csr --csr my-api-client.csr --cert my-api-client.crt\n  \
-        portcullis pki sign-csr --csr server.csr --cert server.crt --server --dns api.example.org --ip 192.0.2.7")]
+        portcullis pki sign-csr --csr server.csr --cert server.crt --server \\\n    \
+        --dns api.example.org --ip 192.0.2.7")]
     SignCsr(SignCsr),
     /// Make a revocation list (CRL), or a newer one that also revokes others
     ///

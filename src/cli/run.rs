@@ -1,16 +1,25 @@
 //! `portcullis run`: config, log, runtime, gateway, drain.
 
 use super::signals::EarlySignals;
-use super::{failed, say_error};
+use super::{ConfigFlag, LogFlag, failed, say_error};
 use crate::drain::Drained;
 use crate::gateway::{Cessation, Gateway};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{LogControl, Telemetry};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-pub(super) fn run(config: PathBuf) -> ExitCode {
+/// The flags of `portcullis run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigFlag,
+    #[command(flatten)]
+    log: LogFlag,
+}
+
+pub(super) fn run(flags: Run) -> ExitCode {
+    let config = flags.config.config;
     let runtime = match control_runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -30,7 +39,7 @@ pub(super) fn run(config: PathBuf) -> ExitCode {
         say_error(&outcome.report());
         return ExitCode::FAILURE;
     };
-    let log = match LogControl::start(&process.log_filter, process.log_format) {
+    let log = match LogControl::start(flags.log.filter(), &process.log_filter, process.log_format) {
         Ok(log) => log,
         Err(error) => return failed(&error),
     };

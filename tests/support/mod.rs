@@ -12,6 +12,7 @@ pub mod peer;
 pub mod pki;
 pub mod reloading;
 pub mod reserved_port;
+pub mod terminal;
 pub mod tls_upstream;
 pub mod upstream;
 

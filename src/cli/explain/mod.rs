@@ -20,9 +20,10 @@ use std::sync::Arc;
 #[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
     Exit codes: 0 allowed, 1 denied (with a status, or by a TLS alert), 2 the question cannot be answered; for --all-users and --all-routes 0 or 2.\n\n\
     Examples:\n  \
-    portcullis explain --cn my-api-client GET https://api.example.org/v1/objects/hosts\n  \
-    portcullis explain --live --user my-api-client --source 192.0.2.7 DELETE https://api.example.org/v1/objects/hosts\n  \
-    portcullis explain --all-users POST https://api.example.org/v1/actions/restart-process\n  \
+    portcullis explain --cn my-api-client GET https://api.example.org/v1/status\n  \
+    portcullis explain --live --user my-api-client --source 192.0.2.7 \\\n    \
+        DELETE https://api.example.org/v1/objects/hosts/web1\n  \
+    portcullis explain --all-users POST https://api.example.org/v1/actions\n  \
     portcullis explain --all-routes --user my-api-client")]
 pub(super) struct Explain {
     #[command(flatten)]

@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// The flags of `portcullis learn`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 done, 2 it cannot be done.\n\n\
-    Example:\n  portcullis learn --audit audit.log audit.log.1 -c gateway.toml --user my-api-client")]
+    Example:\n  portcullis learn --audit audit.log audit.log.1 \\\n    \
+        -c gateway.toml --user my-api-client")]
 pub(super) struct Learn {
     #[command(flatten)]
     source: DecisionSource,

@@ -6,7 +6,7 @@ mod probe;
 mod upstream;
 
 use super::signals::EarlySignals;
-use super::{failed, run, say, say_error};
+use super::{LogFlag, failed, run, say, say_error};
 use crate::config::LogFormat;
 use crate::drain::Drained;
 use crate::gateway::{Cessation, Gateway, GatewayError};
@@ -25,6 +25,8 @@ pub(super) struct Quickstart {
     /// The folder: a new one, or one of an earlier quickstart, whose files are used again
     #[arg(value_name = "DIR", default_value = "./quickstart")]
     folder: PathBuf,
+    #[command(flatten)]
+    log: LogFlag,
 }
 
 /// Why quickstart ends early.
@@ -94,7 +96,7 @@ impl Quickstart {
         let Some(snapshot) = &outcome.snapshot else { return Err(QuickstartError::Report(outcome.report())) };
         let process = snapshot.process.clone();
         let probes = probe::planned(layout, snapshot, ports.gateway)?;
-        let log = LogControl::start(&process.log_filter, process.log_format);
+        let log = LogControl::start(self.log.filter(), &process.log_filter, process.log_format);
         let log = log.map_err(|error| QuickstartError::Config(with_causes(&error)))?;
         let started = Gateway::start(layout.config.clone(), outcome, telemetry.clone(), Some(log)).await;
         let mut gateway = started.map_err(|error| match error {

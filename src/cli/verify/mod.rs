@@ -32,7 +32,8 @@ use std::time::Duration;
     skipped or is unproven (see --allow-skipped).\n\n\
     Examples:\n  \
     portcullis verify --live -c gateway.toml\n  \
-    portcullis verify --live -c gateway.toml --ca-cert pki/ca.crt --ca-key pki/ca.key --json")]
+    portcullis verify --live -c gateway.toml --json \\\n    \
+        --ca-cert pki/ca.crt --ca-key pki/ca.key")]
 pub(super) struct Verify {
     #[command(flatten)]
     config: ConfigFlag,

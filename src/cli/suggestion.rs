@@ -1,0 +1,43 @@
+//! Which subcommand was meant by a word that is none. Runs nothing.
+
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+
+/// What other programs call it.
+const OTHER_NAMES: [(&str, &str); 9] = [
+    ("start", "run"),
+    ("serve", "run"),
+    ("server", "run"),
+    ("validate", "check"),
+    ("test", "check"),
+    ("lint", "check"),
+    ("why", "explain"),
+    ("ban", "revoke"),
+    ("init", "quickstart"),
+];
+
+/// Below this likeness (Jaro-Winkler) two words are different ones.
+const LIKENESS: f64 = 0.7;
+
+/// Adds the command that was meant by `first`, the first argument, where the library finds none: it knows only the names
+/// that exist.
+pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
+    let is_found = error.get(ContextKind::SuggestedSubcommand).is_some();
+    if error.kind() != ErrorKind::InvalidSubcommand || is_found {
+        return error;
+    }
+    // Not for a word below `pki` or `import`.
+    let is_first =
+        |word: &ContextValue| matches!((word, first), (ContextValue::String(word), Some(first)) if word == first);
+    if error.get(ContextKind::InvalidSubcommand).is_some_and(is_first)
+        && let Some(known) = first.and_then(nearest)
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![known.to_owned()]));
+    }
+    error
+}
+
+fn nearest(word: &str) -> Option<&'static str> {
+    let likeness = OTHER_NAMES.map(|(other, known)| (strsim::jaro_winkler(word, other), known));
+    let best = likeness.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > LIKENESS).then_some(best.1)
+}
