@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod descriptors;
 pub mod file_read;
+pub mod file_format;
 pub mod config;
 pub mod telemetry;
 pub mod drain;

@@ -6,6 +6,8 @@ use crate::support::gateway::{process, route_to};
 use crate::support::pki::{Kind, subject, write_key};
 use crate::support::{PORTCULLIS, Pki, ReservedPort, Upstream, run};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::Permissions;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -150,6 +152,7 @@ fn fixtures() -> Pki {
         write_key(&pki.path(&format!("{name}.key")), &identity.key);
     }
     lint_fixtures(&pki);
+    fixtures_in_other_formats(&pki);
     let write = |name: &str, text: &str| std::fs::write(pki.path(name), text).unwrap();
     write("empty.pem", "");
     write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
@@ -202,6 +205,26 @@ fn lint_fixtures(pki: &Pki) {
     write("reversed.crt", &[&*root, &middle.authority, &middle.leaf].concat());
     write("broken.crt", &[&*server, &middle.authority].concat());
     write_key(&pki.path("chained.key"), &middle.key);
+}
+
+/// What other programs write, given in place of PEM and TOML.
+fn fixtures_in_other_formats(pki: &Pki) {
+    let write = |name: &str, content: &[u8]| std::fs::write(pki.path(name), content).unwrap();
+    let labelled = |label: &str| format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n").into_bytes();
+    let server = CertificateDer::from_pem_file(pki.path("server.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(pki.path("server.key")).unwrap();
+    write("server.der", &server);
+    write("server-key.der", key.secret_der());
+    // How PKCS#12 begins: SEQUENCE { INTEGER 3, SEQUENCE {
+    write("server.p12", &[0x30, 0x80, 2, 1, 3, 0x30, 0x80]);
+    write("request.csr", &labelled("CERTIFICATE REQUEST"));
+    write("openssh.key", &labelled("OPENSSH PRIVATE KEY"));
+    write("bundle.p7b", &labelled("PKCS7"));
+    write("trusted.crt", &labelled("TRUSTED CERTIFICATE"));
+    write("page.html", b"<!DOCTYPE html>\n<title>404 Not Found</title>\n");
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    write("utf16.pem", &utf16(&String::from_utf8(labelled("CERTIFICATE")).unwrap()));
+    write("utf16.toml", &utf16("[api_user.alice]\nclient_cn = \"alice\"\n"));
 }
 
 /// A server certificate by an intermediate of a CA, as PEM.

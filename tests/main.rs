@@ -34,6 +34,8 @@ mod descriptors;
 mod engine;
 /// `portcullis explain`.
 mod explain;
+/// Files in other formats, and the commands that convert them.
+mod file_formats;
 /// Who is behind a proxy that stands in front of us.
 mod front_proxy;
 /// Requests up and answers down: fields, bodies, trailers, pools, failures.

@@ -4,6 +4,7 @@ use super::decode;
 use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
+use super::syntax::{self, Parsed};
 use super::table::{Reading, TableReader};
 use crate::file_read::{self, FileKind};
 use std::path::Path;
@@ -24,9 +25,7 @@ pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems
         return Vec::new();
     };
     let (root, errors) = DeTable::parse_recoverable(&text);
-    for error in &errors {
-        problems.error(Place::new(file, &error.span().unwrap_or(0..0)), error.message(), "");
-    }
+    syntax::report(&errors, Parsed { path, file, text: &text }, problems);
     if !errors.is_empty() {
         return Vec::new();
     }

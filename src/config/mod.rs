@@ -8,8 +8,10 @@ mod parts;
 mod places;
 mod problem;
 mod source;
+mod syntax;
 mod table;
 mod text;
+mod unexpanded;
 mod unit;
 mod watched;
 mod written;
@@ -20,13 +22,17 @@ pub use places::Places;
 pub use problem::{Excerpt, Problem, Problems, Severity, render};
 pub use source::{FileId, Place, SourceFile, Sources, Spanned};
 pub use text::Text;
+pub use unexpanded::unexpanded;
 pub use watched::WatchedFile;
 pub use written::{Change, ChangeKind, Written};
 
+use crate::file_format::{FileFormat, Misplaced};
 use crate::file_read::{self, FileKind};
 use parts::Parts;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use syntax::Parsed;
 use table::{Reading, TableReader};
 use toml::de::DeTable;
 
@@ -156,7 +162,7 @@ impl Loaded {
         let read = match text {
             Ok(text) => self.decode_file(path, text, role, singles),
             Err(error) => {
-                self.unreadable(role, format!("cannot read {}: {error}", path.display()));
+                self.unreadable(role, path, &error);
                 None
             }
         };
@@ -175,7 +181,7 @@ impl Loaded {
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
         let Some(file) = self.sources.add(path.to_owned(), text) else {
-            self.unreadable(role, "more than 65,535 config files".to_owned());
+            self.report(role, "more than 65,535 config files".to_owned(), None);
             return None;
         };
         let text = self.sources.file(file)?.text.clone();
@@ -199,7 +205,8 @@ impl Loaded {
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
         let (root, errors) = DeTable::parse_recoverable(parsed);
-        if self.report_syntax(file, parsed, &errors) == Readable::No {
+        let path = self.sources.file(file).map_or(Path::new(""), |source| &source.path);
+        if syntax::report(&errors, Parsed { path, file, text: parsed }, &self.problems) == Readable::No {
             return None;
         }
         let place = Place::new(file, &(0..0));
@@ -217,36 +224,26 @@ impl Loaded {
         Some(includes)
     }
 
-    /// Reports syntax errors, each with the likely mistake, but none that follows from the mistake before it.
-    fn report_syntax(&self, file: FileId, text: &str, errors: &[toml::de::Error]) -> Readable {
-        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-        let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
-        errors.sort_by_key(|error| start(error));
-        let mut readable = Readable::Yes;
-        let mut explained_until = 0;
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            let is_duplicate = error.message().contains("duplicate key");
-            // A duplicate key leaves the rest readable; any other error does not.
-            if !is_duplicate {
-                readable = Readable::No;
+    fn unreadable(&self, role: FileRole, path: &Path, error: &std::io::Error) {
+        let is_known = matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory);
+        let misplaced = is_known.then(|| FileFormat::misplaced_file(path, FileKind::Config)).flatten();
+        match misplaced {
+            Some(Misplaced { what, hint }) => {
+                self.report(role, format!("cannot read {}: it {what}", path.display()), Some(hint));
             }
-            if span.start < explained_until {
-                continue;
+            None => {
+                let part = |part: std::path::Component<'_>| unexpanded(&part.as_os_str().to_string_lossy());
+                let hint = path.components().find_map(part);
+                self.report(role, format!("cannot read {}: {error}", path.display()), hint);
             }
-            let mistake = mistake::likely(text, span.start, error.message());
-            explained_until = mistake.as_ref().map_or(0, |mistake| mistake.explains_until(text, span.start));
-            let general = if is_duplicate { "keep one of the two" } else { mistake::GENERAL };
-            let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
-            self.problems.error(Place::new(file, &span), error.message(), hint);
         }
-        readable
     }
 
-    fn unreadable(&self, role: FileRole, message: String) {
+    fn report(&self, role: FileRole, message: String, hint: Option<String>) {
+        let or = |usual: &str| hint.clone().unwrap_or_else(|| usual.to_owned());
         match role {
-            FileRole::Main => self.problems.error_without_place(message, "name the config file with --config FILE"),
-            FileRole::Included(place) => self.problems.error(place, message, "check the file and its mode"),
+            FileRole::Main => self.problems.error_without_place(message, or("name the config file with --config FILE")),
+            FileRole::Included(place) => self.problems.error(place, message, or("check the file and its mode")),
         }
     }
 

@@ -78,7 +78,8 @@ impl Assembly<'_> {
         };
         read.map(zeroize::Zeroizing::new)
             .map_err(|message| {
-                self.problems.error(text.place, message, format!("give a file, or `env:NAME`, that {what}"));
+                let usual = || format!("give a file, or `env:NAME`, that {what}");
+                self.problems.error(text.place, message, config::unexpanded(&text.value).unwrap_or_else(usual));
             })
             .ok()
     }

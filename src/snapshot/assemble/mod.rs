@@ -22,6 +22,7 @@ mod roles;
 mod routes;
 mod tokens;
 mod trust;
+mod unusable_file;
 mod upstreams;
 mod users;
 mod vouching;
@@ -32,6 +33,7 @@ use crate::config::{
     self, Config, Expectation, Loaded, Occasion, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile,
     Written,
 };
+use crate::file_read::FileKind;
 use crate::forward::FieldNames;
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
@@ -41,6 +43,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use unusable_file::{CHECK_THE_PATH, UnusableFile, unreadable_hint};
 
 /// How much is looked at beside what must be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,28 +216,40 @@ impl Assembly<'_> {
     }
 
     fn certificates(&self, path: &Spanned<String>) -> Option<Vec<CertificateDer<'static>>> {
-        let certificates = self.or_report(path, crate::tls::certificates(&self.path(path)))?;
+        let certificates = self.or_report(path, FileKind::Certificates, crate::tls::certificates(&self.path(path)))?;
         self.lint_not_yet_valid(path, &certificates);
         Some(certificates)
     }
 
     fn private_key(&self, path: &Spanned<String>) -> Option<PrivateKeyDer<'static>> {
         let full = self.path(path);
-        let key = self.or_report(path, crate::tls::private_key(&full))?;
+        let key = self.or_report(path, FileKind::PrivateKey, crate::tls::private_key(&full))?;
         self.lint_key_mode(path, &full);
         Some(key)
     }
 
-    fn or_report<T>(&self, path: &Spanned<String>, result: Result<T, PemError>) -> Option<T> {
+    fn or_report<T>(&self, path: &Spanned<String>, wanted: FileKind, result: Result<T, PemError>) -> Option<T> {
         result
             .map_err(|error| {
                 let hint = match &error {
-                    PemError::Unreadable { .. } => "check the path, which is relative to this file, and its mode",
-                    PemError::EncryptedKey(_) => "decrypt it once: `openssl pkey -in FILE -out FILE`",
-                    PemError::Malformed { .. } | PemError::NoCertificate(_) => "give a PEM file with a certificate",
-                    PemError::NoKey(_) => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key",
+                    PemError::Unreadable { .. } => unreadable_hint(path, CHECK_THE_PATH),
+                    PemError::EncryptedKey(_) => "decrypt it once: `openssl pkey -in FILE -out FILE`".to_owned(),
+                    PemError::Malformed { .. } | PemError::NoCertificate(_) => {
+                        "give a PEM file with a certificate".to_owned()
+                    }
+                    PemError::NoKey(_) => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key".to_owned(),
                 };
-                self.problems.error(path.place, error.to_string(), hint);
+                let full = self.sources.folder(path.place.file).join(&path.value);
+                if matches!(error, PemError::EncryptedKey(_)) {
+                    return self.problems.error(path.place, error.to_string(), hint);
+                }
+                self.report_file(UnusableFile {
+                    place: path.place,
+                    path: &full,
+                    wanted,
+                    error: error.to_string(),
+                    hint,
+                });
             })
             .ok()
     }

@@ -2,10 +2,11 @@
 
 use super::Assembly;
 use super::trust::TrustDomains;
+use super::unusable_file::{UnusableFile, unreadable_hint};
 use super::users::Users;
 use crate::clock;
-use crate::config::{self, Place, Spanned, WatchedFile};
-use crate::file_read;
+use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
+use crate::file_read::{self, FileKind};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
     RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
@@ -90,12 +91,22 @@ impl Assembly<'_> {
         let read = DenyList::load(&self.path(path));
         read.map_err(|error| {
             let hint = match &error {
-                DenyListError::Unreadable { .. } => "make the file, empty if nobody is on it, or remove `deny_list`",
+                DenyListError::Unreadable { .. } => {
+                    unreadable_hint(path, "make the file, empty if nobody is on it, or remove `deny_list`")
+                }
                 DenyListError::BadLine { .. } => {
-                    "write `serial HEX`, `fingerprint HEX`, `cn NAME` or `user NAME`, one in each line; `#` begins a comment"
+                    "write `serial HEX`, `fingerprint HEX`, `cn NAME` or `user NAME`, one in \
+                                                  each line; `#` begins a comment"
+                        .to_owned()
                 }
             };
-            self.problems.error(path.place, format!("the deny list cannot be used: {error}"), hint);
+            self.report_file(UnusableFile {
+                place: path.place,
+                path: &self.sources.folder(path.place.file).join(&path.value),
+                wanted: FileKind::DenyList,
+                error: format!("the deny list cannot be used: {error}"),
+                hint,
+            });
         })
         .ok()
     }
@@ -120,7 +131,20 @@ impl Assembly<'_> {
                 }
             },
         };
-        self.problems.error(place, error.to_string(), hint);
+        let is_no_list = matches!(
+            error,
+            CrlFileError::NoCrl(_) | CrlFileError::Unusable { reason: CrlError::NotACrl | CrlError::NotAlone, .. }
+        );
+        match is_no_list {
+            true => self.report_file(UnusableFile {
+                place,
+                path: error.path(),
+                wanted: FileKind::RevocationList,
+                error: error.to_string(),
+                hint: hint.to_owned(),
+            }),
+            false => self.problems.error(place, error.to_string(), hint),
+        }
     }
 
     /// Lists that count although they are past their time, and users on deny lists that there are not.
@@ -152,6 +176,11 @@ impl Assembly<'_> {
     fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let has_folder = full.parent().is_none_or(|folder| file_read::metadata(folder).is_ok());
+        if let Some(hint) = unexpanded(&pattern.value).filter(|_| !has_folder) {
+            self.problems.error(pattern.place, format!("there is no revocation list at {}", full.display()), hint);
+            return Vec::new();
+        }
         let (folder, wanted) = if file_read::is_folder(&full) {
             (full.clone(), "*".to_owned())
         } else if name.contains(['*', '?', '[']) {

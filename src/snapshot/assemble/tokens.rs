@@ -1,6 +1,7 @@
 //! Token issuers: their keys, and which of their tokens is which ApiUser.
 
 use super::Assembly;
+use super::unusable_file::{CHECK_THE_PATH, unreadable_hint};
 use crate::config::{self, CredentialKind, Place, Spanned};
 use crate::credentials::{
     Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
@@ -92,11 +93,7 @@ impl Assembly<'_> {
         let text = file_read::read(&path, FileKind::KeySet)
             .map_err(|error| {
                 let message = format!("cannot read {}: {error}", path.display());
-                self.problems.error(
-                    file.place,
-                    message,
-                    "check the path, which is relative to this file, and its mode",
-                );
+                self.problems.error(file.place, message, unreadable_hint(file, CHECK_THE_PATH));
             })
             .ok()?;
         KeySet::read(&text)

@@ -2,7 +2,7 @@
 
 use super::peers::{Inputs, Peer};
 use super::{super::defaults, Assembly};
-use crate::config::{HostHeader, Spanned, Upstream as Said};
+use crate::config::{HostHeader, Spanned, Upstream as Said, unexpanded};
 use crate::endpoint::{EndpointAddress, Scheme};
 use crate::file_read::{self, FileKind};
 use crate::upstream::{Upstream, UpstreamSettings};
@@ -99,7 +99,8 @@ impl Assembly<'_> {
         let secret = match read {
             Ok(secret) => zeroize::Zeroizing::new(secret),
             Err(message) => {
-                self.problems.error(text.place, message, "give a file, or `env:NAME`, that holds user:password");
+                let usual = || "give a file, or `env:NAME`, that holds user:password".to_owned();
+                self.problems.error(text.place, message, unexpanded(&text.value).unwrap_or_else(usual));
                 return None;
             }
         };

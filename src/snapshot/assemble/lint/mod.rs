@@ -1,6 +1,7 @@
 //! Lint of a config that loads, but where a guard is off or nobody gets in. Warns; never stops a start.
 
 mod certificates;
+mod paths;
 mod permissions;
 mod shadow;
 mod unused;
@@ -75,6 +76,7 @@ impl Assembly<'_> {
         if !self.problems.any_error() {
             self.lint_shadow();
             self.lint_no_users();
+            self.lint_unexpanded_paths();
         }
         for (kind, repeated) in &self.linted.borrow().repeated {
             let more = repeated.count.saturating_sub(SHOWN);

@@ -1,0 +1,50 @@
+//! Syntax errors of a config file, each with its likely mistake. What is read is decided by the TOML library.
+
+use super::Readable;
+use super::mistake::{self, GENERAL, line_at};
+use super::problem::Problems;
+use super::source::{FileId, Place};
+use crate::file_format::{FileFormat, Misplaced};
+use crate::file_read::FileKind;
+use std::path::Path;
+
+/// What was given to the TOML library.
+#[derive(Clone, Copy)]
+pub(super) struct Parsed<'t> {
+    pub(super) path: &'t Path,
+    pub(super) file: FileId,
+    pub(super) text: &'t str,
+}
+
+/// Reports syntax errors, but none that follows from the mistake before it, and one alone for a file that is something else
+/// altogether. Says whether the file can be read all the same.
+pub(super) fn report(errors: &[toml::de::Error], parsed: Parsed<'_>, problems: &Problems) -> Readable {
+    let Parsed { path, file, text } = parsed;
+    let is_duplicate = |error: &toml::de::Error| error.message().contains("duplicate key");
+    // A duplicate key leaves the rest readable; any other error does not.
+    let readable = if errors.iter().all(is_duplicate) { Readable::Yes } else { Readable::No };
+    if readable == Readable::No
+        && let Some(Misplaced { what, hint }) = FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
+    {
+        let first_line = line_at(text, 0).unwrap_or(0..0);
+        // Shown without its content, which may be a key or a password.
+        problems.error_about_secret(Place::new(file, &first_line), format!("{} {what}", path.display()), hint);
+        return readable;
+    }
+    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
+    errors.sort_by_key(|error| start(error));
+    let mut explained_until = 0;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        if span.start < explained_until {
+            continue;
+        }
+        let mistake = mistake::likely(text, span.start, error.message());
+        explained_until = mistake.as_ref().map_or(0, |mistake| mistake.explains_until(text, span.start));
+        let general = if is_duplicate(error) { "keep one of the two" } else { GENERAL };
+        let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
+        problems.error(Place::new(file, &span), error.message(), hint);
+    }
+    readable
+}
