@@ -1,13 +1,18 @@
 //! The admin listener: health, and metrics in a form that Prometheus takes and with numbers that are true.
 
+/// The admin and the metrics listener: who gets what.
+mod listeners;
+/// The unix socket, and the commands that use it.
+mod sockets;
+
 use crate::support::client::{Version, get, request};
-use crate::support::gateway::{listener, route_to, user};
+use crate::support::gateway::{listener, named_listener, route_to, trust_domain, user};
 use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -22,10 +27,11 @@ fn health_answers_and_unknown_paths_and_methods_do_not() {
     assert_eq!(gateway.admin("/nowhere").0, 404);
     assert_eq!(gateway.admin("/metrics?x=1").0, 200);
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = ask(&gateway, &format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        let answer =
+            ask(&gateway, &format!("{method} /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
     }
-    let head = ask(&gateway, "HEAD /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head = ask(&gateway, "HEAD /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
 }
 
@@ -46,7 +52,7 @@ fn metrics_have_the_text_format_of_prometheus() {
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 200);
     assert_eq!(client.send(Version::Http2, request("POST", "/", "x")).unwrap().status, 403);
-    let answer = ask(&gateway, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answer = ask(&gateway, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.to_ascii_lowercase().contains("content-type: text/plain; version=0.0.4"), "{head}");
     assert_eq!(check_format(text), Ok(()));
@@ -163,6 +169,29 @@ fn admin_off_means_that_nobody_listens() {
     gateway.write_config(&text);
     eventually("the admin listener is back", || TcpStream::connect(gateway.admin_address()).ok());
     assert_eq!(gateway.admin("/livez").0, 200);
+}
+
+/// With these tables, and logs in JSON.
+fn config(pki: &Pki, upstream: &Upstream, tables: &str) -> String {
+    named_listener("main", pki, "")
+        + &trust_domain("test", pki)
+        + tables
+        + "[log]\nformat = \"json\"\nlevel = \"debug\"\n"
+        + &user("alice-in-wonderland", &["GET /*"])
+        + &route_to(upstream.address)
+}
+
+fn gateway_with(pki: &Pki, upstream: &Upstream, tables: &str) -> Gateway {
+    Gateway::start(&config(pki, upstream, tables))
+}
+
+/// All of an answer to a `GET` with this Host.
+fn ask_at(address: SocketAddr, path: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
 }
 
 fn gateway(pki: &Pki, upstream: &Upstream) -> Gateway {

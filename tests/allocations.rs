@@ -152,7 +152,7 @@ impl Scene {
     /// The sum over all labels.
     fn metric(&self, name: &str) -> f64 {
         let mut stream = TcpStream::connect(self.admin).expect("the admin listener");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: admin\r\n\r\n").expect("a request");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("a request");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         let lines = text.lines().filter(|line| line.starts_with(name));

@@ -1,10 +1,16 @@
-//! Metrics, health, status, explanations, certificates that expire and recent decisions, on a listener of their own: plain
-//! HTTP without login, on loopback unless told otherwise. Shows no secret and changes nothing.
+//! The listeners beside those for clients, both plain HTTP without login. The admin listener shows what is in force to
+//! operators on this machine; the metrics listener answers probes and metrics, and knows no user. Neither shows a secret or
+//! changes anything.
 
 mod expiring;
 mod explain;
+mod listener;
+mod origin;
+mod seats;
 mod status;
+mod unix_socket;
 
+pub use listener::SideListener;
 pub use status::GatewayFacts;
 
 use crate::drain::Drain;
@@ -14,22 +20,20 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use origin::Rejected;
+use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-/// The admin listener, bound.
-pub struct Admin {
-    listener: TcpListener,
-    address: SocketAddr,
+/// Who may connect, and so what is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// On this machine: everything.
+    Operators,
+    /// Perhaps everywhere: probes and metrics.
+    Monitoring,
 }
 
-/// What the admin listener can tell.
+/// What both listeners can tell.
 #[derive(Clone)]
 pub struct AdminState {
     /// Metrics.
@@ -50,63 +54,28 @@ const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 w
                      /decisions what was decided lately, as JSON lines, where recent_decisions asks for it\n\
                      /status   what is in force: generation, last reload, listeners, trust domains, revocation\n";
 
-impl Admin {
-    /// Binds the address.
-    ///
-    /// # Errors
-    /// Those of the operating system.
-    pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
-    }
+const METRICS_INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
+                             /readyz   200 while it takes connections, 503 while it drains\n";
 
-    /// The real address.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Answers until told to stop; a drain alone does not stop it, since somebody wants to see how it goes.
-    pub async fn serve(self, state: AdminState, stop: CancellationToken) {
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => return,
-                accepted = self.listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let (state, stop) = (state.clone(), stop.clone());
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let state = state.clone();
-                    async move { Ok::<_, Infallible>(answer(&state, request).await) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(Duration::from_secs(30))
-                    .serve_connection(TokioIo::new(stream), service);
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    // A scraper that breaks off is its own business.
-                    _ = connection => {}
-                }
-            });
-        }
+async fn answer(state: &AdminState, audience: Audience, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    match audience {
+        Audience::Operators => answer_operators(state, request).await,
+        Audience::Monitoring => answer_monitoring(state, &request).await,
     }
 }
 
-async fn answer(state: &AdminState, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err(rejected) = origin::check(&request) {
+        return problem(rejected);
+    }
     if *request.method() == Method::POST && request.uri().path() == "/explain" {
         return explain::explain(&state.shared, request).await;
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !is_read(request.method()) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET, and POST to /explain\n".to_owned());
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX.to_owned()),
-        "/metrics" => text(StatusCode::OK, state.telemetry.scrape().await),
         "/expiring" => match expiring::expiring(&state.telemetry, request.uri().query().unwrap_or_default()) {
             Ok(listing) => json(listing),
             Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
@@ -114,17 +83,46 @@ async fn answer(state: &AdminState, request: Request<Incoming>) -> Response<Full
         "/explain" => text(StatusCode::METHOD_NOT_ALLOWED, "POST a question\n".to_owned()),
         "/status" => json(status::status(state)),
         "/decisions" => decisions(&state.telemetry).await,
+        "/.well-known/jwks.json" => match &state.shared.snapshot.load().assertions {
+            Some(signer) => of_kind("application/jwk-set+json", text(StatusCode::OK, signer.key_set().to_string())),
+            None => text(StatusCode::NOT_FOUND, "no keys for assertions are configured\n".to_owned()),
+        },
+        path => probe_or_metrics(state, path).await,
+    }
+}
+
+/// Any Host will do: a kubelet asks by the address of the pod.
+async fn answer_monitoring(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !is_read(request.method()) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
+    }
+    match request.uri().path() {
+        "/" => text(StatusCode::OK, METRICS_INDEX.to_owned()),
+        path => probe_or_metrics(state, path).await,
+    }
+}
+
+async fn probe_or_metrics(state: &AdminState, path: &str) -> Response<Full<Bytes>> {
+    match path {
+        "/metrics" => text(StatusCode::OK, state.telemetry.scrape().await),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" | "/healthz" if state.drain.is_announced() => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
         }
         "/readyz" | "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
-        "/.well-known/jwks.json" => match &state.shared.snapshot.load().assertions {
-            Some(signer) => of_kind("application/jwk-set+json", text(StatusCode::OK, signer.key_set().to_string())),
-            None => text(StatusCode::NOT_FOUND, "no keys for assertions are configured\n".to_owned()),
-        },
         _ => text(StatusCode::NOT_FOUND, "not here\n".to_owned()),
     }
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn problem(rejected: Rejected) -> Response<Full<Bytes>> {
+    let Rejected { status, detail } = rejected;
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    of_kind("application/problem+json", text(status, format!("{body}\n")))
 }
 
 async fn decisions(telemetry: &Telemetry) -> Response<Full<Bytes>> {

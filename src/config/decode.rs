@@ -1,5 +1,6 @@
 //! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
 
+mod admin;
 mod authorizer;
 mod audit;
 mod credentials;
@@ -27,10 +28,8 @@ pub(super) fn decode(mut root: TableReader<'_>, config: &mut Config, singles: &m
         read(&mut table);
     };
     single(&mut root, "gateway", &mut |table| config.gateway = gateway(table));
-    single(&mut root, "admin", &mut |table| {
-        let recent_decisions = table.duration_or_off("recent_decisions");
-        config.admin = Admin { address: table.string("address"), recent_decisions };
-    });
+    single(&mut root, "admin", &mut |table| config.admin = Some(admin::admin(table)));
+    single(&mut root, "metrics", &mut |table| config.metrics = Some(admin::metrics(table)));
     single(&mut root, "access_log", &mut |table| {
         config.access_log = AccessLog { format: log_format(table), path: table.string("path") };
     });

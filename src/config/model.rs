@@ -1,6 +1,7 @@
 //! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
 //! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
 
+mod admin;
 mod authorizer;
 mod audit;
 mod credentials;
@@ -13,6 +14,7 @@ mod preset;
 mod manners;
 mod trust;
 
+pub use admin::{Admin, MetricsTable};
 pub use audit::{AuditLog, AuditedDecisions, Share};
 pub use authorizer::*;
 pub use credentials::*;
@@ -34,7 +36,9 @@ pub struct Config {
     /// `[gateway]`
     pub gateway: Gateway,
     /// `[admin]`
-    pub admin: Admin,
+    pub admin: Option<Admin>,
+    /// `[metrics]`
+    pub metrics: Option<MetricsTable>,
     /// `[access_log]`
     pub access_log: AccessLog,
     /// `[audit_log]`
@@ -82,15 +86,6 @@ pub struct Gateway {
     pub user: Option<Spanned<String>>,
     /// Whether refusals of ApiUsers are only marked, everywhere.
     pub shadow: Option<Spanned<Enforcement>>,
-}
-
-/// `[admin]`: metrics and health.
-#[derive(Debug, Default)]
-pub struct Admin {
-    /// `IP:PORT`, or `off`.
-    pub address: Option<Spanned<String>>,
-    /// For how long decisions are remembered; `Some(None)` is off.
-    pub recent_decisions: Option<Option<Duration>>,
 }
 
 /// How log lines look.

@@ -1,28 +1,36 @@
 //! From a snapshot to sockets: what it needs is bound first, all of it, and only then it comes into force.
 
-use super::{Gateway, GatewayError, Running, RunningAdmin};
-use crate::admin::{Admin, AdminState};
+use super::side_listeners::RunningSide;
+use super::{Gateway, GatewayError, Running};
+use crate::admin::SideListener;
 use crate::clock;
 use crate::descriptors::{Budget, CLIENTS, Holders, RaisedLimit};
 use crate::listener::BoundListener;
 use crate::proxy::ProxyHandler;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{AdminPlace, OwnExpiry, Snapshot};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// What was bound for a snapshot that is not in force yet.
 pub(super) struct Bound {
     listeners: Vec<(SocketAddr, Arc<str>, BoundListener)>,
-    admin: Option<(SocketAddr, Admin)>,
+    admin: Option<(AdminPlace, SideListener)>,
+    metrics: Option<(SocketAddr, SideListener)>,
     descriptors: Budget,
+}
+
+impl Bound {
+    /// The admin listener, if it is bound anew.
+    pub(super) fn admin_listener(&self) -> Option<&SideListener> {
+        self.admin.as_ref().map(|(_, listener)| listener)
+    }
 }
 
 impl Gateway {
     /// Binds what a snapshot needs and is not bound yet. Touches nothing that runs.
     pub(super) async fn bind(&self, snapshot: &Snapshot) -> Result<Bound, GatewayError> {
         let descriptors = self.divide_descriptors(snapshot)?;
-        let mut bound = Bound { listeners: Vec::new(), admin: None, descriptors };
+        let mut bound = Bound { listeners: Vec::new(), admin: None, metrics: None, descriptors };
         for policy in snapshot.listeners.values() {
             let (name, address) = (policy.name.clone(), policy.address);
             if self.listeners.get(&name).is_some_and(|running| running.configured == address) {
@@ -42,10 +50,15 @@ impl Gateway {
             })?;
             bound.listeners.push((address, name, socket));
         }
-        let wanted = snapshot.process.admin;
-        if let Some(address) = wanted.filter(|_| self.admin.as_ref().map(|admin| admin.configured) != wanted) {
-            let failed = |source| GatewayError::Bind { address, what: "admin".to_owned(), source };
-            bound.admin = Some((address, Admin::bind(address).await.map_err(failed)?));
+        if let Some(place) = &snapshot.process.admin
+            && self.admin.as_ref().is_none_or(|running| running.configured != *place)
+        {
+            bound.admin = Some((place.clone(), self.bind_admin(place, &snapshot.process).await?));
+        }
+        if let Some(address) = snapshot.process.metrics
+            && self.metrics.as_ref().is_none_or(|running| running.configured != address)
+        {
+            bound.metrics = Some((address, self.bind_metrics(address, &snapshot.process).await?));
         }
         Ok(bound)
     }
@@ -98,22 +111,23 @@ impl Gateway {
             self.listeners.insert(name, Running { configured, bound: socket, drain });
         }
         self.facts.loaded(self.addresses());
-        if self.admin.as_ref().map(|admin| admin.configured) != snapshot.process.admin
-            && let Some(old) = self.admin.take()
-        {
-            old.stop.cancel();
+        if self.admin.as_ref().map(|running| &running.configured) != snapshot.process.admin.as_ref() {
+            self.admin = None;
         }
-        if let Some((configured, admin)) = bound.admin {
-            let (address, stop) = (admin.address(), CancellationToken::new());
-            tracing::info!(%address, "admin listening");
-            let state = AdminState {
-                telemetry: self.shared.telemetry.clone(),
-                drain: self.drain.clone(),
-                shared: self.shared.clone(),
-                facts: self.facts.clone(),
-            };
-            tokio::spawn(admin.serve(state, stop.clone()));
-            self.admin = Some(RunningAdmin { configured, address, stop });
+        if self.metrics.as_ref().map(|running| running.configured) != snapshot.process.metrics {
+            self.metrics = None;
+        }
+        if let Some((configured, listener)) = bound.admin {
+            match listener.address() {
+                Some(address) => tracing::info!(%address, "admin listening"),
+                None => tracing::info!(address = %configured, "admin listening"),
+            }
+            self.admin = Some(RunningSide::serve(configured, listener, self.side_state()));
+        }
+        if let Some((configured, listener)) = bound.metrics {
+            let address = listener.address().unwrap_or(configured);
+            tracing::info!(%address, "metrics listening");
+            self.metrics = Some(RunningSide::serve(configured, listener, self.side_state()));
         }
     }
 
@@ -128,7 +142,7 @@ impl Gateway {
         }
         self.publish_revocation(snapshot);
         metrics.certificate_not_after.reset();
-        for (kind, name, not_after) in &snapshot.expiries {
+        for OwnExpiry { kind, name, not_after, .. } in &snapshot.expiries {
             let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
             // Of several anchors the one that expires first is what matters.
             if gauge.get() == 0 || *not_after < gauge.get() {

@@ -7,27 +7,28 @@ mod in_force;
 mod reload;
 mod requests;
 mod retry;
+mod side_listeners;
 mod token_keys;
 
-use crate::admin::GatewayFacts;
+use crate::admin::{GatewayFacts, SideListener};
 use crate::descriptors::{self, RaisedLimit, TooFewDescriptors};
 use crate::drain::{Drain, Drained};
 use crate::file_read::FileThread;
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
-use crate::snapshot::{FileWatch, Outcome, Snapshot};
+use crate::snapshot::{AdminPlace, FileWatch, Outcome, Snapshot};
 use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
 use reload::Cause;
 use requests::Requests;
 use retry::Retry;
+use side_listeners::RunningSide;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// A running gateway.
 pub struct Gateway {
@@ -37,7 +38,8 @@ pub struct Gateway {
     threads: WorkerThreads,
     log: Option<LogControl>,
     listeners: HashMap<Arc<str>, Running>,
-    admin: Option<RunningAdmin>,
+    admin: Option<RunningSide<AdminPlace>>,
+    metrics: Option<RunningSide<SocketAddr>>,
     watch: FileWatch,
     /// Where loads are done.
     loader: FileThread,
@@ -58,12 +60,6 @@ struct Running {
     drain: Drain,
 }
 
-struct RunningAdmin {
-    configured: SocketAddr,
-    address: SocketAddr,
-    stop: CancellationToken,
-}
-
 /// Why the gateway cannot start, or a snapshot cannot come into force.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -77,6 +73,16 @@ pub enum GatewayError {
         address: SocketAddr,
         /// For whom.
         what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The unix socket of the admin listener cannot be bound.
+    #[error("cannot listen on the admin socket {}; {remedy}", path.display())]
+    AdminSocket {
+        /// Which.
+        path: PathBuf,
+        /// What to do.
+        remedy: &'static str,
         /// Why.
         source: std::io::Error,
     },
@@ -160,6 +166,7 @@ impl Gateway {
             log,
             listeners: HashMap::new(),
             admin: None,
+            metrics: None,
             watch: FileWatch::new(),
             loader: FileThread::default(),
             retry: Retry::default(),
@@ -170,7 +177,7 @@ impl Gateway {
         };
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
-        become_user(snapshot.process.user.as_deref())?;
+        become_user(snapshot.process.user.as_deref(), bound.admin_listener())?;
         // As the user that also has to rotate it.
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
@@ -195,9 +202,14 @@ impl Gateway {
         addresses
     }
 
-    /// The real address of the admin listener.
+    /// The real address of the admin listener. `None` if there is none, or a unix socket.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|admin| admin.address)
+        self.admin.as_ref().and_then(|running| running.address)
+    }
+
+    /// The real address of the metrics listener.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|running| running.address)
     }
 
     /// Runs until a request asks for a shutdown, or nobody can ask any more, or it cannot go on. Reloads on request, when
@@ -237,8 +249,11 @@ impl Gateway {
         self.listeners.clear();
         self.drain.begin();
         let drained = self.drain.finished(process.drain_deadline).await;
-        if let Some(admin) = &self.admin {
-            admin.stop.cancel();
+        if let Some(admin) = self.admin.take() {
+            admin.end().await;
+        }
+        if let Some(metrics) = self.metrics.take() {
+            metrics.end().await;
         }
         match drained {
             Drained::Complete => tracing::info!("drained"),
@@ -270,13 +285,16 @@ impl Gateway {
     }
 }
 
-/// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`).
-fn become_user(user: Option<&str>) -> Result<(), GatewayError> {
+/// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The admin
+/// socket becomes the user's, who may not have it otherwise.
+fn become_user(user: Option<&str>, admin: Option<&SideListener>) -> Result<(), GatewayError> {
     use nix::unistd::{User, initgroups, setgid, setuid};
     let Some(name) = user else { return Ok(()) };
     let failed = |source| GatewayError::User { user: name.to_owned(), source };
     let user = User::from_name(name).map_err(failed)?.ok_or_else(|| failed(nix::Error::ENOENT))?;
     let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
+    let given = admin.map_or(Ok(()), |admin| admin.give_to(user.uid, user.gid));
+    given.map_err(|error| failed(error.raw_os_error().map_or(nix::Error::EIO, nix::Error::from_raw)))?;
     // Groups first: without root they cannot be changed any more.
     initgroups(&c_name, user.gid).map_err(failed)?;
     setgid(user.gid).map_err(failed)?;

@@ -143,6 +143,7 @@ mod tests {
             drain_delay: Duration::ZERO,
             user: None,
             admin: None,
+            metrics: None,
             access_log: AccessLogConfig { format: LogFormat::Off, path: None },
             audit_log: None,
             recent_decisions: Duration::ZERO,

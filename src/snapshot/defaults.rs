@@ -6,6 +6,7 @@ use crate::config::{
 };
 use crate::route::RouteLimits;
 use crate::upstream::Manners;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ const fn seconds(seconds: u64) -> Duration {
 
 pub(super) const DRAIN_DEADLINE: Duration = seconds(30);
 pub(super) const DRAIN_DELAY: Duration = seconds(0);
-/// Where the admin listener is.
-pub const ADMIN_ADDRESS: &str = "127.0.0.1:9190";
+/// Where `[metrics]` listens if it does not say.
+pub(super) const METRICS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9190);
 /// Certificates that expire sooner are worth a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
 /// Longest file of the audit log.

@@ -1,14 +1,15 @@
 //! The snapshot: certificates, keys, anchors, users, routes and upstreams as one immutable value with a number. A
 //! request is judged by exactly one. The only place that turns config text into meaning.
 
+mod admin_place;
 mod assemble;
 mod content;
 mod defaults;
 mod watch;
 
+pub use admin_place::{AdminPlace, AdminPlaceError};
 pub use assemble::{Depth, Outcome, load};
 pub use content::Content;
-pub use defaults::ADMIN_ADDRESS;
 pub use watch::FileWatch;
 
 use crate::authorize::Policy;
@@ -55,8 +56,8 @@ pub struct Snapshot {
     pub expiry: ExpiryPolicy,
     /// What the process does with itself.
     pub process: ProcessSettings,
-    /// Our certificates and all anchors, for metrics: kind, name, last second of validity.
-    pub expiries: Vec<(&'static str, String, i64)>,
+    /// Our certificates and all anchors, for metrics.
+    pub expiries: Vec<OwnExpiry>,
     /// What counts for a time only, and its last second since 1970.
     pub enabled_until: Vec<(String, i64)>,
     /// Names of header fields that conditions and authorizers read: `Connection` may not name them.
@@ -165,6 +166,19 @@ pub struct ConnectionLimits {
     pub idle_timeout: Option<Duration>,
 }
 
+/// Until when one of our certificates, or an anchor, is valid.
+#[derive(Clone, Debug)]
+pub struct OwnExpiry {
+    /// What it is for, as metrics call it.
+    pub kind: &'static str,
+    /// The name of the listener, trust domain, upstream or authorizer.
+    pub name: String,
+    /// The ApiUser that it speaks for at an upstream. Not in metrics, which other machines may read.
+    pub user: Option<String>,
+    /// The last second of validity since 1970.
+    pub not_after: i64,
+}
+
 /// What is said about client certificates that expire.
 #[derive(Clone, Debug, Default)]
 pub struct ExpiryPolicy {
@@ -185,8 +199,10 @@ pub struct ProcessSettings {
     pub drain_delay: Duration,
     /// User to become.
     pub user: Option<String>,
-    /// Where metrics and health are; `None` is off.
-    pub admin: Option<SocketAddr>,
+    /// Where operators ask; `None` is nowhere.
+    pub admin: Option<AdminPlace>,
+    /// Where monitoring asks; `None` is nowhere.
+    pub metrics: Option<SocketAddr>,
     /// The access log.
     pub access_log: AccessLogConfig,
     /// The audit log, if there is one.

@@ -1,6 +1,7 @@
 //! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
 //! the caller gives. Parses nothing.
 
+use super::link_stream::LinkStream;
 use super::manners::Manners;
 use crate::config::{LengthlessRedirect, QuickAck};
 use crate::endpoint::EndpointStream;
@@ -237,7 +238,7 @@ impl Link {
 
     /// The connection as a stream that begins with bytes that were read already.
     pub fn into_stream(self, begun: Vec<u8>) -> LinkStream {
-        LinkStream { stream: self.stream, begun, given: 0 }
+        LinkStream::new(self.stream, begun)
     }
 }
 
@@ -278,45 +279,6 @@ fn cut<'m>(mut memory: &'m mut [u8], spaces: &[Range<usize>], slices: &mut [IoSl
         (memory, at, used) = (rest, space.end, used + 1);
     }
     (used, room)
-}
-
-/// A connection that has left HTTP.
-#[derive(Debug)]
-pub struct LinkStream {
-    stream: EndpointStream,
-    begun: Vec<u8>,
-    given: usize,
-}
-
-impl AsyncRead for LinkStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let rest = self.begun.get(self.given..).unwrap_or_default();
-        if rest.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
-        }
-        let count = rest.len().min(buffer.remaining());
-        buffer.put_slice(rest.get(..count).unwrap_or_default());
-        self.given += count;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for LinkStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod failure;
 mod link;
+mod link_stream;
 mod links;
 mod manners;
 mod reading;
@@ -15,7 +16,8 @@ mod upload;
 pub use account::{Account, Accounts};
 pub use answer::{Answer, AnswerBody, Behind, read_away};
 pub use failure::{Again, Failure, Repeat};
-pub use link::{Link, LinkStream, Origin};
+pub use link::{Link, Origin};
+pub use link_stream::LinkStream;
 pub use manners::Manners;
 pub use send::Outgoing;
 

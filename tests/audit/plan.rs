@@ -255,7 +255,7 @@ fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
         (&["-c", "@gateway.toml", "--audit", "@gateway.toml"], "gateway.toml:1: "),
         (&["-c", "@gateway.toml", "--audit", &folder], "is a folder"),
         (&["-c", "@gateway.toml", "--live", "127.0.0.1:1"], "gives no decisions"),
-        (&["-c", "@gateway.toml", "--live", "nonsense"], "is no address"),
+        (&["-c", "@gateway.toml", "--live", "nonsense"], "is no admin listener"),
         (&["-c", "@gateway.toml"], "--audit"),
         (&["-c", "@gateway.toml", "--live", "--audit", "@audit.log"], "cannot be used with"),
     ] {

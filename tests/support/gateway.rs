@@ -108,12 +108,15 @@ impl Gateway {
             .expect("the gateway starts");
         let log = collect(child.stderr.take().expect("standard error"), "log");
         let access = collect(child.stdout.take().expect("standard output"), "access");
+        let has_admin = std::fs::read_to_string(&config_file).is_ok_and(|text| text.contains("[admin]"));
+        // The admin listener comes last.
+        let last = if has_admin { "admin listening" } else { "listening" };
         let mut gateway = Self { child, log, access, config_file, _folder: folder };
         eventually("the gateway listens", || {
             if let Ok(Some(status)) = gateway.child.try_wait() {
                 panic!("the gateway ended at once: {status}\n{:#?}", gateway.log());
             }
-            gateway.find_log("admin listening")
+            gateway.find_log(last)
         });
         gateway
     }
@@ -143,7 +146,7 @@ impl Gateway {
     /// `GET` from the admin listener: status line and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.admin_address()).expect("the admin listener");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").expect("a request");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");

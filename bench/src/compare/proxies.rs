@@ -67,9 +67,7 @@ impl Logs {
             Self::Off => config.to_owned(),
             Self::Access => config.replace("format = \"off\"", "path = \"access.log\""),
             Self::Audit => config.to_owned() + "\n[audit_log]\npath = \"audit.log\"\n",
-            Self::Recent => {
-                config.replace("address = \"off\"", "address = \"127.0.0.1:0\"\nrecent_decisions = \"10m\"")
-            }
+            Self::Recent => config.to_owned() + "\n[admin]\nrecent_decisions = \"10m\"\n",
         }
     }
 }

@@ -3,12 +3,15 @@
 
 mod read;
 
+use super::admin_listener;
+use crate::config::{self, Occasion};
+use crate::snapshot::AdminPlace;
 use read::Reader;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Where decisions come from.
@@ -18,8 +21,8 @@ pub(super) struct DecisionSource {
     /// Files of the audit log, rotated ones too, in any order
     #[arg(long, value_name = "FILE", num_args = 1..)]
     audit: Vec<PathBuf>,
-    /// Ask the admin listener of a running gateway, which needs `recent_decisions`
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = crate::snapshot::ADMIN_ADDRESS)]
+    /// Ask the admin listener of a running gateway, which needs `recent_decisions`; without a value, where the config says
+    #[arg(long, value_name = "unix:PATH|IP:PORT", num_args = 0..=1, default_missing_value = "")]
     live: Option<String>,
 }
 
@@ -142,20 +145,33 @@ impl DecisionSource {
     ///
     /// # Errors
     /// In words, with file, line and what to do.
-    pub(super) fn read(&self, keep: impl FnMut(&mut Decision)) -> Result<Decisions, String> {
+    pub(super) fn read(&self, config: Option<&Path>, keep: impl FnMut(&mut Decision)) -> Result<Decisions, String> {
         let mut reader = Reader::new(keep);
         match &self.live {
             Some(address) => {
-                let name = address.trim_start_matches("http://").trim_end_matches('/');
-                let at: SocketAddr = name.parse().map_err(|_| {
-                    format!("\"{address}\" is no address of an admin listener: write http://127.0.0.1:9190")
-                })?;
-                let lines = super::admin_listener::get(at, "/decisions")
-                    .map_err(|error| format!("the admin listener {at} gives no decisions: {error}"))?;
-                reader.read(&format!("http://{at}/decisions"), &mut lines.as_bytes())?;
+                let place = place_of(address, config)?;
+                let lines = admin_listener::get(&place, "/decisions")
+                    .map_err(|error| format!("the admin listener {place} gives no decisions: {error}"))?;
+                reader.read(&format!("/decisions of {place}"), &mut lines.as_bytes())?;
             }
             None => reader.read_files(&self.audit)?,
         }
         Ok(reader.finish())
     }
+}
+
+/// The admin listener that the flag names, or else the config.
+fn place_of(flag: &str, config: Option<&Path>) -> Result<AdminPlace, String> {
+    if !flag.is_empty() {
+        return admin_listener::parse(flag);
+    }
+    let file =
+        config.ok_or("name the admin listener with --live unix:PATH or --live IP:PORT, or the config with -c")?;
+    let loaded = config::load(file, Occasion::First);
+    admin_listener::of_config(&loaded.config, &loaded.sources)?.ok_or_else(|| {
+        format!(
+            "{} has no admin listener with a socket or a fixed port: name one with --live unix:PATH",
+            file.display()
+        )
+    })
 }

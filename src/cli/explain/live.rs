@@ -1,17 +1,17 @@
 //! The question to a running gateway, and its answer. Judges nothing.
 
-use super::super::{admin_listener, reachable};
+use super::super::admin_listener;
 use crate::config::{self, Readable};
 use crate::explain::{Answer, Question};
-use std::net::SocketAddr;
+use crate::snapshot::AdminPlace;
 use std::path::Path;
 
 /// Asks the gateway at this URL, or at the admin address of the config if the URL is empty.
 pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<Answer, String> {
-    let address = if url.is_empty() { of_config(config)? } else { of_url(url)? };
+    let place = if url.is_empty() { of_config(config)? } else { admin_listener::parse(url)? };
     let question = serde_json::to_string(question).map_err(|error| error.to_string())?;
-    let failed = |why: String| format!("the admin listener {address} gives no answer: {why}");
-    let answer = admin_listener::post(address, "/explain", &question).map_err(failed)?;
+    let failed = |why: String| format!("the admin listener {place} gives no answer: {why}");
+    let answer = admin_listener::post(&place, "/explain", &question).map_err(failed)?;
     if answer.status_line.starts_with("HTTP/1.1 422 ") {
         return Err(answer.body.trim_end().to_owned());
     }
@@ -22,21 +22,14 @@ pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<An
 }
 
 /// Only the config's text is read: what is wrong in it is nothing to the gateway that runs.
-fn of_config(file: &Path) -> Result<SocketAddr, String> {
+fn of_config(file: &Path) -> Result<AdminPlace, String> {
     let loaded = config::load(file, config::Occasion::First);
     if loaded.readable == Readable::No {
         return Err(format!("cannot read the config {}: name the gateway with --live=URL", file.display()));
     }
-    let known = admin_listener::address(&loaded.config)?;
+    let known = admin_listener::of_config(&loaded.config, &loaded.sources)?;
     known.ok_or_else(|| {
-        "the config has no admin listener with a fixed port, so name one with --live=http://IP:PORT".to_owned()
+        "the config has no admin listener with a socket or a fixed port: name one with --live=unix:PATH or --live=http://IP:PORT"
+            .to_owned()
     })
-}
-
-/// `http://IP:PORT`, or `IP:PORT`.
-fn of_url(url: &str) -> Result<SocketAddr, String> {
-    let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-    let address =
-        address.strip_prefix("localhost:").map_or_else(|| address.to_owned(), |port| format!("127.0.0.1:{port}"));
-    address.parse().map(reachable).map_err(|_| format!("\"{url}\" is no admin listener: write http://IP:PORT"))
 }

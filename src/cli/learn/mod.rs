@@ -66,7 +66,7 @@ impl Learn {
             }
             None => None,
         };
-        let decisions = self.source.read(|decision| {
+        let decisions = self.source.read(self.config.as_deref(), |decision| {
             // Nothing else makes what somebody needs another thing.
             (decision.client, decision.certificate, decision.permission) = (None, None, None);
             (decision.server_name, decision.host, decision.path_sent) = (None, None, None);

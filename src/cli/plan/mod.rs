@@ -57,7 +57,7 @@ impl Plan {
         let candidate = loaded(&self.config)?;
         let current = self.current.as_deref().map(loaded).transpose()?;
         let has_conditions = candidate.has_conditions || current.as_ref().is_some_and(|current| current.has_conditions);
-        let decisions = self.source.read(|decision| {
+        let decisions = self.source.read(Some(self.current.as_deref().unwrap_or(&self.config)), |decision| {
             // Nobody's port matters, and addresses do only to conditions.
             decision.client = decision.client.filter(|_| has_conditions).map(|client| (client.ip(), 0).into());
         });

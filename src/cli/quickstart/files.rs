@@ -115,11 +115,11 @@ impl Layout {
 pub(super) struct Ports {
     pub(super) gateway: u16,
     pub(super) upstream: u16,
-    admin: u16,
+    metrics: u16,
 }
 
 /// The ports of a new config, where they are free.
-const USUAL: Ports = Ports { gateway: 8443, upstream: 8080, admin: 9190 };
+const USUAL: Ports = Ports { gateway: 8443, upstream: 8080, metrics: 9190 };
 
 impl Ports {
     /// The usual ports, or free ones where another program has them.
@@ -131,7 +131,7 @@ impl Ports {
             };
             free(usual).or_else(|_| free(0)).unwrap_or(usual)
         };
-        Self { gateway: choose(USUAL.gateway), upstream: choose(USUAL.upstream), admin: choose(USUAL.admin) }
+        Self { gateway: choose(USUAL.gateway), upstream: choose(USUAL.upstream), metrics: choose(USUAL.metrics) }
     }
 
     /// A line for each of the usual ports that another program has.
@@ -139,7 +139,7 @@ impl Ports {
         let all = [
             (USUAL.gateway, self.gateway, "the gateway"),
             (USUAL.upstream, self.upstream, "the upstream"),
-            (USUAL.admin, self.admin, "the admin listener"),
+            (USUAL.metrics, self.metrics, "the metrics listener"),
         ];
         let taken = all.into_iter().filter(|(usual, chosen, _)| usual != chosen);
         taken.map(|(usual, chosen, what)| format!("Port {usual} is in use: {what} gets port {chosen}")).collect()
@@ -156,13 +156,13 @@ impl Ports {
         Ok(Self {
             gateway: port(listener.map(|text| text.value.as_str())).ok_or_else(missing)?,
             upstream: port(endpoint.map(|text| text.value.as_str())).ok_or_else(missing)?,
-            admin: 0,
+            metrics: 0,
         })
     }
 }
 
 fn config(ports: Ports) -> String {
-    let Ports { gateway, upstream, admin } = ports;
+    let Ports { gateway, upstream, metrics } = ports;
     format!(
         "# Made by `portcullis quickstart`. Change it while the gateway runs: it is read again at once.\n\n\
          [listener.main]\n\
@@ -184,8 +184,9 @@ fn config(ports: Ports) -> String {
          [[route]]\n\
          path = \"/whoami\"\n\
          respond = \"whoami\"\n\n\
-         [admin]\n\
-         address = \"127.0.0.1:{admin}\"\n\n\
+         [admin]                               # for operators: the unix socket admin.sock beside this file\n\n\
+         [metrics]                             # for Prometheus and probes\n\
+         address = \"127.0.0.1:{metrics}\"\n\n\
          [access_log]\n\
          format = \"text\"\n\n\
          [log]\n\

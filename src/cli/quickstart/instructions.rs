@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// What to do next. Every command can be copied into a shell in the current folder.
-pub(super) fn text(layout: &Layout, ports: Ports, admin: Option<SocketAddr>, proof: &[String]) -> String {
+pub(super) fn text(layout: &Layout, ports: Ports, metrics: Option<SocketAddr>, proof: &[String]) -> String {
     let port = ports.gateway;
     let curl = |client: &str, rest: &str| {
         let file = |name: &str| quoted(&layout.pki(name));
         let (certificate, key) = (file(&format!("{client}.crt")), file(&format!("{client}.key")));
         format!("curl --cacert {} --cert {certificate} --key {key} {rest}", file("ca.crt"))
     };
-    let admin = admin.map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n")).unwrap_or_default();
+    let metrics = metrics.map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n")).unwrap_or_default();
     format!(
         "\nThe gateway listens on https://localhost:{port}. It was tested:\n\n{}\n\n\
          Send requests to it:\n\n  {}\n  {}\n\n\
          The same as a client with a valid certificate that is no ApiUser, and with another method:\n\n  \
-         {}\n  {}\n{admin}\n\
+         {}\n  {}\n{metrics}\n\
          Edit {} while the gateway runs, for example the permissions; a log line says when it is active.\n\
          Ask why a request is allowed or denied:\n\n  \
          {} explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\

@@ -113,7 +113,7 @@ impl Quickstart {
                 return Err(error);
             }
         };
-        say(&instructions::text(layout, ports, gateway.admin_address(), &proof));
+        say(&instructions::text(layout, ports, gateway.metrics_address(), &proof));
         telemetry.set_access_log(&process.access_log).map_err(io("cannot open the access log"))?;
         let cessation = gateway.run(&mut requests).await;
         say("\nstopping");

@@ -1,10 +1,10 @@
 //! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
 
-use super::super::{admin_listener, reachable, say, say_error};
+use super::super::{admin_listener, say, say_error};
 use super::NOT_CONFIRMED;
+use crate::snapshot::AdminPlace;
 use crate::tls::DenyList;
 use serde_json::Value;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Whom to ask about what.
 pub(super) struct Gateway {
     /// The admin listener; `None` if nobody knows it.
-    pub(super) address: Option<SocketAddr>,
+    pub(super) place: Option<AdminPlace>,
     pub(super) domain: String,
     pub(super) list: PathBuf,
     pub(super) timeout: Duration,
@@ -42,16 +42,19 @@ impl Gateway {
     /// Waits until the list that is in force is the one on disk, and says what is wanted.
     pub(super) fn confirm(&self, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
         const PAUSE: Duration = Duration::from_millis(100);
-        let Some(address) = self.address.map(reachable) else {
-            say_error("not confirmed: the config has no admin listener with a fixed port, so name one with --admin");
+        let Some(place) = &self.place else {
+            say_error(
+                "not confirmed: the config has no admin listener with a socket or a fixed port: add `[admin]`, or name one \
+                 with --admin",
+            );
             return Confirmation::NotConfirmed;
         };
         let began = Instant::now();
         loop {
-            let status = match status(address) {
+            let status = match status(place) {
                 Ok(status) => status,
                 Err(error) => {
-                    say_error(&format!("not confirmed: the admin listener {address} gives no status: {error}"));
+                    say_error(&format!("not confirmed: the admin listener {place} gives no status: {error}"));
                     return Confirmation::NotConfirmed;
                 }
             };
@@ -88,6 +91,6 @@ impl Gateway {
 }
 
 /// `GET /status`.
-fn status(address: SocketAddr) -> Result<Value, String> {
-    serde_json::from_str(&admin_listener::get(address, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
+fn status(place: &AdminPlace) -> Result<Value, String> {
+    serde_json::from_str(&admin_listener::get(place, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
 }

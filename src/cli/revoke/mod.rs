@@ -8,10 +8,10 @@ use super::deny_list_file::LockedList;
 use super::{ConfigFlag, admin_listener, say, say_error};
 use crate::clock;
 use crate::config::{self, Config, Readable, Sources};
+use crate::snapshot::AdminPlace;
 use crate::tls::{DenyList, rfc3339};
 use confirm::{Confirmation, Gateway};
 use entry::Entry;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -57,8 +57,8 @@ pub(super) struct Revoke {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
     /// The admin listener of the gateway, if it is another than the config says
-    #[arg(long, value_name = "IP:PORT")]
-    admin: Option<SocketAddr>,
+    #[arg(long, value_name = "unix:PATH|IP:PORT", value_parser = admin_listener::parse)]
+    admin: Option<AdminPlace>,
 }
 
 /// Exit code of what was written, while nobody could say whether it is in force.
@@ -99,11 +99,11 @@ impl Revoke {
             (Change::None, false) => say(&format!("already {place}: {}", entry.line)),
             (Change::None, true) => say(&format!("not {place}: {}", entry.line)),
         }
-        let address = match self.admin {
-            Some(address) => Some(address),
-            None => admin_listener::address(&config)?,
+        let place = match &self.admin {
+            Some(place) => Some(place.clone()),
+            None => admin_listener::of_config(&config, &sources)?,
         };
-        let gateway = Gateway { address, domain: domain.to_owned(), list: path, timeout: self.timeout };
+        let gateway = Gateway { place, domain: domain.to_owned(), list: path, timeout: self.timeout };
         Ok(gateway.confirm(|list| list.includes(&entry.as_list) != self.undo))
     }
 

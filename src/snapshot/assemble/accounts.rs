@@ -2,7 +2,7 @@
 //! contradictory is refused, so that no request goes up as somebody whom nobody meant.
 
 use super::Assembly;
-use super::peers::Inputs;
+use super::peers::{CertificateOwner, Inputs};
 use super::upstreams::{Upstreams, peer};
 use crate::config::{ApiUser, CredentialsOfUsers, Spanned, Upstream as SaidUpstream, UserAtUpstream};
 use crate::identity::ApiUsers;
@@ -49,7 +49,6 @@ impl Assembly<'_> {
         let mut inputs = Inputs::default();
         inputs.add(&upstream.signature);
         inputs.add(user.name.value.as_bytes());
-        let known_as = format!("{} at {}", user.name.value, name);
         let make: Box<dyn FnOnce(Vec<u8>) -> Account> = match &there.basic_credentials {
             Some(text) => {
                 let authorization = self.basic_credentials(text)?;
@@ -58,7 +57,8 @@ impl Assembly<'_> {
             }
             None => {
                 let files = (there.certificate.as_ref(), there.private_key.as_ref());
-                let shown = self.client_certificate(files, ("upstream_client", &known_as), &mut inputs).ok()?;
+                let owner = CertificateOwner { kind: "upstream_user", name, user: Some(&user.name.value) };
+                let shown = self.client_certificate(files, owner, &mut inputs).ok()?;
                 let mut config = self.config_showing(&peer(said), upstreams.roots.get(name)?, shown).ok()?;
                 // One for each user, or a session would speak for somebody else; so they are small.
                 config.resumption = Resumption::in_memory_sessions(SESSIONS);

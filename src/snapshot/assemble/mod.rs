@@ -28,7 +28,7 @@ mod users;
 mod vouching;
 mod warnings;
 
-use super::{ConfigSizes, Content, Snapshot};
+use super::{ConfigSizes, Content, OwnExpiry, Snapshot};
 use crate::config::{
     self, Config, Expectation, Loaded, Occasion, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile,
     Written,
@@ -142,7 +142,7 @@ struct Assembly<'a> {
     sources: &'a Sources,
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
-    expiries: RefCell<Vec<(&'static str, String, i64)>>,
+    expiries: RefCell<Vec<OwnExpiry>>,
     route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Names of header fields that conditions and authorizers read.
@@ -256,8 +256,13 @@ impl Assembly<'_> {
 
     /// Remembers when certificates expire, for metrics and warnings.
     fn note_expiry(&self, kind: &'static str, name: &str, chain: &[CertificateDer<'_>]) {
+        self.note_expiry_of_user(kind, name, None, chain);
+    }
+
+    fn note_expiry_of_user(&self, kind: &'static str, name: &str, user: Option<&str>, chain: &[CertificateDer<'_>]) {
         let earliest = chain.iter().filter_map(|der| CertificateFacts::read(der)).map(|facts| facts.not_after).min();
-        self.expiries.borrow_mut().extend(earliest.map(|not_after| (kind, name.to_owned(), not_after)));
+        let noted = |not_after| OwnExpiry { kind, name: name.to_owned(), user: user.map(str::to_owned), not_after };
+        self.expiries.borrow_mut().extend(earliest.map(noted));
     }
 
     /// Things by name, where a second one of the same name is an error.

@@ -16,6 +16,16 @@ const MOST_OWN_ANCHORS: usize = 16;
 /// A client certificate, its key, and where the key's file is named.
 pub(super) type Shown<'s> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'s Spanned<String>);
 
+/// Whose client certificate it is that we show.
+pub(super) struct CertificateOwner<'n> {
+    /// The kind in metrics.
+    pub(super) kind: &'static str,
+    /// The name of the upstream or authorizer.
+    pub(super) name: &'n str,
+    /// The ApiUser that it speaks for.
+    pub(super) user: Option<&'n str>,
+}
+
 /// TLS to a server, and who may vouch for it; `None` where it speaks none.
 pub(super) type Verified = Option<(Arc<ClientConfig>, Arc<RootCertStore>)>;
 
@@ -76,7 +86,11 @@ impl Assembly<'_> {
         }
         let roots = self.roots(peer, inputs);
         let files = (peer.certificate, peer.private_key);
-        let shown = self.client_certificate(files, (peer.expiries.1, &peer.name.value), inputs)?;
+        let shown = self.client_certificate(
+            files,
+            CertificateOwner { kind: peer.expiries.1, name: &peer.name.value, user: None },
+            inputs,
+        )?;
         let roots = roots?;
         let config = self.config_showing(peer, &roots, shown)?;
         Ok(Some((Arc::new(config), roots)))
@@ -144,7 +158,7 @@ impl Assembly<'_> {
     pub(super) fn client_certificate<'s>(
         &self,
         files: (Option<&'s Spanned<String>>, Option<&'s Spanned<String>>),
-        (kind, name): (&'static str, &str),
+        owner: CertificateOwner<'_>,
         inputs: &mut Inputs,
     ) -> Result<Option<Shown<'s>>, ()> {
         match files {
@@ -153,7 +167,7 @@ impl Assembly<'_> {
                 let chain = self.certificates(certificate);
                 let key_read = self.private_key(key);
                 let (chain, key_read) = (chain.ok_or(())?, key_read.ok_or(())?);
-                self.note_expiry(kind, name, &chain);
+                self.note_expiry_of_user(owner.kind, owner.name, owner.user, &chain);
                 chain.iter().for_each(|der| inputs.add(der));
                 inputs.add(key_read.secret_der());
                 Ok(Some((chain, key_read, key)))

@@ -1,33 +1,22 @@
 //! Settings of the process itself: threads, drain, logs, admin.
 
 use super::{super::defaults, Assembly};
-use crate::config::{AuditedDecisions, LogFormat, Spanned};
+use crate::config::{AuditedDecisions, LogFormat, MetricsTable, Spanned};
 use crate::forward::ExpiryFieldName;
-use crate::snapshot::{ExpiryPolicy, ProcessSettings};
+use crate::snapshot::{AdminPlace, AdminPlaceError, ExpiryPolicy, ProcessSettings};
 use crate::telemetry::{AccessLogConfig, AuditLogConfig, check_filter};
+use std::net::SocketAddr;
 
 impl Assembly<'_> {
     pub(super) fn process_settings(&self) -> Option<ProcessSettings> {
         let gateway = &self.config.gateway;
         let access = &self.config.access_log;
         let log = &self.config.log;
-        let admin = match &self.config.admin.address {
-            Some(text) if text.value == "off" => None,
-            Some(text) => Some(self.address(text)?),
-            None => defaults::ADMIN_ADDRESS.parse().ok(),
-        };
-        if let (Some(address), Some(text)) = (admin, &self.config.admin.address)
-            && !address.ip().is_loopback()
-        {
-            let message = "the admin listener can be reached from other machines, without TLS and without login";
-            self.problems.warning(text.place, message, "use 127.0.0.1 unless the network is yours alone");
-        }
+        let admin = self.admin_place();
+        let metrics = self.metrics_address();
+        self.check_side_addresses(admin.as_ref(), metrics);
         self.check_user();
-        let recent_decisions = self.config.admin.recent_decisions.flatten().unwrap_or_default();
-        if let (None, false, Some(off)) = (admin, recent_decisions.is_zero(), &self.config.admin.address) {
-            let message = "`recent_decisions` are shown by the admin listener, which is off";
-            self.problems.error(off.place, message, "give it an address, or remove `recent_decisions`");
-        }
+        let recent_decisions = self.config.admin.as_ref().and_then(|admin| admin.recent_decisions.flatten());
         if let Some(filter) = &log.level
             && let Err(error) = check_filter(&filter.value)
         {
@@ -38,17 +27,56 @@ impl Assembly<'_> {
             path: access.path.as_ref().map(|text| self.sources.folder(text.place.file).join(&text.value)),
         };
         Some(ProcessSettings {
+            metrics: metrics?,
             workers: gateway.workers,
             drain_deadline: gateway.drain_deadline.unwrap_or(defaults::DRAIN_DEADLINE),
             drain_delay: gateway.drain_delay.unwrap_or(defaults::DRAIN_DELAY),
             user: gateway.user.as_ref().map(|user| user.value.clone()),
-            admin,
+            admin: admin?,
             access_log,
             audit_log: self.audit_log(),
-            recent_decisions,
+            recent_decisions: recent_decisions.unwrap_or_default(),
             log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
             log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
         })
+    }
+
+    /// Where operators ask: nowhere without the table. `None` if that is wrong, which is reported.
+    fn admin_place(&self) -> Option<Option<AdminPlace>> {
+        let Some(said) = &self.config.admin else { return Some(None) };
+        let place = match AdminPlace::of(said, self.sources) {
+            Ok(place) => place,
+            Err(AdminPlaceError { place, message, hint }) => {
+                self.problems.error(place, message, hint);
+                return None;
+            }
+        };
+        if let (None, Some(Some(_)), Some(off)) = (&place, said.recent_decisions, &said.address) {
+            let message = "`recent_decisions` are shown by the admin listener, which is off";
+            self.problems.error(off.place, message, "give it an address, or remove `recent_decisions`");
+        }
+        Some(place)
+    }
+
+    /// Where monitoring asks: nowhere without the table. `None` if that is wrong, which is reported.
+    fn metrics_address(&self) -> Option<Option<SocketAddr>> {
+        match &self.config.metrics {
+            None => Some(None),
+            Some(MetricsTable { address: None }) => Some(Some(defaults::METRICS_ADDRESS)),
+            Some(MetricsTable { address: Some(text) }) => self.address(text).map(Some),
+        }
+    }
+
+    /// One socket cannot be both listeners.
+    fn check_side_addresses(&self, admin: Option<&Option<AdminPlace>>, metrics: Option<Option<SocketAddr>>) {
+        let (Some(Some(AdminPlace::Tcp(admin))), Some(Some(metrics))) = (admin, metrics) else { return };
+        if *admin == metrics
+            && admin.port() != 0
+            && let Some(text) = self.config.admin.as_ref().and_then(|table| table.address.as_ref())
+        {
+            let message = format!("`[admin]` and `[metrics]` both listen on {metrics}");
+            self.problems.error(text.place, message, "choose another port for one of them");
+        }
     }
 
     /// The user to become must exist. One that the process already is may have been removed since.

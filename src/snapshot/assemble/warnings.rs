@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
 use crate::host::HostPattern;
 use crate::route::Route;
-use crate::snapshot::ListenerPolicy;
+use crate::snapshot::{ListenerPolicy, OwnExpiry};
 use crate::tls::rfc3339;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,9 +21,10 @@ impl Assembly<'_> {
         // What has expired is told of also where nothing is told before.
         let soon = i64::try_from(warn_before.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
         let now = clock::signed_seconds();
-        for (kind, name, not_after) in self.expiries.borrow().iter().filter(|(_, _, at)| *at < now.saturating_add(soon))
-        {
-            let what = match *kind {
+        let expiries = self.expiries.borrow();
+        for expiry in expiries.iter().filter(|expiry| expiry.not_after < now.saturating_add(soon)) {
+            let OwnExpiry { kind, name, user, not_after } = expiry;
+            let what: &str = match *kind {
                 "server" => "the server certificate of listener",
                 "trust_anchor" => "a trust anchor of domain",
                 "intermediate" => "an intermediate of domain",
@@ -33,7 +34,8 @@ impl Assembly<'_> {
                 _ => "the client certificate for upstream",
             };
             let expires = if *not_after < now { "expired" } else { "expires" };
-            let message = format!("{what} \"{name}\" {expires} at {}", rfc3339(*not_after));
+            let of_user = user.as_ref().map(|user| format!(" of api_user \"{user}\"")).unwrap_or_default();
+            let message = format!("{what} \"{name}\"{of_user} {expires} at {}", rfc3339(*not_after));
             self.warn_somewhere(kind, name, message, "renew it; the files are read again when they change");
         }
     }

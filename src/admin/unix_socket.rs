@@ -1,0 +1,124 @@
+//! A unix socket with a file of its own: for its owner alone, in place of one that a dead process has left, and removed at the
+//! end. Serves nothing.
+
+use nix::unistd::{Gid, Uid};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// Owner only.
+const MODE: u32 = 0o600;
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: i32 = 64;
+
+/// The file of a socket. Dropping it removes the file, if it is still the same.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+/// Binds a socket that nobody but the owner can ever connect to.
+///
+/// # Errors
+/// Those of the operating system, and [`io::ErrorKind::AddrInUse`] if another process answers there or the path is that of
+/// something else.
+pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    remove_what_is_left(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile::of(path)?;
+    // Before it listens: until then nobody can connect, so there is no moment in which the umask decides.
+    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)?;
+    Ok((socket.into(), file))
+}
+
+/// Removes the file of a socket that nobody listens on any more.
+fn remove_what_is_left(path: &Path) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let in_use = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
+    if !there.file_type().is_socket() {
+        return in_use("something else than a socket is there");
+    }
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A full queue must not hold up a reload.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => in_use("another process answers there"),
+    }
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let there = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), device: there.dev(), inode: there.ino() })
+    }
+
+    /// Makes another user its owner.
+    ///
+    /// # Errors
+    /// If we may not.
+    pub(super) fn give_to(&self, user: Uid, group: Gid) -> io::Result<()> {
+        chown(&self.path, Some(user.as_raw()), Some(group.as_raw()))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let same =
+            fs::symlink_metadata(&self.path).is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode));
+        if same && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn the_file_is_the_owners_alone_and_goes_with_the_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let (listener, file) = bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_dead_process_has_left_is_replaced_and_a_live_one_and_other_files_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let (listener, file) = bind(&path).unwrap();
+        assert_eq!(bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+        drop(listener);
+        let (_second, second_file) = bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "it is another one's now");
+        drop(second_file);
+        assert!(!path.exists());
+        fs::write(&path, "text").unwrap();
+        assert_eq!(bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+        assert_eq!(fs::read(&path).unwrap(), b"text");
+    }
+}

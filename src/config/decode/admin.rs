@@ -1,0 +1,17 @@
+//! `[admin]` and `[metrics]`: from TOML to the model.
+
+use super::TableReader;
+use crate::config::model::{Admin, MetricsTable};
+
+pub(super) fn admin(table: &mut TableReader<'_>) -> Admin {
+    Admin {
+        place: table.place(),
+        address: table.string("address"),
+        path: table.string("path"),
+        recent_decisions: table.duration_or_off("recent_decisions"),
+    }
+}
+
+pub(super) fn metrics(table: &mut TableReader<'_>) -> MetricsTable {
+    MetricsTable { address: table.string("address") }
+}
