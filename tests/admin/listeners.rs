@@ -73,13 +73,12 @@ fn the_metrics_listener_answers_any_host_and_shows_nothing_of_users() {
         }
         for path in ["/status", "/expiring", "/decisions", "/explain", "/.well-known/jwks.json"] {
             assert!(ask_at(metrics, path, host).starts_with("HTTP/1.1 404 "), "{host} {path}");
-            let there = ask_at(gateway.admin_address(), path, "localhost");
-            assert!(path == "/status" && there.starts_with("HTTP/1.1 200 ") || path != "/status", "{there}");
         }
     }
     let post =
         answer(metrics, "POST /explain HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2");
     assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+    assert_eq!(gateway.admin("/status").0, 200);
     let (_, expiring) = gateway.admin("/expiring");
     assert!(expiring.contains("alice-in-wonderland"), "the admin listener knows: {expiring}");
     let text = ask_at(metrics, "/metrics", "x");
