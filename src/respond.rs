@@ -36,6 +36,10 @@ pub enum Refusal<'s> {
     MethodNotForwarded,
     /// `Connection` names a field that must not vanish.
     BadConnection,
+    /// The method has lower-case letters, and the route does not name it.
+    LowerCaseMethod,
+    /// A field that may stand once stands twice.
+    RepeatedField(&'static str),
     /// It asks for WebSocket without a valid opening handshake.
     Upgrade(BadUpgrade),
     /// No route has this host and path.
@@ -119,6 +123,8 @@ impl Refusal<'_> {
             | Self::BadConnection
             | Self::MethodOverride
             | Self::MethodNotForwarded
+            | Self::LowerCaseMethod
+            | Self::RepeatedField(_)
             | Self::Upgrade(BadUpgrade::Key | BadUpgrade::NoVersion)
             | Self::Icinga(_) => StatusCode::BAD_REQUEST,
             Self::Upgrade(BadUpgrade::OtherVersion) => StatusCode::UPGRADE_REQUIRED,
@@ -168,6 +174,8 @@ impl Refusal<'_> {
             Self::Misdirected => "misdirected",
             Self::MethodNotForwarded => "method_not_forwarded",
             Self::BadConnection => "bad_connection_field",
+            Self::LowerCaseMethod => "lower_case_method",
+            Self::RepeatedField(_) => "repeated_field",
             Self::Upgrade(_) => "bad_upgrade",
             Self::NoRoute | Self::Absent { denied: None, .. } => "no_route",
             Self::Icinga(why) => why.word(),
@@ -211,6 +219,8 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
             Self::MethodNotForwarded => "This method is not forwarded.",
             Self::BadConnection => "The Connection field names a field that must arrive.",
+            Self::LowerCaseMethod => "Methods are written in capitals.",
+            Self::RepeatedField(_) => "A header field that may stand once stands twice.",
             Self::Upgrade(_) => "The WebSocket handshake is malformed, or of another version than 13.",
             Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
             Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
@@ -252,6 +262,7 @@ impl Refusal<'_> {
         match self {
             Self::BadPath(error) => Some(error.to_string()),
             Self::Upgrade(error) => Some(error.to_string()),
+            Self::RepeatedField(name) => Some(format!("{name} stands more than once")),
             Self::UnusableName(error) => Some(error.to_string()),
             Self::AmbiguousIdentity { one, other } => {
                 Some(format!("the certificate is both \"{one}\" and \"{other}\""))
@@ -294,6 +305,7 @@ impl Refusal<'_> {
             | Self::HeadTimeout
             | Self::Body(_)
             | Self::RequestTime(Slow::Client)
+            | Self::LowerCaseMethod
             | Self::BadConnection => Consequence::SharedBytesEnd,
             _ => Consequence::None,
         }

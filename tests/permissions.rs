@@ -98,7 +98,7 @@ fn a_permission_is_for_a_method_and_a_path_and_both_compare_with_case() {
         ("alice", "GET", "/API/x", NO_PERMISSION),
         ("alice", "POST", "/api/x", NO_PERMISSION),
         ("alice", "HEAD", "/api/x", NO_PERMISSION),
-        ("alice", "get", "/api/x", NO_PERMISSION),
+        ("alice", "get", "/api/x", "400 lower_case_method"),
         ("alice", "POST", "/jobs", "200"),
         ("alice", "POST", "/jobs/", NO_PERMISSION),
         ("alice", "POST", "/jobs/1", NO_PERMISSION),

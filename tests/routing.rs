@@ -12,7 +12,7 @@ mod paths;
 mod targets;
 
 use crate::support::client::{BOTH, Version, get, reason, status};
-use crate::support::gateway::{listener, named_listener, process, trust_domain, user};
+use crate::support::gateway::{listener_with, named_listener, process, trust_domain, user};
 use crate::support::{Client, Gateway, Pki, Upstream};
 
 /// A gateway where `alice` may do everything.
@@ -25,8 +25,13 @@ struct Scene {
 impl Scene {
     /// With these routes to upstream `api`.
     fn new(routes: &str) -> Self {
+        Self::on("", routes)
+    }
+
+    /// The same with further lines in the table of the listener.
+    fn on(lines: &str, routes: &str) -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let config = listener(&pki) + &user("alice", &["*"]) + &api(&upstream) + routes;
+        let config = listener_with(&pki, lines) + &user("alice", &["*"]) + &api(&upstream) + routes;
         let gateway = Gateway::start(&config);
         Self { pki, upstream, gateway }
     }

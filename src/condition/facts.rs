@@ -10,7 +10,7 @@ pub struct Facts<'a> {
     pub method: &'a str,
     /// The canonical path.
     pub path: &'a str,
-    /// The query as it came, without the question mark; `None` if there is no question mark.
+    /// The query as it is sent to the upstream, without the question mark; `None` if there is no question mark.
     pub query: Option<&'a str>,
     /// The host without its port, in lower case; empty if there is none.
     pub host: &'a str,

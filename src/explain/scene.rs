@@ -179,7 +179,7 @@ impl Judged<'_> {
         Some(then(&Facts {
             method: judgement.method,
             path: &target.path,
-            query: target.query,
+            query: target.query.as_deref(),
             host: host.as_str(),
             captures: &captures,
             headers: &SentHeaders { fields: self.fields, policy: snapshot.field_policy() },

@@ -16,7 +16,20 @@ pub struct ChunkScanner {
 enum State {
     #[default]
     Size,
-    Extension,
+    /// Behind a semicolon: bad whitespace, then the extension's name.
+    ExtensionStart,
+    ExtensionName,
+    /// Bad whitespace behind a name, which `=` or another extension must follow.
+    AfterName,
+    /// Behind `=`: bad whitespace, then a token or a quoted string.
+    ValueStart,
+    ValueToken,
+    Quoted,
+    QuotedPair,
+    /// Behind the quotation mark that ends a value.
+    AfterQuoted,
+    /// Bad whitespace behind a value, which another extension must follow.
+    AfterValue,
     SizeLineFeed,
     Data,
     DataCarriageReturn,
@@ -49,6 +62,45 @@ impl State {
             _ => ChunkPart::Framing,
         }
     }
+}
+
+impl State {
+    /// `chunk-ext` of RFC 9112 section 7.1.1. Whitespace directly behind the size is no part of it here: some readers end the
+    /// size there, and others do not.
+    fn in_extension(self, byte: u8) -> Option<Self> {
+        let blank = matches!(byte, b' ' | b'\t');
+        match self {
+            Self::ExtensionStart if blank => Some(self),
+            Self::ExtensionStart | Self::ExtensionName if is_token_byte(byte) => Some(Self::ExtensionName),
+            Self::ExtensionName | Self::AfterName if blank => Some(Self::AfterName),
+            Self::ExtensionName | Self::AfterName if byte == b'=' => Some(Self::ValueStart),
+            Self::ValueStart if blank => Some(self),
+            Self::ValueStart if byte == b'"' => Some(Self::Quoted),
+            Self::ValueStart | Self::ValueToken if is_token_byte(byte) => Some(Self::ValueToken),
+            Self::Quoted => match byte {
+                b'"' => Some(Self::AfterQuoted),
+                b'\\' => Some(Self::QuotedPair),
+                b'\t' | b' '..=b'~' => Some(Self::Quoted),
+                _ => None,
+            },
+            Self::QuotedPair => matches!(byte, b'\t' | b' '..=b'~').then_some(Self::Quoted),
+            Self::ValueToken | Self::AfterQuoted | Self::AfterValue if blank => Some(Self::AfterValue),
+            _ if byte == b';' && self.may_end() => Some(Self::ExtensionStart),
+            Self::AfterName | Self::AfterValue if byte == b';' => Some(Self::ExtensionStart),
+            _ if byte == b'\r' && self.may_end() => Some(Self::SizeLineFeed),
+            _ => None,
+        }
+    }
+
+    /// Whether an extension may end here.
+    fn may_end(self) -> bool {
+        matches!(self, Self::ExtensionName | Self::ValueToken | Self::AfterQuoted)
+    }
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A size has at most this many digits, so it cannot overflow.
@@ -120,11 +172,24 @@ impl ChunkScanner {
             }
             (State::Size, b';') if self.line > 0 => {
                 self.line = 0;
-                Some(State::Extension)
+                Some(State::ExtensionStart)
             }
             (State::Size, b'\r') if self.line > 0 => Some(State::SizeLineFeed),
-            (State::Extension, b'\r') => Some(State::SizeLineFeed),
-            (State::Extension, b'\t' | b' '..=b'~') => self.grow(MAX_EXTENSION, State::Extension),
+            (
+                State::ExtensionStart
+                | State::ExtensionName
+                | State::AfterName
+                | State::ValueStart
+                | State::ValueToken
+                | State::Quoted
+                | State::QuotedPair
+                | State::AfterQuoted
+                | State::AfterValue,
+                _,
+            ) => {
+                let next = self.state.in_extension(octet)?;
+                self.grow(MAX_EXTENSION, next)
+            }
             (State::SizeLineFeed, b'\n') => {
                 self.line = 0;
                 Some(if self.remaining == 0 { State::TrailerStart } else { State::Data })
@@ -168,7 +233,8 @@ mod tests {
 
     #[test]
     fn chunked_bodies_end_where_they_end_however_they_are_split() {
-        let body = b"5\r\nhello\r\n0a;x=\"y\"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\nGET";
+        let body =
+            b"5\r\nhello\r\n0a;x=\"y\"\r\n0123456789\r\n1; a\t= \"\\\";\" ;b;c=d\r\nx\r\n0;e\r\nX-Sum: 1\r\n\r\nGET";
         for piece in 1..body.len() {
             assert_eq!(scan_in_pieces(body, piece), Ok((body.len() - 3, true)), "pieces of {piece}");
         }
@@ -192,6 +258,24 @@ mod tests {
             "0\r\nA: b\n\r\n",
             "fffffffffffffffff\r\n",
             "5;a\nb\r\nhello\r\n",
+            "5;\r\nhello\r\n",
+            "5; \r\nhello\r\n",
+            "5;a;\r\nhello\r\n",
+            "5;a \r\nhello\r\n",
+            "5;a=\r\nhello\r\n",
+            "5;=b\r\nhello\r\n",
+            "5;a=b \r\nhello\r\n",
+            "5;a=b c\r\nhello\r\n",
+            "5;a b\r\nhello\r\n",
+            "5;a=b=c\r\nhello\r\n",
+            "5;bad[=x\r\nhello\r\n",
+            "5;a={b}\r\nhello\r\n",
+            "5;a=\"b\r\nhello\r\n",
+            "5;a=\"b\\\"\r\nhello\r\n",
+            "5;a=\"b\"c\r\nhello\r\n",
+            "5;\"a\"\r\nhello\r\n",
+            "5;a=\"b\u{7f}\"\r\nhello\r\n",
+            "5 ;a\r\nhello\r\n",
         ] {
             assert_eq!(scan_in_pieces(body.as_bytes(), 64), Err(FramingError::BadChunk), "{body:?}");
         }

@@ -45,7 +45,7 @@ pub(super) fn unasked<F: Fields + ?Sized>(
         id: asker.request_id,
         method: judgement.method,
         path: &target.path,
-        query: target.query,
+        query: target.query.as_deref(),
         host: host.as_str(),
         protocol: asker.protocol,
         listener: &facts.listener,

@@ -124,14 +124,14 @@ pub enum PathError {
     DisguisedDotSegment,
 }
 
-/// A path in its one form, and its query as it came.
+/// A path in its one form, and its query with what may not be plain encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalTarget<'a> {
     /// Begins with `/`; ASCII; each character in the one form that it has (plain, or percent-encoded in upper case).
     /// Borrowed where it came in that form.
     pub path: Cow<'a, str>,
-    /// What follows `?`, unchanged.
-    pub query: Option<&'a str>,
+    /// What follows `?`: as it came, but in ASCII. Borrowed where it came so.
+    pub query: Option<Cow<'a, str>>,
     /// What a route must explicitly take.
     pub oddities: Oddities,
 }
@@ -176,8 +176,21 @@ impl<'a> CanonicalTarget<'a> {
         if path.contains(';') {
             oddities.insert(Oddity::PathParameters);
         }
-        Ok(Self { path: Cow::Owned(path), query, oddities })
+        Ok(Self { path: Cow::Owned(path), query: query.map(ascii_query), oddities })
     }
+}
+
+/// A query in which bytes beyond ASCII are percent-encoded, as in paths: a URI has none (RFC 3986 section 2), and half of the
+/// servers reject them. All else stays, since its meaning is the upstream's own.
+fn ascii_query(raw: &str) -> Cow<'_, str> {
+    if raw.is_ascii() {
+        return Cow::Borrowed(raw);
+    }
+    let mut query = String::with_capacity(raw.len() * 3);
+    for byte in raw.bytes() {
+        if byte.is_ascii() { query.push(char::from(byte)) } else { push_escape(&mut query, byte) }
+    }
+    Cow::Owned(query)
 }
 
 /// RFC 3986 section 6.2.2, and a little more: what means the same plain and encoded is plain, all other escapes are in

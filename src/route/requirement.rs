@@ -137,6 +137,16 @@ impl Demand {
 }
 
 impl RequirementRule {
+    /// Whether it tells the method apart from all others by its name, case included.
+    pub fn names_method(&self, method: &str) -> bool {
+        match self {
+            Self::ByMethod(names) => names.iter().any(|(name, _)| name == method),
+            // Icinga's own table has no other methods than its own.
+            Self::Icinga2 => true,
+            Self::MethodAndPath | Self::Named(_) | Self::AnyApiUser => false,
+        }
+    }
+
     /// The methods that are worth asking about: those that it names, or the usual ones.
     pub fn methods(&self) -> Vec<&str> {
         match self {

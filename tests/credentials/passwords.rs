@@ -49,7 +49,7 @@ fn where_nobody_has_a_password_none_fits() {
 fn what_has_two_readings_is_refused() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let (client, good) = (scene.anonymous(), basic("alice", "correct horse"));
-    assert_eq!(scene.judge(&client, &[&good, &good]), "400 bad_authorization");
+    assert_eq!(scene.judge(&client, &[&good, &good]), "400 repeated_field");
     let spaced = good.replace(' ', "  ");
     let unpadded = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ";
     let other_separators = ["\t", ",", ", ", ":", "=", ".", ""].map(|separator| good.replacen(' ', separator, 1));

@@ -21,6 +21,12 @@ fn broken_chunks_are_refused_and_no_whole_request_reaches_the_upstream() {
         "\r\nhello\r\n0\r\n\r\n",
         "5;\0\r\nhello\r\n0\r\n\r\n",
         "5;a\nb\r\nhello\r\n0\r\n\r\n",
+        "5;\r\nhello\r\n0\r\n\r\n",
+        "5;bad[=x\r\nhello\r\n0\r\n\r\n",
+        "5;a=\r\nhello\r\n0\r\n\r\n",
+        "5;a b\r\nhello\r\n0\r\n\r\n",
+        "5;a=\"b\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0;\r\n\r\n",
         "5\r\nhelloX\r\n0\r\n\r\n",
         "5\r\nhello\n0\r\n\r\n",
         "5\r\nhello\r\n0\r\n\n",
@@ -42,6 +48,35 @@ fn broken_chunks_are_refused_and_no_whole_request_reaches_the_upstream() {
     // Only beginnings reached it, and the recorder notes them without a body.
     assert!(chain.upstream.recorded().iter().all(|seen| seen.body.is_empty()));
     chain.is_unharmed();
+}
+
+#[test]
+fn chunk_extensions_of_the_grammar_pass_without_reaching_the_upstream() {
+    let chain = Chain::to(Upstream::start());
+    for extension in [";a", ";a=b", ";a=\"b; \\\"c\"", "; a = b ; c", ";a=\"\";b=1"] {
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let body = format!("5{extension}\r\nhello\r\n0{extension}\r\n\r\n");
+        let answer = chain.client.exchange((head.to_owned() + &body).as_bytes());
+        assert_eq!(status(&answer), 200, "{extension}: {answer}");
+        assert_eq!(chain.upstream.recorded().pop().unwrap().body, "hello");
+    }
+}
+
+#[test]
+fn an_answer_with_malformed_chunk_extensions_is_torn() {
+    for (extension, passes) in [(";", false), (";bad[=x", false), (";a=", false), ("", true), (";a=\"b\"", true)] {
+        let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
+            while !read_head(&mut stream).is_empty() {
+                let chunks = format!("5{extension}\r\nhello\r\n0\r\n\r\n");
+                write(&mut stream, format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}").as_bytes());
+            }
+        }));
+        for version in BOTH {
+            let answer = chain.client.send(version, request("GET", "/", ""));
+            let body = answer.ok().filter(|answer| answer.status == 200).map(|answer| answer.body);
+            assert_eq!(body, passes.then(|| "hello".to_owned()), "{extension:?} {version:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Heads with two readings, or none, or no end.
 
 use super::{all_are_refused, decisions};
-use crate::support::client::status;
+use crate::support::client::{Version, reason, request, status};
 use crate::support::{Chain, Upstream, eventually};
 
 fn posts(fields: &[&str]) -> Vec<String> {
@@ -222,4 +222,60 @@ fn silent_connections_are_closed_without_a_word() {
     let answers = exchange_in_time(&chain, &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
     assert_eq!((answers.matches("HTTP/1.1 ").count(), answers.matches("hello").count()), (2, 2), "{answers}");
     assert_eq!(decisions(&chain, "head_timeout"), 0.0);
+}
+
+/// `POST` with these fields, over HTTP/2.
+fn over_http2(chain: &Chain, fields: &[(&str, &str)]) -> (u16, String) {
+    let mut asked = request("POST", "/", "0");
+    for (name, value) in fields {
+        let name: http::HeaderName = name.parse().unwrap();
+        asked.headers_mut().append(name, value.parse().unwrap());
+    }
+    let answer = chain.client.send(Version::Http2, asked).unwrap();
+    let reason = if answer.status == 200 { String::new() } else { answer.reason() };
+    (answer.status, reason)
+}
+
+#[test]
+fn fields_that_may_stand_once_are_refused_twice() {
+    for engine in ["http1_engine = \"own\"", "http1_engine = \"hyper\""] {
+        let chain = Chain::on(engine, Upstream::start(), "");
+        for (one, other) in [
+            (("Authorization", "Basic YTpi"), ("authorization", "Bearer x")),
+            (("Content-Type", "text/plain"), ("Content-Type", "text/plain")),
+            (("Content-Type", "text/plain"), ("Content_Type", "text/html")),
+            (("User-Agent", "a"), ("User-Agent", "b")),
+            (("Referer", "https://a/"), ("Referer", "https://b/")),
+            (("Origin", "https://a"), ("Origin", "https://b")),
+            (("If-Modified-Since", "x"), ("If-Modified-Since", "x")),
+            (("Range", "bytes=0-1"), ("Range", "bytes=2-3")),
+            (("DPoP", "a"), ("DPoP", "b")),
+        ] {
+            let lines = |fields: &[(&str, &str)]| -> String {
+                fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+            };
+            let outcome = |fields: &[(&str, &str)]| {
+                let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}", lines(fields));
+                let answer = chain.client.exchange(format!("{head}Content-Length: 1\r\n\r\n0").as_bytes());
+                (status(&answer), reason(&answer))
+            };
+            let refused = (400, "repeated_field".to_owned());
+            assert_eq!(outcome(&[one, other]), refused, "{engine} {one:?} {other:?}");
+            assert_eq!(over_http2(&chain, &[one, other]), refused, "{one:?} {other:?}");
+            let line = chain.gateway.wait_for_access(|line| line["reason"] == "repeated_field");
+            assert!(line["detail"].as_str().is_some_and(|detail| detail.contains("more than once")), "{line}");
+            assert!(chain.upstream.recorded().is_empty());
+        }
+        for fields in [
+            &[("Accept", "a"), ("Accept", "b"), ("Cookie", "a=1"), ("Cookie", "b=2")][..],
+            &[
+                ("Authorization", "Basic YTpi"),
+                ("Content-Type", "text/plain"),
+                ("User-Agent", "a"),
+                ("Range", "bytes=0-1"),
+            ],
+        ] {
+            assert_eq!(over_http2(&chain, fields).0, 200, "{fields:?}");
+        }
+    }
 }

@@ -79,7 +79,7 @@ fn a_requirement_by_method_allows_only_the_methods_that_it_names() {
         ("writer", "POST", "/hosts/a", "200"),
         ("writer", "DELETE", "/hosts/a", "405 method_not_allowed"),
         ("admin", "HEAD", "/hosts/a", "405 method_not_allowed"),
-        ("admin", "get", "/hosts/a", "405 method_not_allowed"),
+        ("admin", "get", "/hosts/a", "400 lower_case_method"),
         ("admin", "DELETE", "/else", "200"),
     ]);
 }

@@ -99,6 +99,8 @@ fn connect_and_trace_are_never_forwarded() {
         "TRACE / HTTP/1.1\r\nHost: localhost\r\n",
         "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n",
         "CONNECT other.test:22 HTTP/1.1\r\nHost: other.test:22\r\n",
+        "trace / HTTP/1.1\r\nHost: localhost\r\n",
+        "Connect / HTTP/1.1\r\nHost: localhost\r\n",
     ] {
         let answer = scene.alice().exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
         assert_eq!((status(&answer), reason(&answer).as_str()), (400, "method_not_forwarded"), "{request}");
@@ -111,4 +113,51 @@ fn connect_and_trace_are_never_forwarded() {
     assert_eq!((answer.status, answer.reason().as_str()), (400, "method_not_forwarded"));
     assert!(scene.upstream.recorded().is_empty());
     assert_eq!(scene.outcome("/"), "GET /");
+}
+
+#[test]
+fn methods_with_lower_case_letters_are_refused_unless_the_route_names_them() {
+    for engine in ["own", "hyper"] {
+        let named = "requirement = { GET = \"read\", \"Purge-All\" = \"purge\" }";
+        let scene = Scene::on(&format!("http1_engine = \"{engine}\""), &(route("/", "") + &route("/named", named)));
+        for (method, path, wanted) in [
+            ("get", "/", "400 lower_case_method"),
+            ("Get", "/", "400 lower_case_method"),
+            ("helloGET", "/", "400 lower_case_method"),
+            ("POSt", "/", "400 lower_case_method"),
+            ("get", "/named", "400 lower_case_method"),
+            ("Purge-All", "/", "400 lower_case_method"),
+            ("purge-all", "/named", "400 lower_case_method"),
+            ("Purge-All", "/named", "Purge-All /named"),
+            ("PURGE", "/", "PURGE /"),
+            ("M-SEARCH", "/", "M-SEARCH /"),
+            ("GET", "/named", "GET /named"),
+        ] {
+            let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            assert_eq!(scene.outcome_of(head.as_bytes()), wanted, "{engine} {method} {path}");
+            let before = scene.upstream.recorded().len();
+            let answer = scene.alice().send(Version::Http2, request(method, path, "")).unwrap();
+            let up = scene.upstream.recorded().split_off(before);
+            let outcome = match up.as_slice() {
+                [only] => format!("{} {}", only.method, only.target),
+                _ => format!("{} {}", answer.status, answer.reason()),
+            };
+            assert_eq!(outcome, wanted, "{engine} {method} {path} over HTTP/2");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_before_a_pipelined_request_makes_no_method_of_it() {
+    for engine in ["own", "hyper"] {
+        let scene = Scene::on(&format!("http1_engine = \"{engine}\""), &route("/", ""));
+        let answer = scene.alice().exchange(
+            b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: localhost\r\n\r\n\
+              GET /c HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        );
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{engine}: {answer}");
+        assert!(answer.contains("lower_case_method"), "{engine}: {answer}");
+        let targets: Vec<String> = scene.upstream.recorded().into_iter().map(|seen| seen.target).collect();
+        assert_eq!(targets, ["/a"], "{engine}: the connection ended behind it");
+    }
 }

@@ -107,7 +107,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         authorizer: said.checked.answer_fields(),
     };
     let mut head = Recycled::take();
-    let query = up.target.query;
+    let query = up.target.query.as_deref();
     let separator = if query.is_some() { "?" } else { "" };
     let target = [&*up.target.path, separator, query.unwrap_or_default()];
     let Manners { connect_retry, .. } = up.upstream.manners;

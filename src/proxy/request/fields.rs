@@ -1,7 +1,7 @@
 //! What the judgement needs of the header fields, found in one pass. Judges nothing but the overriding method.
 
 use crate::config::MethodOverride;
-use crate::forward::{BadConnection, FieldNames, check_connection, is_method_override};
+use crate::forward::{BadConnection, FieldNames, Singletons, check_connection, is_method_override};
 use crate::head::{Fields, Several};
 use crate::respond::Refusal;
 use crate::route::icinga2::effective_method;
@@ -10,6 +10,8 @@ use crate::route::icinga2::effective_method;
 pub(super) struct JudgedFields<'h> {
     pub(super) host: Result<Option<&'h [u8]>, Several>,
     pub(super) connection: Result<(), BadConnection>,
+    /// The first field that may stand once and stands twice.
+    repeated: Option<&'static str>,
     /// The method that some upstreams would see.
     pub(super) overriding: Result<Option<&'h [u8]>, Several>,
     /// The first of those that Icinga takes from.
@@ -19,8 +21,11 @@ pub(super) struct JudgedFields<'h> {
 impl<'h> JudgedFields<'h> {
     /// `guarded` are the fields that `Connection` may not name, since conditions and authorizers read them.
     pub(super) fn of<F: Fields + ?Sized>(fields: &'h F, guarded: &FieldNames) -> Self {
-        let mut judged = Self { host: Ok(None), connection: Ok(()), overriding: Ok(None), icinga_overriding: None };
+        let mut judged =
+            Self { host: Ok(None), connection: Ok(()), repeated: None, overriding: Ok(None), icinga_overriding: None };
+        let mut singletons = Singletons::default();
         for (name, value) in fields.pairs() {
+            judged.repeated = judged.repeated.or_else(|| singletons.note(name));
             if name.eq_ignore_ascii_case("host") {
                 judged.host = one_more(judged.host, value);
             } else if name.eq_ignore_ascii_case("connection") {
@@ -33,6 +38,11 @@ impl<'h> JudgedFields<'h> {
             }
         }
         judged
+    }
+
+    /// Rejects a request in which a field that may stand once stands twice.
+    pub(super) fn reject_repeated(&self) -> Result<(), Refusal<'static>> {
+        self.repeated.map_or(Ok(()), |name| Err(Refusal::RepeatedField(name)))
     }
 }
 

@@ -108,12 +108,12 @@ pub fn requirement<'a>(method: &str, target: &CanonicalTarget<'_>, body: Option<
     if target.path.starts_with("//") {
         return Needs::BadRequest(BadRequest::Authority);
     }
-    if let Err(bad) = query::check(target.query.unwrap_or_default()) {
+    if let Err(bad) = query::check(target.query.as_deref().unwrap_or_default()) {
         return Needs::BadRequest(bad);
     }
     match table::look_up(method, &target.path) {
         table::Entry::Needs(needs) => needs,
-        table::Entry::Subscription => subscription(target.query, body).unwrap_or_else(Needs::BadRequest),
+        table::Entry::Subscription => subscription(target.query.as_deref(), body).unwrap_or_else(Needs::BadRequest),
     }
 }
 

@@ -133,9 +133,10 @@ impl Assembly<'_> {
     }
 
     fn check_method(&self, method: &Spanned<String>) {
-        let valid =
-            !method.value.is_empty() && method.value.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
-        if !valid {
+        // Methods have case, and one in small letters may be meant. Not one that everybody knows in capitals.
+        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "CONNECT", "TRACE"];
+        let misspelt = known.iter().any(|known| *known != method.value && known.eq_ignore_ascii_case(&method.value));
+        if misspelt || http::Method::from_bytes(method.value.as_bytes()).is_err() {
             let message = format!("\"{}\" is not a method", method.value);
             self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
         }

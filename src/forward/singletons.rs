@@ -1,0 +1,68 @@
+//! Fields that a request may have once. Of two, one reader takes the first and another the last, so what was judged would not
+//! be what the upstream acts on. Finds them; rejects nothing.
+
+use super::names::NameTable;
+use std::sync::LazyLock;
+
+/// RFC 9110 defines these with one value, and origins differ in which of two they take; beside them DPoP (RFC 9449), which is
+/// a credential. `Host` and `Content-Length` have checks of their own, and `Cookie` may come in parts (RFC 9113 section 8.2.3).
+const SINGLETONS: [&str; 17] = [
+    "authorization",
+    "content-location",
+    "content-range",
+    "content-type",
+    "date",
+    "dpop",
+    "expect",
+    "from",
+    "if-modified-since",
+    "if-range",
+    "if-unmodified-since",
+    "max-forwards",
+    "origin",
+    "proxy-authorization",
+    "range",
+    "referer",
+    "user-agent",
+];
+
+/// Which singletons a request has so far, one bit for each. `Content_Type` counts as `Content-Type`, since some readers fold
+/// both into one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Singletons(u32);
+
+impl Singletons {
+    /// Notes one more field. Gives the name of the singleton if the request has it already.
+    pub fn note(&mut self, name: &str) -> Option<&'static str> {
+        static TABLE: LazyLock<NameTable<(u32, &'static str)>> = LazyLock::new(|| {
+            let bits = SINGLETONS.iter().enumerate().map(|(at, name)| (*name, (1 << at, *name)));
+            NameTable::new(bits, std::iter::empty())
+        });
+        let (bit, name) = TABLE.find(name)?;
+        let repeated = self.0 & bit != 0;
+        self.0 |= bit;
+        repeated.then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repeated(names: &[&str]) -> Option<&'static str> {
+        let mut seen = Singletons::default();
+        names.iter().filter_map(|name| seen.note(name)).next()
+    }
+
+    #[test]
+    fn each_singleton_may_come_once_in_whatever_spelling() {
+        assert_eq!(repeated(&SINGLETONS), None);
+        for name in SINGLETONS {
+            assert_eq!(repeated(&[name, "accept", &name.to_uppercase()]), Some(name));
+            assert_eq!(repeated(&[&name.replace('-', "_"), name]), Some(name));
+        }
+        for list in ["accept", "cookie", "via", "x-forwarded-for", "if-none-match", "content-types", "authorizatio"] {
+            assert_eq!(repeated(&[list, list, list]), None, "{list}");
+        }
+    }
+}
