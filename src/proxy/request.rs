@@ -155,10 +155,9 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     refuse_who_never_counts(client.standing)?;
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields, &snapshot.judged_fields);
-    fields.reject_repeated()?;
     let host = found.host.insert(requested_host(head.authority, &fields)?);
     belongs_to_connection(client, host)?;
-    fields.connection.map_err(|_| Refusal::BadConnection)?;
+    fields.reject_two_readings()?;
     let target = found.target.insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
 
     let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
@@ -176,10 +175,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         }
     }
     leads_to_one_route(client, host, route, target)?;
-    if has_lower_case(head.method) && !route.requirement.names_method(head.method) {
-        return Err(Refusal::LowerCaseMethod);
-    }
-    found.method = judged_method(head.method, &fields, route.method_override)?;
+    found.method = judged_method(head.method, &fields, route)?;
 
     let known = match (&public, client.standing) {
         (None, standing) => Some(proven(route.credentials, standing, &evidence.presented)?),
@@ -277,12 +273,6 @@ fn named_captures<'a>(snapshot: &Snapshot, route: &'a Route, captured: &Captured
 fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
     let never = ["CONNECT", "TRACE"].iter().any(|never| method.eq_ignore_ascii_case(never));
     if never { Err(Refusal::MethodNotForwarded) } else { Ok(()) }
-}
-
-/// Methods are compared with case (RFC 9110 section 9.1), but some upstreams take `get` for GET, and text that was left of
-/// a body before it (`helloGET`) for a method.
-fn has_lower_case(method: &str) -> bool {
-    method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 /// The one host that a request names: `:authority` and Host agree if both are there.

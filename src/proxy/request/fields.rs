@@ -4,12 +4,13 @@ use crate::config::MethodOverride;
 use crate::forward::{BadConnection, FieldNames, Singletons, check_connection, is_method_override};
 use crate::head::{Fields, Several};
 use crate::respond::Refusal;
+use crate::route::Route;
 use crate::route::icinga2::effective_method;
 
 /// What the judgement needs of the header fields, from one pass over them.
 pub(super) struct JudgedFields<'h> {
     pub(super) host: Result<Option<&'h [u8]>, Several>,
-    pub(super) connection: Result<(), BadConnection>,
+    connection: Result<(), BadConnection>,
     /// The first field that may stand once and stands twice.
     repeated: Option<&'static str>,
     /// The method that some upstreams would see.
@@ -40,8 +41,9 @@ impl<'h> JudgedFields<'h> {
         judged
     }
 
-    /// Rejects a request in which a field that may stand once stands twice.
-    pub(super) fn reject_repeated(&self) -> Result<(), Refusal<'static>> {
+    /// Rejects fields of which two readers could see different ones.
+    pub(super) fn reject_two_readings(&self) -> Result<(), Refusal<'static>> {
+        self.connection.map_err(|_| Refusal::BadConnection)?;
         self.repeated.map_or(Ok(()), |name| Err(Refusal::RepeatedField(name)))
     }
 }
@@ -57,11 +59,14 @@ fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> R
 pub(super) fn judged_method<'h>(
     sent: &'h str,
     fields: &JudgedFields<'h>,
-    rule: MethodOverride,
+    route: &Route,
 ) -> Result<&'h str, Refusal<'static>> {
     /// Icinga takes these and no others; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
-    match (fields.overriding, rule) {
+    if has_lower_case(sent) && !route.requirement.names_method(sent) {
+        return Err(Refusal::LowerCaseMethod);
+    }
+    match (fields.overriding, route.method_override) {
         (_, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
         (Ok(None), _) => Ok(sent),
         (Ok(Some(one)), MethodOverride::Judge) => {
@@ -69,6 +74,12 @@ pub(super) fn judged_method<'h>(
         }
         _ => Err(Refusal::MethodOverride),
     }
+}
+
+/// Methods are compared with case (RFC 9110 section 9.1), but some upstreams take `get` for GET, and text that was left of
+/// a body before it (`helloGET`) for a method.
+fn has_lower_case(method: &str) -> bool {
+    method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 #[cfg(test)]
