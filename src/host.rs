@@ -153,6 +153,22 @@ impl<T> HostTable<T> {
             }
     }
 
+    /// The same names with other values.
+    ///
+    /// # Errors
+    /// The first that one of the values gives.
+    pub fn try_map<U, E>(&self, mut value: impl FnMut(&T) -> Result<U, E>) -> Result<HostTable<U>, E> {
+        let mut mapped = HostTable::default();
+        for (name, old) in &self.exact {
+            mapped.exact.insert(name.clone(), value(old)?);
+        }
+        for (rest, old) in &self.wildcard {
+            mapped.wildcard.insert(rest.clone(), value(old)?);
+        }
+        mapped.default = self.default.as_ref().map(value).transpose()?;
+        Ok(mapped)
+    }
+
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.wildcard.values()).chain(self.default.as_ref())

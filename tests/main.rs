@@ -20,6 +20,8 @@ mod admin;
 mod audit;
 /// Modules import only from those above them; each file says its job.
 mod architecture;
+/// What takes rights away takes effect while the rest of a config is rejected.
+mod overlay;
 /// What is wrong with a config is said at once, with place and hint.
 mod config_errors;
 /// Our own HTTP/1.1 engine against hyper.

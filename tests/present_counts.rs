@@ -5,6 +5,8 @@
 mod expiry;
 /// What HTTP/2 connections are told.
 mod http2;
+/// What is open is cut by an overlay, too.
+mod overlay;
 /// Streams, tunnels, uploads and waiting requests, and how long they live on.
 mod streams;
 

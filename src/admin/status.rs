@@ -19,6 +19,8 @@ struct Facts {
     loaded_at: i64,
     listeners: Vec<(Arc<str>, SocketAddr)>,
     last_reload: Option<LastReload>,
+    /// Trust domain and error.
+    revocation_faults: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,11 @@ impl GatewayFacts {
         (facts.loaded_at, facts.listeners) = (clock::signed_seconds(), listeners);
     }
 
+    /// Files that revoke and cannot be read: trust domain, and why.
+    pub fn revocation_faults(&self, faults: Vec<(String, String)>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).revocation_faults = faults;
+    }
+
     /// A reload has ended, well or with an error text.
     pub fn reloaded(&self, cause: &'static str, error: Option<&str>) {
         let first_line = |text: &str| text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
@@ -52,6 +59,8 @@ pub(super) fn status(state: &AdminState) -> String {
     let snapshot = state.shared.snapshot.load_full();
     let facts = state.facts.0.lock().unwrap_or_else(PoisonError::into_inner);
     let listeners = facts.listeners.iter().map(|(name, address)| json!({ "name": &**name, "address": address }));
+    let faults =
+        facts.revocation_faults.iter().map(|(domain, error)| json!({ "trust_domain": domain, "error": error }));
     let last_reload = facts.last_reload.as_ref().map(|last| {
         let result = if last.error.is_none() { "success" } else { "failure" };
         json!({ "at": rfc3339(last.at), "cause": last.cause, "result": result, "error": last.error })
@@ -62,9 +71,12 @@ pub(super) fn status(state: &AdminState) -> String {
         "time": rfc3339(now),
         "draining": state.drain.is_announced(),
         "generation": snapshot.generation,
+        "overlay": snapshot.overlay,
+        "removed_users": snapshot.users.removed(),
         "content": snapshot.content.sha256(),
         "loaded_at": rfc3339(facts.loaded_at),
         "last_reload": last_reload,
+        "revocation_faults": faults.collect::<Vec<_>>(),
         "listeners": listeners.collect::<Vec<_>>(),
         "api_users": snapshot.users.len(),
         "descriptors": descriptors(),
@@ -94,13 +106,14 @@ fn trust_domain(domain: &TrustDomain, now: i64) -> Value {
     let denied = revocation.deny_list();
     let deny_list = denied
         .path()
-        .map(|path| json!({ "path": path.display().to_string(), "entries": denied.len(), "sha256": denied.sha256() }));
+        .map(|path| json!({ "path": path.display().to_string(), "entries": denied.len(), "retained": denied.retained(), "sha256": denied.sha256() }));
     json!({
         "name": &*domain.name,
         "anchors": anchors.collect::<Vec<_>>(),
         "crls": revocation.facts().iter().map(|list| crl(list, now)).collect::<Vec<_>>(),
         "crl_fetch": revocation.fetch().map(|fetch| fetch.facts().iter().map(crl_source).collect::<Vec<_>>()),
         "deny_list": deny_list,
+        "retained_serials": revocation.retained_serials(),
     })
 }
 

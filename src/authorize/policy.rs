@@ -5,8 +5,9 @@ use super::decision::{Denied, Grant, Matched, Permit};
 use super::permission::Permission;
 use crate::condition::Facts;
 use crate::config::Enforcement;
-use crate::identity::Principal;
+use crate::identity::{Principal, UserId};
 use crate::route::{Name, Requirement};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Permissions that belong together: a user's own, or a role's.
@@ -20,13 +21,15 @@ pub struct PermissionSet {
     pub denied: Vec<Permission>,
 }
 
-/// Who may do what.
+/// Who may do what. A clone costs little.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    users: Vec<UserPermissions>,
-    roles: Vec<Arc<PermissionSet>>,
+    users: Arc<Vec<UserPermissions>>,
+    roles: Arc<Vec<Arc<PermissionSet>>>,
     /// What becomes of refusals where neither user nor route says so.
     enforcement: Enforcement,
+    /// The last seconds of users whose time was cut short since.
+    cut_short: Arc<HashMap<UserId, i64>>,
 }
 
 /// All that one ApiUser may do.
@@ -51,7 +54,23 @@ type Found<'s> = Result<(Grant<'s>, Option<Denied<'s>>), Denied<'s>>;
 impl Policy {
     /// A policy where the permissions stand in the order of the users' ids, and the roles in that of theirs.
     pub fn new(users: Vec<UserPermissions>, roles: Vec<Arc<PermissionSet>>, enforcement: Enforcement) -> Self {
-        Self { users, roles, enforcement }
+        Self { users: Arc::new(users), roles: Arc::new(roles), enforcement, cut_short: Arc::default() }
+    }
+
+    /// The same policy, in which these users count until these seconds at most.
+    #[must_use]
+    pub fn cut_short(&self, ends: &HashMap<UserId, i64>) -> Self {
+        let mut cut_short = HashMap::clone(&self.cut_short);
+        for (user, end) in ends {
+            cut_short.entry(*user).and_modify(|known| *known = (*end).min(*known)).or_insert(*end);
+        }
+        Self { cut_short: Arc::new(cut_short), ..self.clone() }
+    }
+
+    /// The last second, since 1970, in which a user counts.
+    pub fn enabled_until(&self, user: UserId) -> Option<i64> {
+        let said = self.users.get(user.index()).and_then(|user| user.enabled_until);
+        said.into_iter().chain(self.cut_short.get(&user).copied()).min()
     }
 
     /// What somebody has: the user's own set, then its roles' in the order of the config, then those of the roles that
@@ -146,7 +165,11 @@ impl Policy {
     /// A user of another snapshot has no right, and one whose time is over has none any more.
     fn counting(&self, principal: &Principal, facts: &Facts<'_>) -> Result<&UserPermissions, Denied<'_>> {
         let user = self.user(principal).ok_or(Denied::NoPermission)?;
-        if user.enabled_until.is_some_and(|until| facts.now > until) { Err(Denied::UserDisabled) } else { Ok(user) }
+        if self.enabled_until(principal.id).is_some_and(|until| facts.now > until) {
+            Err(Denied::UserDisabled)
+        } else {
+            Ok(user)
+        }
     }
 
     fn one<'s>(&'s self, whose: Whose<'s, '_>, asked: &Asked<'_>, facts: &Facts<'_>) -> Found<'s> {

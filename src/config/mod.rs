@@ -57,6 +57,8 @@ pub struct Loaded {
     pub includes: Vec<Include>,
     /// Files and folders that are missing, cannot be read, or are not TOML: nobody knows what they say.
     pub unread: Vec<PathBuf>,
+    /// Whether what can be read of a broken file counts.
+    takes_parts: bool,
 }
 
 /// Whether the text could be taken apart.
@@ -82,6 +84,8 @@ pub struct Include {
 pub enum Occasion<'a> {
     /// A command, or a start. The main file may also be a pipe.
     First,
+    /// As far as it can be read, also behind syntax errors: for commands that only look for a name or a path.
+    Lenient,
     /// The main file is a regular one. If it says nothing that can be read, it includes what it included before.
     Again(&'a [Include]),
 }
@@ -96,6 +100,7 @@ pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
         readable: Readable::Yes,
         includes: Vec::new(),
         unread: Vec::new(),
+        takes_parts: matches!(occasion, Occasion::Lenient),
     };
     let mut singles = Vec::new();
     let folder = main.parent().unwrap_or(Path::new(""));
@@ -113,7 +118,7 @@ pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
                 loaded.read_included(include, Place::nowhere(), &mut singles);
             }
         }
-        (None, Occasion::First) => {}
+        (None, Occasion::First | Occasion::Lenient) => {}
     }
     loaded.config.api_users.shrink_to_fit();
     loaded
@@ -138,7 +143,7 @@ impl Loaded {
     ) -> Option<Vec<Spanned<String>>> {
         self.watched.push(WatchedFile::new(path));
         let text = match occasion {
-            Occasion::First => file_read::read_text_or_pipe(path, FileKind::Config),
+            Occasion::First | Occasion::Lenient => file_read::read_text_or_pipe(path, FileKind::Config),
             Occasion::Again(_) => file_read::read_text(path, FileKind::Config),
         };
         self.read_text(path, text, FileRole::Main, singles)
@@ -206,7 +211,8 @@ impl Loaded {
     ) -> Option<Vec<Spanned<String>>> {
         let (root, errors) = DeTable::parse_recoverable(parsed);
         let path = self.sources.file(file).map_or(Path::new(""), |source| &source.path);
-        if syntax::report(&errors, Parsed { path, file, text: parsed }, &self.problems) == Readable::No {
+        let readable = syntax::report(&errors, Parsed { path, file, text: parsed }, &self.problems);
+        if readable == Readable::No && !self.takes_parts {
             return None;
         }
         let place = Place::new(file, &(0..0));

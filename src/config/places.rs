@@ -1,7 +1,7 @@
 //! Places as people read them, without the texts that they are in: those may be large, and hold secrets. Knows no meaning.
 
 use super::source::{Place, SourceFile, Sources};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where lines begin in all config files of one load.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,11 @@ impl Places {
     /// Those of these files.
     pub fn of(sources: &Sources) -> Self {
         Self { files: sources.files().map(Lines::of).collect() }
+    }
+
+    /// The file of a place.
+    pub fn path(&self, place: Place) -> Option<&Path> {
+        self.files.get(place.file.index()).map(|file| file.path.as_path())
     }
 
     /// As [`Sources::describe`]: `path:line:column`. Costs the same however long the file is.

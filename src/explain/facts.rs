@@ -65,7 +65,7 @@ fn user_facts(judged: &Judged<'_>, user: &Principal, credential: CredentialKind)
             .filter_map(|set| set.role.as_deref().map(str::to_owned))
             .collect(),
         roles_of_certificate: snapshot.policy.brought_roles(by_certificate).map(str::to_owned).collect(),
-        enabled_until: said.and_then(|said| said.enabled_until).map(rfc3339),
+        enabled_until: snapshot.policy.enabled_until(user.id).map(rfc3339),
     }
 }
 

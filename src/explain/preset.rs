@@ -23,7 +23,7 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
     if is_over(route.enabled_until) {
         return refused("route_disabled");
     }
-    if is_over(policy.user(user).and_then(|user| user.enabled_until)) {
+    if is_over(policy.enabled_until(user.id)) {
         return refused("user_disabled");
     }
     let mut groups: Vec<Group> = Vec::new();

@@ -126,8 +126,8 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
     }
     let public = reason("public_route");
     let (Some(user), Some(required)) = (judgement.user, &judgement.requirement) else { return Ok((public, None)) };
-    let counting = snapshot.policy.user(user).ok_or(reason("no_permission"))?;
-    if counting.enabled_until.is_some_and(|until| facts.now > until) {
+    snapshot.policy.user(user).ok_or(reason("no_permission"))?;
+    if snapshot.policy.enabled_until(user.id).is_some_and(|until| facts.now > until) {
         return Err(reason("user_disabled"));
     }
     let mut trial = Trial::new(&snapshot.policy, user, facts, &snapshot.places);

@@ -3,9 +3,9 @@
 
 use crate::clock;
 use crate::config::Change;
-use crate::snapshot::{Content, Snapshot};
+use crate::snapshot::{Content, Snapshot, SnapshotVersion};
 use crate::telemetry::build::VERSION;
-use crate::telemetry::{AuditRefusedSnapshot, AuditSnapshot, Telemetry};
+use crate::telemetry::{AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Telemetry};
 use crate::tls::rfc3339;
 use serde::Serialize;
 
@@ -46,15 +46,21 @@ pub(super) fn tell_of_snapshot(telemetry: &Telemetry, new: &Snapshot, before: Op
 /// Tells of a snapshot that is not put into force.
 pub(super) fn tell_of_refusal(
     telemetry: &Telemetry,
-    generation: u64,
+    version: SnapshotVersion,
     (content, errors): (&Content, &[String]),
     cause: &str,
 ) {
     telemetry.audit_event(&AuditRefusedSnapshot {
         time: rfc3339(clock::signed_seconds()),
-        generation,
+        generation: version.generation,
+        overlay: version.overlay,
         content: content.sha256(),
         cause,
         errors,
     });
+}
+
+/// Tells of an overlay, before it judges anything.
+pub(super) fn tell_of_overlay(telemetry: &Telemetry, overlay: &AuditOverlay<'_>) {
+    telemetry.audit_event(overlay);
 }

@@ -92,7 +92,7 @@ impl Gateway {
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
         self.tell_of_descriptors(bound.descriptors, snapshot.generation);
         bound.descriptors.put_into_force();
-        self.shared.telemetry.audit_generation(snapshot.generation);
+        self.shared.telemetry.audit_version(snapshot.generation, snapshot.overlay);
         self.shared.telemetry.remember_decisions_for(snapshot.process.recent_decisions);
         self.shared.put_into_force(snapshot.clone());
         self.publish(&snapshot);
@@ -133,14 +133,12 @@ impl Gateway {
 
     fn publish(&self, snapshot: &Snapshot) {
         let metrics = &self.shared.telemetry.metrics;
-        let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
         metrics.loaded_at.set(clock::signed_seconds());
-        metrics.api_users.set(as_gauge(snapshot.users.len()));
         if snapshot.generation == 1 {
             metrics.reload_last_success.set(1);
         }
-        self.publish_revocation(snapshot);
+        self.publish_overlay(snapshot);
         metrics.certificate_not_after.reset();
         for OwnExpiry { kind, name, not_after, .. } in &snapshot.expiries {
             let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
@@ -149,6 +147,14 @@ impl Gateway {
                 gauge.set(*not_after);
             }
         }
+    }
+
+    /// What an overlay changes.
+    pub(super) fn publish_overlay(&self, snapshot: &Snapshot) {
+        let metrics = &self.shared.telemetry.metrics;
+        metrics.overlay.set(i64::try_from(snapshot.overlay).unwrap_or(i64::MAX));
+        metrics.api_users.set(i64::try_from(snapshot.users.len()).unwrap_or(i64::MAX));
+        self.publish_revocation(snapshot);
     }
 
     fn publish_revocation(&self, snapshot: &Snapshot) {

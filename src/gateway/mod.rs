@@ -4,24 +4,28 @@ mod audit;
 mod crl_fetch;
 mod fetches;
 mod in_force;
+mod overlay;
 mod reload;
 mod requests;
 mod retry;
+mod revocation;
 mod side_listeners;
 mod token_keys;
 
 use crate::admin::{GatewayFacts, SideListener};
+use crate::config::WatchedFile;
 use crate::descriptors::{self, RaisedLimit, TooFewDescriptors};
 use crate::drain::{Drain, Drained};
 use crate::file_read::FileThread;
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
-use crate::snapshot::{AdminPlace, FileWatch, Outcome, Snapshot};
+use crate::snapshot::{AdminPlace, FileWatch, Outcome, OverlayError, Snapshot, Stamps};
 use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
 use reload::Cause;
 use requests::Requests;
 use retry::Retry;
+use revocation::RevocationReader;
 use side_listeners::RunningSide;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -41,6 +45,8 @@ pub struct Gateway {
     admin: Option<RunningSide<AdminPlace>>,
     metrics: Option<RunningSide<SocketAddr>>,
     watch: FileWatch,
+    /// What takes rights away without a load.
+    revocations: RevocationReader,
     /// Where loads are done.
     loader: FileThread,
     retry: Retry,
@@ -92,6 +98,9 @@ pub enum GatewayError {
     /// There may be too few file descriptors.
     #[error(transparent)]
     TooFewDescriptors(#[from] TooFewDescriptors),
+    /// What was revoked while a snapshot was loaded cannot be added to it.
+    #[error("the snapshot cannot be brought up to date")]
+    Overlay(#[from] OverlayError),
     /// There are no threads for the workers.
     #[error("cannot start the worker threads")]
     Workers(#[source] std::io::Error),
@@ -168,6 +177,7 @@ impl Gateway {
             admin: None,
             metrics: None,
             watch: FileWatch::new(),
+            revocations: RevocationReader::default(),
             loader: FileThread::default(),
             retry: Retry::default(),
             last_errors: Vec::new(),
@@ -181,6 +191,7 @@ impl Gateway {
         // As the user that also has to rotate it.
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
+        gateway.revocations = RevocationReader::new(&snapshot, &stamps_of(&outcome.watched));
         gateway.put_into_force(snapshot, bound);
         gateway.watch.watch_only(outcome.watched).await;
         tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
@@ -229,6 +240,10 @@ impl Gateway {
                 },
                 () = self.watch.changed() => Cause::FilesChanged,
                 () = self.retry.due() => Cause::Retry,
+                () = self.revocations.arrived() => {
+                    self.revoke_what_was_read();
+                    continue;
+                }
             };
             tokio::select! {
                 () = self.reload(cause) => {}
@@ -283,6 +298,10 @@ impl Gateway {
             GatewayError::AuditLog { path, source }
         })
     }
+}
+
+fn stamps_of(watched: &[WatchedFile]) -> Stamps {
+    watched.iter().map(|file| (file.path.clone(), file.stamp())).collect()
 }
 
 /// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The admin

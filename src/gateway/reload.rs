@@ -1,11 +1,12 @@
 //! Reload: load anew, wait for the other half of what is half-written, put into force or say why not, and try again
 //! later. Binds nothing itself.
 
-use super::{Gateway, GatewayError, audit};
+use super::{Gateway, GatewayError, audit, stamps_of};
 use crate::config::WatchedFile;
 use crate::file_read;
 use crate::respond::with_causes;
-use crate::snapshot::{Content, Depth, Outcome, Snapshot, load};
+use crate::snapshot::{Content, Depth, Outcome, Snapshot, SnapshotVersion, load};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ impl Gateway {
             self.retry.reset();
         }
         self.watch.look_again().await;
+        // First: it waits for no other file, and for no large config.
+        self.read_revocations().await;
         match self.try_reload(cause).await {
             Ok(success) => self.reloaded(&success, cause),
             Err(failure) => self.reload_failed(failure, cause),
@@ -43,11 +46,11 @@ impl Gateway {
             Failure { errors: vec![why.clone()], why, content: Content::default() }
         })?;
         let warnings = outcome.warnings();
-        let (report, mut errors, content, watched) =
-            (outcome.report(), outcome.errors(), outcome.content, outcome.watched);
-        let result = match outcome.snapshot {
+        let (report, mut errors) = (outcome.report(), outcome.errors());
+        let Outcome { snapshot, rejected, content, watched, .. } = outcome;
+        let result = match snapshot {
             None => Err(GatewayError::Config(report)),
-            Some(snapshot) => self.try_put_into_force(snapshot, cause).await,
+            Some(snapshot) => self.try_put_into_force(snapshot, &watched, cause).await,
         };
         match result {
             Ok(snapshot) => {
@@ -56,6 +59,7 @@ impl Gateway {
             }
             Err(error) => {
                 self.watch.watch_also(&watched).await;
+                self.withdraw(&rejected).await;
                 let why = with_causes(&error);
                 if errors.is_empty() {
                     errors.push(why.clone());
@@ -84,18 +88,20 @@ impl Gateway {
         self.retry.failed();
         let metrics = &self.shared.telemetry.metrics;
         metrics.reload_last_success.set(0);
-        let generation = self.shared.snapshot.load().generation;
+        let version = self.shared.snapshot.load().version();
+        let SnapshotVersion { generation, overlay } = version;
         let Failure { why, errors, content } = failure;
         // Trying again must not fill logs with what they say already.
         if cause == Cause::Retry && errors == self.last_errors {
             metrics.reload_retries.inc();
-            return tracing::debug!(generation, "reload refused again:\n{why}");
+            return tracing::debug!(generation, overlay, "reload refused again:\n{why}");
         }
         metrics.reloads.with_label_values(&["failure"]).inc();
         self.facts.reloaded(cause.word(), Some(&why));
-        audit::tell_of_refusal(&self.shared.telemetry, generation, (&content, &errors), cause.word());
+        audit::tell_of_refusal(&self.shared.telemetry, version, (&content, &errors), cause.word());
         tracing::error!(
             generation,
+            overlay,
             cause = cause.word(),
             "reload refused, the old snapshot stays in force; it is tried again:\n{why}"
         );
@@ -111,6 +117,8 @@ impl Gateway {
         for _ in 1..ATTEMPTS {
             if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
                 self.watch.watch_also(&outcome.watched).await;
+                // What takes rights away does not wait for the other half.
+                self.withdraw(&outcome.rejected).await;
                 self.watch.stirred(OTHER_HALF).await;
             }
             let watched = outcome.watched.clone();
@@ -123,17 +131,39 @@ impl Gateway {
         Ok(outcome)
     }
 
-    /// Large configs take a while, which must not hold up requests; and a file may hang, which must hold up nothing.
+    /// Large configs take a while, which must hold up neither requests nor revocations; and a file may hang, which must
+    /// hold up nothing.
     async fn load(&mut self) -> Result<Outcome, file_read::Unfinished> {
         let (config, shared) = (self.config.clone(), self.shared.clone());
         let loading = move || {
             let previous = shared.snapshot.load_full();
             load(&config, Some(&previous), &shared.telemetry, Depth::Errors)
         };
-        self.loader.run(file_read::PATIENCE, loading).await
+        // It comes back, unless the gateway ends meanwhile.
+        let mut loader = std::mem::take(&mut self.loader);
+        let outcome = {
+            let mut loading = pin!(loader.run(file_read::PATIENCE, loading));
+            loop {
+                tokio::select! {
+                    outcome = &mut loading => break outcome,
+                    () = self.watch.changed() => {
+                        self.watch.look_again().await;
+                        self.read_revocations().await;
+                    }
+                }
+            }
+        };
+        self.loader = loader;
+        outcome
     }
 
-    async fn try_put_into_force(&mut self, snapshot: Snapshot, cause: Cause) -> Result<Arc<Snapshot>, GatewayError> {
+    async fn try_put_into_force(
+        &mut self,
+        snapshot: Snapshot,
+        watched: &[WatchedFile],
+        cause: Cause,
+    ) -> Result<Arc<Snapshot>, GatewayError> {
+        let (snapshot, reader) = Self::with_newest_revocations(snapshot, &stamps_of(watched)).await?;
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
@@ -152,6 +182,8 @@ impl Gateway {
         }
         self.warn_about_restarts(&snapshot);
         self.put_into_force(snapshot.clone(), bound);
+        self.revocations = reader;
+        self.publish_faults(&snapshot);
         Ok(snapshot)
     }
 

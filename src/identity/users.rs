@@ -4,7 +4,7 @@
 use super::{Identified, Identifier, IdentityKind, Principal, ReservedNames, RoleId, UserId};
 use crate::config::Place;
 use crate::tls::{NameKind, PeerCertificate, TrustDomainId, UnusableName};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +28,16 @@ pub enum RoleSource {
     OrganizationalUnit,
 }
 
-/// All ApiUsers, found by what their certificates say.
+/// All ApiUsers, found by what their certificates say. A clone costs little.
 #[derive(Clone, Debug, Default)]
 pub struct ApiUsers {
+    loaded: Arc<LoadedUsers>,
+    /// Those who are gone by now: nobody is them, and what is theirs is nobody else's.
+    removed: Arc<HashSet<UserId>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct LoadedUsers {
     users: Vec<ApiUser>,
     by_identifier: HashMap<(TrustDomainId, Identifier), UserId>,
     by_name: HashMap<Arc<str>, UserId>,
@@ -48,13 +55,14 @@ impl ApiUsers {
     /// # Errors
     /// The user that has the name already.
     pub fn add(&mut self, name: &str, place: Place, tolerate_expiry: Duration) -> Result<UserId, Taken> {
-        if let Some(there) = self.by_name.get(name).and_then(|id| self.users.get(id.index())) {
+        let loaded = Arc::make_mut(&mut self.loaded);
+        if let Some(there) = loaded.by_name.get(name).and_then(|id| loaded.users.get(id.index())) {
             return Err(Taken(there.clone()));
         }
-        let id = UserId(u32::try_from(self.users.len()).unwrap_or(u32::MAX));
+        let id = UserId(u32::try_from(loaded.users.len()).unwrap_or(u32::MAX));
         let name: Arc<str> = name.into();
-        self.by_name.insert(name.clone(), id);
-        self.users.push(ApiUser { name, place, tolerate_expiry });
+        loaded.by_name.insert(name.clone(), id);
+        loaded.users.push(ApiUser { name, place, tolerate_expiry });
         Ok(id)
     }
 
@@ -63,8 +71,9 @@ impl ApiUsers {
     /// # Errors
     /// The other user that they are already.
     pub fn bind(&mut self, domain: TrustDomainId, identifier: Identifier, user: UserId) -> Result<(), Taken> {
-        let there = *self.by_identifier.entry((domain, identifier)).or_insert(user);
-        match self.users.get(there.index()) {
+        let loaded = Arc::make_mut(&mut self.loaded);
+        let there = *loaded.by_identifier.entry((domain, identifier)).or_insert(user);
+        match loaded.users.get(there.index()) {
             Some(other) if there != user => Err(Taken(other.clone())),
             _ => Ok(()),
         }
@@ -72,28 +81,28 @@ impl ApiUsers {
 
     /// Lets certificates of a trust domain with this O or OU bring a role to whoever they are.
     pub fn bind_role(&mut self, domain: TrustDomainId, source: RoleSource, value: Box<str>, role: RoleId) {
-        self.roles.entry((domain, source)).or_default().entry(value).or_default().push(role);
+        Arc::make_mut(&mut self.loaded).roles.entry((domain, source)).or_default().entry(value).or_default().push(role);
     }
 
     /// Lets no certificate of a trust domain with such a name be anybody.
     pub fn reserve(&mut self, domain: TrustDomainId, names: ReservedNames) {
-        self.reserved.insert(domain, names);
+        Arc::make_mut(&mut self.loaded).reserved.insert(domain, names);
     }
 
     /// Whether a value is a reserved name of a trust domain.
     pub fn is_reserved(&self, domain: TrustDomainId, identifier: &Identifier) -> bool {
-        self.reserved.get(&domain).is_some_and(|names| names.reserves(identifier))
+        self.loaded.reserved.get(&domain).is_some_and(|names| names.reserves(identifier))
     }
 
     /// Whose a verified certificate is. This runs once for each connection and generation.
     pub fn identify(&self, peer: &PeerCertificate) -> Identified {
-        if let Some(name) = self.reserved.get(&peer.trust_domain).and_then(|names| names.find(peer)) {
+        if let Some(name) = self.loaded.reserved.get(&peer.trust_domain).and_then(|names| names.find(peer)) {
             return Identified::Reserved(name);
         }
         let mut found: Option<(UserId, IdentityKind)> = None;
         for identifier in Identifier::of(peer) {
             let kind = identifier.kind();
-            let Some(user) = self.by_identifier.get(&(peer.trust_domain, identifier)) else { continue };
+            let Some(user) = self.loaded.by_identifier.get(&(peer.trust_domain, identifier)) else { continue };
             match found {
                 None => found = Some((*user, kind)),
                 Some((other, _)) if other != *user => return self.ambiguous(other, *user),
@@ -112,21 +121,21 @@ impl ApiUsers {
         if self.is_reserved(domain, identifier) {
             return Identified::Reserved(identifier.value().into());
         }
-        match self.by_identifier.get(&(domain, identifier.clone())) {
+        match self.loaded.by_identifier.get(&(domain, identifier.clone())) {
             Some(user) => self.known(*user, Some(identifier.kind()), Box::default()),
             None => Identified::Unknown,
         }
     }
 
     fn known(&self, id: UserId, identified_by: Option<IdentityKind>, extra_roles: Box<[RoleId]>) -> Identified {
-        match self.users.get(id.index()) {
+        match self.loaded.users.get(id.index()).filter(|_| !self.removed.contains(&id)) {
             Some(user) => Identified::Known(Principal { id, name: user.name.clone(), identified_by, extra_roles }),
             None => Identified::Unknown,
         }
     }
 
     fn ambiguous(&self, one: UserId, other: UserId) -> Identified {
-        let name = |id: UserId| self.users.get(id.index()).map(|user| user.name.clone()).unwrap_or_default();
+        let name = |id: UserId| self.loaded.users.get(id.index()).map(|user| user.name.clone()).unwrap_or_default();
         Identified::Ambiguous(name(one), name(other))
     }
 
@@ -138,7 +147,7 @@ impl ApiUsers {
             (RoleSource::Organization, NameKind::Organization, &peer.organizations),
             (RoleSource::OrganizationalUnit, NameKind::OrganizationalUnit, &peer.organizational_units),
         ] {
-            let Some(known) = self.roles.get(&(peer.trust_domain, source)) else { continue };
+            let Some(known) = self.loaded.roles.get(&(peer.trust_domain, source)) else { continue };
             if let Some((kind, reason)) = peer.unusable_names.iter().find(|(unusable, _)| *unusable == kind) {
                 return Err(UnusableName::Names(*kind, *reason));
             }
@@ -151,18 +160,18 @@ impl ApiUsers {
 
     /// Whether any certificate of a trust domain can be this user.
     pub fn can_be_proven_in(&self, domain: TrustDomainId, user: UserId) -> bool {
-        let mut bound = self.by_identifier.iter();
+        let mut bound = self.loaded.by_identifier.iter();
         bound.any(|((bound_domain, _), bound_user)| *bound_domain == domain && *bound_user == user)
     }
 
     /// All that can be proven by a certificate, each with the trust domain that must vouch.
     pub fn provable(&self) -> std::collections::HashSet<(TrustDomainId, UserId)> {
-        self.by_identifier.iter().map(|((domain, _), user)| (*domain, *user)).collect()
+        self.loaded.by_identifier.iter().map(|((domain, _), user)| (*domain, *user)).collect()
     }
 
     /// The user with this name.
     pub fn named(&self, name: &str) -> Option<Principal> {
-        match self.known(*self.by_name.get(name)?, None, Box::default()) {
+        match self.known(*self.loaded.by_name.get(name)?, None, Box::default()) {
             Identified::Known(principal) => Some(principal),
             _ => None,
         }
@@ -170,22 +179,45 @@ impl ApiUsers {
 
     /// The configured user behind a principal of this snapshot.
     pub fn get(&self, id: UserId) -> Option<&ApiUser> {
-        self.users.get(id.index())
+        self.loaded.users.get(id.index())
+    }
+
+    /// The same users without these. Ids stay as they are, and a certificate that was two users' stays nobody's.
+    #[must_use]
+    pub fn without(&self, gone: &[UserId]) -> Self {
+        let removed = self.removed.iter().chain(gone).copied().collect();
+        Self { loaded: self.loaded.clone(), removed: Arc::new(removed) }
+    }
+
+    /// A user by its id, if it is not taken out.
+    pub fn get_left(&self, id: UserId) -> Option<&ApiUser> {
+        self.get(id).filter(|_| !self.removed.contains(&id))
+    }
+
+    /// How many were taken out.
+    pub fn removed(&self) -> usize {
+        self.removed.len()
+    }
+
+    /// All users that are left, with their ids.
+    pub fn with_ids(&self) -> impl Iterator<Item = (UserId, &ApiUser)> {
+        let ids = (0..=u32::MAX).map(UserId);
+        ids.zip(&self.loaded.users).filter(|(id, _)| !self.removed.contains(id))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.users.len()
+        self.loaded.users.len() - self.removed.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
+        self.len() == 0
     }
 
     /// All users.
     pub fn iter(&self) -> impl Iterator<Item = &ApiUser> {
-        self.users.iter()
+        self.with_ids().map(|(_, user)| user)
     }
 }
 

@@ -8,7 +8,7 @@ use super::told::Told;
 use crate::clock;
 use crate::config::ClientAuth;
 use crate::identity::{Identified, Principal, ProxyHeader};
-use crate::snapshot::{ListenerPolicy, Snapshot};
+use crate::snapshot::{ListenerPolicy, Snapshot, SnapshotVersion};
 use crate::telemetry::Telemetry;
 use crate::tls::{
     ChainError, FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId,
@@ -54,7 +54,7 @@ type ServedAt = (Arc<ListenerPolicy>, Arc<HostPolicy>);
 
 /// A client as one snapshot sees it.
 pub(super) struct ClientView {
-    generation: u64,
+    version: SnapshotVersion,
     /// When its certificate's time was last compared with the clock.
     checked: Cell<Instant>,
     /// The last second, since 1970, in which its chain counts without being asked about again.
@@ -162,10 +162,10 @@ impl ConnectedClient {
             _ => None,
         };
         let (checked, told) = (Cell::new(now), RefCell::default());
-        let generation = snapshot.generation;
+        let version = snapshot.version();
         let source = self.remote.source();
         ClientView {
-            generation,
+            version,
             checked,
             until,
             place,
@@ -308,7 +308,7 @@ pub(super) fn principal(standing: &Standing) -> Option<&Principal> {
 impl ClientView {
     /// Whether it is what this snapshot sees at this moment.
     pub(super) fn holds(&self, snapshot: &Snapshot, now: Instant) -> bool {
-        self.generation == snapshot.generation && self.still_holds(now)
+        self.version == snapshot.version() && self.still_holds(now)
     }
 
     /// A certificate also expires in the middle of a connection and of a generation. The clock on the wall is looked at

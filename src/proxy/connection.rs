@@ -223,11 +223,11 @@ impl ProxyHandler {
         let local = context.facts.local;
         let (server_name, tls) = (context.facts.server_name.clone(), context.facts.tls);
         Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
-            let generation = in_force(&shared).snapshot.generation;
+            let version = in_force(&shared).snapshot.version();
             let (telemetry, series) = (shared.telemetry.clone(), shared.telemetry.listener(&listener));
             let (listener, server_name) = (listener.clone(), server_name.clone());
             let facts = Rc::new(ConnectionFacts { telemetry, listener, client, local, server_name, tls, series });
-            let mut record = Record::new(facts, "HTTP/1.1", generation, request_id, ("-", "-"));
+            let mut record = Record::new(facts, "HTTP/1.1", version, request_id, ("-", "-"));
             record.refused_unread(refusal);
         })
     }

@@ -152,6 +152,8 @@ mod tests {
         };
         Arc::new(Snapshot {
             generation,
+            overlay: 0,
+            revocation_sources: Vec::new(),
             sizes: Default::default(),
             listeners: HashMap::new(),
             trust_domains: Vec::new(),
@@ -174,7 +176,7 @@ mod tests {
             includes: Vec::new(),
             written: None,
             user_limiters: Default::default(),
-            route_limiters: HashMap::new(),
+            route_limiters: Default::default(),
         })
     }
 

@@ -16,6 +16,7 @@ use crate::identity::IdentityKind;
 use crate::limit::{Meter, UnderWay};
 use crate::respond::{Refusal, Withdrawal};
 use crate::route::Target;
+use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
@@ -67,7 +68,7 @@ pub(super) struct Record {
     /// Who the client is; `None` if nobody asked yet.
     client: Option<Rc<ClientView>>,
     protocol: &'static str,
-    generation: u64,
+    version: SnapshotVersion,
     request_id: RequestId,
     begun: Instant,
     /// When it was over, if somebody has looked at the clock.
@@ -111,7 +112,7 @@ impl Record {
     pub(super) fn new(
         connection: Rc<ConnectionFacts>,
         protocol: &'static str,
-        generation: u64,
+        version: SnapshotVersion,
         request_id: RequestId,
         (method, target): (&str, &str),
     ) -> Self {
@@ -125,7 +126,7 @@ impl Record {
             connection,
             client: None,
             protocol,
-            generation,
+            version,
             request_id,
             begun: Instant::now(),
             over: None,
@@ -209,7 +210,7 @@ impl Record {
 
     /// Takes over what the judgement found, whatever the outcome.
     pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
-        self.generation = in_force.snapshot.generation;
+        self.version = in_force.snapshot.version();
         self.texts.set(Text::Method, judgement.method);
         if let Some(host) = &judgement.host {
             self.texts.set(Text::Host, host.as_str());
@@ -349,7 +350,8 @@ impl Record {
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
-            generation: self.generation,
+            generation: self.version.generation,
+            overlay: self.version.overlay,
             listener: &about.listener,
             client: about.client.to_string(),
             server_name: about.server_name.as_deref(),

@@ -5,12 +5,20 @@ mod admin_place;
 mod assemble;
 mod content;
 mod defaults;
+mod overlay;
+mod rejected;
+mod revocation_source;
 mod watch;
 
 pub use admin_place::{AdminPlace, AdminPlaceError};
 pub use assemble::{Depth, Outcome, load};
 pub use content::Content;
+pub use overlay::{OverlayError, WithdrawnUsers};
+pub use rejected::RejectedConfig;
+pub use revocation_source::{NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps};
 pub use watch::FileWatch;
+
+use assemble::parse_end;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
@@ -30,10 +38,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything that judges and serves requests.
+/// Everything that judges and serves requests. A clone costs little.
+#[derive(Clone)]
 pub struct Snapshot {
     /// Counts up with each snapshot that came into force.
     pub generation: u64,
+    /// Counts up with each overlay on it; 0 is none.
+    pub overlay: u64,
     /// How much the config defines.
     pub sizes: ConfigSizes,
     /// By name.
@@ -47,7 +58,7 @@ pub struct Snapshot {
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Whom the gateway asks about requests that it permits.
-    pub authorizers: Authorizers,
+    pub authorizers: Arc<Authorizers>,
     /// Which ApiUsers are somebody at which upstream; those where nobody is are not here.
     pub accounts: HashMap<Arc<str>, Arc<Accounts>>,
     /// Signs what upstreams are told about clients, if there are keys.
@@ -67,22 +78,38 @@ pub struct Snapshot {
     /// Whether a judgement may change while nothing else does.
     pub changes_with_time: bool,
     /// What clients may prove themselves by beside certificates.
-    pub credentials: Credentials,
+    pub credentials: Arc<Credentials>,
+    /// Files that revoke.
+    pub revocation_sources: Vec<RevocationSource>,
     /// What it was made of.
-    pub content: Content,
+    pub content: Arc<Content>,
     /// What its main file includes.
     pub includes: Vec<Include>,
     /// What its config says, where there is an audit log to tell of changes.
-    pub written: Option<Written>,
+    pub written: Option<Arc<Written>>,
     /// Where what it is made of stands in the config.
-    pub places: Places,
+    pub places: Arc<Places>,
     /// What limits the requests of ApiUsers, by their ids.
-    pub user_limiters: Limiters,
+    pub user_limiters: Arc<Limiters>,
     /// What limits those of routes: only for the next snapshot, which goes on with them.
-    pub route_limiters: HashMap<Box<str>, Arc<Limiter>>,
+    pub route_limiters: Arc<HashMap<Box<str>, Arc<Limiter>>>,
+}
+
+/// Which snapshot it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotVersion {
+    /// Which load.
+    pub generation: u64,
+    /// Which overlay on it; 0 is none.
+    pub overlay: u64,
 }
 
 impl Snapshot {
+    /// Which one it is.
+    pub fn version(&self) -> SnapshotVersion {
+        SnapshotVersion { generation: self.generation, overlay: self.overlay }
+    }
+
     /// A trust domain by its id. `None` for an id of another snapshot.
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
@@ -111,6 +138,7 @@ pub struct ConfigSizes {
 }
 
 /// One listener: what is shown under which name, and what is served.
+#[derive(Clone)]
 pub struct ListenerPolicy {
     /// The name.
     pub name: Arc<str>,

@@ -24,6 +24,9 @@ pub struct AccessEntry<'a> {
     pub id: &'a str,
     /// The snapshot that judged.
     pub generation: u64,
+    /// The overlay on it; 0, and left out, if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub overlay: u64,
     /// Listener.
     pub listener: &'a str,
     /// Client address and port.
@@ -103,6 +106,11 @@ pub struct AccessEntry<'a> {
     pub cut: Option<&'a str>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// An open access log.
 pub struct AccessLog {
     config: AccessLogConfig,
@@ -147,7 +155,7 @@ impl AccessLog {
 fn text_line(entry: &AccessEntry<'_>) -> String {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
     format!(
-        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}",
+        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}{}",
         entry.time,
         entry.client,
         entry.listener,
@@ -168,6 +176,7 @@ fn text_line(entry: &AccessEntry<'_>) -> String {
         or_dash(entry.upstream),
         entry.id,
         entry.generation,
+        if entry.overlay > 0 { format!(" overlay={}", entry.overlay) } else { String::new() },
         entry.forwarded_by.map(|by| format!(" forwarded_by={}", quoted(by))).unwrap_or_default(),
         entry.cut.map(|cut| format!(" cut={cut}")).unwrap_or_default(),
         entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),

@@ -76,6 +76,10 @@ pub struct Metrics {
     pub reload_last_success: IntGauge,
     /// `snapshot_generation`
     pub generation: IntGauge,
+    /// `snapshot_overlay`
+    pub overlay: IntGauge,
+    /// `revocation_faults{trust_domain}`
+    pub revocation_faults: IntGaugeVec,
     /// `snapshot_loaded_timestamp_seconds`
     pub loaded_at: IntGauge,
     /// `api_users`
@@ -280,6 +284,12 @@ impl Default for Metrics {
                 .counter("reload_retries_total", "Repeated loads that failed for the same reason as before"),
             reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
             generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
+            overlay: make.gauge("snapshot_overlay", "Number of the revocation overlay on the snapshot; 0 is none"),
+            revocation_faults: make.gauges(
+                "revocation_faults",
+                "Revocation lists and deny lists that cannot be read; what they said before stays in force",
+                &["trust_domain"],
+            ),
             loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
             credential_checks: make.counters(

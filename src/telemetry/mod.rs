@@ -14,7 +14,7 @@ mod rare_line;
 mod series;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
-pub use audit::{AuditCut, AuditDecision, AuditLogConfig, AuditRefusedSnapshot, AuditSnapshot, Reopened};
+pub use audit::{AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Reopened};
 pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};

@@ -86,10 +86,31 @@ impl HostPolicy {
             Some(host) => host.config.clone(),
             None => {
                 let trusts = trust_domains.iter().map(|domain| domain.trust.clone()).collect();
-                Arc::new(server_config(identity, trusts, client_auth, record_layer)?)
+                Arc::new(server_config(resolver(identity)?, trusts, client_auth, record_layer)?)
             }
         };
         Ok(Self { label, client_auth, trust_domains, record_layer, own_uri, config, made_of })
+    }
+
+    /// The same host with other states of its trust domains, by their ids; sessions begin anew.
+    ///
+    /// # Errors
+    /// [`HostError`], as at first.
+    pub fn with_trust_domains(&self, domains: &[Arc<TrustDomain>]) -> Result<Self, HostError> {
+        let now = |old: &Arc<TrustDomain>| domains.iter().find(|domain| domain.id == old.id).unwrap_or(old).clone();
+        let trust_domains: Vec<_> = self.trust_domains.iter().map(now).collect();
+        let trusts = trust_domains.iter().map(|domain| domain.trust.clone()).collect();
+        let resolver = self.config.cert_resolver.clone();
+        let config = server_config(resolver, trusts, self.client_auth, self.record_layer)?;
+        Ok(Self {
+            label: self.label.clone(),
+            client_auth: self.client_auth,
+            trust_domains,
+            record_layer: self.record_layer,
+            own_uri: self.own_uri.clone(),
+            config: Arc::new(config),
+            made_of: self.made_of,
+        })
     }
 
     /// Judges a chain, leaf first, at this moment: exactly one of the domains must vouch for it.
@@ -143,17 +164,20 @@ impl ServerIdentity {
     }
 }
 
-fn server_config(
-    identity: ServerIdentity,
-    trusts: Vec<Arc<Trust>>,
-    client_auth: ClientAuth,
-    record_layer: RecordLayer,
-) -> Result<ServerConfig, HostError> {
+fn resolver(identity: ServerIdentity) -> Result<Arc<dyn ResolvesServerCert>, HostError> {
     let certified = CertifiedKey::from_der(identity.chain, identity.key, &provider()).map_err(|error| match error {
         Error::InconsistentKeys(_) => HostError::KeyMismatch,
         other => HostError::Unusable(other),
     })?;
-    let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
+    Ok(Arc::new(SingleCertAndKey::from(certified)))
+}
+
+fn server_config(
+    resolver: Arc<dyn ResolvesServerCert>,
+    trusts: Vec<Arc<Trust>>,
+    client_auth: ClientAuth,
+    record_layer: RecordLayer,
+) -> Result<ServerConfig, HostError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(HostError::Unusable)?;

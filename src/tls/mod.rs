@@ -28,8 +28,8 @@ pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, pri
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
     CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlOrigin,
-    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, StaleCrls,
-    UnknownRevocation,
+    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings,
+    RevocationUpdate, StaleCrls, UnknownRevocation,
 };
 pub use server_chain::{ServerChainFault, owner_of_key, server_chain_faults};
 pub use signed::is_signed_by;

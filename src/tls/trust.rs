@@ -71,6 +71,8 @@ impl Default for TrustSettings {
 pub(super) struct Trust {
     /// SHA-256 of everything that a verdict depends on, but the time.
     made_of: ChainDigest,
+    authorities: Arc<Authorities>,
+    settings: TrustSettings,
     rules: PathRules,
     revocation: Revocation,
     tolerance: Duration,
@@ -87,7 +89,7 @@ impl TrustDomain {
     pub fn new(
         id: TrustDomainId,
         name: &str,
-        authorities: &Authorities,
+        authorities: &Arc<Authorities>,
         revocation: Revocation,
         settings: TrustSettings,
         previous: Option<&Self>,
@@ -120,6 +122,19 @@ impl TrustDomain {
         vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, (at, Traces::None))
     }
 
+    /// The same domain where other certificates are revoked: new sessions and verdicts, since none may outlive that.
+    ///
+    /// # Errors
+    /// [`TrustDomainError`], as at first.
+    pub fn with_revocation(&self, revocation: Revocation) -> Result<Self, TrustDomainError> {
+        Self::new(self.id, &self.name, &self.trust.authorities, revocation, self.trust.settings, None)
+    }
+
+    /// Its CAs, which sign revocation lists.
+    pub fn authorities(&self) -> &Arc<Authorities> {
+        &self.trust.authorities
+    }
+
     /// Who is out although an anchor vouches.
     pub fn revocation(&self) -> &Revocation {
         &self.trust.revocation
@@ -141,12 +156,14 @@ impl TrustDomain {
 impl Trust {
     fn new(
         made_of: ChainDigest,
-        authorities: &Authorities,
+        authorities: &Arc<Authorities>,
         revocation: Revocation,
         settings: TrustSettings,
     ) -> Result<Self, TrustDomainError> {
         Ok(Self {
             made_of,
+            authorities: authorities.clone(),
+            settings,
             rules: PathRules::new(authorities, settings.usage, usize::from(settings.chain_depth))
                 .map_err(|error| TrustDomainError::BadAnchor(error.to_string()))?,
             revocation,

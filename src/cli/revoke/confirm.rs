@@ -1,11 +1,11 @@
 //! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
 
 use super::super::{admin_listener, say, say_error};
-use super::NOT_CONFIRMED;
+use super::{NOT_CONFIRMED, is_same_file};
 use crate::snapshot::AdminPlace;
 use crate::tls::DenyList;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,9 +14,19 @@ use std::time::{Duration, Instant};
 pub(super) struct Gateway {
     /// The admin listener; `None` if nobody knows it.
     pub(super) place: Option<AdminPlace>,
-    pub(super) domain: String,
+    /// The trust domain; `None` if only the list is known.
+    pub(super) domain: Option<String>,
     pub(super) list: PathBuf,
     pub(super) timeout: Duration,
+}
+
+/// What is to be in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// The entry.
+    There,
+    /// That it is taken off.
+    Gone,
 }
 
 /// How it went.
@@ -40,7 +50,7 @@ impl Confirmation {
 
 impl Gateway {
     /// Waits until the list that is in force is the one on disk, and says what is wanted.
-    pub(super) fn confirm(&self, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
+    pub(super) fn confirm(&self, wanted: Wanted, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
         const PAUSE: Duration = Duration::from_millis(100);
         let Some(place) = &self.place else {
             say_error(
@@ -58,35 +68,63 @@ impl Gateway {
                     return Confirmation::NotConfirmed;
                 }
             };
-            let loaded = self.loaded_digest(&status);
+            let active = self.active_list(&status);
+            let loaded = active.and_then(|list| list.get("sha256")?.as_str());
+            let retained = active.and_then(|list| list.get("retained")?.as_u64()).unwrap_or(0);
             // Others may change the list meanwhile, so it is read each time.
-            let on_disk = DenyList::load(&self.list).ok().filter(&is_wanted);
-            if on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded) {
-                say(&format!("in force since generation {}", status.get("generation").unwrap_or(&Value::Null)));
+            let on_disk = DenyList::load_usable(&self.list).ok().map(|(list, _)| list).filter(&is_wanted);
+            let is_read = on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded);
+            // What is taken off still denies until a config is loaded.
+            let still_denies = wanted == Wanted::Gone && is_read && retained > 0;
+            if is_read && !still_denies {
+                say(&format!("in force since {}", version(&status)));
                 return Confirmation::InForce;
             }
             if began.elapsed() >= self.timeout {
-                say_error(&self.too_late(&status, loaded));
+                say_error(&self.too_late(&status, loaded, still_denies));
                 return Confirmation::NotInTime;
             }
             sleep(PAUSE);
         }
     }
 
-    fn loaded_digest<'s>(&self, status: &'s Value) -> Option<&'s str> {
+    /// What the gateway says of the list: that of the domain, or the one that is this file.
+    fn active_list<'s>(&self, status: &'s Value) -> Option<&'s Value> {
         let mut domains = status.get("trust_domains")?.as_array()?.iter();
-        let domain = domains.find(|domain| domain.get("name").and_then(Value::as_str) == Some(&*self.domain))?;
-        domain.pointer("/deny_list/sha256")?.as_str()
+        let is_it = |domain: &&Value| match &self.domain {
+            Some(name) => domain.get("name").and_then(Value::as_str) == Some(name),
+            None => {
+                let path = domain.pointer("/deny_list/path").and_then(Value::as_str);
+                path.is_some_and(|path| is_same_file(Path::new(path), &self.list))
+            }
+        };
+        domains.find(is_it)?.get("deny_list").filter(|list| !list.is_null())
     }
 
-    fn too_late(&self, status: &Value, loaded: Option<&str>) -> String {
+    fn too_late(&self, status: &Value, loaded: Option<&str>, still_denies: bool) -> String {
         let time = humantime::format_duration(self.timeout);
-        let why = match (status.pointer("/last_reload/error").and_then(Value::as_str), loaded) {
-            (Some(error), _) => format!("its last reload was refused: {error}"),
-            (None, None) => format!("the running gateway has no deny list for trust domain \"{}\"", self.domain),
-            (None, Some(_)) => "it has another list in force; does it read this file?".to_owned(),
+        let refused = status.pointer("/last_reload/error").and_then(Value::as_str);
+        let refused = refused.map(|error| format!("its last reload was refused: {error}"));
+        if still_denies {
+            let why = refused.unwrap_or_else(|| "none was loaded since".to_owned());
+            return format!("error: written, but it still denies until a config is loaded; after {time}: {why}");
+        }
+        let why = match (refused, loaded, &self.domain) {
+            (Some(refused), ..) => refused,
+            (None, None, Some(domain)) => format!("the running gateway has no deny list for trust domain \"{domain}\""),
+            (None, None, None) => "no trust domain of the running gateway reads this file".to_owned(),
+            (None, Some(_), _) => "it has another list in force; does it read this file?".to_owned(),
         };
         format!("error: written, but NOT in force after {time}: {why}")
+    }
+}
+
+/// The snapshot that is in force, and the overlay on it if there is one.
+fn version(status: &Value) -> String {
+    let generation = status.get("generation").unwrap_or(&Value::Null);
+    match status.get("overlay").and_then(Value::as_u64) {
+        Some(overlay @ 1..) => format!("generation {generation}, overlay {overlay}"),
+        _ => format!("generation {generation}"),
     }
 }
 

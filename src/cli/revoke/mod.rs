@@ -7,10 +7,10 @@ mod entry;
 use super::deny_list_file::LockedList;
 use super::{ConfigFlag, admin_listener, say, say_error};
 use crate::clock;
-use crate::config::{self, Config, Readable, Sources};
+use crate::config::{self, Config, Occasion, Problem, Severity, Sources};
 use crate::snapshot::AdminPlace;
 use crate::tls::{DenyList, rfc3339};
-use confirm::{Confirmation, Gateway};
+use confirm::{Confirmation, Gateway, Wanted};
 use entry::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,6 +47,9 @@ pub(super) struct Revoke {
     /// The trust domain, if there are several
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<String>,
+    /// The deny list, where the config does not say it or cannot be read
+    #[arg(long, value_name = "FILE")]
+    deny_list: Option<PathBuf>,
     /// Why, for those who read the list
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -83,16 +86,19 @@ impl Revoke {
     }
 
     fn revoke(&self) -> Result<Confirmation, String> {
-        let loaded = config::load(&self.config.config, config::Occasion::First);
-        if loaded.readable == Readable::No {
-            return Err(config::render(&loaded.problems.into_sorted(), &loaded.sources));
-        }
+        let loaded = config::load(&self.config.config, Occasion::Lenient);
         let (config, sources) = (loaded.config, loaded.sources);
-        let domain = self.domain(&config)?;
-        let entry = self.entry(&config)?;
-        let path = deny_list(&config, &sources, domain)?;
-        let change = self.change(&path, &entry).map_err(|error| format!("{}: {error}", path.display()))?;
-        let place = format!("on {} (trust domain {domain})", path.display());
+        let trouble = Trouble::of(&loaded.problems.into_sorted(), &sources);
+        let target = self.target(&config, &sources).map_err(|message| trouble.explain(message))?;
+        let entry = self.entry(&config, &trouble)?;
+        if let Some(trouble) = &trouble.first {
+            let advice = "a running gateway takes the deny list all the same, and nothing else until that is right";
+            say_error(&format!("warning: the config has errors: {trouble}; {advice}"));
+        }
+        let Target { domain, list } = target;
+        let change = self.change(&list, &entry).map_err(|error| format!("{}: {error}", list.display()))?;
+        let domain_of_list = domain.as_ref().map_or_else(String::new, |name| format!(" (trust domain {name})"));
+        let place = format!("on {}{domain_of_list}", list.display());
         match (&change, self.undo) {
             (Change::Made, false) => say(&format!("put {place}: {}", entry.line)),
             (Change::Made, true) => say(&format!("no longer {place}: {}", entry.line)),
@@ -103,8 +109,23 @@ impl Revoke {
             Some(place) => Some(place.clone()),
             None => admin_listener::of_config(&config, &sources)?,
         };
-        let gateway = Gateway { place, domain: domain.to_owned(), list: path, timeout: self.timeout };
-        Ok(gateway.confirm(|list| list.includes(&entry.as_list) != self.undo))
+        let gateway = Gateway { place, domain, list, timeout: self.timeout };
+        let wanted = if self.undo { Wanted::Gone } else { Wanted::There };
+        Ok(gateway.confirm(wanted, |list| list.includes(&entry.as_list) != self.undo))
+    }
+
+    /// The list that is named, or that of the domain which is meant.
+    fn target(&self, config: &Config, sources: &Sources) -> Result<Target, String> {
+        let Some(list) = &self.deny_list else {
+            let domain = self.domain(config)?;
+            return Ok(Target { list: deny_list(config, sources, domain)?, domain: Some(domain.to_owned()) });
+        };
+        let is_it = |said: &config::TrustDomain| {
+            let path = said.deny_list.as_ref().map(|path| sources.folder(path.place.file).join(&path.value));
+            path.is_some_and(|path| is_same_file(&path, list))
+        };
+        let domain = config.trust_domains.iter().find(|said| is_it(said)).map(|said| said.name.value.clone());
+        Ok(Target { domain: self.trust_domain.clone().or(domain), list: list.clone() })
     }
 
     /// The domain that is meant: the one named, the user's, or the only one there is.
@@ -122,14 +143,21 @@ impl Revoke {
         }
     }
 
-    fn entry(&self, config: &Config) -> Result<Entry, String> {
+    fn entry(&self, config: &Config, trouble: &Trouble) -> Result<Entry, String> {
         if let Some(reason) = self.reason.as_ref().filter(|reason| reason.chars().any(char::is_control)) {
             return Err(format!("the reason {reason:?} must be one line without control characters"));
         }
         match (&self.user, &self.cn, &self.serial, &self.fingerprint, &self.cert) {
             // Whoever is no user any more may still be on the list.
             (Some(name), ..) if self.undo => Entry::new("user", name),
-            (Some(name), ..) => Entry::user(name, config),
+            (Some(name), ..) => match (Entry::user(name, config), &trouble.first) {
+                // In what cannot be read there may be one.
+                (Err(message), Some(_)) => {
+                    say_error(&format!("warning: {message}, as far as the config can be read"));
+                    Entry::new("user", name)
+                }
+                (entry, _) => entry,
+            },
             (_, Some(name), ..) => Entry::new("cn", name),
             (_, _, Some(serial), ..) => Entry::new("serial", serial),
             (_, _, _, Some(fingerprint), _) => Entry::new("fingerprint", fingerprint),
@@ -147,8 +175,13 @@ impl Revoke {
         };
         let file = LockedList::lock(path).map_err(failed)?;
         let before = file.read().map_err(failed)?;
-        let list = DenyList::parse(&before)
-            .map_err(|(line, reason)| format!("line {line}: {reason}; correct it first, since no gateway takes it"))?;
+        let (list, errors) = DenyList::parse_usable(&before);
+        for (line, reason) in errors {
+            let place = format!("line {line} of {}", path.display());
+            say_error(&format!(
+                "warning: {place}: {reason}; correct it: with it no gateway starts and no config loads"
+            ));
+        }
         if list.includes(&entry.as_list) != self.undo {
             return Ok(Change::None);
         }
@@ -159,6 +192,43 @@ impl Revoke {
         file.replace(&after).map_err(failed)?;
         Ok(Change::Made)
     }
+}
+
+/// Which list is changed, and whose it is if anybody knows.
+struct Target {
+    domain: Option<String>,
+    list: PathBuf,
+}
+
+/// What is wrong with a config, which holds up no revocation.
+struct Trouble {
+    /// The first error, with its place.
+    first: Option<String>,
+}
+
+impl Trouble {
+    fn of(problems: &[Problem], sources: &Sources) -> Self {
+        let first = problems.iter().find(|problem| problem.severity == Severity::Error).map(|problem| {
+            let place = problem.place.map(|place| sources.describe(place) + ": ").unwrap_or_default();
+            place + &problem.message
+        });
+        Self { first }
+    }
+
+    /// What went wrong, where the config may be the reason.
+    fn explain(&self, message: String) -> String {
+        match &self.first {
+            Some(trouble) => {
+                format!("{message}\nthe config has errors: {trouble}\nname the list with --deny-list FILE")
+            }
+            None => message,
+        }
+    }
+}
+
+/// Whether two paths lead to the same file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// The file of a domain, which must have one.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 const MOST_CERTIFICATES: usize = 10;
 
 /// Who speaks for others on a listener.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FrontProxy {
     /// How it says for whom.
     pub identity: ForwardedIdentity,

@@ -151,7 +151,7 @@ impl ConnectionContext {
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let said = (parts.method.as_str(), target);
         let mut record =
-            Record::new(self.facts.clone(), protocol(parts.version), snapshot.generation, super::request_id(), said);
+            Record::new(self.facts.clone(), protocol(parts.version), snapshot.version(), super::request_id(), said);
         self.activity.request_begins();
         let (activity, guard) = (self.activity.clone(), self.guard.clone());
         record.on_end(move || {

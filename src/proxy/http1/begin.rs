@@ -160,8 +160,8 @@ impl<R: Records> Connection<R> {
 
     /// What came is no request that could be judged; the connection ends behind the answer.
     pub(super) fn refuse_unread(&mut self, refusal: &Refusal<'_>) -> Begun {
-        let generation = in_force(&self.shared).snapshot.generation;
-        let mut record = Record::new(self.facts.clone(), "HTTP/1.1", generation, request_id(), ("-", "-"));
+        let version = in_force(&self.shared).snapshot.version();
+        let mut record = Record::new(self.facts.clone(), "HTTP/1.1", version, request_id(), ("-", "-"));
         record.refused_unread(refusal);
         let answer = refuse(refusal, Form::Json, record.request_id());
         Begun::Own(Box::new(Own { record, answer, keep: Keep::Close, body: OwnBody::Shown, rest: Rest::Unread }))
@@ -263,9 +263,9 @@ impl Judging<'_> {
     }
 
     fn record(&self) -> Record {
-        let generation = self.by.in_force.snapshot.generation;
+        let version = self.by.in_force.snapshot.version();
         let said = (self.head.method, self.head.target);
-        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", generation, self.asking.request_id, said)
+        let mut record = Record::new(self.asking.facts.clone(), "HTTP/1.1", version, self.asking.request_id, said)
             .begun_at(self.asking.now.into_std());
         record.client_is(self.by.view.clone());
         record.showed(self.checked);

@@ -87,7 +87,8 @@ impl Record {
         let proven = self.proven_user();
         let entry = AuditDecision {
             time: timestamp(SystemTime::now() - self.begun.elapsed()),
-            generation: self.generation,
+            generation: self.version.generation,
+            overlay: self.version.overlay,
             id: &self.request_id,
             listener: &about.listener,
             client: about.client,
@@ -159,6 +160,7 @@ impl ConnectionFacts {
         self.telemetry.audit_cut(AuditCut {
             time: timestamp(SystemTime::now()),
             generation: 0,
+            overlay: 0,
             id,
             listener: &self.listener,
             client: self.client,

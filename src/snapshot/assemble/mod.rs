@@ -28,7 +28,9 @@ mod users;
 mod vouching;
 mod warnings;
 
-use super::{ConfigSizes, Content, OwnExpiry, Snapshot};
+pub(super) use policy::parse_end;
+
+use super::{ConfigSizes, Content, OwnExpiry, RejectedConfig, RevocationSource, Snapshot};
 use crate::config::{
     self, Config, Expectation, Loaded, Occasion, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile,
     Written,
@@ -58,6 +60,8 @@ pub enum Depth {
 pub struct Outcome {
     /// `None` if anything is wrong.
     pub snapshot: Option<Snapshot>,
+    /// What it takes away from the snapshot before, should it be rejected.
+    pub rejected: RejectedConfig,
     /// Errors, then warnings.
     pub problems: Vec<Problem>,
     /// The files, for showing places.
@@ -102,11 +106,14 @@ impl Outcome {
 pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
     let occasion = previous.map_or(Occasion::First, |previous| Occasion::Again(&previous.includes));
     let loaded = config::load(path, occasion);
+    let rejected =
+        previous.map_or_else(RejectedConfig::default, |active| RejectedConfig::compare(path, &loaded, active));
     let Loaded { mut config, sources, problems, mut watched, readable, includes, .. } = loaded;
-    let before = previous.map(|snapshot| &snapshot.content);
+    let before = previous.map(|snapshot| &*snapshot.content);
     if readable == Readable::No {
         let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
-        return Outcome { snapshot: None, problems: problems.into_sorted(), sources, watched, content, expectations };
+        let problems = problems.into_sorted();
+        return Outcome { snapshot: None, rejected, problems, sources, watched, content, expectations };
     }
     let assembly = Assembly {
         config: &config,
@@ -114,6 +121,7 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
         problems: &problems,
         watched: RefCell::new(Vec::new()),
         expiries: RefCell::new(Vec::new()),
+        revocation_sources: RefCell::default(),
         route_limiters: RefCell::default(),
         enabled_until: RefCell::new(Vec::new()),
         judged_fields: RefCell::default(),
@@ -128,12 +136,12 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     let content = Content::of(path, &watched, before);
     let mut snapshot = if problems.any_error() { None } else { snapshot };
     if let Some(snapshot) = &mut snapshot {
-        snapshot.content = content.clone();
+        snapshot.content = Arc::new(content.clone());
         snapshot.includes = includes;
-        snapshot.written = snapshot.process.audit_log.is_some().then(|| Written::of(&sources));
+        snapshot.written = snapshot.process.audit_log.is_some().then(|| Arc::new(Written::of(&sources)));
     }
     let expectations = std::mem::take(&mut config.expectations);
-    Outcome { snapshot, problems: problems.into_sorted(), sources, watched, content, expectations }
+    Outcome { snapshot, rejected, problems: problems.into_sorted(), sources, watched, content, expectations }
 }
 
 /// What all parts of the assembly share.
@@ -143,6 +151,7 @@ struct Assembly<'a> {
     problems: &'a Problems,
     watched: RefCell<Vec<WatchedFile>>,
     expiries: RefCell<Vec<OwnExpiry>>,
+    revocation_sources: RefCell<Vec<RevocationSource>>,
     route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Names of header fields that conditions and authorizers read.
@@ -178,6 +187,7 @@ impl Assembly<'_> {
         let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
+            overlay: 0,
             sizes: ConfigSizes {
                 users: self.config.api_users.len(),
                 routes: self.config.routes.len(),
@@ -189,7 +199,7 @@ impl Assembly<'_> {
             policy: users.policy,
             upstreams: upstreams.by_name,
             accounts,
-            authorizers,
+            authorizers: Arc::new(authorizers),
             assertions,
             expiry,
             process: process?,
@@ -198,13 +208,14 @@ impl Assembly<'_> {
             has_conditions: self.conditions.get().0,
             changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
-            credentials,
-            content: Content::default(),
+            credentials: Arc::new(credentials),
+            revocation_sources: self.revocation_sources.take(),
+            content: Arc::default(),
             includes: Vec::new(),
             written: None,
-            places: config::Places::of(self.sources),
-            user_limiters: users.limiters,
-            route_limiters: self.route_limiters.take(),
+            places: Arc::new(config::Places::of(self.sources)),
+            user_limiters: Arc::new(users.limiters),
+            route_limiters: Arc::new(self.route_limiters.take()),
         })
     }
 

@@ -74,8 +74,7 @@ impl Assembly<'_> {
     /// while the gateway ran is not, or no reload would succeed any more.
     pub(super) fn enabled_until(&self, whose: &str, said: Option<&Spanned<String>>) -> Option<i64> {
         let text = said?;
-        let instant = OffsetDateTime::parse(&text.value, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
-        let Some(until) = instant.or_else(|| ExtendedKeyUsage::end_of_day(&text.value)) else {
+        let Some(until) = parse_end(&text.value) else {
             let message = format!("\"{}\" is neither a day nor a time", text.value);
             let hint = "write a day such as \"2027-03-31\", or a time such as \"2027-03-31T18:00:00Z\"";
             self.problems.error(text.place, message, hint);
@@ -141,4 +140,10 @@ impl Assembly<'_> {
             self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
         }
     }
+}
+
+/// The last second, since 1970, of a day or at a time.
+pub(in crate::snapshot) fn parse_end(text: &str) -> Option<i64> {
+    let instant = OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+    instant.or_else(|| ExtendedKeyUsage::end_of_day(text))
 }

@@ -1,5 +1,7 @@
 //! Revocation lists and deny lists of a trust domain: files are found, read and watched.
 
+use super::super::revocation_source::{CrlPaths, crl_paths, fetched_paths};
+use super::super::{NamedBy, RevocationSource, RevocationSourceKind};
 use super::Assembly;
 use super::trust::TrustDomains;
 use super::unusable_file::{UnusableFile, unreadable_hint};
@@ -9,7 +11,7 @@ use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
-    RevocationSettings, StaleCrls, TrustDomain, UnknownRevocation, rfc3339,
+    RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation, rfc3339,
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +20,11 @@ impl Assembly<'_> {
     pub(super) fn revocation(
         &self,
         said: &config::TrustDomain,
+        id: TrustDomainId,
         authorities: &Authorities,
         previous: Option<&TrustDomain>,
     ) -> Option<Revocation> {
+        self.note_revocation_sources(said, id);
         let before = previous.map_or(&[][..], |domain| domain.revocation().files());
         let (mut files, mut places) = (Vec::new(), HashMap::new());
         let mut complete = true;
@@ -53,6 +57,18 @@ impl Assembly<'_> {
         Some(revocation.with_fetch(fetch))
     }
 
+    fn note_revocation_sources(&self, said: &config::TrustDomain, domain: TrustDomainId) {
+        let cache = said.crl_fetch.as_ref().and_then(|fetch| fetch.cache.as_ref());
+        let deny_list = said.deny_list.iter().map(|path| (RevocationSourceKind::DenyList, path));
+        let crls = said.crls.iter().map(|path| (RevocationSourceKind::Crls, path));
+        let fetched = cache.into_iter().map(|path| (RevocationSourceKind::FetchedCrls, path));
+        let sources = deny_list.chain(crls).chain(fetched).map(|(kind, path)| {
+            let path = self.sources.folder(path.place.file).join(&path.value);
+            RevocationSource { domain, kind, path, named_by: NamedBy::Active }
+        });
+        self.revocation_sources.borrow_mut().extend(sources);
+    }
+
     /// The lists that were fetched before. One that cannot be used, such as that of a CA that is no longer here, is as if
     /// it were not there, so that the gateway starts and can fetch another.
     fn fetched_crls(
@@ -62,13 +78,11 @@ impl Assembly<'_> {
         authorities: &Authorities,
         before: &[CrlFile],
     ) -> Option<Vec<CrlFile>> {
-        self.watched.borrow_mut().push(WatchedFile::new(folder));
+        let CrlPaths { folder: watched, files } = fetched_paths(folder);
+        self.watched.borrow_mut().extend(watched);
         let error =
             |message: String| self.problems.error(place, message, "let the gateway's user read and write there");
-        let all = glob::Pattern::new("*.crl").ok()?;
-        let paths = files_in(folder, &all)
-            .map_err(|source| error(format!("cannot read {}: {source}", folder.display())))
-            .ok()?;
+        let paths = files.map_err(|source| error(format!("cannot read {}: {source}", folder.display()))).ok()?;
         let mut files = Vec::new();
         for path in paths {
             self.watched.borrow_mut().push(WatchedFile::new(&path));
@@ -175,31 +189,19 @@ impl Assembly<'_> {
     /// nobody would be revoked, or nobody let in.
     fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
-        let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let has_folder = full.parent().is_none_or(|folder| file_read::metadata(folder).is_ok());
         if let Some(hint) = unexpanded(&pattern.value).filter(|_| !has_folder) {
             self.problems.error(pattern.place, format!("there is no revocation list at {}", full.display()), hint);
             return Vec::new();
         }
-        let (folder, wanted) = if file_read::is_folder(&full) {
-            (full.clone(), "*".to_owned())
-        } else if name.contains(['*', '?', '[']) {
-            (full.parent().unwrap_or(Path::new("")).to_owned(), name)
-        } else {
-            return vec![full];
-        };
-        // New files appear in the folder, so the folder itself is watched.
-        self.watched.borrow_mut().push(WatchedFile::new(&folder));
-        let listed = glob::Pattern::new(&wanted).map_err(|error| format!("bad pattern of file names: {error}"));
-        let listed = listed.and_then(|wanted| {
-            files_in(&folder, &wanted).map_err(|error| format!("cannot read {}: {error}", folder.display()))
-        });
-        match listed {
+        let CrlPaths { folder, files } = crl_paths(&full);
+        self.watched.borrow_mut().extend(folder);
+        match files {
             Ok(paths) if paths.is_empty() => {
                 self.no_crls(pattern, &format!("there is no revocation list at {}", full.display()))
             }
             Ok(paths) => paths,
-            Err(message) => self.no_crls(pattern, &message),
+            Err(error) => self.no_crls(pattern, &format!("cannot read {}: {error}", full.display())),
         }
     }
 
@@ -211,20 +213,6 @@ impl Assembly<'_> {
         );
         Vec::new()
     }
-}
-
-/// The files of a folder whose names are wanted, in the order of their names. Editors and Kubernetes keep their own files
-/// beside ours; their names start with a dot.
-fn files_in(folder: &Path, wanted: &glob::Pattern) -> std::io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for path in file_read::entries(folder)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !name.starts_with('.') && wanted.matches(&name) && !file_read::is_folder(&path) {
-            paths.push(path);
-        }
-    }
-    paths.sort_unstable();
-    Ok(paths)
 }
 
 fn revocation_settings(said: &config::TrustDomain) -> RevocationSettings {

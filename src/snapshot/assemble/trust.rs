@@ -54,10 +54,10 @@ impl Assembly<'_> {
         for intermediate in &intermediates {
             self.note_expiry("intermediate", &said.name.value, std::slice::from_ref(intermediate));
         }
-        let authorities = Authorities::new(anchors, &intermediates).map_err(report).ok()?;
+        let authorities = Arc::new(Authorities::new(anchors, &intermediates).map_err(report).ok()?);
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);
-        let revocation = self.revocation(said, &authorities, previous)?;
+        let revocation = self.revocation(said, id, &authorities, previous)?;
         self.lint_unlisted(said, &authorities, &revocation);
         TrustDomain::new(id, &said.name.value, &authorities, revocation, settings, previous).map_err(report).ok()
     }

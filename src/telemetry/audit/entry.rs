@@ -13,6 +13,9 @@ pub struct AuditDecision<'a> {
     pub time: String,
     /// The snapshot that judged.
     pub generation: u64,
+    /// The overlay on it; 0, and left out, if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub overlay: u64,
     /// Request id, also the decision id.
     pub id: &'a str,
     /// Listener.
@@ -89,6 +92,11 @@ pub struct AuditDecision<'a> {
     pub sample: Option<Share>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl AuditDecision<'_> {
     pub(super) fn may_be_left_out(&self) -> bool {
         self.decision == "permit"
@@ -123,6 +131,9 @@ pub struct AuditCut<'a> {
     pub time: String,
     /// The snapshot that is in force now. Whoever tells need not know.
     pub generation: u64,
+    /// The overlay on it; 0, and left out, if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub overlay: u64,
     /// The request; none where it is a whole connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<&'a str>,
@@ -163,6 +174,26 @@ pub struct AuditSnapshot<'a, C> {
     pub changes: Option<C>,
 }
 
+/// Rights are taken away from the active snapshot, while the config was not loaded anew or was refused.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename = "overlay")]
+pub struct AuditOverlay<'a> {
+    /// RFC 3339.
+    pub time: String,
+    /// The snapshot.
+    pub generation: u64,
+    /// The number of the overlay, which counts up on each snapshot.
+    pub overlay: u64,
+    /// What led to it: `revocation files` or `rejected config`.
+    pub cause: &'a str,
+    /// Trust domains in which more is revoked.
+    pub trust_domains: &'a [String],
+    /// ApiUsers that are gone.
+    pub removed_users: &'a [String],
+    /// ApiUsers that count for a shorter time.
+    pub shortened_users: &'a [String],
+}
+
 /// A snapshot was refused; the one before stays in force.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename = "refused_snapshot")]
@@ -171,6 +202,9 @@ pub struct AuditRefusedSnapshot<'a> {
     pub time: String,
     /// The number of the one that stays.
     pub generation: u64,
+    /// The overlay on it; 0, and left out, if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub overlay: u64,
     /// SHA-256 over what was refused, as far as it could be read.
     pub content: &'a str,
     /// What led to it: `files changed` or `signal`.

@@ -6,7 +6,7 @@ mod file;
 mod recent;
 mod writer;
 
-pub use entry::{AuditCut, AuditDecision, AuditRefusedSnapshot, AuditSnapshot};
+pub use entry::{AuditCut, AuditDecision, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot};
 pub(super) use recent::Recent;
 
 use super::{Metrics, Telemetry};
@@ -58,6 +58,8 @@ pub(super) struct Audit {
     on: AtomicBool,
     /// The snapshot in force, or about to be.
     generation: AtomicU64,
+    /// The overlay on it.
+    overlay: AtomicU64,
 }
 
 impl Audit {
@@ -111,8 +113,9 @@ impl Telemetry {
     }
 
     /// The snapshot that comes into force next; to be told before it does, so that what is cut by it names it.
-    pub fn audit_generation(&self, generation: u64) {
+    pub fn audit_version(&self, generation: u64, overlay: u64) {
         self.audit.generation.store(generation, Ordering::Relaxed);
+        self.audit.overlay.store(overlay, Ordering::Relaxed);
     }
 
     /// For how long each worker remembers what it decides, for the admin listener; zero is not at all.
@@ -165,6 +168,7 @@ impl Telemetry {
     /// Tells that something was cut.
     pub fn audit_cut(&self, mut cut: AuditCut<'_>) {
         cut.generation = self.audit.generation.load(Ordering::Relaxed);
+        cut.overlay = self.audit.overlay.load(Ordering::Relaxed);
         if let (Some(log), Some(line)) = (self.audit.log.load().as_ref(), line_of(&cut)) {
             log.writer.write(line);
         }

@@ -11,6 +11,7 @@ fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
     AuditDecision {
         time: "2026-01-01T00:00:00.000Z".to_owned(),
         generation: 1,
+        overlay: 0,
         id,
         listener: "main",
         client: ([127, 0, 0, 1], 5).into(),

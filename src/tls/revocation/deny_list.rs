@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DenyList {
     /// Without leading zeros.
     serials: HashSet<Box<[u8]>>,
@@ -22,6 +22,8 @@ pub struct DenyList {
     text: Box<str>,
     /// The file, if there is one.
     path: Option<PathBuf>,
+    /// How many entries are in no file any more, or only in one that a rejected config names.
+    retained: usize,
 }
 
 /// Why a deny list cannot be used. What cannot be read might have been meant to keep somebody out.
@@ -53,12 +55,21 @@ impl DenyList {
     /// # Errors
     /// [`DenyListError`], naming file and line.
     pub fn load(path: &Path) -> Result<Self, DenyListError> {
+        let (list, errors) = Self::load_usable(path)?;
+        errors.into_iter().next().map_or(Ok(list), Err)
+    }
+
+    /// Reads the lines of a file that say something, and what is wrong with the others: whoever is on it is out, also
+    /// while another line is wrong.
+    ///
+    /// # Errors
+    /// [`DenyListError::Unreadable`]
+    pub fn load_usable(path: &Path) -> Result<(Self, Vec<DenyListError>), DenyListError> {
         let text = file_read::read_text(path, FileKind::DenyList)
             .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
-        match Self::parse(&text) {
-            Ok(list) => Ok(Self { path: Some(path.to_owned()), ..list }),
-            Err((line, reason)) => Err(DenyListError::BadLine { path: path.to_owned(), line, reason }),
-        }
+        let (list, errors) = Self::parse_usable(&text);
+        let bad_line = |(line, reason)| DenyListError::BadLine { path: path.to_owned(), line, reason };
+        Ok((Self { path: Some(path.to_owned()), ..list }, errors.into_iter().map(bad_line).collect()))
     }
 
     /// Reads a text.
@@ -66,14 +77,20 @@ impl DenyList {
     /// # Errors
     /// The line, counted from 1, and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
-        let mut list = Self { text: text.into(), ..Self::default() };
+        let (list, errors) = Self::parse_usable(text);
+        errors.into_iter().next().map_or(Ok(list), Err)
+    }
+
+    /// Reads the lines of a text that say something, and what is wrong with the others, counted from 1.
+    pub fn parse_usable(text: &str) -> (Self, Vec<(usize, &'static str)>) {
+        let (mut list, mut errors) = (Self { text: text.into(), ..Self::default() }, Vec::new());
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
-                list.add(line).map_err(|reason| (at + 1, reason))?;
+                errors.extend(list.add(line).err().map(|reason| (at + 1, reason)));
             }
         }
-        Ok(list)
+        (list, errors)
     }
 
     fn add(&mut self, line: &str) -> Result<(), &'static str> {
@@ -120,9 +137,42 @@ impl DenyList {
             && self.users.is_superset(&other.users)
     }
 
+    /// How many entries still deny although the file does not have them.
+    pub fn retained(&self) -> usize {
+        self.retained
+    }
+
+    /// Adds the entries of another list and keeps its own. Whether that changes anything.
+    pub(super) fn add_all(&mut self, other: &Self) -> bool {
+        let is_same_file = self.path.is_none() || self.path == other.path;
+        if self.includes(other) && (!is_same_file || self.text == other.text) {
+            return false;
+        }
+        self.serials.extend(other.serials.iter().cloned());
+        self.fingerprints.extend(&other.fingerprints);
+        self.common_names.extend(other.common_names.iter().cloned());
+        self.users.extend(other.users.iter().cloned());
+        if is_same_file {
+            self.text.clone_from(&other.text);
+            self.path.clone_from(&other.path);
+            self.retained = self.len() - other.len();
+        } else {
+            self.retained = self.len() - Self::parse(&self.text).map_or(0, |list| list.len());
+        }
+        true
+    }
+
     /// All that is told of it or depends on it.
     pub(super) fn made_of(&self) -> String {
-        format!("{:?} {}", self.path, self.text)
+        let mut text = format!("{:?} {}", self.path, self.text);
+        if self.retained > 0 {
+            let mut entries: Vec<String> = self.serials.iter().map(|serial| format!("{serial:x?}")).collect();
+            entries.extend(self.fingerprints.iter().map(|fingerprint| format!("{fingerprint:x?}")));
+            entries.extend(self.common_names.iter().map(|name| format!("{name:x?}")));
+            entries.sort_unstable();
+            text.push_str(&format!(" {entries:?} {:?}", self.users));
+        }
+        text
     }
 
     /// Whether there is no entry.

@@ -7,12 +7,14 @@ mod extensions;
 mod fetched;
 mod files;
 mod other_signature;
+mod overlay;
 mod serials;
 
 pub use crl::CrlError;
 pub use deny_list::{DenyList, DenyListError};
 pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
 pub use files::{CrlFile, CrlFileError, CrlOrigin};
+pub use overlay::RevocationUpdate;
 
 use super::authority::{Authority, AuthorityKey};
 use super::peer_certificate::rfc3339;
@@ -20,6 +22,7 @@ use super::trust::{Authorities, ChainError, Path, Traces};
 use super::verified::seconds;
 use crl::Crl;
 use extensions::Scope;
+use overlay::Retained;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -89,11 +92,13 @@ pub struct CrlFacts {
 }
 
 /// Everything about revocation in one trust domain. Any change makes another one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Revocation {
     files: Vec<CrlFile>,
     /// The newest of each issuer and scope: nearly always one, several where they do not say which is newer.
     newest: HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>,
+    /// What is revoked beside that, and only until a load succeeds.
+    retained: Retained,
     denied: DenyList,
     settings: RevocationSettings,
     /// Where further lists come from.
@@ -126,7 +131,7 @@ impl Revocation {
         }
         let crls = |same: Vec<(&CrlFile, &Arc<Crl>)>| same.into_iter().map(|(_, crl)| crl.clone()).collect();
         let newest = newest.into_iter().map(|(key, same)| (key, crls(same))).collect();
-        Ok(Self { files, newest, denied, settings, fetch: None })
+        Ok(Self { files, newest, retained: Retained::default(), denied, settings, fetch: None })
     }
 
     /// The same, where lists also come from URLs: then each issuer needs one from the start.
@@ -206,6 +211,11 @@ impl Revocation {
         self.denied.has_user(name)
     }
 
+    /// Whether each issuer needs a list.
+    fn has_lists(&self) -> bool {
+        !self.newest.is_empty() || self.fetch.is_some()
+    }
+
     /// All that a verdict depends on, but the time.
     pub(super) fn made_of(&self) -> String {
         let fetch = self.fetch.as_ref().map(|fetch| fetch.signature());
@@ -213,6 +223,11 @@ impl Revocation {
         for file in &self.files {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
+        }
+        let mut retained: Vec<_> = self.retained.iter().map(|(key, serials)| (key, serials.sha256())).collect();
+        retained.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+        for (key, digest) in retained {
+            let _ = write!(text, "{key:?} {digest} ");
         }
         text + &self.denied.made_of()
     }
@@ -228,7 +243,7 @@ impl Revocation {
         {
             return Err(ChainError::Denied);
         }
-        if self.newest.is_empty() && self.fetch.is_none() {
+        if !self.has_lists() && self.retained.is_empty() {
             return Ok(i64::MAX);
         }
         let issuers = path.intermediates.iter().map(|der| Authority::read(der).map(|authority| authority.key));
@@ -262,8 +277,13 @@ impl Revocation {
     ) -> Result<i64, ChainError> {
         let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
         let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
-        if lists().flatten().any(|crl| crl.serials.contains(read.raw_serial())) {
+        let serial = read.raw_serial();
+        let retained = [Scope::All, scope].into_iter().filter_map(|scope| self.retained.get(&(issuer, scope)));
+        if lists().flatten().map(|crl| &crl.serials).chain(retained).any(|serials| serials.contains(serial)) {
             return Err(ChainError::Revoked);
+        }
+        if !self.has_lists() {
+            return Ok(i64::MAX);
         }
         // Each scope says all about this certificate, so the one that lasts longest counts; but all lists of that must last.
         let until = |crl: &&Arc<Crl>| self.settings.stale.until(crl);

@@ -2,7 +2,7 @@
 //! octets. Knows no lists.
 
 /// See the module. Each number stands in the narrowest table that holds it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Serials {
     upto8: Vec<[u8; 8]>,
     upto16: Vec<[u8; 16]>,
@@ -48,6 +48,24 @@ impl Serials {
         }
     }
 
+    /// Adds the numbers of one set that are not in another.
+    pub(super) fn add_all(&mut self, added: &Self, but: &Self) {
+        let Self { upto8, upto16, upto20, upto32 } = self;
+        add_all(upto8, &added.upto8, &but.upto8);
+        add_all(upto16, &added.upto16, &but.upto16);
+        add_all(upto20, &added.upto20, &but.upto20);
+        add_all(upto32, &added.upto32, &but.upto32);
+        self.finish();
+    }
+
+    /// SHA-256 over all numbers, in hexadecimal.
+    pub(super) fn sha256(&self) -> String {
+        let (short, long) = (self.upto8.concat(), self.upto16.concat());
+        let all = [short, long, self.upto20.concat(), self.upto32.concat()];
+        let lengths = all.iter().map(Vec::len);
+        crate::tls::sha256_text(&[format!("{:?}", lengths.collect::<Vec<_>>()).into_bytes(), all.concat()].concat())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.upto8.len() + self.upto16.len() + self.upto20.len() + self.upto32.len()
     }
@@ -58,6 +76,10 @@ impl Serials {
         let (short, long) = (self.upto8.capacity() * 8 + self.upto16.capacity() * 16, self.upto20.capacity() * 20);
         short + long + self.upto32.capacity() * 32
     }
+}
+
+fn add_all<const N: usize>(table: &mut Vec<[u8; N]>, added: &[[u8; N]], but: &[[u8; N]]) {
+    table.extend(added.iter().filter(|serial| but.binary_search(serial).is_err()));
 }
 
 fn finish<const N: usize>(table: &mut Vec<[u8; N]>) {

@@ -25,12 +25,12 @@ fn file(lists: &[Vec<u8>], authorities: &Authorities) -> CrlFile {
     }
 }
 
-fn domain(authorities: &Authorities, lists: &[Vec<u8>], settings: RevocationSettings) -> TrustDomain {
+fn domain(authorities: &Arc<Authorities>, lists: &[Vec<u8>], settings: RevocationSettings) -> TrustDomain {
     let revocation = Revocation::new(vec![file(lists, authorities)], DenyList::default(), settings).unwrap();
     domain_of(authorities, revocation)
 }
 
-fn domain_of(authorities: &Authorities, revocation: Revocation) -> TrustDomain {
+fn domain_of(authorities: &Arc<Authorities>, revocation: Revocation) -> TrustDomain {
     TrustDomain::new(TrustDomainId(0), "test", authorities, revocation, TrustSettings::default(), None).unwrap()
 }
 

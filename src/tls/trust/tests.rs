@@ -45,9 +45,9 @@ fn client(signed_by: &Authority, lifetime: i64) -> CertificateDer<'static> {
     params("alice", lifetime).signed_by(&key, &signed_by.issuer).unwrap().der().clone()
 }
 
-fn authorities(anchors: &[&Authority], intermediates: &[&Authority]) -> Result<Authorities, TrustDomainError> {
+fn authorities(anchors: &[&Authority], intermediates: &[&Authority]) -> Result<Arc<Authorities>, TrustDomainError> {
     let der = |all: &[&Authority]| all.iter().map(|one| one.certificate.clone()).collect::<Vec<_>>();
-    Authorities::new(&der(anchors), &der(intermediates))
+    Authorities::new(&der(anchors), &der(intermediates)).map(Arc::new)
 }
 
 fn domain_with(anchors: &[&Authority], intermediates: &[&Authority], settings: TrustSettings) -> TrustDomain {

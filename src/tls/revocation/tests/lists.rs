@@ -6,6 +6,7 @@ use crate::tls::trust::Authorities;
 use crate::tls::verified::seconds;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use std::sync::Arc;
 
 pub(super) const DAY: i64 = 86_400;
 /// ecdsa-with-SHA256.
@@ -43,9 +44,9 @@ pub(super) fn leaf(serial: &[u8], issuer: &Ca) -> CertificateDer<'static> {
     params.signed_by(&KeyPair::generate().unwrap(), &issuer.issuer).unwrap().der().clone()
 }
 
-pub(super) fn authorities(anchors: &[&Ca], intermediates: &[&Ca]) -> Authorities {
+pub(super) fn authorities(anchors: &[&Ca], intermediates: &[&Ca]) -> Arc<Authorities> {
     let der = |all: &[&Ca]| all.iter().map(|ca| ca.der.clone()).collect::<Vec<_>>();
-    Authorities::new(&der(anchors), &der(intermediates)).unwrap()
+    Arc::new(Authorities::new(&der(anchors), &der(intermediates)).unwrap())
 }
 
 pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -92,7 +92,7 @@ fn more_names_of_anchors_than_a_message_holds_are_not_told() {
     };
     let anchors: Vec<_> = (0..150).map(anchor).collect();
     for (many, told) in [(1, 1), (80, 80), (150, 0)] {
-        let authorities = Authorities::new(&anchors[..many], &[]).unwrap();
+        let authorities = Arc::new(Authorities::new(&anchors[..many], &[]).unwrap());
         let settings = TrustSettings::default();
         let domain = TrustDomain::new(TrustDomainId(0), "many", &authorities, Revocation::default(), settings, None);
         let verifier = HandshakeVerifier::new(vec![domain.unwrap().trust], Presence::Mandatory);
