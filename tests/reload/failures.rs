@@ -28,7 +28,7 @@ fn a_bad_file_changes_nothing_says_why_and_can_be_mended() {
     let client = client(&pki, "alice", &gateway);
     let mut connection = client.connect(Version::Http1).unwrap();
     let cases = [
-        ("not TOML", good.clone() + "[route\n", "unclosed"),
+        ("not TOML", good.clone() + "[nothing\n", "unclosed"),
         ("an unknown key", good.clone() + "upstraem = \"api\"\n", "unknown key `route[0].upstraem`"),
         (
             "an unknown upstream",
