@@ -9,12 +9,10 @@ use crate::support::{PORTCULLIS, run};
 use block::{Block, Kind, blocks_of};
 use std::path::Path;
 
-/// The documents with examples, and where the sections of each are.
-const DOCUMENTS: [&str; 3] = ["README.md", "docs/conditions.md", "docs/icinga2.md"];
-
 /// All blocks of all documents.
 fn blocks() -> Vec<Block> {
-    DOCUMENTS.iter().flat_map(|document| blocks_of(document, &file_of_the_repository(document))).collect()
+    let documents = documents_of_the_repository();
+    documents.iter().flat_map(|document| blocks_of(document, &file_of_the_repository(document))).collect()
 }
 
 fn file_of_the_repository(path: &str) -> String {
