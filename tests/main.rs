@@ -56,6 +56,8 @@ mod identity_headers;
 mod passes;
 /// The own log: its level and its colours.
 mod own_log;
+/// Files in other formats on the command line.
+mod given_files;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
 /// Warnings: how `check` counts them, and where `run` logs them.

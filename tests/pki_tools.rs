@@ -282,7 +282,7 @@ fn a_file_that_is_not_one_request_is_refused() {
     desk.refuses("pki sign-csr --csr absent.csr --cert c", "cannot read absent.csr");
     desk.refuses(
         "pki sign-csr --csr pki/ca.crt --cert c",
-        r#"a block of kind "CERTIFICATE", but a certificate request"#,
+        "pki/ca.crt is a certificate, not a certificate signing request (CSR) in PEM; it is signed already",
     );
     desk.write("r", "hello");
     desk.refuses("pki sign-csr --csr r --cert c", "it holds no PEM block, but a certificate request");
@@ -421,9 +421,15 @@ fn an_authority_whose_key_is_missing_foreign_or_encrypted_is_refused() {
     );
     desk.write("right", &right);
     desk.openssl_succeeds("pkey -in right -aes256 -passout pass:secret -out pki/ca.key");
-    desk.refuses("pki sign-csr --csr r --cert c", "the private key is encrypted");
+    desk.refuses(
+        "pki sign-csr --csr r --cert c",
+        "ca.key is an encrypted private key, not a private key in PEM; decrypt it",
+    );
     desk.openssl_succeeds("ec -in right -aes256 -passout pass:secret -out pki/ca.key");
-    desk.refuses("pki sign-csr --csr r --cert c", "the private key is encrypted");
+    desk.refuses(
+        "pki sign-csr --csr r --cert c",
+        "ca.key is an encrypted private key, not a private key in PEM; decrypt it",
+    );
     fs::remove_file(desk.path("pki/ca.key")).unwrap();
     desk.refuses("pki sign-csr --csr r --cert c", "pki/ca.key does not exist");
     desk.write("pki/ca.key", &right);

@@ -5,6 +5,7 @@ mod check;
 mod decisions;
 mod deny_list_file;
 mod explain;
+mod given_file;
 mod hash_password;
 mod import;
 mod learn;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand, value_parser};
 
+use crate::file_read::FileKind;
 use crate::pki::{
     Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile, RevocationList,
     SerialNumberText, Signed, create_folder, refuse_shared_paths, self_signed, write_files,
@@ -185,12 +186,14 @@ fn new_crl(flags: &NewCrl, out: &mut dyn Write) -> Result<(), PkiError> {
     refuse_shared_paths(&[&flags.crl], &inputs)?;
     let read = |path: &Path| std::fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source });
     let mut list = match flags.crl.exists() {
-        true => RevocationList::from_last(&read(&flags.crl)?, &authority).map_err(|error| error.in_file(&flags.crl))?,
+        true => RevocationList::from_last(&read(&flags.crl)?, &authority)
+            .map_err(|error| error.in_file(&flags.crl, FileKind::RevocationList))?,
         false => RevocationList::default(),
     };
     flags.serial.iter().for_each(|serial| list.revoke(serial));
     for path in &flags.cert {
-        list.revoke_certificate(&read(path)?, &authority).map_err(|error| error.in_file(path))?;
+        list.revoke_certificate(&read(path)?, &authority)
+            .map_err(|error| error.in_file(path, FileKind::Certificates))?;
     }
     let signed = list.sign(&authority, flags.days)?;
     let file = OutputFile::revocation_list(&flags.crl, &signed.pem, signed.next_update);

@@ -17,6 +17,7 @@ pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Op
     };
     let hint = match wanted {
         FileKind::Certificates => for_certificates(format, &file),
+        FileKind::CertificateRequest => for_request(format, &file),
         FileKind::PrivateKey => for_private_key(format, &file),
         FileKind::RevocationList => for_revocation_list(format, &file),
         FileKind::DenyList => for_deny_list(format, &file),
@@ -34,6 +35,7 @@ fn is_wanted(format: FileFormat, wanted: FileKind) -> bool {
     match wanted {
         FileKind::Config => matches!(format, F::OwnConfig | F::Empty | F::ByteOrderMark),
         FileKind::Certificates => format == F::Certificate,
+        FileKind::CertificateRequest => format == F::CertificateRequest,
         FileKind::PrivateKey => format == F::PrivateKey,
         FileKind::RevocationList => matches!(format, F::RevocationList | F::RevocationListDer),
         FileKind::DenyList => format == F::Empty,
@@ -46,6 +48,7 @@ fn name_of_wanted(wanted: FileKind) -> &'static str {
     match wanted {
         FileKind::Config => "a config in TOML",
         FileKind::Certificates => "a certificate in PEM",
+        FileKind::CertificateRequest => "a certificate signing request (CSR) in PEM",
         FileKind::PrivateKey => "a private key in PEM",
         FileKind::Secret => "a secret",
         FileKind::KeySet => "a set of public keys (JWKS)",
@@ -60,6 +63,7 @@ fn general(wanted: FileKind) -> &'static str {
             "write TOML: `portcullis quickstart` makes a config that works, and docs/gateway-all-keys.toml has every key"
         }
         FileKind::Certificates => "give a PEM file with a certificate",
+        FileKind::CertificateRequest => "`portcullis pki new-cert` and `openssl req -new` make requests",
         FileKind::PrivateKey => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key",
         FileKind::Secret => "give a text file",
         FileKind::KeySet => "give a file with JSON Web Keys",
@@ -136,6 +140,19 @@ fn for_certificates(format: FileFormat, file: &str) -> Option<String> {
         F::PublicKey | F::PublicKeyDer | F::OpenSshPublicKey | F::OpenSshKey | F::PuttyKey => {
             "a key is no certificate: make a request with it, and have that signed by a CA".to_owned()
         }
+        _ => return None,
+    })
+}
+
+fn for_request(format: FileFormat, file: &str) -> Option<String> {
+    use FileFormat as F;
+    Some(match format {
+        F::CertificateRequestDer => format!("`openssl req -inform DER -in {file} -out {file}.pem` makes PEM of it"),
+        F::BareBase64 => format!("`base64 -d {file} | openssl req -inform DER -out {file}.pem` makes PEM of it"),
+        F::PrivateKey => {
+            format!("`openssl req -new -key {file} -subj /CN=NAME -out {file}.csr` makes a request with it")
+        }
+        F::Certificate | F::CertificateDer => "it is signed already; give the request that it was made from".to_owned(),
         _ => return None,
     })
 }

@@ -122,13 +122,18 @@ impl FileFormat {
             let what = "is a folder".to_owned();
             return Some(Misplaced { what, hint: "name the file in it".to_owned() });
         }
+        advice::misplaced(Self::of_file(path, wanted)?, path, wanted)
+    }
+
+    /// The format of a file that was given for `wanted`; `None` if it is not known, or the file cannot be read.
+    pub fn of_file(path: &Path, wanted: FileKind) -> Option<Self> {
         let mut content = Vec::new();
         let keep = |piece: &[u8]| {
             let room = LOOKED_AT.saturating_sub(content.len()).min(piece.len());
             content.extend_from_slice(piece.get(..room).unwrap_or_default());
         };
         file_read::read_pieces(path, wanted, keep).ok()?;
-        Self::misplaced(&content, path, wanted)
+        Self::of(&content)
     }
 }
 

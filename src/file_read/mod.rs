@@ -24,6 +24,8 @@ pub enum FileKind {
     Config,
     /// Certificates in PEM, perhaps all public CAs.
     Certificates,
+    /// A certificate signing request in PEM.
+    CertificateRequest,
     /// One private key in PEM.
     PrivateKey,
     /// Passwords and their hashes.
@@ -45,7 +47,7 @@ impl FileKind {
             Self::DenyList => 256 * MIB,
             Self::Certificates => 64 * MIB,
             Self::KeySet => 4 * MIB,
-            Self::PrivateKey | Self::Secret => MIB,
+            Self::CertificateRequest | Self::PrivateKey | Self::Secret => MIB,
         }
     }
 }

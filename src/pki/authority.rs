@@ -14,6 +14,7 @@ use super::names::check_common_name;
 use super::request::subject;
 use super::sign::{Validity, random_serial};
 use super::{OutputFile, PkiError, PrivateKey, pem};
+use crate::file_read::FileKind;
 
 const CERTIFICATE_FILE: &str = "ca.crt";
 const KEY_FILE: &str = "ca.key";
@@ -61,12 +62,13 @@ impl Authority {
         let certificate_path = folder.join(CERTIFICATE_FILE);
         let key_path = folder.join(KEY_FILE);
         let text = read(&certificate_path)?;
-        let certificate = check_certificate(&text).map_err(|error| error.in_file(&certificate_path))?;
+        let certificate =
+            check_certificate(&text).map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
         let key_text = Zeroizing::new(read(&key_path)?);
-        let key = PrivateKey::from_pem(&key_text).map_err(|error| error.in_file(&key_path))?;
-        let parsed = parse(&certificate).map_err(|error| error.in_file(&certificate_path))?;
+        let key = PrivateKey::from_pem(&key_text).map_err(|error| error.in_file(&key_path, FileKind::PrivateKey))?;
+        let parsed = parse(&certificate).map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
         if *parsed.public_key().subject_public_key.data != *key.public_bytes() {
-            return Err(PkiError::KeyMismatch.in_file(&key_path));
+            return Err(PkiError::KeyMismatch.in_file(&key_path, FileKind::PrivateKey));
         }
         let not_after = parsed.validity().not_after.to_datetime();
         let certificate_pem = String::from_utf8_lossy(&text).into_owned();

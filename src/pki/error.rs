@@ -1,6 +1,8 @@
 //! What can go wrong in `pki`, one variant for each thing the operator can do about it. It does not print: the command
 //! line walks the chain of sources.
 
+use crate::file_format::{FileFormat, Misplaced};
+use crate::file_read::FileKind;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +58,16 @@ pub enum PkiError {
     #[error("{} is named twice in this command: give each file its own name", .0.display())]
     SharedPath(PathBuf),
 
+    /// Another file was given in place of the one that is needed.
+    #[error("{} {what}; {hint}", .path.display())]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what is needed.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A file has no PEM block of the kind that is needed.
     #[error("it holds {found}, but {wanted} in PEM form is needed")]
     NoPemBlock {
@@ -170,8 +182,13 @@ pub enum PkiError {
 }
 
 impl PkiError {
-    /// Says which file the fault is in.
-    pub fn in_file(self, path: &Path) -> Self {
-        Self::File { path: path.to_owned(), source: Box::new(self) }
+    /// Says which file the fault is in, or that another file was given in place of `wanted`, and how to convert it.
+    pub fn in_file(self, path: &Path, wanted: FileKind) -> Self {
+        let is_about_the_format =
+            matches!(self, Self::NoPemBlock { .. } | Self::Malformed(_) | Self::EncryptedKey | Self::UnusableKey(_));
+        match FileFormat::misplaced_file(path, wanted).filter(|_| is_about_the_format) {
+            Some(Misplaced { what, hint }) => Self::Misplaced { path: path.to_owned(), what, hint },
+            None => Self::File { path: path.to_owned(), source: Box::new(self) },
+        }
     }
 }

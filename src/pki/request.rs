@@ -13,6 +13,7 @@ use x509_parser::x509::X509Name;
 
 use super::names::check_common_name;
 use super::{DnsName, PkiError, PrivateKey, pem, signature};
+use crate::file_read::FileKind;
 
 /// A certificate request whose signature is right and whose subject has exactly one acceptable common name.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl CertificateRequest {
     /// [`PkiError::Read`], or [`PkiError::File`] whose source is an error of [`CertificateRequest::from_pem`].
     pub fn load(path: &Path) -> Result<Self, PkiError> {
         let text = fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source })?;
-        Self::from_pem(&text).map_err(|error| error.in_file(path))
+        Self::from_pem(&text).map_err(|error| error.in_file(path, FileKind::CertificateRequest))
     }
 
     /// Reads and checks a request in PEM form.

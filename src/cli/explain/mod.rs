@@ -3,12 +3,13 @@
 
 mod live;
 
+use super::given_file::given_certificates;
 use super::{ConfigFlag, say, say_error};
 use crate::explain::{About, Answer, Connection, Decision, Question, Who, answer};
 use crate::identity::IdentityKind;
 use crate::snapshot::{Depth, load};
 use crate::telemetry::Telemetry;
-use crate::tls::{certificates, pem_of};
+use crate::tls::pem_of;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -168,7 +169,7 @@ impl Explain {
     /// Of a file only the certificates are taken, and no key that may stand beside them.
     fn who(&self) -> Result<Who, String> {
         if let Some(file) = &self.cert {
-            let chain = certificates(file).map_err(|error| error.to_string())?;
+            let chain = given_certificates(file)?;
             return Ok(Who::Certificate(pem_of(&chain)));
         }
         let said = [

@@ -1,8 +1,9 @@
 //! One entry of a deny list as it is written, and texts of lists with and without it. Reads no list from disk.
 
 use super::super::deny_list_file::with_lines;
+use super::super::given_file::given_certificates;
 use crate::config::Config;
-use crate::tls::{DenyList, certificates, sha256_text};
+use crate::tls::{DenyList, sha256_text};
 use std::path::Path;
 
 /// How the comment above an entry of ours begins.
@@ -48,7 +49,7 @@ impl Entry {
 
     /// The first certificate of a file, by its digest.
     pub(super) fn certificate(file: &Path) -> Result<Self, String> {
-        let certificates = certificates(file).map_err(|error| error.to_string())?;
+        let certificates = given_certificates(file)?;
         let first = certificates.first().ok_or_else(|| format!("{} holds no certificate", file.display()))?;
         Self::new("fingerprint", &sha256_text(first))
     }

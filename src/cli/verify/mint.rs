@@ -1,6 +1,7 @@
 //! Client certificates for attempts, good and bad, made in memory and gone with the process. Writes no file.
 
-use crate::tls::{certificates, private_key, random};
+use super::super::given_file::{given_certificates, given_key};
+use crate::tls::random;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, Error, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SerialNumber,
@@ -26,8 +27,8 @@ impl Identity {
     /// # Errors
     /// In words, naming the file.
     pub(super) fn of_files(certificate: &Path, key: &Path) -> Result<Self, String> {
-        let chain = certificates(certificate).map_err(|error| error.to_string())?;
-        let key = private_key(key).map_err(|error| error.to_string())?;
+        let chain = given_certificates(certificate)?;
+        let key = given_key(key)?;
         Ok(Self { chain, key })
     }
 
@@ -71,9 +72,9 @@ impl Mint {
     /// # Errors
     /// In words, naming the file.
     pub(super) fn of_files(certificate: &Path, key: &Path) -> Result<Self, String> {
-        let leaf_first = certificates(certificate).map_err(|error| error.to_string())?;
+        let leaf_first = given_certificates(certificate)?;
         let own = leaf_first.into_iter().next().ok_or_else(|| format!("{} is empty", certificate.display()))?;
-        let key_der = private_key(key).map_err(|error| error.to_string())?;
+        let key_der = given_key(key)?;
         let pair = KeyPair::try_from(&key_der).map_err(|error| format!("{}: {error}", key.display()))?;
         let unusable = |error: String| format!("{}: {error}", certificate.display());
         let (_, parsed) = X509Certificate::from_der(&own).map_err(|error| unusable(error.to_string()))?;
