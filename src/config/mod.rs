@@ -310,3 +310,6 @@ impl Loaded {
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
+
+#[cfg(test)]
+mod tests;

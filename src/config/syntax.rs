@@ -32,8 +32,10 @@ pub(super) fn report(errors: &[toml::de::Error], parsed: Parsed<'_>, problems: &
         return readable;
     }
     let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    let line = |error: &toml::de::Error| line_at(text, start(error)).map_or(0, |line| line.start);
     let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
-    errors.sort_by_key(|error| start(error));
+    // A header that is not closed may be a duplicate, too, which says less.
+    errors.sort_by_key(|error| (line(error), is_duplicate(error), start(error)));
     let mut explained_until = 0;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
