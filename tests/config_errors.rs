@@ -107,6 +107,7 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
     let (_, err, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
     assert_eq!(code, 1);
     assert!(err.contains("cannot listen on") && err.contains("in use"), "{err}");
+    assert!(err.contains(&format!("  = help: `ss -ltnp 'sport = :{}'` shows which process", address.port())), "{err}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::support::eventually::eventually;
 use crate::support::gateway::{listener, route_to, user};
-use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, run};
+use crate::support::{Gateway, PORTCULLIS, Pki, Upstream, require_program, run};
 
 const SHADOW: &str = "[gateway]\nshadow = true\n";
 
@@ -69,4 +69,22 @@ fn warnings_are_logged_with_place_and_remedy_at_start_and_after_a_reload() {
     assert!(!gateway.log().iter().any(is_warning), "nothing is wrong yet");
     gateway.reload_with(&(SHADOW.to_owned() + &good));
     eventually("a warning after the reload", || gateway.log().into_iter().find(is_warning));
+}
+
+/// Starts without the privilege for ports below 1024, also where the tests are root.
+#[test]
+fn a_port_below_1024_without_the_privilege_is_told_its_remedy() {
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if first.trim() == "0" || !require_program("setpriv") {
+        return;
+    }
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let file = pki.path("gateway.toml");
+    let config = config(&pki, &upstream).replacen("address = \"127.0.0.1:0\"", "address = \"127.0.0.1:1\"", 1);
+    std::fs::write(&file, config).unwrap();
+    let without = ["--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service", PORTCULLIS];
+    let (_, err, code) = run("setpriv", &[&without[..], &["run", "-c", file.to_str().unwrap()]].concat());
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("cannot listen on 127.0.0.1:1 (listener \"main\")"), "{err}");
+    assert!(err.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE") && err.contains("setcap cap_net_bind"), "{err}");
 }

@@ -153,7 +153,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Prints an error with its causes.
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    say_error(&format!("error: {}", crate::respond::with_causes(error)));
+    let text = crate::respond::with_causes(error);
+    // A report of the config begins each of its errors so itself.
+    let prefix = if text.starts_with("error: ") { "" } else { "error: " };
+    say_error(&format!("{prefix}{text}"));
     ExitCode::FAILURE
 }
 

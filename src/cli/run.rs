@@ -54,7 +54,11 @@ pub(super) fn run(flags: Run) -> ExitCode {
         };
         let mut gateway = match Gateway::start(config, outcome, telemetry, Some(log)).await {
             Ok(gateway) => gateway,
-            Err(error) => return failed(&error),
+            Err(error) => {
+                let code = failed(&error);
+                error.help().iter().for_each(|help| say_error(&format!("  = help: {help}")));
+                return code;
+            }
         };
         let cessation = gateway.run(&mut requests).await;
         match (cessation, gateway.shut_down().await) {

@@ -3,6 +3,7 @@
 mod audit;
 mod crl_fetch;
 mod fetches;
+mod help;
 mod in_force;
 mod overlay;
 mod reload;

@@ -64,7 +64,8 @@ impl Gateway {
                 if errors.is_empty() {
                     errors.push(why.clone());
                 }
-                Err(Failure { why, errors, content })
+                let help = error.help().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
+                Err(Failure { why: why + &help, errors, content })
             }
         }
     }

@@ -95,6 +95,7 @@ fn an_address_that_cannot_be_bound_refuses_the_whole_reload_until_it_is_free() {
     gateway.write_config(&wanted);
     let message = wait_for_refusal(&gateway, 0);
     assert!(message.contains("cannot listen on") && message.contains("listener \"extra\""), "{message}");
+    assert!(message.contains("  = help: `ss -ltnp"), "{message}");
     assert_eq!(client(&pki, "bob", &gateway).get("/").reason(), "unknown_user", "all or nothing");
     assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200);
     let before = gateway.generation();
