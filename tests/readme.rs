@@ -54,7 +54,7 @@ fn every_condition_passes_check() {
 
 #[test]
 fn every_command_runs_and_prints_what_is_shown() {
-    if !commands::programs_are_there() {
+    if !commands::can_run() {
         return;
     }
     let failures: Vec<String> = blocks()
@@ -67,7 +67,7 @@ fn every_command_runs_and_prints_what_is_shown() {
 
 #[test]
 fn the_first_commands_of_readme_get_an_answer_from_the_upstream_and_503_without_one() {
-    if !commands::programs_are_there() {
+    if !commands::can_run() {
         return;
     }
     let blocks = blocks();

@@ -45,9 +45,18 @@ const CERTIFICATES: [&str; 6] = [
     "portcullis pki new-crl --crl pki/ca.crl",
 ];
 
-/// Whether the programs are there that the blocks and this module need.
-pub fn programs_are_there() -> bool {
-    ["bash", "curl", "ip", "openssl", "python3", "unshare"].into_iter().all(require_program)
+/// Whether the programs are there that the blocks and this module need, and the system permits a network of its own, as
+/// some containers do not.
+pub fn can_run() -> bool {
+    if !["bash", "curl", "ip", "openssl", "python3", "unshare"].into_iter().all(require_program) {
+        return false;
+    }
+    let network = in_a_network(Path::new("/"), "true");
+    if !network.status.success() {
+        let why = String::from_utf8_lossy(&network.stderr);
+        eprintln!("skipped: the commands of the documents need a network namespace: {}", why.trim());
+    }
+    network.status.success()
 }
 
 /// A command of a block, and what the document says that it prints.
