@@ -20,7 +20,7 @@ use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
 use crate::tls::HandshakeFacts;
 use crate::tls::record::take_copied_octets;
-use audited::Audited;
+use audited::{Audited, AuthorizationWords};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ pub(super) struct Record {
     decision: &'static str,
     reason: &'static str,
     /// Of the judgement, whatever happened after it.
-    judged_reason: Option<&'static str>,
+    authorization: Option<AuthorizationWords>,
     audited: Audited,
     detail: Option<String>,
     /// Who was proven beside the certificate, and by what.
@@ -134,7 +134,7 @@ impl Record {
             route: None,
             decision: "refuse",
             reason: "internal",
-            judged_reason: None,
+            authorization: None,
             audited,
             detail: None,
             proven: None,
@@ -233,8 +233,8 @@ impl Record {
             Ok(permit) => self.permitted(permit),
             Err(refusal) => self.refused(refusal),
         }
-        self.judged_reason = Some(self.reason);
-        self.count_decision();
+        self.authorization = Some(AuthorizationWords { decision: self.decision, reason: self.reason });
+        self.connection.series.decided(self.decision, self.reason);
     }
 
     /// What is only let through on trial is told as what it would have been.
@@ -255,10 +255,6 @@ impl Record {
         }
     }
 
-    fn count_decision(&self) {
-        self.connection.series.decided(self.decision, self.reason);
-    }
-
     fn refused(&mut self, refusal: &Refusal<'_>) {
         self.failed(refusal);
         if let Some(matched) = refusal.denied().and_then(Denied::matched) {
@@ -271,6 +267,7 @@ impl Record {
         self.reason = refusal.word();
         self.detail = refusal.detail();
         if let Refusal::Limited(_) = refusal {
+            self.decision = "refuse";
             self.connection.series.limited(self.reason);
         }
     }
@@ -280,7 +277,7 @@ impl Record {
         self.refused(refusal);
         self.status = refusal.status().as_u16();
         self.end = "complete";
-        self.count_decision();
+        self.connection.series.decided(self.decision, self.reason);
     }
 
     pub(super) fn answered_by(&mut self, endpoint: &str) {

@@ -45,6 +45,21 @@ fn a_decision_is_told_with_all_that_it_was_made_of_and_without_its_query() {
     assert_eq!(scene.lines("decision").len(), 3, "one line for each");
 }
 
+/// `plan` and `learn` go by what authorization decided; the access log says what became of the request.
+#[test]
+fn a_limit_is_no_decision_of_the_audit_log() {
+    let scene = Scene::new("[api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\ndaily_quota = 1\n");
+    assert_eq!(scene.send("alice", "GET", "/1").status, 200);
+    assert_eq!(scene.send("alice", "GET", "/2").status, 429);
+    let lines = scene.wait_for_decisions(2);
+    for (line, status) in lines.iter().zip([200, 429]) {
+        let decided = (&line["decision"], &line["reason"], &line["status"]);
+        assert_eq!(decided, (&"permit".into(), &"permission".into(), &status.into()), "{line}");
+    }
+    let line = scene.gateway.wait_for_access(|line| line["status"] == 429);
+    assert_eq!((&line["decision"], &line["reason"]), (&"refuse".into(), &"quota_used_up".into()));
+}
+
 #[test]
 fn what_never_was_a_request_and_who_is_nobody_have_lines_too() {
     let scene = Scene::new(&user("alice", &["*"]));

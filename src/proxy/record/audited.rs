@@ -18,6 +18,14 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// What authorization decided, in the words of the logs. A limit may deny the request all the same, so the access log can
+/// have another decision.
+#[derive(Clone, Copy)]
+pub(super) struct AuthorizationWords {
+    pub(super) decision: &'static str,
+    pub(super) reason: &'static str,
+}
+
 /// Whether the decision was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audited {
@@ -115,10 +123,13 @@ impl Record {
             role: self.texts.get(Text::Role),
             authorizer: self.texts.get(Text::Authorizer),
             authorizer_says: self.texts.get(Text::AuthorizerSays),
-            decision: self.decision,
-            reason: self.judged_reason.unwrap_or(self.reason),
+            decision: self.authorization.map_or(self.decision, |words| words.decision),
+            reason: self.authorization.map_or(self.reason, |words| words.reason),
             // What went wrong later is no part of the decision.
-            detail: self.detail.as_deref().filter(|_| self.judged_reason.is_none_or(|reason| reason == self.reason)),
+            detail: self
+                .detail
+                .as_deref()
+                .filter(|_| self.authorization.is_none_or(|words| words.reason == self.reason)),
             status: self.status,
             sample: None,
         };
