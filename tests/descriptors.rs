@@ -138,7 +138,14 @@ fn smallest_limit(config: &str) -> u32 {
 fn half_open_connections_beyond_all_descriptors_hold_up_neither_a_reload_nor_a_revocation_nor_a_client() {
     let (scene, upstream) = (Scene::new(), Upstream::start());
     let config = scene.config(&format!("half_open_per_source = \"off\"\n{PATIENT}"), upstream.address);
-    let gateway = Gateway::start_with_descriptors(&config, 1024, 1024);
+    for workers in [1, 4] {
+        std::fs::write(scene.pki.path("denied"), "").unwrap();
+        withstands_a_flood(&scene, &config.replace(ONE_WORKER, &format!("[gateway]\nworkers = {workers}\n")), workers);
+    }
+}
+
+fn withstands_a_flood(scene: &Scene, config: &str, workers: usize) {
+    let gateway = Gateway::start_with_descriptors(config, 1024, 1024);
     let mut flood: Vec<TcpStream> = (0..1100).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
     let part = gateway.metric("portcullis_descriptor_budget", &[("use", "clients")]);
     eventually("all are accepted", || (gateway.metric("portcullis_connections_total", &[]) == 1100.0).then_some(()));
@@ -146,9 +153,11 @@ fn half_open_connections_beyond_all_descriptors_hold_up_neither_a_reload_nor_a_r
         let open = gateway.metric("portcullis_half_open_connections", &[("listener", "main")]);
         (open <= part).then_some(())
     });
-    scene.goes_on(&gateway, &config);
-    assert!(gateway.metric(REFUSED, &[("reason", "gave_way")]) >= 1100.0 - part);
-    assert_eq!(gateway.metric(REFUSED, &[("reason", "descriptors")]), 0.0, "there was always one that could give way");
+    scene.goes_on(&gateway, config);
+    let rejected = |reason| gateway.metric(REFUSED, &[("reason", reason)]);
+    assert!(rejected("gave_way") + rejected("descriptors") >= 1100.0 - part);
+    // Those of another worker may take a moment to give way.
+    assert!(workers > 1 || rejected("descriptors") == 0.0, "there was always one that could give way");
     eventually("the oldest is closed", || is_closed(flood.first_mut()?).then_some(()));
     assert!(!is_closed(flood.last_mut().unwrap()), "the newest still has its time");
     assert_eq!(gateway.metric("portcullis_accept_errors_total", &[]), 0.0);

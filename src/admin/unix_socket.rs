@@ -5,7 +5,7 @@ use nix::unistd::{Gid, Uid};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,10 @@ const MODE: u32 = 0o600;
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 64;
 
-/// The file of a socket. Dropping it removes the file, if it is still the same.
+/// The file of a socket. Dropping it removes the file, unless another process listens there by now: drop the socket first.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
 }
 
 /// Binds a socket that nobody but the owner can ever connect to.
@@ -31,7 +29,7 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_what_is_left(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile::of(path)?;
+    let file = SocketFile { path: path.to_owned() };
     // Before it listens: until then nobody can connect, so there is no moment in which the umask decides.
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.set_nonblocking(true)?;
@@ -65,11 +63,6 @@ fn remove_what_is_left(path: &Path) -> io::Result<()> {
 }
 
 impl SocketFile {
-    fn of(path: &Path) -> io::Result<Self> {
-        let there = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), device: there.dev(), inode: there.ino() })
-    }
-
     /// Makes another user its owner.
     ///
     /// # Errors
@@ -81,10 +74,12 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let same =
-            fs::symlink_metadata(&self.path).is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode));
-        if same && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+        // Numbers of inodes are used again at once, so only a connection tells whose file it is.
+        match remove_what_is_left(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                tracing::warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+            }
+            _ => {}
         }
     }
 }
@@ -101,7 +96,8 @@ mod tests {
         let (listener, file) = bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         assert!(UnixStream::connect(&path).is_ok());
-        drop((listener, file));
+        drop(listener);
+        drop(file);
         assert!(!path.exists());
     }
 
@@ -112,9 +108,10 @@ mod tests {
         let (listener, file) = bind(&path).unwrap();
         assert_eq!(bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
         drop(listener);
-        let (_second, second_file) = bind(&path).unwrap();
+        let (second, second_file) = bind(&path).unwrap();
         drop(file);
         assert!(path.exists(), "it is another one's now");
+        drop(second);
         drop(second_file);
         assert!(!path.exists());
         fs::write(&path, "text").unwrap();

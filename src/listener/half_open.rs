@@ -199,7 +199,9 @@ mod tests {
         let _four = all.begin(source(1), TWO).unwrap();
         assert!(all.begin(source(1), None).is_ok(), "without a limit nothing is counted");
         drop((one, three));
-        assert_eq!((all.state().waiting.len(), all.state().by_source.len(), all.gauge.get()), (1, 1, 1));
+        let state = all.state();
+        assert_eq!((state.waiting.len(), state.by_source.len(), all.gauge.get()), (1, 1, 1));
+        drop(state);
     }
 
     #[test]
