@@ -111,6 +111,25 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
 }
 
 #[test]
+fn each_command_says_once_that_a_bad_config_is_an_error() {
+    let pki = fixtures();
+    let file = write_config(&pki, "listener: x\n");
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["check", "-c", file][..],
+        &["run", "-c", file],
+        &["explain", "-c", file, "--cn", "x", "GET", "https://localhost/"],
+        &["plan", "-c", file, "--audit", "/dev/null"],
+        &["verify", "--live", "-c", file],
+        &["revoke", "-c", file, "--user", "x"],
+    ] {
+        let (_, err, code) = run(PORTCULLIS, arguments);
+        assert_ne!(code, 0, "{arguments:?}: {err}");
+        assert!(err.contains("error: ") && !err.contains("error: error:"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
 fn a_config_that_is_not_there_is_said_so_and_where_to_name_it() {
     for command in ["check", "run"] {
         let (_, err, code) = run(PORTCULLIS, &[command, "-c", "/nowhere/gateway.toml"]);

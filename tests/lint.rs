@@ -35,6 +35,34 @@ fn strict_makes_warnings_fail_and_nothing_else() {
 }
 
 #[test]
+fn the_report_is_also_given_as_json() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let good = config(&pki, &upstream);
+    let report = |config: &str, arguments: &[&str]| {
+        let (out, err, code) = check(&pki, config, &[&["--json"], arguments].concat());
+        assert_eq!(err, "", "{out}");
+        (serde_json::from_str::<serde_json::Value>(&out).expect("JSON"), code)
+    };
+    let (json, code) = report(&good, &["--strict"]);
+    assert_eq!(
+        (code, &json["result"], &json["users"], &json["problems"]),
+        (0, &"ok".into(), &1.into(), &serde_json::json!([]))
+    );
+    let (json, code) = report(&(SHADOW.to_owned() + &good), &[]);
+    assert_eq!((code, &json["result"], &json["warnings"]), (0, &"ok".into(), &1.into()));
+    let problem = &json["problems"][0];
+    assert_eq!(problem["severity"], "warning");
+    let place = &problem["place"];
+    assert_eq!((&place["line"], &place["column"]), (&2.into(), &10.into()));
+    assert!(place["file"].as_str().is_some_and(|file| file.ends_with("gateway.toml")));
+    assert!(problem["hint"].as_str().is_some_and(|hint| hint.starts_with("remove `shadow = true`")));
+    let (json, code) = report(&(SHADOW.to_owned() + &good), &["--strict"]);
+    assert_eq!((code, &json["result"]), (1, &"warnings".into()));
+    let (json, code) = report("[listener.main]\naddress: x\n", &[]);
+    assert_eq!((code, &json["result"], &json["errors"]), (1, &"errors".into(), &1.into()));
+}
+
+#[test]
 fn the_help_says_what_the_exit_codes_mean() {
     let (out, _, code) = run(PORTCULLIS, &["check", "--help"]);
     assert_eq!(code, 0);

@@ -1,6 +1,8 @@
 //! `portcullis check`: everything that is wrong, or will hurt, without binding anything; and whether the config decides as it
 //! is expected to.
 
+mod json;
+
 use super::{ConfigFlag, say, say_error};
 use crate::config::{Excerpt, Expectation, Problem, Problems, Severity, load_expectations, render};
 use crate::explain::meets;
@@ -22,10 +24,23 @@ pub(super) struct Check {
     /// Exit with 1 also if there are only warnings
     #[arg(long)]
     strict: bool,
+    /// Print one JSON object on standard output in place of the report
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a check comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Errors,
+    /// With `--strict`: any.
+    TooManyWarnings,
 }
 
 /// What the last line of the report counts.
 struct Summary {
+    verdict: Verdict,
     sizes: ConfigSizes,
     errors: usize,
     warnings: usize,
@@ -37,27 +52,39 @@ impl Check {
         let mut outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
         let expectations_met = self.expectations(&mut outcome);
         let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
+        let errors = count(Severity::Error);
+        let warnings = count(Severity::Warning);
         let summary = Summary {
+            verdict: match outcome.snapshot {
+                None => Verdict::Errors,
+                Some(_) if errors > 0 => Verdict::Errors,
+                Some(_) if self.strict && warnings > 0 => Verdict::TooManyWarnings,
+                Some(_) => Verdict::Good,
+            },
             sizes: outcome.snapshot.as_ref().map(|snapshot| snapshot.sizes).unwrap_or_default(),
-            errors: count(Severity::Error),
-            warnings: count(Severity::Warning),
+            errors,
+            warnings,
             expectations_met,
         };
-        let report = render(&outcome.problems, &outcome.sources);
-        if !report.is_empty() {
-            say_error(&report);
+        match self.json {
+            true => say(&json::json(&self.config.config, &summary, &outcome.problems, &outcome.sources)),
+            false => self.say_report(&summary, &render(&outcome.problems, &outcome.sources)),
+        }
+        if summary.verdict == Verdict::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn say_report(&self, summary: &Summary, problems: &str) {
+        if !problems.is_empty() {
+            say_error(problems);
         }
         let file = self.config.config.display();
-        if outcome.snapshot.is_none() || summary.errors > 0 {
-            say_error(&format!("{file}: {}", summary.of_errors()));
-            return ExitCode::FAILURE;
+        match summary.verdict {
+            Verdict::Good => say(&format!("{file}: {}", summary.of_success())),
+            Verdict::Errors => say_error(&format!("{file}: {}", summary.of_errors())),
+            Verdict::TooManyWarnings => {
+                say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
+            }
         }
-        if self.strict && summary.warnings > 0 {
-            say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
-            return ExitCode::FAILURE;
-        }
-        say(&format!("{file}: {}", summary.of_success()));
-        ExitCode::SUCCESS
     }
 
     /// Holds all expectations against what was loaded, adds what is not met to the problems, and counts what is.

@@ -153,11 +153,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Prints an error with its causes.
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    let text = crate::respond::with_causes(error);
-    // A report of the config begins each of its errors so itself.
-    let prefix = if text.starts_with("error: ") { "" } else { "error: " };
-    say_error(&format!("{prefix}{text}"));
+    say_error(&as_error(&crate::respond::with_causes(error)));
     ExitCode::FAILURE
+}
+
+/// With the prefix of an error. A report of the config has it already, before each of its errors.
+fn as_error(text: &str) -> String {
+    if text.starts_with("error: ") { text.to_owned() } else { format!("error: {text}") }
 }
 
 /// To standard error. If that is closed, there is nobody to tell.

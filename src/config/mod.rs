@@ -20,7 +20,7 @@ pub use expectations::load_expectations;
 pub use model::*;
 pub use places::Places;
 pub use problem::{Excerpt, Problem, Problems, Severity, render};
-pub use source::{FileId, Place, SourceFile, Sources, Spanned};
+pub use source::{FileId, Location, Place, SourceFile, Sources, Spanned};
 pub use text::Text;
 pub use unexpanded::unexpanded;
 pub use watched::WatchedFile;

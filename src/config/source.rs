@@ -69,6 +69,17 @@ pub struct SourceFile {
     pub text: Arc<String>,
 }
 
+/// A place as people and programs read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The file.
+    pub path: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+}
+
 /// All config files of one load, in reading order.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -105,11 +116,14 @@ impl Sources {
 
     /// `path:line:column`, both counted from 1 as editors do.
     pub fn describe(&self, place: Place) -> String {
-        let Some(file) = self.file(place.file) else {
-            return String::new();
-        };
+        self.locate(place).map_or_else(String::new, |Location { path, line, column }| format!("{path}:{line}:{column}"))
+    }
+
+    /// The parts of [`Self::describe`]; `None` for what stands in no file.
+    pub fn locate(&self, place: Place) -> Option<Location> {
+        let file = self.file(place.file)?;
         let (line, column) = line_and_column(&file.text, place.start as usize);
-        format!("{}:{line}:{column}", file.path.display())
+        Some(Location { path: file.path.display().to_string(), line, column })
     }
 }
 

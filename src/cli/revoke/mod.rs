@@ -5,7 +5,7 @@ mod confirm;
 mod entry;
 
 use super::deny_list_file::LockedList;
-use super::{ConfigFlag, admin_listener, say, say_error};
+use super::{ConfigFlag, admin_listener, as_error, say, say_error};
 use crate::clock;
 use crate::config::{self, Config, Occasion, Problem, Severity, Sources};
 use crate::snapshot::AdminPlace;
@@ -79,7 +79,7 @@ impl Revoke {
         match self.revoke() {
             Ok(confirmation) => confirmation.exit_code(),
             Err(message) => {
-                say_error(&format!("error: {message}"));
+                say_error(&as_error(&message));
                 ExitCode::FAILURE
             }
         }

@@ -195,13 +195,14 @@ impl Assembly<'_> {
             return Vec::new();
         }
         let CrlPaths { folder, files } = crl_paths(&full);
+        let listed = folder.as_ref().map_or_else(|| full.clone(), |folder| folder.path.clone());
         self.watched.borrow_mut().extend(folder);
         match files {
             Ok(paths) if paths.is_empty() => {
                 self.no_crls(pattern, &format!("there is no revocation list at {}", full.display()))
             }
             Ok(paths) => paths,
-            Err(error) => self.no_crls(pattern, &format!("cannot read {}: {error}", full.display())),
+            Err(error) => self.no_crls(pattern, &format!("cannot read {}: {error}", listed.display())),
         }
     }
 
