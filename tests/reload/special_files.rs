@@ -33,7 +33,7 @@ fn what_is_no_file_is_refused_by_name_and_the_end_comes_in_order() {
     let cases: [(&str, Make, &str); 4] = [
         ("a named pipe", fifo, "named pipe"),
         ("a device", zeros, "a device"),
-        ("a folder", |path| std::fs::create_dir(path).unwrap(), "directory"),
+        ("a folder", |path| std::fs::create_dir(path).unwrap(), "folder"),
         ("a file without end", endless, "longer than"),
     ];
     for (what, make, says) in cases {
