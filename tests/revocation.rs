@@ -186,31 +186,82 @@ fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force(
 }
 
 #[test]
-fn a_start_with_an_old_list_is_refused_unless_old_lists_count() {
+fn an_old_list_denies_the_clients_of_its_ca_from_the_start_unless_old_lists_count() {
     let scene = Scene::new();
     let past = OffsetDateTime::now_utc() - Duration::hours(3);
     scene.write("ca.crl", &scene.pki.crl_valid(&[&scene.alice], 1, (past, past + Duration::hours(1))));
-    let file = scene.pki.path("gateway.toml");
-    for (policy, starts) in [
+    for (policy, counts) in [
         ("", false),
         ("stale_crls = { allow-for = \"1h\" }", false),
         ("stale_crls = { allow-for = \"6h\" }", true),
         ("stale_crls = \"ignore\"", true),
     ] {
-        let config = scene.config(&format!("{CRLS}\n{policy}"));
-        std::fs::write(&file, &config).unwrap();
-        if !starts {
-            let (_, report, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
-            assert_eq!(code, 1, "{policy}");
-            assert!(report.contains("ca.crl cannot be used: it is too old"), "{report}");
-            continue;
-        }
-        let gateway = Gateway::start(&config);
+        let gateway = scene.start(&format!("{CRLS}\n{policy}"));
         assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
-        assert_eq!(scene.client(&gateway, &scene.bob).get("/").status, 200, "{policy}");
-        let warning = eventually("a warning", || gateway.find_log("a revocation list is past its next update"));
-        assert_eq!(warning["issuer"].as_str(), Some("CN=Test CA"));
+        let bob = scene.client(&gateway, &scene.bob);
+        let (level, message) = match counts {
+            true => ("WARN", "a revocation list is past its next update"),
+            false => ("ERROR", "a revocation list is too old"),
+        };
+        let line = eventually("a line", || gateway.find_log(message));
+        assert_eq!((line["level"].as_str(), line["issuer"].as_str()), (Some(level), Some("CN=Test CA")), "{policy}");
+        match counts {
+            true => assert_eq!(bob.get("/").status, 200, "{policy}"),
+            false => {
+                assert_eq!(bob.alert(), Alert::UnknownCA, "{policy}");
+                let labels = [("reason", "crl_stale")];
+                assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 1.0);
+            }
+        }
+        let labels = [("trust_domain", "test"), ("issuer", "CN=Test CA")];
+        let until = gateway.metric("portcullis_crl_active_until_timestamp_seconds", &labels);
+        let now = OffsetDateTime::now_utc().unix_timestamp() as f64;
+        assert_eq!(until == 0.0 || until > now, counts, "{policy}: {until}");
+        let file = gateway.config_file.to_str().unwrap().to_owned();
+        let (said, report, code) = run(PORTCULLIS, &["check", "-c", &file]);
+        assert_eq!(code, 0, "{said}{report}");
+        let denied = report.contains("warning: the revocation list of \"CN=Test CA\" is too old")
+            && report.contains("so the clients of this CA are denied");
+        assert_eq!(denied, !counts, "{policy}: {report}");
     }
+}
+
+#[test]
+fn an_old_list_and_an_anchor_that_ends_hold_up_no_reload_of_another_domain() {
+    let (scene, other) = (Scene::new(), Pki::named("Other CA"));
+    let (carol, now) = (other.client("carol"), OffsetDateTime::now_utc());
+    let validity = (now - Duration::hours(3), now - Duration::hours(1));
+    std::fs::write(other.path("list"), other.crl_valid(&[], 1, validity)).unwrap();
+    // An anchor that is over, and whose list is still named.
+    let over = Pki::expired("Old CA");
+    std::fs::write(over.path("list"), over.crl(&[], 1)).unwrap();
+    let (folder, old) = (other.folder.path().display(), over.folder.path().display());
+    let domain = format!(
+        "[trust_domain.other]\nanchors = [\"{folder}/ca.crt\", \"{old}/ca.crt\"]\n\
+         crls = [\"{folder}/list\", \"{old}/list\"]\n"
+    );
+    let of = |name: &str, domain: &str| user(name, &["*"]) + &format!("trust_domain = \"{domain}\"\n");
+    let config = |users: &str| {
+        let listener = listener(&scene.pki);
+        let domains = "trust_domains = [\"test\", \"other\"]\n[trust_domain.test]";
+        listener.replacen("[trust_domain.test]", domains, 1) + users + &domain + &route_to(scene.upstream.address)
+    };
+    let gateway = Gateway::start(&config(&(of("alice", "test") + &of("carol", "other"))));
+    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let carol = scene.client(&gateway, &carol);
+    assert_eq!((alice.get("/").status, carol.alert()), (200, Alert::UnknownCA));
+    gateway.reload_with(&config(&(of("alice", "test") + &of("bob", "test") + &of("carol", "other"))));
+    assert_eq!((alice.get("/").status, bob.get("/").status, carol.alert()), (200, 200, Alert::UnknownCA));
+    let status: serde_json::Value = serde_json::from_str(&gateway.admin("/status").1).unwrap();
+    let mut domains = status["trust_domains"].as_array().unwrap().iter();
+    let domain = domains.find(|domain| domain["name"] == "other").unwrap();
+    let lists = domain["crls"].as_array().unwrap();
+    let of_other = lists.iter().find(|list| list["issuer"] == "CN=Other CA").unwrap();
+    assert_eq!((&of_other["stale"], &of_other["counts"]), (&true.into(), &false.into()), "{status}");
+    // A newer one lets its clients in again.
+    replace(&other.path("list"), other.crl(&[], 2).as_bytes());
+    eventually("carol is in", || (gateway.reloads("success") >= 2.0).then_some(()));
+    assert_eq!(carol.get("/").status, 200);
 }
 
 #[test]

@@ -161,10 +161,12 @@ impl Gateway {
         let metrics = &self.shared.telemetry.metrics;
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.crl_next_update.reset();
+        metrics.crl_active_until.reset();
         metrics.crl_entries.reset();
         metrics.deny_list_entries.reset();
         for domain in &snapshot.trust_domains {
             let revocation = domain.revocation();
+            revocation.log_ages();
             metrics.deny_list_entries.with_label_values(&[&*domain.name]).set(as_gauge(revocation.denied_entries()));
             for facts in revocation.facts() {
                 let labels = [&*domain.name, facts.issuer.as_str()];
@@ -173,6 +175,12 @@ impl Gateway {
                 // An issuer may have one list for leaves and one for CAs. The one that is due first is what matters.
                 if gauge.get() == 0 || due < gauge.get() {
                     gauge.set(due);
+                }
+                // Where lists of any age count there is no such second.
+                let until = Some(facts.counts_until).filter(|until| *until < i64::MAX).map(|until| until.max(1));
+                let gauge = metrics.crl_active_until.with_label_values(&labels);
+                if let Some(until) = until.filter(|until| gauge.get() == 0 || *until < gauge.get()) {
+                    gauge.set(until);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::config::WatchedFile;
 use crate::file_read;
-use crate::tls::{Authorities, CrlFile, CrlFileError, CrlOrigin, DenyList, RevocationUpdate, TrustDomainId};
+use crate::tls::{Authorities, CrlFile, CrlFileError, DenyList, RevocationUpdate, TrustDomainId};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,8 +92,7 @@ impl RevocationSource {
                 }
                 Err(error) => reading.errors.push(error.to_string()),
             },
-            RevocationSourceKind::Crls => reading.read_crls(&files, CrlOrigin::Given, authorities, before),
-            RevocationSourceKind::FetchedCrls => reading.read_crls(&files, CrlOrigin::Fetched, authorities, before),
+            kind => reading.read_crls(&files, kind, authorities, before),
         }
         // What could not be read is read again next time.
         if !reading.errors.is_empty() {
@@ -113,12 +112,18 @@ impl RevocationSource {
 }
 
 impl SourceReading {
-    fn read_crls(&mut self, files: &[PathBuf], origin: CrlOrigin, authorities: &Arc<Authorities>, before: &[CrlFile]) {
+    fn read_crls(
+        &mut self,
+        files: &[PathBuf],
+        kind: RevocationSourceKind,
+        authorities: &Arc<Authorities>,
+        before: &[CrlFile],
+    ) {
         for path in files {
-            match CrlFile::load(path, origin, authorities, before) {
+            match CrlFile::load(path, authorities, before) {
                 Ok(file) => self.crls.push(file),
                 Err(CrlFileError::Unreadable { source, .. })
-                    if origin == CrlOrigin::Fetched && source.kind() == io::ErrorKind::NotFound => {}
+                    if kind == RevocationSourceKind::FetchedCrls && source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.errors.push(error.to_string()),
             }
         }

@@ -94,6 +94,8 @@ pub struct Metrics {
     pub certificate_sightings_lost: IntCounter,
     /// `crl_next_update_timestamp_seconds{trust_domain,issuer}`
     pub crl_next_update: IntGaugeVec,
+    /// `crl_active_until_timestamp_seconds{trust_domain,issuer}`
+    pub crl_active_until: IntGaugeVec,
     /// `crl_entries{trust_domain,issuer}`
     pub crl_entries: IntGaugeVec,
     /// `deny_list_entries{trust_domain}`
@@ -350,6 +352,11 @@ impl Default for Metrics {
             crl_next_update: make.gauges(
                 "crl_next_update_timestamp_seconds",
                 "When a newer revocation list is due; 0 if the list does not say",
+                &["trust_domain", "issuer"],
+            ),
+            crl_active_until: make.gauges(
+                "crl_active_until_timestamp_seconds",
+                "Until when a revocation list counts by `stale_crls`; after that the clients of its CA are denied",
                 &["trust_domain", "issuer"],
             ),
             crl_entries: make.gauges("crl_entries", "Revoked certificates", &["trust_domain", "issuer"]),

@@ -10,10 +10,9 @@ use crate::clock;
 use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
-    Authorities, CrlError, CrlFile, CrlFileError, CrlOrigin, DenyList, DenyListError, Revocation, RevocationCheck,
+    Authorities, CrlError, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
     RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation, rfc3339,
 };
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 impl Assembly<'_> {
@@ -26,17 +25,16 @@ impl Assembly<'_> {
     ) -> Option<Revocation> {
         self.note_revocation_sources(said, id);
         let before = previous.map_or(&[][..], |domain| domain.revocation().files());
-        let (mut files, mut places) = (Vec::new(), HashMap::new());
+        let mut files = Vec::new();
         let mut complete = true;
         for pattern in &said.crls {
             let paths = self.crl_paths(pattern);
             complete &= !paths.is_empty();
             for path in paths {
                 self.watched.borrow_mut().push(WatchedFile::new(&path));
-                let file = CrlFile::load(&path, CrlOrigin::Given, authorities, before);
+                let file = CrlFile::load(&path, authorities, before);
                 complete &= file.is_ok();
                 files.extend(file.map_err(|error| self.report_crl(pattern.place, &error)));
-                places.insert(path, pattern.place);
             }
         }
         let fetch = self.crl_fetch(said, authorities, previous).ok()?;
@@ -47,14 +45,7 @@ impl Assembly<'_> {
         if !complete {
             return None;
         }
-        let report = |errors: Vec<CrlFileError>| {
-            for error in errors {
-                let place = places.get(error.path()).copied().unwrap_or(said.name.place);
-                self.report_crl(place, &error);
-            }
-        };
-        let revocation = Revocation::new(files, denied, revocation_settings(said)).map_err(report).ok()?;
-        Some(revocation.with_fetch(fetch))
+        Some(Revocation::new(files, denied, revocation_settings(said)).with_fetch(fetch))
     }
 
     fn note_revocation_sources(&self, said: &config::TrustDomain, domain: TrustDomainId) {
@@ -86,7 +77,7 @@ impl Assembly<'_> {
         let mut files = Vec::new();
         for path in paths {
             self.watched.borrow_mut().push(WatchedFile::new(&path));
-            match CrlFile::load(&path, CrlOrigin::Fetched, authorities, before) {
+            match CrlFile::load(&path, authorities, before) {
                 Ok(file) => files.push(file),
                 Err(CrlFileError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(unreadable @ CrlFileError::Unreadable { .. }) => {
@@ -132,10 +123,6 @@ impl Assembly<'_> {
             CrlFileError::Unusable { reason, .. } => match reason {
                 CrlError::AnotherIssuer(_) => "put it under the domain of that CA, or add the CA to `intermediates`",
                 CrlError::WrongSignature(_) | CrlError::MayNotSign(_) => "give the list as the CA has signed it",
-                CrlError::Stale(_) => {
-                    "fetch a new list, or say how long old ones count: `stale_crls = { allow-for = \"6h\" }`"
-                }
-                CrlError::NoNextUpdate => "have the CA set it, or take lists of any age: `stale_crls = \"ignore\"`",
                 CrlError::Future(_) => "check the clocks of this machine and of the CA",
                 CrlError::NotACrl | CrlError::NotAlone | CrlError::SerialTooLong => {
                     "give PEM or DER files with revocation lists"
@@ -167,15 +154,33 @@ impl Assembly<'_> {
         for said in &self.config.trust_domains {
             let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
             for list in domain.revocation().facts() {
-                let Some(due) = list.next_update.filter(|due| *due < now) else { continue };
-                let (issuer, due) = (&list.issuer, rfc3339(due));
-                let message = match list.counts_until >= now {
-                    true => format!("the revocation list of \"{issuer}\" counts, but its next update was due at {due}"),
-                    false => {
-                        format!("the revocation list of \"{issuer}\" is too old: its next update was due at {due}")
-                    }
+                let issuer = &list.issuer;
+                let denied = "so the clients of this CA are denied";
+                let (message, hint) = match list.next_update {
+                    Some(due) if due >= now => continue,
+                    Some(due) if list.counts_until >= now => (
+                        format!(
+                            "the revocation list of \"{issuer}\" counts, but its next update was due at {}",
+                            rfc3339(due)
+                        ),
+                        "fetch a new list",
+                    ),
+                    Some(due) => (
+                        format!(
+                            "the revocation list of \"{issuer}\" is too old: its next update was due at {}, {denied}",
+                            rfc3339(due)
+                        ),
+                        "fetch a new list, or say how long old ones count: `stale_crls = { allow-for = \"6h\" }`",
+                    ),
+                    None if list.counts_until >= now => continue,
+                    None => (
+                        format!(
+                            "the revocation list of \"{issuer}\" does not say when its next update is due, {denied}"
+                        ),
+                        "have the CA set it, or take lists of any age: `stale_crls = \"ignore\"`",
+                    ),
                 };
-                self.problems.warning(said.name.place, message, "fetch a new list");
+                self.problems.warning(said.name.place, message, hint);
             }
             let place = said.deny_list.as_ref().map_or(said.name.place, |path| path.place);
             for name in domain.revocation().denied_users().filter(|name| users.users.named(name).is_none()) {

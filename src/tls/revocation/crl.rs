@@ -49,12 +49,6 @@ pub enum CrlError {
     /// It was made later than now.
     #[error("it was issued in the future, at {0}")]
     Future(String),
-    /// It is past its time.
-    #[error("it is too old: its next update was due at {0}")]
-    Stale(String),
-    /// It does not say when it is past its time.
-    #[error("it does not say when its next update is due")]
-    NoNextUpdate,
 }
 
 impl From<BadDer> for CrlError {

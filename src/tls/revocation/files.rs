@@ -3,7 +3,6 @@
 
 use super::crl::{Crl, CrlError};
 use crate::file_read::{self, FileKind};
-use crate::tls::peer_certificate::rfc3339;
 use crate::tls::trust::Authorities;
 use crate::tls::verified::seconds;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,7 +15,6 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct CrlFile {
     pub(super) path: PathBuf,
-    pub(super) origin: CrlOrigin,
     pub(super) content: Arc<CrlFileContent>,
 }
 
@@ -25,15 +23,6 @@ pub(super) struct CrlFileContent {
     /// SHA-256 of the file.
     pub(super) digest: [u8; 32],
     pub(super) crls: Vec<Arc<Crl>>,
-}
-
-/// Whose a file with revocation lists is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrlOrigin {
-    /// The operator's, who is told what is wrong with it.
-    Given,
-    /// Our own from a URL. If one is too old, a newer one is awaited, for which the gateway must run.
-    Fetched,
 }
 
 /// Why a file with revocation lists cannot be used.
@@ -70,22 +59,11 @@ impl CrlFileError {
 }
 
 impl CrlFile {
-    /// Says that one of its lists is past its time.
-    pub(super) fn stale(&self, crl: &Crl) -> CrlFileError {
-        let reason = crl.next_update.map_or(CrlError::NoNextUpdate, |due| CrlError::Stale(rfc3339(due)));
-        CrlFileError::Unusable { path: self.path.clone(), reason }
-    }
-
     /// Reads a file whose lists are of these CAs. One that was read before is not taken apart again.
     ///
     /// # Errors
     /// [`CrlFileError`], naming the file.
-    pub fn load(
-        path: &Path,
-        origin: CrlOrigin,
-        authorities: &Authorities,
-        before: &[Self],
-    ) -> Result<Self, CrlFileError> {
+    pub fn load(path: &Path, authorities: &Authorities, before: &[Self]) -> Result<Self, CrlFileError> {
         let octets = file_read::read(path, FileKind::RevocationList)
             .map_err(|source| CrlFileError::Unreadable { path: path.to_owned(), source })?;
         let mut digest_octets = [0; 32];
@@ -94,14 +72,14 @@ impl CrlFile {
             file.content.digest == digest_octets && file.content.crls.iter().all(|crl| is_still_of(crl, authorities))
         });
         if let Some(same) = same {
-            return Ok(Self { path: path.to_owned(), origin, content: same.content.clone() });
+            return Ok(Self { path: path.to_owned(), content: same.content.clone() });
         }
         let crls = read_all(&octets, authorities)
             .map_err(|reason| CrlFileError::Unusable { path: path.to_owned(), reason })?;
         if crls.is_empty() {
             return Err(CrlFileError::NoCrl(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), origin, content: Arc::new(CrlFileContent { digest: digest_octets, crls }) })
+        Ok(Self { path: path.to_owned(), content: Arc::new(CrlFileContent { digest: digest_octets, crls }) })
     }
 }
 

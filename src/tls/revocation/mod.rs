@@ -13,7 +13,7 @@ mod serials;
 pub use crl::CrlError;
 pub use deny_list::{DenyList, DenyListError};
 pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
-pub use files::{CrlFile, CrlFileError, CrlOrigin};
+pub use files::{CrlFile, CrlFileError};
 pub use overlay::RevocationUpdate;
 
 use super::authority::{Authority, AuthorityKey};
@@ -106,32 +106,18 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Takes the newest list of each issuer and scope.
-    ///
-    /// # Errors
-    /// Those of them that do not count any more by the settings, but for fetched ones: nobody could get in, and nobody
-    /// would know why.
-    pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Result<Self, Vec<CrlFileError>> {
-        let mut newest: HashMap<_, Vec<(&CrlFile, &Arc<Crl>)>> = HashMap::new();
-        for file in &files {
-            for crl in &file.content.crls {
-                let same = newest.entry((crl.issuer, crl.scope)).or_default();
-                if !same.iter().any(|(_, other)| other.replaces(crl)) {
-                    same.retain(|(_, other)| !crl.replaces(other));
-                    same.push((file, crl));
-                }
+    /// Takes the newest list of each issuer and scope. One that is too old by the settings denies the clients of its CA,
+    /// and nobody else.
+    pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Self {
+        let mut newest: HashMap<_, Vec<Arc<Crl>>> = HashMap::new();
+        for crl in files.iter().flat_map(|file| &file.content.crls) {
+            let same = newest.entry((crl.issuer, crl.scope)).or_default();
+            if !same.iter().any(|other| other.replaces(crl)) {
+                same.retain(|other| !crl.replaces(other));
+                same.push(crl.clone());
             }
         }
-        let now = seconds(UnixTime::now());
-        let given = newest.values().flatten().filter(|(file, _)| file.origin == CrlOrigin::Given);
-        let stale = given.filter(|(_, crl)| now > settings.stale.until(crl));
-        let errors: Vec<_> = stale.map(|(file, crl)| file.stale(crl)).collect();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let crls = |same: Vec<(&CrlFile, &Arc<Crl>)>| same.into_iter().map(|(_, crl)| crl.clone()).collect();
-        let newest = newest.into_iter().map(|(key, same)| (key, crls(same))).collect();
-        Ok(Self { files, newest, retained: Retained::default(), denied, settings, fetch: None })
+        Self { files, newest, retained: Retained::default(), denied, settings, fetch: None }
     }
 
     /// The same, where lists also come from URLs: then each issuer needs one from the start.
@@ -179,6 +165,14 @@ impl Revocation {
         };
         let unlisted = authorities.all().filter(|authority| !has_list(authority) && is_checked(authority));
         unlisted.map(|authority| authority.name.as_str()).collect()
+    }
+
+    /// Says in the log which lists are past their time, or do not count any more; each once.
+    pub fn log_ages(&self) {
+        let now = seconds(UnixTime::now());
+        for crl in self.newest.values().flatten() {
+            log_age(crl, now, self.settings.stale.until(crl));
+        }
     }
 
     /// How many entries the deny list has.

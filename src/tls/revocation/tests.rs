@@ -18,15 +18,11 @@ fn read(der: &[u8], authorities: &Authorities) -> Result<Crl, CrlError> {
 fn file(lists: &[Vec<u8>], authorities: &Authorities) -> CrlFile {
     let crls = lists.iter().map(|der| Arc::new(read(der, authorities).unwrap())).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &lists.concat()).as_ref().try_into().unwrap();
-    CrlFile {
-        path: "test.crl".into(),
-        origin: CrlOrigin::Given,
-        content: Arc::new(files::CrlFileContent { digest, crls }),
-    }
+    CrlFile { path: "test.crl".into(), content: Arc::new(files::CrlFileContent { digest, crls }) }
 }
 
 fn domain(authorities: &Arc<Authorities>, lists: &[Vec<u8>], settings: RevocationSettings) -> TrustDomain {
-    let revocation = Revocation::new(vec![file(lists, authorities)], DenyList::default(), settings).unwrap();
+    let revocation = Revocation::new(vec![file(lists, authorities)], DenyList::default(), settings);
     domain_of(authorities, revocation)
 }
 
@@ -203,9 +199,11 @@ fn a_list_past_its_time_counts_as_the_settings_say_at_every_moment() {
 }
 
 #[test]
-fn a_list_that_does_not_count_any_more_is_refused_at_load() {
-    let root = ca("root", None);
-    let authorities = authorities(&[&root], &[]);
+fn a_list_that_does_not_count_any_more_denies_the_clients_of_its_ca_and_nobody_else() {
+    let (root, other) = (ca("root", None), ca("other", None));
+    let authorities = authorities(&[&root, &other], &[]);
+    let fresh = list(&other).signed_by(&other);
+    let (ours, theirs) = (leaf(&[8], &root), leaf(&[8], &other));
     let hours = |hours: u64| StaleCrls::AllowFor(Duration::from_secs(hours * 3600));
     let late = list(&root).at(now() - DAY, now() - 7200).signed_by(&root);
     let never = List { next_update: None, ..list(&root) }.signed_by(&root);
@@ -219,8 +217,10 @@ fn a_list_that_does_not_count_any_more_is_refused_at_load() {
         (&never, StaleCrls::Ignore, true),
     ] {
         let settings = RevocationSettings { stale, ..RevocationSettings::default() };
-        let files = vec![file(std::slice::from_ref(der), &authorities)];
-        assert_eq!(Revocation::new(files, DenyList::default(), settings).is_ok(), is_taken, "{stale:?}");
+        let domain = domain(&authorities, &[der.clone(), fresh.clone()], settings);
+        let expected = if is_taken { Ok(()) } else { Err(ChainError::CrlStale) };
+        assert_eq!(verdict(&domain, &[&ours], now()).map(|_| ()), expected, "{stale:?}");
+        assert!(verdict(&domain, &[&theirs], now()).is_ok(), "{stale:?}");
     }
 }
 
@@ -238,8 +238,7 @@ fn the_deny_list_takes_out_certificates_by_each_of_their_marks() {
         let path = folder.path().join("denied");
         std::fs::write(&path, text).unwrap();
         let denied = DenyList::load(&path).unwrap();
-        let domain =
-            domain_of(&authorities, Revocation::new(Vec::new(), denied, RevocationSettings::default()).unwrap());
+        let domain = domain_of(&authorities, Revocation::new(Vec::new(), denied, RevocationSettings::default()));
         [verdict(&domain, &[&direct], now()), verdict(&domain, &[&below, &middle.der], now())].map(|one| one.is_ok())
     };
     assert_eq!(judge(""), [true, true]);
@@ -265,29 +264,25 @@ fn files_in_pem_and_der_are_read_and_carried_over_while_they_stay_the_same() {
     let of_root = list(&root).revoking(&[&[1], &[2]]).signed_by(&root);
     let of_other = list(&other).revoking(&[&[3]]).signed_by(&other);
     std::fs::write(&path, pem(&of_root) + &pem(&of_other)).unwrap();
-    let first = CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap();
+    let first = CrlFile::load(&path, &both, &[]).unwrap();
     let entries = |file: &CrlFile| file.content.crls.iter().map(|crl| crl.serials.len()).collect::<Vec<_>>();
     assert_eq!(entries(&first), [2, 1]);
-    let again = CrlFile::load(&path, CrlOrigin::Given, &both, std::slice::from_ref(&first)).unwrap();
+    let again = CrlFile::load(&path, &both, std::slice::from_ref(&first)).unwrap();
     assert!(Arc::ptr_eq(&first.content, &again.content), "the same file is not read twice");
-    let alone =
-        CrlFile::load(&path, CrlOrigin::Given, &authorities(&[&root], &[]), std::slice::from_ref(&first)).unwrap_err();
+    let alone = CrlFile::load(&path, &authorities(&[&root], &[]), std::slice::from_ref(&first)).unwrap_err();
     assert!(matches!(alone, CrlFileError::Unusable { reason: CrlError::AnotherIssuer(_), .. }), "{alone}");
     std::fs::write(&path, &of_root).unwrap();
-    let other_file = CrlFile::load(&path, CrlOrigin::Given, &both, std::slice::from_ref(&first)).unwrap();
+    let other_file = CrlFile::load(&path, &both, std::slice::from_ref(&first)).unwrap();
     assert_eq!(entries(&other_file), [2]);
     for label in ["CRL", "CERTIFICATE"] {
         let beside = pem(&of_root) + &pem(&of_other).replace("X509 CRL", label);
         std::fs::write(&path, beside).unwrap();
-        let error = CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap_err();
+        let error = CrlFile::load(&path, &both, &[]).unwrap_err();
         assert!(matches!(error, CrlFileError::Unusable { reason: CrlError::NotAlone, .. }), "{label}: {error}");
     }
     for nothing in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         std::fs::write(&path, nothing).unwrap();
-        assert!(
-            matches!(CrlFile::load(&path, CrlOrigin::Given, &both, &[]).unwrap_err(), CrlFileError::NoCrl(_)),
-            "{nothing}"
-        );
+        assert!(matches!(CrlFile::load(&path, &both, &[]).unwrap_err(), CrlFileError::NoCrl(_)), "{nothing}");
     }
 }
 

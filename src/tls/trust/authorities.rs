@@ -40,6 +40,9 @@ impl TrustDomainError {
 pub struct Authorities {
     pub(super) anchors: Vec<(CertificateDer<'static>, Authority)>,
     pub(super) intermediates: Vec<(CertificateDer<'static>, Authority)>,
+    /// Anchors that have expired, and intermediates that only they vouch for: they verify nobody, but their revocation
+    /// lists may still be named.
+    expired: Vec<(CertificateDer<'static>, Authority)>,
 }
 
 impl Authorities {
@@ -54,24 +57,36 @@ impl Authorities {
         if anchors.is_empty() {
             return Err(TrustDomainError::NoAnchors);
         }
-        let mut living = Vec::new();
+        let (mut living, mut expired) = (Vec::new(), Vec::new());
         for anchor in anchors {
             let facts = Authority::read(anchor).ok_or_else(TrustDomainError::unreadable)?;
             if !facts.may_sign_certificates {
                 return Err(TrustDomainError::NotACa(facts.name));
             }
-            if facts.validity.not_after >= seconds(UnixTime::now()) {
-                living.push((anchor.clone(), facts));
-            }
+            let is_living = facts.validity.not_after >= seconds(UnixTime::now());
+            let anchors = if is_living { &mut living } else { &mut expired };
+            anchors.push((anchor.clone(), facts));
         }
         if living.is_empty() {
             return Err(TrustDomainError::Expired);
         }
-        Ok(Self { intermediates: vouched_for(&living, intermediates)?, anchors: living })
+        let all = read_intermediates(intermediates)?;
+        let (usable, rest) = vouched_for(&living, all);
+        let (only_by_expired, rest) = vouched_for(&expired, rest);
+        if let Some((_, facts)) = rest.into_iter().next() {
+            return Err(TrustDomainError::NotVouchedFor(facts.name));
+        }
+        expired.extend(only_by_expired);
+        Ok(Self { anchors: living, intermediates: usable, expired })
     }
 
-    /// All CAs.
+    /// All CAs, those that have expired included.
     pub(in crate::tls) fn all(&self) -> impl Iterator<Item = &Authority> {
+        self.living().chain(self.expired.iter().map(|(_, authority)| authority))
+    }
+
+    /// All CAs that verify clients.
+    pub(super) fn living(&self) -> impl Iterator<Item = &Authority> {
         self.anchors.iter().chain(&self.intermediates).map(|(_, authority)| authority)
     }
 
@@ -89,33 +104,34 @@ impl Authorities {
     }
 }
 
-/// The intermediates, if each leads to an anchor, over others if need be.
-fn vouched_for(
-    anchors: &[(CertificateDer<'static>, Authority)],
-    intermediates: &[CertificateDer<'static>],
-) -> Result<Vec<(CertificateDer<'static>, Authority)>, TrustDomainError> {
-    let mut waiting = Vec::new();
-    for der in intermediates {
+type Certificates = Vec<(CertificateDer<'static>, Authority)>;
+
+fn read_intermediates(intermediates: &[CertificateDer<'static>]) -> Result<Certificates, TrustDomainError> {
+    let read = |der: &CertificateDer<'static>| {
         let facts =
             Authority::read(der).ok_or_else(|| TrustDomainError::IntermediateNotACa("unreadable".to_owned()))?;
-        if !facts.may_sign_certificates {
-            return Err(TrustDomainError::IntermediateNotACa(facts.name));
+        match facts.may_sign_certificates {
+            true => Ok((der.clone(), facts)),
+            false => Err(TrustDomainError::IntermediateNotACa(facts.name)),
         }
-        waiting.push((der.clone(), facts));
-    }
+    };
+    intermediates.iter().map(read).collect()
+}
+
+/// The intermediates that lead to one of these anchors, over others if need be, and those that do not.
+fn vouched_for(
+    anchors: &[(CertificateDer<'static>, Authority)],
+    mut waiting: Certificates,
+) -> (Certificates, Certificates) {
     let mut known = Vec::new();
     loop {
         let (found, rest): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(der, _)| anchors.iter().chain(&known).any(|(_, above)| issued(above, der)));
         waiting = rest;
         if found.is_empty() {
-            break;
+            return (known, waiting);
         }
         known.extend(found);
-    }
-    match waiting.into_iter().next() {
-        Some((_, facts)) => Err(TrustDomainError::NotVouchedFor(facts.name)),
-        None => Ok(known),
     }
 }
 

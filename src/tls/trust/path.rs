@@ -48,7 +48,7 @@ impl PathRules {
             anchors: authorities.anchors.iter().map(trusted).collect::<Result<_, webpki::Error>>()?,
             authorities: authorities.anchors.iter().map(|(_, authority)| authority.clone()).collect(),
             intermediates: authorities.intermediates.iter().map(|(der, _)| der.clone()).collect(),
-            public_keys: authorities.all().map(|authority| authority.public_key.clone()).collect(),
+            public_keys: authorities.living().map(|authority| authority.public_key.clone()).collect(),
             usage,
             depth,
         })

@@ -37,7 +37,7 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
     let print = crate::tls::PeerCertificate::read(TrustDomainId(0), &middle.certificate).unwrap().fingerprint;
     std::fs::write(&path, format!("fingerprint {print}")).unwrap();
     let denied = crate::tls::DenyList::load(&path).unwrap();
-    let revocation = Revocation::new(Vec::new(), denied, Default::default()).unwrap();
+    let revocation = Revocation::new(Vec::new(), denied, Default::default());
     let settings = TrustSettings { chain_depth: 1, ..TrustSettings::default() };
     let ours = authorities(&[&first, &second], &[]).unwrap();
     let ours = TrustDomain::new(TrustDomainId(0), "ours", &ours, revocation, settings, None).unwrap();
