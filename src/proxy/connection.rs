@@ -10,6 +10,7 @@ use super::present::{Look, OpenExchanges};
 use super::proxy_header::{Arrival, NotEstablished, first_words};
 use super::record::{ConnectionFacts, Record};
 use super::request::Standing;
+use super::watched_stream::{OverSocket, TlsFailureRecorder, WatchedStream};
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
@@ -211,7 +212,9 @@ impl ProxyHandler {
             http1::Connection { records, input, client, facts, .. } = *connection;
         }
         let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
-        let guard = Guard::new(RecordStream::new(records, input), limits, self.refusal_recorder(&context));
+        let stream = RecordStream::new(records, input);
+        let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
+        let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
     }
@@ -281,8 +284,9 @@ where
 
 async fn serve_http2<S>(context: Rc<ConnectionContext>, stream: S, limits: ConnectionLimits)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: OverSocket + AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())

@@ -22,6 +22,7 @@ mod request;
 mod request_id;
 mod texts;
 mod told;
+mod watched_stream;
 mod whoami;
 
 pub use client::{Stands, standing};

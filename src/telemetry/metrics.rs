@@ -54,6 +54,8 @@ pub struct Metrics {
     pub responses_cut: IntCounterVec,
     /// `cut_total{listener,kind,reason}`
     pub cut: IntCounterVec,
+    /// `tls_failures_total{listener,reason}`
+    pub tls_failures: IntCounterVec,
     /// `limited_total{listener,reason}`
     pub limited: IntCounterVec,
     /// `fastpath_total{result,reason}`
@@ -253,6 +255,11 @@ impl Default for Metrics {
                 "cut_total",
                 "Tunnels, streams and connections that were cut because their right was withdrawn",
                 &["listener", "kind", "reason"],
+            ),
+            tls_failures: make.counters(
+                "tls_failures_total",
+                "Connections that ended after their handshake because the client broke TLS or sent a fatal alert",
+                &["listener", "reason"],
             ),
             limited: make.counters(
                 "limited_total",

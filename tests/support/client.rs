@@ -384,6 +384,18 @@ impl Raw {
         }
     }
 
+    /// Reads some content, or gives the alert that ends the connection.
+    pub fn content_or_alert(&mut self) -> Option<AlertDescription> {
+        match self.stream.read(&mut [0; 4096]) {
+            Ok(0) => panic!("a goodbye and no alert"),
+            Ok(_) => None,
+            Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+                _ => panic!("no alert: {error:?}"),
+            },
+        }
+    }
+
     /// Reads until the text has come.
     pub fn read_until(&mut self, end: &str) -> String {
         let mut text = Vec::new();
@@ -419,6 +431,14 @@ impl Raw {
     pub fn close_writing(&mut self) {
         self.stream.conn.send_close_notify();
         self.stream.flush().expect("a connection that takes bytes");
+    }
+
+    /// Ends TLS with a fatal alert, as a client does that cannot read a record.
+    pub fn send_fatal_alert(&mut self) {
+        let record = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
+        let _ = self.stream.conn.read_tls(&mut &*record);
+        self.stream.conn.process_new_packets().expect_err("a record that nobody has sealed");
+        self.stream.conn.write_tls(&mut self.stream.sock).expect("a connection that takes bytes");
     }
 
     /// The socket below, for those who break the rules.

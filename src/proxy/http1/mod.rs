@@ -18,6 +18,7 @@ use super::client::ConnectedClient;
 use super::credentials::{Looked, MOST_LOOKS};
 use super::present::{Right, RoundWatch};
 use super::record::ConnectionFacts;
+use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch};
 use crate::respond::{Refusal, Withdrawal};
@@ -142,7 +143,7 @@ impl<R: Records> Connection<R> {
                 Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
                 Begun::End | Begun::Unchecked(_) => After::Close(Rest::Nothing),
             };
-            match after {
+            match self.after_failure(after) {
                 After::Next => {}
                 After::Close(rest) => {
                     Box::pin(self.close(rest)).await;
@@ -155,6 +156,13 @@ impl<R: Records> Connection<R> {
                 }
             }
         }
+    }
+
+    /// What becomes of the connection if the client broke TLS: that is told, and the client gets the time to read its alert.
+    fn after_failure(&self, after: After) -> After {
+        let Some(failure) = self.records.failure().filter(|_| !matches!(after, After::Tunnel(_))) else { return after };
+        TlsFailureRecorder::new(&self.facts).record(&failure);
+        if failure.reason.is_answered() { After::Close(Rest::Unread) } else { After::Drop }
     }
 
     /// Waits for a request's head, and judges it.

@@ -7,6 +7,7 @@ use super::render::Rendered;
 use crate::forward::tunnel;
 use crate::proxy::present::{Right, withdrawn};
 use crate::proxy::record::Record;
+use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::tls::record::{RecordStream, Records};
 use crate::upstream::Link;
 use std::time::Duration;
@@ -42,6 +43,7 @@ impl<R: Records> Connection<R> {
         open.inc();
         let mut this = *self;
         let client = RecordStream::new(this.records, this.input);
+        let client = WatchedStream::new(client, TlsFailureRecorder::new(&this.facts));
         let mut cut = None;
         let stop = async {
             tokio::select! {

@@ -4,10 +4,10 @@
 use super::{Failed, io_failed};
 use crate::config::ClientAuth;
 use crate::tls::host::HostPolicy;
-use crate::tls::record::{InPlaceRecords, Input};
+use crate::tls::record::{InPlaceRecords, Input, RECORD_HEADER};
 use crate::tls::refusal::FailureReason;
 use rustls::server::{ClientHello, ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, ReadTraffic, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{Error, ProtocolVersion};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,26 +35,16 @@ pub(super) struct Unsent;
 /// A handshake that is done and sent.
 pub(super) struct Done {
     pub(super) connection: UnbufferedServerConnection,
-    /// Received behind it and opened already.
-    plaintext: Vec<u8>,
-    /// Received and not opened.
+    /// Received behind it and not opened.
     sealed: Vec<u8>,
-    /// `close_notify` was among it.
-    closed: bool,
 }
 
 impl Done {
     /// Takes the keys over.
     pub(super) fn into_records(self, stream: TcpStream) -> Result<(InPlaceRecords, Input), Error> {
         let mut input = Input::new();
-        // Nothing counts that follows `close_notify`.
-        let sealed = if self.closed { &[] } else { &*self.sealed };
-        input.begin_with(&self.plaintext, sealed);
-        let mut records = InPlaceRecords::new(stream, self.connection)?;
-        if self.closed {
-            records.closed_by_client();
-        }
-        Ok((records, input))
+        input.begin_with(&self.sealed);
+        Ok((InPlaceRecords::new(stream, self.connection)?, input))
     }
 }
 
@@ -85,13 +75,11 @@ pub(super) async fn handshake(stream: &mut TcpStream, host: &HostPolicy, receive
             Ok(Step::Receive) => buffers.receive(stream).await?,
             Ok(Step::Done) => {
                 is_authenticated(&connection, host)?;
-                let Buffers { received, plaintext, closed, .. } = buffers;
-                return Ok(Attempt::Done(Box::new(Done { connection, plaintext, sealed: received, closed })));
+                return Ok(Attempt::Done(Box::new(Done { connection, sealed: buffers.received })));
             }
-            Ok(Step::Closed) if connection.is_handshaking() => {
+            Ok(Step::Closed) => {
                 return Err(io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")));
             }
-            Ok(Step::Closed) => buffers.closed = true,
             // Once more: there may be an alert to encode.
             Err(error) => failure = Some(error),
         }
@@ -120,9 +108,13 @@ fn is_authenticated(connection: &UnbufferedServerConnection, host: &HostPolicy) 
 #[derive(Default)]
 struct Buffers {
     received: Vec<u8>,
+    /// How much of it rustls may see: records up to the one that it waits for. Those behind the last one of the handshake are
+    /// not for rustls. It would take a key update among them for itself, and the reply that it owes for it would be lost with
+    /// the keys that are taken over.
+    shown: usize,
+    /// How much of that are whole records.
+    whole: usize,
     outgoing: Vec<u8>,
-    plaintext: Vec<u8>,
-    closed: bool,
 }
 
 /// What is to be done next.
@@ -141,7 +133,8 @@ impl Buffers {
     const RECEIVE: usize = 4096;
 
     fn step(&mut self, connection: &mut UnbufferedServerConnection) -> Result<Step, Error> {
-        let UnbufferedStatus { mut discard, state, .. } = connection.process_tls_records(&mut self.received);
+        let shown = self.received.get_mut(..self.shown).unwrap_or_default();
+        let UnbufferedStatus { discard, state, .. } = connection.process_tls_records(shown);
         let step = match state {
             Err(error) => Err(error),
             Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
@@ -149,18 +142,37 @@ impl Buffers {
                 data.done();
                 Ok(Step::Send)
             }
-            Ok(ConnectionState::ReadTraffic(traffic)) => {
-                discard += read(traffic, &mut self.plaintext)?;
-                Ok(Step::Again)
-            }
             Ok(ConnectionState::BlockedHandshake) => Ok(Step::Receive),
             Ok(ConnectionState::WriteTraffic(_)) => Ok(Step::Done),
             Ok(ConnectionState::PeerClosed) => Ok(Step::Closed),
-            // Closed by both, or early data, which is never offered.
+            // Closed by both, content in the record that ends the handshake, or early data, which is never offered.
             Ok(_) => Err(Error::HandshakeNotComplete),
         };
-        self.received.drain(..discard.min(self.received.len()));
-        step
+        let discard = discard.min(self.shown);
+        self.received.drain(..discard);
+        (self.shown, self.whole) = (self.shown - discard, self.whole.saturating_sub(discard));
+        match step {
+            Ok(Step::Receive) if self.show_more() => Ok(Step::Again),
+            step => step,
+        }
+    }
+
+    /// Shows the next record, or what is here of it. `false` if there is nothing new.
+    fn show_more(&mut self) -> bool {
+        let before = self.shown;
+        self.shown = match self.received.get(self.whole..) {
+            Some([_, _, _, high, low, body @ ..]) => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                if body.len() >= length {
+                    self.whole += RECORD_HEADER + length;
+                    self.whole
+                } else {
+                    self.received.len()
+                }
+            }
+            _ => self.received.len(),
+        };
+        self.shown > before
     }
 
     async fn receive(&mut self, stream: &mut TcpStream) -> Result<(), Failed> {
@@ -184,14 +196,4 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Vec<
         data.encode(place).map_err(|error| Error::General(error.to_string()))?;
     }
     Ok(Step::Again)
-}
-
-fn read(mut traffic: ReadTraffic<'_, '_, ServerConnectionData>, plaintext: &mut Vec<u8>) -> Result<usize, Error> {
-    let mut discard = 0;
-    while let Some(record) = traffic.next_record() {
-        let record = record?;
-        plaintext.extend_from_slice(record.payload);
-        discard += record.discard;
-    }
-    Ok(discard)
 }

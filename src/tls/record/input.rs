@@ -124,23 +124,16 @@ impl Input {
         }
     }
 
-    /// What was received behind a handshake: opened, and not opened.
-    pub(in crate::tls) fn begin_with(&mut self, plaintext: &[u8], sealed: &[u8]) {
-        for (octets, is_plaintext) in [(plaintext, true), (sealed, false)] {
-            if octets.is_empty() {
-                continue;
-            }
-            let place = self.room(octets.len()).get_mut(..octets.len());
-            let length = place.map_or(0, |place| {
-                place.copy_from_slice(octets);
-                octets.len()
-            });
-            match is_plaintext {
-                true => self.add_plaintext(length),
-                false => self.add_sealed(length),
-            }
+    /// What was received behind a handshake, not opened.
+    pub(in crate::tls) fn begin_with(&mut self, sealed: &[u8]) {
+        if sealed.is_empty() {
+            return;
         }
-        count_copied(plaintext.len());
+        let length = self.room(sealed.len()).get_mut(..sealed.len()).map_or(0, |place| {
+            place.copy_from_slice(sealed);
+            sealed.len()
+        });
+        self.add_sealed(length);
     }
 
     /// Room behind all that is here, at least `least` octets if what was consumed is enough for that.

@@ -1,16 +1,20 @@
 //! Records: a small trait of operations, and the backends behind it. What is decrypted lies in a slab and is sent on from
 //! there; an idle connection holds none. Knows no HTTP.
 
+mod failure;
 mod in_place;
 mod input;
+mod linger;
 mod rustls;
 mod slab;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use failure::{TlsFailure, TlsFailureReason};
 pub use in_place::{InPlaceRecords, RecordError};
 pub use input::Input;
+pub use linger::Linger;
 pub use rustls::RustlsRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;
@@ -55,6 +59,9 @@ pub trait Records: Unpin {
     /// Of the socket, and of the TLS library for what the client may not send; nothing is read after one. Also if
     /// `input` [is full](Input::is_full).
     fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>>;
+
+    /// What the client did that ended the connection, if TLS is the reason. It has been told, as far as there was room.
+    fn failure(&self) -> Option<TlsFailure>;
 
     /// Where plaintext for up to `records` full records belongs in a slab for [`start_send`](Self::start_send). The first
     /// space begins at [`HEADROOM`].

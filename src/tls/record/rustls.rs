@@ -1,7 +1,7 @@
 //! The records of a connection that rustls opens and seals. Reads the socket in large pieces, because rustls by itself
 //! asks for 4 KiB at a time.
 
-use super::{Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Records, Slab, Spaces};
+use super::{Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Records, Slab, Spaces, TlsFailure};
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::ops::Range;
 use std::pin::Pin;
@@ -86,9 +86,13 @@ impl RustlsRecords {
         }
         if let Err(error) = session.process_new_packets() {
             self.received = None;
-            // The alert; if there is no room for it now, the client learns less.
-            let _ = session.write_tls(&mut Socket { socket, context });
-            self.broken = Some(error.clone());
+            // rustls has an alert for most errors, but for a flood of key updates; a goodbye is one, too. If there is no room for
+            // it now, it is sent with what is sent last.
+            if !matches!(error, rustls::Error::AlertReceived(_)) {
+                session.send_close_notify();
+            }
+            while session.wants_write() && session.write_tls(&mut Socket { socket, context }).is_ok() {}
+            (self.is_closed, self.broken) = (true, Some(error.clone()));
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
         if session.wants_write() {
@@ -169,6 +173,10 @@ impl Records for RustlsRecords {
                 return Poll::Ready(Ok(Filled::Cut));
             }
         }
+    }
+
+    fn failure(&self) -> Option<TlsFailure> {
+        self.broken.as_ref().and_then(|error| TlsFailure::among(error))
     }
 
     fn spaces(records: usize) -> Spaces {

@@ -28,6 +28,11 @@ impl<R: Records> RecordStream<R> {
         Self { records, input, shutdown: Progress::Open }
     }
 
+    /// The records below.
+    pub fn records(&self) -> &R {
+        &self.records
+    }
+
     /// Back to the parts. What was written may not be sent yet.
     pub fn into_parts(self) -> (R, Input) {
         (self.records, self.input)

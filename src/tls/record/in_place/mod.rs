@@ -9,7 +9,9 @@ mod protection;
 
 pub use error::RecordError;
 
-use super::{Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE, Records, Slab, Spaces};
+use super::{
+    Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE, Records, Slab, Spaces, TlsFailure,
+};
 use extract::Keys;
 use keys::{Frame, frame};
 use outgoing::Outgoing;
@@ -65,11 +67,6 @@ impl InPlaceRecords {
         let keys = self.protection.keys();
         keys.opener.set_sequence(opener);
         keys.sealer.set_sequence(sealer);
-    }
-
-    /// `close_notify` came together with the end of the handshake.
-    pub(in crate::tls) fn closed_by_client(&mut self) {
-        self.reading = Reading::Ended(Filled::Closed);
     }
 
     /// Opens what is here, as far as it fits.
@@ -180,6 +177,13 @@ impl Records for InPlaceRecords {
                 input.forget_sealed();
                 self.reading = Reading::Ended(Filled::Cut);
             }
+        }
+    }
+
+    fn failure(&self) -> Option<TlsFailure> {
+        match self.reading {
+            Reading::Failed(error) => TlsFailure::among(&error),
+            Reading::Open | Reading::Ended(_) => None,
         }
     }
 

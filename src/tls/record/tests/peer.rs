@@ -142,11 +142,16 @@ impl RawClient {
         &mut self.opener.sequence
     }
 
-    /// Handshakes by itself, and then takes its keys.
-    fn shake_hands(mut socket: TcpStream, suite: SupportedCipherSuite, behind: &[Vec<u8>]) -> Self {
+    /// Handshakes by itself, and then takes its keys. With `Flight::Held`, its last flight is not sent, but given.
+    fn shake_hands(
+        mut socket: TcpStream,
+        suite: SupportedCipherSuite,
+        behind: &[Vec<u8>],
+        last: Flight,
+    ) -> (Self, Vec<u8>) {
         let mut connection =
             UnbufferedClientConnection::new(client_config(suite), "localhost".try_into().unwrap()).unwrap();
-        let (mut received, mut outgoing) = (Vec::new(), Vec::new());
+        let (mut received, mut outgoing, mut flights) = (Vec::new(), Vec::new(), 0);
         loop {
             let status = connection.process_tls_records(&mut received);
             let (mut wants_more, mut done) = (false, false);
@@ -167,8 +172,12 @@ impl RawClient {
                         }
                     }
                     data.done();
-                    socket.write_all(&outgoing).expect("a socket");
-                    outgoing.clear();
+                    // The first flight is the hello.
+                    flights += 1;
+                    if flights == 1 || last == Flight::Sent {
+                        socket.write_all(&outgoing).expect("a socket");
+                        outgoing.clear();
+                    }
                 }
                 ConnectionState::BlockedHandshake => wants_more = true,
                 ConnectionState::WriteTraffic(_) => done = true,
@@ -179,7 +188,7 @@ impl RawClient {
             if done {
                 let (secrets, successors) = connection.dangerous_into_kernel_connection().unwrap();
                 let (sealer, opener) = (Key::new(secrets.tx), Key::new(secrets.rx));
-                return Self { socket, sealer, opener, successors, received };
+                return (Self { socket, sealer, opener, successors, received }, outgoing);
             }
             if wants_more {
                 let mut piece = [0; 4096];
@@ -189,6 +198,13 @@ impl RawClient {
             }
         }
     }
+}
+
+/// What becomes of a client's last flight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    Sent,
+    Held,
 }
 
 pub(super) async fn connect(layer: RecordLayer, suite: SupportedCipherSuite) -> (Established, RawClient) {
@@ -201,6 +217,29 @@ pub(super) async fn connect_with(
     suite: SupportedCipherSuite,
     behind: Vec<Vec<u8>>,
 ) -> (Established, RawClient) {
+    connect_as(layer, move |socket| RawClient::shake_hands(socket, suite, &behind, Flight::Sent).0).await
+}
+
+/// A connection whose client sends a key update together with the end of its handshake, in one write.
+pub(super) async fn connect_with_update(
+    layer: RecordLayer,
+    suite: SupportedCipherSuite,
+    update: [u8; 5],
+) -> (Established, RawClient) {
+    connect_as(layer, move |socket| {
+        let (mut client, mut flight) = RawClient::shake_hands(socket, suite, &[], Flight::Held);
+        flight.extend(client.seal(22, &update));
+        client.renew_sealer();
+        client.write(&flight);
+        client
+    })
+    .await
+}
+
+async fn connect_as(
+    layer: RecordLayer,
+    client: impl FnOnce(TcpStream) -> RawClient + Send + 'static,
+) -> (Established, RawClient) {
     let mut hosts = HostTable::default();
     assert!(hosts.insert(None, Arc::new(host(layer))).is_ok());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -209,7 +248,7 @@ pub(super) async fn connect_with(
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        RawClient::shake_hands(socket, suite, &behind)
+        client(socket)
     });
     let (stream, _) = listener.accept().await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);

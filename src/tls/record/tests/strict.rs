@@ -2,7 +2,7 @@
 
 use super::{RawClient, SUITE, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
-use crate::tls::record::Records;
+use crate::tls::record::{Records, TlsFailureReason};
 
 /// Sends octets that the client makes, and expects the end.
 async fn refused<R: Records>(
@@ -99,6 +99,7 @@ fn a_fatal_alert_ends_it_without_an_answer() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(21, &[2, 40]);
         server.error().await;
+        assert_eq!(server.records.failure().unwrap().reason, TlsFailureReason::ClientAlert);
         drop(server);
         assert!(client.receive().is_err(), "nothing, and the end");
     }

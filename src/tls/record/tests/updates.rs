@@ -1,9 +1,10 @@
 //! Keys change: when the client says so, when it asks for it, and before a key has protected too much; but not at the
 //! client's every whim.
 
+use super::peer::connect_with_update;
 use super::{RawClient, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
-use crate::tls::record::{InPlaceRecords, Records, Transport};
+use crate::tls::record::{InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport};
 use rustls::SupportedCipherSuite;
 
 const NOT_ASKED: [u8; 5] = [24, 0, 0, 1, 0];
@@ -49,6 +50,32 @@ fn a_client_may_ask_for_a_new_key_and_gets_one_before_the_next_content() {
 }
 
 #[test]
+fn a_key_update_right_behind_the_handshake_is_taken() {
+    async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient, update: [u8; 5]) {
+        client.send(23, b"request");
+        assert_eq!(server.read(7).await, b"request");
+        server.send(b"answer").await;
+        if update == ASKED {
+            assert_eq!(client.receive().unwrap(), (22, NOT_ASKED.to_vec()));
+            client.renew_opener();
+        }
+        assert_eq!(client.receive().unwrap(), (23, b"answer".to_vec()));
+    }
+    for suite in SUITES {
+        for update in [NOT_ASKED, ASKED] {
+            super::runtime().block_on(async {
+                let (established, client) = connect_with_update(RecordLayer::InPlace, suite, update).await;
+                let Transport::InPlace(records) = established.records else { panic!("in place") };
+                scenario(Server { records, input: established.input }, client, update).await;
+                let (established, client) = connect_with_update(RecordLayer::Rustls, suite, update).await;
+                let Transport::Rustls(records) = established.records else { panic!("rustls") };
+                scenario(Server { records, input: established.input }, client, update).await;
+            });
+        }
+    }
+}
+
+#[test]
 fn a_new_key_in_the_middle_of_much_content() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         let content = vec![7; 100_000];
@@ -90,8 +117,18 @@ fn few_key_updates_are_taken_at_once_but_not_a_flood() {
         assert!(error.to_string().contains("too many key updates"), "{error}");
         assert_eq!(client.receive_alert(), 10);
     }
+    /// rustls has no fatal alert for this, so the client gets a goodbye.
+    async fn flood_of_rustls<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        for _ in 0..33 {
+            update(&mut client, NOT_ASKED);
+        }
+        let error = server.error().await;
+        assert_eq!(TlsFailure::among(&error).unwrap().reason, TlsFailureReason::KeyUpdates, "{error}");
+        assert_eq!(client.receive_alert(), 0);
+    }
     on_one!(RecordLayer::InPlace, SUITES[1], few);
     on_one!(RecordLayer::InPlace, SUITES[1], flood);
+    on_one!(RecordLayer::Rustls, SUITES[1], flood_of_rustls);
 }
 
 /// As if so many records had passed: ours with `sealer`, the client's with `opener`.
