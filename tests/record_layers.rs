@@ -1,6 +1,6 @@
 //! Both ways of opening and sealing TLS records serve the same, to real clients.
 
-use crate::support::client::{BOTH, Version, body, get};
+use crate::support::client::{BOTH, Raw, Version, body, get};
 use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::pki::Kind;
 use crate::support::upstream::full;
@@ -14,7 +14,11 @@ use std::process::{Command, Stdio};
 const LAYERS: [&str; 2] = ["rustls", "in-place"];
 
 fn start(pki: &Pki, upstream: &Upstream, layer: &str) -> Gateway {
-    let lines = format!("record_layer = \"{layer}\"\n");
+    start_with(pki, upstream, layer, "own")
+}
+
+fn start_with(pki: &Pki, upstream: &Upstream, layer: &str, engine: &str) -> Gateway {
+    let lines = format!("record_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n");
     Gateway::start(&(listener_with(pki, &lines) + &user("alice", &["*"]) + &route_to(upstream.address)))
 }
 
@@ -44,7 +48,7 @@ fn a_hello_of_many_records_is_read_whole() {
     for layer in LAYERS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);
-        for names in [100, 500, 520, 545, 900, 1800] {
+        for names in [100, 130, 135, 400, 500] {
             let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
                 let odd = (0..names).map(|number| format!("{number:030}").into_bytes());
                 config.alpn_protocols = odd.chain([b"http/1.1".to_vec()]).collect();
@@ -52,6 +56,13 @@ fn a_hello_of_many_records_is_read_whole() {
             let mut raw = client.raw_as_configured();
             raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
             raw.read_until("hello");
+        }
+        // Longer ones would only hold memory.
+        for names in [530, 545, 900, 1800] {
+            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
+                config.alpn_protocols = (0..names).map(|number| format!("{number:030}").into_bytes()).collect();
+            });
+            assert_eq!(client.alert(), Alert::DecodeError, "{layer} {names}");
         }
     }
 }
@@ -70,6 +81,64 @@ fn a_refused_client_learns_why_on_both() {
             assert_eq!(client.alert(), alert, "{layer}");
         }
         assert!(upstream.recorded().is_empty());
+    }
+}
+
+/// Each layer with each engine, and what the client speaks.
+const WAYS: [(&str, &str, Version); 6] = [
+    ("rustls", "own", Version::Http1),
+    ("rustls", "hyper", Version::Http1),
+    ("rustls", "own", Version::Http2),
+    ("in-place", "own", Version::Http1),
+    ("in-place", "hyper", Version::Http1),
+    ("in-place", "own", Version::Http2),
+];
+
+/// An open connection on which a request was answered, if it is HTTP/1.1.
+fn served(client: &Client, version: Version) -> Raw {
+    let mut raw = client.raw_in(version);
+    match version {
+        Version::Http1 => {
+            raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            raw.read_until("hello");
+        }
+        Version::Http2 => {
+            raw.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+            assert!(!raw.read_some().is_empty());
+        }
+    }
+    raw
+}
+
+#[test]
+fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
+    for (layer, engine, version) in WAYS {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start_with(&pki, &upstream, layer, engine);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        let mut raw = served(&client, version);
+        // Behind the record that nobody can open lies more that nobody reads.
+        let broken = [&[23, 3, 3, 0, 64][..], &[7; 64], &[23, 3, 3, 0x40, 0][..], &[7; 60_000]].concat();
+        raw.socket().write_all(&broken).unwrap();
+        let mut alert = None;
+        while alert.is_none() {
+            // What HTTP/2 says before the alert is content.
+            alert = raw.content_or_alert();
+        }
+        assert_eq!(alert, Some(Alert::BadRecordMac), "{layer} {engine} {version:?}");
+        let told = |reason: &str| {
+            let count = || gateway.metric("portcullis_tls_failures_total", &[("listener", "main"), ("reason", reason)]);
+            eventually("it is counted", || (count() == 1.0).then_some(()));
+            let lines = gateway.log().into_iter().filter(|line| line["message"] == "tls failed");
+            assert_eq!(lines.filter(|line| line["reason"] == reason).count(), 1, "{layer} {engine} {version:?}");
+        };
+        told("bad_record");
+        // One that gives up itself is told nothing, and that is told.
+        let mut raw = served(&client, version);
+        raw.send_fatal_alert();
+        told("client_alert");
+        assert_eq!(client.send(version, get("/")).unwrap().status, 200);
+        assert_eq!(gateway.metric("portcullis_tls_failures_total", &[]), 2.0, "an orderly end is no failure");
     }
 }
 
