@@ -48,7 +48,7 @@ fn a_hello_of_many_records_is_read_whole() {
     for layer in LAYERS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);
-        for names in [100, 130, 135, 400, 500] {
+        for names in [100, 130, 135, 400, 440] {
             let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
                 let odd = (0..names).map(|number| format!("{number:030}").into_bytes());
                 config.alpn_protocols = odd.chain([b"http/1.1".to_vec()]).collect();

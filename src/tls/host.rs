@@ -2,6 +2,7 @@
 //! that they were made under: a resumed session skips the verifier, so none may outlive its trust.
 
 use super::provider;
+use super::sessions::Sessions;
 use super::subject_names::SubjectNames;
 use super::trust::{
     ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
@@ -12,7 +13,7 @@ use crate::telemetry::build::{FIPS, Fips};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, Error, ServerConfig};
@@ -193,7 +194,7 @@ fn server_config(
     // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
-    config.session_storage = ServerSessionMemoryCache::new(4096);
+    config.session_storage = Arc::new(Sessions::new());
     config.send_tls13_tickets = 1;
     // Early data could be replayed, so an authenticating edge takes none.
     config.max_early_data_size = 0;

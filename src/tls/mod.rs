@@ -13,6 +13,7 @@ pub mod record;
 mod refusal;
 mod revocation;
 mod server_chain;
+mod sessions;
 mod signed;
 mod subject_names;
 mod trust;

@@ -73,7 +73,9 @@ pub async fn handshake(
     deadline: Instant,
 ) -> Result<Established, HandshakeFailure> {
     let mut progress = Progress::default();
-    let work = with_refused_certificate(run(stream, hosts, &mut progress));
+    // Boxed, since a future that is passed on as a value is kept in each of those that pass it on; and what comes behind the
+    // hello in a box of its own, since most half-open connections are silent.
+    let work = with_refused_certificate(Box::pin(run(stream, hosts, &mut progress)));
     let (reason, detail, certificate) = match timeout_at(deadline, work).await {
         Ok((Ok(established), _)) => return Ok(established),
         Ok((Err(_), Some(refused))) => (refused.reason, refused.detail, refused.certificate),
@@ -142,9 +144,9 @@ async fn run(
         return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
     };
     if host.record_layer == RecordLayer::InPlace && in_place::may_take(&hello.accepted.client_hello()) {
-        in_place_or_else(stream, hello, host, name, progress).await
+        Box::pin(in_place_or_else(stream, hello, host, name, progress)).await
     } else {
-        through_rustls(stream, hello, host, name, progress).await
+        Box::pin(through_rustls(stream, hello, host, name, progress)).await
     }
 }
 
@@ -188,7 +190,7 @@ async fn in_place_or_else(
                 Err(error) => return Err((FailureReason::Other, error.to_string())),
             }
         }
-        Ok(Attempt::NotForUs(Unsent)) => return through_rustls(stream, hello, host, name, progress).await,
+        Ok(Attempt::NotForUs(Unsent)) => return Box::pin(through_rustls(stream, hello, host, name, progress)).await,
         Err(failed) => failed,
     };
     progress.refused = Some(stream);
