@@ -102,7 +102,9 @@ impl OpenConnections {
         let place = Place { listener: open.clone(), source, half_open, _worker: at_worker, _descriptor: descriptor };
         if before >= limits.connections {
             let beyond = u32::try_from(GIVING_WAY).unwrap_or(0);
-            let made = before < limits.connections.saturating_add(beyond)
+            // A listener that is gone has no place at all.
+            let made = limits.connections > 0
+                && before < limits.connections.saturating_add(beyond)
                 && open.half_open.oldest_gives_way(&place.half_open).is_ok();
             if !made {
                 return reject(Rejection::Connections);
