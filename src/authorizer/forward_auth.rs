@@ -42,7 +42,7 @@ pub(super) fn request(url: &FetchUrl, question: &Question<'_>) -> Result<Request
     Ok(request)
 }
 
-const UNSAYABLE: Silence = Silence::Malformed("the question cannot be written");
+const UNSAYABLE: Silence = Silence::Unaskable("the question cannot be written");
 
 fn value(octets: &[u8]) -> Result<HeaderValue, Silence> {
     HeaderValue::from_bytes(octets).map_err(|_| UNSAYABLE)

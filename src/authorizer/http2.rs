@@ -2,6 +2,7 @@
 //! what is asked.
 
 use super::grpc;
+use super::progress::{Progress, QueuedBody};
 use super::verdict::Silence;
 use crate::endpoint::Endpoint;
 use crate::here::{self, Key, State};
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 
-type Sender = SendRequest<Full<Bytes>>;
+type Sender = SendRequest<QueuedBody>;
 
 /// Longest list of header fields in an answer.
 const LARGEST_HEAD: u32 = 64 << 10;
@@ -58,14 +59,14 @@ impl Http2 {
 
     /// Asks, and once more on a new connection if the one that was there turned out to be closed: to ask twice changes
     /// nothing.
-    pub(super) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Bytes, Silence> {
+    pub(super) async fn ask(&self, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Bytes, Silence> {
         let (sender, origin) = self.sender().await?;
-        match (ask_on(sender, request.clone()).await, origin) {
+        match (ask_on(sender, request.clone(), progress).await, origin) {
             (Err(Silence::Unreachable(error)), Origin::Kept) => {
                 tracing::debug!(error, "an authorizer closed its connection");
                 self.forget();
                 let (sender, _) = self.sender().await?;
-                ask_on(sender, request).await
+                ask_on(sender, request, progress).await
             }
             (answered, _) => answered,
         }
@@ -82,7 +83,7 @@ impl Http2 {
     }
 
     async fn sender(&self) -> Result<(Sender, Origin), Silence> {
-        let session = self.session().ok_or(Silence::Malformed("no place for a connection"))?;
+        let session = self.session().ok_or(Silence::Unaskable("no place for a connection"))?;
         let mut kept = session.0.lock().await;
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok((sender.clone(), Origin::Kept));
@@ -112,7 +113,7 @@ impl Http2 {
     }
 }
 
-async fn ask_on(mut sender: Sender, request: Request<Full<Bytes>>) -> Result<Bytes, Silence> {
-    let answer = sender.send_request(request).await.map_err(Silence::unreachable)?;
+async fn ask_on(mut sender: Sender, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Bytes, Silence> {
+    let answer = sender.send_request(request.map(|body| progress.queue(body))).await.map_err(Silence::unreachable)?;
     grpc::message(answer).await
 }

@@ -9,6 +9,7 @@ mod http1;
 mod http2;
 mod memory;
 mod messages;
+mod progress;
 mod question;
 mod verdict;
 
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{Empty, Full};
 use memory::{Key, Memory, Remembered};
+use progress::Progress;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -138,7 +140,7 @@ impl Authorizer {
             Peer::ExtAuthz(url, _) => {
                 let message = ext_authz::request(question, SystemTime::now());
                 let request = grpc::request(url, &message, self.timeout).map(Message::Grpc);
-                request.ok_or(Silence::Malformed("the question cannot be written"))
+                request.ok_or(Silence::Unaskable("the question cannot be written"))
             }
         };
         let about = question.known.user.map(|user| user.name.clone());
@@ -177,25 +179,35 @@ impl Authorizer {
     async fn answer(&self, message: Result<Message, Silence>) -> Answered {
         let message = message?;
         let deadline = tokio::time::Instant::now() + self.timeout;
-        let place = timeout_at(deadline, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(Silence::Busy) };
-        let answered = timeout_at(deadline, self.answer_to(message)).await;
+        let free = self.places.try_acquire().ok();
+        let waits = free.is_none();
+        let _place = match free {
+            Some(place) => place,
+            None => match timeout_at(deadline, self.places.acquire()).await {
+                Ok(Ok(place)) => place,
+                _ => return Err(Silence::Busy),
+            },
+        };
+        let progress = Progress::default();
+        let answered = timeout_at(deadline, self.answer_to(message, &progress)).await;
         if let (Err(_), Peer::ExtAuthz(_, peer)) = (&answered, &self.peer) {
             // It may be the connection that is dead.
             peer.forget();
         }
-        answered.unwrap_or(Err(Silence::Timeout))
+        // Only a question that the authorizer had for the whole time is one that it does not answer.
+        let silence = if waits || progress.is_queued() { Silence::Busy } else { Silence::Timeout };
+        answered.unwrap_or(Err(silence))
     }
 
-    async fn answer_to(&self, message: Message) -> Answered {
+    async fn answer_to(&self, message: Message, progress: &Progress) -> Answered {
         match (&self.peer, message) {
             (Peer::ForwardAuth(_, peer), Message::Http(request)) => {
                 forward_auth::answer(&peer.ask(request).await?, &self.taken)
             }
             (Peer::ExtAuthz(_, peer), Message::Grpc(request)) => {
-                ext_authz::answer(&peer.ask(request).await?, &self.taken)
+                ext_authz::answer(&peer.ask(request, progress).await?, &self.taken)
             }
-            _ => Err(Silence::Malformed("a question to another authorizer")),
+            _ => Err(Silence::Unaskable("a question to another authorizer")),
         }
     }
 
@@ -221,8 +233,8 @@ impl Authorizer {
         match silence {
             Some(silence) if before => {
                 let consequence = match self.unavailable {
-                    WhenUnavailable::Refuse => "requests are refused",
-                    WhenUnavailable::Permit => "requests go on without it",
+                    WhenUnavailable::Permit if !silence.is_our_own() => "requests go on without it",
+                    WhenUnavailable::Permit | WhenUnavailable::Refuse => "requests are refused",
                 };
                 tracing::warn!(authorizer = %self.name, error = silence.with_causes(), consequence, "no answer from an authorizer");
             }

@@ -255,6 +255,69 @@ fn no_more_questions_are_open_than_may_be() {
     });
 }
 
+/// Impatient, with one question at a time, and silence permits.
+fn lenient() -> Unusual {
+    let timeout = Duration::from_millis(300);
+    Unusual { timeout, unavailable: WhenUnavailable::Permit, concurrency: 1, ..Default::default() }
+}
+
+#[test]
+fn waiting_in_our_own_queue_is_never_taken_for_silence() {
+    for speaks in BOTH {
+        run(async {
+            let hanging = serving(|stream, _| async move { std::mem::forget(stream) }).await;
+            let authorizer = authorizer(hanging, speaks, lenient());
+            let held = authorizer.places.acquire().await.unwrap();
+            let queued = ask(&authorizer).await;
+            assert!(word(&queued) == "busy" && !queued.permits());
+            // Who waits does not give the authorizer its whole time.
+            let frees = async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                drop(held);
+            };
+            let (late, ()) = tokio::join!(ask(&authorizer), frees);
+            assert!(word(&late) == "busy" && !late.permits());
+            let silent = ask(&authorizer).await;
+            assert!(word(&silent) == "timeout" && silent.permits(), "the whole time was the authorizer's");
+        });
+    }
+}
+
+#[test]
+fn what_the_gateway_itself_lacks_is_never_taken_for_silence() {
+    for code in [nix::errno::Errno::EMFILE, nix::errno::Errno::EADDRNOTAVAIL] {
+        let error = std::io::Error::from_raw_os_error(code as i32);
+        assert!(Silence::unreachable(crate::endpoint::ConnectError::Tcp(error)).is_our_own(), "{code}");
+    }
+    let refused = std::io::Error::from_raw_os_error(nix::errno::Errno::ECONNREFUSED as i32);
+    assert!(!Silence::unreachable(crate::endpoint::ConnectError::Tcp(refused)).is_our_own());
+    assert!(Silence::Unaskable("x").is_our_own() && !Silence::Timeout.is_our_own());
+}
+
+#[test]
+fn waiting_for_a_stream_of_the_authorizer_is_never_taken_for_silence() {
+    run(async {
+        // It takes one stream at a time, and answers none.
+        let address = serving(|stream, _| async move {
+            let silent = service_fn(|_: http::Request<Incoming>| {
+                std::future::pending::<Result<http::Response<Full<Bytes>>, Infallible>>()
+            });
+            let one_at_a_time = hyper::server::conn::http2::Builder::new(crate::worker::LocalExecutor)
+                .max_concurrent_streams(1)
+                .clone();
+            let _ = one_at_a_time.serve_connection(TokioIo::new(stream), silent).await;
+        })
+        .await;
+        let unusual = Unusual { concurrency: 10, timeout: Duration::from_millis(1000), ..lenient() };
+        let authorizer = authorizer(address, Speaks::ExtAuthz, unusual);
+        // The first one learns how many streams there may be.
+        let _ = tokio::time::timeout(Duration::from_millis(400), ask(&authorizer)).await;
+        let (one, other) = tokio::join!(ask(&authorizer), ask(&authorizer));
+        let permits = [one.permits(), other.permits()];
+        assert_eq!(permits.iter().filter(|permits| **permits).count(), 1, "{permits:?}");
+    });
+}
+
 #[test]
 fn a_verdict_is_remembered_only_where_that_was_said() {
     for (cache, questions) in [(None, 3), (Some((Duration::from_secs(600), vec![KeyPart::User])), 1)] {

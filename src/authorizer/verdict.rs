@@ -88,6 +88,9 @@ pub enum Silence {
     /// Too many questions are open.
     #[error("too many questions are open")]
     Busy,
+    /// The gateway cannot ask this question.
+    #[error("it cannot be asked: {0}")]
+    Unaskable(&'static str),
     /// All descriptors for connections to upstreams and authorizers are in use.
     #[error("no file descriptor is left to ask it")]
     NoDescriptors,
@@ -111,6 +114,7 @@ impl Silence {
         match self {
             Self::Timeout => "timeout",
             Self::Busy => "busy",
+            Self::Unaskable(_) => "unaskable",
             Self::NoDescriptors => "no_descriptors",
             Self::Unreachable(_) => "unreachable",
             Self::Failed(_) | Self::Status(_) => "failed",
@@ -118,9 +122,14 @@ impl Silence {
         }
     }
 
-    /// Whether it is the gateway itself that lacks something. Clients can bring that about, so it never permits.
+    /// Whether the gateway itself did not ask, or not in time: questions waited in its own queue, or it lacks something.
+    /// Clients can bring that about, so it never permits.
     pub(super) fn is_our_own(&self) -> bool {
-        matches!(self, Self::NoDescriptors)
+        match self {
+            Self::Busy | Self::Unaskable(_) | Self::NoDescriptors => true,
+            Self::Unreachable(error) => lacks_resources(&**error),
+            Self::Timeout | Self::Failed(_) | Self::Status(_) | Self::Malformed(_) => false,
+        }
     }
 
     pub(super) fn not_connected(error: ConnectError) -> Self {
@@ -144,6 +153,17 @@ impl Silence {
         }
         text
     }
+}
+
+/// Whether an error, or a cause of it, says that this process or machine has no descriptor, memory or port left.
+fn lacks_resources(error: &(dyn std::error::Error + 'static)) -> bool {
+    use nix::errno::Errno;
+    let own = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EADDRNOTAVAIL, Errno::EAGAIN];
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let code = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        code.is_some_and(|code| own.contains(&Errno::from_raw(code)))
+    })
 }
 
 /// What was answered to one question.

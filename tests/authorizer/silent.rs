@@ -8,6 +8,8 @@ use crate::support::upstream::{read_head, write};
 use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What an authorizer answers whatever it is asked.
 type Answering = fn() -> grpc::Answer;
@@ -142,4 +144,31 @@ fn one_that_comes_back_is_asked_again_and_the_log_says_so() {
     });
     eventually("a verdict", || (scene.client.get("/yes").status == 200).then_some(()));
     eventually("a line", || scene.gateway.find_log("the authorizer answers again"));
+}
+
+#[test]
+fn who_waits_in_our_own_queue_is_refused_though_silence_permits() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let hanging = Upstream::scripted(move |mut stream, _| {
+        read_head(&mut stream);
+        counter.fetch_add(1, Ordering::SeqCst);
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let keys = "timeout = \"3s\"\nconcurrency = 1\nunavailable = \"permit\"\n";
+    let scene = Scene::new(Speaks::ForwardAuth, hanging.address, "", keys);
+    let client = &scene.client;
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| client.get("/yes").status);
+        eventually("the first question", || (asked.load(Ordering::SeqCst) > 0).then_some(()));
+        let second = client.get("/yes");
+        assert_eq!(second.reason(), "authorizer_unavailable");
+        (first.join().unwrap(), second.status)
+    });
+    assert_eq!(
+        (first, second),
+        (200, 503),
+        "the authorizer was silent to the first, and was not asked in time for the second"
+    );
+    assert_eq!((scene.counted("timeout"), scene.counted("busy")), (1.0, 1.0));
 }
