@@ -43,6 +43,9 @@ pub enum PathPatternError {
         "no request can have this path: it has an empty, `.` or `..` segment, or a character that is never forwarded"
     )]
     NeverCanonical,
+    /// `/api/*`, which elsewhere means what a prefix means here.
+    #[error("a star is no wildcard in a route's path")]
+    Star,
     /// `{}` or braces inside a segment.
     #[error("a capture is a whole segment `{{name}}` of letters, digits and underscores")]
     BadCapture,
@@ -141,6 +144,9 @@ fn parse_segment(part: &str, is_last: bool) -> Result<Segment, PathPatternError>
     }
     if part.contains(['{', '}']) {
         return Err(PathPatternError::BadCapture);
+    }
+    if part.contains('*') {
+        return Err(PathPatternError::Star);
     }
     if part.contains(['?', '#', '\\']) {
         return Err(PathPatternError::NeverCanonical);
@@ -301,6 +307,11 @@ mod tests {
         }
         assert_eq!(PathPattern::parse("/a/", Extent::Prefix), Err(PathPatternError::TrailingSlash));
         assert_eq!(PathPattern::parse("/a{b}", Extent::Prefix), Err(PathPatternError::BadCapture));
+        for text in ["/api/*", "/*", "/a*b/c"] {
+            assert_eq!(PathPattern::parse(text, Extent::Prefix), Err(PathPatternError::Star), "{text}");
+        }
+        let star = PathPattern::parse("/api/%2A", Extent::Exact).unwrap();
+        assert_eq!(star.segments.last(), Some(&Segment::Literal("*".to_owned())), "a star that is meant");
         assert!(PathPattern::parse("/a/", Extent::Exact).is_ok());
     }
 

@@ -4,7 +4,7 @@ use super::trust::TrustDomains;
 use super::{super::defaults, Assembly, preset};
 use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, PathPattern, Route, RouteLimits, Target, VouchedBy};
+use crate::route::{Admission, Extent, PathPattern, PathPatternError, Route, RouteLimits, Target, VouchedBy};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
@@ -101,7 +101,10 @@ impl Assembly<'_> {
         let extent = if exact { Extent::Exact } else { Extent::Prefix };
         let pattern = PathPattern::parse(&path.value, extent)
             .map_err(|error| {
-                let hint = "write for example \"/api\" or \"/v1/objects/{type}\"";
+                let hint = match error {
+                    PathPatternError::Star => star_hint(&path.value),
+                    _ => "write for example \"/api\" or \"/v1/objects/{type}\"".to_owned(),
+                };
                 self.problems.error(path.place, format!("\"{}\" is no path for a route: {error}", path.value), hint);
             })
             .ok();
@@ -129,6 +132,7 @@ impl Assembly<'_> {
             enforcement: said.shadow.as_ref().map(|said| said.value),
             forbidden: preset::forbidden(said),
             accepts: self.accepted_oddities(said),
+            kept_headers: self.kept_headers(said),
             method_override: preset::method_override(said),
             limits: self.route_limits(said, &target),
             target,
@@ -230,6 +234,16 @@ impl Assembly<'_> {
         }
         Some(admission)
     }
+}
+
+/// How to write what `/api/*` means elsewhere.
+fn star_hint(path: &str) -> String {
+    let before = path.split('*').next().unwrap_or_default().trim_end_matches('/');
+    let prefix = if before.is_empty() { "/" } else { before };
+    format!(
+        "write `path = \"{prefix}\"`, which covers that path and everything below it, `{{name}}` for any one segment, or \
+         `%2A` for a star itself"
+    )
 }
 
 fn route_name(said: &config::Route, path: &str) -> String {
