@@ -345,6 +345,7 @@ fn route(table: &mut TableReader<'_>) -> Route {
         trust_domains: table.strings("trust_domains"),
         method_override: table.choice("method_override", &methods),
         path_relaxations: path_relaxations(table),
+        keep_headers: table.strings("keep_headers"),
         limits,
         request_limits: request_limits::request_limits(table),
         credentials: table.choices("credentials", &CREDENTIALS),

@@ -380,6 +380,8 @@ pub struct Route {
     pub method_override: Option<Spanned<MethodOverride>>,
     /// Oddities of paths that this route takes: (name in the config, place).
     pub path_relaxations: Vec<Spanned<&'static str>>,
+    /// Clients' header fields that are sent on, and removed elsewhere.
+    pub keep_headers: Vec<Spanned<String>>,
     /// Limits said here.
     pub limits: Limits,
     /// How much all of its requests together may use.

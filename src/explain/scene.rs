@@ -182,7 +182,7 @@ impl Judged<'_> {
             query: target.query.as_deref(),
             host: host.as_str(),
             captures: &captures,
-            headers: &SentHeaders { fields: self.fields, policy: snapshot.field_policy() },
+            headers: &SentHeaders { fields: self.fields, policy: snapshot.field_policy(route) },
             certificate: client.certificate.filter(|_| shows_own),
             trust_domain: vouching.map(|domain| &*domain.name),
             user: judgement.user.map_or("", |user| &user.name),

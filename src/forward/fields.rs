@@ -1,7 +1,9 @@
 //! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
 
 use super::names::NameTable;
-use crate::identity::{IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, folded_equal, is_identity_field};
+use crate::identity::{
+    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, begins, folded_equal, is_identity_field, is_written_identity_field,
+};
 use std::sync::LazyLock;
 
 /// What becomes of a client's field.
@@ -30,36 +32,32 @@ pub(super) enum FieldKind {
 }
 
 /// Names that let an upstream see another method than the request line says. Folded as identity headers are.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
-
-/// Names that let some frameworks see another path or host.
-const PATH_OVERRIDES: [&str; 7] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-original-host",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-    "x-http-host-override",
+const METHOD_OVERRIDES: [&str; 11] = [
+    "x-http-method-override",
+    "x-http-methodoverride",
+    "x-httpmethod-override",
+    "x-httpmethodoverride",
+    "x-http-method",
+    "x-httpmethod",
+    "x-method-override",
+    "x-methodoverride",
+    "http-method-override",
+    "x-http-verb-override",
+    "x-http-verb",
 ];
 
-const FORWARDING: [&str; 15] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-protocol",
-    "x-forwarded-scheme",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-prefix",
-    "x-forwarded-ssl",
-    "x-real-ip",
-    "x-request-id",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-];
+/// Names that let some frameworks see another path or host, or another method than was judged.
+const PATH_OVERRIDES: [&str; 4] = ["x-forwarded-uri", "x-forwarded-path", "x-forwarded-method", "x-http-host-override"];
+
+/// How such names begin.
+const OVERRIDE_FAMILIES: [&str; 2] = ["x-original-", "x-rewrite-"];
+
+/// What the gateway itself says about the way of a request. No route keeps a client's.
+const WRITTEN_FORWARDING: [&str; 5] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"];
+
+/// How names begin by which proxies say where a request came from.
+const FORWARDING_FAMILIES: [&str; 2] = ["x-forwarded-", "x-real-"];
 
 const HOP_BY_HOP: [&str; 12] = [
     "connection",
@@ -87,10 +85,13 @@ const OWN_KINDS: [(&str, FieldKind); 4] = [
 /// The kind of a field that a client sent.
 pub(super) fn kind(name: &str) -> FieldKind {
     static KINDS: LazyLock<NameTable<FieldKind>> = LazyLock::new(|| {
-        let lists: [&[&str]; 5] = [&HOP_BY_HOP, IDENTITY_FIELD_NAMES, &FORWARDING, &METHOD_OVERRIDES, &PATH_OVERRIDES];
+        let lists: [&[&str]; 5] =
+            [&HOP_BY_HOP, IDENTITY_FIELD_NAMES, &WRITTEN_FORWARDING, &METHOD_OVERRIDES, &PATH_OVERRIDES];
         let names = lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name));
-        let families = IDENTITY_FIELD_PREFIXES.iter().map(|family| (*family, FieldKind::Identity));
-        NameTable::new(names.map(|name| (name, kind_by_lists(name))), families)
+        let identity = IDENTITY_FIELD_PREFIXES.iter().map(|family| (*family, FieldKind::Identity));
+        let overrides = OVERRIDE_FAMILIES.iter().map(|family| (*family, FieldKind::Override));
+        let forwarding = FORWARDING_FAMILIES.iter().map(|family| (*family, FieldKind::Forwarding));
+        NameTable::new(names.map(|name| (name, kind_by_lists(name))), identity.chain(overrides).chain(forwarding))
     });
     KINDS.find(name).unwrap_or(FieldKind::EndToEnd)
 }
@@ -102,13 +103,24 @@ fn kind_by_lists(name: &str) -> FieldKind {
         // Folded as well: an upstream that reads `Transfer_Encoding` as what it looks like must not get to see one.
         _ if among(&HOP_BY_HOP) => FieldKind::HopByHop,
         _ if is_identity_field(name) => FieldKind::Identity,
-        _ if among(&FORWARDING) => FieldKind::Forwarding,
+        _ if among(&WRITTEN_FORWARDING) => FieldKind::Forwarding,
         _ if is_method_override(name) || among(&PATH_OVERRIDES) => FieldKind::Override,
+        _ if OVERRIDE_FAMILIES.iter().any(|family| begins(family, name)) => FieldKind::Override,
+        _ if FORWARDING_FAMILIES.iter().any(|family| begins(family, name)) => FieldKind::Forwarding,
         _ => {
             let own = OWN_KINDS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
             own.map_or(FieldKind::EndToEnd, |(_, kind)| *kind)
         }
     }
+}
+
+/// Whether a route may keep a client's field of this name that is removed otherwise: not what the gateway says itself, nor
+/// what frames a request or overrides what was judged.
+pub(super) fn may_be_kept(name: &str) -> bool {
+    let is_written = || WRITTEN_FORWARDING.iter().any(|known| folded_equal(known, name));
+    matches!(kind(name), FieldKind::Identity | FieldKind::Forwarding)
+        && !is_written()
+        && !is_written_identity_field(name)
 }
 
 /// Whether a field overrides the method: any case, any character in place of a dash.
@@ -186,8 +198,7 @@ pub(super) fn may_be_named_by_connection(name: &str) -> bool {
 
 /// Whether it says how the body is to be read (`Content-Type`, `Content-Encoding`).
 fn describes_content(name: &str) -> bool {
-    const FAMILY: &str = "content-";
-    name.get(..FAMILY.len()).is_some_and(|beginning| folded_equal(FAMILY, beginning))
+    begins("content-", name)
 }
 
 #[cfg(test)]
@@ -196,13 +207,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn every_known_name() -> Vec<&'static str> {
-        let lists: [&[&str]; 6] = [
+        let lists: [&[&str]; 8] = [
             &HOP_BY_HOP,
             IDENTITY_FIELD_NAMES,
             IDENTITY_FIELD_PREFIXES,
-            &FORWARDING,
+            &WRITTEN_FORWARDING,
+            &FORWARDING_FAMILIES,
             &METHOD_OVERRIDES,
             &PATH_OVERRIDES,
+            &OVERRIDE_FAMILIES,
         ];
         lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name)).collect()
     }
@@ -254,9 +267,20 @@ mod tests {
             ("X_Client_CN", FieldKind::Identity),
             ("TRANSFER-ENCODING", FieldKind::HopByHop),
             ("accept", FieldKind::EndToEnd),
-            ("x-forwarded-form", FieldKind::EndToEnd),
+            ("x-forwarded-form", FieldKind::Forwarding),
+            ("X-Original-Remote-Addr", FieldKind::Override),
+            ("X_HttpMethod.Override", FieldKind::Override),
+            ("x-forward-for", FieldKind::EndToEnd),
         ] {
             assert_eq!(kind(name), expected, "{name}");
+        }
+        for name in ["True-Client-IP", "X-Client-Version", "x-forwarded-port", "CF-Connecting-IP", "X-Real-IP"] {
+            assert!(may_be_kept(name), "{name}");
+        }
+        for name in
+            ["X-Client-CN", "x_portcullis_x", "x-forwarded-for", "host", "X-Original-URL", "accept", "x-http-method"]
+        {
+            assert!(!may_be_kept(name), "{name}");
         }
         assert!(may_be_trailer("grpc-status") && may_be_trailer("x-checksum"));
         assert!(!may_be_trailer("X_Client_CN") && !may_be_trailer("Content-Length") && !may_be_trailer("host"));

@@ -34,7 +34,7 @@ pub use framing::{
     Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
     parse_head, read_head,
 };
-pub use policy::{FieldPolicy, SentHeaders, may_be_judged};
+pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
 pub use request_head::{RequestHeadOut, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames, shown_fields};
 pub use search::HeadSearch;

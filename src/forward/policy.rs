@@ -2,26 +2,47 @@
 //! authorizers: what is judged is what is sent. Writes no field.
 
 use super::edit::{is_among, named_by_connection};
-use super::fields::{FieldKind, kind};
-use super::reserved::FieldNames;
+use super::fields::{FieldKind, kind, may_be_kept};
+use super::reserved::{BadFieldName, FieldNames};
 use crate::condition::{HeaderValues, Spelling};
 use crate::head::Fields;
 use crate::identity::fold;
+use http::HeaderName;
 
 /// What the config says about the fields of one request, beside the built-in kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldPolicy<'a> {
     /// Names of fields that only an authorizer sets.
     pub reserved: &'a FieldNames,
+    /// Names of fields that the route keeps, which are removed elsewhere.
+    pub kept: &'a [Box<str>],
 }
 
 impl FieldPolicy<'_> {
+    fn keeps(self, name: &str) -> bool {
+        self.kept.iter().any(|kept| kept.eq_ignore_ascii_case(name))
+    }
+
     /// The kind of a client's field under this policy.
     pub(super) fn kind(self, name: &str, value: &[u8]) -> FieldKind {
         match kind(name) {
+            FieldKind::Identity | FieldKind::Forwarding if self.keeps(name) => FieldKind::EndToEnd,
             FieldKind::EndToEnd if self.reserved.forbid(name, value) => FieldKind::Reserved,
             kind => kind,
         }
+    }
+}
+
+/// Checks the name of a client's field that a route is to keep.
+///
+/// # Errors
+/// [`BadFieldName`]
+pub fn check_kept(text: &str) -> Result<(), BadFieldName> {
+    HeaderName::from_bytes(text.as_bytes()).map_err(|_| BadFieldName::NoName)?;
+    match kind(text) {
+        FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => Err(BadFieldName::NotRemoved),
+        _ if may_be_kept(text) => Ok(()),
+        _ => Err(BadFieldName::HasMeaning),
     }
 }
 

@@ -17,6 +17,9 @@ pub enum BadFieldName {
     /// It frames, routes, authenticates or identifies, and the gateway itself looks after it.
     #[error("fields of this name are the gateway's own, or mean something on the way")]
     HasMeaning,
+    /// Clients' fields of this name are sent to upstreams on every route.
+    #[error("fields of this name are not removed")]
+    NotRemoved,
 }
 
 /// Names of fields that are folded for comparison, since some readers fold them.
@@ -29,9 +32,9 @@ impl FieldNames {
     /// # Errors
     /// [`BadFieldName`]
     pub fn add_shown(&mut self, text: &str) -> Result<(), BadFieldName> {
-        let may_be =
+        let is_ordinary =
             |name: &str| matches!(kind(name), FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization);
-        self.add(text, may_be)
+        self.add(text, is_ordinary)
     }
 
     /// Adds the name of a field that upstreams get from nobody but us.
@@ -158,7 +161,8 @@ mod tests {
         let shown = ["accept-language", "x-hop", "authorization", "x-org"];
         let names = (names(FieldNames::add_shown, &shown), names(FieldNames::add_reserved, &["x-org"]));
         let shown = |authorization| -> Vec<(String, Vec<u8>)> {
-            let shown = shown_fields(fields, &names.0, FieldPolicy { reserved: &names.1 }, authorization).into_iter();
+            let shown = shown_fields(fields, &names.0, FieldPolicy { reserved: &names.1, kept: &[] }, authorization)
+                .into_iter();
             shown.map(|(name, value)| (name.to_string(), value.to_vec())).collect()
         };
         let language = [("accept-language".to_owned(), b"en".to_vec()), ("accept-language".to_owned(), b"de".to_vec())];

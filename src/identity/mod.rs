@@ -15,7 +15,8 @@ pub use front_proxy::{
 };
 pub use headers::{
     IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
-    VerifiedCertificate, ascii_name, fold, folded_equal, is_identity_field, url_encoded_pem,
+    VerifiedCertificate, ascii_name, begins, fold, folded_equal, is_identity_field, is_written_identity_field,
+    url_encoded_pem,
 };
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};

@@ -54,7 +54,7 @@ pub(super) fn unasked<F: Fields + ?Sized>(
         local: facts.local,
         server_name: facts.server_name.as_deref(),
         known,
-        fields: shown_fields(fields, &authorizer.shown, snapshot.field_policy(), checked.authorization(None)),
+        fields: shown_fields(fields, &authorizer.shown, snapshot.field_policy(route), checked.authorization(None)),
     };
     Some((authorizer.clone(), authorizer.asking(&question)))
 }

@@ -175,7 +175,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         }
     }
     leads_to_one_route(client, host, route, target)?;
-    found.method = judged_method(head.method, &fields, route)?;
+    found.method = judged_method(head.method, &fields, target.query.as_deref(), route)?;
 
     let known = match (&public, client.standing) {
         (None, standing) => Some(proven(route.credentials, standing, &evidence.presented)?),
@@ -191,7 +191,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         query: target.query.as_deref(),
         host: host.as_str(),
         captures: &captures,
-        headers: &SentHeaders { fields: head.fields, policy: snapshot.field_policy() },
+        headers: &SentHeaders { fields: head.fields, policy: snapshot.field_policy(route) },
         certificate: client.certificate.filter(|_| shows_own),
         trust_domain: client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.domain_name(id)),
         user: known.map_or("", |known| &known.name),

@@ -58,6 +58,8 @@ pub struct Route {
     pub forbidden: Forbidden,
     /// Which oddities of paths the route takes.
     pub accepts: Oddities,
+    /// Names of clients' header fields that are sent on, and removed elsewhere.
+    pub kept_headers: Box<[Box<str>]>,
     /// What happens to overriding methods.
     pub method_override: MethodOverride,
     /// Who answers.

@@ -28,7 +28,7 @@ use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
 use crate::identity::{ApiUsers, AssertionSigner, FrontProxy, Network};
 use crate::limit::{Limiter, Limiters};
-use crate::route::RouteTable;
+use crate::route::{Route, RouteTable};
 use crate::telemetry::{AccessLogConfig, AuditLogConfig};
 use crate::tls::{HostPolicy, TrustDomain, TrustDomainId};
 use crate::upstream::{Accounts, Upstream};
@@ -115,9 +115,9 @@ impl Snapshot {
         self.trust_domains.get(usize::from(id.0))
     }
 
-    /// Which of a client's fields are sent to the upstream.
-    pub fn field_policy(&self) -> FieldPolicy<'_> {
-        FieldPolicy { reserved: self.authorizers.reserved() }
+    /// Which of a client's fields are sent to the upstream of a route.
+    pub fn field_policy<'a>(&'a self, route: &'a Route) -> FieldPolicy<'a> {
+        FieldPolicy { reserved: self.authorizers.reserved(), kept: &route.kept_headers }
     }
 
     /// The name of a trust domain.

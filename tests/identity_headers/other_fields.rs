@@ -67,7 +67,7 @@ fn via_grows_and_the_request_id_comes_back() {
 fn fields_that_would_show_an_upstream_another_path_or_host_never_arrive() {
     let scene = Scene::new();
     for name in
-        ["X-Original-URL", "X_Original_Url", "X-Rewrite-URL", "X-Original-URI", "X-Original-Host", "X-Forwarded-Uri"]
+        ["X-Original-URL", "X_Original_Url", "X-Rewrite-URL", "X-Original-Size", "X-Original-Host", "X-Forwarded-Uri"]
     {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "/admin")]);
@@ -75,8 +75,8 @@ fn fields_that_would_show_an_upstream_another_path_or_host_never_arrive() {
         }
     }
     // Of the same make, but harmless.
-    let up = scene.sent(Version::Http1, &[("X-Original-Size", "1"), ("X-Forwarded-Form", "2")]);
-    assert_eq!((up.values("x-original-size"), up.values("x-forwarded-form")), (vec!["1"], vec!["2"]));
+    let up = scene.sent(Version::Http1, &[("X-Origin-Size", "1"), ("X-Forward-Form", "2")]);
+    assert_eq!((up.values("x-origin-size"), up.values("x-forward-form")), (vec!["1"], vec!["2"]));
 }
 
 #[test]
@@ -111,5 +111,23 @@ fn cookies_that_http_2_has_split_arrive_as_one_field() {
         let up = scene.sent(version, &[("cookie", "a=1"), ("cookie", "b=2"), ("authorization", "Bearer x")]);
         assert_eq!(up.values("cookie"), ["a=1; b=2"]);
         assert_eq!(up.values("authorization"), ["Bearer x"], "without credentials of ours the client's own go up");
+    }
+}
+
+#[test]
+fn a_route_keeps_the_fields_that_it_names_and_no_others() {
+    let scene = Scene::with("keep_headers = [\"True-Client-IP\", \"x-client-version\"]\n");
+    let sent = [
+        ("true-client-ip", "192.0.2.9"),
+        ("true_client_ip", "192.0.2.8"),
+        ("x-client-version", "7"),
+        ("x-client-cn", "root"),
+        ("cf-connecting-ip", "192.0.2.7"),
+    ];
+    for version in BOTH {
+        let up = scene.sent(version, &sent);
+        assert_eq!((up.values("true-client-ip"), up.values("x-client-version")), (vec!["192.0.2.9"], vec!["7"]));
+        assert_eq!((up.values("true_client_ip"), up.values("cf-connecting-ip")), (vec![], vec![]), "{version:?}");
+        assert_eq!(up.values("x-client-cn"), ["alice"], "{version:?}");
     }
 }

@@ -15,8 +15,37 @@ fn overriding(name: &str, values: &[&str]) -> Request<crate::support::client::Re
     request
 }
 
-const NAMES: [&str; 5] =
-    ["X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override", "X.Method.Override"];
+const NAMES: [&str; 7] = [
+    "X-HTTP-Method-Override",
+    "x_http_method_override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X.Method.Override",
+    "X-HTTP-MethodOverride",
+    "X_HttpMethodOverride",
+];
+
+#[test]
+fn a_method_in_the_query_is_refused_or_judged_as_one_in_a_field_is() {
+    let open = route("/open", "client_auth = \"off\"");
+    let scene = Scene::new(&(route("/", "") + &route("/judged", "method_override = \"judge\"") + &open));
+    for version in BOTH {
+        for target in ["/x?_method=DELETE", "/x?a=b&%5Fmethod=DELETE", "/x?.method=DELETE", "/judged?_method=nothing"] {
+            let answer = scene.alice().send(version, request("POST", target, "")).unwrap();
+            assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{target}");
+        }
+        let judged = request("POST", "/judged?_method=delete", "");
+        assert_eq!(scene.alice().send(version, judged).unwrap().status, 200);
+        assert_eq!(scene.upstream.recorded().pop().unwrap().method, "DELETE", "what is judged is sent");
+        let mut twice = request("POST", "/judged?_method=delete", "");
+        twice.headers_mut().insert("x-http-method-override", "GET".parse().unwrap());
+        assert_eq!(scene.alice().send(version, twice).unwrap().reason(), "method_override");
+        // Nobody asks for the method there; and these are other parameters.
+        for target in ["/open?_method=DELETE", "/x?method=DELETE&the_method=a&_methods=b"] {
+            assert_eq!(scene.alice().send(version, request("POST", target, "")).unwrap().status, 200, "{target}");
+        }
+    }
+}
 
 #[test]
 fn an_overriding_method_is_refused_by_default() {

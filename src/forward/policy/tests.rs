@@ -23,7 +23,7 @@ fn seen(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>, name: &str) -> Vec<(S
 #[test]
 fn look_alikes_are_seen_and_told_apart() {
     let fields: &[(&str, &[u8])] = &[("X-Team", b"red"), ("X_Team", b"blue"), ("x-teams", b"green")];
-    let policy = FieldPolicy { reserved: &FieldNames::default() };
+    let policy = FieldPolicy { reserved: &FieldNames::default(), kept: &[] };
     let both = [(Spelling::AsNamed, "red".to_owned()), (Spelling::Otherwise, "blue".to_owned())];
     assert_eq!(seen(fields, policy, "x-team"), both);
     let both = [(Spelling::Otherwise, "red".to_owned()), (Spelling::AsNamed, "blue".to_owned())];
@@ -42,7 +42,7 @@ fn what_is_not_sent_is_not_seen() {
         ("Content_Length", b"7"),
         ("Accept", b"a"),
     ];
-    let policy = FieldPolicy { reserved: &reserving("x-tag") };
+    let policy = FieldPolicy { reserved: &reserving("x-tag"), kept: &[] };
     for name in ["x-team", "x-client-cn", "x-forwarded-for", "x-tag", "connection", "te"] {
         assert_eq!(seen(fields, policy, name), [], "{name}");
     }
@@ -91,6 +91,7 @@ fn any_name() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[Xx][-_.][Tt]eam",
         2 => "[Xx][-_]tag",
+        1 => "X[-_]Client[-_]Team",
         1 => "(Accept|cookie|Cookie|Authorization|content[-_]type|Trailer|X_Client_CN|x-forwarded-for)",
         1 => "Connection",
     ]
@@ -114,9 +115,10 @@ proptest! {
     ) {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let reserved = if is_reserved { reserving("x-tag") } else { FieldNames::default() };
-        let policy = FieldPolicy { reserved: &reserved };
+        let kept = ["x-client-team".into()];
+        let policy = FieldPolicy { reserved: &reserved, kept: &kept };
         let received = received(&fields, policy);
-        for name in ["x-team", "x_team", "x-tag", "accept", "cookie", "authorization", "content-type", "trailer"] {
+        for name in ["x-team", "x_team", "x-tag", "x-client-team", "accept", "cookie", "authorization", "content-type", "trailer"] {
             let mut seen: Vec<Vec<u8>> = Vec::new();
             let headers = SentHeaders { fields: fields.as_slice(), policy };
             headers.each_value(name, &mut |_, value| seen.push(value.to_vec()));

@@ -9,7 +9,10 @@ mod x_client;
 mod x_ssl;
 mod xfcc;
 
-pub use names::{IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, fold, folded_equal, is_identity_field};
+pub use names::{
+    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, begins, fold, folded_equal, is_identity_field,
+    is_written_identity_field,
+};
 pub use text::{ascii_name, url_encoded_pem};
 
 use super::Principal;

@@ -114,40 +114,135 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-authenticated-user",
     "x-webauth-user",
     "x-spiffe-id",
+    "x-forwarded-access-token",
+    "x-forwarded-roles",
+    "x-auth-user",
+    "x-auth-username",
+    "x-auth-groups",
+    "x-auth-roles",
+    "x-userinfo",
+    "x-id-token",
+    "oam-remote-user",
+    // where the client is, as others say
+    "true-client-ip",
+    "client-ip",
+    "x-cluster-client-ip",
+    "x-originating-ip",
+    "x-proxyuser-ip",
+    "proxy-client-ip",
+    "proxy-ip",
+    "proxy-auth-cert",
+    "cf-ipcountry",
+    "cf-pseudo-ipv4",
+    "cf-visitor",
     // ours, for all sets
     "x-identity-left-out",
 ];
 
-/// Families of such fields that grow with each release of who makes them, folded.
+/// Families of such fields, by how their names begin, folded. They grow with each release of who makes them.
 pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
-    "x-ssl-client-",
+    // The sets that the gateway writes, and what resembles them.
+    "x-client-",
+    "x-ssl-",
     "ssl-client-",
-    "x-amzn-mtls-",
-    "x-amzn-oidc-",
-    "x-auth-request-",
-    "x-remote-",
-    "x-webauth-",
-    "x-ms-client-principal",
-    "x-goog-authenticated-user-",
-    "x-goog-iap-",
-    "cf-access-",
-    "tailscale-user-",
+    "x-tls-client-",
+    "tls-client-",
     "x-forwarded-tls-client-",
-    "x-client-cert",
+    "x-cert-",
     // What authorizers are told beside all that.
     "x-portcullis-",
+    // oauth2-proxy, Authelia, authentik, Vouch, Pomerium
+    "x-auth-request-",
+    "auth-request-",
+    "remote-",
+    "x-remote-",
+    "x-authelia-",
+    "x-authentik-",
+    "x-vouch-",
+    "x-pomerium-",
+    // Grafana and others behind a proxy that authenticates
+    "x-webauth-",
+    "x-authenticated-",
+    // Kong, APISIX
+    "x-consumer-",
+    "x-credential-",
+    // mod_auth_openidc, mod_auth_mellon, Shibboleth, SiteMinder, WebSEAL
+    "oidc-",
+    "mellon-",
+    "shib-",
+    "sm-",
+    "iv-",
+    // Oracle WebLogic; WebSphere, whose names begin with a dollar sign
+    "wl-proxy-",
+    "-ws",
+    // Amazon, Google, Microsoft, Tailscale, Kubernetes
+    "x-amzn-mtls-",
+    "x-amzn-oidc-",
+    "cloudfront-",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-appengine-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-arr-",
+    "x-azure-",
+    "tailscale-",
+    "impersonate-",
+    // Cloudflare, Fastly, Fly
+    "cf-access-",
+    "cf-client-cert-",
+    "cf-connecting-",
+    "fastly-client-",
+    "fly-client-",
+    // Envoy and linkerd, which take these only from their own kind
+    "x-envoy-",
+    "l5d-",
 ];
+
+/// Fields that the gateway writes itself, or that authorizers and upstreams believe to be its own, folded: names and how
+/// they begin. No route keeps a client's.
+const WRITTEN_PREFIXES: &[&str] =
+    &["x-portcullis-", "x-ssl-client-", "ssl-client-", "client-cert", "x-forwarded-client-cert", "x-client-cert"];
+const WRITTEN_NAMES: &[&str] = &[
+    "x-client-verify",
+    "x-client-cn",
+    "x-client-user",
+    "x-client-trust-domain",
+    "x-client-forwarded-by",
+    "x-client-subject",
+    "x-client-issuer",
+    "x-client-serial",
+    "x-client-fingerprint",
+    "x-client-not-before",
+    "x-client-not-after",
+    "x-client-dns",
+    "x-client-uri",
+    "x-client-email",
+    "x-client-dn",
+    "x-client-san",
+    "x-client-roles",
+    "x-client-spiffe-id",
+    "x-ssl",
+    "x-ssl-issuer",
+    "x-identity-left-out",
+];
+
+/// Whether a field is one by which the gateway itself says who a client is, in whatever spelling.
+pub fn is_written_identity_field(name: &str) -> bool {
+    WRITTEN_NAMES.iter().any(|known| folded_equal(known, name))
+        || WRITTEN_PREFIXES.iter().any(|family| begins(family, name))
+}
 
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
-    let folded = || name.bytes().map(fold);
-    let begins =
-        |known: &&str| known.len() <= name.len() && known.bytes().zip(folded()).all(|(wanted, is)| wanted == is);
-    // The first octet settles most names.
-    matches!(name.bytes().next().map(fold), Some(b'x' | b's' | b'c' | b'l' | b'r' | b't'))
-        && (IDENTITY_FIELD_NAMES.iter().any(|known| folded_equal(known, name))
-            || IDENTITY_FIELD_PREFIXES.iter().any(begins))
+    IDENTITY_FIELD_NAMES.iter().any(|known| folded_equal(known, name))
+        || IDENTITY_FIELD_PREFIXES.iter().any(|family| begins(family, name))
+}
+
+/// Whether a name begins as a family does (which is folded), to somebody who folds.
+pub fn begins(family: &str, name: &str) -> bool {
+    name.len() >= family.len() && family.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
 }
 
 /// Whether a name is the known one (which is folded) to somebody who folds: any case, and any other character than
@@ -177,10 +272,19 @@ mod tests {
             "Tailscale_User_Login",
             "Cf-Access-Jwt-Assertion",
             "X_SSL_Client_Whatever",
+            "X-Client-Version",
+            "$WSRU",
+            "SM_USER",
+            "OIDC_CLAIM_sub",
+            "CloudFront-Viewer-Cert-Subject",
+            "Cf_Client_Cert_Sha256",
+            "X-Envoy-Original-Path",
         ] {
             assert!(is_identity_field(name), "{name}");
         }
-        for name in ["X-Client-Version", "Accept", "x-request-id", "client", "X-Client-CNx"] {
+        for name in
+            ["Accept", "x-request-id", "client", "X-Clien-CN", "remotes", "referer", "Cf-Ray", "X-User", "sm", "smooth"]
+        {
             assert!(!is_identity_field(name), "{name}");
         }
     }

@@ -63,7 +63,7 @@ impl Exchange<'_> {
             },
             authorization: authorization_up(upstream, account.map(|account| &**account), self.checked),
             upgrade,
-            policy: self.snapshot.field_policy(),
+            policy: self.snapshot.field_policy(permitted.route),
             authorizer: self.checked.answer_fields(),
         };
         let mut bytes = Recycled::take();

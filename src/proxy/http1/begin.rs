@@ -248,7 +248,7 @@ impl Judging<'_> {
     }
 
     /// All that is needed for what goes up.
-    fn going_up<'a>(&'a self, up: &Up<'_>) -> Said<'a> {
+    fn going_up<'a>(&'a self, up: &Up<'a>) -> Said<'a> {
         let Asking { client, facts, octets, address, .. } = *self.asking;
         let snapshot = &self.by.in_force.snapshot;
         // What may not be told on this route is not even looked up.
@@ -258,7 +258,7 @@ impl Judging<'_> {
         let right = Right::of_octets(octets, self.by.view.clone(), self.checked).until(up.allowance.until);
         let whose = (&*self.by.view, self.checked);
         let account = account(up.upstream.accounts.as_deref(), up.route.admission, whose).cloned();
-        let policy = snapshot.field_policy();
+        let policy = snapshot.field_policy(up.route);
         Said { head: self.head, identity, address, preface, right, checked: self.checked, policy, account }
     }
 

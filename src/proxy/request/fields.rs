@@ -3,9 +3,11 @@
 use crate::config::MethodOverride;
 use crate::forward::{BadConnection, FieldNames, Singletons, check_connection, is_method_override};
 use crate::head::{Fields, Several};
+use crate::identity::fold;
 use crate::respond::Refusal;
-use crate::route::Route;
 use crate::route::icinga2::effective_method;
+use crate::route::{Admission, Route, decoded};
+use std::borrow::Cow;
 
 /// What the judgement needs of the header fields, from one pass over them.
 pub(super) struct JudgedFields<'h> {
@@ -55,10 +57,40 @@ fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> R
     }
 }
 
+/// The values of `_method` in a query, by which some frameworks replace the method. Its name is read as PHP does, which
+/// takes other characters for an underscore.
+fn overriding_in_query(query: Option<&str>) -> Result<Option<&[u8]>, Several> {
+    let Some(query) =
+        query.filter(|query| memchr::memmem::find(query.as_bytes(), b"ethod").is_some() || query.contains('%'))
+    else {
+        return Ok(None);
+    };
+    let mut found = Ok(None);
+    for parameter in query.split(['&', ';']) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if is_method_parameter(name) {
+            found = one_more(found, value.as_bytes());
+        }
+    }
+    found
+}
+
+fn is_method_parameter(name: &str) -> bool {
+    /// No name that is meant is longer with all of its characters escaped and some blanks before it.
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST {
+        return false;
+    }
+    let name = if name.contains('%') { Cow::Owned(decoded(name)) } else { Cow::Borrowed(name.as_bytes()) };
+    let blanks = name.iter().take_while(|octet| matches!(octet, b'+') || octet.is_ascii_whitespace()).count();
+    name.get(blanks..).is_some_and(|name| name.iter().map(|octet| fold(*octet)).eq(b"-method".iter().copied()))
+}
+
 /// The method that is judged and forwarded.
 pub(super) fn judged_method<'h>(
     sent: &'h str,
     fields: &JudgedFields<'h>,
+    query: Option<&str>,
     route: &Route,
 ) -> Result<&'h str, Refusal<'static>> {
     /// Icinga takes these and no others; in capitals.
@@ -66,12 +98,18 @@ pub(super) fn judged_method<'h>(
     if has_lower_case(sent) && !route.requirement.names_method(sent) {
         return Err(Refusal::LowerCaseMethod);
     }
-    match (fields.overriding, route.method_override) {
-        (_, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
-        (Ok(None), _) => Ok(sent),
-        (Ok(Some(one)), MethodOverride::Judge) => {
-            KNOWN.into_iter().find(|method| method.as_bytes() == one).ok_or(Refusal::MethodOverride)
-        }
+    // Where nobody asks for the method, the query is the upstream's own business.
+    let is_asked_for = route.admission != Admission::Public || route.condition.is_some();
+    let in_query = if is_asked_for { overriding_in_query(query) } else { Ok(None) };
+    let known = |is: &dyn Fn(&[u8]) -> bool| {
+        KNOWN.into_iter().find(|method| is(method.as_bytes())).ok_or(Refusal::MethodOverride)
+    };
+    match (fields.overriding, in_query, route.method_override) {
+        (_, _, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
+        (Ok(None), Ok(None), _) => Ok(sent),
+        (Ok(Some(one)), Ok(None), MethodOverride::Judge) => known(&|method| method == one),
+        // Frameworks put it in capitals.
+        (Ok(None), Ok(Some(one)), MethodOverride::Judge) => known(&|method| method.eq_ignore_ascii_case(one)),
         _ => Err(Refusal::MethodOverride),
     }
 }
@@ -86,6 +124,27 @@ fn has_lower_case(method: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_method_in_the_query_is_found_however_it_is_written() {
+        for (query, expected) in [
+            ("_method=DELETE", Ok(Some("DELETE"))),
+            ("a=b&_method=put;x", Ok(Some("put"))),
+            ("%5Fmethod=PUT", Ok(Some("PUT"))),
+            ("_%6dethod=PUT", Ok(Some("PUT"))),
+            (".method=PUT", Ok(Some("PUT"))),
+            ("+_method=PUT", Ok(Some("PUT"))),
+            ("_method", Ok(Some(""))),
+            ("_method=PUT&_method=GET", Err(Several)),
+            ("method=PUT&the_method=GET&x=_method=1&_methods=2", Ok(None)),
+            ("a=%", Ok(None)),
+        ] {
+            let found =
+                overriding_in_query(Some(query)).map(|found| found.map(|value| std::str::from_utf8(value).unwrap()));
+            assert_eq!(found, expected, "{query}");
+        }
+        assert_eq!(overriding_in_query(None), Ok(None));
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]

@@ -1,12 +1,28 @@
 //! What upstreams are told about clients: which sets of headers, and the keys that sign assertions.
 
 use super::{super::defaults, Assembly};
-use crate::config::{Assertions, Place, Spanned, Upstream as Said};
+use crate::config::{Assertions, Place, Route, Spanned, Upstream as Said};
+use crate::forward::{BadFieldName, check_kept};
 use crate::identity::{AssertionKey, AssertionSigner, IdentitySelection, IdentitySet};
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Assembly<'_> {
+    /// The clients' header fields that a route sends on, and that are removed elsewhere.
+    pub(super) fn kept_headers(&self, said: &Route) -> Box<[Box<str>]> {
+        for text in &said.keep_headers {
+            let Err(error) = check_kept(&text.value) else { continue };
+            let hint = match error {
+                BadFieldName::NotRemoved => "leave it out: it is sent as it came on every route",
+                BadFieldName::NoName => "write a name such as \"True-Client-IP\"",
+                BadFieldName::HasMeaning => "leave it out: upstreams rely on it that no client can set this field",
+            };
+            let message = format!("`keep_headers` cannot hold \"{}\": {error}", text.value);
+            self.problems.error(text.place, message, hint);
+        }
+        said.keep_headers.iter().map(|name| name.value.to_ascii_lowercase().into()).collect()
+    }
+
     /// What one upstream is told; `None` if that cannot be said and was reported.
     pub(super) fn identity_selection(&self, said: &Said) -> Option<IdentitySelection> {
         let named = said.identity_headers.as_ref();

@@ -43,7 +43,11 @@ impl Assembly<'_> {
     /// is judged is what is sent.
     fn judged_headers(&self, text: &Spanned<String>, condition: &Condition) -> Result<(), ()> {
         for name in condition.reads().headers() {
-            if !may_be_judged(name) {
+            let is_kept = || {
+                let kept = self.config.routes.iter().flat_map(|route| &route.keep_headers);
+                kept.into_iter().any(|kept| kept.value.eq_ignore_ascii_case(name))
+            };
+            if !may_be_judged(name) && !is_kept() {
                 let message = format!(
                     "the condition cannot be used: the gateway removes `{name}` from requests, or writes it itself"
                 );
