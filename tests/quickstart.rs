@@ -281,6 +281,7 @@ impl Quickstart {
         let mut child = Command::new(PORTCULLIS)
             .args(arguments)
             .current_dir(home)
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

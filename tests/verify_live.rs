@@ -202,7 +202,10 @@ fn what_cannot_be_tried_is_no_success() {
         (vec!["--live", "-c", file, "--listener", "x"], "there is no listener \"x\""),
         (vec!["--live", "-c", "/nowhere.toml"], "nowhere.toml"),
         (vec!["--live", "-c", file, "--connect", &nobody], "not run"),
-        (vec!["--live", "-c", file, "--connect", &nobody, "--ca-cert", file, "--ca-key", file], "no certificate"),
+        (
+            vec!["--live", "-c", file, "--connect", &nobody, "--ca-cert", file, "--ca-key", file],
+            "not a certificate in PEM",
+        ),
     ] {
         let arguments: Vec<&str> = ["verify"].into_iter().chain(arguments).collect();
         let (out, err, code) = run(PORTCULLIS, &arguments);

@@ -101,6 +101,7 @@ impl Gateway {
             .arg("run")
             .arg("--config")
             .arg(&config_file)
+            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
