@@ -365,8 +365,10 @@ fn verify_sees_that_a_listener_for_front_proxies_is_shut() {
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"proxy-v2\"");
     let address = gateway.address().to_string();
-    let (text, errors, code) =
-        run(PORTCULLIS, &["verify", "--live", "-c", gateway.config_file.to_str().unwrap(), "--connect", &address]);
+    let arguments = ["verify", "--live", "-c", gateway.config_file.to_str().unwrap(), "--connect", &address];
+    // Nothing else can be tried from outside, so what was proven is less than all.
+    assert_eq!(run(PORTCULLIS, &arguments).2, 2);
+    let (text, errors, code) = run(PORTCULLIS, &[&arguments[..], &["--allow-skipped"]].concat());
     assert_eq!((code, errors.as_str()), (0, ""), "{text}");
     assert!(text.contains("TLS without a PROXY header"), "{text}");
 }

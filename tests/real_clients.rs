@@ -203,12 +203,14 @@ fn from_a_new_authority_to_an_answer_with_our_own_commands() {
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     assert!(ask().ends_with(" 403"), "nobody has added the user yet");
-    // What the signing printed is what is added; then a permission, since none means no right.
+    // What the signing printed is what is added. Without its permission there is no right.
     let (_, hint) = signed.split_once("add to the config:\n").expect("a hint");
-    gateway.reload_with(&format!("{config}{hint}"));
+    let without_permission = hint.replace("permissions = [\"GET /*\"]", "permissions = []");
+    assert_ne!(without_permission, hint);
+    gateway.reload_with(&format!("{config}{without_permission}"));
     let answer = ask();
     assert!(answer.contains("no_permission") && answer.ends_with(" 403"), "{answer}");
-    gateway.reload_with(&format!("{config}{}", hint.replace("permissions = []", "permissions = [\"GET /hello\"]")));
+    gateway.reload_with(&format!("{config}{hint}"));
     assert_eq!(ask(), "hello 200");
     assert_eq!(upstream.only().values("x-client-user"), ["my-api-client"]);
 }
