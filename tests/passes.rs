@@ -9,7 +9,7 @@ fn run_passes(passes: &str) -> (String, bool) {
     let checkout = tempfile::tempdir().unwrap();
     let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/passes.sh");
     let script = format!(
-        "set -euo pipefail\nsay() {{ printf '%s\\n' \"$*\"; }}\nsource {functions:?}\npatience=1\n\
+        "set -euo pipefail\nsay() {{ printf '%s\\n' \"$*\"; }}\nsource {functions:?}\n\
          git init --quiet\nbegin_passes\n{passes}\nend_passes\n"
     );
     let mut bash = Command::new("bash");
@@ -53,7 +53,7 @@ fn what_a_pass_leaves_behind_is_named_and_removed() {
         ("touch $TMPDIR/file", "temporary file file"),
         ("touch file", "in the checkout: ?? file"),
     ] {
-        let (said, passed) = run_passes(&format!("pass one bash -c '{command}'\npass two true"));
+        let (said, passed) = run_passes(&format!("patience=1\npass one bash -c '{command}'\npass two true"));
         assert!(!passed && said.contains(&format!("FAILED: pass \"one\" left behind: {left}")), "{command}: {said}");
         assert_eq!(said.matches("FAILED").count(), 1, "{command}: {said}");
     }
