@@ -41,6 +41,16 @@ fn a_pass_that_fails_is_named_and_the_passes_after_it_run() {
 }
 
 #[test]
+fn a_pass_that_hangs_fails_and_the_passes_after_it_run() {
+    if !require_program("git") {
+        return;
+    }
+    let (said, passed) = run_passes("pass_deadline=1s\npass one sleep 600.4\npass two bash -c 'echo the second runs'");
+    assert!(!passed && said.contains("the second runs"), "{said}");
+    assert!(said.contains("FAILED: pass \"one\" failed"), "{said}");
+}
+
+#[test]
 fn what_a_pass_leaves_behind_is_named_and_removed() {
     if !require_program("git") {
         return;

@@ -8,6 +8,8 @@
 scratch=
 # How many seconds a process has that is about to end.
 patience=10
+# How long a pass may take. One that hangs would hide the passes after it.
+pass_deadline=60m
 failures=()
 
 begin_passes() {
@@ -58,7 +60,8 @@ end_passes() {
 in_a_session() {
     # shellcheck disable=SC2016
     TMPDIR=$scratch/tmp PORTCULLIS_TESTS_RUN=$scratch \
-        setsid --fork --wait bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$scratch/session" "$@"
+        setsid --fork --wait bash -c 'echo $$ > "$1"; shift; exec timeout "$@"' bash "$scratch/session" \
+        "$pass_deadline" "$@"
 }
 
 # `ID COMMAND` for each process of the last pass that runs.
