@@ -137,11 +137,14 @@ impl Gateway {
         self.address_of("main")
     }
 
+    /// The address of the admin listener. The last one, if it was bound again.
     pub fn admin_address(&self) -> SocketAddr {
-        // The last one, if it was bound again.
-        let lines = self.log().into_iter().rev();
-        let line = lines.into_iter().find(|line| line["message"] == "admin listening");
-        line.expect("an admin listener")["address"].as_str().and_then(|text| text.parse().ok()).expect("an address")
+        // The line about a listener that serves already may have to be read yet; the last may be about a unix socket.
+        eventually("an admin listener at a port", || {
+            let mut lines = self.log().into_iter().rev();
+            let line = lines.find(|line| line["message"] == "admin listening")?;
+            line["address"].as_str()?.parse().ok()
+        })
     }
 
     /// `GET` from the admin listener: status line and body.
