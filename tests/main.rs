@@ -60,6 +60,8 @@ mod own_log;
 mod given_files;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
+/// The user that the gateway becomes.
+mod gateway_user;
 /// Warnings: how `check` counts them, and where `run` logs them.
 mod lint;
 /// How much ApiUsers, roles and routes may use.

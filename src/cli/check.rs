@@ -6,6 +6,7 @@ mod json;
 use super::{ConfigFlag, say, say_error};
 use crate::config::{Excerpt, Expectation, Problem, Problems, Severity, load_expectations, render};
 use crate::explain::meets;
+use crate::gateway::{LoadedFrom, check_access_as_root};
 use crate::snapshot::{ConfigSizes, Depth, Outcome, Snapshot, load};
 use crate::telemetry::Telemetry;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ impl Check {
     pub(super) fn run(&self) -> ExitCode {
         let mut outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
         let expectations_met = self.expectations(&mut outcome);
+        self.look_as_user(&mut outcome);
         let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
         let errors = count(Severity::Error);
         let warnings = count(Severity::Warning);
@@ -84,6 +86,22 @@ impl Check {
             Verdict::TooManyWarnings => {
                 say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
             }
+        }
+    }
+
+    /// Whether the user that the gateway becomes can read all files; found out last, since that changes this process.
+    fn look_as_user(&self, outcome: &mut Outcome) {
+        let Some(snapshot) = &outcome.snapshot else { return };
+        let from = LoadedFrom { config: &self.config.config, watched: &outcome.watched, snapshot };
+        if let Err(unreadable) = check_access_as_root(from) {
+            let problem = Problem {
+                severity: Severity::Error,
+                message: unreadable.to_string(),
+                place: None,
+                excerpt: Excerpt::Shown,
+                hint: None,
+            };
+            outcome.problems.insert(0, problem);
         }
     }
 

@@ -113,6 +113,17 @@ pub fn read_pieces(path: &Path, kind: FileKind, mut piece: impl FnMut(&[u8])) ->
     })
 }
 
+/// Whether a regular file or a folder can be read.
+///
+/// # Errors
+/// Why not.
+pub fn check_readable(path: &Path) -> io::Result<()> {
+    match metadata(path)?.is_dir() {
+        true => entries(path).map(drop),
+        false => during(path, || open_regular(path).map(drop)),
+    }
+}
+
 /// What the system says of a file or folder, through symbolic links.
 ///
 /// # Errors

@@ -12,8 +12,11 @@ mod retry;
 mod revocation;
 mod side_listeners;
 mod token_keys;
+mod user;
 
-use crate::admin::{GatewayFacts, SideListener};
+pub use user::{LoadedFrom, UnreadableForUser, check_access_as_root};
+
+use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::descriptors::{self, RaisedLimit, TooFewDescriptors};
 use crate::drain::{Drain, Drained};
@@ -34,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use user::{become_user, check_access};
 
 /// A running gateway.
 pub struct Gateway {
@@ -116,6 +120,9 @@ pub enum GatewayError {
         /// Why.
         source: std::io::Error,
     },
+    /// The user to become could reload nothing.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableForUser),
     /// The user to become is unknown, or we may not.
     #[error("cannot become user \"{user}\"")]
     User {
@@ -189,6 +196,7 @@ impl Gateway {
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
         become_user(snapshot.process.user.as_deref(), bound.admin_listener())?;
+        check_access(LoadedFrom { config: &gateway.config, watched: &outcome.watched, snapshot: &snapshot })?;
         // As the user that also has to rotate it.
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
@@ -303,24 +311,6 @@ impl Gateway {
 
 fn stamps_of(watched: &[WatchedFile]) -> Stamps {
     watched.iter().map(|file| (file.path.clone(), file.stamp())).collect()
-}
-
-/// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The admin
-/// socket becomes the user's, who may not have it otherwise.
-fn become_user(user: Option<&str>, admin: Option<&SideListener>) -> Result<(), GatewayError> {
-    use nix::unistd::{User, initgroups, setgid, setuid};
-    let Some(name) = user else { return Ok(()) };
-    let failed = |source| GatewayError::User { user: name.to_owned(), source };
-    let user = User::from_name(name).map_err(failed)?.ok_or_else(|| failed(nix::Error::ENOENT))?;
-    let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
-    let given = admin.map_or(Ok(()), |admin| admin.give_to(user.uid, user.gid));
-    given.map_err(|error| failed(error.raw_os_error().map_or(nix::Error::EIO, nix::Error::from_raw)))?;
-    // Groups first: without root they cannot be changed any more.
-    initgroups(&c_name, user.gid).map_err(failed)?;
-    setgid(user.gid).map_err(failed)?;
-    setuid(user.uid).map_err(failed)?;
-    tracing::info!(user = name, "privileges given up");
-    Ok(())
 }
 
 /// Small things that each worker does now and then, also without requests.
