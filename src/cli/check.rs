@@ -32,7 +32,7 @@ pub(super) struct Check {
 
 /// What a check comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum CheckResult {
     Good,
     Errors,
     /// With `--strict`: any.
@@ -40,8 +40,8 @@ enum Verdict {
 }
 
 /// What the last line of the report counts.
-struct Summary {
-    verdict: Verdict,
+struct CheckSummary {
+    verdict: CheckResult,
     sizes: ConfigSizes,
     errors: usize,
     warnings: usize,
@@ -56,12 +56,12 @@ impl Check {
         let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
         let errors = count(Severity::Error);
         let warnings = count(Severity::Warning);
-        let summary = Summary {
+        let summary = CheckSummary {
             verdict: match outcome.snapshot {
-                None => Verdict::Errors,
-                Some(_) if errors > 0 => Verdict::Errors,
-                Some(_) if self.strict && warnings > 0 => Verdict::TooManyWarnings,
-                Some(_) => Verdict::Good,
+                None => CheckResult::Errors,
+                Some(_) if errors > 0 => CheckResult::Errors,
+                Some(_) if self.strict && warnings > 0 => CheckResult::TooManyWarnings,
+                Some(_) => CheckResult::Good,
             },
             sizes: outcome.snapshot.as_ref().map(|snapshot| snapshot.sizes).unwrap_or_default(),
             errors,
@@ -72,18 +72,18 @@ impl Check {
             true => say(&json::json(&self.config.config, &summary, &outcome.problems, &outcome.sources)),
             false => self.say_report(&summary, &render(&outcome.problems, &outcome.sources)),
         }
-        if summary.verdict == Verdict::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if summary.verdict == CheckResult::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn say_report(&self, summary: &Summary, problems: &str) {
+    fn say_report(&self, summary: &CheckSummary, problems: &str) {
         if !problems.is_empty() {
             say_error(problems);
         }
         let file = self.config.config.display();
         match summary.verdict {
-            Verdict::Good => say(&format!("{file}: {}", summary.of_success())),
-            Verdict::Errors => say_error(&format!("{file}: {}", summary.of_errors())),
-            Verdict::TooManyWarnings => {
+            CheckResult::Good => say(&format!("{file}: {}", summary.of_success())),
+            CheckResult::Errors => say_error(&format!("{file}: {}", summary.of_errors())),
+            CheckResult::TooManyWarnings => {
                 say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
             }
         }
@@ -128,7 +128,7 @@ impl Check {
     }
 }
 
-impl Summary {
+impl CheckSummary {
     fn of_success(&self) -> String {
         let ConfigSizes { users, routes, upstreams } = self.sizes;
         let things = [counted(users, "user"), counted(routes, "route"), counted(upstreams, "upstream")].join(", ");

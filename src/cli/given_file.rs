@@ -1,6 +1,6 @@
 //! Certificates and keys that a command line names: read, or rejected with what the file is instead and what to do.
 
-use crate::file_format::{FileFormat, Misplaced};
+use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use crate::tls::{PemError, certificates, private_key};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -23,7 +23,7 @@ pub(super) fn given_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
 }
 
 fn explained(path: &Path, wanted: FileKind, error: &PemError) -> String {
-    let Some(Misplaced { what, hint }) = FileFormat::misplaced_file(path, wanted) else { return error.to_string() };
+    let Some(FileAdvice { what, hint }) = FileFormat::misplaced_file(path, wanted) else { return error.to_string() };
     let hint = if is_swapped(path, wanted) { "the certificate and its key may be swapped".to_owned() } else { hint };
     format!("{} {what}; {hint}", path.display())
 }

@@ -4,7 +4,7 @@ use super::decode;
 use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
-use super::syntax::{self, Parsed};
+use super::syntax::{self, SyntaxSource};
 use super::table::{Reading, TableReader};
 use crate::file_read::{self, FileKind};
 use std::path::Path;
@@ -25,7 +25,7 @@ pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems
         return Vec::new();
     };
     let (root, errors) = DeTable::parse_recoverable(&text);
-    syntax::report(&errors, Parsed { path, file, text: &text }, problems);
+    syntax::report(&errors, SyntaxSource { path, file, text: &text }, problems);
     if !errors.is_empty() {
         return Vec::new();
     }

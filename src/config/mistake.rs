@@ -7,12 +7,12 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub(super) hint: String,
-    pub(super) explains: Explains,
+    pub(super) explains: Consequences,
 }
 
 /// Which further errors are consequences of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Explains {
+pub(super) enum Consequences {
     /// Those in the same line.
     Line,
     /// Those up to the next table header.
@@ -26,12 +26,12 @@ impl Mistake {
     pub(super) fn explains_until(&self, text: &str, at: usize) -> usize {
         let end_of_line = line_at(text, at).map_or(at, |line| line.end + 1);
         match self.explains {
-            Explains::Line => end_of_line,
-            Explains::Table => {
+            Consequences::Line => end_of_line,
+            Consequences::Table => {
                 let rest = text.get(end_of_line..).unwrap_or_default();
                 rest.find("\n[").map_or(usize::MAX, |header| end_of_line + header + 1)
             }
-            Explains::Rest => usize::MAX,
+            Consequences::Rest => usize::MAX,
         }
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
         || is_in_list && behind.trim() == written && is_no_element(written)
     {
         let hint = "close the list above with `]`".to_owned();
-        return Some(Mistake { hint, explains: Explains::Rest });
+        return Some(Mistake { hint, explains: Consequences::Rest });
     }
     let hint = comment(written, behind)
         .or_else(|| quotes(written))
@@ -67,7 +67,7 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
         .or_else(|| without_equals_sign(written))
         .or_else(|| escape(message))
         .or_else(|| value(written, behind))?;
-    Some(Mistake { hint, explains: Explains::Line })
+    Some(Mistake { hint, explains: Consequences::Line })
 }
 
 /// What to do about an error whose mistake is not known.
@@ -102,7 +102,7 @@ fn duplicate(line: &str) -> Option<Mistake> {
         true => format!("there may be several of these: write `[[{name}]]`, also above"),
         false => format!("`[{name}]` stands above already: put the keys together, or give one another name"),
     };
-    Some(Mistake { hint, explains: Explains::Table })
+    Some(Mistake { hint, explains: Consequences::Table })
 }
 
 fn comment(line: &str, behind: &str) -> Option<String> {

@@ -26,13 +26,13 @@ pub use unexpanded::unexpanded;
 pub use watched::WatchedFile;
 pub use written::{Change, ChangeKind, Written};
 
-use crate::file_format::{FileFormat, Misplaced};
+use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::{self, FileKind};
 use parts::Parts;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use syntax::Parsed;
+use syntax::SyntaxSource;
 use table::{Reading, TableReader};
 use toml::de::DeTable;
 
@@ -211,7 +211,7 @@ impl Loaded {
     ) -> Option<Vec<Spanned<String>>> {
         let (root, errors) = DeTable::parse_recoverable(parsed);
         let path = self.sources.file(file).map_or(Path::new(""), |source| &source.path);
-        let readable = syntax::report(&errors, Parsed { path, file, text: parsed }, &self.problems);
+        let readable = syntax::report(&errors, SyntaxSource { path, file, text: parsed }, &self.problems);
         if readable == Readable::No && !self.takes_parts {
             return None;
         }
@@ -234,7 +234,7 @@ impl Loaded {
         let is_known = matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory);
         let misplaced = is_known.then(|| FileFormat::misplaced_file(path, FileKind::Config)).flatten();
         match misplaced {
-            Some(Misplaced { what, hint }) => {
+            Some(FileAdvice { what, hint }) => {
                 self.report(role, format!("cannot read {}: it {what}", path.display()), Some(hint));
             }
             None => {

@@ -4,13 +4,13 @@ use super::Readable;
 use super::mistake::{self, GENERAL, line_at};
 use super::problem::Problems;
 use super::source::{FileId, Place};
-use crate::file_format::{FileFormat, Misplaced};
+use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
 /// What was given to the TOML library.
 #[derive(Clone, Copy)]
-pub(super) struct Parsed<'t> {
+pub(super) struct SyntaxSource<'t> {
     pub(super) path: &'t Path,
     pub(super) file: FileId,
     pub(super) text: &'t str,
@@ -18,13 +18,13 @@ pub(super) struct Parsed<'t> {
 
 /// Reports syntax errors, but none that follows from the mistake before it, and one alone for a file that is something else
 /// altogether. Says whether the file can be read all the same.
-pub(super) fn report(errors: &[toml::de::Error], parsed: Parsed<'_>, problems: &Problems) -> Readable {
-    let Parsed { path, file, text } = parsed;
+pub(super) fn report(errors: &[toml::de::Error], parsed: SyntaxSource<'_>, problems: &Problems) -> Readable {
+    let SyntaxSource { path, file, text } = parsed;
     let is_duplicate = |error: &toml::de::Error| error.message().contains("duplicate key");
     // A duplicate key leaves the rest readable; any other error does not.
     let readable = if errors.iter().all(is_duplicate) { Readable::Yes } else { Readable::No };
     if readable == Readable::No
-        && let Some(Misplaced { what, hint }) = FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
+        && let Some(FileAdvice { what, hint }) = FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
     {
         let first_line = line_at(text, 0).unwrap_or(0..0);
         // Shown without its content, which may be a key or a password.

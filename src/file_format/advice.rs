@@ -1,11 +1,11 @@
 //! What to do with a file that is not what it was given for.
 
-use super::{FileFormat, Misplaced};
+use super::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
 /// `None` if the file is what is wanted, so that its reader knows better what is wrong.
-pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Option<Misplaced> {
+pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Option<FileAdvice> {
     if is_wanted(format, wanted) {
         return None;
     }
@@ -24,7 +24,7 @@ pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Op
         FileKind::Config => for_config(format, &file),
         FileKind::Secret | FileKind::KeySet => None,
     };
-    Some(Misplaced {
+    Some(FileAdvice {
         what,
         hint: hint.or_else(|| for_text(format, &file)).unwrap_or_else(|| general(wanted).to_owned()),
     })

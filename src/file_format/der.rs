@@ -17,18 +17,18 @@ const JAVA_KEY_STORE: &[u8] = &[0xfe, 0xed, 0xfe, 0xed];
 
 /// An element, whose content may be cut off.
 #[derive(Clone, Copy)]
-struct Element<'a> {
+struct DerPart<'a> {
     tag: u8,
     content: &'a [u8],
 }
 
 /// The elements that follow each other, as far as they are there.
-struct Elements<'a>(&'a [u8]);
+struct DerParts<'a>(&'a [u8]);
 
-impl<'a> Iterator for Elements<'a> {
-    type Item = Element<'a>;
+impl<'a> Iterator for DerParts<'a> {
+    type Item = DerPart<'a>;
 
-    fn next(&mut self) -> Option<Element<'a>> {
+    fn next(&mut self) -> Option<DerPart<'a>> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
@@ -43,7 +43,7 @@ impl<'a> Iterator for Elements<'a> {
         };
         let (content, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         self.0 = rest;
-        Some(Element { tag, content })
+        Some(DerPart { tag, content })
     }
 }
 
@@ -51,8 +51,8 @@ pub(super) fn format(content: &[u8]) -> Option<FileFormat> {
     if content.starts_with(JAVA_KEY_STORE) {
         return Some(FileFormat::JavaKeyStore);
     }
-    let whole = Elements(content).next().filter(|whole| whole.tag == SEQUENCE)?;
-    let mut elements = Elements(whole.content);
+    let whole = DerParts(content).next().filter(|whole| whole.tag == SEQUENCE)?;
+    let mut elements = DerParts(whole.content);
     let first = elements.next()?;
     let second = elements.next().map(|element| element.tag);
     match (first.tag, first.content, second) {
@@ -70,7 +70,7 @@ pub(super) fn format(content: &[u8]) -> Option<FileFormat> {
 
 /// What is signed: certificate, request or revocation list (RFC 5280 sections 4.1 and 5.1, RFC 2986).
 fn signed(content: &[u8]) -> Option<FileFormat> {
-    let tags: Vec<u8> = Elements(content).take(7).map(|element| element.tag).collect();
+    let tags: Vec<u8> = DerParts(content).take(7).map(|element| element.tag).collect();
     let without_version = tags.strip_prefix(&[INTEGER]).unwrap_or(&tags);
     match without_version {
         [CONTEXT_0, INTEGER, ..] => Some(FileFormat::CertificateDer),

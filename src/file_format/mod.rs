@@ -85,7 +85,7 @@ pub enum FileFormat {
 
 /// A file that is not what it was given for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misplaced {
+pub struct FileAdvice {
     /// What it is, after the name of the file: `is a private key, not a certificate`.
     pub what: String,
     /// What to do.
@@ -112,15 +112,15 @@ impl FileFormat {
     }
 
     /// What is wrong with a content that was given for `wanted` and cannot be used. `None` if nothing better can be said.
-    pub fn misplaced(content: &[u8], path: &Path, wanted: FileKind) -> Option<Misplaced> {
+    pub fn misplaced(content: &[u8], path: &Path, wanted: FileKind) -> Option<FileAdvice> {
         advice::misplaced(Self::of(content)?, path, wanted)
     }
 
     /// As [`Self::misplaced`] for a file, which is read once more.
-    pub fn misplaced_file(path: &Path, wanted: FileKind) -> Option<Misplaced> {
+    pub fn misplaced_file(path: &Path, wanted: FileKind) -> Option<FileAdvice> {
         if file_read::is_folder(path) {
             let what = "is a folder".to_owned();
-            return Some(Misplaced { what, hint: "name the file in it".to_owned() });
+            return Some(FileAdvice { what, hint: "name the file in it".to_owned() });
         }
         advice::misplaced(Self::of_file(path, wanted)?, path, wanted)
     }

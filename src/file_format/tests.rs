@@ -118,7 +118,7 @@ fn configs_of_others_are_told_apart_and_ours_is_ours() {
 fn what_is_misplaced_comes_with_the_command_that_mends_it() {
     let said = |content: &[u8], wanted| {
         let misplaced = FileFormat::misplaced(content, Path::new("/a b/x"), wanted);
-        misplaced.map(|Misplaced { what, hint }| format!("{what}: {hint}")).unwrap_or_default()
+        misplaced.map(|FileAdvice { what, hint }| format!("{what}: {hint}")).unwrap_or_default()
     };
     let pkcs12 = [0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 1];
     assert_eq!(

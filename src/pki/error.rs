@@ -1,7 +1,7 @@
 //! What can go wrong in `pki`, one variant for each thing the operator can do about it. It does not print: the command
 //! line walks the chain of sources.
 
-use crate::file_format::{FileFormat, Misplaced};
+use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub enum PkiError {
 
     /// Another file was given in place of the one that is needed.
     #[error("{} {what}; {hint}", .path.display())]
-    Misplaced {
+    FileAdvice {
         /// The file.
         path: PathBuf,
         /// What it is, and what is needed.
@@ -187,7 +187,7 @@ impl PkiError {
         let is_about_the_format =
             matches!(self, Self::NoPemBlock { .. } | Self::Malformed(_) | Self::EncryptedKey | Self::UnusableKey(_));
         match FileFormat::misplaced_file(path, wanted).filter(|_| is_about_the_format) {
-            Some(Misplaced { what, hint }) => Self::Misplaced { path: path.to_owned(), what, hint },
+            Some(FileAdvice { what, hint }) => Self::FileAdvice { path: path.to_owned(), what, hint },
             None => Self::File { path: path.to_owned(), source: Box::new(self) },
         }
     }

@@ -43,7 +43,7 @@ pub enum ServerChainFault {
 }
 
 /// A certificate of the chain as far as links between certificates need it.
-struct Link<'c> {
+struct ChainCertificate<'c> {
     der: &'c CertificateDer<'c>,
     subject: String,
     issuer: String,
@@ -51,7 +51,7 @@ struct Link<'c> {
     authority: Authority,
 }
 
-impl<'c> Link<'c> {
+impl<'c> ChainCertificate<'c> {
     fn read(der: &'c CertificateDer<'c>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Some(Self {
@@ -75,7 +75,7 @@ impl<'c> Link<'c> {
 
 /// All faults of a chain, leaf first. A chain that cannot be read has none here; it is an error elsewhere.
 pub fn server_chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ServerChainFault> {
-    let links: Option<Vec<Link<'_>>> = chain.iter().map(Link::read).collect();
+    let links: Option<Vec<ChainCertificate<'_>>> = chain.iter().map(ChainCertificate::read).collect();
     let Some((leaf, above)) = links.as_deref().and_then(<[_]>::split_first) else { return Vec::new() };
     let mut faults = Vec::new();
     if !is_for_servers(leaf.der) {
@@ -98,7 +98,7 @@ fn is_for_servers(der: &CertificateDer<'_>) -> bool {
     }
 }
 
-fn alone(leaf: &Link<'_>) -> Option<ServerChainFault> {
+fn alone(leaf: &ChainCertificate<'_>) -> Option<ServerChainFault> {
     if leaf.is_self_issued() || !names_file_of_issuer(leaf.der) {
         return None;
     }
@@ -116,8 +116,8 @@ fn names_file_of_issuer(der: &CertificateDer<'_>) -> bool {
     })
 }
 
-fn fault_of_order(leaf: &Link<'_>, above: &[Link<'_>]) -> Option<ServerChainFault> {
-    let mut unused: Vec<&Link<'_>> = above.iter().collect();
+fn fault_of_order(leaf: &ChainCertificate<'_>, above: &[ChainCertificate<'_>]) -> Option<ServerChainFault> {
+    let mut unused: Vec<&ChainCertificate<'_>> = above.iter().collect();
     let mut ordered = vec![leaf];
     let mut last = leaf;
     while let Some(at) = unused.iter().position(|link| last.is_issued_by(link)) {

@@ -1,6 +1,6 @@
 //! What `portcullis check --json` prints: one object on standard output. Shows no line of a file.
 
-use super::{Summary, Verdict};
+use super::{CheckResult, CheckSummary};
 use crate::config::{Location, Problem, Severity, Sources};
 use serde::Serialize;
 use std::path::Path;
@@ -35,13 +35,13 @@ struct ReportedPlace {
     column: usize,
 }
 
-pub(super) fn json(file: &Path, summary: &Summary, problems: &[Problem], sources: &Sources) -> String {
+pub(super) fn json(file: &Path, summary: &CheckSummary, problems: &[Problem], sources: &Sources) -> String {
     let report = CheckReport {
         file: file.display().to_string(),
         result: match summary.verdict {
-            Verdict::Good => "ok",
-            Verdict::Errors => "errors",
-            Verdict::TooManyWarnings => "warnings",
+            CheckResult::Good => "ok",
+            CheckResult::Errors => "errors",
+            CheckResult::TooManyWarnings => "warnings",
         },
         users: summary.sizes.users,
         routes: summary.sizes.routes,

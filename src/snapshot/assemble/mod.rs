@@ -158,7 +158,7 @@ struct Assembly<'a> {
     judged_fields: RefCell<FieldNames>,
     /// Whether there is any condition, and one that reads the clock.
     conditions: Cell<(bool, bool)>,
-    linted: RefCell<lint::Linted>,
+    linted: RefCell<lint::LintLog>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,

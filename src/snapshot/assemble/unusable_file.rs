@@ -2,7 +2,7 @@
 
 use super::Assembly;
 use crate::config::{Place, Spanned, unexpanded};
-use crate::file_format::{FileFormat, Misplaced};
+use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) struct UnusableFile<'a> {
 impl Assembly<'_> {
     pub(super) fn report_file(&self, file: UnusableFile<'_>) {
         match FileFormat::misplaced_file(file.path, file.wanted) {
-            Some(Misplaced { what, hint }) => {
+            Some(FileAdvice { what, hint }) => {
                 self.problems.error(file.place, format!("{} {what}", file.path.display()), hint);
             }
             None => self.problems.error(file.place, file.error, file.hint),

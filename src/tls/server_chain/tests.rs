@@ -5,7 +5,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
 
-struct Made {
+struct Issued {
     der: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
     issuer: Issuer<'static, KeyPair>,
@@ -17,30 +17,30 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-fn make(params: CertificateParams, above: Option<&Made>) -> Made {
+fn make(params: CertificateParams, above: Option<&Issued>) -> Issued {
     let key = KeyPair::generate().unwrap();
     let certificate = match above {
         Some(above) => params.signed_by(&key, &above.issuer),
         None => params.self_signed(&key),
     };
-    Made {
+    Issued {
         der: certificate.unwrap().der().clone(),
         key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         issuer: Issuer::new(params, key),
     }
 }
 
-fn authority(name: &str, above: Option<&Made>) -> Made {
+fn authority(name: &str, above: Option<&Issued>) -> Issued {
     let mut params = params(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     make(params, above)
 }
 
-fn leaf(above: &Made) -> Made {
+fn leaf(above: &Issued) -> Issued {
     make(params("leaf"), Some(above))
 }
 
-fn faults(chain: &[&Made]) -> Vec<ServerChainFault> {
+fn faults(chain: &[&Issued]) -> Vec<ServerChainFault> {
     let chain: Vec<_> = chain.iter().map(|made| made.der.clone()).collect();
     server_chain_faults(&chain)
 }

@@ -47,13 +47,13 @@ impl LintKind {
 
 /// What was warned about so far.
 #[derive(Default)]
-pub(super) struct Linted {
+pub(super) struct LintLog {
     /// Texts of permissions, each of which is reported once however many users have it.
     permissions: HashSet<Box<str>>,
-    repeated: HashMap<LintKind, Repeated>,
+    repeated: HashMap<LintKind, LintCount>,
 }
 
-struct Repeated {
+struct LintCount {
     count: usize,
     /// Where the last one stands.
     place: Place,
@@ -63,7 +63,7 @@ impl Assembly<'_> {
     /// Warns, unless there are already many warnings of this kind; these are counted.
     pub(super) fn lint(&self, kind: LintKind, place: Place, message: String, hint: impl Into<String>) {
         let mut linted = self.linted.borrow_mut();
-        let repeated = linted.repeated.entry(kind).or_insert(Repeated { count: 0, place });
+        let repeated = linted.repeated.entry(kind).or_insert(LintCount { count: 0, place });
         repeated.count += 1;
         repeated.place = place;
         if repeated.count <= SHOWN {

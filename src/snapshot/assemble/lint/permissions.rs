@@ -41,7 +41,11 @@ enum DoubtfulMethod {
 impl Assembly<'_> {
     pub(in super::super) fn lint_method(&self, said: &Spanned<Text>, effect: Effect) {
         let Some((method, path)) = method_and_path(&said.value) else { return };
-        let Some(doubt) = doubtful(method).filter(|_| !self.is_method_of_a_route(method)) else { return };
+        let Some(doubt) = doubtful(method) else { return };
+        // A method with lower-case letters that a route names is asked for by a name there, and by no path.
+        if matches!(doubt, DoubtfulMethod::Misspelt(_)) && self.is_method_of_a_route(method) {
+            return;
+        }
         if !self.linted.borrow_mut().permissions.insert(said.value.as_str().into()) {
             return;
         }
