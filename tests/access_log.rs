@@ -1,10 +1,10 @@
 //! One line for each request: who, what, why, where to, how long; in JSON for machines, in text that cannot be forged.
 
 use crate::support::client::{BOTH, Version, get, request};
-use crate::support::gateway::{listener, route_to, user};
+use crate::support::gateway::{ONE_WORKER, listener, listener_with, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
-use crate::support::upstream::HeldUpstream;
-use crate::support::{Client, Gateway, Pki, ReservedPort, Upstream, eventually};
+use crate::support::upstream::{HeldUpstream, read_head, write};
+use crate::support::{Chain, Client, Gateway, Pki, ReservedPort, Upstream, eventually};
 use rcgen::DnValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -202,10 +202,76 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
     held.wait_for_requests(1);
     drop(raw);
     let line = gateway.wait_for_access(|line| line["path"] == "/api/x");
-    assert_contains(&line, &serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice" }));
+    let endpoint = held.upstream.address.to_string();
+    let expected =
+        serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice", "upstream": "api" });
+    assert_contains(&line, &expected);
+    assert_eq!(line["endpoint"], endpoint, "whom it was sent to: {line}");
     assert_eq!(gateway.metric("portcullis_requests_total", &[("code", "499")]), 1.0);
     assert_eq!(line["status"], 499, "the same word as in the metrics");
     held.open();
+}
+
+/// All ways by which a request can come.
+const WAYS: [(&str, Version); 3] = [("own", Version::Http1), ("hyper", Version::Http1), ("own", Version::Http2)];
+
+#[test]
+fn an_upstream_that_breaks_off_is_named_with_its_endpoint() {
+    for (engine, version) in WAYS {
+        let upstream = Upstream::scripted(|mut stream, _| {
+            read_head(&mut stream);
+            write(&mut stream, b"HTTP/1.1 200");
+        });
+        let endpoint = upstream.address.to_string();
+        let chain = Chain::on(&format!("http1_engine = \"{engine}\""), upstream, "");
+        assert_eq!(chain.client.send(version, get("/")).unwrap().status, 502);
+        let line = chain.gateway.wait_for_access(|line| line["status"] == 502);
+        assert_contains(&line, &serde_json::json!({ "endpoint": endpoint, "upstream": "api", "decision": "permit" }));
+        assert!(line.get("attempts").is_none(), "it was sent once: {line}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_is_told_with_the_endpoint_whatever_engine_serves_it() {
+    for (engine, version) in WAYS {
+        let held = HeldUpstream::start();
+        let endpoint = held.upstream.address.to_string();
+        let (pki, lines) = (Pki::new(), format!("http1_engine = \"{engine}\""));
+        let config = listener_with(&pki, &lines) + &user("alice", &["*"]) + &route_to(held.upstream.address);
+        let gateway = Gateway::start(&config);
+        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+        let mut connection = client.connect(version).unwrap();
+        assert!(connection.start_within(get("/"), std::time::Duration::from_millis(200)).is_none());
+        held.wait_for_requests(1);
+        drop(connection);
+        let line = gateway.wait_for_access(|line| line["status"] == 499);
+        assert_contains(&line, &serde_json::json!({ "endpoint": endpoint, "upstream": "api" }));
+        held.open();
+    }
+}
+
+#[test]
+fn a_request_that_is_sent_twice_says_so() {
+    for (engine, version) in WAYS {
+        let upstream = Upstream::scripted(|mut stream, number| {
+            let hello = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+            while !read_head(&mut stream).is_empty() {
+                write(&mut stream, hello);
+                // The first connection takes one more request, and drops it.
+                if number == 0 {
+                    read_head(&mut stream);
+                    return;
+                }
+            }
+        });
+        let chain = Chain::on(&format!("http1_engine = \"{engine}\""), upstream, ONE_WORKER);
+        for path in ["/once", "/twice", "/again"] {
+            assert_eq!(chain.client.send(version, get(path)).unwrap().status, 200, "{engine} {path}");
+        }
+        let attempts = |path: &str| chain.gateway.wait_for_access(|line| line["path"] == path)["attempts"].clone();
+        assert_eq!(attempts("/twice"), 2, "{engine} {version:?}");
+        assert_eq!((attempts("/once"), attempts("/again")), (Value::Null, Value::Null));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
 
+mod attempts;
 mod audited;
 mod time;
 
@@ -87,6 +88,8 @@ pub(super) struct Record {
     /// What is to be told of an authorizer that was asked.
     verdict: Option<String>,
     upstream_time: Option<Duration>,
+    /// How often it was sent to an upstream.
+    attempts: u8,
     status: u16,
     end: &'static str,
     /// What was cut.
@@ -140,6 +143,7 @@ impl Record {
             proven: None,
             verdict: None,
             upstream_time: None,
+            attempts: 0,
             status: CLIENT_LEFT,
             end: "client_gone",
             cut: None,
@@ -175,12 +179,6 @@ impl Record {
     /// It holds a place of its user and of its route, where these are limited.
     pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
         self._under_way = places;
-    }
-
-    /// The answer's head came at this moment.
-    pub(super) fn answered_at(&mut self, endpoint: &str, at: Instant) {
-        self.texts.set(Text::Endpoint, endpoint);
-        self.upstream_time = Some(at.saturating_duration_since(self.begun));
     }
 
     /// It was over at this moment.
@@ -266,6 +264,7 @@ impl Record {
     pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
+        self.note_endpoint(refusal);
         if let Refusal::Limited(_) = refusal {
             self.decision = "refuse";
             self.connection.series.limited(self.reason);
@@ -278,11 +277,6 @@ impl Record {
         self.status = refusal.status().as_u16();
         self.end = "complete";
         self.connection.series.decided(self.decision, self.reason);
-    }
-
-    pub(super) fn answered_by(&mut self, endpoint: &str) {
-        self.texts.set(Text::Endpoint, endpoint);
-        self.upstream_time = Some(self.begun.elapsed());
     }
 
     pub(super) fn status(&mut self, status: u16) {
@@ -380,6 +374,7 @@ impl Record {
             response_bytes,
             duration_ms: milliseconds(duration),
             upstream_ms: self.upstream_time.map(milliseconds),
+            attempts: self.repeated_attempts(),
             end: self.end,
             cut: self.cut,
         });

@@ -99,6 +99,9 @@ pub struct AccessEntry<'a> {
     /// Head complete until the upstream's response head, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_ms: Option<f64>,
+    /// How often it was sent to the upstream, where that is more than once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u8>,
     /// `complete`, or why the answer ended early.
     pub end: &'a str,
     /// What was cut because its right was withdrawn: `tunnel` or `stream`. The reason is the one that it has now.
@@ -155,7 +158,7 @@ impl AccessLog {
 fn text_line(entry: &AccessEntry<'_>) -> String {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
     format!(
-        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}{}",
+        "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}{}{}",
         entry.time,
         entry.client,
         entry.listener,
@@ -178,6 +181,7 @@ fn text_line(entry: &AccessEntry<'_>) -> String {
         entry.generation,
         if entry.overlay > 0 { format!(" overlay={}", entry.overlay) } else { String::new() },
         entry.forwarded_by.map(|by| format!(" forwarded_by={}", quoted(by))).unwrap_or_default(),
+        entry.attempts.map(|attempts| format!(" attempts={attempts}")).unwrap_or_default(),
         entry.cut.map(|cut| format!(" cut={cut}")).unwrap_or_default(),
         entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
     )

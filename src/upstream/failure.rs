@@ -44,6 +44,11 @@ impl Failure {
         Err(if some_came { Self::BrokeOff(ended) } else { Self::Unanswered(ended) })
     }
 
+    /// Whether the upstream may have got any of the request.
+    pub fn was_sent(&self) -> bool {
+        !matches!(self, Self::Unsent(_))
+    }
+
     /// What it is when the request does not go again.
     pub fn into_error(self, endpoint: String) -> UpstreamError {
         match self {

@@ -19,7 +19,7 @@ pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
 pub use manners::Manners;
-pub use send::Outgoing;
+pub use send::{Outgoing, SendObserver};
 
 use crate::config::{HostHeader, ProxyProtocol};
 use crate::endpoint::{ConnectError, Endpoint};
@@ -119,6 +119,17 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// The endpoint that failed, if it is one's fault.
+    pub fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Connect { endpoint, .. }
+            | Self::ResponseTimeout { endpoint }
+            | Self::Broken { endpoint, .. }
+            | Self::Upgraded { endpoint } => Some(endpoint),
+            _ => None,
+        }
+    }
+
     /// The word in metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {

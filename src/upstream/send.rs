@@ -54,35 +54,61 @@ struct Asking {
     response_timeout: Duration,
 }
 
+/// Hears how a request gets on.
+pub trait SendObserver {
+    /// What is made of the final response's head.
+    type Head;
+
+    /// A connection to this endpoint is being made for it.
+    fn connects_to(&mut self, _endpoint: &str) {}
+
+    /// It is sent to this endpoint.
+    fn sent_to(&mut self, _endpoint: &str) {}
+
+    /// Nothing of it was sent by the last attempt.
+    fn was_not_sent(&mut self) {}
+
+    /// The head of a response came, perhaps an interim one.
+    fn head(&mut self, came: &AnswerHead<'_, '_>) -> Self::Head;
+}
+
+impl<T, F: FnMut(&AnswerHead<'_, '_>) -> T> SendObserver for F {
+    type Head = T;
+
+    fn head(&mut self, came: &AnswerHead<'_, '_>) -> T {
+        self(came)
+    }
+}
+
 impl Upstream {
-    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. `on_head` sees
-    /// the head of each answer, also of interim ones; what it makes of the last is given back.
+    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. The observer
+    /// sees the head of each response, also of interim ones; what it makes of the last is given back.
     ///
     /// Goes again only where nothing was sent, or where that is safe and a connection turned out to be closed (RFC 9110
     /// section 9.2.2): see [`Repeat`].
     ///
     /// # Errors
     /// [`UpstreamError`]
-    pub async fn send<B, T>(
+    pub async fn send<B, O: SendObserver>(
         &self,
         outgoing: Outgoing<B>,
-        on_head: impl FnMut(&AnswerHead<'_, '_>) -> T,
-    ) -> Result<Answer<B, T>, UpstreamError>
+        observer: O,
+    ) -> Result<Answer<B, O::Head>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let result = self.try_send(outgoing, on_head).await;
+        let result = self.try_send(outgoing, observer).await;
         if let Err(error) = &result {
             self.series().failed(error.word());
         }
         result
     }
 
-    async fn try_send<B, T>(
+    async fn try_send<B, O: SendObserver>(
         &self,
         outgoing: Outgoing<B>,
-        mut on_head: impl FnMut(&AnswerHead<'_, '_>) -> T,
-    ) -> Result<Answer<B, T>, UpstreamError>
+        mut observer: O,
+    ) -> Result<Answer<B, O::Head>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -100,25 +126,34 @@ impl Upstream {
             let mut link = match pooled.take() {
                 Some(link) => link,
                 // Connecting is rare and large.
-                None => Box::pin(self.new_link(choice, preface.as_deref(), account)).await?,
+                None => {
+                    observer.connects_to(self.endpoint_name(choice));
+                    Box::pin(self.new_link(choice, preface.as_deref(), account)).await?
+                }
             };
             self.series().connection_used(link.origin().word());
             link.carry(reuse);
+            observer.sent_to(self.endpoint_name(link.endpoint()));
             // Only now is it certain which endpoint it is.
             if let Some(host) = self.own_host(link.endpoint()) {
                 upload.set_host(host);
             }
             upload.again();
             let mut reading = Reading::default();
-            match asking.attempt(&mut upload, &mut reading, &mut link, &mut on_head).await {
+            match asking.attempt(&mut upload, &mut reading, &mut link, &mut observer).await {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
-                Err(failure) => match repeat.after(&failure, link.origin()) {
-                    Again::OnPooled => pooled = self.pooled_link(choice, account),
-                    Again::OnNew => self.series().retried(),
-                    Again::Never => {
-                        return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
+                Err(failure) => {
+                    if !failure.was_sent() {
+                        observer.was_not_sent();
                     }
-                },
+                    match repeat.after(&failure, link.origin()) {
+                        Again::OnPooled => pooled = self.pooled_link(choice, account),
+                        Again::OnNew => self.series().retried(),
+                        Again::Never => {
+                            return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
+                        }
+                    }
+                }
             }
         }
     }
@@ -126,13 +161,13 @@ impl Upstream {
 
 impl Asking {
     /// Ready with the final answer's head, or with why there is none.
-    async fn attempt<B, T>(
+    async fn attempt<B, O: SendObserver>(
         &self,
         upload: &mut Upload<B>,
         reading: &mut Reading,
         link: &mut Link,
-        on_head: &mut impl FnMut(&AnswerHead<'_, '_>) -> T,
-    ) -> Result<(Came, T), Failure>
+        observer: &mut O,
+    ) -> Result<(Came, O::Head), Failure>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -141,7 +176,8 @@ impl Asking {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
                 return Poll::Ready(Err(failure));
             }
-            while let Poll::Ready(read) = reading.poll_head(context, link, (self.asked, self.held_back), &mut *on_head)
+            while let Poll::Ready(read) =
+                reading.poll_head(context, link, (self.asked, self.held_back), |came| observer.head(came))
             {
                 match read {
                     Ok((came, _)) if came.is_interim() => reading.pass_head(&came),

@@ -8,7 +8,7 @@ mod up;
 pub(super) use down::RecordedBody;
 
 use content::Content;
-use up::Received;
+use up::ForwardObserver;
 
 use super::Shared;
 use super::activity::Activity;
@@ -252,20 +252,19 @@ impl Exchange<'_> {
         };
         let open = self.context.open.begin(right);
         let interim = self.interim(version, &record);
+        let observer = ForwardObserver { record: &mut record, wanted, interim: interim.as_ref() };
         let outcome = tokio::select! {
             biased;
             withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => {
                 let slow = if body.waits_for_sender() { Slow::Client } else { Slow::Upstream };
                 Err(Refusal::Withdrawn(withdrawal.while_waiting_for(slow)))
             }
-            outcome = upstream.send(outgoing, |came| Received::of(came, wanted, &record, interim.as_ref())) => {
-                outcome.map_err(|error| self.failure(error))
-            }
+            outcome = upstream.send(outgoing, observer) => outcome.map_err(|error| self.failure(error)),
         };
         if let Some(guard) = &self.context.guard {
             guard.refuse_interim();
         }
-        let Answer { head, endpoint, behind } = match outcome {
+        let Answer { head, behind, .. } = match outcome {
             Err(refusal) => {
                 if let Refusal::Withdrawn(withdrawal) = &refusal {
                     record.cut("stream", withdrawal);
@@ -274,7 +273,7 @@ impl Exchange<'_> {
             }
             Ok(answer) => answer,
         };
-        record.answered_by(upstream.endpoint_name(endpoint));
+        record.answered_at(Instant::now());
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
                 // Another method than the client's may be the one that was sent.

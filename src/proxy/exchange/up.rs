@@ -14,7 +14,7 @@ use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::route::Admission;
-use crate::upstream::{Manners, Outgoing, Repeat, Upstream};
+use crate::upstream::{Manners, Outgoing, Repeat, SendObserver, Upstream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
 use http_body::Body;
 use std::sync::Arc;
@@ -91,27 +91,26 @@ impl Exchange<'_> {
     }
 
     /// Who takes interim answers: a client that speaks HTTP/1.1.
-    pub(super) fn interim<'r>(&self, version: Version, record: &'r Record) -> Option<Interim<'r>> {
+    pub(super) fn interim(&self, version: Version, record: &Record) -> Option<Interim> {
         let guard = self.context.guard.clone().filter(|_| version == Version::HTTP_11)?;
         guard.allow_interim(record.request_id());
-        Some(Interim { guard, record })
+        Some(Interim { guard })
     }
 }
 
 /// Sends interim answers (103 and the like; hyper itself sends 100) down as they come.
-pub(super) struct Interim<'r> {
+pub(super) struct Interim {
     guard: Arc<GuardControl>,
-    record: &'r Record,
 }
 
-impl Interim<'_> {
-    fn send(&self, came: &AnswerHead<'_, '_>) {
+impl Interim {
+    fn send(&self, came: &AnswerHead<'_, '_>, record: &Record) {
         let reason = StatusCode::from_u16(came.status).ok().and_then(|status| status.canonical_reason());
         let mut head = format!("HTTP/1.1 {} {}\r\n", came.status, reason.unwrap_or_default()).into_bytes();
-        let edit = self.record.answer_edit(ContentLength::FromBody);
+        let edit = record.answer_edit(ContentLength::FromBody);
         response_fields(came.fields, &edit, &mut HeadWriter(&mut head));
         head.extend_from_slice(b"\r\n");
-        self.guard.send_interim(self.record.request_id(), &head);
+        self.guard.send_interim(record.request_id(), &head);
     }
 }
 
@@ -123,18 +122,46 @@ pub(super) struct Received {
 
 impl Received {
     /// Renders a final answer for hyper; an interim one goes down at once, and leaves nothing.
-    pub(super) fn of(came: &AnswerHead<'_, '_>, wanted: Asked, record: &Record, interim: Option<&Interim<'_>>) -> Self {
+    pub(super) fn of(came: &AnswerHead<'_, '_>, wanted: Asked, record: &Record, interim: Option<&Interim>) -> Self {
         let status = StatusCode::from_u16(came.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut fields = HeaderFields(HeaderMap::new());
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             if let Some(interim) = interim.filter(|_| status != StatusCode::CONTINUE) {
-                interim.send(came);
+                interim.send(came, record);
             }
             return Self { status, fields: fields.0 };
         }
         fields.0.reserve(came.fields.len() + 3);
         response_fields(came.fields, &record.answer_edit(content_length(came, wanted)), &mut fields);
         Self { status, fields: fields.0 }
+    }
+}
+
+/// Notes in a request's record how it gets on, and renders what comes.
+pub(super) struct ForwardObserver<'r> {
+    pub(super) record: &'r mut Record,
+    /// What the client asked.
+    pub(super) wanted: Asked,
+    pub(super) interim: Option<&'r Interim>,
+}
+
+impl SendObserver for ForwardObserver<'_> {
+    type Head = Received;
+
+    fn connects_to(&mut self, endpoint: &str) {
+        self.record.connects_to(endpoint);
+    }
+
+    fn sent_to(&mut self, endpoint: &str) {
+        self.record.sent_to(endpoint);
+    }
+
+    fn was_not_sent(&mut self) {
+        self.record.was_not_sent();
+    }
+
+    fn head(&mut self, came: &AnswerHead<'_, '_>) -> Received {
+        Received::of(came, self.wanted, self.record, self.interim)
     }
 }
 

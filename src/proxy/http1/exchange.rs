@@ -93,10 +93,14 @@ impl<R: Records> Connection<R> {
             next.carry(forwarding.reuse);
             let (origin, endpoint) = (next.origin(), next.endpoint());
             forwarding.upstream.series.connection_used(origin.word());
+            forwarding.record.sent_to(forwarding.upstream.endpoint_name(endpoint));
             let failure = match self.attempt(forwarding, next).await {
                 Ok(answered) => return Ok(answered),
                 Err(failure) => failure,
             };
+            if !failure.was_sent() {
+                forwarding.record.was_not_sent();
+            }
             match forwarding.repeat.after(&failure, origin) {
                 Again::OnPooled => link = forwarding.upstream.pooled_link(choice, forwarding.account.as_deref()),
                 Again::OnNew => forwarding.upstream.series.retried(),
@@ -110,6 +114,7 @@ impl<R: Records> Connection<R> {
 
     /// A new connection, while client and right are watched.
     async fn connect(&mut self, forwarding: &mut Forwarding, choice: usize) -> Result<Connected, UpstreamError> {
+        forwarding.record.connects_to(forwarding.upstream.endpoint_name(choice));
         let Forwarding { upstream, right, preface, account, .. } = forwarding;
         let mut connecting = Box::pin(upstream.new_link(choice, preface.as_deref(), account.as_deref()));
         poll_fn(|context| {
@@ -150,8 +155,7 @@ impl<R: Records> Connection<R> {
                     if !asked || !attempt.upload.is_whole() {
                         return Err(Failure::Upgraded);
                     }
-                    let endpoint = forwarding.upstream.endpoint_name(attempt.link.endpoint());
-                    forwarding.record.answered_at(endpoint, self.now.into_std());
+                    forwarding.record.answered_at(self.now.into_std());
                     let Attempt { reading, link, .. } = attempt;
                     return Ok(Answered::Left(Box::new(answer), reading, link));
                 }
@@ -167,8 +171,7 @@ impl<R: Records> Connection<R> {
                 }
                 Ok(Event::Answer(answer)) => {
                     let Attempt { upload, reading, link } = attempt;
-                    let endpoint = forwarding.upstream.endpoint_name(link.endpoint());
-                    forwarding.record.answered_at(endpoint, self.now.into_std());
+                    forwarding.record.answered_at(self.now.into_std());
                     forwarding.record.status(answer.status);
                     let after = self.pass_down(forwarding, (upload, link), reading, answer).await;
                     return Ok(Answered::Over(after));

@@ -104,7 +104,7 @@ type Outcome = (u16, Vec<u8>, Option<HeaderMap>);
 
 async fn exchange(address: SocketAddr, outgoing: Outgoing<Frames>) -> Result<Outcome, Box<dyn std::error::Error>> {
     let upstream = upstream(address);
-    let answer = upstream.send(outgoing, |head| head.status).await?;
+    let answer = upstream.send(outgoing, |head: &AnswerHead<'_, '_>| head.status).await?;
     let Behind::Body(mut body): Behind<Frames> = answer.behind else { panic!("no body") };
     let (mut data, mut trailers) = (Vec::new(), None);
     while let Some(frame) = AnswerBody::frame(&mut body).await {
