@@ -162,3 +162,38 @@ proptest! {
         prop_assert_eq!(matches!(identified, Identified::Ambiguous(_, _)), !is_reserved && led_to.len() > 1);
     }
 }
+
+proptest! {
+    #[test]
+    fn without_some_users_nobody_becomes_another_one(
+        bound in proptest::collection::vec(proptest::collection::vec("[a-c]", 0..3), 1..5),
+        gone in proptest::collection::vec(0usize..5, 0..4),
+    ) {
+        let mut all = ApiUsers::default();
+        let mut ids = Vec::new();
+        for (at, values) in bound.iter().enumerate() {
+            let id = all.add(&at.to_string(), nowhere(), Duration::ZERO).unwrap();
+            for value in values {
+                let _ = all.bind(DOMAIN, Identifier::parse(IdentityKind::CommonName, value).unwrap(), id);
+            }
+            ids.push(id);
+        }
+        let gone: Vec<UserId> = gone.iter().filter_map(|at| ids.get(*at)).copied().collect();
+        let left = all.without(&gone);
+        prop_assert_eq!(left.len(), all.len() - left.removed());
+        for name in ["a", "b", "c"] {
+            let name = peer(0, Some(name), &[]);
+            match (all.identify(&name), left.identify(&name)) {
+                (Identified::Known(before), Identified::Known(after)) => {
+                    prop_assert_eq!(before.id, after.id);
+                    prop_assert!(!gone.contains(&after.id));
+                }
+                (Identified::Known(before), Identified::Unknown) => prop_assert!(gone.contains(&before.id)),
+                (before, after) => prop_assert_eq!(format!("{before:?}"), format!("{after:?}")),
+            }
+        }
+        for (at, id) in ids.iter().enumerate() {
+            prop_assert_eq!(left.named(&at.to_string()).is_some(), !gone.contains(id));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Revocation lists written by hand, octet by octet: what is taken, what is refused and why, and who is out by them.
 
 pub(super) mod lists;
+mod overlay;
 mod several;
 
 use self::lists::*;
