@@ -4,6 +4,7 @@
 use super::provider;
 use super::sessions::Sessions;
 use super::subject_names::SubjectNames;
+use super::tickets::BoundedTickets;
 use super::trust::{
     ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
 };
@@ -193,7 +194,7 @@ fn server_config(
     let mut config = builder.with_cert_resolver(resolver);
     // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    config.ticketer = Ticketer::new().map_err(HostError::Unusable)?;
+    config.ticketer = Arc::new(BoundedTickets::of(Ticketer::new().map_err(HostError::Unusable)?));
     config.session_storage = Arc::new(Sessions::new());
     config.send_tls13_tickets = 1;
     // Early data could be replayed, so an authenticating edge takes none.

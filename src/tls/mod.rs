@@ -14,6 +14,7 @@ mod refusal;
 mod revocation;
 mod server_chain;
 mod sessions;
+mod tickets;
 mod signed;
 mod subject_names;
 mod trust;
