@@ -15,7 +15,7 @@ mod whoami;
 
 use crate::support::client::{Version, request};
 use crate::support::gateway::{listener, route_to, user};
-use crate::support::{Client, Gateway, Pki, Upstream};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, run};
 
 /// A gateway with users who all come with the common name that is their name.
 struct Scene {
@@ -139,7 +139,7 @@ fn a_single_star_is_everything() {
 #[test]
 fn deny_wins_over_every_permission() {
     let roles = "[role.ops]\npermissions = [\"* /ops/*\"]\ndeny = [\"DELETE /*\"]\n";
-    let users = user_with("alice", "permissions = [\"*\"]\ndeny = [\"* /secret*\", \"GET /a b\"]")
+    let users = user_with("alice", "permissions = [\"*\"]\ndeny = [\"* /secret*\", \"GET /a%20b\"]")
         + &user_with("bob", "permissions = [\"*\"]\nroles = [\"ops\"]")
         + &user_with("carol", "roles = [\"ops\"]\ndeny = [\"* /ops/keys/*\"]")
         + roles;
@@ -202,4 +202,28 @@ fn the_log_names_the_permission_that_decided() {
     assert_eq!(granted["requirement"], "GET /ac");
     let denied = scene.gateway.wait_for_access(|line| line["path"] == "/abc");
     assert_eq!((&denied["permission"], &denied["reason"]), (&"GET /ab*".into(), &"denied".into()));
+}
+
+#[test]
+fn a_deny_that_would_deny_nothing_does_not_load_and_its_right_spelling_denies() {
+    let pki = Pki::new();
+    let config = |deny: &str| {
+        let lines = format!("permissions = [\"*\"]\ndeny = [\"{deny}\"]");
+        listener(&pki) + &user_with("alice", &lines) + &route_to("127.0.0.1:1".parse().unwrap())
+    };
+    for deny in ["DELETE  /api/*", "GET api/*", "GET\\t/api/*", "* /api%252f*", "GET,POST /api/*", "GET /a b"] {
+        let file = pki.path("wrong.toml");
+        std::fs::write(&file, config(deny)).unwrap();
+        let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
+        assert_eq!(code, 1, "{deny}: {report}");
+        assert!(report.contains("can never match") && report.contains("help: write \""), "{deny}: {report}");
+    }
+    let denied = "permissions = [\"*\"]\ndeny = [\"DELETE /api/*\", \"GET /api/*\", \"* /api%2f*\"]";
+    let scene = Scene::new(&user_with("alice", denied));
+    scene.check(&[
+        ("alice", "GET", "/api/x", DENIED),
+        ("alice", "DELETE", "/api/x", DENIED),
+        ("alice", "POST", "/api/x", DENIED),
+        ("alice", "POST", "/other", "200"),
+    ]);
 }

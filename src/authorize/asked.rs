@@ -1,7 +1,7 @@
 //! A requirement made ready for being compared with many permissions. Compares nothing itself.
 
 use crate::pattern::Subject;
-use crate::route::{Name, Requirement, other_readings};
+use crate::route::{Name, OtherReadings, Requirement, other_readings};
 use std::cell::OnceCell;
 
 /// What one request needs, and the other ways in which an upstream may read it.
@@ -9,7 +9,7 @@ pub struct Asked<'a> {
     pub(super) what: What<'a>,
     text: &'a str,
     /// Made when there is a `deny` to compare with.
-    other_readings: OnceCell<Vec<Vec<u8>>>,
+    other_readings: OnceCell<OtherReadings>,
 }
 
 /// The kinds of requirements, as [`Requirement`] has them.
@@ -40,11 +40,16 @@ impl<'a> Asked<'a> {
         Self { what, text: name.as_str(), other_readings: OnceCell::new() }
     }
 
-    /// The path or name as an upstream may read it, where that differs by more than case: without the final slash, and as
-    /// [`other_readings`] says.
-    pub(super) fn other_readings(&self) -> impl Iterator<Item = &[u8]> {
-        let readings = self.other_readings.get_or_init(|| other_readings(self.text));
+    /// Whether this holds for the path or name as an upstream may read it, where that differs by more than case: without the
+    /// final slash, and as [`other_readings`] says. Also for one with more readings than are compared.
+    pub(super) fn is_any_reading(&self, matches: impl Fn(&[u8]) -> bool) -> bool {
         let without_slash = self.text.strip_suffix('/').filter(|text| !text.is_empty());
-        without_slash.map(str::as_bytes).into_iter().chain(readings.iter().map(Vec::as_slice))
+        if without_slash.is_some_and(|text| matches(text.as_bytes())) {
+            return true;
+        }
+        match self.other_readings.get_or_init(|| other_readings(self.text)) {
+            OtherReadings::All(readings) => readings.iter().any(|reading| matches(reading)),
+            OtherReadings::TooMany => true,
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Permissions: patterns over what a route requires. Decides about one permission, not about users.
 
 mod reach;
+mod spelling;
 
 pub use reach::{Form, granted_by_any};
+pub use spelling::UnusablePermission;
 
 use super::asked::{Asked, What};
 use crate::condition::{Condition, EvaluationError, Facts};
@@ -60,8 +62,8 @@ struct One {
 /// The pattern of a `deny` for paths as an upstream may read them.
 #[derive(Debug)]
 struct Readings {
-    /// Percent-decoded.
-    decoded: Pattern,
+    /// Percent-decoded, where that changes anything.
+    decoded: Option<Pattern>,
     /// Decoded, with folded letters, and without regard to case.
     folded: Pattern,
 }
@@ -69,12 +71,13 @@ struct Readings {
 impl Readings {
     fn of(canonical: &str) -> Box<Self> {
         let decoded = decoded(canonical);
-        let folded = folded_pattern(&decoded);
-        Box::new(Self { decoded: Pattern::new(decoded, Case::Matters), folded: Pattern::new(folded, Case::Folds) })
+        let folded = Pattern::new(folded_pattern(&decoded), Case::Folds);
+        let decoded = (decoded != canonical.as_bytes()).then(|| Pattern::new(decoded, Case::Matters));
+        Box::new(Self { decoded, folded })
     }
 
     fn matches(&self, path: &Subject<'_>) -> bool {
-        self.decoded.matches_subject(path) || self.folded.matches_subject(path)
+        self.decoded.as_ref().is_some_and(|decoded| decoded.matches_subject(path)) || self.folded.matches_subject(path)
     }
 }
 
@@ -105,33 +108,18 @@ pub enum Effect {
     Deny,
 }
 
-/// A text that looks like a permission on a path, but can never match one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusablePermission {
-    /// `/internal/*`
-    #[error("a permission on a path begins with the method")]
-    PathWithoutMethod,
-    /// `DELETE`
-    #[error("a permission for a method names a path, too")]
-    MethodWithoutPath,
-    /// Nothing at all.
-    #[error("a permission is empty")]
-    Empty,
-}
-
 impl CompiledPermission {
     /// Whether a text is surely a mistake; above all a `deny` that denies nothing.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn check(text: &str) -> Result<(), UnusablePermission> {
-        const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        match text {
-            _ if text.trim().is_empty() => Err(UnusablePermission::Empty),
-            _ if text.starts_with('/') => Err(UnusablePermission::PathWithoutMethod),
-            _ if METHODS.contains(&text.trim()) => Err(UnusablePermission::MethodWithoutPath),
-            _ => Ok(()),
-        }
+        spelling::check(text)
+    }
+
+    /// What is probably meant by a text that [`Self::check`] rejects.
+    pub fn meant(text: &str) -> Vec<String> {
+        spelling::remedy(text)
     }
 
     /// Compiles a permission. Every text is one, but an empty one is surely a mistake, which the caller reports.
@@ -243,20 +231,20 @@ impl Permission {
                     pattern.matches_subject(path) || readings.as_ref().is_some_and(|readings| readings.matches(path))
                 };
                 matches_method(denied, method, method_subject)
-                    && (path_matches(path) || asked.other_readings().any(|path| path_matches(&Subject::new(path))))
+                    && (path_matches(path) || asked.is_any_reading(|path| path_matches(&Subject::new(path))))
             }
             (Scope::One(One { method: None, pattern, .. }), What::Named(_)) => {
-                asked.other_readings().any(|name| pattern.matches(name))
+                asked.is_any_reading(|name| pattern.matches(name))
             }
             _ => false,
         };
         otherwise_read || self.grants(asked)
     }
 
-    /// Whether some request on a route with this rule could need it. `path` is the route's path with `*`.
-    pub fn could_grant(&self, rule: &RequirementRule, path: &str) -> bool {
+    /// Whether some request on a route with this rule could need it, or be denied by it. `path` is the route's path with `*`.
+    pub fn could_match(&self, rule: &RequirementRule, path: &str) -> bool {
         let name_meets = |pattern: &Pattern<Text>, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
-        let One { method, pattern, .. } = match &self.compiled.scope {
+        let One { method, pattern, readings } = match &self.compiled.scope {
             Scope::Everything => return true,
             Scope::Nothing => return false,
             Scope::One(one) => one,
@@ -269,7 +257,11 @@ impl Permission {
             (None, RequirementRule::Icinga2) => {
                 icinga2::all_names().any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds)))
             }
-            (Some(_), RequirementRule::MethodAndPath) => pattern.overlaps(&Pattern::new(path, Case::Matters)),
+            (Some(_), RequirementRule::MethodAndPath) => {
+                let folded = || Pattern::new(folded_pattern(&decoded(path)), Case::Folds);
+                pattern.overlaps(&Pattern::new(path, Case::Matters))
+                    || readings.as_ref().is_some_and(|readings| readings.folded.overlaps(&folded()))
+            }
             _ => false,
         }
     }

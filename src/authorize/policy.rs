@@ -106,8 +106,17 @@ impl Policy {
 
     /// All permissions that grant something, those of roles first.
     pub fn granted(&self) -> impl Iterator<Item = &Permission> {
+        self.all_sets().flat_map(|set| &set.granted)
+    }
+
+    /// All permissions that deny something, those of roles first.
+    pub fn denied(&self) -> impl Iterator<Item = &Permission> {
+        self.all_sets().flat_map(|set| &set.denied)
+    }
+
+    fn all_sets(&self) -> impl Iterator<Item = &PermissionSet> {
         let roles = self.roles.iter().map(AsRef::as_ref);
-        roles.chain(self.users.iter().map(|user| &user.own)).flat_map(|set| &set.granted)
+        roles.chain(self.users.iter().map(|user| &user.own))
     }
 
     /// All users.

@@ -1,5 +1,6 @@
 //! Host and canonical path to the route. Pure: no socket, no clock, no permission.
 
+mod guards;
 mod name;
 mod path;
 pub mod icinga2;
@@ -8,8 +9,8 @@ mod table;
 
 pub use name::Name;
 pub use path::{
-    CanonicalTarget, Oddities, Oddity, PathError, canonical_literal, decoded, folded_letters, folded_pattern,
-    has_one_reading, other_readings, plain_reading,
+    CanonicalTarget, Oddities, Oddity, OtherReadings, PathError, canonical_literal, decoded, folded_letters,
+    folded_pattern, has_one_reading, hex_pair, other_readings, plain_reading,
 };
 pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
 pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
@@ -152,35 +153,6 @@ pub struct RouteLimits {
     pub response_timeout: Duration,
     /// No byte moves; `None` is no limit.
     pub idle_timeout: Option<Duration>,
-}
-
-impl Route {
-    /// Whether a request that another route took was to be judged by this one, if the upstream reads its path as one of
-    /// this route: this one asks for something else. What lets everybody in is not evaded.
-    pub fn is_evaded_by(&self, taken: &Self) -> bool {
-        let is_open = self.admission.is_public()
-            && self.condition.is_none()
-            && self.authorizer.is_none()
-            && self.enabled_until.is_none();
-        // The gateway's own answers are read by no upstream.
-        let has_upstreams = [self, taken].iter().all(|route| matches!(route.target, Target::Upstream(_)));
-        has_upstreams && !is_open && !self.guards_as(taken)
-    }
-
-    fn guards_as(&self, other: &Self) -> bool {
-        let condition = |route: &Self| route.condition.as_ref().map(|condition| condition.text().to_owned());
-        self.admission == other.admission
-            && self.target == other.target
-            && self.requirement.is_same(&other.requirement)
-            && condition(self) == condition(other)
-            && self.vouched_by == other.vouched_by
-            && self.credentials == other.credentials
-            && self.authorizer == other.authorizer
-            && self.known_there == other.known_there
-            && self.enabled_until == other.enabled_until
-            && self.enforcement == other.enforcement
-            && self.method_override == other.method_override
-    }
 }
 
 /// The routes of one host.

@@ -2,10 +2,13 @@
 //! Does not know routes; which oddities a route takes is decided by the caller.
 
 mod fold;
+mod ignorable;
 mod quick;
+mod readings;
 
 pub(super) use fold::with_folded;
-pub use fold::{folded_letters, folded_pattern, has_one_reading, other_readings};
+pub use fold::{folded_letters, folded_pattern, has_one_reading};
+pub use readings::{OtherReadings, other_readings};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +23,7 @@ pub enum Oddity {
     EncodedBackslash = 1 << 1,
     /// `%00` and other encoded control characters.
     EncodedControl = 1 << 2,
-    /// `%252e`, `%252f` and the like: harmful to whoever decodes twice.
+    /// `%25` before two hexadecimal digits, as in `%252f` and `%2561`: another path to whoever decodes twice.
     DoubleEncoding = 1 << 3,
     /// Percent-encoded bytes that are not UTF-8.
     InvalidUtf8 = 1 << 4,
@@ -234,12 +237,10 @@ fn note_escape(value: u8, oddities: &mut Oddities) {
     }
 }
 
-/// Whether decoding twice gives something that the path does not show. Looks at what goes up, not at what came: a
-/// `%25%32%65` has become `%252e` by now.
+/// Whether decoding twice gives something that the path does not show: any octet, since a letter may be one of a path that is
+/// denied. Looks at what goes up, not at what came: a `%25%32%65` has become `%252e` by now.
 fn is_encoded_twice(path: &str) -> bool {
-    path.split("%25")
-        .skip(1)
-        .any(|after| matches!(hex_pair(after.as_bytes()), Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0..=0x1f | 0x7f)))
+    path.split("%25").skip(1).any(|after| hex_pair(after.as_bytes()).is_some())
 }
 
 /// RFC 3986 section 5.2.4, by segments; a final empty segment is an ordinary trailing slash.
@@ -343,8 +344,23 @@ pub fn decoded(path: &str) -> Vec<u8> {
     plain
 }
 
+/// The bytes that are left when nothing more can be decoded, for comparing against what is seen behind several readers that
+/// each decode once. One pass: what is decoded is looked at again only with the two bytes before it.
+pub(super) fn decoded_repeatedly(path: &str) -> Vec<u8> {
+    let mut plain: Vec<u8> = Vec::with_capacity(path.len());
+    for byte in path.bytes() {
+        plain.push(byte);
+        while let Some((before, [b'%', digits @ ..])) = plain.split_last_chunk::<3>() {
+            let (Some(value), length) = (hex_pair(digits), before.len()) else { break };
+            plain.truncate(length);
+            plain.push(value);
+        }
+    }
+    plain
+}
+
 /// The octet that two hexadecimal digits in front stand for.
-pub(super) fn hex_pair(bytes: &[u8]) -> Option<u8> {
+pub fn hex_pair(bytes: &[u8]) -> Option<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }

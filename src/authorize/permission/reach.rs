@@ -1,7 +1,7 @@
 //! Which of many requests at once a permission is about: those of one route and method. For explanations; decides nothing.
 
 use super::{One, Permission, Scope, matches_method};
-use crate::pattern::{Case, Coverage, Part, Subject, coverage};
+use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
 use crate::route::{folded_letters, has_one_reading};
 
 /// What requests of one kind require.
@@ -62,9 +62,11 @@ impl Permission {
                 if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
                     return direct;
                 }
-                let (decoded, folded) =
-                    readings.as_deref().map(|readings| (readings.decoded.octets(), readings.folded.octets())).unzip();
-                ([Some(pattern.octets()), decoded], folded)
+                let (decoded, folded) = readings
+                    .as_deref()
+                    .map(|readings| (readings.decoded.as_ref().map(Pattern::octets), readings.folded.octets()))
+                    .unzip();
+                ([Some(pattern.octets()), decoded.flatten()], folded)
             }
             (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => ([Some(pattern.octets()), None], None),
             _ => return direct,

@@ -97,9 +97,9 @@ fn deny_reads_a_path_as_the_upstream_will() {
 
 #[test]
 fn a_permission_that_no_route_asks_for_is_found() {
-    assert!(permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/api/v1/*"));
-    assert!(!permission("GET /api/*").could_grant(&RequirementRule::MethodAndPath, "/other/*"));
-    assert!(!permission("objects/*").could_grant(&RequirementRule::MethodAndPath, "/*"));
+    assert!(permission("GET /api/*").could_match(&RequirementRule::MethodAndPath, "/api/v1/*"));
+    assert!(!permission("GET /api/*").could_match(&RequirementRule::MethodAndPath, "/other/*"));
+    assert!(!permission("objects/*").could_match(&RequirementRule::MethodAndPath, "/*"));
     for (text, could) in [
         ("objects/query/*", true),
         ("OBJECTS/*/Dependency", true),
@@ -110,7 +110,18 @@ fn a_permission_that_no_route_asks_for_is_found() {
         ("config/*/x", false),
         ("GET /v1/*", false),
     ] {
-        assert_eq!(permission(text).could_grant(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+        assert_eq!(permission(text).could_match(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+    }
+}
+
+#[test]
+fn a_deny_that_no_route_asks_for_is_found_in_every_spelling_of_the_path() {
+    let rule = RequirementRule::MethodAndPath;
+    for text in ["* /API/*", "* /api", "* /api/", "* /%61pi/x", "* /%EF%BD%81pi*", "* /a%70i%20*"] {
+        assert!(compiled(text, Effect::Deny).could_match(&rule, "/api*"), "{text}");
+    }
+    for text in ["* /apx/*", "* /ap", "objects/query/Host"] {
+        assert!(!compiled(text, Effect::Deny).could_match(&rule, "/api*"), "{text}");
     }
 }
 

@@ -144,7 +144,7 @@ mod tests {
             let file = Sources::default().add("test".into(), String::new()).unwrap();
             let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
             let permission = Permission::new(compiled, Place::new(file, &(0..0)));
-            let about_paths = permission.could_grant(&RequirementRule::MethodAndPath, "/*") && text != "*";
+            let about_paths = permission.could_match(&RequirementRule::MethodAndPath, "/*") && text != "*";
             prop_assert_eq!(is_about_paths(&text), about_paths);
         }
     }

@@ -2,11 +2,13 @@
 //! blanks at the ends of segments, `;parameters`, and compatibility forms of characters (Unicode's NFKC). Such readings are
 //! compared with `deny` and with other routes; none of them is forwarded.
 
-use super::{decoded, hex_pair, plain_reading, push_escape};
+use super::ignorable::is_ignorable;
+use super::readings::{without_empty_segments, without_ends};
+use super::{decoded, hex_pair, push_escape};
 use unicode_normalization::UnicodeNormalization;
 
 /// The letters of a text without their differences: NFKC, lower case, a blank for every white space, nothing for characters
-/// without a width. Octets that are no UTF-8 stay.
+/// that may be ignored (Default_Ignorable_Code_Point). Octets that are no UTF-8 stay.
 pub fn folded_letters(text: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
@@ -15,8 +17,8 @@ pub fn folded_letters(text: &[u8]) -> Vec<u8> {
             folded.extend(valid.bytes().map(|octet| if octet == b'\t' { b' ' } else { octet.to_ascii_lowercase() }));
         } else {
             // Normalised again, since folding case may take compositions apart.
-            let letters = valid.nfkc().filter(|letter| !has_no_width(*letter)).flat_map(without_case);
-            letters.nfkc().for_each(|letter| push_letter(&mut folded, letter));
+            let letters = valid.nfkc().filter(|letter| !is_ignorable(*letter)).flat_map(without_case);
+            without_dots(letters).nfkc().for_each(|letter| push_letter(&mut folded, letter));
         }
         folded.extend_from_slice(chunk.invalid());
     }
@@ -61,18 +63,22 @@ fn folded_pattern_letters(pattern: &[u8]) -> Vec<u8> {
     folded
 }
 
+/// Without the dot that the lower case of `\u{130}` has and that of `I` shows without one: `\u{130}`, `i` with a dot and `i` are one
+/// letter to readers of one language or another.
+fn without_dots(letters: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    let mut before = '\0';
+    letters.filter(move |letter| {
+        let is_dot_of_i = *letter == '\u{307}' && before == 'i';
+        if !is_dot_of_i {
+            before = *letter;
+        }
+        !is_dot_of_i
+    })
+}
+
 /// By the upper case first, so that letters with one upper case in common are one.
 fn without_case(letter: char) -> impl Iterator<Item = char> {
     letter.to_uppercase().flat_map(char::to_lowercase)
-}
-
-/// Soft hyphens, joiners, marks of direction, variation selectors: ignored by some readers.
-fn has_no_width(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
-            | '\u{fe00}'..='\u{fe0f}'
-    )
 }
 
 /// Whether a segment of a canonical path is a dot segment to a reader that cuts off blanks and parameters or takes other
@@ -83,7 +89,7 @@ pub(super) fn disguises_dot_segment(segment: &str) -> bool {
     }
     let text = folded_letters(&decoded(segment));
     text.split(|octet| matches!(octet, b'/' | b'\\')).any(|part| {
-        let name = part.split(|octet| *octet == b';').next().unwrap_or_default();
+        let name = part.split(|octet| matches!(octet, b';' | b'?' | b'#')).next().unwrap_or_default();
         let name = String::from_utf8_lossy(name).replace("%20", " ");
         let name = name.trim_matches(' ');
         matches!(name, "." | "..") || name.contains(['.']) && name.contains(' ') && name.chars().all(is_cut_off)
@@ -112,6 +118,8 @@ fn change(path: &str) -> Change {
         match octet {
             b'%' | b';' => return Change::Much,
             b'/' if matches!(before, b'/' | b'.') => return Change::Much,
+            // `name::$DATA`
+            b'$' if before == b':' => return Change::Much,
             b'A'..=b'Z' => change = Change::Little,
             _ => {}
         }
@@ -151,8 +159,9 @@ fn folded(path: &str) -> String {
     let mut folded = String::with_capacity(path.len());
     for segment in path.split('/') {
         let text = folded_letters(&decoded_but_slashes(segment));
-        for part in text.split(|octet| matches!(octet, b'/' | b'\\')) {
-            let name = part.split(|octet| *octet == b';').next().unwrap_or_default();
+        let before_query = before_query(&text);
+        for part in before_query.split(|octet| matches!(octet, b'/' | b'\\')) {
+            let name = before_stream(part.split(|octet| *octet == b';').next().unwrap_or_default());
             let name = String::from_utf8_lossy(name);
             let name = name.trim_start_matches(' ').trim_end_matches(is_cut_off);
             if !name.is_empty() {
@@ -160,8 +169,24 @@ fn folded(path: &str) -> String {
                 folded.push_str(name);
             }
         }
+        if before_query.len() < text.len() {
+            break;
+        }
     }
     if folded.is_empty() { "/".to_owned() } else { folded }
+}
+
+/// Without what a reader cuts off who decodes a path before looking for its query or fragment.
+pub(super) fn before_query(text: &[u8]) -> &[u8] {
+    text.split(|octet| matches!(octet, b'?' | b'#')).next().unwrap_or_default()
+}
+
+/// A segment without the name of an NTFS stream of a type: `::$DATA`, `:$I30:$INDEX_ALLOCATION`.
+pub(super) fn before_stream(segment: &[u8]) -> &[u8] {
+    if !segment.windows(2).any(|pair| pair == b":$") {
+        return segment;
+    }
+    segment.split(|octet| *octet == b':').next().unwrap_or_default()
 }
 
 fn decoded_but_slashes(segment: &str) -> Vec<u8> {
@@ -185,72 +210,9 @@ fn decoded_but_slashes(segment: &str) -> Vec<u8> {
     plain
 }
 
-/// A canonical path, or a name, as upstreams may read it: decoded; without parameters and empty segments; and with its
-/// letters folded, in each combination of cutting off parameters, cutting off dots and blanks, taking backslashes for
-/// slashes, and leaving out empty segments. Beside itself, its case and a final slash, which are left to the caller.
-/// Nothing for a text that has none of that.
-pub fn other_readings(text: &str) -> Vec<Vec<u8>> {
-    if has_one_reading(text) {
-        return Vec::new();
-    }
-    let cut = String::from_utf8(without_parameters(text.as_bytes())).unwrap_or_default();
-    let mut readings = vec![decoded(text)];
-    readings.extend((cut != text).then(|| decoded(&cut)));
-    if readings.iter().all(|reading| reading.is_ascii()) {
-        readings.iter_mut().for_each(|reading| *reading = folded_letters(reading));
-    } else {
-        add_each(&mut readings, without_parameters);
-        add_each(&mut readings, folded_letters);
-    }
-    for step in [without_parameters, without_ends, without_backslashes, without_empty_segments] {
-        add_each(&mut readings, step);
-    }
-    let plain = plain_reading(text);
-    readings.extend([decoded(text), decoded(&plain), plain.into_bytes()]);
-    readings
-}
-
-/// Adds what a step makes of each reading, where it changes anything. So each step doubles the number of readings at most.
-fn add_each(readings: &mut Vec<Vec<u8>>, step: fn(&[u8]) -> Vec<u8>) {
-    let changed: Vec<Vec<u8>> = readings
-        .iter()
-        .map(|reading| (step(reading), reading))
-        .filter(|(next, reading)| next != *reading)
-        .map(|(next, _)| next)
-        .collect();
-    readings.extend(changed);
-}
-
 /// Whether there is nothing to decode, to cut off or to leave out, but a final slash and the case of letters.
 pub fn has_one_reading(text: &str) -> bool {
     !matches!(change(text), Change::Much)
-}
-
-fn by_segments(text: &[u8], edit: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
-    text.split(|octet| *octet == b'/').map(edit).collect::<Vec<_>>().join(&b'/')
-}
-
-fn without_parameters(text: &[u8]) -> Vec<u8> {
-    by_segments(text, |segment| segment.split(|octet| *octet == b';').next().unwrap_or_default())
-}
-
-fn without_ends(text: &[u8]) -> Vec<u8> {
-    by_segments(text, |mut segment| {
-        while let [b' ', rest @ ..] | [rest @ .., b' ' | b'.'] = segment {
-            segment = rest;
-        }
-        segment
-    })
-}
-
-fn without_backslashes(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|octet| if *octet == b'\\' { b'/' } else { *octet }).collect()
-}
-
-fn without_empty_segments(text: &[u8]) -> Vec<u8> {
-    let segments = text.split(|octet| *octet == b'/').filter(|segment| !segment.is_empty());
-    let joined = segments.collect::<Vec<_>>().join(&b'/');
-    if text.starts_with(b"/") { [b"/", joined.as_slice()].concat() } else { joined }
 }
 
 #[cfg(test)]

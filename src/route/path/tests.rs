@@ -10,7 +10,9 @@ fn path(target: &str) -> (String, Option<Oddity>) {
 
 #[test]
 fn ordinary_paths_are_not_odd() {
-    for target in ["/", "/v1/objects/hosts", "/a/", "/a=b,c/d!", "/%C3%A4", "/a%20b", "/100%25", "/%2B"] {
+    for target in
+        ["/", "/v1/objects/hosts", "/a/", "/a=b,c/d!", "/%C3%A4", "/a%20b", "/100%25", "/100%25/x", "/%25x", "/%2B"]
+    {
         assert_eq!(path(target), (target.to_owned(), None));
     }
     assert_eq!(path("/%61%7e?x=%2f").0, "/a~");
@@ -35,6 +37,10 @@ fn each_oddity_is_seen() {
         ("/a;b=c/d", Oddity::PathParameters),
         ("/%25%32%65%25%32%65/admin", Oddity::DoubleEncoding),
         ("/a%2525", Oddity::DoubleEncoding),
+        ("/%2561dmin", Oddity::DoubleEncoding),
+        ("/%25%36%31dmin", Oddity::DoubleEncoding),
+        ("/admin%2520", Oddity::DoubleEncoding),
+        ("/%25c3%25a4", Oddity::DoubleEncoding),
     ] {
         assert_eq!(path(target).1, Some(oddity), "{target}");
     }

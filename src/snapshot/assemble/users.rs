@@ -112,12 +112,21 @@ impl Assembly<'_> {
 
     fn is_unusable_permission(&self, text: &Spanned<Text>) -> bool {
         let Err(error) = CompiledPermission::check(&text.value) else { return false };
+        let meant = CompiledPermission::meant(&text.value);
+        let meant = meant.iter().map(|meant| format!("\"{meant}\"")).collect::<Vec<_>>().join(" and ");
         let hint = match error {
             UnusablePermission::Empty => {
                 "write a pattern such as \"GET /api/*\", or remove it; no permission means no right"
             }
             UnusablePermission::PathWithoutMethod => "write the method, a space and the path; `*` is every method",
             UnusablePermission::MethodWithoutPath => "write the method, a space and the path; `/*` is every path",
+            _ if !meant.is_empty() => &format!("write {meant}"),
+            UnusablePermission::Separator
+            | UnusablePermission::SeveralMethods
+            | UnusablePermission::PathWithoutSlash
+            | UnusablePermission::SpaceInPath
+            | UnusablePermission::DoubleEncoding => "write one method, one space, and a path in its canonical form",
+            UnusablePermission::DotSegment => "write the path that is left when its dot segments are resolved",
         };
         self.problems.error(text.place, format!("\"{}\" can never match: {error}", text.value), hint);
         true

@@ -3,6 +3,7 @@
 use super::Assembly;
 use super::identities::said_identifiers;
 use super::users::Users;
+use crate::authorize::Effect;
 use crate::clock;
 use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
 use crate::host::HostPattern;
@@ -105,17 +106,23 @@ impl Assembly<'_> {
         /// So many are remembered; what is looked at again costs time, and what is remembered costs memory.
         const MOST: usize = 65_536;
         let (mut seen, mut said) = (HashSet::new(), HashSet::new());
-        for permission in users.policy.granted() {
+        let granted = users.policy.granted().map(|permission| (permission, Effect::Grant));
+        let denied = users.policy.denied().map(|permission| (permission, Effect::Deny));
+        for (permission, effect) in granted.chain(denied) {
             if seen.len() >= MOST {
                 seen.clear();
             }
             if !seen.insert(permission.identity())
-                || routes.iter().any(|route| permission.could_grant(&route.requirement, &route.path_glob))
-                || !said.insert(permission.text())
+                || routes.iter().any(|route| permission.could_match(&route.requirement, &route.path_glob))
+                || !said.insert((permission.text(), effect))
             {
                 continue;
             }
-            let message = format!("permission \"{}\" matches no route", permission.text());
+            let kind = match effect {
+                Effect::Grant => "permission",
+                Effect::Deny => "`deny`",
+            };
+            let message = format!("{kind} \"{}\" matches no route", permission.text());
             let hint = "check its spelling against the routes' paths and requirements";
             self.problems.warning(permission.place, message, hint);
         }

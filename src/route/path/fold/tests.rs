@@ -29,6 +29,13 @@ fn what_some_upstreams_read_alike_has_one_folded_form() {
         ("/file.txt", "/file.txt"),
         ("/v1.2/.well-known", "/v1.2/.well-known"),
         ("/a%20b", "/a b"),
+        ("/admin%3Fx/y", "/admin"),
+        ("/admin%23x", "/admin"),
+        ("/admin::$DATA", "/admin"),
+        ("/admin:$I30:$INDEX_ALLOCATION/x", "/admin/x"),
+        ("/a:b/c$", "/a:b/c$"),
+        ("/ADM%C4%B0N", "/admin"),
+        ("/a%E2%81%A6%E2%81%A9%E1%A0%8E%CD%8F%D8%9C%E3%85%A4%F3%A0%84%80b", "/ab"),
     ] {
         assert_eq!(fold(path), expected, "{path}");
     }
@@ -53,22 +60,15 @@ fn dot_segments_are_known_in_disguise() {
         "..%2520",
         "..%EF%BC%8Fx",
         "..%EF%BC%9Bx",
+        "..%3Fx",
+        "..%23",
+        "..%E2%81%A6",
     ] {
         assert!(disguises_dot_segment(segment), "{segment}");
     }
     for segment in ["...", "a..%20", "..a%20", ".%C3%A4", "%20", "%20%20", "..%E2%80%A6", "a%20.", "%2F", "..%2F"] {
         let is_hidden = segment == "..%2F";
         assert_eq!(disguises_dot_segment(segment), is_hidden, "{segment}");
-    }
-}
-
-#[test]
-fn ordinary_texts_have_one_reading() {
-    for text in ["/", "/a/b.txt", "/A/B/", "/v1.2/x", "objects/query/Host", "/a+b=c"] {
-        assert_eq!(other_readings(text), Vec::<Vec<u8>>::new(), "{text}");
-    }
-    for text in ["/a%20b", "/a;b", "/a//b", "/a.", "/a./b"] {
-        assert!(!other_readings(text).is_empty(), "{text}");
     }
 }
 
@@ -81,7 +81,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
-    fn the_quick_ways_agree_with_the_thorough_one(target in "/([abAB./]|[.;]|%20|%3B|%C3%84|\\PC){0,10}") {
+    fn the_quick_ways_agree_with_the_thorough_one(target in "/([abAB./]|[.;:$]|%3F|%20|%3B|%C3%84|\\PC){0,10}") {
         if let Ok(target) = CanonicalTarget::parse(&target) {
             prop_assert_eq!(fold(&target.path), folded(&target.path));
         }
@@ -91,23 +91,5 @@ proptest! {
     fn what_is_folded_stays_as_it_is(text in "\\PC{0,12}") {
         let once = folded_letters(text.as_bytes());
         prop_assert_eq!(folded_letters(&once), once);
-    }
-
-    #[test]
-    fn a_text_with_one_reading_reads_the_same_in_all_ways(text in "([/a]|[/;.%2f]|[!-~]){0,8}") {
-        let text = text.replace('\\', "");
-        let readings = [decoded(&text), plain_reading(&text).into_bytes(), without_ends(text.as_bytes())];
-        let same = readings.iter().all(|reading| reading == text.as_bytes());
-        prop_assert!(!has_one_reading(&text) || same, "{}", text);
-    }
-
-    #[test]
-    fn the_work_is_bounded(text in "/([/;. ]|%20|%5C|%3B|\\PC){0,60}") {
-        if let Ok(target) = CanonicalTarget::parse(&text) {
-            let readings = other_readings(&target.path);
-            prop_assert!(readings.len() <= 131);
-            let longest = readings.iter().map(Vec::len).max().unwrap_or_default();
-            prop_assert!(longest <= 4 * target.path.len());
-        }
     }
 }
