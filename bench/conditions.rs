@@ -48,7 +48,10 @@ fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let (rounds, calls) = if measures { (400, 2_000) } else { (1, 50) };
     let (certificate, reserved) = (certificate(), FieldNames::default());
-    let headers = SentHeaders { fields: FIELDS.as_slice(), policy: FieldPolicy { reserved: &reserved, kept: &[] } };
+    let headers = SentHeaders {
+        fields: FIELDS.as_slice(),
+        policy: FieldPolicy { reserved: &reserved, judged: &reserved, kept: &[] },
+    };
     let facts = facts(&certificate, &headers);
     println!("{:>10}  {:>10}  {:>11}  {:>10}", "condition", "holds", "allocations", "compile");
     for (name, text, allocations) in EXPRESSIONS {

@@ -223,7 +223,7 @@ impl About {
     fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
         room.clear();
         let edit = RequestEdit {
-            policy: FieldPolicy { reserved: &self.reserved, kept: &[] },
+            policy: FieldPolicy { reserved: &self.reserved, judged: &self.reserved, kept: &[] },
             authorizer: &[],
             identity: Some(&self.identity),
             client: &self.client,

@@ -1,6 +1,7 @@
 //! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
 
 use super::names::NameTable;
+use super::singletons::is_singleton;
 use crate::identity::{
     IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, begins, folded_equal, is_identity_field, is_written_identity_field,
 };
@@ -161,8 +162,8 @@ pub(super) fn response_kind(name: &str) -> ResponseKind {
     known.map_or(ResponseKind::EndToEnd, |(_, kind)| *kind)
 }
 
-/// Whether a trailer may go on, up or down: nothing that frames, routes, authenticates or identifies (RFC 9110 6.5.1).
-pub(super) fn may_be_trailer(name: &str) -> bool {
+/// Whether an authorizer may say a field of this name to upstreams: nothing that frames, routes, authenticates or identifies.
+pub(super) fn may_be_reserved(name: &str) -> bool {
     const NEVER: [&str; 10] = [
         "trailer",
         "te",
@@ -175,7 +176,13 @@ pub(super) fn may_be_trailer(name: &str) -> bool {
         "content-type",
         "content-range",
     ];
-    kind(name) == FieldKind::EndToEnd && !NEVER.iter().any(|known| name.eq_ignore_ascii_case(known))
+    kind(name) == FieldKind::EndToEnd && !NEVER.iter().any(|known| folded_equal(known, name))
+}
+
+/// Whether a trailer may go on, up or down: nothing that frames, routes, authenticates or identifies (RFC 9110 section 6.5.1),
+/// says how the body is read, or may stand once in a message and would come a second time. Folded, as for a head.
+pub(super) fn may_be_trailer(name: &str) -> bool {
+    may_be_reserved(name) && !describes_content(name) && !is_singleton(name)
 }
 
 /// Whether `Connection` may name this field. A field that frames, routes, authenticates or identifies may not be made to
@@ -283,6 +290,9 @@ mod tests {
             assert!(!may_be_kept(name), "{name}");
         }
         assert!(may_be_trailer("grpc-status") && may_be_trailer("x-checksum"));
-        assert!(!may_be_trailer("X_Client_CN") && !may_be_trailer("Content-Length") && !may_be_trailer("host"));
+        for name in ["X_Client_CN", "Content-Length", "host", "Date", "User_Agent", "dpop", "Set_Cookie", "content-md5"]
+        {
+            assert!(!may_be_trailer(name), "{name}");
+        }
     }
 }

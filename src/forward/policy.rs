@@ -16,6 +16,9 @@ pub struct FieldPolicy<'a> {
     pub reserved: &'a FieldNames,
     /// Names of fields that the route keeps, which are removed elsewhere.
     pub kept: &'a [Box<str>],
+    /// Names of fields that conditions and authorizers read. A trailer of such a name was judged by nobody, so that none is
+    /// sent.
+    pub judged: &'a FieldNames,
 }
 
 impl FieldPolicy<'_> {
@@ -28,6 +31,7 @@ impl FieldPolicy<'_> {
         match kind(name) {
             FieldKind::Identity | FieldKind::Forwarding if self.keeps(name) => FieldKind::EndToEnd,
             FieldKind::EndToEnd if self.reserved.forbid(name, value) => FieldKind::Reserved,
+            FieldKind::EndToEnd if self.judged.is_announced_by(name, value) => FieldKind::Reserved,
             kind => kind,
         }
     }

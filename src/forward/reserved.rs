@@ -2,7 +2,7 @@
 //! client's, and what only it may say to upstreams. Asks nobody.
 
 use super::edit::{AuthorizationUp, is_among, named_by_connection};
-use super::fields::{FieldKind, kind, may_be_trailer};
+use super::fields::{FieldKind, kind, may_be_reserved};
 use super::policy::FieldPolicy;
 use crate::head::Fields;
 use crate::identity::{fold, folded_equal};
@@ -42,7 +42,7 @@ impl FieldNames {
     /// # Errors
     /// [`BadFieldName`]
     pub fn add_reserved(&mut self, text: &str) -> Result<(), BadFieldName> {
-        self.add(text, may_be_trailer)
+        self.add(text, may_be_reserved)
     }
 
     /// Adds the name of a field that the gateway reads to judge a request. Any name of a field is one.
@@ -79,10 +79,14 @@ impl FieldNames {
         if self.0.is_empty() {
             return false;
         }
+        self.find(name).is_some() || self.is_announced_by(name, value)
+    }
+
+    /// Whether a field announces a trailer of such a name. Without its announcement no trailer is sent.
+    pub(super) fn is_announced_by(&self, name: &str, value: &[u8]) -> bool {
         let announced =
             |name: &[u8]| std::str::from_utf8(name.trim_ascii()).is_ok_and(|name| self.find(name).is_some());
-        self.find(name).is_some()
-            || name.eq_ignore_ascii_case("trailer") && value.split(|octet| *octet == b',').any(announced)
+        !self.0.is_empty() && name.eq_ignore_ascii_case("trailer") && value.split(|octet| *octet == b',').any(announced)
     }
 }
 
@@ -161,8 +165,13 @@ mod tests {
         let shown = ["accept-language", "x-hop", "authorization", "x-org"];
         let names = (names(FieldNames::add_shown, &shown), names(FieldNames::add_reserved, &["x-org"]));
         let shown = |authorization| -> Vec<(String, Vec<u8>)> {
-            let shown = shown_fields(fields, &names.0, FieldPolicy { reserved: &names.1, kept: &[] }, authorization)
-                .into_iter();
+            let shown = shown_fields(
+                fields,
+                &names.0,
+                FieldPolicy { reserved: &names.1, judged: &FieldNames::default(), kept: &[] },
+                authorization,
+            )
+            .into_iter();
             shown.map(|(name, value)| (name.to_string(), value.to_vec())).collect()
         };
         let language = [("accept-language".to_owned(), b"en".to_vec()), ("accept-language".to_owned(), b"de".to_vec())];

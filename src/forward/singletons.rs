@@ -26,6 +26,16 @@ const SINGLETONS: [&str; 17] = [
     "user-agent",
 ];
 
+static TABLE: LazyLock<NameTable<(u32, &'static str)>> = LazyLock::new(|| {
+    let bits = SINGLETONS.iter().enumerate().map(|(at, name)| (*name, (1 << at, *name)));
+    NameTable::new(bits, std::iter::empty())
+});
+
+/// Whether a field of this name may stand once, in whatever spelling.
+pub(super) fn is_singleton(name: &str) -> bool {
+    TABLE.find(name).is_some()
+}
+
 /// Which singletons a request has so far, one bit for each. `Content_Type` counts as `Content-Type`, since some readers fold
 /// both into one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,10 +44,6 @@ pub struct Singletons(u32);
 impl Singletons {
     /// Notes one more field. Gives the name of the singleton if the request has it already.
     pub fn note(&mut self, name: &str) -> Option<&'static str> {
-        static TABLE: LazyLock<NameTable<(u32, &'static str)>> = LazyLock::new(|| {
-            let bits = SINGLETONS.iter().enumerate().map(|(at, name)| (*name, (1 << at, *name)));
-            NameTable::new(bits, std::iter::empty())
-        });
         let (bit, name) = TABLE.find(name)?;
         let repeated = self.0 & bit != 0;
         self.0 |= bit;

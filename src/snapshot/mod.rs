@@ -71,7 +71,8 @@ pub struct Snapshot {
     pub expiries: Vec<OwnExpiry>,
     /// What counts for a time only, and its last second since 1970.
     pub enabled_until: Vec<(String, i64)>,
-    /// Names of header fields that conditions and authorizers read: `Connection` may not name them.
+    /// Names of header fields that conditions and authorizers read: `Connection` may not name them, and no
+    /// trailer has such a name.
     pub judged_fields: FieldNames,
     /// Whether any permission or route has a condition.
     pub has_conditions: bool,
@@ -117,7 +118,7 @@ impl Snapshot {
 
     /// Which of a client's fields are sent to the upstream of a route.
     pub fn field_policy<'a>(&'a self, route: &'a Route) -> FieldPolicy<'a> {
-        FieldPolicy { reserved: self.authorizers.reserved(), kept: &route.kept_headers }
+        FieldPolicy { reserved: self.authorizers.reserved(), judged: &self.judged_fields, kept: &route.kept_headers }
     }
 
     /// The name of a trust domain.

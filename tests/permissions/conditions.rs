@@ -1,7 +1,7 @@
 //! Conditions through the real binary: of permissions, of what is denied, of requirements and of routes.
 
 use super::{NO_PERMISSION, Scene, user_with};
-use crate::support::client::{Version, reason, request, status};
+use crate::support::client::{BOTH, Version, body_with_trailers, reason, request, status};
 use crate::support::gateway::user;
 use http::{HeaderName, HeaderValue};
 
@@ -159,4 +159,25 @@ when = 'request.method == "GET"'
         ("alice", "GET", "/open", "200"),
         ("alice", "POST", "/open", NOT_MET),
     ]);
+}
+
+/// What is behind the body was judged by nobody.
+#[test]
+fn no_trailer_has_the_name_of_a_field_that_a_condition_reads() {
+    let lines = r#"permissions = [{ permission = "POST /*", when = 'request.headers["x-team"] == "red"' }]"#;
+    let scene = Scene::new(&user_with("alice", lines));
+    let dropped = ["x-team", "x_team", "X-Team, x-sum", "date", "user-agent", "content-md5"];
+    for (announced, passes) in dropped.map(|name| (name, false)).into_iter().chain([("x-sum", true)]) {
+        let name: HeaderName = announced.split(',').next().unwrap().parse().unwrap();
+        for version in BOTH {
+            let trailers = http::HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("blue"))]);
+            let asked = http::Request::post("https://localhost/x").header("x-team", "red").header("te", "trailers");
+            let asked = asked.header("trailer", announced).body(body_with_trailers("text", trailers)).unwrap();
+            assert_eq!(scene.client("alice").send(version, asked).unwrap().status, 200, "{announced} {version:?}");
+            let up = scene.upstream.recorded().pop().unwrap();
+            assert_eq!((&*up.body, up.values("x-team")), (&b"text"[..], vec!["red"]), "{announced} {version:?}");
+            let came = up.trailers.as_ref().is_some_and(|trailers| trailers.contains_key(&name));
+            assert_eq!(came, passes, "{announced} {version:?}: {up:?}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ impl FieldSink for Collected {
 fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
     let edit = RequestEdit {
-        policy: FieldPolicy { reserved: &FieldNames::default(), kept: &[] },
+        policy: FieldPolicy { reserved: &FieldNames::default(), judged: &FieldNames::default(), kept: &[] },
         authorizer: &[],
         identity: Some(&identity),
         client: &ClientAddress::new("192.0.2.1".parse().unwrap()),
@@ -304,7 +304,7 @@ proptest! {
         ];
         let upgrade = requested_upgrade("GET", fields).or_else(|_| requested_upgrade("GET", handshake)).unwrap();
         let edit = RequestEdit {
-            policy: FieldPolicy { reserved: &reserved, kept: &[] },
+            policy: FieldPolicy { reserved: &reserved, judged: &FieldNames::default(), kept: &[] },
             authorizer: if is_reserved { &answer } else { &[] },
             identity: Some(&identity),
             client: &ClientAddress::new(client),

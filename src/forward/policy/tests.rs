@@ -23,11 +23,21 @@ fn seen(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>, name: &str) -> Vec<(S
 #[test]
 fn look_alikes_are_seen_and_told_apart() {
     let fields: &[(&str, &[u8])] = &[("X-Team", b"red"), ("X_Team", b"blue"), ("x-teams", b"green")];
-    let policy = FieldPolicy { reserved: &FieldNames::default(), kept: &[] };
+    let policy = FieldPolicy { reserved: &FieldNames::default(), judged: &FieldNames::default(), kept: &[] };
     let both = [(Spelling::AsNamed, "red".to_owned()), (Spelling::Otherwise, "blue".to_owned())];
     assert_eq!(seen(fields, policy, "x-team"), both);
     let both = [(Spelling::Otherwise, "red".to_owned()), (Spelling::AsNamed, "blue".to_owned())];
     assert_eq!(seen(fields, policy, "x_team"), both);
+}
+
+#[test]
+fn a_trailer_that_nobody_judges_is_not_announced() {
+    let mut judged = FieldNames::default();
+    judged.add_judged("x-team");
+    let fields: &[(&str, &[u8])] = &[("Trailer", b"X-Sum, X_Team"), ("Trailer", b"X-Sum"), ("X-Team", b"red")];
+    let policy = FieldPolicy { reserved: &FieldNames::default(), judged: &judged, kept: &[] };
+    assert_eq!(seen(fields, policy, "trailer"), [(Spelling::AsNamed, "X-Sum".to_owned())]);
+    assert_eq!(seen(fields, policy, "x-team"), [(Spelling::AsNamed, "red".to_owned())]);
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn what_is_not_sent_is_not_seen() {
         ("Content_Length", b"7"),
         ("Accept", b"a"),
     ];
-    let policy = FieldPolicy { reserved: &reserving("x-tag"), kept: &[] };
+    let policy = FieldPolicy { reserved: &reserving("x-tag"), judged: &FieldNames::default(), kept: &[] };
     for name in ["x-team", "x-client-cn", "x-forwarded-for", "x-tag", "connection", "te"] {
         assert_eq!(seen(fields, policy, name), [], "{name}");
     }
@@ -116,7 +126,7 @@ proptest! {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let reserved = if is_reserved { reserving("x-tag") } else { FieldNames::default() };
         let kept = ["x-client-team".into()];
-        let policy = FieldPolicy { reserved: &reserved, kept: &kept };
+        let policy = FieldPolicy { reserved: &reserved, judged: &FieldNames::default(), kept: &kept };
         let received = received(&fields, policy);
         for name in ["x-team", "x_team", "x-tag", "x-client-team", "accept", "cookie", "authorization", "content-type", "trailer"] {
             let mut seen: Vec<Vec<u8>> = Vec::new();
