@@ -96,7 +96,7 @@ fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
     let part = |name| gateway.metric("portcullis_descriptor_budget", &[("use", name)]);
     assert_eq!(part("clients") + part("upstreams") + part("reserve"), 1500.0);
     assert!(part("clients") > 500.0 && part("upstreams") > 500.0);
-    let line = gateway.find_log("file descriptors divided").unwrap();
+    let line = gateway.wait_for_log("file descriptors divided");
     assert_eq!((line["limit"].as_u64(), line["soft_at_start"].as_u64()), (Some(1500), Some(200)));
     let told = &status(&gateway)["descriptors"];
     assert_eq!((told["limit"].as_u64(), told["soft_limit_at_start"].as_u64()), (Some(1500), Some(200)));
@@ -157,9 +157,10 @@ fn withstands_a_flood(scene: &Scene, config: &str, workers: usize) {
     let rejected = |reason| gateway.metric(REFUSED, &[("reason", reason)]);
     assert!(rejected("gave_way") + rejected("descriptors") >= 1100.0 - part);
     // Those of another worker may take a moment to give way.
-    assert!(workers > 1 || rejected("descriptors") == 0.0, "there was always one that could give way");
+    let all_gave_way = rejected("descriptors") == 0.0;
+    assert!(workers > 1 || all_gave_way, "there was always one that could give way");
     eventually("the oldest is closed", || is_closed(flood.first_mut()?).then_some(()));
-    assert!(!is_closed(flood.last_mut().unwrap()), "the newest still has its time");
+    assert!(!all_gave_way || !is_closed(flood.last_mut().unwrap()), "the newest still has its time");
     assert_eq!(gateway.metric("portcullis_accept_errors_total", &[]), 0.0);
     let lines = gateway.log().into_iter().filter(|line| line["reason"] == "gave_way").count();
     assert!((1..10).contains(&lines), "hundreds are told in {lines} lines");
@@ -329,7 +330,7 @@ fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revoc
         (gateway.metric("portcullis_upstream_failures_total", &failures) == (8 * 128 - hanging) as f64).then_some(())
     });
     assert_eq!(gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]), part);
-    assert!(gateway.find_log("no descriptor is left for upstream connections").is_some());
+    gateway.wait_for_log("no descriptor is left for upstream connections");
     let line = gateway.wait_for_access(|line| line["reason"] == "upstream_connections_used_up");
     assert_eq!(line["status"].as_u64(), Some(503));
     scene.goes_on(&gateway, &config);

@@ -116,7 +116,7 @@ fn a_request_that_outlasts_the_deadline_makes_the_exit_code_one() {
         assert_eq!(gateway.wait_for_exit(), 1);
         assert!(request.join().unwrap().is_err(), "the connection is cut, not answered");
     });
-    assert!(gateway.find_log("the drain deadline passed").is_some());
+    gateway.wait_for_log("the drain deadline passed");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn term_int_and_quit_all_drain() {
         assert_eq!(client(&pki, &gateway).get("/").status, 200);
         gateway.signal(signal);
         assert_eq!(gateway.wait_for_exit(), 0, "{signal}");
-        assert!(gateway.find_log("drained").is_some());
+        gateway.wait_for_log("drained");
     }
 }
 

@@ -60,7 +60,7 @@ fn a_client_that_opens_no_window_is_cut_after_the_idle_timeout() {
     is_closed(&chain, &mut client);
     eventually("the upstream connections are freed", || (ended.load(Ordering::SeqCst) == 2).then_some(()));
     chain.gateway.wait_for_access(|line| line["status"] == 200 && line["end"] == "client_gone");
-    let line = chain.gateway.find_log(CUT).unwrap();
+    let line = chain.gateway.wait_for_log(CUT);
     assert_eq!((&line["level"], &line["listener"]), (&"INFO".into(), &"main".into()));
 }
 

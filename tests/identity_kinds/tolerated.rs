@@ -62,7 +62,7 @@ fn each_connection_is_counted_and_the_first_of_a_day_is_loud() {
         }
     }
     eventually("both lines", || (warnings(&scene, LOUD) == 1 && warnings(&scene, QUIET) == 1).then_some(()));
-    let line = scene.gateway.find_log(LOUD).unwrap();
+    let line = scene.gateway.wait_for_log(LOUD);
     assert_eq!(
         (&line["level"], &line["user"], &line["trust_domain"]),
         (&"WARN".into(), &"patient".into(), &"test".into())

@@ -142,6 +142,6 @@ fn limits_and_log_level_change_without_a_restart() {
     gateway.reload_with(&text.replace("level = \"debug\"", "level = \"info\""));
     assert_eq!(client.send(Version::Http1, post()).unwrap().status, 200);
     gateway.reload_with(&(text + "[gateway]\nworkers = 3\n"));
-    let warning = gateway.find_log("this change needs a restart").expect("a warning");
+    let warning = gateway.wait_for_log("this change needs a restart");
     assert_eq!(warning["key"], "gateway.workers");
 }

@@ -185,6 +185,11 @@ impl Gateway {
         self.log().into_iter().find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
     }
 
+    /// Waits for a line of the own log with this message. It may be read after what it tells of has been seen.
+    pub fn wait_for_log(&self, message: &str) -> serde_json::Value {
+        eventually("a line of the gateway's own log", || self.find_log(message))
+    }
+
     /// Waits for an access log line for which the condition holds.
     pub fn wait_for_access(&self, condition: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         eventually("an access log line", || self.access_log().into_iter().find(|line| condition(line)))
