@@ -93,11 +93,15 @@ left_processes() {
     fi
 }
 
+# Again until none is left: one that is not killed yet may start others.
 end_processes() {
-    local id _command
-    while read -r id _command; do
-        kill -s KILL "$id" 2> /dev/null || true
-    done < <(pass_processes)
+    local found id _command deadline=$((SECONDS + patience))
+    while found=$(pass_processes) && [[ -n $found ]] && (( SECONDS < deadline )); do
+        while read -r id _command; do
+            kill -s KILL "$id" 2> /dev/null || true
+        done <<< "$found"
+        sleep 0.1
+    done
 }
 
 left_files() {
