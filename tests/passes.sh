@@ -14,6 +14,8 @@ failures=()
 
 begin_passes() {
     scratch=$(mktemp --directory --tmpdir portcullis-tests.XXXXXX)
+    # The user that a gateway becomes must reach the files of its test.
+    chmod 711 "$scratch"
     mkdir "$scratch/tmp"
     checkout_state > "$scratch/checkout-before"
     namespaces_without_owner > "$scratch/namespaces-before"
