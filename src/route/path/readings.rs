@@ -79,8 +79,18 @@ impl Readings {
         ] {
             self.add_each(step)?;
         }
+        self.add(decoded(text))?;
         self.add(decoded(&plain))?;
-        self.add(plain.into_bytes())?;
+        // By a reader who decodes nothing. The text itself is compared already, also without its final slash.
+        let is_new = |reading: &[u8]| reading != text.as_bytes() && Some(reading) != text.as_bytes().strip_suffix(b"/");
+        for before in [text.as_bytes(), plain.as_bytes(), cut.as_bytes()] {
+            let ends = without_ends(before);
+            for reading in [without_empty_segments(before), without_empty_segments(&ends), ends, before.to_vec()] {
+                if is_new(&reading) {
+                    self.add(reading)?;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -42,6 +42,7 @@ fn a_path_is_read_as_upstreams_read_it() {
         ("/admin%E2%81%A6/x", "/admin/x"),
         ("/admin%F3%A0%84%80/x", "/admin/x"),
         ("/x/admin%5Cy;z.//", "/x/admin/y"),
+        ("/%EF%BC%9B.//", "/%EF%BC%9B"),
     ] {
         let is_read = |reading: &Vec<u8>| reading.strip_suffix(b"/").unwrap_or(reading) == expected.as_bytes();
         assert!(readings(path).iter().any(is_read), "{path}: {:?}", readings(path));
