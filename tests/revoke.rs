@@ -255,3 +255,33 @@ fn status_says_what_is_in_force() {
     let digest = status["trust_domains"][0]["deny_list"]["sha256"].as_str().map(str::len);
     assert_eq!(digest, Some(64));
 }
+
+#[test]
+fn a_list_that_is_no_regular_file_is_refused_and_a_link_to_one_is_changed() {
+    let scene = Scene::new();
+    let at = |name: &str| scene.pki.path(name).to_str().unwrap().to_owned();
+    nix::unistd::mkfifo(&scene.pki.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", scene.pki.path("endless")).unwrap();
+    std::os::unix::fs::symlink(scene.pki.path("denied"), scene.pki.path("link")).unwrap();
+    for (name, what) in [("fifo", "a named pipe"), ("endless", "a device")] {
+        let (_, error, code) = scene.revoke(&["--cn", "alice", "--deny-list", &at(name)]);
+        assert_eq!(code, 1, "{error}");
+        assert!(error.contains(what) && error.contains("only regular files"), "{error}");
+    }
+    let (_, error, code) = scene.revoke(&["--cn", "alice", "--deny-list", &at("link")]);
+    assert_eq!(code, 0, "{error}");
+    assert!(scene.list().contains("cn alice"));
+}
+
+#[test]
+fn a_syntax_error_is_named_as_check_names_it() {
+    let scene = Scene::new();
+    let good = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
+    scene.gateway.write_config(&(good + "\n[[route]]\nbad = = 1\n"));
+    let (_, error, code) = scene.revoke(&["--cn", "alice"]);
+    assert_eq!(code, 0, "{error}");
+    let config = scene.gateway.config_file.to_str().unwrap();
+    let (_, check, _) = run(PORTCULLIS, &["check", "-c", config]);
+    let first = check.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
+    assert!(error.contains(first) && !error.contains("unknown key"), "{error}\n{check}");
+}

@@ -1,6 +1,7 @@
 //! Changes a deny list on disk: one at a time, and the file is replaced as a whole, so that a gateway that reads it in
 //! between never sees half a list. Knows no entries.
 
+use crate::file_read::{self, FileKind};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -43,9 +44,9 @@ impl LockedList {
     /// The text.
     ///
     /// # Errors
-    /// Those of the operating system, or that it is not UTF-8.
+    /// Those of the operating system; also for what is no regular file, too long or not UTF-8.
     pub(super) fn read(&self) -> io::Result<String> {
-        fs::read_to_string(&self.file)
+        file_read::read_text(&self.file, FileKind::DenyList)
     }
 
     /// A new file, with mode and owner of the old one, takes its place.

@@ -216,15 +216,14 @@ impl Loaded {
             return None;
         }
         let place = Place::new(file, &(0..0));
-        let reading = Reading { problems: &self.problems, text, offset: 0 };
+        // Behind a syntax error, further errors mislead: what is read there is only a guess.
+        let misleading = Problems::default();
+        let problems = if readable == Readable::No { &misleading } else { &self.problems };
+        let reading = Reading { problems, text, offset: 0 };
         let mut reader = TableReader::new(String::new(), root.get_ref(), place, reading);
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
-            self.problems.error(
-                first.place,
-                "an included file cannot include others",
-                "list the files in the main file",
-            );
+            problems.error(first.place, "an included file cannot include others", "list the files in the main file");
         }
         decode::decode(reader, &mut self.config, singles);
         Some(includes)
