@@ -8,6 +8,7 @@ use crate::descriptors::{Budget, CLIENTS, Holders, RaisedLimit};
 use crate::listener::BoundListener;
 use crate::proxy::ProxyHandler;
 use crate::snapshot::{AdminPlace, OwnExpiry, Snapshot};
+use crate::telemetry::Metrics;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ impl Gateway {
         if snapshot.generation == 1 {
             metrics.reload_last_success.set(1);
         }
-        self.publish_overlay(snapshot);
+        publish_overlay(metrics, snapshot);
         metrics.certificate_not_after.reset();
         for OwnExpiry { kind, name, not_after, .. } in &snapshot.expiries {
             let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
@@ -148,40 +149,38 @@ impl Gateway {
             }
         }
     }
+}
 
-    /// What an overlay changes.
-    pub(super) fn publish_overlay(&self, snapshot: &Snapshot) {
-        let metrics = &self.shared.telemetry.metrics;
-        metrics.overlay.set(i64::try_from(snapshot.overlay).unwrap_or(i64::MAX));
-        metrics.api_users.set(i64::try_from(snapshot.users.len()).unwrap_or(i64::MAX));
-        self.publish_revocation(snapshot);
-    }
+/// What an overlay changes.
+pub(super) fn publish_overlay(metrics: &Metrics, snapshot: &Snapshot) {
+    metrics.overlay.set(i64::try_from(snapshot.overlay).unwrap_or(i64::MAX));
+    metrics.api_users.set(i64::try_from(snapshot.users.len()).unwrap_or(i64::MAX));
+    publish_revocation(metrics, snapshot);
+}
 
-    fn publish_revocation(&self, snapshot: &Snapshot) {
-        let metrics = &self.shared.telemetry.metrics;
-        let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics.crl_next_update.reset();
-        metrics.crl_active_until.reset();
-        metrics.crl_entries.reset();
-        metrics.deny_list_entries.reset();
-        for domain in &snapshot.trust_domains {
-            let revocation = domain.revocation();
-            revocation.log_ages();
-            metrics.deny_list_entries.with_label_values(&[&*domain.name]).set(as_gauge(revocation.denied_entries()));
-            for facts in revocation.facts() {
-                let labels = [&*domain.name, facts.issuer.as_str()];
-                metrics.crl_entries.with_label_values(&labels).add(as_gauge(facts.entries));
-                let (due, gauge) = (facts.next_update.unwrap_or(0), metrics.crl_next_update.with_label_values(&labels));
-                // An issuer may have one list for leaves and one for CAs. The one that is due first is what matters.
-                if gauge.get() == 0 || due < gauge.get() {
-                    gauge.set(due);
-                }
-                // Where lists of any age count there is no such second.
-                let until = Some(facts.counts_until).filter(|until| *until < i64::MAX).map(|until| until.max(1));
-                let gauge = metrics.crl_active_until.with_label_values(&labels);
-                if let Some(until) = until.filter(|until| gauge.get() == 0 || *until < gauge.get()) {
-                    gauge.set(until);
-                }
+fn publish_revocation(metrics: &Metrics, snapshot: &Snapshot) {
+    let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    metrics.crl_next_update.reset();
+    metrics.crl_active_until.reset();
+    metrics.crl_entries.reset();
+    metrics.deny_list_entries.reset();
+    for domain in &snapshot.trust_domains {
+        let revocation = domain.revocation();
+        revocation.log_ages();
+        metrics.deny_list_entries.with_label_values(&[&*domain.name]).set(as_gauge(revocation.denied_entries()));
+        for facts in revocation.facts() {
+            let labels = [&*domain.name, facts.issuer.as_str()];
+            metrics.crl_entries.with_label_values(&labels).add(as_gauge(facts.entries));
+            let (due, gauge) = (facts.next_update.unwrap_or(0), metrics.crl_next_update.with_label_values(&labels));
+            // An issuer may have one list for leaves and one for CAs. The one that is due first is what matters.
+            if gauge.get() == 0 || due < gauge.get() {
+                gauge.set(due);
+            }
+            // Where lists of any age count there is no such second.
+            let until = Some(facts.counts_until).filter(|until| *until < i64::MAX).map(|until| until.max(1));
+            let gauge = metrics.crl_active_until.with_label_values(&labels);
+            if let Some(until) = until.filter(|until| gauge.get() == 0 || *until < gauge.get()) {
+                gauge.set(until);
             }
         }
     }

@@ -26,6 +26,7 @@ use crate::proxy::Shared;
 use crate::snapshot::{AdminPlace, FileWatch, Outcome, OverlayError, Snapshot, Stamps};
 use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
+use overlay::Revoker;
 use reload::Cause;
 use requests::Requests;
 use retry::Retry;
@@ -51,7 +52,7 @@ pub struct Gateway {
     metrics: Option<RunningSide<SocketAddr>>,
     watch: FileWatch,
     /// What takes rights away without a load.
-    revocations: RevocationReader,
+    revoker: Revoker,
     /// Where loads are done.
     loader: FileThread,
     retry: Retry,
@@ -175,9 +176,12 @@ impl Gateway {
         let count = snapshot.process.workers.and_then(|count| usize::try_from(count).ok());
         let count = count.unwrap_or_else(worker::one_for_each_core);
         let threads = WorkerThreads::start(count, &telemetry).map_err(GatewayError::Workers)?;
+        let shared = Arc::new(Shared::new(Arc::new(snapshot), telemetry));
+        let facts = GatewayFacts::default();
         let mut gateway = Self {
             config,
-            shared: Arc::new(Shared::new(Arc::new(snapshot), telemetry)),
+            revoker: Revoker::new(shared.clone(), facts.clone()),
+            shared,
             drain: Drain::default(),
             threads,
             log,
@@ -185,11 +189,10 @@ impl Gateway {
             admin: None,
             metrics: None,
             watch: FileWatch::new(),
-            revocations: RevocationReader::default(),
             loader: FileThread::default(),
             retry: Retry::default(),
             last_errors: Vec::new(),
-            facts: GatewayFacts::default(),
+            facts,
             descriptors,
             inherited,
         };
@@ -200,8 +203,9 @@ impl Gateway {
         // As the user that also has to rotate it.
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
-        gateway.revocations = RevocationReader::new(&snapshot, &stamps_of(&outcome.watched));
+        let reader = RevocationReader::new(&snapshot, &stamps_of(&outcome.watched));
         gateway.put_into_force(snapshot, bound);
+        gateway.revoker.adopt(reader).await;
         gateway.watch.watch_only(outcome.watched).await;
         tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
         let workers = gateway.threads.workers();
@@ -249,8 +253,8 @@ impl Gateway {
                 },
                 () = self.watch.changed() => Cause::FilesChanged,
                 () = self.retry.due() => Cause::Retry,
-                () = self.revocations.arrived() => {
-                    self.revoke_what_was_read();
+                event = self.revoker.event() => {
+                    self.revoker.act(event).await;
                     continue;
                 }
             };

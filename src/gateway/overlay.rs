@@ -1,12 +1,17 @@
 //! What takes rights away takes effect without a load: files that revoke, and users that a rejected config has no more.
 //! Comes into force in the same way as a snapshot.
 
+use super::audit;
+use super::in_force::publish_overlay;
+use super::retry::Retry;
 use super::revocation::RevocationReader;
-use super::{Gateway, audit};
+use crate::admin::GatewayFacts;
+use crate::proxy::Shared;
 use crate::respond::with_causes;
-use crate::snapshot::{OverlayError, RejectedConfig, Snapshot, Stamps};
+use crate::snapshot::{FileWatch, OverlayError, POLL, RejectedConfig, RevocationSource, Snapshot, Stamps};
 use crate::telemetry::AuditOverlay;
 use crate::tls::rfc3339;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// What led to an overlay.
@@ -25,21 +30,88 @@ impl OverlayCause {
     }
 }
 
-impl Gateway {
+/// What may change what is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RevocationEvent {
+    /// A file may look otherwise, or what could not be put into force is tried again.
+    MayHaveChanged,
+    /// A file was read.
+    WasRead,
+}
+
+/// Takes rights away from the active snapshot, whatever the gateway waits for meanwhile.
+pub(super) struct Revoker {
+    shared: Arc<Shared>,
+    facts: GatewayFacts,
+    reader: RevocationReader,
+    /// Only of files that revoke: no other change makes them wait.
+    watch: FileWatch,
+    retry: Retry,
+}
+
+impl Revoker {
+    pub(super) fn new(shared: Arc<Shared>, facts: GatewayFacts) -> Self {
+        let watch = FileWatch::of_revocations();
+        Self { shared, facts, reader: RevocationReader::default(), watch, retry: Retry::default() }
+    }
+
+    /// Takes the sources of the snapshot that has come into force, and looks at them once more.
+    pub(super) async fn adopt(&mut self, reader: RevocationReader) {
+        self.reader = reader;
+        self.watch_sources().await;
+        self.read().await;
+    }
+
+    /// Does other work, and acts on all events of files that revoke until it is done.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                event = self.event() => self.act(event).await,
+            }
+        }
+    }
+
+    /// Waits for an event, which [`Self::act`] has to be called with. Nothing is lost if this is dropped.
+    pub(super) async fn event(&mut self) -> RevocationEvent {
+        tokio::select! {
+            () = self.watch.stirred(POLL) => RevocationEvent::MayHaveChanged,
+            () = self.retry.due() => RevocationEvent::MayHaveChanged,
+            () = self.reader.arrived() => RevocationEvent::WasRead,
+        }
+    }
+
+    /// Puts into force what has changed.
+    pub(super) async fn act(&mut self, event: RevocationEvent) {
+        match event {
+            RevocationEvent::WasRead => self.revoke_what_was_read(),
+            RevocationEvent::MayHaveChanged => {
+                self.read().await;
+                // Folders may have other files by now, and links may lead elsewhere.
+                self.watch_sources().await;
+            }
+        }
+    }
+
     /// Reads the files that revoke again, whatever the config says by now, and puts into force what they add.
-    pub(super) async fn read_revocations(&mut self) {
+    pub(super) async fn read(&mut self) {
         let active = self.shared.snapshot.load_full();
-        self.revocations.read(&active).await;
+        self.reader.read(&active).await;
         self.revoke_what_was_read();
     }
 
     /// Puts into force what was read of the files that revoke.
-    pub(super) fn revoke_what_was_read(&mut self) {
+    fn revoke_what_was_read(&mut self) {
         let active = self.shared.snapshot.load_full();
         self.publish_faults(&active);
-        match active.with_revocations(&self.revocations.updates()) {
-            Ok(Some(overlay)) => self.put_overlay_into_force(&active, overlay, OverlayCause::RevocationFiles),
-            Ok(None) => {}
+        match active.with_revocations(&self.reader.updates()) {
+            Ok(overlay) => {
+                self.retry.reset();
+                if let Some(overlay) = overlay {
+                    self.put_overlay_into_force(&active, overlay, OverlayCause::RevocationFiles);
+                }
+            }
             Err(error) => {
                 tracing::error!(error = with_causes(&error), "revocations cannot be put into force; it is tried again");
                 self.retry.failed();
@@ -54,8 +126,9 @@ impl Gateway {
             self.put_overlay_into_force(&active, overlay, OverlayCause::RejectedConfig);
         }
         if !rejected.sources.is_empty() {
-            self.revocations.also_read(&rejected.sources);
-            self.read_revocations().await;
+            self.reader.also_read(&rejected.sources);
+            self.read().await;
+            self.watch_sources().await;
         }
     }
 
@@ -68,6 +141,11 @@ impl Gateway {
         reader.read(&snapshot).await;
         let newer = snapshot.with_revocations(&reader.updates())?;
         Ok((newer.unwrap_or(snapshot), reader))
+    }
+
+    async fn watch_sources(&mut self) {
+        let sources = self.reader.sources();
+        self.watch.watch_found(move || sources.iter().flat_map(RevocationSource::watched).collect()).await;
     }
 
     fn put_overlay_into_force(&mut self, active: &Snapshot, overlay: Snapshot, cause: OverlayCause) {
@@ -89,7 +167,7 @@ impl Gateway {
         self.shared.telemetry.audit_version(generation, number);
         let overlay = Arc::new(overlay);
         self.shared.put_into_force(overlay.clone());
-        self.publish_overlay(&overlay);
+        publish_overlay(&self.shared.telemetry.metrics, &overlay);
         tracing::warn!(
             generation,
             overlay = number,
@@ -101,8 +179,8 @@ impl Gateway {
         );
     }
 
-    pub(super) fn publish_faults(&self, active: &Snapshot) {
-        let faults = self.revocations.faults();
+    fn publish_faults(&self, active: &Snapshot) {
+        let faults = self.reader.faults();
         let gauge = &self.shared.telemetry.metrics.revocation_faults;
         for domain in &active.trust_domains {
             let of_domain = faults.iter().filter(|fault| fault.domain == domain.id);

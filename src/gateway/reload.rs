@@ -1,12 +1,12 @@
 //! Reload: load anew, wait for the other half of what is half-written, put into force or say why not, and try again
 //! later. Binds nothing itself.
 
+use super::overlay::Revoker;
 use super::{Gateway, GatewayError, audit, stamps_of};
 use crate::config::WatchedFile;
 use crate::file_read;
 use crate::respond::with_causes;
 use crate::snapshot::{Content, Depth, Outcome, Snapshot, SnapshotVersion, load};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ impl Gateway {
         if cause != Cause::Retry {
             self.retry.reset();
         }
-        self.watch.look_again().await;
         // First: it waits for no other file, and for no large config.
-        self.read_revocations().await;
+        self.revoker.read().await;
+        self.revoker.during(self.watch.look_again()).await;
         match self.try_reload(cause).await {
             Ok(success) => self.reloaded(&success, cause),
             Err(failure) => self.reload_failed(failure, cause),
@@ -54,12 +54,12 @@ impl Gateway {
         };
         match result {
             Ok(snapshot) => {
-                self.watch.watch_only(watched).await;
+                self.revoker.during(self.watch.watch_only(watched)).await;
                 Ok(Success { snapshot, warnings })
             }
             Err(error) => {
-                self.watch.watch_also(&watched).await;
-                self.withdraw(&rejected).await;
+                self.revoker.during(self.watch.watch_also(&watched)).await;
+                self.revoker.withdraw(&rejected).await;
                 let why = with_causes(&error);
                 if errors.is_empty() {
                     errors.push(why.clone());
@@ -117,14 +117,14 @@ impl Gateway {
         let mut outcome = self.load().await?;
         for _ in 1..ATTEMPTS {
             if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
-                self.watch.watch_also(&outcome.watched).await;
+                self.revoker.during(self.watch.watch_also(&outcome.watched)).await;
                 // What takes rights away does not wait for the other half.
-                self.withdraw(&outcome.rejected).await;
-                self.watch.stirred(OTHER_HALF).await;
+                self.revoker.withdraw(&outcome.rejected).await;
+                self.revoker.during(self.watch.stirred(OTHER_HALF)).await;
             }
             let watched = outcome.watched.clone();
             let look = move || watched.iter().any(WatchedFile::has_changed);
-            if !self.loader.run(file_read::PATIENCE, look).await? {
+            if !self.revoker.during(self.loader.run(file_read::PATIENCE, look)).await? {
                 break;
             }
             outcome = self.load().await?;
@@ -140,22 +140,7 @@ impl Gateway {
             let previous = shared.snapshot.load_full();
             load(&config, Some(&previous), &shared.telemetry, Depth::Errors)
         };
-        // It comes back, unless the gateway ends meanwhile.
-        let mut loader = std::mem::take(&mut self.loader);
-        let outcome = {
-            let mut loading = pin!(loader.run(file_read::PATIENCE, loading));
-            loop {
-                tokio::select! {
-                    outcome = &mut loading => break outcome,
-                    () = self.watch.changed() => {
-                        self.watch.look_again().await;
-                        self.read_revocations().await;
-                    }
-                }
-            }
-        };
-        self.loader = loader;
-        outcome
+        self.revoker.during(self.loader.run(file_read::PATIENCE, loading)).await
     }
 
     async fn try_put_into_force(
@@ -164,7 +149,9 @@ impl Gateway {
         watched: &[WatchedFile],
         cause: Cause,
     ) -> Result<Arc<Snapshot>, GatewayError> {
-        let (snapshot, reader) = Self::with_newest_revocations(snapshot, &stamps_of(watched)).await?;
+        let stamps = stamps_of(watched);
+        let brought_up_to_date = Revoker::with_newest_revocations(snapshot, &stamps);
+        let (snapshot, reader) = self.revoker.during(brought_up_to_date).await?;
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
@@ -183,8 +170,7 @@ impl Gateway {
         }
         self.warn_about_restarts(&snapshot);
         self.put_into_force(snapshot.clone(), bound);
-        self.revocations = reader;
-        self.publish_faults(&snapshot);
+        self.revoker.adopt(reader).await;
         Ok(snapshot)
     }
 

@@ -5,7 +5,7 @@ use crate::file_read::{self, FileThread};
 use crate::respond::with_causes;
 use crate::snapshot::{RevocationSource, Snapshot, SourceReading, Stamps};
 use crate::tls::{RevocationUpdate, TrustDomainId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -71,12 +71,16 @@ impl RevocationReader {
 
     /// Reads what has changed, and waits a moment for it. What takes longer is noticed by [`Self::arrived`].
     pub(super) async fn read(&mut self, snapshot: &Snapshot) {
-        const MOMENT: Duration = Duration::from_secs(1);
-        for at in 0..self.sources.len() {
-            self.begin(at, snapshot);
-        }
+        const MOMENT: Duration = Duration::from_millis(500);
+        let mut begun: HashSet<usize> = (0..self.sources.len()).filter(|at| self.begin(*at, snapshot)).collect();
         let deadline = Instant::now() + MOMENT;
-        while let Ok(Some(read)) = timeout_at(deadline, self.reads.join_next()).await {
+        // One that hangs since an earlier time is not waited for.
+        while !begun.is_empty()
+            && let Ok(Some(read)) = timeout_at(deadline, self.reads.join_next()).await
+        {
+            if let Ok(read) = &read {
+                begun.remove(&read.at);
+            }
             self.note(read);
         }
     }
@@ -87,6 +91,11 @@ impl RevocationReader {
             Some(read) => self.note(read),
             None => std::future::pending().await,
         }
+    }
+
+    /// All sources.
+    pub(super) fn sources(&self) -> Vec<RevocationSource> {
+        self.sources.iter().map(|state| state.source.clone()).collect()
     }
 
     /// What was read, by trust domain.
@@ -106,17 +115,19 @@ impl RevocationReader {
         faulty.map(|state| SourceFault { domain: state.source.domain, errors: state.errors.clone() }).collect()
     }
 
-    fn begin(&mut self, at: usize, snapshot: &Snapshot) {
-        let Some(state) = self.sources.get_mut(at) else { return };
-        let Some(domain) = snapshot.trust_domain(state.source.domain) else { return };
+    /// Whether it has begun to read a source.
+    fn begin(&mut self, at: usize, snapshot: &Snapshot) -> bool {
+        let Some(state) = self.sources.get_mut(at) else { return false };
+        let Some(domain) = snapshot.trust_domain(state.source.domain) else { return false };
         // While it is read, or hangs, it is not read again.
-        let Some(mut thread) = state.thread.take() else { return };
+        let Some(mut thread) = state.thread.take() else { return false };
         let (source, stamps, domain) = (state.source.clone(), state.stamps.clone(), domain.clone());
         self.reads.spawn(async move {
             let read = move || source.read(&stamps, domain.authorities(), domain.revocation().files());
             let result = thread.run(file_read::PATIENCE, read).await.map_err(|error| with_causes(&error));
             Read { at, thread, result }
         });
+        true
     }
 
     fn note(&mut self, read: Result<Read, tokio::task::JoinError>) {

@@ -17,6 +17,7 @@ pub use overlay::{OverlayError, WithdrawnUsers};
 pub use rejected::RejectedConfig;
 pub use revocation_source::{NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps};
 pub use watch::FileWatch;
+pub use watch::POLL;
 
 use assemble::parse_end;
 

@@ -101,6 +101,17 @@ impl RevocationSource {
         Some(reading)
     }
 
+    /// What to watch for a change of it.
+    pub fn watched(&self) -> Vec<WatchedFile> {
+        let paths = match self.kind {
+            RevocationSourceKind::DenyList => return vec![WatchedFile::new(&self.path)],
+            RevocationSourceKind::Crls => crl_paths(&self.path),
+            RevocationSourceKind::FetchedCrls => fetched_paths(&self.path),
+        };
+        let files = paths.files.unwrap_or_default().into_iter().map(WatchedFile::new);
+        paths.folder.into_iter().chain(files).collect()
+    }
+
     /// Adds what was read to what is known of the domain.
     pub fn add_to(&self, update: &mut RevocationUpdate, reading: &SourceReading) {
         update.deny_lists.extend(reading.deny_list.clone());

@@ -4,16 +4,17 @@
 use crate::config::WatchedFile;
 use crate::file_read::{self, FileThread};
 use crate::respond::with_causes;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::ModifyKind;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How often files are looked at, in case the system's notices do not arrive (network file systems, bind mounts).
-const POLL: Duration = Duration::from_secs(5);
+pub const POLL: Duration = Duration::from_secs(5);
 
 /// Watches files and their folders. All that touches them is done on a thread that may hang.
 pub struct FileWatch {
@@ -21,12 +22,38 @@ pub struct FileWatch {
     events: mpsc::UnboundedReceiver<()>,
     files: Vec<WatchedFile>,
     thread: FileThread,
+    pace: Pace,
+    /// Since a notice arrived that nobody has acted on: the future that took it may have been dropped.
+    stirred_since: Option<Instant>,
+    looked: Looked,
+}
+
+/// Whether the files were looked at since the last notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    Yes,
+    NotYet,
+}
+
+/// How long to wait for more of what belongs together.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// So long without a notice ends it.
+    quiet: Duration,
+    /// A folder that is never quiet must not keep a change waiting.
+    at_most: Duration,
+    /// How long work on folders may make no progress.
+    patience: Duration,
 }
 
 struct Folders {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
+    names: WatchedNames,
 }
+
+/// The watched files, as named and as they really are: the names that notices have for them.
+type WatchedNames = Arc<Mutex<HashSet<PathBuf>>>;
 
 impl Default for FileWatch {
     fn default() -> Self {
@@ -35,20 +62,47 @@ impl Default for FileWatch {
 }
 
 impl FileWatch {
-    /// Begins with nothing to watch.
+    /// Begins with nothing to watch. Editors and renewals write several files; the pace is long enough for them and short
+    /// for people.
     pub fn new() -> Self {
+        Self::with_pace(Pace {
+            quiet: Duration::from_millis(150),
+            at_most: Duration::from_secs(2),
+            patience: file_read::PATIENCE,
+        })
+    }
+
+    /// Begins with nothing to watch, for files that revoke: these are one file each, and must not be late.
+    pub fn of_revocations() -> Self {
+        Self::with_pace(Pace {
+            quiet: Duration::from_millis(50),
+            at_most: Duration::from_millis(150),
+            patience: Duration::from_millis(500),
+        })
+    }
+
+    fn with_pace(pace: Pace) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
+        let names = WatchedNames::default();
+        let wanted = names.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own reads are events as well, and would go round for ever.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
+            if event.map_or(true, |event| is_relevant(&event, &wanted)) {
                 let _ = sender.send(());
             }
         });
         if let Err(error) = &watcher {
             tracing::warn!(%error, "cannot watch files; they are looked at every few seconds instead");
         }
-        let folders = Folders { watcher: watcher.ok(), watched: BTreeSet::new() };
-        Self { folders: Arc::new(Mutex::new(folders)), events, files: Vec::new(), thread: FileThread::default() }
+        let folders = Folders { watcher: watcher.ok(), watched: BTreeSet::new(), names };
+        Self {
+            folders: Arc::new(Mutex::new(folders)),
+            events,
+            files: Vec::new(),
+            thread: FileThread::default(),
+            pace,
+            stirred_since: None,
+            looked: Looked::Yes,
+        }
     }
 
     /// Watches these files from now on, and no others: after a load that succeeded.
@@ -65,6 +119,13 @@ impl FileWatch {
         self.watch_folders().await;
     }
 
+    /// Watches the files that are found from now on, and no others. Where they cannot be found, all stays as it is.
+    pub async fn watch_found(&mut self, find: impl FnOnce() -> Vec<WatchedFile> + Send + 'static) {
+        if let Some(files) = self.off_thread(find).await {
+            self.watch_only(files).await;
+        }
+    }
+
     /// Notes how all files look now, so that only later changes count. To be called before they are read.
     pub async fn look_again(&mut self) {
         let files = self.files.clone();
@@ -74,30 +135,38 @@ impl FileWatch {
         }
     }
 
-    /// Waits until a file looks different than when it was last looked at or read.
+    /// Waits until a file looks different than when it was last looked at or read. Nothing is lost if this is dropped.
     pub async fn changed(&mut self) {
         loop {
-            self.stirred(POLL).await;
+            if self.looked == Looked::Yes {
+                self.stirred(POLL).await;
+                self.looked = Looked::NotYet;
+            }
             let files = self.files.clone();
-            if self.off_thread(move || files.iter().any(WatchedFile::has_changed)).await == Some(true) {
+            let has_changed = self.off_thread(move || files.iter().any(WatchedFile::has_changed)).await;
+            self.looked = Looked::Yes;
+            if has_changed == Some(true) {
                 return;
             }
         }
     }
 
-    /// Waits until something happens in a watched folder and then is quiet, or until `at_most` has passed.
+    /// Waits until something happens to a watched file and then is quiet, or until `at_most` has passed. Nothing is lost if
+    /// this is dropped.
     pub async fn stirred(&mut self, at_most: Duration) {
-        /// Editors and renewals write several files; this is long enough for them and short for people.
-        const QUIET: Duration = Duration::from_millis(150);
-        /// A folder that is never quiet must not keep a change waiting.
-        const PATIENCE: Duration = Duration::from_secs(2);
-        match timeout(at_most, self.events.recv()).await {
-            Ok(Some(())) => {}
-            // Nobody watches folders.
-            Ok(None) => return tokio::time::sleep(at_most).await,
-            Err(_) => return,
+        if self.stirred_since.is_none() {
+            match timeout(at_most, self.events.recv()).await {
+                Ok(Some(())) => self.stirred_since = Some(Instant::now()),
+                // Nobody watches folders.
+                Ok(None) => return tokio::time::sleep(at_most).await,
+                Err(_) => return,
+            }
         }
-        let _ = timeout(PATIENCE, async { while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {} }).await;
+        let deadline = self.stirred_since.unwrap_or_else(Instant::now) + self.pace.at_most;
+        let quiet = self.pace.quiet;
+        let until_quiet = async { while let Ok(Some(())) = timeout(quiet, self.events.recv()).await {} };
+        let _ = timeout_at(deadline, until_quiet).await;
+        self.stirred_since = None;
     }
 
     async fn watch_folders(&mut self) {
@@ -106,7 +175,7 @@ impl FileWatch {
     }
 
     async fn off_thread<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let done = self.thread.run(file_read::PATIENCE, work).await;
+        let done = self.thread.run(self.pace.patience, work).await;
         done.map_err(|error| tracing::warn!(error = with_causes(&error), "files cannot be looked at")).ok()
     }
 }
@@ -114,6 +183,8 @@ impl FileWatch {
 impl Folders {
     fn watch(&mut self, files: &[WatchedFile]) {
         let wanted: BTreeSet<PathBuf> = files.iter().flat_map(|file| folders_of(&file.path)).collect();
+        let names = files.iter().flat_map(|file| names_of(&file.path)).collect();
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.watched.difference(&wanted) {
             let _ = watcher.unwatch(gone);
@@ -127,6 +198,27 @@ impl Folders {
         }
         self.watched = wanted;
     }
+}
+
+/// Whether a notice may be about a watched file. What appears, goes or is renamed may be a link on the way to one, as when
+/// Kubernetes swaps `..data`; what is written to another file (a log) is not.
+fn is_relevant(event: &Event, names: &WatchedNames) -> bool {
+    match event.kind {
+        // Our own reads are events as well, and would go round for ever.
+        EventKind::Access(_) => false,
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => {
+            let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+            event.paths.is_empty() || event.paths.iter().any(|path| names.contains(path))
+        }
+        _ => true,
+    }
+}
+
+/// A file as named, and as it really is.
+fn names_of(path: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = file_read::during(&absolute, || absolute.canonicalize()).ok();
+    std::iter::once(absolute).chain(real).collect()
 }
 
 /// The folder of a file as named, and as it really is: Kubernetes swaps a link between the two.
