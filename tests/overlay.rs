@@ -1,6 +1,9 @@
 //! Deny lists, newer revocation lists and removed users take effect while the rest of a changed config is rejected. All
 //! others go on, nothing else of the rejected config counts, and the overlay ends with the next config that is right.
 
+mod older_lists;
+mod rewriting;
+
 use crate::support::client::{BOTH, get};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::Identity;

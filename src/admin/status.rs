@@ -114,6 +114,7 @@ fn trust_domain(domain: &TrustDomain, now: i64) -> Value {
         "crl_fetch": revocation.fetch().map(|fetch| fetch.facts().iter().map(crl_source).collect::<Vec<_>>()),
         "deny_list": deny_list,
         "retained_serials": revocation.retained_serials(),
+        "older_crls": revocation.older_crls().len(),
     })
 }
 

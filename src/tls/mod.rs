@@ -29,9 +29,9 @@ pub(crate) use peer_certificate::{hexadecimal, sha256_text};
 pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
-    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlSourceFacts,
-    CrlStoreError, DenyList, DenyListError, Revocation, RevocationCheck, RevocationSettings, RevocationUpdate,
-    StaleCrls, UnknownRevocation,
+    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlLabel,
+    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, OlderCrl, Revocation, RevocationCheck, RevocationSettings,
+    RevocationUpdate, StaleCrls, UnknownRevocation,
 };
 pub use server_chain::{ServerChainFault, owner_of_key, server_chain_faults};
 pub use signed::is_signed_by;

@@ -10,8 +10,8 @@ use crate::clock;
 use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
-    Authorities, CrlError, CrlFile, CrlFileError, DenyList, DenyListError, Revocation, RevocationCheck,
-    RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation, rfc3339,
+    Authorities, CrlError, CrlFile, CrlFileError, CrlLabel, DenyList, DenyListError, OlderCrl, Revocation,
+    RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation, rfc3339,
 };
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,12 @@ impl Assembly<'_> {
         if !complete {
             return None;
         }
-        Some(Revocation::new(files, denied, revocation_settings(said)).with_fetch(fetch))
+        let mut revocation = Revocation::new(files, denied, revocation_settings(said));
+        if let Some(domain) = previous {
+            revocation = revocation.after(domain.revocation());
+            self.warn_about_older_crls(said, &revocation);
+        }
+        Some(revocation.with_fetch(fetch))
     }
 
     fn note_revocation_sources(&self, said: &config::TrustDomain, domain: TrustDomainId) {
@@ -148,6 +153,19 @@ impl Assembly<'_> {
         }
     }
 
+    /// Lists that do not replace the active ones. Not only `check` says so, which knows no active list.
+    fn warn_about_older_crls(&self, said: &config::TrustDomain, revocation: &Revocation) {
+        for OlderCrl { issuer, from_file, active } in revocation.older_crls() {
+            let message = format!(
+                "the revocation list of \"{issuer}\" in the file ({}) is older than the active one ({}), which stays \
+                 active",
+                described(from_file),
+                described(active)
+            );
+            self.problems.warning(said.name.place, message, "put the newest list there; a restart knows files alone");
+        }
+    }
+
     /// Lists that count although they are past their time, and users on deny lists that there are not.
     pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
         let now = clock::signed_seconds();
@@ -219,6 +237,12 @@ impl Assembly<'_> {
         );
         Vec::new()
     }
+}
+
+/// A list by number and date.
+fn described(list: &CrlLabel) -> String {
+    let number = list.number.as_ref().map(|number| format!("number {number}, ")).unwrap_or_default();
+    format!("{number}of {}", rfc3339(list.this_update))
 }
 
 fn revocation_settings(said: &config::TrustDomain) -> RevocationSettings {

@@ -133,6 +133,32 @@ impl Crl {
     }
 }
 
+/// How a list from a file relates to one that is active already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CrlAge {
+    /// It is newer, or as new.
+    Current,
+    /// It is older.
+    Older,
+    /// Number and date say different things.
+    Contradictory,
+}
+
+impl Crl {
+    /// Compares number, if both have one, and date with an active list of the same issuer and scope.
+    pub(super) fn age_beside(&self, active: &Self) -> CrlAge {
+        let numbers = match (self.number, active.number) {
+            (Some(ours), Some(theirs)) => ours.cmp(&theirs),
+            _ => Ordering::Equal,
+        };
+        match (numbers, self.this_update.cmp(&active.this_update)) {
+            (Ordering::Less, Ordering::Greater) | (Ordering::Greater, Ordering::Less) => CrlAge::Contradictory,
+            (Ordering::Less, _) | (_, Ordering::Less) => CrlAge::Older,
+            _ => CrlAge::Current,
+        }
+    }
+}
+
 impl<'a> Head<'a> {
     /// `TBSCertList`, RFC 5280 section 5.1.2.
     pub(super) fn read(signed: &Signed<'a>) -> Result<Self, CrlError> {

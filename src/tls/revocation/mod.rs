@@ -1,6 +1,7 @@
 //! Who is out although an anchor vouches: revocation lists and the deny list of a trust domain, and what happens where
 //! they are too old or say nothing. Builds no paths.
 
+mod active;
 mod crl;
 mod deny_list;
 mod extensions;
@@ -10,6 +11,7 @@ mod other_signature;
 mod overlay;
 mod serials;
 
+pub use active::{CrlLabel, OlderCrl};
 pub use crl::CrlError;
 pub use deny_list::{DenyList, DenyListError};
 pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
@@ -96,7 +98,14 @@ pub struct CrlFacts {
 pub struct Revocation {
     files: Vec<CrlFile>,
     /// The newest of each issuer and scope: nearly always one, several where they do not say which is newer.
-    newest: HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>,
+    newest: CrlsByIssuer,
+    /// Lists that were active before and whose number and date contradict those of the newest: they revoke, and their age
+    /// does not matter.
+    contradictory: CrlsByIssuer,
+    /// All lists that are active although no file has them any more.
+    carried: Vec<Arc<Crl>>,
+    /// Lists of files that are older than the active ones.
+    older: Vec<OlderCrl>,
     /// What is revoked beside that, and only until a load succeeds.
     retained: Retained,
     denied: DenyList,
@@ -105,11 +114,14 @@ pub struct Revocation {
     fetch: Option<Arc<CrlFetch>>,
 }
 
+/// Lists by the key of their issuer and by scope.
+type CrlsByIssuer = HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>;
+
 impl Revocation {
     /// Takes the newest list of each issuer and scope. One that is too old by the settings denies the clients of its CA,
     /// and nobody else.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Self {
-        let mut newest: HashMap<_, Vec<Arc<Crl>>> = HashMap::new();
+        let mut newest = CrlsByIssuer::new();
         for crl in files.iter().flat_map(|file| &file.content.crls) {
             let same = newest.entry((crl.issuer, crl.scope)).or_default();
             if !same.iter().any(|other| other.replaces(crl)) {
@@ -117,7 +129,7 @@ impl Revocation {
                 same.push(crl.clone());
             }
         }
-        Self { files, newest, retained: Retained::default(), denied, settings, fetch: None }
+        Self { files, newest, denied, settings, ..Self::default() }
     }
 
     /// The same, where lists also come from URLs: then each issuer needs one from the start.
@@ -218,6 +230,10 @@ impl Revocation {
             // Writing to a String cannot fail.
             let _ = write!(text, "{:?} ", file.content.digest);
         }
+        for crl in self.carried() {
+            let (number, serials) = (crl.number_text(), crl.serials.sha256());
+            let _ = write!(text, "{:?} {number:?} {} {serials} ", crl.issuer, crl.this_update);
+        }
         let mut retained: Vec<_> = self.retained.iter().map(|(key, serials)| (key, serials.sha256())).collect();
         retained.sort_unstable_by(|one, other| one.1.cmp(&other.1));
         for (key, digest) in retained {
@@ -273,7 +289,15 @@ impl Revocation {
         let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
         let serial = read.raw_serial();
         let retained = [Scope::All, scope].into_iter().filter_map(|scope| self.retained.get(&(issuer, scope)));
-        if lists().flatten().map(|crl| &crl.serials).chain(retained).any(|serials| serials.contains(serial)) {
+        let contradictory =
+            [Scope::All, scope].into_iter().filter_map(|scope| self.contradictory.get(&(issuer, scope)));
+        if lists()
+            .chain(contradictory)
+            .flatten()
+            .map(|crl| &crl.serials)
+            .chain(retained)
+            .any(|serials| serials.contains(serial))
+        {
             return Err(ChainError::Revoked);
         }
         if !self.has_lists() {
