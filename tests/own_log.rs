@@ -98,6 +98,31 @@ fn a_level_that_is_none_is_an_error() {
 }
 
 #[test]
+fn a_mistyped_level_is_an_error_wherever_it_is_written() {
+    let scene = Scene::new("info");
+    let file = scene.file();
+    for (word, advice) in
+        [("warning", "did you mean `warn`?"), ("debg", "did you mean `debug`?"), ("loud", "is no level")]
+    {
+        let (_, error, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap(), "--log-level", word]);
+        assert!(code == 2 && error.contains(advice), "{error}");
+        let output = scene.command(&[], &[("RUST_LOG", word)]).stderr(Stdio::piped()).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(advice), "{error}");
+        let mistyped = Scene::new(word);
+        let (_, error, code) = run(PORTCULLIS, &["check", "-c", mistyped.file().to_str().unwrap()]);
+        assert!(code == 1 && error.contains(advice) && error.contains("gateway.toml:"), "{error}");
+    }
+    for filter in ["warn,portcullis::gateway::reload=info", "WARN", "portcullis=debug"] {
+        let good = Scene::new(filter);
+        let (_, error, code) = run(PORTCULLIS, &["check", "-c", good.file().to_str().unwrap()]);
+        assert_eq!(code, 0, "{filter}: {error}");
+    }
+    let log = logged("error", &["--log-level", "warn,portcullis=info"], &[]);
+    assert!(log.contains("listening"), "{log}");
+}
+
+#[test]
 fn colours_are_for_terminals_whose_user_wants_them() {
     const ESCAPE: char = '\u{1b}';
     for (variables, has_colours) in [(&[][..], true), (&[("NO_COLOR", "")], true), (&[("NO_COLOR", "1")], false)] {

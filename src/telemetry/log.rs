@@ -2,6 +2,7 @@
 
 use crate::config::LogFormat;
 use std::io::IsTerminal;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -68,8 +69,51 @@ fn takes_colours() -> bool {
     std::io::stderr().is_terminal() && !is_off
 }
 
+/// Names of levels, each with the name that is taken. Others use the ones that differ.
+const LEVELS: [(&str, &str); 12] = [
+    ("error", "error"),
+    ("warn", "warn"),
+    ("info", "info"),
+    ("debug", "debug"),
+    ("trace", "trace"),
+    ("off", "off"),
+    ("warning", "warn"),
+    ("critical", "error"),
+    ("fatal", "error"),
+    ("notice", "info"),
+    ("verbose", "debug"),
+    ("none", "off"),
+];
+/// Below this likeness (Jaro-Winkler) two words are different ones.
+const LIKENESS: f64 = 0.8;
+
+/// A word without `=` that is neither a level nor a target of the gateway. The library takes it as a target, and then logs
+/// nothing else.
+fn mistyped_level(filter: &str) -> Option<LogError> {
+    let words = filter.split(',').filter(|part| !part.is_empty() && !part.contains(['=', '[']));
+    let mut mistyped = words.filter(|word| {
+        let is_target = *word == "portcullis" || word.contains("::");
+        !is_target && word.parse::<LevelFilter>().is_err()
+    });
+    let word = mistyped.next()?;
+    Some(LogError(match nearest_level(word.trim()) {
+        Some(level) => format!("\"{word}\"; did you mean `{level}`?"),
+        None => format!("\"{word}\" is no level; a target has one: `{}=debug`", word.trim()),
+    }))
+}
+
+fn nearest_level(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let likeness = LEVELS.map(|(name, level)| (strsim::jaro_winkler(&word, name), level));
+    let best = likeness.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (best.0 > LIKENESS).then_some(best.1)
+}
+
 /// Strict: a filter with one bad part is no filter.
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    if let Some(error) = mistyped_level(filter) {
+        return Err(error);
+    }
     EnvFilter::builder().parse(filter).map_err(|error| LogError(error.to_string()))
 }
 
@@ -79,4 +123,47 @@ fn parse(filter: &str) -> Result<EnvFilter, LogError> {
 /// Why not.
 pub fn check_filter(filter: &str) -> Result<(), LogError> {
     parse(filter).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_directives_are_filters() {
+        for filter in [
+            "warn",
+            "WARN",
+            "off",
+            "3",
+            "",
+            "warn,portcullis::gateway::reload=info",
+            "portcullis=debug",
+            "hyper=off,info",
+            "info,portcullis::tls",
+            "[connection{listener=main}]=debug,info",
+        ] {
+            check_filter(filter).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_none_and_the_nearest_level_is_named() {
+        for (filter, level) in [
+            ("warning", "warn"),
+            ("Warning", "warn"),
+            ("debg", "debug"),
+            ("eror", "error"),
+            ("inf", "info"),
+            ("warn, debug", "debug"),
+            ("hyper=off,tracee", "trace"),
+        ] {
+            let error = check_filter(filter).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("did you mean `{level}`?")), "{filter}: {error}");
+        }
+        for filter in ["loud", "hyper,info"] {
+            let error = check_filter(filter).unwrap_err().to_string();
+            assert!(error.contains("is no level; a target has one: `"), "{filter}: {error}");
+        }
+    }
 }

@@ -20,7 +20,11 @@ impl Assembly<'_> {
         if let Some(filter) = &log.level
             && let Err(error) = check_filter(&filter.value)
         {
-            self.problems.error(filter.place, error.to_string(), "write error, warn, info, debug or trace");
+            self.problems.error(
+                filter.place,
+                error.to_string(),
+                "write error, warn, info, debug, trace or off, or a filter such as \"info,portcullis::tls=debug\"",
+            );
         }
         let access_log = AccessLogConfig {
             format: access.format.as_ref().map_or(LogFormat::Json, |said| said.value),
