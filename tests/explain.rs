@@ -217,12 +217,22 @@ fn a_certificate_is_judged_as_in_a_handshake() {
         (question.pki.of_kind("alice", Kind::Expired), "TLS alert certificate_expired"),
         (question.pki.of_kind("alice", Kind::NotYetValid), "TLS alert certificate_expired"),
         (question.pki.of_kind("alice", Kind::Server), "TLS alert unsupported_certificate"),
+        (question.pki.of_kind("alice", Kind::Authority), "TLS alert certificate_unknown"),
         (other.client("alice"), "TLS alert unknown_ca"),
     ] {
         let file = text(&identity.certificate_file);
         let answer = question.ask(&["--cert", &file, "GET", "/api/x"]);
         assert_eq!(answer.decision(), expected, "{file}");
     }
+}
+
+#[test]
+fn the_certificate_of_a_ca_is_called_so() {
+    let question = Question::new();
+    let authority = question.pki.of_kind("alice", Kind::Authority);
+    let answer = question.ask(&["--cert", &text(&authority.certificate_file), "GET", "/api/x"]);
+    assert_eq!(answer.value("decision"), "refuse (TLS alert certificate_unknown: ca_certificate)");
+    assert!(answer.value("user").contains("this is a CA's certificate"), "{}", answer.output);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_server_certificate_is_refused_as_a_client_certificate() {
 
 #[test]
 fn the_certificate_of_an_authority_is_refused_as_a_client_certificate() {
-    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Authority)), Alert::CertificateUnknown, "invalid_certificate")
+    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Authority)), Alert::CertificateUnknown, "ca_certificate")
         .happens();
 }
 

@@ -80,6 +80,9 @@ fn nobody(standing: &Standing) -> String {
         Standing::UnusableName(error) => error.to_string(),
         Standing::Forwarded(refusal) => refusal.word().to_owned(),
         Standing::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
+        Standing::Refused(FailureReason::CaCertificate) => {
+            "this is a CA's certificate (CA:TRUE), with which no client may identify itself".to_owned()
+        }
         Standing::Refused(reason) => format!("the certificate is refused ({})", reason.word()),
     }
 }

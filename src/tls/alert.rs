@@ -25,6 +25,7 @@ impl FailureReason {
     pub fn alert(self) -> Option<AlertDescription> {
         let error = match self {
             Self::NoCertificate => return Some(AlertDescription::CertificateRequired),
+            Self::CaCertificate => return Some(AlertDescription::CertificateUnknown),
             Self::UnknownServerName => return Some(AlertDescription::UnrecognisedName),
             Self::UnknownIssuer | Self::ChainTooLong => CertificateError::UnknownIssuer,
             Self::Expired => CertificateError::Expired,

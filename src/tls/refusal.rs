@@ -106,6 +106,8 @@ pub enum FailureReason {
     AmbiguousDomain,
     /// More certificates between leaf and anchor than the domain allows.
     ChainTooLong,
+    /// The certificate is that of a CA.
+    CaCertificate,
     /// Anything else that is wrong with it.
     InvalidCertificate,
     /// The name asked for has no certificate here.
@@ -149,6 +151,7 @@ impl FailureReason {
             Self::RevocationUnknown => "revocation_unknown",
             Self::AmbiguousDomain => "ambiguous_domain",
             Self::ChainTooLong => "chain_too_long",
+            Self::CaCertificate => "ca_certificate",
             Self::InvalidCertificate => "invalid_certificate",
             Self::UnknownServerName => "unknown_server_name",
             Self::NotTls => "not_tls",

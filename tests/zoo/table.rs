@@ -17,6 +17,7 @@ pub const NOT_YET: (Alert, &str) = (Alert::CertificateExpired, "not_yet_valid");
 pub const UNKNOWN: (Alert, &str) = (Alert::UnknownCA, "unknown_issuer");
 /// Its structure is wrong, or something in it that has no alert of its own.
 pub const INVALID: (Alert, &str) = (Alert::CertificateUnknown, "invalid_certificate");
+pub const AUTHORITY: (Alert, &str) = (Alert::CertificateUnknown, "ca_certificate");
 pub const UNREADABLE: (Alert, &str) = (Alert::BadCertificate, "invalid_certificate");
 pub const SIGNATURE: (Alert, &str) = (Alert::DecryptError, "invalid_certificate");
 pub const USAGE: (Alert, &str) = (Alert::UnsupportedCertificate, "wrong_usage");
@@ -168,11 +169,11 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
             "the intermediate sent",
             zoo.leaf_of(&stranger_named(&crowd[0]), &alice()).and(&crowd.iter().collect::<Vec<_>>()),
         ),
-        alerted("the anchor itself as the client", INVALID, ORDINARY, Shown::new(&[&zoo.root.der], &zoo.root.key)),
-        alerted("an intermediate as the client", INVALID, ORDINARY, Shown::new(&[&one.der], &one.key)),
+        alerted("the anchor itself as the client", AUTHORITY, ORDINARY, Shown::new(&[&zoo.root.der], &zoo.root.key)),
+        alerted("an intermediate as the client", AUTHORITY, ORDINARY, Shown::new(&[&one.der], &one.key)),
         alerted(
             "a CA called alice as the client",
-            INVALID,
+            AUTHORITY,
             ORDINARY,
             zoo.leaf(&alice().with(basic_constraints(true, None)).with(key_usage(KEY_CERT_SIGN | CRL_SIGN))),
         ),

@@ -9,6 +9,9 @@ pub enum ChainError {
     /// The certificates themselves, their signatures or their times.
     #[error("{0}")]
     Certificate(CertificateError),
+    /// The leaf is a CA's certificate, with which no client may identify itself.
+    #[error("this is a CA's certificate, not that of a client")]
+    CaCertificate,
     /// More certificates stand between leaf and anchor than the domain allows.
     #[error("more certificates stand between the leaf and the trust anchor than `chain_depth` allows")]
     TooLong,
@@ -37,6 +40,7 @@ impl ChainError {
     pub fn reason(&self) -> FailureReason {
         match self {
             Self::Certificate(error) => FailureReason::of_certificate(error),
+            Self::CaCertificate => FailureReason::CaCertificate,
             Self::TooLong => FailureReason::ChainTooLong,
             Self::ServerOnly => FailureReason::WrongUsage,
             Self::Revoked => FailureReason::Revoked,
@@ -51,6 +55,7 @@ impl ChainError {
     pub(super) fn into_certificate_error(self) -> CertificateError {
         match self {
             Self::Certificate(error) => error,
+            Self::CaCertificate => certificate_error(webpki::Error::CaUsedAsEndEntity),
             Self::TooLong => CertificateError::UnknownIssuer,
             Self::ServerOnly => CertificateError::InvalidPurpose,
             Self::Revoked | Self::Denied => CertificateError::Revoked,
@@ -63,7 +68,7 @@ impl ChainError {
     /// Whether a path to an anchor was found all the same, so that another domain's word for it would be a second one.
     pub(super) fn is_about_a_path(&self) -> bool {
         match self {
-            Self::Certificate(_) | Self::TooLong | Self::ServerOnly => false,
+            Self::Certificate(_) | Self::CaCertificate | Self::TooLong | Self::ServerOnly => false,
             Self::Revoked | Self::Denied | Self::RevocationUnknown | Self::CrlStale | Self::Ambiguous => true,
         }
     }
@@ -85,6 +90,7 @@ impl From<webpki::Error> for ChainError {
         match error {
             // The library has a limit of its own.
             webpki::Error::MaximumPathDepthExceeded => Self::TooLong,
+            webpki::Error::CaUsedAsEndEntity => Self::CaCertificate,
             error => Self::Certificate(certificate_error(error)),
         }
     }
