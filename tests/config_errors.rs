@@ -111,6 +111,22 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
 }
 
 #[test]
+fn a_config_without_its_flag_and_a_config_that_is_not_there_are_told_what_to_write() {
+    for command in ["check", "run", "verify"] {
+        let (_, error, code) = run(PORTCULLIS, &[command, "gateway.toml"]);
+        assert_eq!(code, 2, "{error}");
+        let tip = format!("tip: name the config with a flag: `portcullis {command} -c gateway.toml`");
+        assert!(error.contains(&tip), "{error}");
+    }
+    let (_, error, code) = run(PORTCULLIS, &["check", "other"]);
+    assert!(code == 2 && !error.contains("name the config"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("gateway.toml");
+    let (_, error, code) = run(PORTCULLIS, &["run", "-c", missing.to_str().unwrap()]);
+    assert!(code == 1 && error.contains("--config FILE; `portcullis quickstart` makes a config"), "{error}");
+}
+
+#[test]
 fn each_command_says_once_that_a_bad_config_is_an_error() {
     let pki = fixtures();
     let file = write_config(&pki, "listener: x\n");

@@ -165,6 +165,30 @@ fn a_revocation_is_in_force_while_the_config_is_broken() {
 }
 
 #[test]
+fn where_there_is_no_deny_list_the_two_steps_that_make_one_are_enough() {
+    let scene = Scene::new();
+    let text = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("deny_list"));
+    let without: String = lines.map(|line| format!("{line}\n")).collect();
+    scene.gateway.reload_with(&without);
+    let (said, error, code) = scene.revoke(&["--user", "alice"]);
+    let list = scene.gateway.config_file.with_file_name("denied");
+    let steps = format!(
+        "run `touch {}`, write `deny_list = \"denied\"` below `[trust_domain.test]`, and revoke again",
+        list.display()
+    );
+    assert!(code == 1 && error.contains(&steps), "{said}{error}");
+    assert_eq!(scene.client(&scene.alice).get("/").status, 200);
+    std::fs::write(&list, "").unwrap();
+    let with = without.replace("[trust_domain.test]", "[trust_domain.test]\ndeny_list = \"denied\"");
+    scene.gateway.reload_with(&with);
+    let (said, error, code) = scene.revoke(&["--user", "alice"]);
+    assert!(code == 0 && said.contains("in force since generation"), "{said}{error}");
+    assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
+    assert_eq!(scene.client(&scene.bob).get("/").status, 200);
+}
+
+#[test]
 fn what_does_not_come_into_force_in_time_is_an_error_with_the_reason() {
     let scene = Scene::new();
     let other = scene.pki.path("other");

@@ -1,5 +1,8 @@
-//! Which subcommand was meant by a word that is none. Runs nothing.
+//! Which subcommand was meant by a word that is none, and which flag is missing before a file. Runs nothing.
 
+use super::Cli;
+use clap::CommandFactory;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// What other programs call it.
@@ -21,6 +24,10 @@ const LIKENESS: f64 = 0.7;
 /// Adds the command that was meant by `first`, the first argument, where the library finds none: it knows only the names
 /// that exist.
 pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
+    if let Some(tip) = first.and_then(|command| missing_config_flag(&error, command)) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+        return error;
+    }
     let is_found = error.get(ContextKind::SuggestedSubcommand).is_some();
     if error.kind() != ErrorKind::InvalidSubcommand || is_found {
         return error;
@@ -34,6 +41,15 @@ pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![known.to_owned()]));
     }
     error
+}
+
+/// The tip for `run gateway.toml`: a command that takes no file without a flag, and a config after it.
+fn missing_config_flag(error: &Error, command: &str) -> Option<String> {
+    let Some(ContextValue::String(file)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_config = error.kind() == ErrorKind::UnknownArgument && !file.starts_with('-') && file.ends_with(".toml");
+    let cli = Cli::command();
+    let takes_config = cli.find_subcommand(command)?.get_arguments().any(|argument| argument.get_id() == "config");
+    (is_config && takes_config).then(|| format!("name the config with a flag: `portcullis {command} -c {file}`"))
 }
 
 fn nearest(word: &str) -> Option<&'static str> {

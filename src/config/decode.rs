@@ -159,7 +159,10 @@ fn client_auth(table: &mut TableReader<'_>) -> Option<Spanned<ClientAuth>> {
 }
 
 fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
-    let address = table.required_string("address", "write `address = \"0.0.0.0:8443\"`");
+    let address = table.required_string(
+        "address",
+        "write `address = \"127.0.0.1:8443\"`, or `0.0.0.0:8443` for all addresses of this machine",
+    );
     let limits = connection_limits(&mut table);
     let layers = [("rustls", RecordLayer::Rustls), ("in-place", RecordLayer::InPlace)];
     let record_layer = table.choice("record_layer", &layers);
@@ -288,6 +291,7 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_spki: table.strings("client_spki"),
         tolerate_expiry: table.duration("tolerate_expiry"),
         trust_domain: table.string("trust_domain"),
+        empty_permissions: table.place_of_empty_list("permissions"),
         permissions: table.permissions("permissions"),
         deny: table.permissions("deny"),
         roles: table.strings("roles"),

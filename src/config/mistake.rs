@@ -8,6 +8,8 @@ use std::ops::Range;
 pub(super) struct Mistake {
     pub(super) hint: String,
     pub(super) explains: Consequences,
+    /// The position of the `[` that is not closed, where that is the mistake.
+    pub(super) unclosed_list: Option<usize>,
 }
 
 /// Which further errors are consequences of a mistake.
@@ -49,15 +51,12 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
     let line = text.get(range.clone())?;
     let written = line.trim();
     let behind = line.get(at.saturating_sub(range.start)..).unwrap_or_default();
-    let is_in_list = message.contains("comma between array elements") || message.contains("in array");
     if message.contains("duplicate key") {
         return duplicate(written);
     }
-    if message.contains("unclosed array") && !message.contains("table")
-        || is_in_list && behind.trim() == written && is_no_element(written)
-    {
-        let hint = "close the list above with `]`".to_owned();
-        return Some(Mistake { hint, explains: Consequences::Rest });
+    if let Some(list) = unclosed_list(text, at, message) {
+        let hint = "close the list with `]`".to_owned();
+        return Some(Mistake { hint, explains: Consequences::Rest, unclosed_list: Some(list) });
     }
     let hint = comment(written, behind)
         .or_else(|| quotes(written))
@@ -67,7 +66,7 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
         .or_else(|| without_equals_sign(written))
         .or_else(|| escape(message))
         .or_else(|| value(written, behind))?;
-    Some(Mistake { hint, explains: Consequences::Line })
+    Some(Mistake { hint, explains: Consequences::Line, unclosed_list: None })
 }
 
 /// What to do about an error whose mistake is not known.
@@ -80,6 +79,60 @@ pub(super) fn line_at(text: &str, at: usize) -> Option<Range<usize>> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
     let length = text.get(start..)?.find('\n').unwrap_or(text.len() - start);
     Some(start..start + length)
+}
+
+/// Where the list begins that is still open at an error: the text ends in it, or the error's line is no element of it.
+fn unclosed_list(text: &str, at: usize, message: &str) -> Option<usize> {
+    if message.contains("unclosed array") && !message.contains("table") {
+        return open_list(text.get(..text.floor_char_boundary(at))?).or_else(|| open_list(text));
+    }
+    let is_in_list = message.contains("comma between array elements") || message.contains("in array");
+    // The library names the end of the line before, or the line itself.
+    let from = text.get(text.floor_char_boundary(at)..)?.trim_start();
+    let at = text.len() - from.len();
+    let range = line_at(text, at)?;
+    let line = text.get(range.clone())?;
+    let is_whole_line = line.trim_start() == from.lines().next()?;
+    if !is_in_list || !is_whole_line || !is_no_element(without_comment(line)) {
+        return None;
+    }
+    open_list(text.get(..range.start)?)
+}
+
+/// The position of the first `[` of a value that is not closed in a text.
+fn open_list(text: &str) -> Option<usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let is_header = open.is_empty() && line.trim_start().starts_with('[');
+        if !is_header {
+            brackets_of_line(line, start, &mut open);
+        }
+        start += line.len();
+    }
+    open.first().copied()
+}
+
+/// Adds the positions of `[` to those that are open, and removes one for each `]`, outside quotes and comments.
+fn brackets_of_line(line: &str, start: usize, open: &mut Vec<usize>) {
+    let mut quote: Option<char> = None;
+    let mut is_escaped = false;
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            (Some('"'), '\\') if !is_escaped => {
+                is_escaped = true;
+                continue;
+            }
+            (Some(begun), _) if begun == letter && !is_escaped => quote = None,
+            (Some(_), _) => {}
+            (None, '#') => return,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, '[') => open.push(start + at),
+            (None, ']') => drop(open.pop()),
+            (None, _) => {}
+        }
+        is_escaped = false;
+    }
 }
 
 /// Whether a line can be no element of a list: it begins a table, or gives a key a value.
@@ -102,7 +155,7 @@ fn duplicate(line: &str) -> Option<Mistake> {
         true => format!("there may be several of these: write `[[{name}]]`, also above"),
         false => format!("`[{name}]` stands above already: put the keys together, or give one another name"),
     };
-    Some(Mistake { hint, explains: Consequences::Table })
+    Some(Mistake { hint, explains: Consequences::Table, unclosed_list: None })
 }
 
 fn comment(line: &str, behind: &str) -> Option<String> {

@@ -238,7 +238,7 @@ impl Loaded {
             }
             None => {
                 let part = |part: std::path::Component<'_>| unexpanded(&part.as_os_str().to_string_lossy());
-                let hint = path.components().find_map(part);
+                let hint = path.components().find_map(part).or_else(|| hint_without_config(role, error));
                 self.report(role, format!("cannot read {}: {error}", path.display()), hint);
             }
         }
@@ -304,6 +304,15 @@ impl Loaded {
         self.problems.error(place, message, hint);
         self.unread.push(folder.to_owned());
     }
+}
+
+/// What to do about a main file that does not exist.
+fn hint_without_config(role: FileRole, error: &std::io::Error) -> Option<String> {
+    let is_missing = matches!(role, FileRole::Main) && error.kind() == ErrorKind::NotFound;
+    is_missing.then(|| {
+        "name the config file with --config FILE; `portcullis quickstart` makes a config that runs, with certificates"
+            .to_owned()
+    })
 }
 
 fn has_wildcard(text: &str) -> bool {

@@ -224,6 +224,8 @@ pub struct ApiUser {
     pub trust_domain: Option<Spanned<String>>,
     /// What is granted.
     pub permissions: GivenAway<PermissionEntry>,
+    /// The place of `permissions = []`.
+    pub empty_permissions: Option<Place>,
     /// What is refused whatever is granted.
     pub deny: GivenAway<PermissionEntry>,
     /// Roles whose permissions this user has, too.

@@ -252,6 +252,12 @@ impl<'a> TableReader<'a> {
         self.table.get(key).map(|value| self.place_of(value))
     }
 
+    /// Where the value of a key stands, if that is a list without elements.
+    pub(super) fn place_of_empty_list(&self, key: &str) -> Option<Place> {
+        let is_empty = self.table.get(key)?.get_ref().as_array().is_some_and(|list| list.is_empty());
+        self.place_of_key(key).filter(|_| is_empty)
+    }
+
     /// Reports a text that means nothing here.
     pub(super) fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
         let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);

@@ -234,10 +234,12 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 /// The file of a domain, which must have one.
 fn deny_list(config: &Config, sources: &Sources, domain: &str) -> Result<PathBuf, String> {
     let said = config.trust_domains.iter().find(|said| said.name.value == domain);
+    let folder = said.map_or(Path::new(""), |said| sources.folder(said.name.place.file));
     let list = said.and_then(|said| said.deny_list.as_ref()).ok_or_else(|| {
         format!(
-            "trust domain \"{domain}\" has no deny list: make an empty file, and write `deny_list = \"FILE\"` under \
-             [trust_domain.{domain}]"
+            "trust domain \"{domain}\" has no deny list: run `touch {}`, write `deny_list = \"denied\"` below \
+             `[trust_domain.{domain}]`, and revoke again",
+            folder.join("denied").display()
         )
     })?;
     Ok(sources.folder(list.place.file).join(&list.value))

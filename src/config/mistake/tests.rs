@@ -52,9 +52,11 @@ fn what_is_missing_is_named() {
     assert_eq!(hint("a = [\"x\" \"y\"]"), "put a comma between the two");
     assert_eq!(hint("a = [\n  \"x\"\n  \"y\",\n]"), "put a comma between the two");
     assert_eq!(hint("a = { x = 1 y = 2 }"), "put a comma between the two");
-    assert_eq!(hint("a = [\"x\"\nb = 1\n"), "close the list above with `]`");
-    assert_eq!(hint("a = [\"x\"\n[b]\n"), "close the list above with `]`");
-    assert_eq!(hint("a = [\"x\",\n"), "close the list above with `]`");
+    assert_eq!(hint("a = [\"x\"\nb = 1\n"), "close the list with `]`");
+    assert_eq!(hint("a = [\"x\"\n[b]\n"), "close the list with `]`");
+    assert_eq!(hint("a = [\"x\",\n"), "close the list with `]`");
+    assert_eq!(hint("a = [\"x\"\n\n[b.c]\n"), "close the list with `]`");
+    assert_eq!(hint("a = [\"x\"\n\n[[b]] # c\n"), "close the list with `]`");
     assert_eq!(hint("a \"x\""), "`=` is missing: `a = \"x\"`");
     assert_eq!(hint("a"), "the value is missing: `a = …`");
     assert_eq!(hint("a =\nb = 1"), "the value is missing: `a = …`");
@@ -63,6 +65,19 @@ fn what_is_missing_is_named() {
     assert_eq!(hint("[route]]\n"), "write the header `[[route]]`");
     assert!(hint("[api_user.a b]\n").ends_with("stands in quotes: `[api_user.\"a b\"]`"));
     assert!(hint("[api_user.a@example.org]\n").ends_with("stands in quotes: `[api_user.\"a@example.org\"]`"));
+}
+
+#[test]
+fn the_list_that_is_not_closed_is_found() {
+    for (text, expected) in [
+        ("a = [\"x\"\n", Some(4)),
+        ("[a]\nb = [[1], [2]\n", Some(8)),
+        ("a = [\"]\\\"]\"] # [\nb = ['[', '\\']\n", None),
+        ("a = [\"]\" # ]\n", Some(4)),
+        ("a = \"[\"\n[b]\n[[c]]\n", None),
+    ] {
+        assert_eq!(open_list(text), expected, "{text}");
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Assembly<'_> {
                 }
             };
             self.lint_wildcard(kind.key(), text, "list the names, one by one");
+            self.lint_distinguished_name(kind.key(), text);
             if let Some(domain) = &domain {
                 self.bind_identifier(users, domain, (identifier, text), id);
             }

@@ -50,7 +50,7 @@ impl Assembly<'_> {
         let address = text.value.parse().ok();
         if address.is_none() {
             let message = format!("\"{}\" is not an IP address with a port", text.value);
-            self.problems.error(text.place, message, "write for example \"0.0.0.0:8443\" or \"[::]:8443\"");
+            self.problems.error(text.place, message, address_hint(&text.value));
         }
         address
     }
@@ -189,5 +189,16 @@ impl Assembly<'_> {
             self.problems.error(place, format!("`{key}` is missing"), format!("write `{key} = \"{example}\"`"));
         }
         said
+    }
+}
+
+/// What to write in place of an address that is none. The first example is reached from this machine alone.
+fn address_hint(address: &str) -> String {
+    let port = address.strip_prefix("localhost:").filter(|port| port.parse::<u16>().is_ok());
+    match port {
+        Some(port) => format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""),
+        None => {
+            "write for example \"127.0.0.1:8443\", or \"0.0.0.0:8443\" for all addresses of this machine".to_owned()
+        }
     }
 }

@@ -108,6 +108,7 @@ impl Assembly<'_> {
                 self.problems.error(path.place, format!("\"{}\" is no path for a route: {error}", path.value), hint);
             })
             .ok();
+        self.lint_foreign_captures(path);
         let hosts = self.route_hosts(said);
         let admission = self.admission(said);
         let pattern = pattern?;

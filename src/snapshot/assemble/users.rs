@@ -37,6 +37,7 @@ impl Assembly<'_> {
             };
             self.bind_user(&mut users, user, id, trust);
             self.lint_denied(&own.denied, "api_user", &user.name.value);
+            self.lint_no_permissions(user);
             let whose = format!("api_user \"{}\"", user.name.value);
             let enabled_until = self.enabled_until(&whose, user.enabled_until.as_ref());
             let enforcement = user.shadow.as_ref().map(|said| said.value);

@@ -21,6 +21,10 @@ pub(super) enum LintKind {
     Method,
     /// A name with a wildcard where names are exact.
     Wildcard,
+    /// A common name that is written as a distinguished name.
+    DistinguishedName,
+    /// A user with an empty list of permissions, and no role.
+    NoPermissions,
     /// A `deny` that leaves nothing.
     DeniesEverything,
     /// Shadow mode of a user, or of a `deny`.
@@ -37,6 +41,8 @@ impl LintKind {
         match self {
             Self::Method => "permissions with a method that clients do not send",
             Self::Wildcard => "names with a wildcard where names are exact",
+            Self::DistinguishedName => "common names that look like distinguished names",
+            Self::NoPermissions => "users without a permission",
             Self::DeniesEverything => "users and roles that are denied everything",
             Self::Shadow => "users and `deny` entries in shadow mode",
             Self::NoCertificate => "users without a certificate whom the TLS handshake rejects",

@@ -1,10 +1,19 @@
-//! Lint of paths that are written to, so that no load finds out that there is no such folder.
+//! Lint of paths: those that are written to, so that no load finds out that there is no such folder, and those of routes
+//! with captures in the syntax of other routers.
 
 use super::super::Assembly;
-use crate::config::unexpanded;
+use crate::config::{Spanned, unexpanded};
 use crate::file_read;
 
 impl Assembly<'_> {
+    /// Warns about segments such as `:id` and `<id>`, which are literal text here.
+    pub(in super::super) fn lint_foreign_captures(&self, path: &Spanned<String>) {
+        let foreign = path.value.split('/').find_map(|segment| Some((segment, foreign_capture(segment)?)));
+        let Some((segment, name)) = foreign else { return };
+        let message = format!("`{segment}` in the path \"{}\" matches only this text, not any segment", path.value);
+        self.problems.warning(path.place, message, format!("write `{{{name}}}` for any one segment"));
+    }
+
     /// Warns about paths of logs with `~` or `$NAME`, which are taken as they stand.
     pub(super) fn lint_unexpanded_paths(&self) {
         let access = self.config.access_log.path.as_ref();
@@ -16,4 +25,14 @@ impl Assembly<'_> {
             }
         }
     }
+}
+
+/// The name in a capture as other routers write it: `:id`, `<id>`, `<int:id>`.
+fn foreign_capture(segment: &str) -> Option<&str> {
+    let name = match segment.strip_prefix(':') {
+        Some(name) => name,
+        None => segment.strip_prefix('<')?.strip_suffix('>')?.rsplit(':').next()?,
+    };
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
 }

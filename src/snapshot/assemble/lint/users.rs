@@ -41,6 +41,28 @@ impl Assembly<'_> {
         }
     }
 
+    /// Warns about `client_cn = "CN=name"`: the prefix is no part of a common name.
+    pub(in super::super) fn lint_distinguished_name(&self, key: &str, text: &Spanned<String>) {
+        let name = match text.value.split_once('=') {
+            Some((attribute, rest)) if key == "client_cn" && attribute.trim().eq_ignore_ascii_case("cn") => rest,
+            _ => return,
+        };
+        let name = name.split(',').next().unwrap_or_default().trim();
+        let message = format!(
+            "client_cn \"{}\" looks like a distinguished name, but it is compared with the common name alone",
+            text.value
+        );
+        self.lint(LintKind::DistinguishedName, text.place, message, format!("write `client_cn = \"{name}\"`"));
+    }
+
+    /// Warns about a user with `permissions = []` and no role.
+    pub(in super::super) fn lint_no_permissions(&self, user: &ApiUser) {
+        let Some(place) = user.empty_permissions.filter(|_| user.roles.is_empty()) else { return };
+        let message = format!("api_user \"{}\" has no permission, so no request of it is permitted", user.name.value);
+        let hint = "write for example `permissions = [\"GET /api/*\"]`, or `roles`; remove the user if it shall have no rights";
+        self.lint(LintKind::NoPermissions, place, message, hint);
+    }
+
     /// Warns about users with a password or token alone, where every listener that could take it requires a
     /// certificate.
     pub(in super::super) fn lint_users_without_certificate(&self) {
