@@ -129,8 +129,11 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
         let told = |reason: &str| {
             let count = || gateway.metric("portcullis_tls_failures_total", &[("listener", "main"), ("reason", reason)]);
             eventually("it is counted", || (count() == 1.0).then_some(()));
-            let lines = gateway.log().into_iter().filter(|line| line["message"] == "tls failed");
-            assert_eq!(lines.filter(|line| line["reason"] == reason).count(), 1, "{layer} {engine} {version:?}");
+            let is_it = |line: &serde_json::Value| line["message"] == "tls failed" && line["reason"] == reason;
+            let count = || gateway.log().into_iter().filter(is_it).count();
+            // The line is read after it was counted.
+            eventually("a line about it", || (count() > 0).then_some(()));
+            assert_eq!(count(), 1, "{layer} {engine} {version:?}");
         };
         told("bad_record");
         // One that gives up itself is told nothing, and that is told.
