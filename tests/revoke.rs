@@ -1,6 +1,8 @@
 //! `portcullis revoke`: who is put on a deny list is out when the command says so, and the file stays what it was
 //! otherwise. `/status` says what is in force.
 
+mod broken_config;
+
 use crate::support::client::{Version, get};
 use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::Identity;

@@ -2,6 +2,7 @@
 
 mod decode;
 mod expectations;
+mod lenient;
 mod mistake;
 mod model;
 mod parts;
@@ -17,6 +18,7 @@ mod watched;
 mod written;
 
 pub use expectations::load_expectations;
+pub use lenient::{TableName, UnreadSection};
 pub use model::*;
 pub use places::Places;
 pub use problem::{Excerpt, Problem, Problems, Severity, render};
@@ -28,6 +30,7 @@ pub use written::{Change, ChangeKind, Written};
 
 use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::{self, FileKind};
+use lenient::ReadableText;
 use parts::Parts;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -57,6 +60,8 @@ pub struct Loaded {
     pub includes: Vec<Include>,
     /// Files and folders that are missing, cannot be read, or are not TOML: nobody knows what they say.
     pub unread: Vec<PathBuf>,
+    /// Lines that [`Occasion::Lenient`] left out.
+    pub unread_sections: Vec<UnreadSection>,
     /// Whether what can be read of a broken file counts.
     takes_parts: bool,
 }
@@ -84,7 +89,8 @@ pub struct Include {
 pub enum Occasion<'a> {
     /// A command, or a start. The main file may also be a pipe.
     First,
-    /// As far as it can be read, also behind syntax errors: for commands that only look for a name or a path.
+    /// As far as it can be read, also behind syntax errors: for commands that only look for a name or a path. What is read
+    /// like this grants nothing.
     Lenient,
     /// The main file is a regular one. If it says nothing that can be read, it includes what it included before.
     Again(&'a [Include]),
@@ -100,6 +106,7 @@ pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
         readable: Readable::Yes,
         includes: Vec::new(),
         unread: Vec::new(),
+        unread_sections: Vec::new(),
         takes_parts: matches!(occasion, Occasion::Lenient),
     };
     let mut singles = Vec::new();
@@ -209,11 +216,18 @@ impl Loaded {
         role: FileRole,
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
-        let (root, errors) = DeTable::parse_recoverable(parsed);
+        let (mut root, errors) = DeTable::parse_recoverable(parsed);
         let path = self.sources.file(file).map_or(Path::new(""), |source| &source.path);
         let readable = syntax::report(&errors, SyntaxSource { path, file, text: parsed }, &self.problems);
         if readable == Readable::No && !self.takes_parts {
             return None;
+        }
+        let mended;
+        if readable == Readable::No {
+            mended = ReadableText::of(parsed);
+            let sections = mended.unread.iter().cloned();
+            self.unread_sections.extend(sections.map(|section| UnreadSection { path: path.to_owned(), ..section }));
+            root = DeTable::parse_recoverable(&mended.text).0;
         }
         let place = Place::new(file, &(0..0));
         // Behind a syntax error, further errors mislead: what is read there is only a guess.

@@ -77,6 +77,12 @@ impl Problems {
         self.found.borrow().iter().any(|problem| problem.severity == Severity::Error)
     }
 
+    /// The first of this kind, in the order of the files.
+    pub fn first_of(&self, severity: Severity) -> Option<Problem> {
+        let found = self.found.borrow();
+        found.iter().filter(|problem| problem.severity == severity).min_by_key(|problem| problem.place).cloned()
+    }
+
     /// All that was found: errors first, then in the order of the files.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut found = self.found.into_inner();

@@ -49,6 +49,11 @@ impl AdminPlace {
         }
     }
 
+    /// The socket of an `[admin]` that says no place, in a config of this folder.
+    pub fn default_in(folder: &Path) -> Self {
+        Self::Unix(folder.join(DEFAULT_SOCKET))
+    }
+
     fn tcp(text: &Spanned<String>) -> Result<Self, AdminPlaceError> {
         let error = |message, hint: &str| AdminPlaceError { place: text.place, message, hint: hint.to_owned() };
         let address: SocketAddr = text.value.parse().map_err(|_| {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Whom to ask about what.
 pub(super) struct Gateway {
-    /// The admin listener; `None` if nobody knows it.
-    pub(super) place: Option<AdminPlace>,
+    /// The admin listener, or in words why it is unknown.
+    pub(super) place: Result<AdminPlace, String>,
     /// The trust domain; `None` if only the list is known.
     pub(super) domain: Option<String>,
     pub(super) list: PathBuf,
@@ -52,12 +52,12 @@ impl Gateway {
     /// Waits until the list that is in force is the one on disk, and says what is wanted.
     pub(super) fn confirm(&self, wanted: Wanted, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
         const PAUSE: Duration = Duration::from_millis(100);
-        let Some(place) = &self.place else {
-            say_error(
-                "not confirmed: the config has no admin listener with a socket or a fixed port: add `[admin]`, or name one \
-                 with --admin",
-            );
-            return Confirmation::NotConfirmed;
+        let place = match &self.place {
+            Ok(place) => place,
+            Err(reason) => {
+                say_error(&format!("not confirmed: {reason}"));
+                return Confirmation::NotConfirmed;
+            }
         };
         let began = Instant::now();
         loop {

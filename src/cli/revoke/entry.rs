@@ -42,7 +42,7 @@ impl Entry {
             names().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
         let hint = match nearest {
             Some((likeness, known)) if likeness > 0.8 => format!("; did you mean \"{known}\"?"),
-            _ => "; for a certificate of nobody here, use --cn, --serial, --fingerprint or --cert".to_owned(),
+            _ => "; for a certificate of no api_user, use --cn, --serial, --fingerprint or --cert".to_owned(),
         };
         Err(format!("there is no api_user \"{name}\"{hint}"))
     }

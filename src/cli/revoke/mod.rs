@@ -3,11 +3,12 @@
 
 mod confirm;
 mod entry;
+mod trouble;
 
 use super::deny_list_file::LockedList;
 use super::{ConfigFlag, admin_listener, as_error, say, say_error};
 use crate::clock;
-use crate::config::{self, Config, Occasion, Problem, Severity, Sources};
+use crate::config::{self, Config, Loaded, Occasion, Sources};
 use crate::snapshot::AdminPlace;
 use crate::tls::{DenyList, rfc3339};
 use confirm::{Confirmation, Gateway, Wanted};
@@ -15,6 +16,7 @@ use entry::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use trouble::Trouble;
 
 /// The flags of `portcullis revoke`.
 #[derive(Debug, clap::Args)]
@@ -87,13 +89,11 @@ impl Revoke {
 
     fn revoke(&self) -> Result<Confirmation, String> {
         let loaded = config::load(&self.config.config, Occasion::Lenient);
-        let (config, sources) = (loaded.config, loaded.sources);
-        let trouble = Trouble::of(&loaded.problems.into_sorted(), &sources);
-        let target = self.target(&config, &sources).map_err(|message| trouble.explain(message))?;
-        let entry = self.entry(&config, &trouble)?;
-        if let Some(trouble) = &trouble.first {
-            let advice = "a running gateway takes the deny list all the same, and nothing else until that is right";
-            say_error(&format!("warning: the config has errors: {trouble}; {advice}"));
+        let trouble = Trouble::of(&loaded);
+        let target = self.target(&loaded).map_err(|message| trouble.explain(message))?;
+        let entry = self.entry(&loaded.config, &trouble)?;
+        if let Some(warning) = trouble.warning() {
+            say_error(&warning);
         }
         let Target { domain, list } = target;
         let change = self.change(&list, &entry).map_err(|error| format!("{}: {error}", list.display()))?;
@@ -105,19 +105,43 @@ impl Revoke {
             (Change::None, false) => say(&format!("already {place}: {}", entry.line)),
             (Change::None, true) => say(&format!("not {place}: {}", entry.line)),
         }
-        let place = match &self.admin {
-            Some(place) => Some(place.clone()),
-            None => admin_listener::of_config(&config, &sources)?,
-        };
+        let place = self.admin_place(&loaded, &trouble);
         let gateway = Gateway { place, domain, list, timeout: self.timeout };
         let wanted = if self.undo { Wanted::Gone } else { Wanted::There };
         Ok(gateway.confirm(wanted, |list| list.includes(&entry.as_list) != self.undo))
     }
 
+    /// The admin listener that is named, or that of the config.
+    ///
+    /// # Errors
+    /// In words, why it is unknown.
+    fn admin_place(&self, loaded: &Loaded, trouble: &Trouble) -> Result<AdminPlace, String> {
+        if let Some(place) = &self.admin {
+            return Ok(place.clone());
+        }
+        if let Some(place) = admin_listener::of_config(&loaded.config, &loaded.sources)? {
+            return Ok(place);
+        }
+        let default = AdminPlace::default_in(self.config.config.parent().unwrap_or(Path::new("")));
+        match &default {
+            AdminPlace::Unix(path) if loaded.config.admin.is_none() && path.exists() => Ok(default),
+            _ if loaded.config.admin.is_none() && trouble.is_incomplete() => {
+                Err("the part of the config that says the admin listener could not be read: name it with --admin"
+                    .to_owned())
+            }
+            _ => {
+                Err("the config has no admin listener with a socket or a fixed port: add `[admin]`, or name one with \
+                      --admin"
+                    .to_owned())
+            }
+        }
+    }
+
     /// The list that is named, or that of the domain which is meant.
-    fn target(&self, config: &Config, sources: &Sources) -> Result<Target, String> {
+    fn target(&self, loaded: &Loaded) -> Result<Target, String> {
+        let Loaded { config, sources, .. } = loaded;
         let Some(list) = &self.deny_list else {
-            let domain = self.domain(config)?;
+            let domain = self.domain(loaded)?;
             return Ok(Target { list: deny_list(config, sources, domain)?, domain: Some(domain.to_owned()) });
         };
         let is_it = |said: &config::TrustDomain| {
@@ -129,7 +153,8 @@ impl Revoke {
     }
 
     /// The domain that is meant: the one named, the user's, or the only one there is.
-    fn domain<'c>(&'c self, config: &'c Config) -> Result<&'c str, String> {
+    fn domain<'c>(&'c self, loaded: &'c Loaded) -> Result<&'c str, String> {
+        let config = &loaded.config;
         let names: Vec<&str> = config.trust_domains.iter().map(|domain| domain.name.value.as_str()).collect();
         let user = config.api_users.iter().find(|user| Some(&user.name.value) == self.user.as_ref());
         let of_user = user.and_then(|user| user.trust_domain.as_ref()).map(|named| named.value.as_str());
@@ -137,9 +162,9 @@ impl Revoke {
         match (self.trust_domain.as_deref().or(of_user), names.as_slice()) {
             (Some(name), _) if names.contains(&name) => Ok(name),
             (Some(name), _) => Err(format!("there is no trust domain \"{name}\"; {}", known())),
-            (None, [only]) => Ok(only),
-            (None, []) => Err("the config has no trust domain, so nobody has a certificate that counts".to_owned()),
-            (None, _) => Err(format!("say which is meant with --trust-domain; {}", known())),
+            (None, [only]) if !trouble::may_hide_trust_domain(loaded) => Ok(only),
+            (None, []) => Err("no trust domain is in what can be read of the config".to_owned()),
+            (None, _) => Err(format!("name the trust domain with --trust-domain; {}", known())),
         }
     }
 
@@ -150,13 +175,18 @@ impl Revoke {
         match (&self.user, &self.cn, &self.serial, &self.fingerprint, &self.cert) {
             // Whoever is no user any more may still be on the list.
             (Some(name), ..) if self.undo => Entry::new("user", name),
-            (Some(name), ..) => match (Entry::user(name, config), &trouble.first) {
-                // In what cannot be read there may be one.
-                (Err(message), Some(_)) => {
-                    say_error(&format!("warning: {message}, as far as the config can be read"));
+            (Some(name), ..) => match Entry::user(name, config) {
+                // It may be in what could not be read.
+                Err(_) if trouble.is_incomplete() => {
+                    let reason = "the config could not be read completely";
+                    say_error(&format!("warning: api_user \"{name}\" was not found: {reason}"));
                     Entry::new("user", name)
                 }
-                (entry, _) => entry,
+                Err(message) if trouble.any() => {
+                    say_error(&format!("warning: {message}"));
+                    Entry::new("user", name)
+                }
+                entry => entry,
             },
             (_, Some(name), ..) => Entry::new("cn", name),
             (_, _, Some(serial), ..) => Entry::new("serial", serial),
@@ -198,32 +228,6 @@ impl Revoke {
 struct Target {
     domain: Option<String>,
     list: PathBuf,
-}
-
-/// What is wrong with a config, which holds up no revocation.
-struct Trouble {
-    /// The first error, with its place.
-    first: Option<String>,
-}
-
-impl Trouble {
-    fn of(problems: &[Problem], sources: &Sources) -> Self {
-        let first = problems.iter().find(|problem| problem.severity == Severity::Error).map(|problem| {
-            let place = problem.place.map(|place| sources.describe(place) + ": ").unwrap_or_default();
-            place + &problem.message
-        });
-        Self { first }
-    }
-
-    /// What went wrong, where the config may be the reason.
-    fn explain(&self, message: String) -> String {
-        match &self.first {
-            Some(trouble) => {
-                format!("{message}\nthe config has errors: {trouble}\nname the list with --deny-list FILE")
-            }
-            None => message,
-        }
-    }
 }
 
 /// Whether two paths lead to the same file.
