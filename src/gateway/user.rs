@@ -74,7 +74,7 @@ pub(super) fn check_access(from: LoadedFrom<'_>) -> Result<(), UnreadableForUser
     })
 }
 
-/// As [`check_access`], for a command that root runs: it becomes the user for that, and stays it. Nothing is found out by
+/// As `check_access`, for a command that root runs: it becomes the user for that, and stays it. Nothing is found out by
 /// anybody else, or about a user that there is not.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub enum Oddity {
     RawBackslash = 1 << 7,
     /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
     PathParameters = 1 << 8,
-    /// Another route's path but for case, a final slash, and what else [`with_folded`] folds. Found by the caller, who
+    /// Another route's path but for case, a final slash, and what else `with_folded` folds. Found by the caller, who
     /// knows the routes.
     LookAlike = 1 << 9,
 }

@@ -63,7 +63,7 @@ impl LogControl {
     }
 }
 
-/// Whether standard error is a terminal whose user has not turned colours off (https://no-color.org).
+/// Whether standard error is a terminal whose user has not turned colours off (<https://no-color.org>).
 fn takes_colours() -> bool {
     let is_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !is_off
