@@ -95,9 +95,10 @@ left_processes() {
     fi
 }
 
-# Again until none is left: one that is not killed yet may start others.
+# Again until none is left: one that is not killed yet may start others. On busy cores a killed process needs a while to be
+# gone, and the next pass would be blamed for it.
 end_processes() {
-    local found id _command deadline=$((SECONDS + patience))
+    local found id _command deadline=$((SECONDS + 30))
     while found=$(pass_processes) && [[ -n $found ]] && (( SECONDS < deadline )); do
         while read -r id _command; do
             kill -s KILL "$id" 2> /dev/null || true
