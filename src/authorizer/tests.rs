@@ -297,21 +297,31 @@ fn what_the_gateway_itself_lacks_is_never_taken_for_silence() {
 #[test]
 fn waiting_for_a_stream_of_the_authorizer_is_never_taken_for_silence() {
     run(async {
-        // It takes one stream at a time, and answers none.
-        let address = serving(|stream, _| async move {
-            let silent = service_fn(|_: http::Request<Incoming>| {
-                std::future::pending::<Result<http::Response<Full<Bytes>>, Infallible>>()
-            });
-            let one_at_a_time = hyper::server::conn::http2::Builder::new(crate::worker::LocalExecutor)
-                .max_concurrent_streams(1)
-                .clone();
-            let _ = one_at_a_time.serve_connection(TokioIo::new(stream), silent).await;
+        // One stream at a time. The first request is answered, later ones are not.
+        let answered = Rc::new(Cell::new(false));
+        let address = serving(move |stream, _| {
+            let answered = answered.clone();
+            async move {
+                let first_only = service_fn(move |_: http::Request<Incoming>| {
+                    let first = !answered.replace(true);
+                    async move {
+                        if !first {
+                            std::future::pending::<()>().await;
+                        }
+                        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::new())))
+                    }
+                });
+                let one_at_a_time = hyper::server::conn::http2::Builder::new(crate::worker::LocalExecutor)
+                    .max_concurrent_streams(1)
+                    .clone();
+                let _ = one_at_a_time.serve_connection(TokioIo::new(stream), first_only).await;
+            }
         })
         .await;
         let unusual = Unusual { concurrency: 10, timeout: Duration::from_millis(1000), ..lenient() };
         let authorizer = authorizer(address, Speaks::ExtAuthz, unusual);
-        // The first one learns how many streams there may be.
-        let _ = tokio::time::timeout(Duration::from_millis(400), ask(&authorizer)).await;
+        // SETTINGS come before the response: whoever has this one knows how many streams there may be.
+        let _ = ask(&authorizer).await;
         let (one, other) = tokio::join!(ask(&authorizer), ask(&authorizer));
         let permits = [one.permits(), other.permits()];
         assert_eq!(permits.iter().filter(|permits| **permits).count(), 1, "{permits:?}");
