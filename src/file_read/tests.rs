@@ -80,7 +80,8 @@ fn an_operation_that_makes_no_progress_is_given_up_and_named() {
         during(Path::new("/hangs"), || hanging.recv().is_ok())
     };
     let (runtime, mut thread) = (runtime(), FileThread::default());
-    let (short, long) = (Duration::from_millis(1), Duration::from_secs(30));
+    // Long enough for a thread that is interrupted within the first operation.
+    let (short, long) = (Duration::from_millis(50), Duration::from_secs(30));
     let result = runtime.block_on(thread.run(short, work));
     let Err(Unfinished::Stalled { path, .. }) = result else { panic!("{result:?}") };
     assert_eq!(path, Path::new("/hangs"));
