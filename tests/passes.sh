@@ -66,22 +66,26 @@ in_a_session() {
         "$pass_deadline" "$@"
 }
 
-# `ID COMMAND` for each process of the last pass that runs.
+# `ID COMMAND` for each process of the last pass that runs. One look at the environments of all, and last: a process that
+# begins meanwhile has that of its parent, and a program started for each would take seconds on busy cores.
 pass_processes() {
-    local session folder line fields
+    local session folder line fields id
+    local -A found=()
     session=$(cat "$scratch/session" 2> /dev/null || echo none)
     for folder in /proc/[0-9]*; do
         # The name of the program is in parentheses and may contain anything; after it come state, parent, group, session.
         read -r line 2> /dev/null < "$folder/stat" || continue
         read -r -a fields <<< "${line##*) }"
-        if [[ ${fields[0]} == Z ]]; then
-            continue
+        if [[ ${fields[0]} != Z && ${fields[3]} == "$session" ]]; then
+            found[${folder#/proc/}]=1
         fi
-        if [[ ${fields[3]} == "$session" ]] ||
-            grep --quiet --null-data --line-regexp --fixed-strings "PORTCULLIS_TESTS_RUN=$scratch" \
-                "$folder/environ" 2> /dev/null; then
-            printf '%s %s\n' "${folder#/proc/}" "$(tr '\0' ' ' 2> /dev/null < "$folder/cmdline" || true)"
-        fi
+    done
+    while IFS=/ read -r _ _ id _; do
+        found[$id]=1
+    done < <(grep --files-with-matches --null-data --line-regexp --fixed-strings "PORTCULLIS_TESTS_RUN=$scratch" \
+        /proc/[0-9]*/environ 2> /dev/null)
+    for id in "${!found[@]}"; do
+        printf '%s %s\n' "$id" "$(tr '\0' ' ' 2> /dev/null < "/proc/$id/cmdline" || true)"
     done
 }
 
