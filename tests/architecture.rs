@@ -82,6 +82,68 @@ fn nothing_is_left_for_later() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// What tests use that start no gateway by `tests/support`, so that no variable of `tests/run` changes what they test.
+const BESIDE_GATEWAYS: [&str; 5] = ["PORTCULLIS", "Pki", "eventually", "require_program", "run"];
+
+#[test]
+fn what_runs_in_the_first_pass_alone_starts_no_gateway_on_another_engine() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let script = read(&tests.join("run"));
+    let list = script.split_once("local -a without_gateway=(").and_then(|(_, rest)| rest.split_once(')'));
+    let modules: Vec<&str> = list.expect("a list in tests/run").0.split_whitespace().collect();
+    let mut files: Vec<PathBuf> = modules.iter().map(|module| tests.join(module).with_extension("rs")).collect();
+    let folders = modules.iter().map(|module| tests.join(module)).filter(|folder| folder.is_dir());
+    files.extend(folders.flat_map(|folder| rust_files(&folder)));
+    let wrong: Vec<String> = files
+        .iter()
+        .flat_map(|file| {
+            used_of_other_modules(&read(file)).into_iter().map(|used| format!("{}: {used}", file.display()))
+        })
+        .collect();
+    assert!(modules.len() > 3 && wrong.is_empty(), "{modules:?} {wrong:#?}");
+    assert!(files[..modules.len()].iter().all(|file| !read(file).contains("super::")), "super is all other modules");
+    // `--skip` takes any part of a name.
+    let others = rust_files(&tests).into_iter().filter(|file| !files.contains(file));
+    let mut names = others.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+    assert!(!names.any(|name| modules.iter().any(|module| name.ends_with(module))));
+}
+
+#[test]
+fn a_use_of_a_gateway_is_found() {
+    for bad in [
+        "use crate::support::Gateway;",
+        "use crate::support::{Pki, gateway::listener};",
+        "use crate::support::{\n    Pki,\n    Chain,\n};",
+        "use crate::support::*;",
+        "use crate::{support::Gateway};",
+        "crate::icinga::Front",
+        "use super::super::icinga;",
+    ] {
+        assert_eq!(used_of_other_modules(bad).len(), 1, "{bad}");
+    }
+    let good = "use crate::support::{PORTCULLIS, Pki};\nuse super::x;\ncrate::support::run(PORTCULLIS, &[])";
+    assert_eq!(used_of_other_modules(good), Vec::<String>::new());
+}
+
+/// What a file of tests uses of other modules of the tests, and is not in [`BESIDE_GATEWAYS`].
+fn used_of_other_modules(text: &str) -> Vec<String> {
+    let mut used: Vec<String> = text.matches("super::super::").map(str::to_owned).collect();
+    for path in text.split("crate::").skip(1) {
+        let Some(path) = path.strip_prefix("support::") else {
+            used.push(path.lines().next().unwrap_or_default().to_owned());
+            continue;
+        };
+        let names: Vec<&str> = match path.strip_prefix('{') {
+            // Behind the last comma of a list of several lines is nothing.
+            Some(list) => list.split('}').next().unwrap_or_default().trim_end_matches([',', '\n']).split(',').collect(),
+            None => path.split(|letter: char| !letter.is_alphanumeric() && letter != '_').take(1).collect(),
+        };
+        let others = names.into_iter().map(str::trim).filter(|name| !BESIDE_GATEWAYS.contains(name));
+        used.extend(others.map(str::to_owned));
+    }
+    used
+}
+
 fn sources_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
@@ -91,8 +153,15 @@ fn read(path: &Path) -> String {
 }
 
 fn source_files() -> Vec<PathBuf> {
+    let files = rust_files(&sources_root());
+    assert!(files.len() > 20, "the sources are found");
+    files
+}
+
+/// All files of Rust in a folder and below it.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let mut folders = vec![sources_root()];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -103,7 +172,6 @@ fn source_files() -> Vec<PathBuf> {
             }
         }
     }
-    assert!(files.len() > 20, "the sources are found");
     files.sort_unstable();
     files
 }
