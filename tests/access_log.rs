@@ -241,8 +241,7 @@ fn a_client_that_leaves_is_told_with_the_endpoint_whatever_engine_serves_it() {
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut connection = client.connect(version).unwrap();
-        assert!(connection.start_within(get("/"), std::time::Duration::from_millis(200)).is_none());
-        held.wait_for_requests(1);
+        assert!(connection.start_until(get("/"), || held.requests() == 1).is_none());
         drop(connection);
         let line = gateway.wait_for_access(|line| line["status"] == 499);
         assert_contains(&line, &serde_json::json!({ "endpoint": endpoint, "upstream": "api" }));

@@ -13,7 +13,6 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
@@ -202,9 +201,12 @@ fn silent_in_the_middle() -> Upstream {
 fn a_client_that_goes_away_ends_the_work_upstream() {
     for (version, answers) in BOTH.into_iter().flat_map(|version| [(version, true), (version, false)]) {
         let closed = Arc::new(AtomicBool::new(false));
+        let arrived = Arc::new(AtomicBool::new(false));
+        let has_arrived = arrived.clone();
         let flag = closed.clone();
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
             read_head(&mut stream);
+            has_arrived.store(true, Ordering::SeqCst);
             if answers {
                 write(&mut stream, CHUNKED);
                 write(&mut stream, b"5\r\nhello\r\n");
@@ -217,8 +219,7 @@ fn a_client_that_goes_away_ends_the_work_upstream() {
             let mut answer = connection.start(get("/")).unwrap();
             assert_eq!(next_data(&chain, &mut answer).unwrap().unwrap(), "hello");
         } else {
-            let patience = Duration::from_millis(300);
-            let waiting = connection.start_within(get("/"), patience);
+            let waiting = connection.start_until(get("/"), || arrived.load(Ordering::SeqCst));
             assert!(waiting.is_none(), "no answer yet");
         }
         drop(connection);

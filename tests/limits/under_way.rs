@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::client::body;
 use http::Request;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn one_at_a_time() -> String {
     user_with("alice", "concurrency = 1") + &user_with("bob", "") + &route("/", "api", "") + &route("/held", "held", "")
@@ -39,11 +40,13 @@ fn a_client_that_goes_away_makes_room() {
         let scene = Scene::new(engine, &one_at_a_time());
         let alice = scene.client("alice");
         let mut connection = alice.connect(version).unwrap();
-        let patience = std::time::Duration::from_millis(500);
+        let goes = AtomicBool::new(false);
+        let is_over = || goes.load(Ordering::SeqCst);
         std::thread::scope(|scope| {
-            scope.spawn(|| assert!(connection.start_within(get("/held"), patience).is_none()));
+            scope.spawn(|| assert!(connection.start_until(get("/held"), is_over).is_none()));
             scene.held.wait_for_requests(1);
             assert_eq!(outcomes(&alice, version, "/", 1), ["too_many_concurrent"], "{engine} {version:?}");
+            goes.store(true, Ordering::SeqCst);
         });
         drop(connection);
         passes_at_last(&alice, version, "/");

@@ -288,13 +288,24 @@ impl Connection<'_> {
         self.client.runtime.block_on(within_patience(self.start_async(request)))
     }
 
-    /// Sends a request, and gives up after a while.
-    pub fn start_within(
+    /// Sends a request, and gives up once a condition holds. `None` if there was no answer until then.
+    pub fn start_until(
         &mut self,
         request: Request<RequestBody>,
-        patience: std::time::Duration,
+        is_over: impl Fn() -> bool,
     ) -> Option<Result<Response<hyper::body::Incoming>, std::io::Error>> {
-        self.client.runtime.block_on(async { tokio::time::timeout(patience, self.start_async(request)).await.ok() })
+        let over = async {
+            while !is_over() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            Ok(())
+        };
+        self.client.runtime.block_on(async {
+            tokio::select! {
+                answer = self.start_async(request) => Some(answer),
+                over = within_patience(over) => over.map(|()| None).expect("the condition holds in the end"),
+            }
+        })
     }
 
     /// The HTTP/2 sender, to be cloned for requests at the same time.

@@ -203,9 +203,12 @@ impl HeldUpstream {
 
     /// Waits until so many requests have arrived.
     pub fn wait_for_requests(&self, count: usize) {
-        eventually("requests at the upstream", || {
-            (self.gate.0.lock().expect("no panic while locked").waiting >= count).then_some(())
-        });
+        eventually("requests at the upstream", || (self.requests() >= count).then_some(()));
+    }
+
+    /// How many requests have arrived.
+    pub fn requests(&self) -> usize {
+        self.gate.0.lock().expect("no panic while locked").waiting
     }
 
     /// Lets all answers go, now and later.
