@@ -4,7 +4,7 @@ use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::{ONE_WORKER, listener, listener_with, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
 use crate::support::upstream::{HeldUpstream, read_head, write};
-use crate::support::{Chain, Client, Gateway, Pki, ReservedPort, Upstream, eventually};
+use crate::support::{Chain, Client, Gateway, Pki, ReservedPort, Upstream, eventually, eventually_is, json_lines};
 use rcgen::DnValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -183,13 +183,8 @@ fn lines_are_appended_to_a_file_named_relative_to_the_config() {
     assert_eq!(client.get("/api/x").status, 200);
     assert_eq!(client.get("/api/y").status, 200);
     let file = gateway.config_file.with_file_name("access.log");
-    let lines = eventually("two lines", || {
-        let text = std::fs::read_to_string(&file).ok()?;
-        (text.lines().count() == 2).then_some(text)
-    });
-    let paths: Vec<Value> =
-        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["path"].clone()).collect();
-    assert_eq!(paths, ["/api/x", "/api/y"]);
+    let paths = || json_lines(&file).iter().map(|line| line["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    eventually_is("the lines", &["/api/x", "/api/y"].map(str::to_owned).to_vec(), paths);
     assert!(gateway.access_log().is_empty(), "standard output stays free");
 }
 

@@ -9,7 +9,7 @@ mod plan;
 
 use crate::support::client::{Answer, RequestBody, Version, request};
 use crate::support::gateway::{listener, route_to};
-use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
+use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, json_lines, run};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -86,8 +86,5 @@ impl Scene {
 }
 
 fn lines_of(file: &std::path::Path, kind: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}")));
-    lines.filter(|line| line["kind"] == kind).collect()
+    json_lines(file).into_iter().filter(|line| line["kind"] == kind).collect()
 }

@@ -3,7 +3,7 @@
 use super::{alice, ask, client, config};
 use crate::support::client::Version;
 use crate::support::gateway::user;
-use crate::support::{Gateway, Pki, Upstream, eventually};
+use crate::support::{Gateway, Pki, Upstream, eventually, eventually_is, json_lines};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -216,10 +216,7 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
 }
 
 fn wait_for_paths(file: &Path, expected: &[&str]) {
-    eventually("lines of the access log", || {
-        let text = std::fs::read_to_string(file).ok()?;
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let paths: Vec<String> = lines.map(|line| line["path"].as_str().unwrap().to_owned()).collect();
-        (paths == expected).then_some(())
-    });
+    let path = |line: &serde_json::Value| line["path"].as_str().unwrap().to_owned();
+    let paths = || json_lines(file).iter().map(path).collect::<Vec<_>>();
+    eventually_is("lines of the access log", &expected.iter().map(|path| (*path).to_owned()).collect(), paths);
 }

@@ -18,7 +18,7 @@ pub mod upstream;
 
 pub use chain::Chain;
 pub use client::Client;
-pub use eventually::eventually;
+pub use eventually::{eventually, eventually_is};
 pub use gateway::Gateway;
 pub(crate) use icinga::Icinga;
 pub use peer::Peer;
@@ -46,6 +46,13 @@ pub fn run(program: &str, arguments: &[&str]) -> (String, String, i32) {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr), output.status.code().unwrap_or(-1))
+}
+
+/// The whole lines of a file of JSON lines so far, none if it is not there. A line that is being written may be read in part.
+pub fn json_lines(file: &std::path::Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
 }
 
 /// The real binary.
