@@ -168,6 +168,8 @@ fn format_off_writes_nothing_and_can_be_turned_on_again() {
     let gateway = gateway(&pki, &upstream, "[access_log]\nformat = \"off\"\n");
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/api/unseen").status, 200);
+    // What is counted would have been logged.
+    gateway.wait_for_metric("portcullis_requests_total", &[], 1.0);
     let text = std::fs::read_to_string(&gateway.config_file).unwrap();
     gateway.reload_with(&text.replace("\"off\"", "\"json\""));
     assert_eq!(client.get("/api/seen").status, 200);
@@ -202,7 +204,7 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
         serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice", "upstream": "api" });
     assert_contains(&line, &expected);
     assert_eq!(line["endpoint"], endpoint, "whom it was sent to: {line}");
-    assert_eq!(gateway.metric("portcullis_requests_total", &[("code", "499")]), 1.0);
+    gateway.wait_for_metric("portcullis_requests_total", &[("code", "499")], 1.0);
     assert_eq!(line["status"], 499, "the same word as in the metrics");
     held.open();
 }

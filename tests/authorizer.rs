@@ -18,7 +18,7 @@ mod told;
 use crate::support::client::{Answer, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::full;
-use crate::support::{Client, Gateway, Pki, Upstream};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually_is};
 use grpc::{Grpc, Message};
 use http::Response;
 use std::net::SocketAddr;
@@ -191,9 +191,10 @@ fn what_an_authorizer_permits_passes_and_what_it_refuses_does_not() {
                     assert!(!answer.body.contains("words for nobody"));
                 }
             }
-            assert_eq!((scene.counted("permitted"), scene.counted("denied"), scene.counted("failed")), (4.0, 6.0, 2.0));
+            let verdicts = || ["permitted", "denied", "failed"].map(|result| scene.counted(result));
+            eventually_is("verdicts", &[4.0, 6.0, 2.0], verdicts);
             let duration = "portcullis_authorizer_duration_seconds_count";
-            assert_eq!(scene.gateway.metric(duration, &[("authorizer", "opa")]), 12.0);
+            scene.gateway.wait_for_metric(duration, &[("authorizer", "opa")], 12.0);
         }
     }
 }

@@ -174,7 +174,7 @@ fn without_a_list_nobody_gets_in_and_with_the_first_all_but_the_revoked() {
     assert_eq!((line["lists_in_force"].as_u64(), line["trust_domain"].as_str()), (Some(0), Some("test")));
     assert_eq!(scene.client(&gateway, &scene.bob).alert(), Alert::UnknownCA);
     let labels = [("reason", "revocation_unknown")];
-    assert!(gateway.metric("portcullis_handshake_failures_total", &labels) >= 1.0);
+    gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
     assert_eq!(scene.client(&lenient, &scene.bob).get("/").status, 200);
     assert_eq!(gateway.admin("/readyz").0, 200, "it is up, and refuses");
     // Both kinds of encoding are taken.

@@ -5,7 +5,7 @@ use crate::support::client::{RequestBody, Version, get};
 use crate::support::gateway::{ONE_WORKER, limited, listener_with, named_listener, process, trust_domain, user};
 use crate::support::pki::Identity;
 use crate::support::upstream::HeldUpstream;
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
@@ -52,7 +52,7 @@ impl Scene {
         let answer = self.client(gateway, &self.bob).send(Version::Http1, get("/whoami"));
         assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 403), "the entry is in force");
         assert!(gateway.reload_with(&(config.to_owned() + &user("carol", &["*"]))) > denied);
-        assert_eq!(gateway.metric("portcullis_api_users", &[]), 3.0);
+        gateway.wait_for_metric("portcullis_api_users", &[], 3.0);
         assert_eq!(gateway.reloads("failure"), 0.0);
         assert_eq!(gateway.admin("/readyz").0, 200);
         assert_eq!(self.client(gateway, &self.alice).get("/whoami").status, 200, "who proves itself gets in");
@@ -91,8 +91,8 @@ fn status(gateway: &Gateway) -> Value {
 fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
     let (scene, upstream) = (Scene::new(), Upstream::start());
     let gateway = Gateway::start_with_descriptors(&scene.config("", upstream.address), 200, 1500);
-    assert_eq!(gateway.metric("process_max_fds", &[]), 1500.0);
-    assert_eq!(gateway.metric("portcullis_descriptor_limit", &[]), 1500.0);
+    gateway.wait_for_metric("process_max_fds", &[], 1500.0);
+    gateway.wait_for_metric("portcullis_descriptor_limit", &[], 1500.0);
     let part = |name| gateway.metric("portcullis_descriptor_budget", &[("use", name)]);
     assert_eq!(part("clients") + part("upstreams") + part("reserve"), 1500.0);
     assert!(part("clients") > 500.0 && part("upstreams") > 500.0);
@@ -109,7 +109,7 @@ fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
     let mut connection = client.connect(Version::Http1).unwrap();
     assert_eq!(connection.send(get("/")).unwrap().status, 200);
     let used = |name| gateway.metric("portcullis_descriptors_used", &[("use", name)]);
-    assert_eq!((used("clients"), used("upstreams")), (1.0, 1.0));
+    eventually_is("descriptors", &(1.0, 1.0), || (used("clients"), used("upstreams")));
 }
 
 #[test]
@@ -162,7 +162,9 @@ fn withstands_a_flood(scene: &Scene, config: &str, workers: usize) {
     eventually("the oldest is closed", || is_closed(flood.first_mut()?).then_some(()));
     assert!(!all_gave_way || !is_closed(flood.last_mut().unwrap()), "the newest still has its time");
     assert_eq!(gateway.metric("portcullis_accept_errors_total", &[]), 0.0);
-    let lines = gateway.log().into_iter().filter(|line| line["reason"] == "gave_way").count();
+    let is_told = |line: &serde_json::Value| line["reason"] == "gave_way";
+    eventually("a line in the log", || gateway.log().into_iter().find(is_told));
+    let lines = gateway.settled_log().into_iter().filter(is_told).count();
     assert!((1..10).contains(&lines), "hundreds are told in {lines} lines");
 }
 
@@ -186,7 +188,7 @@ fn a_client_that_has_proven_itself_does_not_give_way_and_beyond_the_limit_new_on
     // Now there is none left that has to give way.
     let mut late = silent(Ipv4Addr::LOCALHOST, gateway.address());
     eventually("the new one is closed", || is_closed(&mut late).then_some(()));
-    assert_eq!(gateway.metric(REFUSED, &[("reason", "limit")]), 1.0);
+    gateway.wait_for_metric(REFUSED, &[("reason", "limit")], 1.0);
     assert!(proven.iter_mut().all(|connection| send(connection) == 200));
 }
 
@@ -198,10 +200,11 @@ fn a_source_may_have_so_many_half_open_connections_and_others_get_in_meanwhile()
     let mut flood: Vec<_> = (0..50).map(|_| silent(flooding, gateway.address())).collect();
     let rejected = || gateway.metric(REFUSED, &[("reason", "half_open_per_source")]);
     eventually("all but five are rejected", || (rejected() == 45.0).then_some(()));
-    assert_eq!(gateway.metric("portcullis_half_open_connections", &[("listener", "main")]), 5.0);
+    gateway.wait_for_metric("portcullis_half_open_connections", &[("listener", "main")], 5.0);
     assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200, "another source");
-    let lines = gateway.log().into_iter().filter(|line| line["reason"] == "half_open_per_source");
-    let lines: Vec<_> = lines.collect();
+    let is_told = |line: &serde_json::Value| line["reason"] == "half_open_per_source";
+    eventually("a line in the log", || gateway.log().into_iter().find(is_told));
+    let lines: Vec<_> = gateway.settled_log().into_iter().filter(is_told).collect();
     assert!(lines.len() == 1 && lines[0]["source"] == "127.0.0.2", "{lines:?}");
     // A place is free again as soon as one of them goes.
     flood.retain_mut(|stream| !is_closed(stream));
@@ -211,7 +214,7 @@ fn a_source_may_have_so_many_half_open_connections_and_others_get_in_meanwhile()
     let mut next = silent(flooding, gateway.address());
     eventually("it is accepted", || (gateway.metric("portcullis_half_open_connections", &[]) == 5.0).then_some(()));
     assert!(!is_closed(&mut next));
-    assert_eq!(rejected(), 45.0);
+    eventually_is("rejected connections", &45.0, rejected);
 }
 
 #[test]
@@ -256,7 +259,7 @@ fn behind_a_proxy_whose_place_is_known_the_announced_address_is_counted() {
     eventually("all but three are closed", || {
         (flood.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 7).then_some(())
     });
-    assert_eq!(gateway.metric(REFUSED, &[("reason", "half_open_per_source")]), 7.0);
+    gateway.wait_for_metric(REFUSED, &[("reason", "half_open_per_source")], 7.0);
     let mut others: Vec<_> = (2..12).map(announcing).collect();
     eventually("all others are served", || {
         (gateway.metric("portcullis_half_open_connections", &[]) == 13.0).then_some(())
@@ -329,7 +332,7 @@ fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revoc
     eventually("each is counted", || {
         (gateway.metric("portcullis_upstream_failures_total", &failures) == (8 * 128 - hanging) as f64).then_some(())
     });
-    assert_eq!(gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]), part);
+    gateway.wait_for_metric("portcullis_descriptors_used", &[("use", "upstreams")], part);
     gateway.wait_for_log("no descriptor is left for upstream connections");
     let line = gateway.wait_for_access(|line| line["reason"] == "upstream_connections_used_up");
     assert_eq!(line["status"].as_u64(), Some(503));

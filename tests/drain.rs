@@ -19,7 +19,7 @@ fn readiness_fails_first_while_requests_still_work_on_new_connections() {
     eventually("readiness fails", || (gateway.admin("/readyz").0 == 503).then_some(()));
     assert_eq!(gateway.admin("/healthz").0, 503);
     assert_eq!(gateway.admin("/livez").0, 200, "the process lives");
-    assert_eq!(gateway.metric("portcullis_draining", &[]), 1.0);
+    gateway.wait_for_metric("portcullis_draining", &[], 1.0);
     let client = client(&pki, &gateway);
     for version in BOTH {
         assert_eq!(client.send(version, get("/")).unwrap().status, 200);

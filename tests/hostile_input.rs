@@ -1,7 +1,7 @@
 //! Bytes from clients that mean harm, or know no better: refused with a reason, counted, and harmless to others.
 
 use crate::support::client::status;
-use crate::support::{Chain, Upstream, eventually};
+use crate::support::{Chain, Upstream, eventually, eventually_is};
 
 /// Bodies that lie, crawl or never end.
 mod bodies;
@@ -31,7 +31,7 @@ fn all_are_refused(requests: &[impl AsRef<[u8]>], code: u16, reason: &str) {
         assert!(answer.contains("connection: close\r\n"), "{shown:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{shown:?}: {answer}");
     }
-    assert_eq!(decisions(&chain, reason), requests.len() as f64);
+    eventually_is("decisions", &(requests.len() as f64), || decisions(&chain, reason));
     let code = code.to_string();
     let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", &code)]);
     eventually("the answers are counted", || (counted() == requests.len() as f64).then_some(()));

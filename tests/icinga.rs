@@ -129,6 +129,10 @@ fn queries_pass_for_the_right_user_and_are_refused_for_others() {
         let refused = stranger.send(version, get("/v1/objects/hosts")).unwrap();
         assert_eq!((refused.status, refused.reason().as_str()), (403, "unknown_user"));
     }
+    // It logs a request after it is answered.
+    assert_eq!(reader.get("/v1/objects/hosts/web1").status, 200);
+    let permitted = || front.icinga.log().matches("GET /v1/objects/hosts").count();
+    crate::support::eventually_is("permitted requests in its log", &7, permitted);
     let log = front.icinga.log();
     assert!(!log.contains("GET /v1/objects/services"), "what is refused here never reaches Icinga:\n{log}");
 }
@@ -286,6 +290,10 @@ fn the_redirect_of_the_root_and_heads_are_answered_at_once() {
             assert_eq!(head.header("content-length"), whole.header("content-length"), "{head:?}");
         }
     }
+    // It logs a request after it is answered.
+    assert_eq!(reader.get("/v1/objects/hosts/web1").status, 200);
+    let is_logged = || front.icinga.log().contains("GET /v1/objects/hosts/web1").then_some(());
+    eventually("the last request in its log", is_logged);
     let log = front.icinga.log();
     assert!(!log.contains("HEAD "), "{log}");
 }

@@ -8,7 +8,7 @@ mod under_way;
 use crate::support::client::{Answer, Connection, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{HeldUpstream, read_head, write};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
 use std::net::SocketAddr;
 
 /// An engine for HTTP/1.1, and what the client speaks: all ways by which a request can come.

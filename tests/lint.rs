@@ -94,7 +94,7 @@ fn warnings_are_logged_with_place_and_remedy_at_start_and_after_a_reload() {
     let text = line["message"].as_str().unwrap();
     assert!(text.contains("gateway.toml:2:10: ") && text.contains("(remove `shadow = true`"), "{text}");
     let gateway = Gateway::start(&good);
-    assert!(!gateway.log().iter().any(is_warning), "nothing is wrong yet");
+    assert!(!gateway.settled_log().iter().any(is_warning), "nothing is wrong yet");
     gateway.reload_with(&(SHADOW.to_owned() + &good));
     eventually("a warning after the reload", || gateway.log().into_iter().find(is_warning));
 }

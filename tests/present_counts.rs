@@ -13,7 +13,7 @@ mod streams;
 use crate::support::client::{Version, get};
 use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Client, Gateway, Pki, Upstream, eventually};
+use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
 use http_body_util::BodyExt;
 use std::io::Read;
 use std::net::TcpStream;

@@ -34,7 +34,7 @@ fn curl_asks_several_times_on_one_connection() {
         let second = format!("https://localhost:{}/api/2", gateway.address().port());
         let (out, _) = curl(&pki, gateway.address(), "/api/1", &[flag, &second]);
         assert_eq!(out.matches("hello").count(), 2, "{out}");
-        assert_eq!(gateway.metric("portcullis_connections_total", &[]), before + 1.0, "{flag}");
+        gateway.wait_for_metric("portcullis_connections_total", &[], before + 1.0);
     }
 }
 
@@ -146,7 +146,7 @@ fn openssl_gets_tls_1_2_and_nothing_older() {
         assert!(refused.iter().any(|alert| bad.contains(alert)), "{old}: {bad}");
         assert!(!bad.contains("HTTP/1.1 200"), "{old}: {bad}");
     }
-    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &[("reason", "incompatible")]), 2.0);
+    gateway.wait_for_metric("portcullis_handshake_failures_total", &[("reason", "incompatible")], 2.0);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn openssl_resumes_a_session_and_is_the_same_user() {
     }
     let users: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("x-client-user").join(",")).collect();
     assert_eq!(users, ["alice"; 4]);
-    assert_eq!(gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]), 2.0);
+    gateway.wait_for_metric("portcullis_handshakes_total", &[("resumption", "resumed")], 2.0);
 }
 
 /// The way of the seed text, with our own binary alone: CA, request, signature, ApiUser, reload, curl.

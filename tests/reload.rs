@@ -47,7 +47,8 @@ fn a_user_who_is_added_gets_in_on_the_connection_that_is_open() {
     for connection in &mut connections {
         assert_eq!(ask(connection, "/"), "ok");
     }
-    assert_eq!(gateway.metric("portcullis_connections_total", &[]), 2.0, "no connection was opened anew");
+    // No connection was opened anew.
+    gateway.wait_for_metric("portcullis_connections_total", &[], 2.0);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
     let peak = gateway.peak_memory().unwrap_or_default();
     eprintln!("started in {:?}, resident {:.0} MiB, at most {} MiB", begun.elapsed(), resident(), peak >> 20);
     assert!(peak <= most_memory(users), "{} MiB", peak >> 20);
-    assert_eq!(gateway.metric("portcullis_api_users", &[]), users as f64);
+    gateway.wait_for_metric("portcullis_api_users", &[], users as f64);
 
     let last = users - 1;
     let client = Client::new(&pki, Some(&pki.client(&format!("user-{last}"))), gateway.address());
@@ -121,7 +121,7 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
     eprintln!("reloaded in {:?}, resident {:.0} MiB", begun.elapsed(), resident());
     assert_eq!(client.get(&format!("/v2/{last}/0/x")).status, 200);
     assert_eq!(client.get(&format!("/v1/{last}/0/x")).reason(), "no_permission");
-    assert_eq!(gateway.metric("portcullis_api_users", &[]), users as f64);
+    gateway.wait_for_metric("portcullis_api_users", &[], users as f64);
 }
 
 /// The users of one file, each with permissions that nobody else has.

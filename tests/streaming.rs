@@ -156,7 +156,7 @@ fn a_silent_answer_is_cut_after_the_idle_timeout() {
         chain.gateway.wait_for_access(|line| line["end"] == "upstream_stalled");
     }
     let cut = [("reason", "upstream_stalled")];
-    assert_eq!(chain.gateway.metric("portcullis_responses_cut_total", &cut), 3.0);
+    chain.gateway.wait_for_metric("portcullis_responses_cut_total", &cut, 3.0);
 }
 
 #[test]
@@ -252,6 +252,6 @@ fn many_streams_share_a_connection() {
     for (at, body) in answers {
         assert_eq!(body, format!("/{at}"));
     }
-    assert_eq!(chain.gateway.metric("portcullis_connections_total", &[]), 1.0);
+    chain.gateway.wait_for_metric("portcullis_connections_total", &[], 1.0);
     assert_eq!(chain.upstream.recorded().len(), 500);
 }

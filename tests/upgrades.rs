@@ -5,7 +5,7 @@ mod handshakes;
 
 use crate::support::client::{Raw, Version, get, status};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Chain, Client, Upstream, eventually};
+use crate::support::{Chain, Client, Upstream, eventually, eventually_is};
 use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -158,7 +158,7 @@ fn an_upgrade_that_the_upstream_refuses_is_an_ordinary_answer() {
         }
         raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         raw.read_until("\r\n\r\nno");
-        assert_eq!(chain.gateway.metric("portcullis_connections_total", &[]), 1.0);
+        chain.gateway.wait_for_metric("portcullis_connections_total", &[], 1.0);
         tunnels_open(&chain, 0.0);
     }
 }
@@ -263,7 +263,7 @@ fn a_tunnel_counts_as_an_open_connection() {
     let mut fourth = TcpStream::connect(chain.gateway.address()).unwrap();
     fourth.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert_eq!(fourth.read(&mut [0]).unwrap(), 0, "closed at once");
-    assert_eq!(refused(), 1.0);
+    eventually_is("refused connections", &1.0, refused);
     // The others do not suffer from it.
     tunnels[0].write(b"hello");
     assert_eq!(tunnels[0].read_exact(5), b"hello");
@@ -274,7 +274,7 @@ fn a_tunnel_counts_as_an_open_connection() {
     let mut another = open_tunnel(&chain.client);
     another.write(b"hello");
     assert_eq!(another.read_exact(5), b"hello");
-    assert_eq!(refused(), 1.0);
+    eventually_is("refused connections", &1.0, refused);
     drop((first, another, tunnels));
     connections_open(0.0);
     chain.is_unharmed();

@@ -90,9 +90,9 @@ fn what_the_workers_count_is_one_number() {
             (scene.gateway.metric("portcullis_requests_total", &done) == f64::from(at)).then_some(())
         });
     }
-    assert_eq!(scene.gateway.metric("portcullis_request_duration_seconds_count", &[]), 20.0);
-    assert_eq!(scene.gateway.metric("portcullis_decisions_total", &[("decision", "permit")]), 20.0);
-    assert_eq!(scene.gateway.metric("portcullis_upstream_connections_total", &[]), 20.0);
+    scene.gateway.wait_for_metric("portcullis_request_duration_seconds_count", &[], 20.0);
+    scene.gateway.wait_for_metric("portcullis_decisions_total", &[("decision", "permit")], 20.0);
+    scene.gateway.wait_for_metric("portcullis_upstream_connections_total", &[], 20.0);
     let ids: HashSet<String> =
         scene.upstream.recorded().iter().flat_map(|seen| seen.values("x-request-id")).map(str::to_owned).collect();
     assert_eq!(ids.len(), 20, "no two workers give the same name");

@@ -30,7 +30,7 @@ fn expect_failure(chain: &Chain, status: u16, reason: &str) {
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     }
     let failures = [("upstream", "api"), ("reason", reason)];
-    assert_eq!(chain.gateway.metric("portcullis_upstream_failures_total", &failures), 2.0);
+    chain.gateway.wait_for_metric("portcullis_upstream_failures_total", &failures, 2.0);
     let line = chain.gateway.wait_for_access(|line| line["status"] == status);
     assert_eq!((&line["decision"], &line["reason"]), (&"permit".into(), &reason.into()));
     assert!(line["detail"].is_string(), "{line}");
@@ -107,7 +107,7 @@ fn an_answer_that_breaks_off_never_looks_whole() {
         let log = eventually("two lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 2));
         assert!(log.iter().all(|line| line["end"] == "upstream_broke_off"), "{log:#?}");
         let cut = [("reason", "upstream_broke_off")];
-        assert_eq!(chain.gateway.metric("portcullis_responses_cut_total", &cut), 2.0);
+        chain.gateway.wait_for_metric("portcullis_responses_cut_total", &cut, 2.0);
     }
 }
 

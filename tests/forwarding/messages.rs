@@ -168,7 +168,7 @@ fn connection_may_not_name_what_every_hop_needs() {
         assert!(answer.contains("bad_connection_field"), "{answer}");
     }
     let refused = [("decision", "refuse"), ("reason", "bad_connection_field")];
-    assert_eq!(chain.gateway.metric("portcullis_decisions_total", &refused), 4.0);
+    chain.gateway.wait_for_metric("portcullis_decisions_total", &refused, 4.0);
     assert!(chain.upstream.recorded().is_empty());
     chain.is_unharmed();
 }

@@ -39,9 +39,9 @@ fn a_connection_is_used_again() {
     }
     let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections.len(), 1);
-    let new = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "new")]);
-    let pooled = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "pooled")]);
-    assert_eq!((new, pooled), (1.0, 8.0));
+    for (origin, count) in [("new", 1.0), ("pooled", 8.0)] {
+        chain.gateway.wait_for_metric("portcullis_upstream_connections_total", &[("origin", origin)], count);
+    }
 }
 
 #[test]
@@ -182,8 +182,7 @@ fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_cl
         let answer = chain.client.send(Version::Http2, request(method, "/second", ""));
         assert_eq!(answer.unwrap().status, 200, "{method}");
         assert_eq!(seen.connections(), [0, 0, 1], "{method}");
-        let retries = chain.gateway.metric("portcullis_upstream_retries_total", &[("upstream", "api")]);
-        assert_eq!(retries, 1.0);
+        chain.gateway.wait_for_metric("portcullis_upstream_retries_total", &[("upstream", "api")], 1.0);
     }
 }
 
@@ -270,6 +269,6 @@ fn many_requests_on_many_connections_all_have_their_answers() {
         }
     });
     assert_eq!(chain.upstream.recorded().len(), 8 * REQUESTS);
-    assert_eq!(chain.gateway.metric("portcullis_connections_total", &[]), 8.0);
+    chain.gateway.wait_for_metric("portcullis_connections_total", &[], 8.0);
     chain.is_unharmed();
 }

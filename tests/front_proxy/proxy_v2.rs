@@ -123,7 +123,8 @@ fn a_header_from_anybody_else_ends_the_connection() {
                 (gateway.metric("portcullis_handshake_failures_total", &labels) >= (count + 1) as f64).then_some(())
             });
         }
-        assert!(gateway.log().iter().any(|line| line["reason"] == "not_a_front_proxy"));
+        let is_it = |line: &serde_json::Value| line["reason"] == "not_a_front_proxy";
+        eventually("a line in the log", || gateway.log().into_iter().find(is_it));
     }
     assert!(scene.upstream.recorded().is_empty());
 }

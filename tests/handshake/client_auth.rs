@@ -43,7 +43,7 @@ fn a_bad_certificate_is_refused_where_none_would_do() {
     let client = Client::new(&pki, Some(&foreign), gateway.address());
     assert_eq!(client.alert(), AlertDescription::UnknownCA);
     let labels = [("listener", "main"), ("reason", "unknown_issuer")];
-    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 1.0);
+    gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
     assert_eq!(Client::new(&pki, None, gateway.address()).get("/public").status, 200);
 }
 

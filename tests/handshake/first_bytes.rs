@@ -24,7 +24,7 @@ fn wait_for_failure(gateway: &Gateway, reason: &str) -> serde_json::Value {
     let line = eventually("the log line", || failures(gateway).pop());
     assert_eq!(line["reason"], reason, "{line}");
     let labels = [("listener", "main"), ("reason", reason)];
-    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 1.0);
+    gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
     line
 }
 

@@ -91,7 +91,7 @@ fn an_unknown_server_name_is_refused_and_never_gets_a_default() {
         assert_eq!((line["reason"].as_str(), line["server_name"].as_str()), (Some("unknown_server_name"), Some(name)));
     }
     let labels = [("listener", "main"), ("reason", "unknown_server_name")];
-    assert_eq!(gateway.metric("portcullis_handshake_failures_total", &labels), 5.0);
+    gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 5.0);
 }
 
 #[test]

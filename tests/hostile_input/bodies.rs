@@ -4,7 +4,7 @@ use super::decisions;
 use crate::support::client::{BOTH, body, request, status};
 use crate::support::feed::fed;
 use crate::support::upstream::{read_head, write};
-use crate::support::{Chain, Upstream, eventually};
+use crate::support::{Chain, Upstream, eventually, eventually_is};
 use std::io::Read;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -120,7 +120,7 @@ fn a_large_upload_that_is_forbidden_is_told_so() {
         let answer = bob.send(version, upload).unwrap();
         assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{version:?}");
     }
-    assert_eq!(decisions(&chain, "no_permission"), 2.0);
+    eventually_is("decisions", &2.0, || decisions(&chain, "no_permission"));
     assert!(chain.upstream.recorded().is_empty());
     chain.is_unharmed();
 }

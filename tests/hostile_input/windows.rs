@@ -170,7 +170,8 @@ fn an_upstream_that_may_be_silent_is_not_taken_for_a_client_that_stalls() {
     spoken.store(true, Ordering::SeqCst);
     assert_eq!(runtime.block_on(kept.into_body().collect()).unwrap().to_bytes(), "", "its end comes");
     assert_eq!(connection.send(get("/")).unwrap().body, "hello", "on the same connection");
-    let cut =
-        chain.gateway.log().into_iter().filter(|line| line["message"].as_str().is_some_and(|it| it.starts_with(CUT)));
+    chain.gateway.wait_for_log(CUT);
+    let lines = chain.gateway.settled_log();
+    let cut = lines.iter().filter(|line| line["message"].as_str().is_some_and(|it| it.starts_with(CUT)));
     assert_eq!(cut.count(), 1, "the clock alone");
 }

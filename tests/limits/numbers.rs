@@ -23,7 +23,8 @@ fn a_burst_passes_and_who_comes_too_fast_is_told_when_to_come_again() {
         let said = ["user", "decision", "reason", "detail"].map(|key| line[key].as_str().unwrap_or_default());
         assert_eq!(said, ["alice", "refuse", "rate_limited", "limit of the ApiUser"]);
         scene.gateway.wait_for_access(|line| line["user"] == "alice" && line["decision"] == "permit");
-        assert_eq!((scene.limited("rate_limited"), scene.limited("quota_used_up")), (1.0, 0.0));
+        let limited = || (scene.limited("rate_limited"), scene.limited("quota_used_up"));
+        eventually_is("limited requests", &(1.0, 0.0), limited);
     }
 }
 

@@ -24,7 +24,7 @@ fn one_more_than_may_be_under_way_is_refused_until_one_ends() {
             let policy = "\"user-concurrency\";q=1;qu=\"concurrent-requests\"";
             assert_eq!(refused.header("ratelimit-policy"), Some(policy));
             assert_eq!(outcomes(&bob, version, "/", 2), ["ok"; 2]);
-            assert_eq!(scene.limited("too_many_concurrent"), 1.0);
+            eventually_is("limited requests", &1.0, || scene.limited("too_many_concurrent"));
             scene.held.open();
             assert_eq!(waiting.join().unwrap(), 200, "{engine} {version:?}");
         });

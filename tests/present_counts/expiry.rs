@@ -52,8 +52,9 @@ fn what_is_open_ends_as_time_passes(reason: &str, kind: Kind, alice: impl Fn() -
             let labels = [("kind", kind), ("reason", reason)];
             eventually("the metric", || (gateway.metric("portcullis_cut_total", &labels) == count).then_some(()));
         }
-        let mut cut = gateway.access_log().into_iter().filter(|line| line.get("cut").is_some());
-        assert!(cut.all(|line| line["reason"] == reason && line["user"] == "alice"));
+        let cut = || gateway.access_log().into_iter().filter(|line| line.get("cut").is_some()).collect::<Vec<_>>();
+        let cut = eventually("their lines", || Some(cut()).filter(|lines| lines.len() == STREAMS.len()));
+        assert!(cut.iter().all(|line| line["reason"] == reason && line["user"] == "alice"), "{cut:?}");
     }
 }
 

@@ -303,7 +303,7 @@ fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
         scene.gateway.wait_for_generation_after(before);
         assert_eq!(connection.send(get("/")).unwrap().reason(), loss.reason);
         let labels = [("decision", "refuse"), ("reason", loss.reason)];
-        assert_eq!(scene.gateway.metric("portcullis_decisions_total", &labels), 1.0);
+        scene.gateway.wait_for_metric("portcullis_decisions_total", &labels, 1.0);
         assert_eq!(scene.gateway.metric("portcullis_cut_total", &[]), 0.0, "nothing was under way");
     }
 }

@@ -41,8 +41,11 @@ fn hangup_reads_everything_again() {
         assert_eq!(gateway.wait_for_generation_after(expected - 1), expected);
         assert_eq!(ask(&mut connection, "/"), "ok");
     }
-    let causes: Vec<_> = gateway.log().into_iter().filter(|line| line["message"] == "reloaded").collect();
-    assert!(causes.iter().all(|line| line["cause"] == "signal"), "{causes:?}");
+    let is_reload = |line: &serde_json::Value| line["message"] == "reloaded";
+    let reloads =
+        || Some(gateway.log().into_iter().filter(is_reload).collect()).filter(|lines: &Vec<_>| lines.len() == 2);
+    let reloads = eventually("two lines", reloads);
+    assert!(reloads.iter().all(|line| line["cause"] == "signal"), "{reloads:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_listener_is_added_and_removed_while_another_keeps_its_connections() {
     wait_until_refused(extra);
     eventually("the removed listener's connection is closed", || other.send(crate::support::client::get("/")).err());
     assert_eq!(ask(&mut connection, "/"), "ok", "on the connection from the beginning");
-    assert_eq!(gateway.metric("portcullis_connections_total", &[("listener", "main")]), 1.0);
+    gateway.wait_for_metric("portcullis_connections_total", &[("listener", "main")], 1.0);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
         assert_eq!(line["status"], 400);
     }
     let labels = [("decision", "refuse"), ("reason", "bad_path")];
-    assert_eq!(scene.gateway.metric("portcullis_decisions_total", &labels), 2.0);
+    scene.gateway.wait_for_metric("portcullis_decisions_total", &labels, 2.0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The real binary with a config of its own, in a temporary folder.
 
-use super::{PORTCULLIS, Pki, eventually};
+use super::{PORTCULLIS, Pki, eventually, eventually_is};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -170,6 +170,11 @@ impl Gateway {
             .sum()
     }
 
+    /// Waits until a metric has this value. A worker may count after the client has its response.
+    pub fn wait_for_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        eventually_is(&format!("{name} {labels:?}"), &value, || self.metric(name, labels));
+    }
+
     /// The gateway's own log so far.
     pub fn log(&self) -> Vec<serde_json::Value> {
         self.log.lock().expect("no panic while locked").clone()
@@ -188,6 +193,16 @@ impl Gateway {
     /// Waits for a line of the own log with this message. It may be read after what it tells of has been seen.
     pub fn wait_for_log(&self, message: &str) -> serde_json::Value {
         eventually("a line of the gateway's own log", || self.find_log(message))
+    }
+
+    /// The own log with each line that was written before this call: the line about a signal without a meaning comes after
+    /// them.
+    pub fn settled_log(&self) -> Vec<serde_json::Value> {
+        let markers = || self.log().iter().filter(|line| line["signal"] == "SIGUSR2").count();
+        let before = markers();
+        self.signal("USR2");
+        eventually("the line of a signal", || (markers() > before).then_some(()));
+        self.log()
     }
 
     /// Waits for an access log line for which the condition holds.

@@ -127,7 +127,7 @@ fn nobody_negotiates_anew() {
     assert!(plain.contains("HTTP/1.1 200"), "{plain}");
     let anew = scene.s_client(&["-tls1_2"], "R\n");
     assert!(anew.contains("RENEGOTIATING") && anew.contains("no renegotiation"), "{anew}");
-    assert_eq!(scene.gateway.metric("portcullis_handshakes_total", &[]), 2.0);
+    scene.gateway.wait_for_metric("portcullis_handshakes_total", &[], 2.0);
     assert_eq!(scene.upstream.recorded().len(), 1);
 }
 
