@@ -147,6 +147,7 @@ impl Assembly<'_> {
                 None => in_use.extend(only),
             }
         }
+            self.lint_open_route(said, &serving);
         in_use
     }
 

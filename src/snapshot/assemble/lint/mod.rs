@@ -1,6 +1,7 @@
 //! Lint of a config that loads, but where a guard is off or nobody gets in. Warns; never stops a start.
 
 mod certificates;
+mod open_routes;
 mod paths;
 mod permissions;
 mod shadow;
