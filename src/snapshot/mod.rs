@@ -23,7 +23,7 @@ use assemble::parse_end;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
-use crate::config::{Http1Engine, Include, LogFormat, Places, Written};
+use crate::config::{Http1Engine, Include, LogFormat, Places, Spanned, Written};
 use crate::credentials::Credentials;
 use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
@@ -207,6 +207,10 @@ pub struct OwnExpiry {
     pub user: Option<String>,
     /// The last second of validity since 1970.
     pub not_after: i64,
+    /// The subject of the certificate.
+    pub subject: String,
+    /// Its file, as the config names it.
+    pub file: Spanned<String>,
 }
 
 /// What is said about client certificates that expire.

@@ -1,5 +1,6 @@
 //! Listeners and their hosts: addresses, certificates, who is asked for a certificate.
 
+use super::peers::CertificateOwner;
 use super::trust::TrustDomains;
 use super::{super::defaults, Assembly};
 use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
@@ -99,7 +100,8 @@ impl Assembly<'_> {
         let key = key.and_then(|path| Some((path, self.private_key(path)?)));
         let (chain_path, chain) = chain?;
         let (key_path, key) = key?;
-        self.note_expiry("server", &format!("{}/{label}", listener.name.value), &chain);
+        let name = format!("{}/{label}", listener.name.value);
+        self.note_expiry(&CertificateOwner { kind: "server", name: &name, user: None }, chain_path, &chain);
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
         let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);

@@ -40,6 +40,7 @@ use crate::forward::FieldNames;
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
+use peers::CertificateOwner;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -265,15 +266,18 @@ impl Assembly<'_> {
             .ok()
     }
 
-    /// Remembers when certificates expire, for metrics and warnings.
-    fn note_expiry(&self, kind: &'static str, name: &str, chain: &[CertificateDer<'_>]) {
-        self.note_expiry_of_user(kind, name, None, chain);
-    }
-
-    fn note_expiry_of_user(&self, kind: &'static str, name: &str, user: Option<&str>, chain: &[CertificateDer<'_>]) {
-        let earliest = chain.iter().filter_map(|der| CertificateFacts::read(der)).map(|facts| facts.not_after).min();
-        let noted = |not_after| OwnExpiry { kind, name: name.to_owned(), user: user.map(str::to_owned), not_after };
-        self.expiries.borrow_mut().extend(earliest.map(noted));
+    /// Remembers which certificate of a file expires first, for metrics and warnings.
+    fn note_expiry(&self, owner: &CertificateOwner<'_>, file: &Spanned<String>, certificates: &[CertificateDer<'_>]) {
+        let facts = certificates.iter().filter_map(|der| CertificateFacts::read(der));
+        let noted = facts.min_by_key(|facts| facts.not_after).map(|facts| OwnExpiry {
+            kind: owner.kind,
+            name: owner.name.to_owned(),
+            user: owner.user.map(str::to_owned),
+            not_after: facts.not_after,
+            subject: facts.subject,
+            file: file.clone(),
+        });
+        self.expiries.borrow_mut().extend(noted);
     }
 
     /// Things by name, where a second one of the same name is an error.

@@ -16,11 +16,11 @@ const MOST_OWN_ANCHORS: usize = 16;
 /// A client certificate, its key, and where the key's file is named.
 pub(super) type Shown<'s> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'s Spanned<String>);
 
-/// Whose client certificate it is that we show.
+/// What a certificate of the config is there for.
 pub(super) struct CertificateOwner<'n> {
     /// The kind in metrics.
     pub(super) kind: &'static str,
-    /// The name of the upstream or authorizer.
+    /// The name of the listener, trust domain, upstream or authorizer.
     pub(super) name: &'n str,
     /// The ApiUser that it speaks for.
     pub(super) user: Option<&'n str>,
@@ -105,7 +105,8 @@ impl Assembly<'_> {
             complete &= anchors.is_some();
             // A bundle of public CAs always holds some that are about to expire, and none of them is ours to renew.
             if let Some(anchors) = anchors.as_ref().filter(|anchors| anchors.len() <= MOST_OWN_ANCHORS) {
-                self.note_expiry(peer.expiries.0, &peer.name.value, anchors);
+                let owner = CertificateOwner { kind: peer.expiries.0, name: &peer.name.value, user: None };
+                self.note_expiry(&owner, path, anchors);
             }
             for anchor in anchors.into_iter().flatten() {
                 inputs.add(&anchor);
@@ -167,7 +168,7 @@ impl Assembly<'_> {
                 let chain = self.certificates(certificate);
                 let key_read = self.private_key(key);
                 let (chain, key_read) = (chain.ok_or(())?, key_read.ok_or(())?);
-                self.note_expiry_of_user(owner.kind, owner.name, owner.user, &chain);
+                self.note_expiry(&owner, certificate, &chain);
                 chain.iter().for_each(|der| inputs.add(der));
                 inputs.add(key_read.secret_der());
                 Ok(Some((chain, key_read, key)))

@@ -1,6 +1,7 @@
 //! Trust domains: anchors are read, and a domain without any is an error.
 
 use super::Assembly;
+use super::peers::CertificateOwner;
 use crate::config::{self, Place, Spanned};
 use crate::respond::with_causes;
 use crate::tls::{Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings};
@@ -28,12 +29,9 @@ impl Assembly<'_> {
                     "name the CA files: `anchors = [\"pki/ca.crt\"]`",
                 );
             }
-            let read: Vec<_> = said.anchors.iter().map(|path| (path, self.certificates(path))).collect();
-            let complete = !read.is_empty() && read.iter().all(|(_, anchors)| anchors.is_some());
-            let anchors: Vec<_> = read.into_iter().filter_map(|(_, anchors)| anchors).flatten().collect();
-            for anchor in &anchors {
-                self.note_expiry("trust_anchor", &said.name.value, std::slice::from_ref(anchor));
-            }
+            let read = self.authorities_of("trust_anchor", &said.name.value, &said.anchors);
+            let complete = !read.is_empty() && read.iter().all(Option::is_some);
+            let anchors: Vec<_> = read.into_iter().flatten().flatten().collect();
             let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
             let built = if complete { self.trust_domain(said, id, &anchors).map(Arc::new) } else { None };
             domains.in_order.extend(built.clone());
@@ -49,17 +47,32 @@ impl Assembly<'_> {
         anchors: &[CertificateDer<'static>],
     ) -> Option<TrustDomain> {
         let report = |error| self.report_domain(said.name.place, &error);
-        let read: Vec<_> = said.intermediates.iter().map(|path| self.certificates(path)).collect();
+        let read = self.authorities_of("intermediate", &said.name.value, &said.intermediates);
         let intermediates: Vec<_> = read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-        for intermediate in &intermediates {
-            self.note_expiry("intermediate", &said.name.value, std::slice::from_ref(intermediate));
-        }
         let authorities = Arc::new(Authorities::new(anchors, &intermediates).map_err(report).ok()?);
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);
         let revocation = self.revocation(said, id, &authorities, previous)?;
         self.lint_unlisted(said, &authorities, &revocation);
         TrustDomain::new(id, &said.name.value, &authorities, revocation, settings, previous).map_err(report).ok()
+    }
+
+    /// The certificates of files with CAs; `None` for a file that cannot be used, which was reported.
+    fn authorities_of(
+        &self,
+        kind: &'static str,
+        name: &str,
+        files: &[Spanned<String>],
+    ) -> Vec<Option<Vec<CertificateDer<'static>>>> {
+        let owner = CertificateOwner { kind, name, user: None };
+        let read = |file| {
+            let certificates = self.certificates(file)?;
+            for certificate in &certificates {
+                self.note_expiry(&owner, file, std::slice::from_ref(certificate));
+            }
+            Some(certificates)
+        };
+        files.iter().map(read).collect()
     }
 
     fn trust_settings(&self, said: &config::TrustDomain) -> Option<TrustSettings> {
@@ -101,6 +114,9 @@ impl Assembly<'_> {
         let hint = match error {
             TrustDomainError::IntermediateNotACa(_) | TrustDomainError::NotVouchedFor(_) => {
                 "in `intermediates`, give CA certificates that the anchors have signed, and no others"
+            }
+            TrustDomainError::Expired => {
+                "put the CA's new certificate into a file of `anchors`, beside the old one or in its place"
             }
             _ => "give PEM files with CA certificates",
         };

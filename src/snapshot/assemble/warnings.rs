@@ -5,7 +5,7 @@ use super::identities::said_identifiers;
 use super::users::Users;
 use crate::authorize::Effect;
 use crate::clock;
-use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired, Place};
+use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired};
 use crate::host::HostPattern;
 use crate::route::Route;
 use crate::snapshot::{ListenerPolicy, OwnExpiry};
@@ -24,39 +24,7 @@ impl Assembly<'_> {
         let now = clock::signed_seconds();
         let expiries = self.expiries.borrow();
         for expiry in expiries.iter().filter(|expiry| expiry.not_after < now.saturating_add(soon)) {
-            let OwnExpiry { kind, name, user, not_after } = expiry;
-            let what: &str = match *kind {
-                "server" => "the server certificate of listener",
-                "trust_anchor" => "a trust anchor of domain",
-                "intermediate" => "an intermediate of domain",
-                "upstream_anchor" => "an anchor of upstream",
-                "authorizer_anchor" => "an anchor of authorizer",
-                "authorizer_client" => "the client certificate for authorizer",
-                _ => "the client certificate for upstream",
-            };
-            let expires = if *not_after < now { "expired" } else { "expires" };
-            let of_user = user.as_ref().map(|user| format!(" of api_user \"{user}\"")).unwrap_or_default();
-            let message = format!("{what} \"{name}\"{of_user} {expires} at {}", rfc3339(*not_after));
-            self.warn_somewhere(kind, name, message, "renew it; the files are read again when they change");
-        }
-    }
-
-    fn warn_somewhere(&self, kind: &str, name: &str, message: String, hint: &str) {
-        let listener = name.split('/').next().unwrap_or(name);
-        let place: Option<Place> = match kind {
-            "server" => {
-                self.config.listeners.iter().find(|entry| entry.name.value == listener).map(|entry| entry.name.place)
-            }
-            "trust_anchor" | "intermediate" => {
-                self.config.trust_domains.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
-            }
-            "authorizer_anchor" | "authorizer_client" => {
-                self.config.authorizers.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place)
-            }
-            _ => self.config.upstreams.iter().find(|entry| entry.name.value == name).map(|entry| entry.name.place),
-        };
-        if let Some(place) = place {
-            self.problems.warning(place, message, hint);
+            self.problems.warning(expiry.file.place, expiry_message(expiry, now), expiry_hint(expiry, now));
         }
     }
 
@@ -147,7 +115,6 @@ impl Assembly<'_> {
                 None => in_use.extend(only),
             }
         }
-            self.lint_open_route(said, &serving);
         in_use
     }
 
@@ -180,6 +147,7 @@ impl Assembly<'_> {
                 said.listeners.is_empty() || said.listeners.iter().any(|name| *name.value == *listener.name)
             });
             let serving: Vec<_> = serving.collect();
+            self.lint_open_route(said, &serving);
             for host in &said.hosts {
                 let pattern = HostPattern::parse(&host.value);
                 let served =
@@ -205,6 +173,46 @@ impl Assembly<'_> {
             }
         }
     }
+}
+
+/// Which certificate of which file expires when, and what it is there for.
+fn expiry_message(expiry: &OwnExpiry, now: i64) -> String {
+    let (key, of) = match expiry.kind {
+        "server" => ("certificate", "the server certificate of listener"),
+        "trust_anchor" => ("anchors", "a trust anchor of trust domain"),
+        "intermediate" => ("intermediates", "an intermediate of trust domain"),
+        "upstream_anchor" => ("anchors", "an anchor of upstream"),
+        "authorizer_anchor" => ("anchors", "an anchor of authorizer"),
+        "authorizer_client" => ("certificate", "the client certificate for authorizer"),
+        _ => ("certificate", "the client certificate for upstream"),
+    };
+    let expires = if expiry.not_after < now { "expired" } else { "expires" };
+    let of_user = expiry.user.as_ref().map(|user| format!(" of api_user \"{user}\"")).unwrap_or_default();
+    format!(
+        "{of} \"{}\"{of_user}, \"{}\" in {} (`{key}`), {expires} at {}",
+        expiry.name,
+        expiry.subject,
+        expiry.file.value,
+        rfc3339(expiry.not_after)
+    )
+}
+
+fn expiry_hint(expiry: &OwnExpiry, now: i64) -> String {
+    let consequence = match expiry.kind {
+        _ if expiry.not_after >= now => "",
+        "server" => "clients reject it: ",
+        "trust_anchor" | "intermediate" => "clients whose certificates it signed are rejected: ",
+        "upstream_anchor" | "authorizer_anchor" => "servers whose certificates it signed are rejected: ",
+        _ => "the server may reject it: ",
+    };
+    let how = match expiry.kind {
+        "trust_anchor" | "intermediate" | "upstream_anchor" | "authorizer_anchor" => "get the CA's new certificate",
+        _ => "have a new one signed",
+    };
+    format!(
+        "{consequence}{how} and put it into {}; the gateway reads the file again when it changes",
+        expiry.file.value
+    )
 }
 
 /// Whether nobody needs a certificate for this route.
