@@ -11,3 +11,11 @@ pub fn seconds() -> u64 {
 pub fn signed_seconds() -> i64 {
     i64::try_from(seconds()).unwrap_or(i64::MAX)
 }
+
+/// A time as RFC 3339 in UTC; the number itself where no calendar has it.
+pub fn rfc3339(seconds: i64) -> String {
+    let text = time::OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok());
+    text.unwrap_or_else(|| seconds.to_string())
+}

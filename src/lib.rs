@@ -4,6 +4,7 @@
 
 // Foundations
 pub mod clock;
+pub mod error_text;
 pub mod descriptors;
 pub mod file_read;
 pub mod file_format;

@@ -12,6 +12,7 @@ pub use limited::{Limited, Whose};
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::endpoint::ConnectError;
+use crate::error_text::with_causes;
 use crate::forward::{BadUpgrade, FramingError};
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
@@ -376,16 +377,4 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
         | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
     }
-}
-
-/// An error and its causes in one line. Each prints its own level only, so nothing stands twice.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -20,6 +20,7 @@ pub use verdict::{AnswerFields, Denial, Opinion, Silence, Verdict};
 
 use crate::config::WhenUnavailable;
 use crate::endpoint::{Endpoint, Scheme};
+use crate::error_text::with_causes;
 use crate::fetch::FetchUrl;
 use crate::forward::FieldNames;
 use crate::telemetry::Telemetry;
@@ -236,7 +237,7 @@ impl Authorizer {
                     WhenUnavailable::Permit if !silence.is_our_own() => "requests go on without it",
                     WhenUnavailable::Permit | WhenUnavailable::Refuse => "requests are refused",
                 };
-                tracing::warn!(authorizer = %self.name, error = silence.with_causes(), consequence, "no answer from an authorizer");
+                tracing::warn!(authorizer = %self.name, error = with_causes(silence), consequence, "no answer from an authorizer");
             }
             None if !before => tracing::info!(authorizer = %self.name, "the authorizer answers again"),
             _ => {}

@@ -2,6 +2,7 @@
 
 use crate::config::WhenUnavailable;
 use crate::endpoint::ConnectError;
+use crate::error_text::with_causes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Verdict {
             Opinion::Deny(denial) => Some(format!("authorizer \"{}\" says {denial}", self.by)),
             Opinion::Nothing(silence, when) => {
                 let so = if *when == WhenUnavailable::Permit { ", which permits" } else { "" };
-                Some(format!("authorizer \"{}\": {}{so}", self.by, silence.with_causes()))
+                Some(format!("authorizer \"{}\": {}{so}", self.by, with_causes(silence)))
             }
         }
     }
@@ -141,17 +142,6 @@ impl Silence {
 
     pub(super) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreachable(error.into())
-    }
-
-    /// With its causes, in one line.
-    pub(super) fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
     }
 }
 

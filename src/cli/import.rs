@@ -3,8 +3,8 @@
 
 use super::{say, say_error};
 use crate::authorize::CompiledPermission;
+use crate::error_text::with_causes;
 use crate::import::{ImportError, ImportFile, Imported, Weight, haproxy, icinga2, nginx};
-use crate::respond::with_causes;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -152,8 +152,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Prints an error with its causes.
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    say_error(&as_error(&crate::respond::with_causes(error)));
+fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    say_error(&as_error(&crate::error_text::with_causes(error)));
     ExitCode::FAILURE
 }
 

@@ -2,9 +2,9 @@
 //! every file that changes; here nothing is put into force.
 
 use crate::clock;
+use crate::error_text::with_causes;
 use crate::fetch::FetchUrl;
 use crate::proxy::Shared;
-use crate::respond::with_causes;
 use crate::snapshot::Snapshot;
 use crate::tls::{CrlFetch, CrlFetched, TrustDomain};
 use std::sync::Arc;

@@ -4,8 +4,8 @@
 use super::overlay::Revoker;
 use super::{Gateway, GatewayError, audit, stamps_of};
 use crate::config::WatchedFile;
+use crate::error_text::with_causes;
 use crate::file_read;
-use crate::respond::with_causes;
 use crate::snapshot::{Content, Depth, Outcome, Snapshot, SnapshotVersion, load};
 use std::sync::Arc;
 use std::time::Duration;

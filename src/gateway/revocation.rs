@@ -1,8 +1,8 @@
 //! Reads the files that revoke again, each source on a thread of its own, so that one that is wrong or hangs holds up no
 //! other. Puts nothing into force.
 
+use crate::error_text::with_causes;
 use crate::file_read::{self, FileThread};
-use crate::respond::with_causes;
 use crate::snapshot::{RevocationSource, Snapshot, SourceReading, Stamps};
 use crate::tls::{RevocationUpdate, TrustDomainId};
 use std::collections::{HashMap, HashSet};

@@ -1,8 +1,8 @@
 //! Keeps the keys of token issuers fresh, on the control runtime. Fetches nothing itself, and judges no token.
 
 use crate::credentials::RemoteKeys;
+use crate::error_text::with_causes;
 use crate::proxy::Shared;
-use crate::respond::with_causes;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::Instant;

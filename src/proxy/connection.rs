@@ -369,7 +369,7 @@ async fn stuck(context: &ConnectionContext) {
 
 fn log_end(context: &ConnectionContext, outcome: hyper::Result<()>) {
     if let Err(error) = outcome {
-        let detail = crate::respond::with_causes(&error);
+        let detail = crate::error_text::with_causes(&error);
         tracing::debug!(listener = &*context.facts.listener, client = %context.facts.client, detail, "connection ended");
     }
 }

@@ -2,8 +2,8 @@
 //! now and then. Reads no config and decides nothing.
 
 use crate::config::WatchedFile;
+use crate::error_text::with_causes;
 use crate::file_read::{self, FileThread};
-use crate::respond::with_causes;
 use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashSet};

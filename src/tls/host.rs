@@ -9,6 +9,7 @@ use super::trust::{
     ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
 };
 use crate::config::{ClientAuth, RecordLayer};
+use crate::error_text::tls_error_text;
 use crate::host::HostTable;
 use crate::telemetry::build::{FIPS, Fips};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -54,7 +55,7 @@ pub enum HostError {
     #[error("the private key does not belong to the certificate")]
     KeyMismatch,
     /// The key or the certificate is of a kind that cannot be used.
-    #[error("the certificate or key cannot be used: {0}")]
+    #[error("the certificate or key cannot be used: {}", tls_error_text(.0))]
     Unusable(Error),
     /// A build with the feature `fips` would do what its module does not cover.
     #[error("this listener would not be FIPS")]

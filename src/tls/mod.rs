@@ -20,11 +20,12 @@ mod subject_names;
 mod trust;
 mod verified;
 
-pub use alert::alert_name;
+pub use crate::clock::rfc3339;
+pub use crate::error_text::alert_name;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};
-pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate, rfc3339};
+pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate};
 pub(crate) use peer_certificate::{hexadecimal, sha256_text};
 pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};

@@ -4,6 +4,7 @@ use super::common_name::{CommonName, CommonNameError};
 use super::name::rfc4514;
 use super::subject_names::{NameError, NameKind, SubjectNames};
 use super::trust::TrustDomainId;
+use crate::clock::rfc3339;
 use rustls::pki_types::CertificateDer;
 use std::fmt::Write;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -59,8 +60,8 @@ impl PeerCertificate {
     /// # Errors
     /// If it is no certificate, or something follows it.
     pub fn read(trust_domain: TrustDomainId, der: &CertificateDer<'_>) -> Result<Self, UnreadableCertificate> {
-        let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|error| UnreadableCertificate(error.to_string()))?;
+        let (rest, certificate) = X509Certificate::from_der(der)
+            .map_err(|_| UnreadableCertificate("it is no X.509 certificate in DER".to_owned()))?;
         if !rest.is_empty() {
             return Err(UnreadableCertificate("bytes follow it".to_owned()));
         }
@@ -121,14 +122,6 @@ impl CertificateFacts {
         let may_sign = is_ca && usage.is_none_or(|usage| usage.value.key_cert_sign());
         Some(Self { subject: rfc4514(certificate.subject()), not_before, not_after, may_sign })
     }
-}
-
-/// A time as RFC 3339 in UTC; the number itself where no calendar has it.
-pub fn rfc3339(seconds: i64) -> String {
-    let text = time::OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok());
-    text.unwrap_or_else(|| seconds.to_string())
 }
 
 /// SHA-256 in lower-case hexadecimal: of a certificate's DER, its fingerprint.

@@ -18,6 +18,7 @@ pub(super) use vouch::{HandshakeVerifier, Presence, vouch};
 
 use super::revocation::Revocation;
 use super::verified::{ChainDigest, VerifiedChains, seconds};
+use crate::error_text::chain_error_text;
 use path::PathRules;
 use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -165,7 +166,7 @@ impl Trust {
             authorities: authorities.clone(),
             settings,
             rules: PathRules::new(authorities, settings.usage, usize::from(settings.chain_depth))
-                .map_err(|error| TrustDomainError::BadAnchor(error.to_string()))?,
+                .map_err(|error| TrustDomainError::BadAnchor(chain_error_text(&error)))?,
             revocation,
             tolerance: settings.tolerance,
             verified: VerifiedChains::new(),

@@ -2,6 +2,7 @@
 
 use super::QuickstartError;
 use super::files::{CLIENT, Layout, STRANGER, UPSTREAM};
+use crate::error_text::with_causes;
 use crate::explain::{Decision, Explanation, Question, Who, explain};
 use crate::snapshot::Snapshot;
 use crate::tls::{certificates, pem_of, private_key, provider};
@@ -104,8 +105,8 @@ impl Probe {
                 Err(format!("GET /hello as {} has status {seen}, but should be {expected}", self.client))
             }
             // The config may have a server certificate of another CA by now.
-            (_, Err(error)) if is_our_own_rejection(&*error) => Ok(format!("not tested: {error}")),
-            (_, Err(error)) => Err(format!("GET /hello as {}: {error}", self.client)),
+            (_, Err(error)) if is_our_own_rejection(&*error) => Ok(format!("not tested: {}", with_causes(&*error))),
+            (_, Err(error)) => Err(format!("GET /hello as {}: {}", self.client, with_causes(&*error))),
         }
     }
 }

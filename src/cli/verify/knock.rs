@@ -2,6 +2,7 @@
 //! refusal: which alert came, when, and whether anything was let in. Judges nothing.
 
 use super::mint::Identity;
+use crate::error_text::tls_error_text;
 use crate::tls::provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -173,7 +174,7 @@ pub(super) fn seen_of(error: &io::Error) -> Seen {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::AlertReceived(alert)) => Seen::Alert(*alert),
         Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => Seen::OtherCertificate,
-        Some(other) => Seen::Other(other.to_string()),
+        Some(other) => Seen::Other(tls_error_text(other)),
         None => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Seen::Silent,
             io::ErrorKind::UnexpectedEof

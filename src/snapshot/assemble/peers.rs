@@ -4,6 +4,7 @@
 use super::Assembly;
 use crate::config::Spanned;
 use crate::endpoint::{Endpoint, EndpointAddress, EndpointTls, Scheme};
+use crate::error_text::tls_error_text;
 use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -112,7 +113,11 @@ impl Assembly<'_> {
                 inputs.add(&anchor);
                 if let Err(error) = roots.add(anchor) {
                     complete = false;
-                    self.problems.error(path.place, format!("a certificate cannot be an anchor: {error}"), "remove it");
+                    self.problems.error(
+                        path.place,
+                        format!("a certificate cannot be an anchor: {}", tls_error_text(&error)),
+                        "remove it",
+                    );
                 }
             }
         }
@@ -131,7 +136,7 @@ impl Assembly<'_> {
         let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some((chain, key, path)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-                let message = format!("the client certificate cannot be used: {error}");
+                let message = format!("the client certificate cannot be used: {}", tls_error_text(&error));
                 self.problems.error(path.place, message, "give the key that the certificate was made for");
             })?,
         };

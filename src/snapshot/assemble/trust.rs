@@ -3,7 +3,7 @@
 use super::Assembly;
 use super::peers::CertificateOwner;
 use crate::config::{self, Place, Spanned};
-use crate::respond::with_causes;
+use crate::error_text::with_causes;
 use crate::tls::{Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings};
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;

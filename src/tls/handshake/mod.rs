@@ -7,6 +7,7 @@ use super::host::HostPolicy;
 use super::record::{Input, RustlsRecords, Transport};
 use super::refusal::{FailureReason, HandshakeFailure, with_refused_certificate};
 use crate::config::RecordLayer;
+use crate::error_text::{error_text, tls_error_text};
 use crate::host::{HostName, HostTable};
 use hello::{Hello, read_hello};
 use in_place::{Attempt, Unsent};
@@ -118,7 +119,7 @@ impl HandshakeFailure {
 type Failed = (FailureReason, String);
 
 fn io_failed(error: io::Error) -> Failed {
-    (FailureReason::of_io(&error), error.to_string())
+    (FailureReason::of_io(&error), error_text(&error))
 }
 
 async fn run(
@@ -187,7 +188,7 @@ async fn in_place_or_else(
                 Ok((records, input)) => {
                     return Ok(Established { records: Transport::InPlace(records), input, facts });
                 }
-                Err(error) => return Err((FailureReason::Other, error.to_string())),
+                Err(error) => return Err((FailureReason::Other, tls_error_text(&error))),
             }
         }
         Ok(Attempt::NotForUs(Unsent)) => return Box::pin(through_rustls(stream, hello, host, name, progress)).await,

@@ -1,6 +1,7 @@
 //! Why a connection ended after its handshake, where TLS is the reason: the client broke it, or gave up. Ends nothing.
 
 use super::RecordError;
+use crate::error_text::error_text;
 use rustls::{Error, PeerMisbehaved};
 use std::io;
 
@@ -46,7 +47,7 @@ impl TlsFailure {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(reason) = reason(error) {
-                return Some(Self { reason, detail: error.to_string() });
+                return Some(Self { reason, detail: error_text(error) });
             }
             // An I/O error gives the cause of what it wraps as its own, and not what it wraps.
             let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

@@ -3,10 +3,10 @@
 
 use super::extensions::{self, Extensions, Scope};
 use super::serials::Serials;
+use crate::clock::rfc3339;
 use crate::tls::authority::{Authority, AuthorityKey};
 use crate::tls::der::{BadDer, Element, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME, time};
 use crate::tls::name::rfc4514;
-use crate::tls::peer_certificate::rfc3339;
 use crate::tls::signed::Signed;
 use std::cmp::Ordering;
 use std::sync::atomic::AtomicU8;

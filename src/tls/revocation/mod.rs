@@ -19,9 +19,9 @@ pub use files::{CrlFile, CrlFileError};
 pub use overlay::RevocationUpdate;
 
 use super::authority::{Authority, AuthorityKey};
-use super::peer_certificate::rfc3339;
 use super::trust::{Authorities, ChainError, Path, Traces};
 use super::verified::seconds;
+use crate::clock::rfc3339;
 use crl::Crl;
 use extensions::Scope;
 use overlay::Retained;

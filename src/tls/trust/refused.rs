@@ -1,5 +1,6 @@
 //! Why a chain does not count, and which alert and which reason word that makes. Judges nothing.
 
+use crate::error_text::certificate_error_text;
 use crate::tls::refusal::FailureReason;
 use rustls::CertificateError;
 
@@ -7,7 +8,7 @@ use rustls::CertificateError;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ChainError {
     /// The certificates themselves, their signatures or their times.
-    #[error("{0}")]
+    #[error("{}", certificate_error_text(.0))]
     Certificate(CertificateError),
     /// The leaf is a CA's certificate, with which no client may identify itself.
     #[error("this is a CA's certificate, not that of a client")]

@@ -1,7 +1,8 @@
 //! What a client certificate must be for: the extended key usages that a trust domain takes, and key usages. Reads usages,
 //! judges no chain.
 
-use crate::tls::peer_certificate::{CertificateFacts, rfc3339};
+use crate::clock::rfc3339;
+use crate::tls::peer_certificate::CertificateFacts;
 use rustls::pki_types::CertificateDer;
 use webpki::{Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};

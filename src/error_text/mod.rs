@@ -1,0 +1,75 @@
+//! Errors in plain sentences, for log lines and messages. Errors of the TLS libraries print the names of their variants;
+//! they are put into words here, and nowhere else.
+
+mod certificate;
+mod tls;
+
+pub use certificate::{certificate_error_text, chain_error_text};
+pub use tls::{alert_name, tls_error_text};
+
+use std::error::Error;
+use std::io;
+
+/// An error and its causes in one line. Each prints its own level only, so nothing stands twice.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error_text(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error_text(error));
+        cause = error.source();
+    }
+    text
+}
+
+/// One error, without its causes.
+pub fn error_text(error: &(dyn Error + 'static)) -> String {
+    // An I/O error prints what it wraps, and gives the cause of that as its own.
+    if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return error_text(wrapped);
+    }
+    let of_tls = error.downcast_ref().map(tls_error_text);
+    let of_chain = || error.downcast_ref().map(chain_error_text);
+    of_tls.or_else(of_chain).unwrap_or_else(|| error.to_string())
+}
+
+/// The name of a variant as words: `NoCipherSuitesInCommon` is `no cipher suites in common`. What a variant holds is left out.
+fn words(variant: impl std::fmt::Debug) -> String {
+    let text = format!("{variant:?}");
+    let name = text.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let words = separated(name, ' ').replace("tls12", "TLS 1.2").replace("tls13", "TLS 1.3").replace("tls ", "TLS ");
+    let words: Vec<&str> = words.split(' ').map(long_form).collect();
+    words.join(" ")
+}
+
+/// Abbreviations in names of variants.
+fn long_form(word: &str) -> &str {
+    match word {
+        "kx" => "key exchange",
+        "cert" => "certificate",
+        "ccs" => "ChangeCipherSpec",
+        "ems" => "extended master secret",
+        "psk" => "pre-shared key",
+        "crl" => "revocation list",
+        "ech" => "encrypted ClientHello",
+        "sig" => "signature",
+        other => other,
+    }
+}
+
+/// A name in capitals and small letters, in small letters with `separator` between its words: `UnknownCA` is `unknown_ca`.
+fn separated(name: &str, separator: char) -> String {
+    let mut text = String::new();
+    let mut is_after_small = false;
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && is_after_small {
+            text.push(separator);
+        }
+        is_after_small = !letter.is_ascii_uppercase();
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
