@@ -1,15 +1,29 @@
 //! The likely mistake behind a syntax error of TOML, by the line that the error is in. Only words for people: whether a
 //! file can be read is decided by the TOML library alone.
 
+mod bracket;
+mod value;
+
+use bracket::{Bracket, first_open};
 use std::ops::Range;
+use value::{ErrorAt, of_value};
 
 /// What is probably wrong, as a hint, and what else follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub(super) hint: String,
     pub(super) explains: Consequences,
-    /// The position of the `[` that is not closed, where that is the mistake.
-    pub(super) unclosed_list: Option<usize>,
+    /// What is not closed, where that is the mistake.
+    pub(super) unclosed: Option<Unclosed>,
+}
+
+/// A bracket that is not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unclosed {
+    /// The position of the bracket.
+    pub(super) at: usize,
+    /// What is wrong, as an error says it.
+    pub(super) message: &'static str,
 }
 
 /// Which further errors are consequences of a mistake.
@@ -50,23 +64,22 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
     let range = line_at(text, at)?;
     let line = text.get(range.clone())?;
     let written = line.trim();
-    let behind = line.get(at.saturating_sub(range.start)..).unwrap_or_default();
     if message.contains("duplicate key") {
         return duplicate(written);
     }
-    if let Some(list) = unclosed_list(text, at, message) {
-        let hint = "close the list with `]`".to_owned();
-        return Some(Mistake { hint, explains: Consequences::Rest, unclosed_list: Some(list) });
+    if let Some(unclosed) = unclosed(text, at, message) {
+        return Some(unclosed);
     }
-    let hint = comment(written, behind)
+    let column = at.saturating_sub(range.start);
+    let error =
+        ErrorAt { before: line.get(..column).unwrap_or(line), behind: line.get(column..).unwrap_or_default(), message };
+    let hint = comment(written, error.behind)
         .or_else(|| quotes(written))
         .or_else(|| header(written))
-        .or_else(|| lacks_comma(message).then(|| "put a comma between the two".to_owned()))
         .or_else(|| braces(written))
-        .or_else(|| without_equals_sign(written))
-        .or_else(|| escape(message))
-        .or_else(|| value(written, behind))?;
-    Some(Mistake { hint, explains: Consequences::Line, unclosed_list: None })
+        .or_else(|| of_key(written, message))
+        .or_else(|| of_value(written, &error))?;
+    Some(Mistake { hint, explains: Consequences::Line, unclosed: None })
 }
 
 /// What to do about an error whose mistake is not known.
@@ -81,10 +94,29 @@ pub(super) fn line_at(text: &str, at: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
+/// A list or an inline table that is still open at an error.
+fn unclosed(text: &str, at: usize, message: &str) -> Option<Mistake> {
+    let (bracket, open) = match open_list_at(text, at, message) {
+        Some(open) => (Bracket::Square, open),
+        None if message.contains("unclosed inline table") => (Bracket::Curly, first_open(text, Bracket::Curly)?),
+        None => return None,
+    };
+    let line = text.get(line_at(text, open)?)?;
+    let is_without_quote = ['"', '\''].iter().any(|quote| without_comment(line).matches(*quote).count() % 2 == 1);
+    let (message, hint) = match bracket {
+        _ if is_without_quote => ("a text that begins here is not closed", "a quote is missing in this line"),
+        Bracket::Square => ("this list is not closed", "close the list with `]`"),
+        Bracket::Curly => ("this table is not closed", "close the table with `}`"),
+    };
+    let unclosed = Some(Unclosed { at: open, message });
+    Some(Mistake { hint: hint.to_owned(), explains: Consequences::Rest, unclosed })
+}
+
 /// Where the list begins that is still open at an error: the text ends in it, or the error's line is no element of it.
-fn unclosed_list(text: &str, at: usize, message: &str) -> Option<usize> {
+fn open_list_at(text: &str, at: usize, message: &str) -> Option<usize> {
     if message.contains("unclosed array") && !message.contains("table") {
-        return open_list(text.get(..text.floor_char_boundary(at))?).or_else(|| open_list(text));
+        let before = text.get(..text.floor_char_boundary(at))?;
+        return first_open(before, Bracket::Square).or_else(|| first_open(text, Bracket::Square));
     }
     let is_in_list = message.contains("comma between array elements") || message.contains("in array");
     // The library names the end of the line before, or the line itself.
@@ -96,53 +128,13 @@ fn unclosed_list(text: &str, at: usize, message: &str) -> Option<usize> {
     if !is_in_list || !is_whole_line || !is_no_element(without_comment(line)) {
         return None;
     }
-    open_list(text.get(..range.start)?)
-}
-
-/// The position of the first `[` of a value that is not closed in a text.
-fn open_list(text: &str) -> Option<usize> {
-    let mut open: Vec<usize> = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let is_header = open.is_empty() && line.trim_start().starts_with('[');
-        if !is_header {
-            brackets_of_line(line, start, &mut open);
-        }
-        start += line.len();
-    }
-    open.first().copied()
-}
-
-/// Adds the positions of `[` to those that are open, and removes one for each `]`, outside quotes and comments.
-fn brackets_of_line(line: &str, start: usize, open: &mut Vec<usize>) {
-    let mut quote: Option<char> = None;
-    let mut is_escaped = false;
-    for (at, letter) in line.char_indices() {
-        match (quote, letter) {
-            (Some('"'), '\\') if !is_escaped => {
-                is_escaped = true;
-                continue;
-            }
-            (Some(begun), _) if begun == letter && !is_escaped => quote = None,
-            (Some(_), _) => {}
-            (None, '#') => return,
-            (None, '"' | '\'') => quote = Some(letter),
-            (None, '[') => open.push(start + at),
-            (None, ']') => drop(open.pop()),
-            (None, _) => {}
-        }
-        is_escaped = false;
-    }
+    first_open(text.get(..range.start)?, Bracket::Square)
 }
 
 /// Whether a line can be no element of a list: it begins a table, or gives a key a value.
 fn is_no_element(line: &str) -> bool {
     line.starts_with('[') && line.ends_with(']') && !line.contains(['"', ',', '\''])
         || key_and_value(line).is_some_and(|(key, _)| is_bare(key))
-}
-
-fn lacks_comma(message: &str) -> bool {
-    ["missing comma", "extra assignment"].iter().any(|said| message.contains(said))
 }
 
 fn duplicate(line: &str) -> Option<Mistake> {
@@ -155,7 +147,7 @@ fn duplicate(line: &str) -> Option<Mistake> {
         true => format!("there may be several of these: write `[[{name}]]`, also above"),
         false => format!("`[{name}]` stands above already: put the keys together, or give one another name"),
     };
-    Some(Mistake { hint, explains: Consequences::Table, unclosed_list: None })
+    Some(Mistake { hint, explains: Consequences::Table, unclosed: None })
 }
 
 fn comment(line: &str, behind: &str) -> Option<String> {
@@ -181,6 +173,20 @@ fn header(line: &str) -> Option<String> {
         None => (1, inner),
     };
     let name = inner.split([']', '#']).next()?.trim();
+    if let Some((_, rest)) = inner.rsplit_once(']')
+        && !without_comment(rest).is_empty()
+        && !rest.trim_start().starts_with('#')
+    {
+        return Some("a header stands in a line of its own, and its keys in the lines below".to_owned());
+    }
+    if name.is_empty() || name.split('.').any(|part| part.trim().is_empty()) {
+        return Some(
+            "a header names a table, such as `[listener.main]`, with something on both sides of a dot".to_owned(),
+        );
+    }
+    if name.matches('"').count() % 2 == 1 || name.matches('\'').count() % 2 == 1 {
+        return Some("a quote is missing in the header".to_owned());
+    }
     let close = inner.matches(']').count();
     let (left, right) = if open == 2 || close >= 2 { ("[[", "]]") } else { ("[", "]") };
     let quoted = quoted_name(name);
@@ -198,6 +204,7 @@ fn header(line: &str) -> Option<String> {
 /// The name of a header with its last part in quotes, if that is not written as a bare key.
 fn quoted_name(name: &str) -> String {
     match name.split_once('.') {
+        None if !name.contains(['"', '\'']) && !is_bare(name) => format!("\"{name}\""),
         Some((table, rest)) if !rest.contains(['"', '\'']) && !rest.split('.').all(is_bare) => {
             format!("{table}.\"{}\"", rest.trim())
         }
@@ -215,6 +222,40 @@ fn braces(line: &str) -> Option<String> {
         "a table begins with a header such as `[listener.main]`, and ends where the next one begins; it has no braces"
             .to_owned()
     })
+}
+
+/// What is wrong with a key, or with what stands between it and its value.
+fn of_key(line: &str, message: &str) -> Option<String> {
+    if line.starts_with('=') {
+        return Some("the key is missing in front of `=`".to_owned());
+    }
+    if message.contains("cannot extend value") {
+        return Some("a key with a value has no keys below it: give one of the two another name".to_owned());
+    }
+    let is_open = |quote| line.strip_prefix(quote).is_some_and(|rest: &str| !rest.contains(quote));
+    if is_open('"') || is_open('\'') {
+        return Some("a quote is missing behind the key; most keys stand without quotes".to_owned());
+    }
+    if let Some((key, value)) = other_assignment(line) {
+        return Some(format!("write one `=` between key and value: `{key} = {value}`"));
+    }
+    if let Some((key, value)) = line.split_once('=')
+        && key.trim().contains(' ')
+        && key.split_whitespace().all(is_bare)
+    {
+        let key: Vec<&str> = key.split_whitespace().collect();
+        return Some(format!("a key has no blanks: `{} = {}`", key.join("_"), value.trim()));
+    }
+    without_equals_sign(line)
+}
+
+/// Key and value of `key := value` and the like.
+fn other_assignment(line: &str) -> Option<(&str, &str)> {
+    let end = line.find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.'))?;
+    let (key, rest) = line.split_at_checked(end)?;
+    let signs = [":=", "+=", "=>", "==", "?=", "->"];
+    let value = signs.iter().find_map(|sign| rest.trim_start().strip_prefix(sign))?;
+    is_bare(key).then(|| (key, value.trim()))
 }
 
 fn without_equals_sign(line: &str) -> Option<String> {
@@ -238,63 +279,6 @@ fn without_equals_sign(line: &str) -> Option<String> {
         true => format!("the value is missing: `{key} = …`"),
         false => format!("`=` is missing: `{key} = {rest}`"),
     })
-}
-
-fn escape(message: &str) -> Option<String> {
-    let is_about_escapes = message.contains("escape") || message.contains("unicode");
-    is_about_escapes
-        .then(|| "between `\"`, a `\\` begins an escape: write `\\\\`, or the text between single quotes".to_owned())
-}
-
-/// What is wrong with the value of a line, or with the element of a list at the error.
-fn value(line: &str, behind: &str) -> Option<String> {
-    let (key, value) = key_and_value(line)?;
-    let value = without_comment(value);
-    if value.is_empty() {
-        return Some(format!("the value is missing: `{key} = …`"));
-    }
-    if value.starts_with(['[', '{']) {
-        let end = behind.find([',', ']', '}']).unwrap_or(behind.len());
-        let element = behind.get(..end).unwrap_or_default().trim();
-        return word(element).map(|word| format!("write {word}")).or_else(|| {
-            let is_text = !element.is_empty() && !element.contains('"');
-            is_text.then(|| format!("write the text in quotes: \"{element}\""))
-        });
-    }
-    if value.starts_with("\"\"\"") || value.starts_with("'''") {
-        return Some(format!("the text ends with {} as it begins", value.get(..3)?));
-    }
-    for quote in ['"', '\''] {
-        if value.contains(quote) {
-            let text = value.trim_matches(quote);
-            let is_whole = !text.contains(['"', '\'']);
-            return is_whole.then(|| format!("a quote is missing: `{key} = {quote}{text}{quote}`"));
-        }
-    }
-    Some(match word(value) {
-        Some(word) => format!("write {word}: `{key} = {}`", meant(value)),
-        None => format!("write the text in quotes: `{key} = \"{value}\"`"),
-    })
-}
-
-/// What stands for true, false and nothing elsewhere.
-fn word(value: &str) -> Option<&'static str> {
-    match value.to_ascii_lowercase().as_str() {
-        "yes" | "on" | "true" => Some("`true`, in these letters and without quotes"),
-        "no" | "false" => Some("`false`, in these letters and without quotes"),
-        "off" => Some("\"off\" in quotes where the key takes it, or `false`"),
-        "null" | "nil" | "none" | "~" => Some("no line at all for a key without a value"),
-        _ => None,
-    }
-}
-
-fn meant(value: &str) -> &'static str {
-    match value.to_ascii_lowercase().as_str() {
-        "yes" | "on" | "true" => "true",
-        "no" | "false" => "false",
-        "off" => "\"off\"",
-        _ => "…",
-    }
 }
 
 /// The parts of `key = value`. `None` if the first `=` stands inside quotes, or there is none.

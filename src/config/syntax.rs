@@ -45,10 +45,10 @@ pub(super) fn report(errors: &[toml::de::Error], parsed: SyntaxSource<'_>, probl
         let mistake = mistake::likely(text, span.start, error.message());
         explained_until = mistake.as_ref().map_or(0, |mistake| mistake.explains_until(text, span.start));
         let general = if is_duplicate(error) { "keep one of the two" } else { GENERAL };
-        let list = mistake.as_ref().and_then(|mistake| mistake.unclosed_list);
+        let unclosed = mistake.as_ref().and_then(|mistake| mistake.unclosed);
         let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
-        match list {
-            Some(list) => problems.error(Place::new(file, &(list..list + 1)), "this list is not closed", hint),
+        match unclosed {
+            Some(it) => problems.error(Place::new(file, &(it.at..it.at + 1)), it.message, hint),
             None => problems.error(Place::new(file, &span), error.message(), hint),
         }
     }

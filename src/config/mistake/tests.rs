@@ -68,6 +68,81 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn commas_and_brackets_that_are_too_many_or_missing_are_named() {
+    let comma = "a line ends without a comma, unless it is an element of a list: remove it";
+    for text in ["a = \"x\",", "a = 1,", "a = [\"x\"],", "a = { x = 1 },", "a = true, # x"] {
+        assert_eq!(hint(text), comma, "{text}");
+    }
+    for text in ["a = [\"x\",, \"y\"]", "a = [,]", "a = {, x = 1 }", "a = { x = 1,, y = 2 }"] {
+        assert_eq!(hint(text), "there is one comma too many: remove it", "{text}");
+    }
+    assert_eq!(hint("a = [\"x\"]]"), "there is one `]` too many: remove it");
+    assert_eq!(hint("a = { x = 1 }}"), "there is one `}` too many: remove it");
+    assert_eq!(hint("a = { x = 1\n"), "close the table with `}`");
+    assert_eq!(hint("a = { x = \"y }\n"), "a quote is missing in this line");
+    assert_eq!(hint("a = [\"x]\n"), "a quote is missing in this line");
+}
+
+#[test]
+fn a_comma_behind_the_last_key_of_an_inline_table_is_no_mistake() {
+    for text in ["a = { x = 1, }", "a = {\n  x = 1,\n}"] {
+        assert!(DeTable::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn inline_tables_are_told_what_they_hold() {
+    assert_eq!(hint("a = { x = }"), "the value is missing: `x = …`");
+    assert_eq!(hint("a = { y = 1, x = , z = 2 }"), "the value is missing: `x = …`");
+    assert_eq!(hint("a = { x 1 }"), "put `=` between key and value");
+    assert_eq!(hint("a = { x: 1 }"), "write `=` in place of `:`");
+    for text in ["a = { \"x\" }", "a = {1, 2}"] {
+        assert!(hint(text).starts_with("between `{` and `}` stand keys with values"), "{text}: {}", hint(text));
+    }
+}
+
+#[test]
+fn quotes_that_do_not_end_where_the_text_does_are_explained() {
+    let single = "a text between single quotes ends at the next `'`: write it between `\"`";
+    assert_eq!(hint("a = 'it's mine'"), format!("{single}: `a = \"it's mine\"`"));
+    assert_eq!(hint("a = 'x'y'"), format!("{single}: `a = \"x'y\"`"));
+    assert_eq!(hint("a = ['GET /it's']"), single);
+    assert_eq!(hint("a = \"say \"hi\" now\""), "a `\"` inside a text is written `\\\"`: `a = \"say \\\"hi\\\" now\"`");
+    assert_eq!(hint("a = 'x\""), "a text ends with the quote that it begins with: `a = 'x'`");
+    assert_eq!(hint("a = \"x'"), "a text ends with the quote that it begins with: `a = 'x'`");
+    assert_eq!(hint("a = \"\"\"x\n"), "the text ends with \"\"\" as it begins");
+    assert_eq!(hint("a = '''x\n"), "the text ends with ''' as it begins");
+    assert_eq!(hint("a = \"x\" \"y\""), "several texts are a list: `a = [\"a\", \"b\"]`");
+    assert!(hint("a = \"x\" + \"y\"").starts_with("texts are not joined"));
+    assert_eq!(hint("a = `x`"), "write straight quotes (`\"`) in place of backticks: `a = \"x\"`");
+    assert!(hint("a = \"x\u{1}\"").starts_with("remove the control character U+0001"));
+}
+
+#[test]
+fn keys_headers_and_numbers_are_shown_as_they_should_be() {
+    assert_eq!(hint("= 1"), "the key is missing in front of `=`");
+    assert_eq!(hint("\"a = 1"), "a quote is missing behind the key; most keys stand without quotes");
+    assert_eq!(hint("client cn = \"x\""), "a key has no blanks: `client_cn = \"x\"`");
+    for text in ["a := 1", "a => 1", "a == 1", "a += 1"] {
+        assert_eq!(hint(text), "write one `=` between key and value: `a = 1`", "{text}");
+    }
+    for text in ["a = \"x\" b = \"y\"", "a = 1 b = 2", "a = [1] b = 2"] {
+        assert_eq!(hint(text), "each key stands in a line of its own", "{text}");
+    }
+    assert!(hint("a = 1\na.b = 2\n").starts_with("a key with a value has no keys below it"));
+    assert_eq!(hint("[a] b = 1"), "a header stands in a line of its own, and its keys in the lines below");
+    for text in ["[[]]", "[.a]", "[a.]", "[a..b]"] {
+        assert!(hint(text).starts_with("a header names a table"), "{text}: {}", hint(text));
+    }
+    assert!(hint("[a b]").ends_with("stands in quotes: `[\"a b\"]`"));
+    assert_eq!(hint("['a]"), "a quote is missing in the header");
+    for (text, number) in [("a = 01", "1"), ("a = 1_", "1"), ("a = 1,000", "1000"), ("a = 007", "7")] {
+        assert_eq!(hint(text), format!("write the number as `a = {number}`"), "{text}");
+    }
+    assert!(hint("a = $HOME").starts_with("variables of the environment are not replaced"));
+}
+
+#[test]
 fn the_list_that_is_not_closed_is_found() {
     for (text, expected) in [
         ("a = [\"x\"\n", Some(4)),
@@ -76,7 +151,7 @@ fn the_list_that_is_not_closed_is_found() {
         ("a = [\"]\" # ]\n", Some(4)),
         ("a = \"[\"\n[b]\n[[c]]\n", None),
     ] {
-        assert_eq!(open_list(text), expected, "{text}");
+        assert_eq!(first_open(text, Bracket::Square), expected, "{text}");
     }
 }
 
