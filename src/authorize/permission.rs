@@ -3,7 +3,7 @@
 mod reach;
 mod spelling;
 
-pub use reach::{Form, granted_by_any};
+pub use reach::{DenyCoverage, Form, granted_by_any};
 pub use spelling::UnusablePermission;
 
 use super::asked::{Asked, What};

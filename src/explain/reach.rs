@@ -5,7 +5,9 @@ use super::explanation::PermissionFacts;
 use super::routes::{RouteDecision, only_marks};
 use super::scene::Scene;
 use super::trial::permission_facts;
-use crate::authorize::{Coverage, Effect, Form, Matched, Part, Permission, PermissionSet, granted_by_any};
+use crate::authorize::{
+    Coverage, DenyCoverage, Effect, Form, Matched, Part, Permission, PermissionSet, granted_by_any,
+};
 use crate::config::Enforcement;
 use crate::identity::Principal;
 use crate::route::{Admission, Extent, RequirementRule, Route, Segment, TemplatePart};
@@ -30,7 +32,25 @@ struct Kind {
 }
 
 /// A permission with its set, and how many of the requests it is about.
-type Touching<'a> = (&'a PermissionSet, &'a Permission, Coverage);
+struct Touching<'a> {
+    set: &'a PermissionSet,
+    permission: &'a Permission,
+    coverage: DenyCoverage,
+}
+
+impl Touching<'_> {
+    fn is_enforced(&self) -> bool {
+        self.permission.enforcement() == Enforcement::Enforce
+    }
+
+    fn is_unconditional(&self) -> bool {
+        self.permission.condition().is_none()
+    }
+
+    fn is_about_all(&self) -> bool {
+        self.coverage == DenyCoverage::All
+    }
+}
 
 /// What it comes to on a route by a method.
 pub(super) fn reach(scene: &Scene<'_>, user: Option<&Principal>, route: &Route, method: &str) -> Reach {
@@ -83,29 +103,29 @@ fn sure(decision: RouteDecision, reason: &'static str, permissions: Vec<Permissi
 }
 
 fn by_permissions(scene: &Scene<'_>, sets: &[&PermissionSet], kind: &Kind, needs_none: Option<&'static str>) -> Reach {
-    let facts = |(set, permission, _): &Touching<'_>, effect| {
-        let matched = Matched { permission, role: set.role.as_deref() };
+    let facts = |it: &Touching<'_>, effect| {
+        let matched = Matched { permission: it.permission, role: it.set.role.as_deref() };
         permission_facts(&matched, effect, &scene.snapshot.places)
     };
     let denies = touching(sets, |set| &set.denied, |permission| permission.denies_of(&kind.form));
-    let grants = touching(sets, |set| &set.granted, |permission| permission.grants_of(&kind.form));
+    let grants = touching(sets, |set| &set.granted, |permission| permission.grants_of(&kind.form).into());
     let grants = if needs_none.is_some() { Vec::new() } else { grants };
-    if let Some(deny) = denies.iter().find(|it| counts(it) && is_unconditional(it) && it.2 == Coverage::All) {
+    if let Some(deny) = denies.iter().find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all()) {
         return sure(RouteDecision::Refuse, "denied", vec![facts(deny, Effect::Deny)]);
     }
     if grants.is_empty() && needs_none.is_none() {
         return sure(RouteDecision::Refuse, "no_permission", Vec::new());
     }
     let all_by = |which: fn(&Touching<'_>) -> bool| {
-        let chosen = grants.iter().filter(|it| which(it)).map(|(_, permission, _)| *permission);
+        let chosen = grants.iter().filter(|it| which(it)).map(|it| it.permission);
         needs_none.is_some() || granted_by_any(chosen, &kind.form) == Coverage::All
     };
-    let is_granted = all_by(is_unconditional);
-    if is_granted && !denies.iter().any(counts) {
-        let surely = all_by(|it| is_unconditional(it) && counts(it)) && denies.is_empty();
+    let is_granted = all_by(|it| it.is_unconditional());
+    if is_granted && !denies.iter().any(Touching::is_enforced) {
+        let surely = all_by(|it| it.is_unconditional() && it.is_enforced()) && denies.is_empty();
         let decision = if surely { RouteDecision::Permit } else { RouteDecision::Shadow };
         // The first that covers all decides, as it does for a request.
-        let decides = grants.iter().find(|it| counts(it) && is_unconditional(it) && it.2 == Coverage::All);
+        let decides = grants.iter().find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all());
         let deciding: Vec<_> = decides.map_or_else(|| grants.iter().collect(), |one| vec![one]);
         let permissions = deciding.into_iter().map(|it| facts(it, Effect::Grant));
         let permissions = permissions.chain(denies.iter().map(|it| facts(it, Effect::Deny))).collect();
@@ -126,26 +146,23 @@ fn by_permissions(scene: &Scene<'_>, sets: &[&PermissionSet], kind: &Kind, needs
 fn touching<'a>(
     sets: &[&'a PermissionSet],
     which: impl Fn(&'a PermissionSet) -> &'a Vec<Permission>,
-    covers: impl Fn(&Permission) -> Coverage,
+    covers: impl Fn(&Permission) -> DenyCoverage,
 ) -> Vec<Touching<'a>> {
     let all = sets.iter().flat_map(|set| which(set).iter().map(|permission| (*set, permission)));
-    let covered = all.map(|(set, permission)| (set, permission, covers(permission)));
-    covered.filter(|(_, _, coverage)| *coverage != Coverage::None).collect()
-}
-
-fn counts(it: &Touching<'_>) -> bool {
-    it.1.enforcement() == Enforcement::Enforce
-}
-
-fn is_unconditional(it: &Touching<'_>) -> bool {
-    it.1.condition().is_none()
+    let covered = all.map(|(set, permission)| Touching { set, permission, coverage: covers(permission) });
+    covered.filter(|it| it.coverage != DenyCoverage::None).collect()
 }
 
 /// What it depends on whether a permission counts.
-fn when((_, permission, coverage): &Touching<'_>, kind: &Kind) -> String {
+fn when(it: &Touching<'_>, kind: &Kind) -> String {
+    let permission = it.permission;
     let mut text = String::new();
-    if *coverage == Coverage::Some && !kind.variables.is_empty() {
-        text.push_str(&format!(", depending on {}", kind.variables.join(" and ")));
+    match it.coverage {
+        DenyCoverage::Some if !kind.variables.is_empty() => {
+            text.push_str(&format!(", depending on {}", kind.variables.join(" and ")));
+        }
+        DenyCoverage::TooManyReadings => text.push_str(", if there are more readings than are compared"),
+        _ => {}
     }
     if let Some(condition) = permission.condition() {
         text.push_str(&format!(", when `{}`", condition.text()));

@@ -184,3 +184,32 @@ fn no_web_page_can_ask_and_no_question_is_endless() {
     let (_, index) = gateway.admin("/");
     assert!(index.contains("/explain"), "{index}");
 }
+
+#[test]
+fn a_deny_for_the_method_denies_a_path_with_too_many_readings_in_truth_and_in_each_explanation() {
+    let (pki, upstream) = (Pki::new(), Upstream::start());
+    let deny = |name: &str, deny: &str| user(name, &["GET /api*"]) + &format!("deny = [\"{deny}\"]\n");
+    let route = route_to(upstream.address).replace("path = \"/\"", "path = \"/api\"");
+    let users = deny("alice", "GET /other") + &deny("bob", "POST /other");
+    let gateway = Gateway::start(&(listener(&pki) + &users + &route));
+    // Each part of the path is ordinary; together they have more readings than are compared.
+    let long = "/api/".to_owned() + &"zz1%20/%EF%BC%A1.%3B/".repeat(200);
+    for (name, path, expected) in [("alice", "/api/x", "permit"), ("alice", &long, "refuse"), ("bob", &long, "permit")]
+    {
+        let client = Client::new(&pki, Some(&pki.client(name)), gateway.address());
+        let real = client.send(Version::Http1, request("GET", path, "")).unwrap();
+        let explained = live_json(&gateway, &["--cn", name, "GET", path]);
+        assert_eq!(explained["decision"], expected, "{name}");
+        match expected {
+            "permit" => assert_eq!(real.status, 200, "{name}"),
+            _ => assert_eq!((real.reason(), &explained["reason"]), ("denied".into(), &json!("denied")), "{name}"),
+        }
+    }
+    let get_row = |name: &str| live_json(&gateway, &["--all-routes", "--user", name])["routes"][0].clone();
+    assert_eq!(get_row("bob")["decision"], "permit");
+    let row = get_row("alice");
+    assert_eq!((&row["path"], &row["decision"]), (&json!("/api/..."), &json!("depends")));
+    let depends = row["depends_on"][0].as_str().unwrap();
+    assert!(depends.starts_with("denied by \"GET /other\""), "{depends}");
+    assert!(depends.ends_with(", if there are more readings than are compared"), "{depends}");
+}

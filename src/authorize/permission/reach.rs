@@ -2,7 +2,7 @@
 
 use super::{One, Permission, Scope, matches_method};
 use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
-use crate::route::{folded_letters, has_one_reading};
+use crate::route::{OtherReadings, folded_letters, has_one_reading, other_readings};
 
 /// What requests of one kind require.
 #[derive(Clone, Debug)]
@@ -18,6 +18,29 @@ pub enum Form {
     Named(Vec<Part>),
     /// Being an ApiUser.
     AnyApiUser,
+}
+
+/// Which of the requests a `deny` denies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenyCoverage {
+    /// None.
+    None,
+    /// Those alone whose path or name has more readings than are compared: every `deny` for their method denies them.
+    TooManyReadings,
+    /// Some.
+    Some,
+    /// All.
+    All,
+}
+
+impl From<Coverage> for DenyCoverage {
+    fn from(coverage: Coverage) -> Self {
+        match coverage {
+            Coverage::None => Self::None,
+            Coverage::Some => Self::Some,
+            Coverage::All => Self::All,
+        }
+    }
 }
 
 impl Form {
@@ -53,14 +76,14 @@ impl Permission {
     }
 
     /// Which of the requests it denies, its condition apart. A path is also compared as an upstream may read it, so where
-    /// that could matter the answer is [`Coverage::Some`].
-    pub fn denies_of(&self, form: &Form) -> Coverage {
+    /// that could matter the answer is [`DenyCoverage::Some`].
+    pub fn denies_of(&self, form: &Form) -> DenyCoverage {
         let direct = self.grants_of(form);
         let (parts, case) = form.parts();
         let (exact, folded) = match (&self.compiled.scope, form) {
             (Scope::One(One { method: Some(denied), pattern, readings }), Form::MethodAndPath { method, .. }) => {
                 if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
-                    return direct;
+                    return direct.into();
                 }
                 let (decoded, folded) = readings
                     .as_deref()
@@ -69,17 +92,31 @@ impl Permission {
                 ([Some(pattern.octets()), decoded.flatten()], folded)
             }
             (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => ([Some(pattern.octets()), None], None),
-            _ => return direct,
+            _ => return direct.into(),
         };
         // What is compared as it is, whether a pattern is read decoded or not; and without regard to case.
         let as_it_is = coverage(exact.into_iter().flatten(), parts, case);
         let without_case = coverage(folded, parts, Case::Folds);
         let all = || exact.into_iter().chain([folded]).flatten();
         let meets = |parts: &[Part]| coverage(all(), parts, Case::Folds) != Coverage::None;
-        if [direct, as_it_is, without_case].contains(&Coverage::All) {
-            return Coverage::All;
+        let by_number = by_number_of_readings(parts);
+        if by_number == DenyCoverage::All || [direct, as_it_is, without_case].contains(&Coverage::All) {
+            return DenyCoverage::All;
         }
-        if meets(parts) || meets(&loosened(parts)) { Coverage::Some } else { Coverage::None }
+        if meets(parts) || meets(&loosened(parts)) { DenyCoverage::Some } else { by_number }
+    }
+}
+
+/// What a `deny` denies by the number of readings alone.
+fn by_number_of_readings(parts: &[Part]) -> DenyCoverage {
+    let mut fixed = Vec::new();
+    for part in parts {
+        let Part::Text(text) = part else { return DenyCoverage::TooManyReadings };
+        fixed.extend_from_slice(text);
+    }
+    match std::str::from_utf8(&fixed).map(other_readings) {
+        Ok(OtherReadings::TooMany) => DenyCoverage::All,
+        _ => DenyCoverage::None,
     }
 }
 
@@ -152,16 +189,32 @@ mod tests {
     #[test]
     fn what_is_denied_by_another_reading_is_not_called_free() {
         let below = on("GET", &[Part::text("/a"), Part::Below]);
-        assert_eq!(permission("GET /a/b", Effect::Deny).denies_of(&below), Coverage::Some);
-        assert_eq!(permission("GET /a*", Effect::Deny).denies_of(&below), Coverage::All);
-        assert_eq!(permission("GET /b", Effect::Deny).denies_of(&below), Coverage::None);
-        assert_eq!(permission("POST /a*", Effect::Deny).denies_of(&below), Coverage::None);
+        assert_eq!(permission("GET /a/b", Effect::Deny).denies_of(&below), DenyCoverage::Some);
+        assert_eq!(permission("GET /a*", Effect::Deny).denies_of(&below), DenyCoverage::All);
+        assert_eq!(permission("POST /a*", Effect::Deny).denies_of(&below), DenyCoverage::None);
         // As an upstream reads it, `/a;x` is `/a`.
         let segment = on("get", &[Part::text("/"), Part::Segment]);
-        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), Coverage::Some);
+        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), DenyCoverage::Some);
         // And `/a/;` is `/a`, too.
         let deeper = on("GET", &[Part::text("/a/"), Part::Segment]);
-        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&deeper), Coverage::Some);
+        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&deeper), DenyCoverage::Some);
+    }
+
+    #[test]
+    fn a_path_with_too_many_readings_is_denied_by_each_deny_for_its_method() {
+        let long = "zz1%20/%EF%BC%A1.%3B/".repeat(1400);
+        let asks = |path: &str, deny: &Permission| {
+            deny.denies(&Asked::of(&Requirement::MethodAndPath { method: "GET", path: path.to_owned().into() }))
+        };
+        let (deny, other_method) = (permission("GET /b", Effect::Deny), permission("POST /b", Effect::Deny));
+        let below = on("GET", &[Part::text("/a"), Part::Below]);
+        assert!(asks(&format!("/a/{long}"), &deny) && !asks("/a/x", &deny));
+        assert_eq!(deny.denies_of(&below), DenyCoverage::TooManyReadings);
+        assert!(!asks(&format!("/a/{long}"), &other_method));
+        assert_eq!(other_method.denies_of(&below), DenyCoverage::None);
+        // One path, which the config says.
+        assert_eq!(deny.denies_of(&on("GET", &[Part::text("/a")])), DenyCoverage::None);
+        assert_eq!(deny.denies_of(&on("GET", &[Part::text(format!("/a/{long}"))])), DenyCoverage::All);
     }
 
     proptest! {
@@ -175,8 +228,10 @@ mod tests {
             let covered = deny.denies_of(&on("GET", &[Part::text("/a/"), Part::Segment]));
             let path = format!("/a/{segment}");
             let denied = deny.denies(&Asked::of(&Requirement::MethodAndPath { method: "GET", path: path.as_str().into() }));
-            prop_assert!(covered != Coverage::All || denied, "{} is not denied", path);
-            prop_assert!(covered != Coverage::None || !denied, "{} is denied", path);
+            prop_assert!(covered != DenyCoverage::All || denied, "{} is not denied", path);
+            // A path as short as this has all its readings.
+            let is_free = matches!(covered, DenyCoverage::None | DenyCoverage::TooManyReadings);
+            prop_assert!(!is_free || !denied, "{} is denied", path);
         }
     }
 }
