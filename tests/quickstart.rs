@@ -77,6 +77,44 @@ fn the_explanation_comes_first_and_in_one_piece() {
     assert_eq!(quickstart.interrupt(), 0);
 }
 
+/// Both commands that are printed, and that a later run finds the deny list as it was left.
+#[test]
+fn the_user_is_revoked_and_that_is_undone_by_the_commands_that_it_prints() {
+    let home = tempfile::tempdir().unwrap();
+    let mut first = Quickstart::start(home.path());
+    let text = first.wait_for_instructions();
+    let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains(" revoke -c ")).collect();
+    assert!(commands.len() == 2 && commands[0].starts_with(PORTCULLIS), "{text}");
+    let run_command = |command: &str| {
+        let output = Command::new("sh").args(["-c", command]).current_dir(home.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let request = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+    let has_curl = require_program("curl");
+    for (command, status) in [(commands[0], 403), (commands[1], 200), (commands[0], 403)] {
+        assert!(run_command(command).contains("in force since"), "{command}");
+        assert!(!has_curl || first.shell(request).1 == status, "{command}");
+    }
+    assert_eq!(first.interrupt(), 0);
+    // Also where the config is made again.
+    std::fs::remove_file(home.path().join("quickstart/gateway.toml")).unwrap();
+    let mut later = Quickstart::start(home.path());
+    let text = later.wait_for_instructions();
+    assert!(text.contains("GET /hello as my-api-client  403 denied (revoked)\n"), "{text}");
+    assert_eq!(later.interrupt(), 0);
+    // A config without a deny list has nothing that could be revoked by.
+    let config = home.path().join("quickstart/gateway.toml");
+    let made = std::fs::read_to_string(&config).unwrap();
+    let without: String =
+        made.lines().filter(|line| !line.starts_with("deny_list")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&config, without).unwrap();
+    let mut last = Quickstart::start(home.path());
+    let text = last.wait_for_instructions();
+    assert!(text.contains("as my-api-client  200 allowed") && !text.contains(" revoke "), "{text}");
+    assert_eq!(last.interrupt(), 0);
+}
+
 #[test]
 fn what_reaches_the_upstream_names_the_user() {
     if !require_program("curl") {

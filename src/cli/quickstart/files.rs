@@ -5,6 +5,7 @@ use super::{QuickstartError, io};
 use crate::pki::{
     Authority, CertificateRequest, DnsName, OutputFile, Overwrite, PkiError, Profile, create_folder, write_files,
 };
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,12 @@ pub(super) const STRANGER: &str = "stranger";
 
 /// The upstream that runs inside quickstart.
 pub(super) const UPSTREAM: &str = "hello";
+
+/// The deny list of a new config.
+const DENY_LIST: &str = "pki/denied";
+/// The first line of a new deny list.
+const DENY_LIST_HEAD: &str =
+    "# Revoked users and certificates, one in each line. `portcullis revoke` writes entries.\n";
 
 /// What quickstart makes beside the config; all of them or none.
 const FILES: [&str; 8] = [
@@ -66,10 +73,22 @@ impl Layout {
         if !self.config.exists() {
             let ports = Ports::free();
             ports.taken().iter().for_each(|line| say(line));
+            self.make_deny_list()?;
             std::fs::write(&self.config, config(ports))
                 .map_err(io(format!("cannot write {}", self.config.display())))?;
         }
         Ok(())
+    }
+
+    /// Makes the deny list that a new config names. One that is there keeps its entries.
+    fn make_deny_list(&self) -> Result<(), QuickstartError> {
+        let path = self.folder.join(DENY_LIST);
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => file.write_all(DENY_LIST_HEAD.as_bytes()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+        .map_err(io(format!("cannot write {}", path.display())))
     }
 
     fn missing_certificate(&self) -> Option<&'static str> {
@@ -172,7 +191,8 @@ fn config(ports: Ports) -> String {
          client_auth = \"required\"\n\
          trust_domain = \"quickstart\"\n\n\
          [trust_domain.quickstart]\n\
-         anchors = [\"pki/ca.crt\"]\n\n\
+         anchors = [\"pki/ca.crt\"]\n\
+         deny_list = \"{DENY_LIST}\"              # revoked at once; `portcullis revoke` writes it\n\n\
          [api_user.{CLIENT}]\n\
          client_cn = \"{CLIENT}\"\n\
          permissions = [\"GET /*\"]              # change it to \"*\", and POST is allowed\n\n\

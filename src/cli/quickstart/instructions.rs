@@ -1,19 +1,33 @@
 //! What quickstart prints when the gateway runs: what was tested, and commands to copy. Runs nothing.
 
 use super::super::shell::shell_word;
-use super::files::{CLIENT, Layout, Ports, STRANGER};
+use super::files::{CLIENT, Layout, STRANGER};
 use std::net::SocketAddr;
 use std::path::Path;
 
+/// What commands depend on.
+pub(super) struct RunningGateway {
+    /// The port of the first listener.
+    pub(super) port: u16,
+    /// The metrics listener, if the config has one.
+    pub(super) metrics: Option<SocketAddr>,
+    /// Whether each trust domain names a deny list, so that `revoke` has a file to write.
+    pub(super) has_deny_list: bool,
+}
+
 /// What to do next. Every command can be copied into a shell in the current folder.
-pub(super) fn text(layout: &Layout, ports: Ports, metrics: Option<SocketAddr>, proof: &[String]) -> String {
-    let port = ports.gateway;
+pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) -> String {
+    let RunningGateway { port, metrics, has_deny_list } = *gateway;
     let curl = |client: &str, rest: &str| {
         let file = |name: &str| quoted(&layout.pki(name));
         let (certificate, key) = (file(&format!("{client}.crt")), file(&format!("{client}.key")));
         format!("curl --cacert {} --cert {certificate} --key {key} {rest}", file("ca.crt"))
     };
     let metrics = metrics.map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n")).unwrap_or_default();
+    let revoke = format!("{} revoke -c {}", program(), quoted(&layout.config));
+    let revocation =
+        format!("Revoke the user, and undo that:\n\n  {revoke} --user {CLIENT}\n  {revoke} --undo --user {CLIENT}\n\n");
+    let revocation = if has_deny_list { revocation } else { String::new() };
     format!(
         "\nThe gateway listens on https://localhost:{port}. It was tested:\n\n{}\n\n\
          Send requests to it:\n\n  {}\n  {}\n\n\
@@ -22,6 +36,7 @@ pub(super) fn text(layout: &Layout, ports: Ports, metrics: Option<SocketAddr>, p
          Edit {} while the gateway runs, for example the permissions; a log line says when it is active.\n\
          Ask why a request is allowed or denied:\n\n  \
          {} explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\
+         {revocation}\
          Ctrl-C ends the gateway. Below is its access log.",
         proof.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
         curl(CLIENT, &format!("https://localhost:{port}/hello")),

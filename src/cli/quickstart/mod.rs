@@ -14,6 +14,7 @@ use crate::gateway::{Cessation, Gateway, GatewayError};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{AccessLogConfig, LogControl, Telemetry};
 use files::{Layout, Ports};
+use instructions::RunningGateway;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,6 +96,8 @@ impl Quickstart {
         let outcome = load(&layout.config, None, &telemetry, Depth::Errors);
         let Some(snapshot) = &outcome.snapshot else { return Err(QuickstartError::Report(outcome.report())) };
         let process = snapshot.process.clone();
+        let has_deny_list =
+            snapshot.trust_domains.iter().all(|domain| domain.revocation().deny_list().path().is_some());
         let probes = probe::planned(layout, snapshot, ports.gateway)?;
         let log = LogControl::start(self.log.filter(), &process.log_filter, process.log_format);
         let log = log.map_err(|error| QuickstartError::Config(with_causes(&error)))?;
@@ -113,7 +116,8 @@ impl Quickstart {
                 return Err(error);
             }
         };
-        say(&instructions::text(layout, ports, gateway.metrics_address(), &proof));
+        let running = RunningGateway { port: ports.gateway, metrics: gateway.metrics_address(), has_deny_list };
+        say(&instructions::text(layout, &running, &proof));
         telemetry.set_access_log(&process.access_log).map_err(io("cannot open the access log"))?;
         let cessation = gateway.run(&mut requests).await;
         say("\nstopping");
