@@ -3,7 +3,8 @@
 use super::names::NameTable;
 use super::singletons::is_singleton;
 use crate::identity::{
-    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, begins, folded_equal, is_identity_field, is_written_identity_field,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins, folded_equal, is_identity_field,
+    is_written_identity_field,
 };
 use std::sync::LazyLock;
 
@@ -86,8 +87,14 @@ const OWN_KINDS: [(&str, FieldKind); 4] = [
 /// The kind of a field that a client sent.
 pub(super) fn kind(name: &str) -> FieldKind {
     static KINDS: LazyLock<NameTable<FieldKind>> = LazyLock::new(|| {
-        let lists: [&[&str]; 5] =
-            [&HOP_BY_HOP, IDENTITY_FIELD_NAMES, &WRITTEN_FORWARDING, &METHOD_OVERRIDES, &PATH_OVERRIDES];
+        let lists: [&[&str]; 6] = [
+            &HOP_BY_HOP,
+            WRITTEN_IDENTITY_FIELDS,
+            FOREIGN_IDENTITY_FIELDS,
+            &WRITTEN_FORWARDING,
+            &METHOD_OVERRIDES,
+            &PATH_OVERRIDES,
+        ];
         let names = lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name));
         let identity = IDENTITY_FIELD_PREFIXES.iter().map(|family| (*family, FieldKind::Identity));
         let overrides = OVERRIDE_FAMILIES.iter().map(|family| (*family, FieldKind::Override));
@@ -214,9 +221,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn every_known_name() -> Vec<&'static str> {
-        let lists: [&[&str]; 8] = [
+        let lists: [&[&str]; 9] = [
             &HOP_BY_HOP,
-            IDENTITY_FIELD_NAMES,
+            WRITTEN_IDENTITY_FIELDS,
+            FOREIGN_IDENTITY_FIELDS,
             IDENTITY_FIELD_PREFIXES,
             &WRITTEN_FORWARDING,
             &FORWARDING_FAMILIES,

@@ -155,4 +155,4 @@ fn thumbprint(members: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

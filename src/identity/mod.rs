@@ -14,9 +14,9 @@ pub use front_proxy::{
     BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader, ProxyHeaderError, Said,
 };
 pub use headers::{
-    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
-    VerifiedCertificate, ascii_name, begins, fold, folded_equal, is_identity_field, is_written_identity_field,
-    url_encoded_pem,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
+    VerifiedCertificate, WRITTEN_IDENTITY_FIELDS, ascii_name, begins, fold, folded_equal, identity_field_names,
+    is_identity_field, is_written_identity_field, url_encoded_pem,
 };
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};

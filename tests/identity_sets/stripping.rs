@@ -5,7 +5,7 @@ use crate::support::client::{BOTH, get, reason, status};
 use crate::support::gateway::{listener_with, user};
 use crate::support::{Client, Gateway, Pki, Upstream};
 use http::{HeaderName, HeaderValue};
-use portcullis::identity::{IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES};
+use portcullis::identity::{IDENTITY_FIELD_PREFIXES, identity_field_names};
 
 type Spelling = fn(&str) -> String;
 
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 40;
 /// All names, and for each family one that no list has.
 fn names() -> Vec<String> {
     let families = IDENTITY_FIELD_PREFIXES.iter().map(|family| format!("{family}-of-tomorrow").replace("--", "-"));
-    IDENTITY_FIELD_NAMES.iter().map(|name| (*name).to_owned()).chain(families).collect()
+    identity_field_names().map(str::to_owned).chain(families).collect()
 }
 
 /// No value of the client's arrived but the one that may.

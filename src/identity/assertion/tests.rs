@@ -7,12 +7,12 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
 use rcgen::{KeyPair as TestKey, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SignatureAlgorithm};
 use rustls::pki_types::{PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-fn key(kind: &'static SignatureAlgorithm) -> AssertionKey {
+pub(in crate::identity) fn key(kind: &'static SignatureAlgorithm) -> AssertionKey {
     let der = TestKey::generate_for(kind).unwrap().serialize_der();
     AssertionKey::read(&PrivatePkcs8KeyDer::from(der).into()).unwrap()
 }
 
-fn signer(keys: Vec<AssertionKey>) -> AssertionSigner {
+pub(in crate::identity) fn signer(keys: Vec<AssertionKey>) -> AssertionSigner {
     AssertionSigner::new(keys, "https://gateway.example".to_owned(), Duration::from_secs(60)).unwrap()
 }
 

@@ -10,8 +10,8 @@ mod x_ssl;
 mod xfcc;
 
 pub use names::{
-    IDENTITY_FIELD_NAMES, IDENTITY_FIELD_PREFIXES, begins, fold, folded_equal, is_identity_field,
-    is_written_identity_field,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins, fold, folded_equal,
+    identity_field_names, is_identity_field, is_written_identity_field,
 };
 pub use text::{ascii_name, url_encoded_pem};
 

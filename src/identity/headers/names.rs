@@ -1,8 +1,7 @@
 //! Which names belong to identity headers, of ours and of others. Removes nothing; `forward` does.
 
-/// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
-/// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
-pub const IDENTITY_FIELD_NAMES: &[&str] = &[
+/// Fields by which the gateway tells an upstream who a client is, folded. No route keeps a client's.
+pub const WRITTEN_IDENTITY_FIELDS: &[&str] = &[
     // x-client
     "x-client-verify",
     "x-client-cn",
@@ -15,8 +14,45 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-client-fingerprint",
     "x-client-not-before",
     "x-client-not-after",
+    "x-client-dns",
+    "x-client-uri",
+    "x-client-email",
+    // Not written, but an upstream may take them for part of this set.
     "x-client-dn",
     "x-client-san",
+    "x-client-roles",
+    "x-client-spiffe-id",
+    // x-ssl
+    "x-ssl",
+    "x-ssl-client-verify",
+    "x-ssl-client-dn",
+    "x-ssl-client-cn",
+    "x-ssl-client-notbefore",
+    "x-ssl-client-notafter",
+    "x-ssl-client-sha256",
+    "x-ssl-client-san",
+    "x-ssl-client-serial",
+    "x-ssl-issuer",
+    // nginx
+    "ssl-client-verify",
+    "ssl-client-subject-dn",
+    "ssl-client-issuer-dn",
+    "ssl-client-cert",
+    // xfcc
+    "x-forwarded-client-cert",
+    // rfc9440
+    "client-cert",
+    "client-cert-chain",
+    // jwt
+    "x-portcullis-assertion",
+    // all sets, and shadow mode
+    "x-identity-left-out",
+    "x-portcullis-shadow",
+];
+
+/// Fields by which other gateways tell an upstream about a client certificate or a user, folded.
+pub const FOREIGN_IDENTITY_FIELDS: &[&str] = &[
+    // like x-client
     "x-client-cert",
     "x-client-cert-dn",
     "x-client-cert-san",
@@ -26,28 +62,13 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-client-cert-fingerprint",
     "x-client-cert-chain",
     "x-client-certificate",
-    "x-client-dns",
-    "x-client-uri",
-    "x-client-email",
-    "x-client-spiffe-id",
-    "x-client-roles",
-    // x-ssl (HAProxy, OpenShift) and nginx
-    "x-ssl",
-    "x-ssl-client-verify",
-    "x-ssl-client-dn",
-    "x-ssl-client-cn",
-    "x-ssl-issuer",
+    // like x-ssl (HAProxy, OpenShift) and nginx
     "x-ssl-client-issuer",
-    "x-ssl-client-notbefore",
-    "x-ssl-client-notafter",
     "x-ssl-client-not-before",
     "x-ssl-client-not-after",
     "x-ssl-client-sha1",
-    "x-ssl-client-sha256",
-    "x-ssl-client-san",
     "x-ssl-client-der",
     "x-ssl-client-cert",
-    "x-ssl-client-serial",
     "x-ssl-client-subject-dn",
     "x-ssl-client-issuer-dn",
     "x-ssl-client-fingerprint",
@@ -56,10 +77,6 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "x-ssl-client-s-dn",
     "x-ssl-client-i-dn",
     "x-ssl-client-m-serial",
-    "ssl-client-verify",
-    "ssl-client-subject-dn",
-    "ssl-client-issuer-dn",
-    "ssl-client-cert",
     "ssl-client-s-dn",
     "ssl-client-i-dn",
     "ssl-client-m-serial",
@@ -71,19 +88,13 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "ssl-client-san",
     "x-tls-client-cn",
     "x-tls-client-dn",
-    // xfcc (Envoy), Traefik
-    "x-forwarded-client-cert",
+    // Traefik
     "x-forwarded-tls-client-cert",
     "x-forwarded-tls-client-cert-info",
-    // RFC 9440
-    "client-cert",
-    "client-cert-chain",
+    // like RFC 9440
     "client-cert-too-large",
     "client-cert-chain-too-large",
-    // jwt
-    "x-portcullis-assertion",
-    // what shadow mode says
-    "x-portcullis-shadow",
+    // assertions of others
     "x-pomerium-jwt-assertion",
     "x-jwt-assertion",
     "x-amzn-oidc-data",
@@ -135,9 +146,13 @@ pub const IDENTITY_FIELD_NAMES: &[&str] = &[
     "cf-ipcountry",
     "cf-pseudo-ipv4",
     "cf-visitor",
-    // ours, for all sets
-    "x-identity-left-out",
 ];
+
+/// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
+/// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
+pub fn identity_field_names() -> impl Iterator<Item = &'static str> {
+    WRITTEN_IDENTITY_FIELDS.iter().chain(FOREIGN_IDENTITY_FIELDS).copied()
+}
 
 /// Families of such fields, by how their names begin, folded. They grow with each release of who makes them.
 pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
@@ -199,44 +214,20 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "l5d-",
 ];
 
-/// Fields that the gateway writes itself, or that authorizers and upstreams believe to be its own, folded: names and how
-/// they begin. No route keeps a client's.
+/// Families of fields that authorizers and upstreams believe to be the gateway's own, folded. No route keeps a client's.
 const WRITTEN_PREFIXES: &[&str] =
     &["x-portcullis-", "x-ssl-client-", "ssl-client-", "client-cert", "x-forwarded-client-cert", "x-client-cert"];
-const WRITTEN_NAMES: &[&str] = &[
-    "x-client-verify",
-    "x-client-cn",
-    "x-client-user",
-    "x-client-trust-domain",
-    "x-client-forwarded-by",
-    "x-client-subject",
-    "x-client-issuer",
-    "x-client-serial",
-    "x-client-fingerprint",
-    "x-client-not-before",
-    "x-client-not-after",
-    "x-client-dns",
-    "x-client-uri",
-    "x-client-email",
-    "x-client-dn",
-    "x-client-san",
-    "x-client-roles",
-    "x-client-spiffe-id",
-    "x-ssl",
-    "x-ssl-issuer",
-    "x-identity-left-out",
-];
 
 /// Whether a field is one by which the gateway itself says who a client is, in whatever spelling.
 pub fn is_written_identity_field(name: &str) -> bool {
-    WRITTEN_NAMES.iter().any(|known| folded_equal(known, name))
+    WRITTEN_IDENTITY_FIELDS.iter().any(|known| folded_equal(known, name))
         || WRITTEN_PREFIXES.iter().any(|family| begins(family, name))
 }
 
 /// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
-    IDENTITY_FIELD_NAMES.iter().any(|known| folded_equal(known, name))
+    identity_field_names().any(|known| folded_equal(known, name))
         || IDENTITY_FIELD_PREFIXES.iter().any(|family| begins(family, name))
 }
 
@@ -291,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_list_is_folded_and_each_name_passes_the_first_octet_filter() {
-        for name in IDENTITY_FIELD_NAMES {
+        for name in identity_field_names() {
             assert!(name.bytes().all(|octet| fold(octet) == octet), "{name}");
             assert!(is_identity_field(name), "{name}");
         }
