@@ -27,6 +27,19 @@ fn command(report: &str) -> String {
     hint.split('`').nth(1).expect("a command").to_owned()
 }
 
+/// `make` writes the file "given" in another format. It is rejected, and what the command of the hint makes of it is not.
+fn assert_converts(make: &str, check: impl Fn(&Pki, &str) -> (String, i32)) {
+    let pki = Pki::new();
+    shell(&pki, make);
+    let (report, code) = check(&pki, "given");
+    assert_eq!(code, 1, "{make}");
+    let convert = command(&report);
+    // It asks for the password on a terminal.
+    shell(&pki, &convert.replace("pkcs12 ", "pkcs12 -passin pass: "));
+    let (report, code) = check(&pki, written_by(&convert));
+    assert_eq!(code, 0, "{make}\n{convert}\n{report}");
+}
+
 /// The file that a command writes.
 fn written_by(command: &str) -> &str {
     command.rsplit("-out ").next().unwrap()
@@ -45,15 +58,7 @@ fn certificates_in_other_formats_are_converted_by_the_command_of_the_hint() {
         "openssl pkcs12 -export -in server.crt -inkey server.key -passout pass: -out given",
         "openssl x509 -in server.crt | grep -v -e ----- > given",
     ] {
-        let pki = Pki::new();
-        shell(&pki, make);
-        let (report, code) = check(&pki, "given", "server.key");
-        assert_eq!(code, 1, "{make}");
-        let convert = command(&report);
-        // It asks for the password on a terminal.
-        shell(&pki, &convert.replace("pkcs12 ", "pkcs12 -passin pass: "));
-        let (report, code) = check(&pki, written_by(&convert), "server.key");
-        assert_eq!(code, 0, "{make}\n{convert}\n{report}");
+        assert_converts(make, |pki, certificate| check(pki, certificate, "server.key"));
     }
 }
 
@@ -67,14 +72,7 @@ fn private_keys_in_other_formats_are_converted_by_the_command_of_the_hint() {
         "openssl pkcs12 -export -in server.crt -inkey server.key -passout pass: -out given",
         "openssl pkey -in server.key | grep -v -e ----- > given",
     ] {
-        let pki = Pki::new();
-        shell(&pki, make);
-        let (report, code) = check(&pki, "server.crt", "given");
-        assert_eq!(code, 1, "{make}");
-        let convert = command(&report);
-        shell(&pki, &convert.replace("pkcs12 ", "pkcs12 -passin pass: "));
-        let (report, code) = check(&pki, "server.crt", written_by(&convert));
-        assert_eq!(code, 0, "{make}\n{convert}\n{report}");
+        assert_converts(make, |pki, key| check(pki, "server.crt", key));
     }
 }
 

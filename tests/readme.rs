@@ -30,26 +30,23 @@ fn every_block_belongs_to_a_class() {
     assert!(unknown.is_empty(), "{unknown:#?}\nwrite toml, cel, sh, console (`$ ` before commands) or text");
 }
 
+/// No block of these kinds has a failure.
+fn assert_no_failure(kinds: &[Kind], failure: impl Fn(&Block) -> Option<String>) {
+    let failures: Vec<String> =
+        blocks().iter().filter(|block| kinds.contains(&block.kind)).filter_map(failure).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
 #[test]
 fn every_config_passes_check() {
     let folder = config::folder();
-    let failures: Vec<String> = blocks()
-        .iter()
-        .filter(|block| block.kind == Kind::Toml)
-        .filter_map(|block| failure(folder.path(), block, &config::completed(&block.text)))
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert_no_failure(&[Kind::Toml], |block| failure(folder.path(), block, &config::completed(&block.text)));
 }
 
 #[test]
 fn every_condition_passes_check() {
     let folder = config::folder();
-    let failures: Vec<String> = blocks()
-        .iter()
-        .filter(|block| block.kind == Kind::Condition)
-        .filter_map(|block| failure(folder.path(), block, &config::with_condition(&block.text)))
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert_no_failure(&[Kind::Condition], |block| failure(folder.path(), block, &config::with_condition(&block.text)));
 }
 
 #[test]
@@ -57,12 +54,7 @@ fn every_command_runs_and_prints_what_is_shown() {
     if !commands::can_run() {
         return;
     }
-    let failures: Vec<String> = blocks()
-        .iter()
-        .filter(|block| matches!(block.kind, Kind::Commands | Kind::Session))
-        .filter_map(commands::failure)
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert_no_failure(&[Kind::Commands, Kind::Session], commands::failure);
 }
 
 #[test]

@@ -3,33 +3,28 @@
 /// The duration that was probably meant: `30` is `30s`, and `5 min.` is `5m`.
 pub(super) fn duration_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
-    let unit = match unit.to_ascii_lowercase().as_str() {
-        "" => "s",
-        unit if unit.starts_with("ms") || unit.starts_with("milli") => "ms",
-        unit if unit.starts_with('s') => "s",
-        unit if unit.starts_with('m') => "m",
-        unit if unit.starts_with('h') => "h",
-        unit if unit.starts_with('d') => "d",
-        _ => return None,
-    };
+    let unit =
+        unit_beginning(unit, &[("ms", "ms"), ("milli", "ms"), ("s", "s"), ("m", "m"), ("h", "h"), ("d", "d")], "s")?;
     Some(format!("{number}{unit}"))
 }
 
 /// The size that was probably meant: `10 MB/s` is `10MB`, and `10 mega` is `10MiB`.
 pub(super) fn size_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
-    let unit = unit.split('/').next()?.trim().to_ascii_lowercase();
-    let unit = match unit.as_str() {
-        "" | "b" | "byte" | "bytes" => "B",
-        "kb" => "KB",
-        "mb" => "MB",
-        "gb" => "GB",
-        unit if unit.starts_with('k') => "KiB",
-        unit if unit.starts_with('m') => "MiB",
-        unit if unit.starts_with('g') => "GiB",
-        _ => return None,
-    };
+    let unit = unit.split('/').next()?.trim();
+    let exact = [("b", "B"), ("byte", "B"), ("bytes", "B"), ("kb", "KB"), ("mb", "MB"), ("gb", "GB")];
+    let exact = exact.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(unit)).map(|(_, unit)| unit);
+    let unit = exact.or_else(|| unit_beginning(unit, &[("k", "KiB"), ("m", "MiB"), ("g", "GiB")], "B"))?;
     Some(format!("{number}{unit}"))
+}
+
+/// The unit of the first beginning that a word has, in any case; `default` for no word.
+fn unit_beginning<'u>(word: &str, units: &[(&str, &'u str)], default: &'u str) -> Option<&'u str> {
+    let word = word.to_ascii_lowercase();
+    if word.is_empty() {
+        return Some(default);
+    }
+    units.iter().find(|(beginning, _)| word.starts_with(beginning)).map(|(_, unit)| *unit)
 }
 
 /// The rate of requests that was probably meant: `100` and `100r/s` are `100/s`.

@@ -17,93 +17,89 @@ impl Assembly<'_> {
         for listener in listeners {
             let routes = listener.routes.routes();
             for route in routes.iter().filter(|route| matches!(route.target, Target::Upstream(_))) {
+                let lint = RouteLint { listener, route, path: example_path(&route.pattern) };
+                let mut warnings = Vec::new();
                 for host in example_hosts(route) {
                     let host = host.as_deref().and_then(HostName::parse);
-                    self.warn_about_look_alikes(listener, route, host.as_ref(), &mut told);
-                    self.warn_about_what_lies_below(listener, route, host.as_ref(), &mut told);
+                    warnings.extend(lint.look_alike(host.as_ref()));
+                    warnings.extend(lint.what_lies_below(host.as_ref()));
                 }
-                self.warn_about_hosts(listener, route, &routes, &mut told);
+                lint.taken_from_all_hosts(&routes, &mut warnings);
+                for warning in warnings {
+                    if told.insert(warning.message.clone()) {
+                        self.problems.warning(route.place, warning.message, warning.hint);
+                    }
+                }
             }
         }
     }
+}
 
+/// A warning about a route.
+struct PathWarning {
+    message: String,
+    hint: &'static str,
+}
+
+/// A route on one listener, and a path that it takes.
+struct RouteLint<'a> {
+    listener: &'a ListenerPolicy,
+    route: &'a Arc<Route>,
+    path: String,
+}
+
+impl RouteLint<'_> {
     /// Two routes with one folded path: requests for the one are rejected, since the upstream may take them for the other.
-    fn warn_about_look_alikes(
-        &self,
-        listener: &ListenerPolicy,
-        route: &Arc<Route>,
-        host: Option<&HostName<'_>>,
-        told: &mut HashSet<String>,
-    ) {
-        let path = example_path(&route.pattern);
-        let takes = listener.routes.find(host, &path).is_some_and(|(found, _)| Arc::ptr_eq(found, route));
-        let keeps = route.accepts.contains(crate::route::Oddity::LookAlike);
-        let Some(other) = listener.routes.evaded(host, &path, route).filter(|_| takes && !keeps) else { return };
+    fn look_alike(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
+        let keeps = self.route.accepts.contains(crate::route::Oddity::LookAlike);
+        let takes = self.finds(host, &self.path).is_some_and(|found| Arc::ptr_eq(found, self.route));
+        let other = self.listener.routes.evaded(host, &self.path, self.route).filter(|_| takes && !keeps)?;
         let message = format!(
             "requests for route {} are rejected (400 look_alike_path): to an upstream that ignores case, final slashes and \
              the like they belong to route {}, which asks for something else",
-            route.name, other.name
+            self.route.name, other.name
         );
         let hint = "let both ask for the same, or write `look_alike_path = \"keep\"` if the upstream tells them apart";
-        self.tell(route, message, hint, told);
+        Some(PathWarning { message, hint })
     }
 
     /// An exact route that asks for more than the prefix below which it stands.
-    fn warn_about_what_lies_below(
-        &self,
-        listener: &ListenerPolicy,
-        route: &Arc<Route>,
-        host: Option<&HostName<'_>>,
-        told: &mut HashSet<String>,
-    ) {
-        let path = example_path(&route.pattern);
-        if route.pattern.extent != Extent::Exact || path.ends_with('/') {
-            return;
+    fn what_lies_below(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
+        if self.route.pattern.extent != Extent::Exact || self.path.ends_with('/') {
+            return None;
         }
-        let below = format!("{path}/x");
-        let Some((other, _)) = listener.routes.find(host, &below) else { return };
-        if !route.is_evaded_by(other) {
-            return;
-        }
+        let other = self.finds(host, &format!("{}/x", self.path)).filter(|other| self.route.is_evaded_by(other))?;
         let message = format!(
             "route {} is exact, and paths below it go to route {}, which asks for something else",
-            route.name, other.name
+            self.route.name, other.name
         );
         let hint = "write `match = \"prefix\"` if they belong to it, or a route of their own";
-        self.tell(route, message, hint, told);
+        Some(PathWarning { message, hint })
     }
 
     /// A route of a host goes before every route for all hosts, also where the path of that is longer.
-    fn warn_about_hosts(
-        &self,
-        listener: &ListenerPolicy,
-        route: &Arc<Route>,
-        all: &[&Arc<Route>],
-        told: &mut HashSet<String>,
-    ) {
-        for host in example_hosts(route).into_iter().flatten() {
+    fn taken_from_all_hosts(&self, all: &[&Arc<Route>], warnings: &mut Vec<PathWarning>) {
+        for host in example_hosts(self.route).into_iter().flatten() {
             let name = HostName::parse(&host);
             for guarded in all.iter().filter(|other| other.hosts.contains(&None)) {
                 let path = example_path(&guarded.pattern);
-                let taken = listener.routes.find(name.as_ref(), &path).is_some_and(|(it, _)| Arc::ptr_eq(it, route));
-                if !taken || !guarded.is_evaded_by(route) {
+                let takes = self.finds(name.as_ref(), &path).is_some_and(|found| Arc::ptr_eq(found, self.route));
+                if !takes || !guarded.is_evaded_by(self.route) {
                     continue;
                 }
                 let message = format!(
                     "route {} takes `{path}` on its hosts, where route {} for all hosts asks for something else: a \
                      host's own routes go before those for all hosts, whatever their paths",
-                    route.name, guarded.name
+                    self.route.name, guarded.name
                 );
                 let hint = "write the route for all hosts again with this `host`, or take `host` from this one";
-                self.tell(route, message, hint, told);
+                warnings.push(PathWarning { message, hint });
             }
         }
     }
 
-    fn tell(&self, route: &Route, message: String, hint: &str, told: &mut HashSet<String>) {
-        if told.insert(message.clone()) {
-            self.problems.warning(route.place, message, hint);
-        }
+    fn finds(&self, host: Option<&HostName<'_>>, path: &str) -> Option<&Arc<Route>> {
+        self.listener.routes.find(host, path).map(|(found, _)| found)
     }
 }
 
