@@ -61,18 +61,19 @@ impl Share {
 
     /// Takes a descriptor. `None` if there is none left, which is counted.
     pub fn take(&'static self) -> Option<Descriptor> {
-        self.take_beyond(0)
+        let taken = self.take_for_another(0);
+        if taken.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
     }
 
-    /// The same, up to `beyond` above the limit: for whoever has told others to give way that are not gone yet.
-    pub fn take_beyond(&'static self, beyond: usize) -> Option<Descriptor> {
+    /// The same, up to `beyond` above the limit, and not counted: in place of a connection that was told to give way and may
+    /// not be closed yet.
+    pub fn take_for_another(&'static self, beyond: usize) -> Option<Descriptor> {
         let before = self.used.fetch_add(1, Ordering::Relaxed);
         let taken = Descriptor(self);
-        if before < self.limit().saturating_add(beyond) {
-            return Some(taken);
-        }
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        None
+        (before < self.limit().saturating_add(beyond)).then_some(taken)
     }
 
     /// Most at once; `usize::MAX` without a limit.
@@ -240,9 +241,10 @@ mod tests {
     fn who_replaces_another_may_go_beyond_by_so_many() {
         let share = share(1);
         let _held = share.take().unwrap();
-        let beyond: Vec<_> = (0..2).map(|_| share.take_beyond(2)).collect();
+        let beyond: Vec<_> = (0..2).map(|_| share.take_for_another(2)).collect();
         assert!(beyond.iter().all(Option::is_some));
-        assert!(share.take_beyond(2).is_none() && share.take().is_none());
+        assert!(share.take_for_another(2).is_none() && share.take().is_none());
+        assert_eq!(share.refused(), 1);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgra
       sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Switches, then gives back what it is sent.
-fn echoing() -> Upstream {
+pub fn echoing() -> Upstream {
     Upstream::scripted(|mut stream, _| {
         if read_head(&mut stream).to_ascii_lowercase().contains("upgrade: websocket") {
             write(&mut stream, SWITCHING);
@@ -34,7 +34,7 @@ fn echo(stream: &mut TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
 }
 
-fn open_tunnel(client: &Client) -> Raw {
+pub fn open_tunnel(client: &Client) -> Raw {
     let mut raw = client.raw();
     raw.write(HANDSHAKE);
     let head = raw.read_until("\r\n\r\n").to_ascii_lowercase();

@@ -79,7 +79,7 @@ impl<H: ConnectionHandler> Reception<H> {
             };
             match outcome {
                 Ok((stream, client)) => {
-                    self.receive(stream, client, index, drain);
+                    self.receive(stream, client, index, drain).await;
                     if self.open.is_crowded() {
                         // Those that have to give way are to hear of it before the next one comes.
                         tokio::task::yield_now().await;
@@ -92,19 +92,19 @@ impl<H: ConnectionHandler> Reception<H> {
             }
         }
         if self.wanted.strong_count() == 0 {
-            self.serve_who_waits(door, index, drain);
+            self.serve_who_waits(door, index, drain).await;
         }
     }
 
     /// To close a socket resets what waits in it, although these clients came in time. The handler sees that the drain
     /// has begun.
-    fn serve_who_waits(self: &Arc<Self>, door: TcpListener, index: usize, drain: &Drain) {
+    async fn serve_who_waits(self: &Arc<Self>, door: TcpListener, index: usize, drain: &Drain) {
         let Ok(door) = door.into_std() else { return };
         loop {
             match door.accept() {
                 Ok((stream, client)) => {
                     if let Ok(stream) = to_tokio(stream) {
-                        self.receive(stream, client, index, drain);
+                        self.receive(stream, client, index, drain).await;
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -114,12 +114,13 @@ impl<H: ConnectionHandler> Reception<H> {
         }
     }
 
-    fn receive(self: &Arc<Self>, stream: TcpStream, client: SocketAddr, accepting: usize, drain: &Drain) {
+    /// Waits for a moment if another connection has to give way; meanwhile further ones wait in the kernel.
+    async fn receive(self: &Arc<Self>, stream: TcpStream, client: SocketAddr, accepting: usize, drain: &Drain) {
         self.accepted.inc();
         let worker = self.workers.worker_for_connection(accepting);
         let counted = self.workers.count_connection(worker);
         let limits = self.handler.place_limits(client.ip());
-        let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted) else {
+        let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted).await else {
             // Closed at once: better a clear rejection than a connection that is not served.
             return;
         };

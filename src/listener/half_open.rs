@@ -86,9 +86,20 @@ impl HalfOpenConnections {
         Ok(())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.state().waiting.len()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many there are of all listeners.
+pub(super) fn count_of_all() -> usize {
+    let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    listeners.iter().filter_map(Weak::upgrade).map(|listener| listener.count()).sum()
 }
 
 /// Tells the oldest of all listeners to give way, unless that is `except`.
@@ -146,7 +157,7 @@ impl HalfOpenConnection {
         Ok(())
     }
 
-    /// The handshake has finished: from now on the connection gives way to none.
+    /// The handshake has finished: the connection is half-open no more.
     pub(super) fn finish(&self) -> Result<(), GaveWay> {
         self.leave().map(drop).ok_or(GaveWay)
     }

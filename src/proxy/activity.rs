@@ -1,6 +1,8 @@
 //! Whether requests are under way on a connection and since when not, and whether its client still takes the answers.
 //! Closes nothing itself.
 
+use crate::listener::IdleWatch;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub(super) struct Activity {
     under_way: AtomicUsize,
     begun: Instant,
+    idle: IdleWatch,
     /// Milliseconds from `begun` to the end of the last request.
     idle_since: AtomicU64,
     answers: Mutex<Watched>,
@@ -27,10 +30,14 @@ struct Watched {
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
+    /// Of a connection without a request.
+    pub(super) fn new(idle: IdleWatch) -> Self {
+        let begun = Instant::now();
+        idle.becomes_idle(begun);
         Self {
             under_way: AtomicUsize::new(0),
-            begun: Instant::now(),
+            begun,
+            idle,
             idle_since: AtomicU64::new(0),
             answers: Mutex::default(),
             sooner: Notify::new(),
@@ -39,11 +46,31 @@ impl Activity {
 
     pub(super) fn request_begins(&self) {
         self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.idle.becomes_busy();
     }
 
     pub(super) fn request_ends(&self) {
-        self.idle_since.store(milliseconds_since(self.begun), Ordering::Relaxed);
-        self.under_way.fetch_sub(1, Ordering::Release);
+        let now = Instant::now();
+        self.idle_since.store(milliseconds(now.saturating_duration_since(self.begun)), Ordering::Relaxed);
+        if self.under_way.fetch_sub(1, Ordering::Release) == 1 {
+            self.idle.becomes_idle(now);
+        }
+    }
+
+    /// Ends when the connection has to give way to a new one. Looked at with each turn of its task, which may have found the
+    /// beginning of a request.
+    pub(super) async fn told_to_give_way(&self, has_begun_request: impl Fn() -> bool) {
+        poll_fn(|context| {
+            if has_begun_request() {
+                self.idle.becomes_busy();
+            }
+            self.idle.poll_told(context)
+        })
+        .await;
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0
     }
 
     /// Ends when no request has been under way for the timeout.
@@ -155,5 +182,9 @@ impl Turn {
 }
 
 fn milliseconds_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    milliseconds(begun.elapsed())
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,7 +15,7 @@ use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::identity::ProxyHeader;
-use crate::listener::{ConnectionHandler, ConnectionPlace, PlaceLimits};
+use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{Input, RecordStream, Records, Transport};
@@ -135,11 +135,13 @@ impl ProxyHandler {
             (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::Rustls(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted, OpenExchanges::for_http2());
+                let idle = accepted.place.watch_idle();
+                let context = self.context(parts, accepted, idle, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
             }
             (Transport::InPlace(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted, OpenExchanges::for_http2());
+                let idle = accepted.place.watch_idle();
+                let context = self.context(parts, accepted, idle, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
         }
@@ -175,6 +177,7 @@ impl ProxyHandler {
         &self,
         (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
+        idle: IdleWatch,
         open: OpenExchanges,
     ) -> ConnectionContext {
         let Accepted { place, drain, limits, .. } = accepted;
@@ -187,7 +190,7 @@ impl ProxyHandler {
             guard: None,
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
-            activity: Arc::new(Activity::new()),
+            activity: Rc::new(Activity::new(idle)),
             open,
         }
     }
@@ -202,16 +205,17 @@ impl ProxyHandler {
         accepted: Accepted,
     ) {
         let limits = accepted.limits;
+        let mut idle = accepted.place.watch_idle();
         if accepted.engine == Http1Engine::Own {
             let parts = (self.shared.clone(), facts, client);
-            let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone());
+            let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone(), idle);
             let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
                 return;
             };
             connection.facts.series.fast_path("handed_over", why.word());
-            http1::Connection { records, input, client, facts, .. } = *connection;
+            http1::Connection { records, input, client, facts, idle, .. } = *connection;
         }
-        let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
+        let mut context = self.context((client, facts), accepted, idle, OpenExchanges::for_http1());
         let stream = RecordStream::new(records, input);
         let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
         let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
@@ -265,13 +269,23 @@ where
         .serve_connection(TokioIo::new(stream), requests_of(&context))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let mut closing = false;
+    let (mut closing, mut gives_way) = (false, false);
+    let has_begun_request = || context.guard.as_ref().is_some_and(|guard| guard.has_begun_head());
     let outcome = loop {
         tokio::select! {
+            // The guard reads before it is asked what it has.
+            biased;
             outcome = connection.as_mut() => break outcome,
             () = told_to_close(&context), if !closing => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
+                if let Some(guard) = &context.guard {
+                    guard.take_no_more();
+                }
+            }
+            () = context.activity.told_to_give_way(has_begun_request), if !gives_way => {
+                // hyper is not told: a request that comes at this moment is answered.
+                gives_way = true;
                 if let Some(guard) = &context.guard {
                     guard.take_no_more();
                 }
@@ -303,7 +317,7 @@ where
         .serve_connection(TokioIo::new(stream), requests_of(&context));
     let mut connection = std::pin::pin!(connection);
     let activity = &context.activity;
-    let (mut closing, mut goodbye) = (false, None);
+    let (mut closing, mut goodbye, mut gives_way) = (false, None, false);
     let outcome = loop {
         tokio::select! {
             outcome = connection.as_mut() => break outcome,
@@ -320,7 +334,11 @@ where
                 closing = true;
                 goodbye = Some(Instant::now() + GOODBYE);
             }
-            () = reached(goodbye) => break Ok(()),
+            () = activity.told_to_give_way(|| false), if !gives_way => {
+                (closing, gives_way) = (true, true);
+                goodbye = Some(Instant::now() + http1::GOODBYE_GIVING_WAY);
+            }
+            () = goodbye_over(goodbye, activity) => break Ok(()),
         }
         if closing {
             connection.as_mut().graceful_shutdown();
@@ -332,9 +350,15 @@ where
 /// How long a client that is idle has for taking note that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-async fn reached(deadline: Option<Instant>) {
+/// Ends when an idle client has had its time. A request that came at the last moment goes on.
+async fn goodbye_over(deadline: Option<Instant>, activity: &Activity) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => {
+            tokio::time::sleep_until(deadline).await;
+            while !activity.is_idle() {
+                sleep(GOODBYE).await;
+            }
+        }
         None => std::future::pending().await,
     }
 }

@@ -46,6 +46,11 @@ impl OpenConnection {
         }
         Self { workers, index }
     }
+
+    /// The way to all workers.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
 }
 
 impl Drop for OpenConnection {

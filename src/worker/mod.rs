@@ -127,6 +127,20 @@ impl Workers {
         }
     }
 
+    /// Runs `question` on one worker and gives its result. An error means that the worker has ended.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        index: usize,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.spawn(index, move || async move {
+            // The asker may have given up.
+            let _ = sender.send(question());
+        });
+        receiver
+    }
+
     /// Counts a connection at the worker that will serve it, for as long as the value lives.
     pub fn count_connection(&self, index: usize) -> OpenConnection {
         OpenConnection::new(self.clone(), index)

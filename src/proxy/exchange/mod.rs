@@ -57,7 +57,7 @@ pub(super) struct ConnectionContext {
     /// Ends the connection after the answers that are on their way.
     pub(super) close: CancellationToken,
     /// Whether requests are under way, and answers are taken.
-    pub(super) activity: Arc<Activity>,
+    pub(super) activity: Rc<Activity>,
     /// Whose rights are looked after.
     pub(super) open: OpenExchanges,
 }

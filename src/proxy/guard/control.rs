@@ -10,6 +10,8 @@ use std::task::Waker;
 pub(in crate::proxy) struct GuardControl {
     /// A request is being answered: the next head waits, and silence is not the client's.
     pub(super) busy: AtomicBool,
+    /// A part of the next head is there.
+    pub(super) head: AtomicBool,
     /// The connection has left HTTP.
     pub(super) tunnel: AtomicBool,
     /// No further request is taken.
@@ -36,8 +38,14 @@ impl GuardControl {
 
     /// The request is answered; the next may be read.
     pub(in crate::proxy) fn request_is_over(&self) {
+        self.head.store(false, Ordering::Release);
         self.busy.store(false, Ordering::Release);
         self.wake();
+    }
+
+    /// Whether a request has begun that is not handed on yet.
+    pub(in crate::proxy) fn has_begun_head(&self) -> bool {
+        self.head.load(Ordering::Acquire)
     }
 
     /// A client that is silent is told goodbye; one that is sending a request may finish.

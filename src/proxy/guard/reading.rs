@@ -98,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         if self.control.busy.load(Ordering::Acquire) || self.unflushed {
             return self.poll_behind_answer(context);
         }
+        self.control.head.store(true, Ordering::Release);
         self.skip_empty_line();
         loop {
             match self.head() {

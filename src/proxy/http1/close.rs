@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 /// For TLS's goodbye, which is a few bytes.
 const GOODBYE: Duration = Duration::from_secs(10);
+/// The same where a new connection waits for the place.
+pub(in crate::proxy) const GOODBYE_GIVING_WAY: Duration = Duration::from_millis(200);
 /// How long and how much is read that nobody wants.
 const LINGER: Duration = Duration::from_secs(2);
 /// What can be in flight when the answer goes out: the buffers of both sockets and of all between.
@@ -21,7 +23,8 @@ impl<R: Records> Connection<R> {
     /// it, so a little is read first.
     pub(super) async fn close(mut self: Box<Self>, rest: Rest) {
         let goodbye = poll_fn(|context| self.records.poll_close(context));
-        let said = matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(())));
+        let patience = if self.idle.is_told() { GOODBYE_GIVING_WAY } else { GOODBYE };
+        let said = matches!(timeout(patience, goodbye).await, Ok(Ok(())));
         let nothing_comes = rest == Rest::Nothing && self.input.is_empty();
         if !said || nothing_comes {
             return;

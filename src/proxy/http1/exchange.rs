@@ -210,7 +210,7 @@ impl<R: Records> Connection<R> {
             Asked::Head => 0,
             Asked::Other => forwarding.repeat.holds_back(&forwarding.upstream.manners),
         };
-        let closing = forwarding.keep == Keep::Close || self.ending.has_begun();
+        let closing = forwarding.keep == Keep::Close || self.is_ending();
         if let Poll::Ready(read) = reading.poll_head(context, link, (forwarding.asked, held_back), |came| {
             // Who answers early with an error wants no more of the request.
             let unwanted = !upload.is_whole() && came.status >= 400;

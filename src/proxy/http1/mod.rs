@@ -21,10 +21,12 @@ use super::record::ConnectionFacts;
 use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch};
+use crate::listener::IdleWatch;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
 use begin::Begun;
+pub(super) use close::GOODBYE_GIVING_WAY;
 use render::Forwarding;
 use std::io;
 use std::rc::Rc;
@@ -45,6 +47,7 @@ pub(super) struct Connection<R: Records> {
     pub(super) limits: ConnectionLimits,
     pub(super) drain: Drain,
     ending: DrainWatch,
+    pub(super) idle: IdleWatch,
     rounds: RoundWatch,
     timer: Timer,
     /// When something last happened: read from the clock a few times for each request, and not at every turn.
@@ -114,7 +117,7 @@ enum Keep {
 enum Waited {
     Filled(io::Result<Filled>),
     TimedOut,
-    /// The gateway drains, and no request has begun.
+    /// The gateway drains, or the connection gives way to a new one, and no request has begun.
     Ending,
 }
 
@@ -124,12 +127,13 @@ impl<R: Records> Connection<R> {
         (shared, facts, client): (Arc<Shared>, Rc<ConnectionFacts>, ConnectedClient),
         limits: ConnectionLimits,
         drain: Drain,
+        idle: IdleWatch,
     ) -> Self {
         let address = ClientAddress::new(facts.client.ip());
         let ending = drain.watch();
         let (timer, now) = (Timer::default(), Instant::now());
         let rounds = RoundWatch::new();
-        Self { records, input, shared, facts, client, address, limits, drain, ending, rounds, timer, now }
+        Self { records, input, shared, facts, client, address, limits, drain, ending, idle, rounds, timer, now }
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
@@ -215,12 +219,22 @@ impl<R: Records> Connection<R> {
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {
         if let Poll::Ready(filled) = self.records.poll_fill(context, &mut self.input) {
+            self.idle.becomes_busy();
             return Poll::Ready(Waited::Filled(filled));
         }
-        if self.input.is_empty() && self.ending.poll_begun(context) {
-            return Poll::Ready(Waited::Ending);
+        if self.input.is_empty() {
+            // A connection that is told to give way and gets a request at the same time answers it, and then closes.
+            self.idle.becomes_idle(self.now);
+            if self.ending.poll_begun(context) || self.idle.poll_told(context).is_ready() {
+                return Poll::Ready(Waited::Ending);
+            }
         }
         self.timer.poll(context).map(|()| Waited::TimedOut)
+    }
+
+    /// Whether the connection takes no further request.
+    fn is_ending(&self) -> bool {
+        self.ending.has_begun() || self.idle.is_told()
     }
 
     /// Ready when a request that is under way may not go on.

@@ -15,7 +15,7 @@ impl<R: Records> Connection<R> {
     /// Sends an answer of our own.
     pub(super) async fn answer(&mut self, own: Own) -> After {
         let Own { mut record, answer, keep, body, rest } = own;
-        let keep = if self.ending.has_begun() { Keep::Close } else { keep };
+        let keep = if self.is_ending() { Keep::Close } else { keep };
         let status = answer.status;
         record.status(status.as_u16());
         let reason = status.canonical_reason().unwrap_or("Error");

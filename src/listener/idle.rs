@@ -1,0 +1,315 @@
+//! The idle connections of each worker, oldest first, and how the oldest of all workers is told to give way. Closes none
+//! itself.
+//!
+//! A list belongs to one listener on one thread, so that a request costs neither a lock, nor memory that threads share, nor
+//! an allocation. Only the search for the oldest asks the other threads.
+
+use super::ConnectionPlace;
+use crate::worker::Workers;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// How long the workers have to name their oldest idle connection, and then to tell it. One that hangs is passed over.
+const REPLY: Duration = Duration::from_secs(1);
+
+/// The connections that may be told to give way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdleScope {
+    /// Those of all listeners.
+    Process,
+    /// Those of the listener with this number.
+    Listener(u64),
+}
+
+/// No connection is idle.
+#[derive(Debug)]
+pub(super) struct NoneIdle;
+
+thread_local! {
+    static LISTS: RefCell<Vec<Rc<IdleList>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The connections of one listener on this thread.
+struct IdleList {
+    listener: u64,
+    entries: RefCell<IdleEntries>,
+}
+
+/// A doubly linked list within a slab.
+#[derive(Default)]
+struct IdleEntries {
+    slab: Vec<IdleEntry>,
+    free: Vec<usize>,
+    oldest: Option<usize>,
+    newest: Option<usize>,
+}
+
+struct IdleEntry {
+    state: State,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Busy,
+    Idle { since: Instant, older: Option<usize>, newer: Option<usize> },
+    Told,
+}
+
+/// One connection whose handshake has finished. Begins as busy.
+pub struct IdleWatch {
+    list: Rc<IdleList>,
+    index: usize,
+    place: ConnectionPlace,
+}
+
+impl IdleWatch {
+    pub(super) fn new(place: ConnectionPlace, listener: u64) -> Self {
+        let list = IdleList::here(listener);
+        let index = list.entries.borrow_mut().add();
+        Self { list, index, place }
+    }
+
+    /// No request is under way since then: the connection may be told to give way.
+    pub fn becomes_idle(&self, since: Instant) {
+        self.list.entries.borrow_mut().append(self.index, since);
+    }
+
+    /// A request begins.
+    pub fn becomes_busy(&self) {
+        self.list.entries.borrow_mut().unlink(self.index);
+    }
+
+    /// Whether the connection has to give way: it takes no further request. Stays true.
+    pub fn is_told(&self) -> bool {
+        matches!(self.list.entries.borrow().state(self.index), Some(State::Told))
+    }
+
+    /// The same; if not, the task is woken when it has to.
+    pub fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_told() {
+            return Poll::Ready(());
+        }
+        let mut entries = self.list.entries.borrow_mut();
+        let Some(entry) = entries.slab.get_mut(self.index) else { return Poll::Pending };
+        let replaced = match &entry.waker {
+            Some(waker) if waker.will_wake(context.waker()) => None,
+            _ => entry.waker.replace(context.waker().clone()),
+        };
+        // What a waker drops may come back here.
+        drop(entries);
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl Drop for IdleWatch {
+    fn drop(&mut self) {
+        if self.is_told() {
+            self.place.idle_gave_way();
+        }
+        let waker = self.list.entries.borrow_mut().remove(self.index);
+        drop(waker);
+    }
+}
+
+impl IdleList {
+    /// This thread's list of the listener. Lists of listeners without connections are dropped.
+    fn here(listener: u64) -> Rc<Self> {
+        LISTS.with_borrow_mut(|lists| {
+            if let Some(list) = lists.iter().find(|list| list.listener == listener) {
+                return list.clone();
+            }
+            lists.retain(|list| Rc::strong_count(list) > 1);
+            let list = Rc::new(Self { listener, entries: RefCell::default() });
+            lists.push(list.clone());
+            list
+        })
+    }
+
+    /// The list in this scope with the connection that has been idle for longest, and since when.
+    fn with_oldest(scope: IdleScope) -> Option<(Instant, Rc<Self>)> {
+        LISTS.with_borrow(|lists| {
+            let in_scope =
+                lists.iter().filter(|list| scope == IdleScope::Process || scope == IdleScope::Listener(list.listener));
+            let oldest = in_scope.filter_map(|list| Some((list.entries.borrow().oldest_since()?, list.clone())));
+            oldest.min_by_key(|(since, _)| *since)
+        })
+    }
+
+    /// Tells this thread's oldest. Whether there is one.
+    fn tell_oldest(scope: IdleScope) -> bool {
+        let Some((_, list)) = Self::with_oldest(scope) else { return false };
+        let waker = list.entries.borrow_mut().tell_oldest();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+}
+
+impl IdleEntries {
+    fn add(&mut self) -> usize {
+        let entry = IdleEntry { state: State::Busy, waker: None };
+        match self.free.pop() {
+            Some(index) => {
+                if let Some(place) = self.slab.get_mut(index) {
+                    *place = entry;
+                }
+                index
+            }
+            None => {
+                self.slab.push(entry);
+                self.slab.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Waker> {
+        self.unlink(index);
+        self.free.push(index);
+        self.slab.get_mut(index).and_then(|entry| entry.waker.take())
+    }
+
+    fn state(&self, index: usize) -> Option<State> {
+        self.slab.get(index).map(|entry| entry.state)
+    }
+
+    fn oldest_since(&self) -> Option<Instant> {
+        match self.state(self.oldest?)? {
+            State::Idle { since, .. } => Some(since),
+            State::Busy | State::Told => None,
+        }
+    }
+
+    /// Does nothing to one that is idle already, or was told.
+    fn append(&mut self, index: usize, since: Instant) {
+        let older = self.newest;
+        let Some(entry) = self.slab.get_mut(index).filter(|entry| matches!(entry.state, State::Busy)) else { return };
+        entry.state = State::Idle { since, older, newer: None };
+        match older {
+            Some(older) => self.set_newer(older, Some(index)),
+            None => self.oldest = Some(index),
+        }
+        self.newest = Some(index);
+    }
+
+    /// Does nothing to one that is not idle.
+    fn unlink(&mut self, index: usize) {
+        let Some(State::Idle { older, newer, .. }) = self.state(index) else { return };
+        match older {
+            Some(older) => self.set_newer(older, newer),
+            None => self.oldest = newer,
+        }
+        match newer {
+            Some(newer) => self.set_older(newer, older),
+            None => self.newest = older,
+        }
+        self.set_state(index, State::Busy);
+    }
+
+    fn tell_oldest(&mut self) -> Option<Waker> {
+        let index = self.oldest?;
+        self.unlink(index);
+        self.set_state(index, State::Told);
+        self.slab.get_mut(index)?.waker.take()
+    }
+
+    fn set_state(&mut self, index: usize, state: State) {
+        if let Some(entry) = self.slab.get_mut(index) {
+            entry.state = state;
+        }
+    }
+
+    fn set_newer(&mut self, index: usize, to: Option<usize>) {
+        if let Some(IdleEntry { state: State::Idle { newer, .. }, .. }) = self.slab.get_mut(index) {
+            *newer = to;
+        }
+    }
+
+    fn set_older(&mut self, index: usize, to: Option<usize>) {
+        if let Some(IdleEntry { state: State::Idle { older, .. }, .. }) = self.slab.get_mut(index) {
+            *older = to;
+        }
+    }
+}
+
+/// Tells the connection of all workers that has been idle for longest to give way. Until `deadline` another is looked for if
+/// that became busy meanwhile.
+pub(super) async fn oldest_gives_way(workers: &Workers, scope: IdleScope, deadline: Instant) -> Result<(), NoneIdle> {
+    while Instant::now() < deadline {
+        let worker = worker_with_oldest(workers, scope).await.ok_or(NoneIdle)?;
+        let told = workers.ask(worker, move || IdleList::tell_oldest(scope));
+        if matches!(timeout(REPLY, told).await, Ok(Ok(true))) {
+            return Ok(());
+        }
+    }
+    Err(NoneIdle)
+}
+
+async fn worker_with_oldest(workers: &Workers, scope: IdleScope) -> Option<usize> {
+    let since = move || IdleList::with_oldest(scope).map(|(since, _)| since);
+    // All are asked before the first answer is waited for.
+    let asked: Vec<_> = (0..workers.count()).map(|index| workers.ask(index, since)).collect();
+    let deadline = Instant::now() + REPLY;
+    let mut oldest: Option<(Instant, usize)> = None;
+    for (index, reply) in asked.into_iter().enumerate() {
+        if let Ok(Ok(Some(since))) = tokio::time::timeout_at(deadline, reply).await
+            && oldest.is_none_or(|(so_far, _)| since < so_far)
+        {
+            oldest = Some((since, index));
+        }
+    }
+    oldest.map(|(_, index)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is_told(entries: &IdleEntries, index: usize) -> bool {
+        matches!(entries.state(index), Some(State::Told))
+    }
+
+    proptest! {
+        /// Against a list of those that are idle.
+        #[test]
+        fn the_oldest_is_told_and_those_that_became_busy_are_not(
+            steps in prop::collection::vec((0usize..4, any::<prop::sample::Index>()), 0..80),
+        ) {
+            let begun = Instant::now();
+            let (mut entries, mut open, mut idle) = (IdleEntries::default(), Vec::new(), Vec::new());
+            for (number, (step, which)) in (0..).zip(steps) {
+                let since = begun + Duration::from_secs(number);
+                let chosen = (!open.is_empty()).then(|| open[which.index(open.len())]);
+                match (step, chosen) {
+                    (0, _) | (_, None) => open.push(entries.add()),
+                    (1, Some(index)) => {
+                        entries.append(index, since);
+                        if !is_told(&entries, index) && idle.iter().all(|(known, _)| *known != index) {
+                            idle.push((index, since));
+                        }
+                    }
+                    (2, Some(index)) => {
+                        entries.unlink(index);
+                        idle.retain(|(known, _)| *known != index);
+                    }
+                    (_, Some(index)) => {
+                        entries.remove(index);
+                        open.retain(|known| *known != index);
+                        idle.retain(|(known, _)| *known != index);
+                    }
+                }
+                prop_assert_eq!(entries.oldest_since(), idle.first().map(|(_, since)| *since));
+                if number % 5 == 4 {
+                    entries.tell_oldest();
+                    prop_assert!(idle.is_empty() || is_told(&entries, idle.remove(0).0));
+                }
+            }
+        }
+    }
+}
