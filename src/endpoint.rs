@@ -170,7 +170,7 @@ impl Endpoint {
     /// The addresses of the host. A look-up that hangs goes on when the connect timeout is over, and so do the descriptors
     /// that it holds.
     async fn look_up(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let held: [Descriptor; LOOK_UP] = [descriptor()?, descriptor()?];
+        let held: [Descriptor; LOOK_UP] = [descriptor().await?, descriptor().await?];
         let (host, port) = (self.host.clone(), self.port);
         let look_up = tokio::task::spawn_blocking(move || {
             let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
@@ -185,7 +185,7 @@ impl Endpoint {
         preface: Option<&[u8]>,
         shown: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<EndpointStream, ConnectError> {
-        let descriptor = descriptor()?;
+        let descriptor = descriptor().await?;
         let mut stream = self.tcp().await?;
         if let Some(preface) = preface {
             stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
@@ -203,8 +203,8 @@ impl Endpoint {
     }
 }
 
-fn descriptor() -> Result<Descriptor, ConnectError> {
-    pool::descriptor().ok_or(ConnectError::NoDescriptors)
+async fn descriptor() -> Result<Descriptor, ConnectError> {
+    pool::descriptor().await.ok_or(ConnectError::NoDescriptors)
 }
 
 /// A connection to an endpoint, with the descriptor that it was counted as.

@@ -3,9 +3,17 @@
 
 use crate::descriptors::{Descriptor, UPSTREAMS};
 use crate::here::{self, Key, KeyId, State};
+use crate::worker;
 use std::any::Any;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a request waits for the descriptor of an unused connection of another thread.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it takes at most to close a connection that is given up.
+const CLOSING: Duration = Duration::from_millis(100);
+/// Between two looks whether it is closed.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
 pub trait Connection: 'static {
@@ -125,24 +133,38 @@ impl<C: Connection> State for Pool<C> {
     }
 }
 
-/// A descriptor for a connection: unused connections of this thread are closed for it if need be, those of other threads
-/// within a second ([`give_way`]). `None` if all that there may be are in use.
-pub fn descriptor() -> Option<Descriptor> {
-    loop {
-        if let Some(taken) = UPSTREAMS.take() {
+/// A descriptor for a connection: an unused connection is closed for it if need be, of this thread first, and then of another
+/// worker. `None` if all that there may be are in use, or none became free within [`PATIENCE`].
+pub async fn descriptor() -> Option<Descriptor> {
+    if let Some(taken) = UPSTREAMS.take() {
+        return Some(taken);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && here::give_up_one() {
+        if let Some(taken) = given_up(deadline).await {
             return Some(taken);
         }
-        if !here::give_up_one() {
-            return None;
+    }
+    let workers = worker::all()?;
+    for index in (0..workers.count()).filter(|index| Some(*index) != worker::index()) {
+        while let Ok(Ok(true)) = timeout_at(deadline, workers.ask(index, here::give_up_one)).await {
+            if let Some(taken) = given_up(deadline).await {
+                return Some(taken);
+            }
         }
     }
+    None
 }
 
-/// Closes the unused connections of this thread if descriptors were missing since `known` was the count of that.
-pub fn give_way(known: &mut u64) {
-    let refused = UPSTREAMS.refused();
-    if std::mem::replace(known, refused) != refused {
-        while here::give_up_one() {}
+/// The descriptor of a connection that was given up, whose own task may have to close it. `None` if other requests took it.
+async fn given_up(deadline: Instant) -> Option<Descriptor> {
+    let deadline = deadline.min(Instant::now() + CLOSING);
+    loop {
+        let taken = UPSTREAMS.take_for_another(0);
+        if taken.is_some() || Instant::now() >= deadline {
+            return taken;
+        }
+        sleep(PAUSE).await;
     }
 }
 

@@ -3,6 +3,8 @@
 
 /// Idle connections of clients.
 mod idle;
+/// Connections to upstreams.
+mod upstreams;
 
 use crate::support::client::{RequestBody, Version, get};
 use crate::support::gateway::{ONE_WORKER, limited, listener_with, named_listener, process, trust_domain, user};

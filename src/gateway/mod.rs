@@ -321,11 +321,9 @@ fn stamps_of(watched: &[WatchedFile]) -> Stamps {
 async fn housekeeping() {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut known = 0;
     loop {
         ticks.tick().await;
         // Closes connections that have been unused for too long, or for whom nobody asks any more.
         crate::here::tidy();
-        crate::pool::give_way(&mut known);
     }
 }

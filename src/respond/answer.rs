@@ -1,8 +1,10 @@
 //! The answer to a refused request, as JSON or as a small page. Which status and words it has is not for this file to say.
 
-use super::{Refusal, credential};
+use super::{Refusal, credential, limited};
+use crate::endpoint::ConnectError;
 use crate::forward::BadUpgrade;
 use crate::head::Fields;
+use crate::upstream::UpstreamError;
 use http::StatusCode;
 
 /// Status, type and body of an answer that the gateway gives itself.
@@ -74,6 +76,9 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
     let fields = match refusal {
         Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
         Refusal::Limited(limited) => limited.fields(),
+        Refusal::Upstream(UpstreamError::Connect { source: ConnectError::NoDescriptors, .. }) => {
+            vec![limited::retry_after(limited::SOON)]
+        }
         // RFC 6455 section 4.4 and RFC 9110 section 15.5.22.
         Refusal::Upgrade(BadUpgrade::OtherVersion) => {
             [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]

@@ -47,7 +47,7 @@ impl Limited {
         }
     }
 
-    /// What was exceeded and when to come again. Nobody knows when a place becomes free; a second is soon.
+    /// What was exceeded and when to come again.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
         let whose = match self.whose {
             Whose::User => "user",
@@ -62,15 +62,23 @@ impl Limited {
             Exceeded::Concurrency { most } => (
                 format!("\"{whose}-concurrency\";r=0"),
                 format!("\"{whose}-concurrency\";q={most};qu=\"concurrent-requests\""),
-                1,
+                SOON,
             ),
             Exceeded::Quota { most, wait } => {
                 let wait = rounded_up(wait);
                 (format!("\"{whose}-daily\";r=0;t={wait}"), format!("\"{whose}-daily\";q={most};w=86400"), wait)
             }
         };
-        vec![("retry-after", wait.to_string()), ("ratelimit", limit), ("ratelimit-policy", policy)]
+        vec![retry_after(wait), ("ratelimit", limit), ("ratelimit-policy", policy)]
     }
+}
+
+/// When to come again, in seconds, where it is not known when a place becomes free.
+pub(super) const SOON: u64 = 1;
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3).
+pub(super) fn retry_after(seconds: u64) -> (&'static str, String) {
+    ("retry-after", seconds.to_string())
 }
 
 /// Whole seconds, and never none: who came back at once would be refused again.

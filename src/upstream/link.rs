@@ -295,7 +295,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let manners = Manners { quick_ack, ..Manners::default() };
-        let descriptor = pool::descriptor().unwrap();
+        let descriptor = pool::descriptor().await.unwrap();
         let pool = pool::PoolKey::new(1, Duration::ZERO);
         let link = Link::new(EndpointStream::Plain(stream, descriptor), (pool.id(), 0), &manners, None);
         (link, listener.accept().await.unwrap().0)

@@ -9,10 +9,10 @@ pub use load::OpenConnection;
 
 use crate::telemetry::{CountsHere, Telemetry};
 use load::Load;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot};
@@ -43,11 +43,17 @@ type Job = Box<dyn FnOnce() -> LocalTask + Send>;
 
 thread_local! {
     static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
+    static LANES: RefCell<Weak<[Lane]>> = RefCell::new(Weak::<[Lane; 0]>::new());
 }
 
 /// The number of the worker whose thread this is, from 0. `None` on any other thread.
 pub fn index() -> Option<usize> {
     INDEX.get()
+}
+
+/// All workers, this one included. `None` on a thread that is no worker.
+pub fn all() -> Option<Workers> {
+    LANES.with_borrow(Weak::upgrade).map(|lanes| Workers { lanes })
 }
 
 /// How many workers there are if the config does not say: one for each core that this process may use.
@@ -74,7 +80,12 @@ impl WorkerThreads {
             ended.push(has_ended);
         }
         stop_on_failure.disarm();
-        Ok(Self { workers: Workers { lanes: lanes.into() }, ended, stop, died })
+        let workers = Workers { lanes: lanes.into() };
+        for index in 0..workers.count() {
+            let lanes = Arc::downgrade(&workers.lanes);
+            workers.spawn(index, move || async move { LANES.set(lanes) });
+        }
+        Ok(Self { workers, ended, stop, died })
     }
 
     /// The way to reach them.
@@ -242,6 +253,8 @@ mod tests {
             assert_eq!(on(threads.workers(), index, super::index), Some(index));
         }
         assert_eq!(super::index(), None);
+        assert!(super::all().is_none());
+        assert_eq!(on(threads.workers(), 1, || super::all().map(|workers| workers.count())), Some(3));
         let (sender, receiver) = std::sync::mpsc::channel();
         threads.workers().spawn(1, move || async move {
             let local = Rc::new(7);
