@@ -32,6 +32,8 @@ mod drain;
 mod signals;
 /// File descriptors: who gets how many, and that no flood keeps reloads, revocations and proven clients out.
 mod descriptors;
+/// Memory of connections that prove nothing, and of sessions.
+mod memory;
 /// Our own HTTP/1.1 engine, byte by byte.
 mod engine;
 /// `portcullis explain`.

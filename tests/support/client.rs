@@ -215,6 +215,15 @@ impl Client {
         StreamOwned::new(connection, stream)
     }
 
+    /// The first bytes of a handshake.
+    pub fn hello(&self) -> Vec<u8> {
+        let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
+        let mut connection = ClientConnection::new(Arc::new(self.config.clone()), name).expect("a connection");
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello).expect("memory");
+        hello
+    }
+
     /// Shakes hands and gives what was settled. In TLS 1.3 a refusal of the client may still be on its way.
     pub fn shake_hands(&self) -> ClientConnection {
         let mut stream = self.open(self.config.clone());
