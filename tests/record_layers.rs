@@ -146,6 +146,40 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
 }
 
 #[test]
+fn a_flood_of_key_updates_is_cut_and_a_few_between_requests_pass() {
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0portculs";
+    for (layer, engine, version) in WAYS {
+        let (pki, upstream) = (Pki::new(), Upstream::start());
+        let gateway = start_with(&pki, &upstream, layer, engine);
+        let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[&TLS13]);
+        let mut raw = served(&client, version);
+        for _ in 0..10 {
+            raw.renew_keys(2);
+            match version {
+                Version::Http1 => {
+                    raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                    raw.read_until("hello");
+                }
+                Version::Http2 => {
+                    raw.write(PING);
+                    raw.read_until("portculs");
+                }
+            }
+        }
+        assert_eq!(gateway.metric("portcullis_tls_failures_total", &[]), 0.0, "{layer} {engine} {version:?}");
+        raw.renew_keys(40);
+        // rustls, which also has the records of HTTP/2, has no way to send a fatal alert for this: a goodbye.
+        let in_place = layer == "in-place" && version == Version::Http1;
+        let alert = in_place.then_some(Alert::UnexpectedMessage);
+        assert_eq!(raw.end_of_tls(), alert, "{layer} {engine} {version:?}");
+        let floods = [("listener", "main"), ("reason", "key_updates")];
+        eventually("it is counted", || (gateway.metric("portcullis_tls_failures_total", &floods) == 1.0).then_some(()));
+        assert_eq!(gateway.wait_for_log("tls failed")["reason"], "key_updates");
+        assert_eq!(client.send(version, get("/")).unwrap().status, 200);
+    }
+}
+
+#[test]
 fn large_bodies_pass_whole_on_both() {
     const LENGTH: usize = 3_000_000;
     for layer in LAYERS {

@@ -66,8 +66,8 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
     /// Ready with the error once the client has read why.
     fn poll_failed(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some((_, linger)) = &mut self.failed {
-            // What cannot be sent is lost, and with it the reason to wait.
-            if ready!(Pin::new(&mut self.inner).poll_flush(context)).is_ok() {
+            // Where rustls has no alert, the client gets a goodbye. What cannot be sent is lost, and with it the reason to wait.
+            if ready!(Pin::new(&mut self.inner).poll_shutdown(context)).is_ok() {
                 ready!(linger.poll(self.inner.socket(), context));
             }
         }

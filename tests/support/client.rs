@@ -453,6 +453,30 @@ impl Raw {
         self.stream.flush().expect("a connection that takes bytes");
     }
 
+    /// Takes a new key so many times at once, and asks the other side for as many.
+    pub fn renew_keys(&mut self, times: usize) {
+        let mut wire = Vec::new();
+        for _ in 0..times {
+            self.stream.conn.refresh_traffic_keys().expect("TLS 1.3");
+            self.stream.conn.write_tls(&mut wire).expect("memory");
+        }
+        self.stream.sock.write_all(&wire).expect("a connection that takes bytes");
+    }
+
+    /// Reads until TLS ends. The alert, if it ends with a fatal one.
+    pub fn end_of_tls(&mut self) -> Option<AlertDescription> {
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    Some(rustls::Error::AlertReceived(alert)) => return Some(*alert),
+                    _ => panic!("cut off: {error:?}"),
+                },
+            }
+        }
+    }
+
     /// Ends TLS with a fatal alert, as a client does that cannot read a record.
     pub fn send_fatal_alert(&mut self) {
         let record = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
