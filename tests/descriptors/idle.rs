@@ -83,7 +83,7 @@ fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered(
 /// A connection with a request that waits for its answer.
 enum UnderWay<'c> {
     Http1(Box<Raw>),
-    Http2(Connection<'c>, Option<JoinHandle<u16>>),
+    Http2 { _open: Connection<'c>, answer: Option<JoinHandle<u16>> },
 }
 
 impl<'c> UnderWay<'c> {
@@ -97,14 +97,14 @@ impl<'c> UnderWay<'c> {
         let mut sender = connection.http2().clone();
         let task =
             client.runtime().spawn(async move { sender.send_request(get("/")).await.unwrap().status().as_u16() });
-        Self::Http2(connection, Some(task))
+        Self::Http2 { _open: connection, answer: Some(task) }
     }
 
     /// Leaves the connection open.
     fn finish(&mut self, client: &Client) {
         let status = match self {
             Self::Http1(raw) => status(&raw.read_until("late")),
-            Self::Http2(_, task) => client.runtime().block_on(task.take().unwrap()).unwrap(),
+            Self::Http2 { answer, .. } => client.runtime().block_on(answer.take().unwrap()).unwrap(),
         };
         assert_eq!(status, 200);
     }
