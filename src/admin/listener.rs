@@ -1,6 +1,6 @@
 //! The two listeners: bound, and serving HTTP/1.1 with limits on connections and time. Knows no answer.
 
-use super::seats::{Seat, Seats};
+use super::slots::{ConnectionSlot, ConnectionSlots};
 use super::unix_socket::{self, SocketFile};
 use super::{AdminState, Audience, answer};
 use crate::descriptors::{ADMIN_CONNECTIONS, METRICS_CONNECTIONS};
@@ -27,11 +27,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener for operators or for monitoring, bound.
 pub struct SideListener {
-    socket: Socket,
+    socket: AdminSocket,
     audience: Audience,
 }
 
-enum Socket {
+enum AdminSocket {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
 }
@@ -43,10 +43,10 @@ impl SideListener {
     /// Those of the operating system; a unix socket on which another process answers is in use.
     pub async fn bind_admin(place: &AdminPlace, bound: Option<StdListener>) -> io::Result<Self> {
         let socket = match place {
-            AdminPlace::Tcp(address) => Socket::Tcp(bind(*address, bound).await?),
+            AdminPlace::Tcp(address) => AdminSocket::Tcp(bind(*address, bound).await?),
             AdminPlace::Unix(path) => {
                 let (listener, file) = unix_socket::bind(path)?;
-                Socket::Unix(UnixListener::from_std(listener)?, file)
+                AdminSocket::Unix(UnixListener::from_std(listener)?, file)
             }
         };
         Ok(Self { socket, audience: Audience::Operators })
@@ -57,22 +57,22 @@ impl SideListener {
     /// # Errors
     /// Those of the operating system.
     pub async fn bind_metrics(address: SocketAddr, bound: Option<StdListener>) -> io::Result<Self> {
-        Ok(Self { socket: Socket::Tcp(bind(address, bound).await?), audience: Audience::Monitoring })
+        Ok(Self { socket: AdminSocket::Tcp(bind(address, bound).await?), audience: Audience::Monitoring })
     }
 
     /// Its socket once more, for a successor at the same address. `None` for a unix socket.
     pub fn duplicate(&self) -> Option<StdListener> {
         match &self.socket {
-            Socket::Tcp(listener) => SockRef::from(listener).try_clone().ok().map(StdListener::from),
-            Socket::Unix(..) => None,
+            AdminSocket::Tcp(listener) => SockRef::from(listener).try_clone().ok().map(StdListener::from),
+            AdminSocket::Unix(..) => None,
         }
     }
 
     /// The real address. `None` for a unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
-            Socket::Tcp(listener) => listener.local_addr().ok(),
-            Socket::Unix(..) => None,
+            AdminSocket::Tcp(listener) => listener.local_addr().ok(),
+            AdminSocket::Unix(..) => None,
         }
     }
 
@@ -82,8 +82,8 @@ impl SideListener {
     /// If we may not.
     pub fn give_to(&self, user: Uid, group: Gid) -> io::Result<()> {
         match &self.socket {
-            Socket::Tcp(_) => Ok(()),
-            Socket::Unix(_, file) => file.give_to(user, group),
+            AdminSocket::Tcp(_) => Ok(()),
+            AdminSocket::Unix(_, file) => file.give_to(user, group),
         }
     }
 
@@ -93,7 +93,7 @@ impl SideListener {
             Audience::Operators => ADMIN_CONNECTIONS,
             Audience::Monitoring => METRICS_CONNECTIONS,
         };
-        let server = Server { seats: Seats::new(most), audience: self.audience, state, stop: stop.clone() };
+        let server = Server { slots: ConnectionSlots::new(most), audience: self.audience, state, stop: stop.clone() };
         tokio::select! {
             () = stop.cancelled() => {}
             () = server.accept(&self.socket) => {}
@@ -110,18 +110,18 @@ async fn bind(address: SocketAddr, bound: Option<StdListener>) -> io::Result<Tcp
 
 /// What the connections of one listener share.
 struct Server {
-    seats: Arc<Seats>,
+    slots: Arc<ConnectionSlots>,
     audience: Audience,
     state: AdminState,
     stop: CancellationToken,
 }
 
 impl Server {
-    async fn accept(&self, socket: &Socket) {
+    async fn accept(&self, socket: &AdminSocket) {
         loop {
             let accepted = match socket {
-                Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
-                Socket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
+                AdminSocket::Tcp(listener) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
+                AdminSocket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
             };
             match accepted {
                 // The one that gives way is closed before the next one comes.
@@ -132,9 +132,9 @@ impl Server {
     }
 
     fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Some(seat) = self.seats.take() else { return };
+        let Some(slot) = self.slots.take() else { return };
         let stop = self.stop.clone();
-        let connection = serve_connection(stream, seat, self.state.clone(), self.audience);
+        let connection = serve_connection(stream, slot, self.state.clone(), self.audience);
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -146,16 +146,16 @@ impl Server {
 
 async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    seat: Seat,
+    slot: ConnectionSlot,
     state: AdminState,
     audience: Audience,
 ) {
-    let seat = Arc::new(seat);
-    let here = seat.clone();
+    let slot = Arc::new(slot);
+    let here = slot.clone();
     let service = service_fn(move |request| {
-        let (state, seat) = (state.clone(), here.clone());
+        let (state, slot) = (state.clone(), here.clone());
         async move {
-            let _answering = seat.begin_answer();
+            let _answering = slot.begin_answer();
             Ok::<_, Infallible>(answer(&state, audience, request).await)
         }
     });
@@ -165,7 +165,7 @@ async fn serve_connection(
         .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        () = seat.told_to_give_way() => {}
+        () = slot.told_to_give_way() => {}
         // A scraper that breaks off is not worth a line.
         _ = connection => {}
     }

@@ -6,7 +6,7 @@ mod expiring;
 mod explain;
 mod listener;
 mod origin;
-mod seats;
+mod slots;
 mod status;
 mod unix_socket;
 

@@ -56,19 +56,19 @@ struct One {
     /// Over names, or canonical paths.
     pattern: Pattern<Text>,
     /// Over paths as an upstream may read them. Only `deny` needs them.
-    readings: Option<Box<Readings>>,
+    readings: Option<Box<ReadingPatterns>>,
 }
 
 /// The pattern of a `deny` for paths as an upstream may read them.
 #[derive(Debug)]
-struct Readings {
+struct ReadingPatterns {
     /// Percent-decoded, where that changes anything.
     decoded: Option<Pattern>,
     /// Decoded, with folded letters, and without regard to case.
     folded: Pattern,
 }
 
-impl Readings {
+impl ReadingPatterns {
     fn of(canonical: &str) -> Box<Self> {
         let decoded = decoded(canonical);
         let folded = Pattern::new(folded_pattern(&decoded), Case::Folds);
@@ -135,7 +135,7 @@ impl CompiledPermission {
             {
                 // Written as canonical paths are, so that `GET /a b` and `GET /a%20b` are the same permission.
                 let canonical = canonical_literal(path, b"*?\\");
-                let readings = (effect == Effect::Deny).then(|| Readings::of(&canonical));
+                let readings = (effect == Effect::Deny).then(|| ReadingPatterns::of(&canonical));
                 let path = if canonical == path { text.behind(method.len() + 1) } else { canonical.into() };
                 let method = Some(method_pattern(method));
                 Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), readings })

@@ -2,7 +2,7 @@
 //! what is asked.
 
 use super::grpc;
-use super::progress::{Progress, QueuedBody};
+use super::progress::{QuestionProgress, QueuedBody};
 use super::verdict::Silence;
 use crate::endpoint::Endpoint;
 use crate::here::{self, Key, State};
@@ -59,7 +59,11 @@ impl Http2 {
 
     /// Asks, and once more on a new connection if the one that was there turned out to be closed: to ask twice changes
     /// nothing.
-    pub(super) async fn ask(&self, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Bytes, Silence> {
+    pub(super) async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+        progress: &QuestionProgress,
+    ) -> Result<Bytes, Silence> {
         let (sender, origin) = self.sender().await?;
         match (ask_on(sender, request.clone(), progress).await, origin) {
             (Err(Silence::Unreachable(error)), Origin::Kept) => {
@@ -113,7 +117,11 @@ impl Http2 {
     }
 }
 
-async fn ask_on(mut sender: Sender, request: Request<Full<Bytes>>, progress: &Progress) -> Result<Bytes, Silence> {
+async fn ask_on(
+    mut sender: Sender,
+    request: Request<Full<Bytes>>,
+    progress: &QuestionProgress,
+) -> Result<Bytes, Silence> {
     let answer = sender.send_request(request.map(|body| progress.queue(body))).await.map_err(Silence::unreachable)?;
     grpc::message(answer).await
 }

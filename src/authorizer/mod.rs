@@ -28,7 +28,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{Empty, Full};
 use memory::{Key, Memory, Remembered};
-use progress::Progress;
+use progress::QuestionProgress;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -189,7 +189,7 @@ impl Authorizer {
                 _ => return Err(Silence::Busy),
             },
         };
-        let progress = Progress::default();
+        let progress = QuestionProgress::default();
         let answered = timeout_at(deadline, self.answer_to(message, &progress)).await;
         if let (Err(_), Peer::ExtAuthz(_, peer)) = (&answered, &self.peer) {
             // It may be the connection that is dead.
@@ -200,7 +200,7 @@ impl Authorizer {
         answered.unwrap_or(Err(silence))
     }
 
-    async fn answer_to(&self, message: Message, progress: &Progress) -> Answered {
+    async fn answer_to(&self, message: Message, progress: &QuestionProgress) -> Answered {
         match (&self.peer, message) {
             (Peer::ForwardAuth(_, peer), Message::Http(request)) => {
                 forward_auth::answer(&peer.ask(request).await?, &self.taken)

@@ -24,9 +24,9 @@ enum Stage {
 
 /// The stage of one question, shared with its body, which is asked for when the stream is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Rc<Cell<Stage>>);
+pub(super) struct QuestionProgress(Rc<Cell<Stage>>);
 
-impl Progress {
+impl QuestionProgress {
     /// Whether it waits for a stream of a connection that is there.
     pub(super) fn is_queued(&self) -> bool {
         self.0.get() == Stage::Queued
@@ -42,7 +42,7 @@ impl Progress {
 /// The body of a question.
 pub(super) struct QueuedBody {
     body: Full<Bytes>,
-    progress: Progress,
+    progress: QuestionProgress,
 }
 
 impl Body for QueuedBody {

@@ -5,7 +5,7 @@ mod watchdog;
 
 pub use watchdog::during;
 use watchdog::progressed;
-pub use watchdog::{FileThread, Unfinished};
+pub use watchdog::{FileThread, FileWorkError};
 
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use std::fs::{File, FileType, Metadata, OpenOptions};

@@ -83,11 +83,11 @@ fn an_operation_that_makes_no_progress_is_given_up_and_named() {
     // Long enough for a thread that is interrupted within the first operation.
     let (short, long) = (Duration::from_millis(50), Duration::from_secs(30));
     let result = runtime.block_on(thread.run(short, work));
-    let Err(Unfinished::Stalled { path, .. }) = result else { panic!("{result:?}") };
+    let Err(FileWorkError::Stalled { path, .. }) = result else { panic!("{result:?}") };
     assert_eq!(path, Path::new("/hangs"));
     // No second thread beside one that hangs, whatever its work.
     let result = runtime.block_on(thread.run(short, || 7));
-    assert!(thread.is_busy() && matches!(result, Err(Unfinished::Stalled { .. })), "{result:?}");
+    assert!(thread.is_busy() && matches!(result, Err(FileWorkError::Stalled { .. })), "{result:?}");
     release.send(()).unwrap();
     assert_eq!(runtime.block_on(thread.run(long, || 7)).unwrap(), 7);
     assert!(!thread.is_busy());
@@ -104,6 +104,6 @@ fn work_that_goes_on_is_waited_for_and_a_panic_is_told() {
     };
     assert_eq!(runtime.block_on(thread.run(long, slow)).unwrap(), 7);
     let panicking = || -> () { panic!("on purpose") };
-    assert!(matches!(runtime.block_on(thread.run(long, panicking)), Err(Unfinished::Panicked)));
+    assert!(matches!(runtime.block_on(thread.run(long, panicking)), Err(FileWorkError::Panicked)));
     assert_eq!(runtime.block_on(thread.run(long, || 8)).unwrap(), 8);
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 /// The operation on a file that is under way on a thread, if any.
 #[derive(Debug, Default)]
-struct Progress(Mutex<Option<Operation>>);
+struct ReadProgress(Mutex<Option<Operation>>);
 
 #[derive(Clone, Debug)]
 struct Operation {
@@ -20,12 +20,12 @@ struct Operation {
 }
 
 thread_local! {
-    static PROGRESS: RefCell<Option<Arc<Progress>>> = const { RefCell::new(None) };
+    static PROGRESS: RefCell<Option<Arc<ReadProgress>>> = const { RefCell::new(None) };
 }
 
 /// Why file work gave no result.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfinished {
+pub enum FileWorkError {
     /// An operation on a file makes no progress; its thread still waits.
     #[error("{} has not been read for {} seconds; is its file system away?", path.display(), after.as_secs())]
     Stalled {
@@ -44,19 +44,19 @@ pub enum Unfinished {
 
 /// A place for one thread at a time, so that files that hang never gather threads.
 #[derive(Debug, Default)]
-pub struct FileThread(Weak<Progress>);
+pub struct FileThread(Weak<ReadProgress>);
 
 impl FileThread {
     /// Does file work on a thread that no end of the process waits for. If the future is dropped or the work gives
     /// up, the thread goes on alone, and the next work waits for its end.
     ///
     /// # Errors
-    /// [`Unfinished`], where one operation takes `patience` without progress, or the work panics.
+    /// [`FileWorkError`], where one operation takes `patience` without progress, or the work panics.
     pub async fn run<T: Send + 'static>(
         &mut self,
         patience: Duration,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Unfinished> {
+    ) -> Result<T, FileWorkError> {
         const LOOK: Duration = Duration::from_millis(10);
         const LATER_LOOKS: Duration = Duration::from_millis(100);
         while self.is_busy() {
@@ -66,7 +66,7 @@ impl FileThread {
         let mut result = self.start(work)?;
         loop {
             if let Ok(done) = timeout(LATER_LOOKS, &mut result).await {
-                return done.map_err(|_| Unfinished::Panicked);
+                return done.map_err(|_| FileWorkError::Panicked);
             }
             self.check(patience)?;
         }
@@ -80,8 +80,8 @@ impl FileThread {
     fn start<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<oneshot::Receiver<T>, Unfinished> {
-        let progress = Arc::new(Progress::default());
+    ) -> Result<oneshot::Receiver<T>, FileWorkError> {
+        let progress = Arc::new(ReadProgress::default());
         self.0 = Arc::downgrade(&progress);
         let (sender, result) = oneshot::channel();
         let work = move || {
@@ -92,20 +92,20 @@ impl FileThread {
             let _ = sender.send(done);
         };
         let thread = std::thread::Builder::new().name("portcullis-file".to_owned());
-        thread.spawn(work).map_err(Unfinished::NoThread)?;
+        thread.spawn(work).map_err(FileWorkError::NoThread)?;
         Ok(result)
     }
 
-    fn check(&self, patience: Duration) -> Result<(), Unfinished> {
+    fn check(&self, patience: Duration) -> Result<(), FileWorkError> {
         let operation = self.0.upgrade().and_then(|progress| progress.lock().clone());
         match operation.map(|Operation { path, at }| (path, at.elapsed())) {
-            Some((path, after)) if after >= patience => Err(Unfinished::Stalled { path, after }),
+            Some((path, after)) if after >= patience => Err(FileWorkError::Stalled { path, after }),
             _ => Ok(()),
         }
     }
 }
 
-impl Progress {
+impl ReadProgress {
     fn lock(&self) -> MutexGuard<'_, Option<Operation>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

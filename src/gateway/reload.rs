@@ -18,7 +18,7 @@ struct Success {
 }
 
 /// Why a load is not put into force.
-struct Failure {
+struct ReloadFailure {
     why: String,
     /// Each in one line.
     errors: Vec<String>,
@@ -40,10 +40,10 @@ impl Gateway {
         }
     }
 
-    async fn try_reload(&mut self, cause: Cause) -> Result<Success, Failure> {
+    async fn try_reload(&mut self, cause: Cause) -> Result<Success, ReloadFailure> {
         let outcome = self.load_settled(cause).await.map_err(|error| {
             let why = with_causes(&error);
-            Failure { errors: vec![why.clone()], why, content: Content::default() }
+            ReloadFailure { errors: vec![why.clone()], why, content: Content::default() }
         })?;
         let warnings = outcome.warnings();
         let (report, mut errors) = (outcome.report(), outcome.errors());
@@ -65,7 +65,7 @@ impl Gateway {
                     errors.push(why.clone());
                 }
                 let help = error.help().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
-                Err(Failure { why: why + &help, errors, content })
+                Err(ReloadFailure { why: why + &help, errors, content })
             }
         }
     }
@@ -85,13 +85,13 @@ impl Gateway {
         }
     }
 
-    fn reload_failed(&mut self, failure: Failure, cause: Cause) {
+    fn reload_failed(&mut self, failure: ReloadFailure, cause: Cause) {
         self.retry.failed();
         let metrics = &self.shared.telemetry.metrics;
         metrics.reload_last_success.set(0);
         let version = self.shared.snapshot.load().version();
         let SnapshotVersion { generation, overlay } = version;
-        let Failure { why, errors, content } = failure;
+        let ReloadFailure { why, errors, content } = failure;
         // Trying again must not fill logs with what they say already.
         if cause == Cause::Retry && errors == self.last_errors {
             metrics.reload_retries.inc();
@@ -111,7 +111,7 @@ impl Gateway {
 
     /// Loads until nothing changes any more while it loads, so that no mix of old and new files comes into force. If
     /// it fails, waits a moment for the other half of what may be half-written.
-    async fn load_settled(&mut self, cause: Cause) -> Result<Outcome, file_read::Unfinished> {
+    async fn load_settled(&mut self, cause: Cause) -> Result<Outcome, file_read::FileWorkError> {
         const ATTEMPTS: usize = 5;
         const OTHER_HALF: Duration = Duration::from_secs(1);
         let mut outcome = self.load().await?;
@@ -134,7 +134,7 @@ impl Gateway {
 
     /// Large configs take a while, which must hold up neither requests nor revocations; and a file may hang, which must
     /// hold up nothing.
-    async fn load(&mut self) -> Result<Outcome, file_read::Unfinished> {
+    async fn load(&mut self) -> Result<Outcome, file_read::FileWorkError> {
         let (config, shared) = (self.config.clone(), self.shared.clone());
         let loading = move || {
             let previous = shared.snapshot.load_full();

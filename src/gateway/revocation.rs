@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 #[derive(Default)]
 pub(super) struct RevocationReader {
     sources: Vec<SourceState>,
-    reads: JoinSet<Read>,
+    reads: JoinSet<SourceRead>,
 }
 
 struct SourceState {
@@ -30,7 +30,7 @@ struct SourceState {
 }
 
 /// A source that was read.
-struct Read {
+struct SourceRead {
     at: usize,
     thread: FileThread,
     /// `Ok(None)` if nothing about it has changed.
@@ -125,13 +125,13 @@ impl RevocationReader {
         self.reads.spawn(async move {
             let read = move || source.read(&stamps, domain.authorities(), domain.revocation().files());
             let result = thread.run(file_read::PATIENCE, read).await.map_err(|error| with_causes(&error));
-            Read { at, thread, result }
+            SourceRead { at, thread, result }
         });
         true
     }
 
-    fn note(&mut self, read: Result<Read, tokio::task::JoinError>) {
-        let Ok(Read { at, thread, result }) = read else { return };
+    fn note(&mut self, read: Result<SourceRead, tokio::task::JoinError>) {
+        let Ok(SourceRead { at, thread, result }) = read else { return };
         let Some(state) = self.sources.get_mut(at) else { return };
         state.thread = Some(thread);
         let errors = match result {

@@ -21,11 +21,11 @@ pub(super) struct HalfOpenConnections {
 #[derive(Default)]
 struct State {
     /// By number: the oldest stands first.
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, HandshakeEntry>,
     by_source: HashMap<ClientSource, u32>,
 }
 
-struct Waiting {
+struct HandshakeEntry {
     source: Option<ClientSource>,
     give_way: Arc<Notify>,
 }
@@ -43,7 +43,7 @@ pub(super) struct SourceLimitReached;
 
 /// The connection was told to give way before its handshake finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GaveWay;
+pub struct HandshakeEviction;
 
 /// Of all listeners, since they share the descriptors of the process.
 static LISTENERS: Mutex<Vec<Weak<HalfOpenConnections>>> = Mutex::new(Vec::new());
@@ -71,7 +71,7 @@ impl HalfOpenConnections {
         let give_way = Arc::<Notify>::default();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let source = limit.map(|_| source);
-        state.waiting.insert(number, Waiting { source, give_way: give_way.clone() });
+        state.waiting.insert(number, HandshakeEntry { source, give_way: give_way.clone() });
         self.gauge.inc();
         Ok(HalfOpenConnection { listener: self.clone(), number, give_way })
     }
@@ -128,7 +128,7 @@ impl State {
         self.waiting.first_key_value().map(|(number, _)| *number)
     }
 
-    fn remove(&mut self, number: u64) -> Option<Waiting> {
+    fn remove(&mut self, number: u64) -> Option<HandshakeEntry> {
         let waiting = self.waiting.remove(&number)?;
         if let Some(source) = waiting.source
             && let Some(count) = self.by_source.get_mut(&source)
@@ -158,8 +158,8 @@ impl HalfOpenConnection {
     }
 
     /// The handshake has finished: the connection is half-open no more.
-    pub(super) fn finish(&self) -> Result<(), GaveWay> {
-        self.leave().map(drop).ok_or(GaveWay)
+    pub(super) fn finish(&self) -> Result<(), HandshakeEviction> {
+        self.leave().map(drop).ok_or(HandshakeEviction)
     }
 
     /// Ends when it is told to give way.
@@ -167,7 +167,7 @@ impl HalfOpenConnection {
         self.give_way.notified().await;
     }
 
-    fn leave(&self) -> Option<Waiting> {
+    fn leave(&self) -> Option<HandshakeEntry> {
         let left = self.listener.state().remove(self.number);
         if left.is_some() {
             self.listener.gauge.dec();
@@ -231,7 +231,7 @@ mod tests {
         let [first, second, third] = connections.as_slice() else { panic!("three") };
         first.finish().unwrap();
         all.oldest_gives_way(third).unwrap();
-        assert_eq!(second.finish(), Err(GaveWay));
+        assert_eq!(second.finish(), Err(HandshakeEviction));
         assert_eq!(all.oldest_gives_way(third), Err(()), "there is no other");
         assert_eq!(third.finish(), Ok(()));
     }

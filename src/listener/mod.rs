@@ -6,7 +6,7 @@ mod idle;
 mod place;
 mod source;
 
-pub use half_open::GaveWay;
+pub use half_open::HandshakeEviction;
 pub use idle::IdleWatch;
 pub use place::{ConnectionPlace, PlaceLimits, SourceRejected};
 pub use source::ClientSource;

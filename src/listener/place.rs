@@ -6,7 +6,9 @@
 //! request under way never gives way.
 
 use super::ClientSource;
-use super::half_open::{GaveWay, HalfOpenConnection, HalfOpenConnections, count_of_all, oldest_of_all_gives_way};
+use super::half_open::{
+    HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_all, oldest_of_all_gives_way,
+};
 use super::idle::{self, IdleScope, IdleWatch, NoneIdle};
 use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY};
 use crate::telemetry::{RareLine, Telemetry};
@@ -262,8 +264,8 @@ impl ConnectionPlace {
     /// The handshake has finished: from now on the connection gives way only while it is idle ([`IdleWatch`]).
     ///
     /// # Errors
-    /// [`GaveWay`] if it was told to before: close the connection.
-    pub fn handshake_finished(&self) -> Result<(), GaveWay> {
+    /// [`HandshakeEviction`] if it was told to before: close the connection.
+    pub fn handshake_finished(&self) -> Result<(), HandshakeEviction> {
         self.place.half_open.finish().inspect_err(|_| self.gave_way())
     }
 

@@ -3,7 +3,7 @@
 
 use super::record::ConnectionFacts;
 use crate::telemetry::Telemetry;
-use crate::tls::record::{Linger, RecordStream, Records, TlsFailure};
+use crate::tls::record::{LingeringClose, RecordStream, Records, TlsFailure};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -55,7 +55,7 @@ pub(super) struct WatchedStream<S> {
     inner: S,
     recorder: TlsFailureRecorder,
     /// The error of which the client was told, held back until it has had the time to read that.
-    failed: Option<(io::Error, Linger)>,
+    failed: Option<(io::Error, LingeringClose)>,
 }
 
 impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
@@ -93,7 +93,7 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream
         if !failure.reason.is_answered() {
             return Poll::Ready(Err(error));
         }
-        self.failed = Some((error, Linger::new()));
+        self.failed = Some((error, LingeringClose::new()));
         self.poll_failed(context)
     }
 }

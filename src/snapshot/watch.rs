@@ -25,14 +25,14 @@ pub struct FileWatch {
     pace: Pace,
     /// Since a notice arrived that nobody has acted on: the future that took it may have been dropped.
     stirred_since: Option<Instant>,
-    looked: Looked,
+    poll: PollState,
 }
 
 /// Whether the files were looked at since the last notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looked {
-    Yes,
-    NotYet,
+enum PollState {
+    Done,
+    Due,
 }
 
 /// How long to wait for more of what belongs together.
@@ -101,7 +101,7 @@ impl FileWatch {
             thread: FileThread::default(),
             pace,
             stirred_since: None,
-            looked: Looked::Yes,
+            poll: PollState::Done,
         }
     }
 
@@ -138,13 +138,13 @@ impl FileWatch {
     /// Waits until a file looks different than when it was last looked at or read. Nothing is lost if this is dropped.
     pub async fn changed(&mut self) {
         loop {
-            if self.looked == Looked::Yes {
+            if self.poll == PollState::Done {
                 self.stirred(POLL).await;
-                self.looked = Looked::NotYet;
+                self.poll = PollState::Due;
             }
             let files = self.files.clone();
             let has_changed = self.off_thread(move || files.iter().any(WatchedFile::has_changed)).await;
-            self.looked = Looked::Yes;
+            self.poll = PollState::Done;
             if has_changed == Some(true) {
                 return;
             }

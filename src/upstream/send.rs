@@ -57,7 +57,7 @@ struct Asking {
 /// Hears how a request gets on.
 pub trait SendObserver {
     /// What is made of the final response's head.
-    type Head;
+    type ReceivedHead;
 
     /// A connection to this endpoint is being made for it.
     fn connects_to(&mut self, _endpoint: &str) {}
@@ -69,11 +69,11 @@ pub trait SendObserver {
     fn was_not_sent(&mut self) {}
 
     /// The head of a response came, perhaps an interim one.
-    fn head(&mut self, came: &AnswerHead<'_, '_>) -> Self::Head;
+    fn head(&mut self, came: &AnswerHead<'_, '_>) -> Self::ReceivedHead;
 }
 
 impl<T, F: FnMut(&AnswerHead<'_, '_>) -> T> SendObserver for F {
-    type Head = T;
+    type ReceivedHead = T;
 
     fn head(&mut self, came: &AnswerHead<'_, '_>) -> T {
         self(came)
@@ -93,7 +93,7 @@ impl Upstream {
         &self,
         outgoing: Outgoing<B>,
         observer: O,
-    ) -> Result<Answer<B, O::Head>, UpstreamError>
+    ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -108,7 +108,7 @@ impl Upstream {
         &self,
         outgoing: Outgoing<B>,
         mut observer: O,
-    ) -> Result<Answer<B, O::Head>, UpstreamError>
+    ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -167,7 +167,7 @@ impl Asking {
         reading: &mut Reading,
         link: &mut Link,
         observer: &mut O,
-    ) -> Result<(Came, O::Head), Failure>
+    ) -> Result<(Came, O::ReceivedHead), Failure>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {

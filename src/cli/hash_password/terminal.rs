@@ -12,7 +12,7 @@ const QUIT: char = '\u{1c}';
 
 /// Prints `question` on standard error, and reads a line that the terminal does not show.
 pub(super) fn ask(question: &str) -> Result<Zeroizing<String>, PasswordInputError> {
-    let hidden = Hidden::begin()?;
+    let hidden = EchoOff::begin()?;
     write!(std::io::stderr(), "{question}")?;
     std::io::stderr().flush()?;
     let mut line = Zeroizing::new(Vec::new());
@@ -44,11 +44,11 @@ fn read_line(line: &mut Vec<u8>) -> std::io::Result<()> {
 }
 
 /// The terminal as it was; dropping this restores it.
-struct Hidden {
+struct EchoOff {
     before: Termios,
 }
 
-impl Hidden {
+impl EchoOff {
     fn begin() -> std::io::Result<Self> {
         let before = tcgetattr(std::io::stdin())?;
         let mut hidden = before.clone();
@@ -64,7 +64,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         // There is no other way to restore it.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);

@@ -22,11 +22,11 @@ use tokio_rustls::TlsConnector;
 /// A request that is sent to the new gateway, and what its config says about it.
 pub(super) struct Probe {
     client: &'static str,
-    expected: Expected,
+    expected: ProbeExpectation,
 }
 
 /// What a config says about a request.
-enum Expected {
+enum ProbeExpectation {
     /// The upstream of quickstart answers.
     Allowed,
     /// The gateway answers with this status and reason.
@@ -51,15 +51,15 @@ pub(super) fn planned(layout: &Layout, snapshot: &Snapshot, port: u16) -> Result
             ..Question::default()
         };
         let expected = match explain(snapshot, &question) {
-            Ok(explanation) => Expected::of(&explanation),
-            Err(no_answer) => Expected::Unknown(no_answer.to_string()),
+            Ok(explanation) => ProbeExpectation::of(&explanation),
+            Err(no_answer) => ProbeExpectation::Unknown(no_answer.to_string()),
         };
         Ok(Probe { client, expected })
     };
     [CLIENT, STRANGER].into_iter().map(planned).collect()
 }
 
-impl Expected {
+impl ProbeExpectation {
     fn of(explanation: &Explanation) -> Self {
         let reason = explanation.reason.clone();
         let upstream = explanation.route.as_ref().and_then(|route| route.upstream.as_deref());
@@ -88,17 +88,17 @@ pub(super) async fn prove(layout: &Layout, probes: &[Probe], port: u16) -> Resul
 impl Probe {
     async fn result(&self, layout: &Layout, port: u16) -> Result<String, String> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        if let Expected::Unknown(why) = &self.expected {
+        if let ProbeExpectation::Unknown(why) = &self.expected {
             return Ok(format!("not tested: {why}"));
         }
         let asked = tokio::time::timeout(PATIENCE, ask(layout, self.client, port)).await;
         let asked = asked.unwrap_or_else(|_| Err("no response within 10 seconds".into()));
         match (&self.expected, asked) {
-            (Expected::Allowed, Ok(StatusCode::OK)) => Ok("200 allowed".to_owned()),
-            (Expected::Denied(status, reason), Ok(seen)) if seen == *status => {
+            (ProbeExpectation::Allowed, Ok(StatusCode::OK)) => Ok("200 allowed".to_owned()),
+            (ProbeExpectation::Denied(status, reason), Ok(seen)) if seen == *status => {
                 Ok(format!("{status} denied ({reason})"))
             }
-            (Expected::Rejected(reason), Err(error)) if is_alert(&*error) => {
+            (ProbeExpectation::Rejected(reason), Err(error)) if is_alert(&*error) => {
                 Ok(format!("TLS alert, rejected ({reason})"))
             }
             (expected, Ok(seen)) => {
@@ -111,7 +111,7 @@ impl Probe {
     }
 }
 
-impl fmt::Display for Expected {
+impl fmt::Display for ProbeExpectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed => f.write_str("allowed"),

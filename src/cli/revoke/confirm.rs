@@ -20,13 +20,13 @@ pub(super) struct Gateway {
     pub(super) timeout: Duration,
 }
 
-/// What is to be in force.
+/// What is to be true of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// The entry.
-    There,
-    /// That it is taken off.
-    Gone,
+pub(super) enum DesiredEntry {
+    /// It is on the list.
+    Present,
+    /// It is not.
+    Absent,
 }
 
 /// How it went.
@@ -50,7 +50,7 @@ impl Confirmation {
 
 impl Gateway {
     /// Waits until the list that is in force is the one on disk, and says what is wanted.
-    pub(super) fn confirm(&self, wanted: Wanted, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
+    pub(super) fn confirm(&self, wanted: DesiredEntry, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
         const PAUSE: Duration = Duration::from_millis(100);
         let place = match &self.place {
             Ok(place) => place,
@@ -75,7 +75,7 @@ impl Gateway {
             let on_disk = DenyList::load_usable(&self.list).ok().map(|(list, _)| list).filter(&is_wanted);
             let is_read = on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded);
             // What is taken off still denies until a config is loaded.
-            let still_denies = wanted == Wanted::Gone && is_read && retained > 0;
+            let still_denies = wanted == DesiredEntry::Absent && is_read && retained > 0;
             if is_read && !still_denies {
                 say(&format!("in force since {}", version(&status)));
                 return Confirmation::InForce;

@@ -3,7 +3,7 @@
 
 mod confirm;
 mod entry;
-mod trouble;
+mod config_faults;
 
 use super::deny_list_file::LockedList;
 use super::{ConfigFlag, admin_listener, as_error, say, say_error};
@@ -11,12 +11,12 @@ use crate::clock;
 use crate::config::{self, Config, Loaded, Occasion, Sources};
 use crate::snapshot::AdminPlace;
 use crate::tls::{DenyList, rfc3339};
-use confirm::{Confirmation, Gateway, Wanted};
+use config_faults::ConfigFaults;
+use confirm::{Confirmation, DesiredEntry, Gateway};
 use entry::Entry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use trouble::Trouble;
 
 /// The flags of `portcullis revoke`.
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,7 @@ pub(super) struct Revoke {
 const NOT_CONFIRMED: u8 = 3;
 
 /// What became of the file.
-enum Change {
+enum ListChange {
     Made,
     /// The list says so already.
     None,
@@ -89,25 +89,25 @@ impl Revoke {
 
     fn revoke(&self) -> Result<Confirmation, String> {
         let loaded = config::load(&self.config.config, Occasion::Lenient);
-        let trouble = Trouble::of(&loaded);
-        let target = self.target(&loaded).map_err(|message| trouble.explain(message))?;
-        let entry = self.entry(&loaded.config, &trouble)?;
-        if let Some(warning) = trouble.warning() {
+        let faults = ConfigFaults::of(&loaded);
+        let target = self.target(&loaded).map_err(|message| faults.explain(message))?;
+        let entry = self.entry(&loaded.config, &faults)?;
+        if let Some(warning) = faults.warning() {
             say_error(&warning);
         }
-        let Target { domain, list } = target;
+        let RevocationTarget { domain, list } = target;
         let change = self.change(&list, &entry).map_err(|error| format!("{}: {error}", list.display()))?;
         let domain_of_list = domain.as_ref().map_or_else(String::new, |name| format!(" (trust domain {name})"));
         let place = format!("on {}{domain_of_list}", list.display());
         match (&change, self.undo) {
-            (Change::Made, false) => say(&format!("put {place}: {}", entry.line)),
-            (Change::Made, true) => say(&format!("no longer {place}: {}", entry.line)),
-            (Change::None, false) => say(&format!("already {place}: {}", entry.line)),
-            (Change::None, true) => say(&format!("not {place}: {}", entry.line)),
+            (ListChange::Made, false) => say(&format!("put {place}: {}", entry.line)),
+            (ListChange::Made, true) => say(&format!("no longer {place}: {}", entry.line)),
+            (ListChange::None, false) => say(&format!("already {place}: {}", entry.line)),
+            (ListChange::None, true) => say(&format!("not {place}: {}", entry.line)),
         }
-        let place = self.admin_place(&loaded, &trouble);
+        let place = self.admin_place(&loaded, &faults);
         let gateway = Gateway { place, domain, list, timeout: self.timeout };
-        let wanted = if self.undo { Wanted::Gone } else { Wanted::There };
+        let wanted = if self.undo { DesiredEntry::Absent } else { DesiredEntry::Present };
         Ok(gateway.confirm(wanted, |list| list.includes(&entry.as_list) != self.undo))
     }
 
@@ -115,7 +115,7 @@ impl Revoke {
     ///
     /// # Errors
     /// In words, why it is unknown.
-    fn admin_place(&self, loaded: &Loaded, trouble: &Trouble) -> Result<AdminPlace, String> {
+    fn admin_place(&self, loaded: &Loaded, faults: &ConfigFaults) -> Result<AdminPlace, String> {
         if let Some(place) = &self.admin {
             return Ok(place.clone());
         }
@@ -125,7 +125,7 @@ impl Revoke {
         let default = AdminPlace::default_in(self.config.config.parent().unwrap_or(Path::new("")));
         match &default {
             AdminPlace::Unix(path) if loaded.config.admin.is_none() && path.exists() => Ok(default),
-            _ if loaded.config.admin.is_none() && trouble.is_incomplete() => {
+            _ if loaded.config.admin.is_none() && faults.is_incomplete() => {
                 Err("the part of the config that says the admin listener could not be read: name it with --admin"
                     .to_owned())
             }
@@ -138,18 +138,18 @@ impl Revoke {
     }
 
     /// The list that is named, or that of the domain which is meant.
-    fn target(&self, loaded: &Loaded) -> Result<Target, String> {
+    fn target(&self, loaded: &Loaded) -> Result<RevocationTarget, String> {
         let Loaded { config, sources, .. } = loaded;
         let Some(list) = &self.deny_list else {
             let domain = self.domain(loaded)?;
-            return Ok(Target { list: deny_list(config, sources, domain)?, domain: Some(domain.to_owned()) });
+            return Ok(RevocationTarget { list: deny_list(config, sources, domain)?, domain: Some(domain.to_owned()) });
         };
         let is_it = |said: &config::TrustDomain| {
             let path = said.deny_list.as_ref().map(|path| sources.folder(path.place.file).join(&path.value));
             path.is_some_and(|path| is_same_file(&path, list))
         };
         let domain = config.trust_domains.iter().find(|said| is_it(said)).map(|said| said.name.value.clone());
-        Ok(Target { domain: self.trust_domain.clone().or(domain), list: list.clone() })
+        Ok(RevocationTarget { domain: self.trust_domain.clone().or(domain), list: list.clone() })
     }
 
     /// The domain that is meant: the one named, the user's, or the only one there is.
@@ -162,13 +162,13 @@ impl Revoke {
         match (self.trust_domain.as_deref().or(of_user), names.as_slice()) {
             (Some(name), _) if names.contains(&name) => Ok(name),
             (Some(name), _) => Err(format!("there is no trust domain \"{name}\"; {}", known())),
-            (None, [only]) if !trouble::may_hide_trust_domain(loaded) => Ok(only),
+            (None, [only]) if !config_faults::may_hide_trust_domain(loaded) => Ok(only),
             (None, []) => Err("no trust domain is in what can be read of the config".to_owned()),
             (None, _) => Err(format!("name the trust domain with --trust-domain; {}", known())),
         }
     }
 
-    fn entry(&self, config: &Config, trouble: &Trouble) -> Result<Entry, String> {
+    fn entry(&self, config: &Config, faults: &ConfigFaults) -> Result<Entry, String> {
         if let Some(reason) = self.reason.as_ref().filter(|reason| reason.chars().any(char::is_control)) {
             return Err(format!("the reason {reason:?} must be one line without control characters"));
         }
@@ -177,12 +177,12 @@ impl Revoke {
             (Some(name), ..) if self.undo => Entry::new("user", name),
             (Some(name), ..) => match Entry::user(name, config) {
                 // It may be in what could not be read.
-                Err(_) if trouble.is_incomplete() => {
+                Err(_) if faults.is_incomplete() => {
                     let reason = "the config could not be read completely";
                     say_error(&format!("warning: api_user \"{name}\" was not found: {reason}"));
                     Entry::new("user", name)
                 }
-                Err(message) if trouble.any() => {
+                Err(message) if faults.any() => {
                     say_error(&format!("warning: {message}"));
                     Entry::new("user", name)
                 }
@@ -196,7 +196,7 @@ impl Revoke {
         }
     }
 
-    fn change(&self, path: &Path, entry: &Entry) -> Result<Change, String> {
+    fn change(&self, path: &Path, entry: &Entry) -> Result<ListChange, String> {
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "there is no such file; make it, empty, before it is in a config".to_owned()
@@ -213,19 +213,19 @@ impl Revoke {
             ));
         }
         if list.includes(&entry.as_list) != self.undo {
-            return Ok(Change::None);
+            return Ok(ListChange::None);
         }
         let after = match self.undo {
             true => entry.taken_from(&before),
             false => entry.put_on(&before, &rfc3339(clock::signed_seconds()), self.reason.as_deref()),
         };
         file.replace(&after).map_err(failed)?;
-        Ok(Change::Made)
+        Ok(ListChange::Made)
     }
 }
 
 /// Which list is changed, and whose it is if anybody knows.
-struct Target {
+struct RevocationTarget {
     domain: Option<String>,
     list: PathBuf,
 }

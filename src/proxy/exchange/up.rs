@@ -146,7 +146,7 @@ pub(super) struct ForwardObserver<'r> {
 }
 
 impl SendObserver for ForwardObserver<'_> {
-    type Head = Received;
+    type ReceivedHead = Received;
 
     fn connects_to(&mut self, endpoint: &str) {
         self.record.connects_to(endpoint);

@@ -102,7 +102,7 @@ fn is_cut_off(character: char) -> bool {
 }
 
 /// How much of a canonical path folding changes.
-enum Change {
+enum FoldEffect {
     /// Nothing.
     None,
     /// Upper case and a final slash at most.
@@ -111,23 +111,23 @@ enum Change {
     Much,
 }
 
-fn change(path: &str) -> Change {
-    let mut change = Change::None;
+fn change(path: &str) -> FoldEffect {
+    let mut change = FoldEffect::None;
     let mut before = 0;
     for octet in path.bytes() {
         match octet {
-            b'%' | b';' => return Change::Much,
-            b'/' if matches!(before, b'/' | b'.') => return Change::Much,
+            b'%' | b';' => return FoldEffect::Much,
+            b'/' if matches!(before, b'/' | b'.') => return FoldEffect::Much,
             // `name::$DATA`
-            b'$' if before == b':' => return Change::Much,
-            b'A'..=b'Z' => change = Change::Little,
+            b'$' if before == b':' => return FoldEffect::Much,
+            b'A'..=b'Z' => change = FoldEffect::Little,
             _ => {}
         }
         before = octet;
     }
     match before {
-        b'.' => Change::Much,
-        b'/' if path.len() > 1 => Change::Little,
+        b'.' => FoldEffect::Much,
+        b'/' if path.len() > 1 => FoldEffect::Little,
         _ => change,
     }
 }
@@ -136,8 +136,8 @@ fn change(path: &str) -> Change {
 /// heap for ordinary paths.
 pub(in crate::route) fn with_folded<R>(path: &str, then: impl FnOnce(&str) -> R) -> R {
     match change(path) {
-        Change::None => then(path),
-        Change::Little => {
+        FoldEffect::None => then(path),
+        FoldEffect::Little => {
             let trimmed = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
             let mut space = [0; 256];
             let lower = space.get_mut(..trimmed.len()).map(|lower| {
@@ -150,7 +150,7 @@ pub(in crate::route) fn with_folded<R>(path: &str, then: impl FnOnce(&str) -> R)
                 None => then(&trimmed.to_ascii_lowercase()),
             }
         }
-        Change::Much => then(&folded(path)),
+        FoldEffect::Much => then(&folded(path)),
     }
 }
 
@@ -212,7 +212,7 @@ fn decoded_but_slashes(segment: &str) -> Vec<u8> {
 
 /// Whether there is nothing to decode, to cut off or to leave out, but a final slash and the case of letters.
 pub fn has_one_reading(text: &str) -> bool {
-    !matches!(change(text), Change::Much)
+    !matches!(change(text), FoldEffect::Much)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const MOST_READINGS: usize = 128;
 /// and streams, taking backslashes for slashes, and leaving out empty segments. Beside itself, its case and a final slash,
 /// which are left to the caller. Nothing for a text that has none of that.
 pub fn other_readings(text: &str) -> OtherReadings {
-    let mut readings = Readings { found: Vec::new(), room: room_for(text), looked_at: 0 };
+    let mut readings = ReadingsBuilder { found: Vec::new(), room: room_for(text), looked_at: 0 };
     match readings.find(text) {
         Ok(()) => OtherReadings::All(readings.found),
         Err(ReadingsExceeded) => OtherReadings::TooMany,
@@ -40,7 +40,7 @@ fn room_for(text: &str) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ReadingsExceeded;
 
-struct Readings {
+struct ReadingsBuilder {
     found: Vec<Vec<u8>>,
     /// Octets that may be added.
     room: usize,
@@ -48,7 +48,7 @@ struct Readings {
     looked_at: usize,
 }
 
-impl Readings {
+impl ReadingsBuilder {
     fn find(&mut self, text: &str) -> Result<(), ReadingsExceeded> {
         if has_one_reading(text) {
             return Ok(());

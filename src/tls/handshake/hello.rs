@@ -40,9 +40,9 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
             }
         }
         match extent(&octets) {
-            Extent::Whole => return accept(stream, octets).await,
-            Extent::Missing if octets.len() < LONGEST => {}
-            Extent::Missing | Extent::TooLong => {
+            HelloState::Whole => return accept(stream, octets).await,
+            HelloState::Missing if octets.len() < LONGEST => {}
+            HelloState::Missing | HelloState::TooLong => {
                 /// A fatal `decode_error` in a plain record.
                 const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
                 let _ = stream.write_all(&DECODE_ERROR).await;
@@ -70,7 +70,7 @@ async fn receive(stream: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> 
 
 /// How much of a ClientHello is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
+enum HelloState {
     Missing,
     /// All of it; or something that is none, of which rustls says what is wrong.
     Whole,
@@ -79,13 +79,13 @@ enum Extent {
 
 /// Adds up records until the message that begins in the first one is whole. rustls would keep all of it a second time while
 /// it waits.
-fn extent(mut octets: &[u8]) -> Extent {
+fn extent(mut octets: &[u8]) -> HelloState {
     const CLIENT_HELLO: u8 = 1;
     let (mut message, mut length) = ([0; 4], 0);
     while let [kind, _, _, high, low, rest @ ..] = octets {
         let record = usize::from(u16::from_be_bytes([*high, *low]));
         if *kind != HANDSHAKE || record == 0 {
-            return Extent::Whole;
+            return HelloState::Whole;
         }
         let content = rest.get(..record).unwrap_or(rest);
         for (place, octet) in message.iter_mut().skip(length).zip(content) {
@@ -94,19 +94,19 @@ fn extent(mut octets: &[u8]) -> Extent {
         length += content.len();
         let [kind, body @ ..] = message;
         if length > 0 && kind != CLIENT_HELLO {
-            return Extent::Whole;
+            return HelloState::Whole;
         }
         let [high, middle, low] = body.map(usize::from);
         let whole = message.len() + (high << 16 | middle << 8 | low);
         if length >= message.len() && whole > LONGEST {
-            return Extent::TooLong;
+            return HelloState::TooLong;
         }
         if length >= message.len() && length >= whole {
-            return Extent::Whole;
+            return HelloState::Whole;
         }
         octets = rest.get(record..).unwrap_or_default();
     }
-    Extent::Missing
+    HelloState::Missing
 }
 
 /// Has rustls read a ClientHello that is here.
@@ -164,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_hello_that_is_too_long_is_known_by_its_header() {
-        assert_eq!(extent(&hello(LONGEST, 16_000)[..9]), Extent::TooLong);
-        assert_eq!(extent(&hello(LONGEST - 4, 16_000)[..9]), Extent::Missing);
-        assert_eq!(extent(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), Extent::Whole, "rustls says what that is");
-        assert_eq!(extent(&[22, 3, 1, 0, 0]), Extent::Whole, "an empty record");
+        assert_eq!(extent(&hello(LONGEST, 16_000)[..9]), HelloState::TooLong);
+        assert_eq!(extent(&hello(LONGEST - 4, 16_000)[..9]), HelloState::Missing);
+        assert_eq!(extent(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), HelloState::Whole, "rustls says what that is");
+        assert_eq!(extent(&[22, 3, 1, 0, 0]), HelloState::Whole, "an empty record");
         let (mut two, length) = (hello(100, 50), hello(100, 50).len());
         two[55] = 23;
-        assert_eq!((two.len(), extent(&two)), (length, Extent::Whole), "another kind of record");
+        assert_eq!((two.len(), extent(&two)), (length, HelloState::Whole), "another kind of record");
     }
 
     proptest! {
@@ -178,10 +178,10 @@ mod tests {
         fn a_hello_is_whole_with_its_last_byte_and_not_before(body in 0_usize..3000, record in 1_usize..1200) {
             let octets = hello(body, record);
             for cut in [1, 3, 5, 6, 9, octets.len() / 2, octets.len() - 1] {
-                prop_assert_eq!(extent(&octets[..cut.min(octets.len() - 1)]), Extent::Missing);
+                prop_assert_eq!(extent(&octets[..cut.min(octets.len() - 1)]), HelloState::Missing);
             }
-            prop_assert_eq!(extent(&octets), Extent::Whole);
-            prop_assert_eq!(extent(&[&octets[..], b"more"].concat()), Extent::Whole);
+            prop_assert_eq!(extent(&octets), HelloState::Whole);
+            prop_assert_eq!(extent(&[&octets[..], b"more"].concat()), HelloState::Whole);
         }
     }
 }

@@ -4,7 +4,7 @@
 mod failure;
 mod in_place;
 mod input;
-mod linger;
+mod lingering_close;
 mod rustls;
 mod slab;
 mod stream;
@@ -14,7 +14,7 @@ mod tests;
 pub use failure::{TlsFailure, TlsFailureReason};
 pub use in_place::{InPlaceRecords, RecordError};
 pub use input::Input;
-pub use linger::Linger;
+pub use lingering_close::LingeringClose;
 pub use rustls::RustlsRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;

@@ -51,7 +51,7 @@ fn a_path_is_read_as_upstreams_read_it() {
 
 /// The octets that are looked at for a text, and those of its readings; the latter `None` if there are too many.
 fn work(path: &str) -> (usize, Option<usize>) {
-    let mut readings = Readings { found: Vec::new(), room: room_for(path), looked_at: 0 };
+    let mut readings = ReadingsBuilder { found: Vec::new(), room: room_for(path), looked_at: 0 };
     let kept = readings.find(path).ok().map(|()| readings.found.iter().map(Vec::len).sum());
     (readings.looked_at, kept)
 }

@@ -6,60 +6,60 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// The connections of one listener.
-pub(super) struct Seats {
+pub(super) struct ConnectionSlots {
     most: usize,
-    open: Mutex<Vec<Arc<Occupied>>>,
+    open: Mutex<Vec<Arc<SlotUse>>>,
     clock: AtomicU64,
 }
 
 #[derive(Default)]
-struct Occupied {
+struct SlotUse {
     /// Requests that are being answered.
     answering: AtomicUsize,
-    /// Ticks of the clock of the seats.
+    /// Ticks of the clock of the slots.
     last_active: AtomicU64,
     give_way: Notify,
 }
 
 /// One connection, until this is dropped.
-pub(super) struct Seat {
-    seats: Arc<Seats>,
-    here: Arc<Occupied>,
+pub(super) struct ConnectionSlot {
+    slots: Arc<ConnectionSlots>,
+    here: Arc<SlotUse>,
 }
 
 /// A request that is being answered, until this is dropped.
-pub(super) struct Answering<'s>(&'s Seat);
+pub(super) struct AnswerGuard<'s>(&'s ConnectionSlot);
 
-impl Seats {
+impl ConnectionSlots {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, open: Mutex::default(), clock: AtomicU64::new(0) })
     }
 
-    /// A seat for a new connection. `None` if all are taken and no connection is idle.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
+    /// A slot for a new connection. `None` if all are taken and no connection is idle.
+    pub(super) fn take(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut open = self.open();
         if open.len() >= self.most {
-            let idle = open.iter().enumerate().filter(|(_, seat)| seat.answering.load(Ordering::Relaxed) == 0);
-            let (at, _) = idle.min_by_key(|(_, seat)| seat.last_active.load(Ordering::Relaxed))?;
+            let idle = open.iter().enumerate().filter(|(_, slot)| slot.answering.load(Ordering::Relaxed) == 0);
+            let (at, _) = idle.min_by_key(|(_, slot)| slot.last_active.load(Ordering::Relaxed))?;
             open.swap_remove(at).give_way.notify_one();
         }
-        let here = Arc::<Occupied>::default();
+        let here = Arc::<SlotUse>::default();
         open.push(here.clone());
         drop(open);
-        let seat = Seat { seats: self.clone(), here };
-        seat.touch();
-        Some(seat)
+        let slot = ConnectionSlot { slots: self.clone(), here };
+        slot.touch();
+        Some(slot)
     }
 
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<Occupied>>> {
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<SlotUse>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
-    pub(super) fn begin_answer(&self) -> Answering<'_> {
+impl ConnectionSlot {
+    pub(super) fn begin_answer(&self) -> AnswerGuard<'_> {
         self.here.answering.fetch_add(1, Ordering::Relaxed);
-        Answering(self)
+        AnswerGuard(self)
     }
 
     /// Ends when the connection has to close for another one.
@@ -68,17 +68,17 @@ impl Seat {
     }
 
     fn touch(&self) {
-        self.here.last_active.store(self.seats.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.here.last_active.store(self.slots.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.seats.open().retain(|seat| !Arc::ptr_eq(seat, &self.here));
+        self.slots.open().retain(|slot| !Arc::ptr_eq(slot, &self.here));
     }
 }
 
-impl Drop for Answering<'_> {
+impl Drop for AnswerGuard<'_> {
     fn drop(&mut self) {
         self.0.touch();
         self.0.here.answering.fetch_sub(1, Ordering::Relaxed);
@@ -91,21 +91,21 @@ mod tests {
 
     #[tokio::test]
     async fn the_connection_that_was_idle_for_longest_gives_way_and_none_that_is_answered() {
-        let seats = Seats::new(3);
-        let [first, second, third] = [(); 3].map(|()| seats.take().unwrap());
+        let slots = ConnectionSlots::new(3);
+        let [first, second, third] = [(); 3].map(|()| slots.take().unwrap());
         drop(first.begin_answer());
         let under_way = second.begin_answer();
-        let fourth = seats.take().unwrap();
+        let fourth = slots.take().unwrap();
         third.told_to_give_way().await;
         drop(third);
-        let fifth = seats.take().unwrap();
+        let fifth = slots.take().unwrap();
         first.told_to_give_way().await;
         let all_busy = [fourth.begin_answer(), fifth.begin_answer()];
-        assert!(seats.take().is_none(), "nobody is idle");
+        assert!(slots.take().is_none(), "nobody is idle");
         drop((under_way, all_busy));
-        assert!(seats.take().is_some());
+        assert!(slots.take().is_some());
         second.told_to_give_way().await;
         drop((first, second, fourth, fifth));
-        assert_eq!(seats.open().len(), 0);
+        assert_eq!(slots.open().len(), 0);
     }
 }

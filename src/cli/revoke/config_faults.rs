@@ -6,7 +6,7 @@ use crate::config::{Loaded, Problem, Severity, TableName};
 const NAMED_SECTIONS: usize = 5;
 
 /// What is wrong with a config.
-pub(super) struct Trouble {
+pub(super) struct ConfigFaults {
     /// The first error, with its place.
     first: Option<String>,
     /// Lines that could not be read; empty if all were, or nobody knows which.
@@ -21,7 +21,7 @@ enum Completeness {
     Incomplete,
 }
 
-impl Trouble {
+impl ConfigFaults {
     pub(super) fn of(loaded: &Loaded) -> Self {
         let place = |problem: &Problem| problem.place.map(|place| loaded.sources.describe(place) + ": ");
         let first = loaded

@@ -15,7 +15,7 @@ const MOST_READ: usize = 256 * 1024;
 
 /// Waits until the client has closed, too.
 #[derive(Debug)]
-pub struct Linger {
+pub struct LingeringClose {
     timer: Pin<Box<Sleep>>,
     left: usize,
     sending: Sending,
@@ -27,13 +27,13 @@ enum Sending {
     Ended,
 }
 
-impl Default for Linger {
+impl Default for LingeringClose {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Linger {
+impl LingeringClose {
     /// Begins now.
     pub fn new() -> Self {
         Self { timer: Box::pin(sleep(LONGEST)), left: MOST_READ, sending: Sending::Open }
