@@ -1,4 +1,8 @@
 //! Formats in DER, told by the first elements of their structure; nothing is verified. Longer files may be cut off.
+//!
+//! The walk over elements is not that of `tls::der`, and must not become it. This one is lenient: it takes the indefinite lengths
+//! of BER, as PKCS#12 and PKCS#7 have them, and elements that are cut off, and it names formats for hints alone. That one is
+//! strict, since revocation depends on what it reads.
 
 use super::FileFormat;
 

@@ -1,5 +1,5 @@
 //! Reads DER element by element, without taking anything from the heap: for revocation lists with very many entries.
-//! Strict: definite and shortest lengths, tags of one octet. Knows no structure.
+//! Strict: definite and shortest lengths, tags of one octet. Knows no structure. (`file_format::der` is lenient, for hints.)
 
 /// What follows is not DER, or not what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
