@@ -134,7 +134,7 @@ impl<C: Connection> State for Pool<C> {
 }
 
 /// A descriptor for a connection: an unused connection is closed for it if need be, of this thread first, and then of another
-/// worker. `None` if all that there may be are in use, or none became free within [`PATIENCE`].
+/// worker. `None` if all that there may be are in use, or none became free within a second.
 pub async fn descriptor() -> Option<Descriptor> {
     if let Some(taken) = UPSTREAMS.take() {
         return Some(taken);
