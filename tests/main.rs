@@ -102,6 +102,8 @@ mod upgrades;
 mod trust;
 /// Each worker has its share, and nobody sees that there are several.
 mod workers;
+/// What requests write is not shared between workers.
+mod shared_memory;
 /// Each upstream is told who the client is in the words that it knows.
 mod identity_sets;
 /// Certificates whose end is near: who is told, and how.

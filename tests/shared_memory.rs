@@ -1,0 +1,203 @@
+//! Workers share nothing that a request writes: no cache line of the process differs both after a request that one worker
+//! served and after a request that another served. A shared line would move between cores with each request, and throughput
+//! would stop growing with the number of cores.
+//!
+//! The process is stopped and its memory compared before a request, while its upstream holds the response, and after it.
+//! Two kinds of writes escape this: a value that is written and restored within one step, and memory of the kernel. The
+//! access log is off: its lines go through one queue of the process (ARCHITECTURE.md).
+
+use crate::support::client::Raw;
+use crate::support::gateway::{listener, user};
+use crate::support::{Client, Gateway, Pki, eventually};
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, read_to_string};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+const WORKERS: usize = 4;
+const ROUNDS: usize = 6;
+const CACHE_LINE: usize = 64;
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+/// An upstream that tells of each request, and answers when told to.
+struct HeldUpstream {
+    address: SocketAddr,
+    requests: Receiver<TcpStream>,
+}
+
+impl HeldUpstream {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (sender, requests) = channel();
+        let sender = Arc::new(Mutex::new(sender));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sender = sender.clone();
+                std::thread::spawn(move || serve(stream, &sender));
+            }
+        });
+        Self { address, requests }
+    }
+
+    fn next_request(&self) -> TcpStream {
+        self.requests.recv_timeout(std::time::Duration::from_secs(30)).expect("a request at the upstream")
+    }
+}
+
+/// Tells of each request of one connection.
+fn serve(mut stream: TcpStream, sender: &Mutex<Sender<TcpStream>>) {
+    let (mut head, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = stream.read(&mut piece) {
+        head.extend_from_slice(&piece[..length]);
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            let copy = stream.try_clone().expect("a copy");
+            if sender.lock().expect("no panic").send(copy).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The writable memory of a stopped process, by the first address of each mapping.
+struct Memory(HashMap<usize, Vec<u8>>);
+
+impl Memory {
+    fn of(gateway: &Gateway) -> Self {
+        let id = gateway.process();
+        gateway.signal("STOP");
+        eventually("a stopped process", || is_stopped(id).then_some(()));
+        let maps = read_to_string(format!("/proc/{id}/maps")).expect("maps");
+        let memory = File::open(format!("/proc/{id}/mem")).expect("memory");
+        let mappings = maps.lines().filter_map(writable_mapping).filter_map(|(start, end)| {
+            let mut content = vec![0; end - start];
+            memory.read_exact_at(&mut content, start as u64).ok().map(|()| (start, content))
+        });
+        let copy = Self(mappings.collect());
+        gateway.signal("CONT");
+        copy
+    }
+
+    /// Addresses of cache lines that differ.
+    fn lines_changed_since(&self, before: &Self) -> HashSet<usize> {
+        let mut changed = HashSet::new();
+        for (start, content) in &self.0 {
+            let Some(old) = before.0.get(start) else { continue };
+            let lines = content.chunks(CACHE_LINE).zip(old.chunks(CACHE_LINE)).enumerate();
+            changed.extend(lines.filter(|(_, (new, old))| new != old).map(|(number, _)| start + number * CACHE_LINE));
+        }
+        changed
+    }
+}
+
+fn is_stopped(id: u32) -> bool {
+    let all = std::fs::read_dir(format!("/proc/{id}/task")).expect("threads");
+    all.filter_map(Result::ok).all(|thread| {
+        let stat = read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+/// From a line of `/proc/PID/maps` such as `7f10-7f20 rw-p ...`.
+fn writable_mapping(line: &str) -> Option<(usize, usize)> {
+    let (range, rest) = line.split_once(' ')?;
+    let (start, end) = range.split_once('-')?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    rest.starts_with("rw").then_some((address(start)?, address(end)?))
+}
+
+/// One connection to each worker.
+fn one_connection_each(gateway: &Gateway, client: &Client) -> Vec<Raw> {
+    let open = || -> Vec<f64> {
+        let of =
+            |worker: usize| gateway.metric("portcullis_worker_connections_open", &[("worker", &worker.to_string())]);
+        (0..WORKERS).map(of).collect()
+    };
+    let connections = (1..=WORKERS).map(|count| {
+        let connection = client.raw();
+        eventually("the connection is counted", || (open().iter().sum::<f64>() == count as f64).then_some(()));
+        connection
+    });
+    let connections = connections.collect();
+    assert_eq!(open(), [1.0; WORKERS]);
+    connections
+}
+
+/// Cache lines that requests of two workers write, with these further tables and lines of the user.
+fn shared_lines(tables: &str, user_lines: &str) -> Vec<usize> {
+    let pki = Pki::new();
+    let upstream = HeldUpstream::start();
+    let config = listener(&pki).replace("level = \"debug\"", "level = \"info\"")
+        + &user("alice", &["*"])
+        + user_lines
+        + &format!("[upstream.api]\nendpoints = [\"http://{}\"]\n", upstream.address)
+        + "[[route]]\npath = \"/\"\nupstream = \"api\"\n"
+        + tables
+        + &format!("[gateway]\nworkers = {WORKERS}\n");
+    let gateway = Gateway::start(&config);
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    let mut connections = one_connection_each(&gateway, &client);
+    let request = |connection: &mut Raw| {
+        connection.write(REQUEST);
+        upstream.next_request()
+    };
+    let finish = |connection: &mut Raw, mut held: TcpStream| {
+        held.write_all(RESPONSE).expect("a response");
+        connection.read_until("hello");
+    };
+    // Connections to the upstream are made, and what grows has grown.
+    for _ in 0..3 {
+        for connection in &mut connections {
+            let held = request(connection);
+            finish(connection, held);
+        }
+    }
+
+    // What a worker's timers write is not always written during a request: only what every round shows counts.
+    let mut written: Vec<HashSet<usize>> = Vec::new();
+    let mut without_request = HashSet::new();
+    for round in 0..ROUNDS {
+        for (worker, connection) in connections.iter_mut().enumerate() {
+            let idle = Memory::of(&gateway);
+            let before = Memory::of(&gateway);
+            without_request.extend(before.lines_changed_since(&idle));
+            let held = request(connection);
+            let during = Memory::of(&gateway);
+            finish(connection, held);
+            let after = Memory::of(&gateway);
+            let mut lines = during.lines_changed_since(&before);
+            lines.extend(after.lines_changed_since(&during));
+            match round {
+                0 => written.push(lines),
+                _ => written[worker].retain(|line| lines.contains(line)),
+            }
+        }
+    }
+    let mut shared: Vec<usize> = Vec::new();
+    for (worker, lines) in written.iter().enumerate() {
+        assert!(lines.len() > 10, "every request writes something: {}", lines.len());
+        for other in &written[worker + 1..] {
+            shared.extend(lines.intersection(other).filter(|line| !without_request.contains(*line)));
+        }
+    }
+    shared.sort_unstable();
+    shared.dedup();
+    shared
+}
+
+#[test]
+fn workers_write_no_cache_line_of_each_other() {
+    let shared = shared_lines("[access_log]\nformat = \"off\"\n", "");
+    assert!(shared.is_empty(), "written by two workers: {shared:#x?}");
+}
+
+#[test]
+fn a_limit_is_shared_by_all_workers_and_seen_to_be() {
+    let shared = shared_lines("[access_log]\nformat = \"off\"\n", "request_rate = \"1000/s\"\n");
+    assert!(!shared.is_empty(), "the limit of a user holds for all workers together");
+}
