@@ -42,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Compare the proxies, interleaved in one run
     Compare(compare::Options),
+    /// Count the gateway's instructions for each request, with valgrind
+    Instructions(compare::instructions::InstructionOptions),
     /// Ask a real Icinga 2, directly and through Portcullis
     Icinga(icinga::Options),
     /// Generate load with client certificates; prints one line of JSON
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Compare(options) => compare::run(&options),
+        Command::Instructions(options) => compare::instructions::run(&options),
         Command::Icinga(options) => icinga::run(&options),
         Command::Load(load) => load::run(load),
         Command::Upstream { address } => upstream::run(address),

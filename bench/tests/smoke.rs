@@ -70,3 +70,28 @@ fn icinga_answers_direct_and_through_the_gateway() {
         assert!(table.contains(&format!("| {query} | ")), "{table}");
     }
 }
+
+/// `tests/run` checks the real budget, which is kept.
+#[test]
+fn more_instructions_than_the_budget_are_an_error() {
+    let portcullis = Path::new(BENCH).with_file_name("portcullis");
+    let required = std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_some();
+    let installed = Command::new("valgrind").arg("--version").output().is_ok();
+    if !portcullis.exists() || !installed {
+        assert!(!required, "no {} or no valgrind", portcullis.display());
+        eprintln!("skipped: no {} or no valgrind", portcullis.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let budget = folder.path().join("budget.txt");
+    std::fs::write(&budget, "get-64 1\n").unwrap();
+    let output = Command::new(BENCH)
+        .args(["instructions", "--only", "get-64", "--budget"])
+        .arg(&budget)
+        .arg("--portcullis")
+        .arg(&portcullis)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("over the budget"), "{said}");
+}

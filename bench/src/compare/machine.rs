@@ -1,6 +1,7 @@
 //! On what a run was made: versions of everything that takes part, processor, kernel.
 
 use super::place::Network;
+use super::proxies::{Contender, Kind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,7 +31,7 @@ pub struct Machine {
 
 impl Machine {
     /// Looks at everything.
-    pub fn look(portcullis: &Path) -> Self {
+    pub fn look(portcullis: &Path, peers: &[Contender]) -> Self {
         let file = |path: &str| read_to_string(path).unwrap_or_default();
         let processor = file("/proc/cpuinfo")
             .lines()
@@ -41,13 +42,18 @@ impl Machine {
             ("Portcullis", portcullis, &["--version"][..], ""),
             ("Portcullis' commit", Path::new("git"), &["describe", "--always", "--dirty"][..], ""),
             ("Rust", Path::new("rustc"), &["--version"][..], ""),
-            ("nginx", Path::new("nginx"), &["-V"][..], "nginx version"),
-            ("nginx's TLS", Path::new("nginx"), &["-V"][..], "built with OpenSSL"),
-            ("HAProxy", Path::new("haproxy"), &["-vv"][..], "HAProxy version"),
-            ("HAProxy's TLS", Path::new("haproxy"), &["-vv"][..], "Running on OpenSSL"),
         ] {
             if let Some(version) = line_of(program, arguments, line) {
                 versions.insert(name.to_owned(), version);
+            }
+        }
+        for peer in peers {
+            for (suffix, line) in version_lines(peer.kind) {
+                if let Some(version) =
+                    line_of(&peer.program, &[if peer.kind == Kind::Nginx { "-V" } else { "-vv" }], line)
+                {
+                    versions.insert(format!("{}{suffix}", peer.name), version);
+                }
             }
         }
         Self {
@@ -76,6 +82,15 @@ impl Machine {
             let _ = writeln!(text, "- {name}: {version}");
         }
         text + &format!("- Command: `bench/run {}`\n", self.command.trim_start_matches("compare").trim())
+    }
+}
+
+/// Which lines of its own description tell a peer's version and that of its TLS library.
+fn version_lines(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Nginx => &[("", "nginx version"), ("'s TLS", "built with ")],
+        Kind::Haproxy => &[("", "HAProxy version"), ("'s TLS", "Running on ")],
+        Kind::Floor | Kind::Portcullis(_) => &[],
     }
 }
 

@@ -3,6 +3,8 @@
 
 /// A network with everything running in it.
 pub mod arena;
+/// Instructions for each request.
+pub mod instructions;
 /// Versions, processor, kernel.
 pub mod machine;
 /// What is measured.
@@ -28,7 +30,7 @@ use machine::Machine;
 use modes::{Group, Mode, Scale, Unit};
 use place::Network;
 use precedence::Precedence;
-use proxies::{Contender, Kind, Programs, Running};
+use proxies::{Contender, Kind, Peer, Programs, Running};
 use results::Row;
 use serde::Serialize;
 use std::error::Error;
@@ -55,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds that each round counts
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     /// Seconds before each round
     #[arg(long, default_value_t = 0.5)]
@@ -63,9 +65,12 @@ pub struct Options {
     /// Only these modes, such as get-64,download-1m
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these proxies: floor, portcullis, nginx, haproxy
+    /// Only these proxies: floor, portcullis, nginx, haproxy, and names of --peer
     #[arg(long, value_delimiter = ',')]
     proxies: Vec<String>,
+    /// A further nginx or HAProxy, such as nginx-new=/opt/nginx/sbin/nginx; may be repeated
+    #[arg(long, value_name = "NAME=BINARY")]
+    peer: Vec<Peer>,
     /// Bulk is measured with each of these, too, in networks of their own; needs root
     #[arg(long, value_delimiter = ',', default_value = "reno")]
     congestion_control: Vec<String>,
@@ -119,7 +124,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let programs = options.programs(pki)?;
     let scale = if options.smoke { Scale::SMOKE } else { Scale::FULL };
     let contenders = options.contenders(&programs, folder.path(), scale.users[0])?;
-    let machine = Machine::look(&programs.portcullis);
+    let machine = Machine::look(&programs.portcullis, &contenders);
     let mut rows = Vec::new();
     // A smoke run does not measure, and may be one test among others.
     let _precedence = (!options.smoke).then(Precedence::take);
@@ -135,16 +140,14 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn tables(machine: &Machine, rows: &[Row]) -> String {
-    format!("{}{}\n{}", machine.render(), table::disturbance(rows), table::render(rows))
+    format!("{}{}{}\n{}", table::ratios(rows), machine.render(), table::disturbance(rows), table::figures(rows))
 }
 
 impl Options {
     fn programs(&self, pki: PathBuf) -> Result<Programs, Box<dyn Error>> {
-        let bench = std::env::current_exe()?;
-        let portcullis =
-            self.portcullis.clone().unwrap_or_else(|| bench.with_file_name("portcullis")).canonicalize()?;
-        let (nginx_buffer, haproxy_buffer) = (self.nginx_buffer * 1024, self.haproxy_buffer * 1024);
-        Ok(Programs { portcullis, bench, pki, nginx_buffer, haproxy_buffer })
+        let programs = Programs::new(self.portcullis.as_deref(), pki)?;
+        let nginx_buffer = self.nginx_buffer * 1024;
+        Ok(Programs { nginx_buffer, haproxy_buffer: self.haproxy_buffer * 1024, ..programs })
     }
 
     fn write(&self, machine: &Machine, rows: &[Row]) -> Result<(), Box<dyn Error>> {
@@ -180,6 +183,9 @@ impl Options {
             } else if wanted(program) {
                 eprintln!("portcullis-bench: {program} is not installed and left out");
             }
+        }
+        for Peer { name, kind, program } in self.peer.iter().filter(|peer| wanted(&peer.name)) {
+            contenders.push(Contender { program: program.clone(), ..Contender::new(name, *kind, users) });
         }
         Ok(contenders)
     }

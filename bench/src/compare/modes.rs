@@ -96,7 +96,7 @@ impl Scale {
             contenders: contenders.iter().filter(|contender| takes_part(contender)).cloned().collect(),
             modes,
         };
-        let mut groups = vec![group(&all, self.small()), group(&reads_http, vec![http2()])];
+        let mut groups = vec![group(&all, self.small()), group(&reads_http, http2())];
         groups.push(group(&all, self.bulk()));
         for name in congestion_controls {
             groups.push(Group { congestion_control: Some(name.clone()), ..group(&all, self.bulk()) });
@@ -204,8 +204,13 @@ impl Scale {
     }
 }
 
-fn http2() -> Mode {
-    request("http2", "HTTP/2 GET, 2 connections of 64 streams", &["http2", "--connections=2", "--streams=64"])
+fn http2() -> Vec<Mode> {
+    let mode = |name: &str, connections: u32, streams: u32| {
+        let title = format!("HTTP/2 GET, {connections} connections of {streams} streams");
+        let arguments = ["http2".to_owned(), format!("--connections={connections}"), format!("--streams={streams}")];
+        request(name, &title, &arguments)
+    };
+    vec![mode("http2", 8, 16), mode("http2-2", 2, 64)]
 }
 
 fn request<T: AsRef<str>>(name: &str, title: &str, arguments: &[T]) -> Mode {

@@ -111,6 +111,24 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// It has ended before, or does not end in time.
+    pub fn end(mut self, deadline: Duration) -> Result<(), Box<dyn Error>> {
+        kill(Pid::from_raw(self.id() as i32), Signal::SIGTERM)?;
+        let begun = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if begun.elapsed() > deadline {
+                return Err("the process does not end".into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // A failure means that it has ended already.

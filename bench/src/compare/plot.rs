@@ -1,4 +1,4 @@
-//! Results as a picture (SVG): what each proxy costs in each mode, in relation to nginx. Bars, lower is better.
+//! Results as a picture (SVG): what each proxy costs in the modes that decide, in relation to nginx. Bars, lower is better.
 
 use super::modes::Unit;
 use super::results::{Cell, Row};
@@ -13,10 +13,13 @@ const TOP: f64 = 90.0;
 const BOTTOM: f64 = 150.0;
 const STEP: f64 = 0.25;
 
-/// The picture of all rows that are CPU times, or `None` if there are none. `subtitle` says on what machine.
+/// The modes of the picture. Bulk is shown with the first congestion control only.
+const SHOWN: [&str; 8] = ["get-64", "post-1k", "http2", "full", "resumed", "download-large", "upload-large", "idle"];
+
+/// The picture of the rows that decide, or `None` if there are none. `subtitle` says on what machine.
 pub fn render(rows: &[Row], subtitle: &str) -> Option<String> {
-    let is_cost = |row: &&Row| matches!(row.unit, Unit::Request | Unit::Gibibyte) && base(row).is_some();
-    let rows: Vec<&Row> = rows.iter().filter(is_cost).collect();
+    let shown = |mode: &&str| rows.iter().find(|row| row.mode == *mode && base(row).is_some());
+    let rows: Vec<&Row> = SHOWN.iter().filter_map(shown).collect();
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
         if !names.contains(&cell.proxy.as_str()) {
@@ -44,9 +47,9 @@ fn frame(base: &str, subtitle: &str, top: f64) -> String {
     text += &label((LEFT, 50.0), "font-size=\"12\" fill=\"#555\"", subtitle);
     let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
     let turned = format!("font-size=\"13\" text-anchor=\"middle\" transform=\"rotate(-90 20 {middle})\"");
-    text += &label((20.0, middle), &turned, &format!("CPU time, {base} = 1 (lower is better)"));
+    text += &label((20.0, middle), &turned, &format!("CPU time or memory, {base} = 1 (lower is better)"));
     let bottom = (WIDTH - RIGHT, HEIGHT - 12.0);
-    text += &label(bottom, "font-size=\"13\" text-anchor=\"end\"", "kind of load (bulk: with this congestion control)");
+    text += &label(bottom, "font-size=\"13\" text-anchor=\"end\"", "kind of load");
     for number in 0..=(top / STEP).round() as u32 {
         let value = f64::from(number) * STEP;
         let y = height(value, top);
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn there_is_a_bar_for_each_cell() {
         let mut row = Row {
-            mode: "get".to_owned(),
+            mode: "get-64".to_owned(),
             title: "GET <small>".to_owned(),
             unit: Unit::Request,
             congestion_control: String::new(),

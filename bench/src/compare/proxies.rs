@@ -9,11 +9,14 @@ use std::fs::{create_dir_all, read_to_string, write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 const NGINX: &str = include_str!("../../configs/nginx.conf");
 const HAPROXY: &str = include_str!("../../configs/haproxy.cfg");
 const PORTCULLIS: &str = include_str!("../../configs/portcullis.toml");
 
+/// Valgrind's arguments: count instructions, write no profile.
+const COUNT_INSTRUCTIONS: [&str; 3] = ["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"];
 /// Open files that nginx may have: as many as we.
 const FILES: u32 = 20_000;
 /// Connections that a proxy accepts at once; each may need one more to the upstream.
@@ -39,6 +42,8 @@ pub struct Contender {
     pub name: String,
     /// Which program.
     pub kind: Kind,
+    /// The binary of a peer; Portcullis and the floor have theirs in `Programs`.
+    pub program: PathBuf,
     /// ApiUsers in its config.
     pub users: usize,
     /// Routes in its config; for Portcullis only.
@@ -75,7 +80,37 @@ impl Logs {
 impl Contender {
     /// A usual one: some users, one route.
     pub fn new(name: &str, kind: Kind, users: usize) -> Self {
-        Self { name: name.to_owned(), kind, users, routes: 1, logs: Logs::Off }
+        let program = PathBuf::from(if kind == Kind::Nginx { "nginx" } else { "haproxy" });
+        Self { name: name.to_owned(), kind, program, users, routes: 1, logs: Logs::Off }
+    }
+}
+
+/// A peer that the command line names: `NAME=BINARY`.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// As it stands in tables.
+    pub name: String,
+    /// Whose config it gets.
+    pub kind: Kind,
+    /// Its program.
+    pub program: PathBuf,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, program) =
+            text.split_once('=').ok_or("expected NAME=BINARY, such as nginx-new=/opt/nginx/sbin/nginx")?;
+        let lower = name.to_ascii_lowercase();
+        let kind = match lower.as_str() {
+            "nginx" | "haproxy" => return Err(format!("`{name}` is the installed one; choose another name")),
+            nginx if nginx.starts_with("nginx") => Kind::Nginx,
+            haproxy if haproxy.starts_with("haproxy") => Kind::Haproxy,
+            _ => return Err(format!("`{name}` must begin with nginx or haproxy, which says what config it gets")),
+        };
+        let program = Path::new(program).canonicalize().map_err(|error| format!("{program}: {error}"))?;
+        Ok(Self { name: name.to_owned(), kind, program })
     }
 }
 
@@ -87,6 +122,8 @@ pub struct Programs {
     pub bench: PathBuf,
     /// The folder with the certificates.
     pub pki: PathBuf,
+    /// Whether valgrind counts the gateway's instructions.
+    pub valgrind: bool,
     /// Bytes of nginx's buffers for large bodies.
     pub nginx_buffer: u32,
     /// Bytes of HAProxy's buffers.
@@ -94,6 +131,17 @@ pub struct Programs {
 }
 
 impl Programs {
+    /// The gateway, by default the one beside this program, and buffers of 64 KiB for all.
+    ///
+    /// # Errors
+    /// There is no such gateway.
+    pub fn new(portcullis: Option<&Path>, pki: PathBuf) -> Result<Self, Box<dyn Error>> {
+        let bench = std::env::current_exe()?;
+        let beside = bench.with_file_name("portcullis");
+        let portcullis = portcullis.unwrap_or(&beside).canonicalize()?;
+        Ok(Self { portcullis, bench, pki, valgrind: false, nginx_buffer: 64 * 1024, haproxy_buffer: 64 * 1024 })
+    }
+
     /// Writes a contender's config to `folder` and gives the command that runs it.
     pub fn prepare(
         &self,
@@ -128,21 +176,27 @@ impl Programs {
                 let text = fill(PORTCULLIS).replace("@LISTENER@", &listener_keys(record_layer));
                 write(&config, contender.logs.switch_on(&text) + &routes(contender.routes))?;
                 write_users(folder, contender.users)?;
-                let mut command = network.command_on(core, &self.portcullis);
+                let mut command = if self.valgrind {
+                    let mut command = network.command_on(core, Path::new("valgrind"));
+                    command.args(COUNT_INSTRUCTIONS).arg(&self.portcullis);
+                    command
+                } else {
+                    network.command_on(core, &self.portcullis)
+                };
                 command.args(["run", "--config"]).arg(config);
                 command
             }
             Kind::Nginx => {
                 write(folder.join("users.nginx"), lines(contender.users, |name| format!("\"CN={name}\" \"{name}\";")))?;
                 write(&config, fill(NGINX))?;
-                let mut command = network.command_on(core, Path::new("nginx"));
+                let mut command = network.command_on(core, &contender.program);
                 command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(config);
                 command
             }
             Kind::Haproxy => {
                 write(folder.join("users.haproxy"), lines(contender.users, |name| format!("{name} {name}")))?;
                 write(&config, fill(HAPROXY))?;
-                let mut command = network.command_on(core, Path::new("haproxy"));
+                let mut command = network.command_on(core, &contender.program);
                 command.arg("-db").arg("-f").arg(config);
                 command
             }

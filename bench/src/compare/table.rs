@@ -1,11 +1,37 @@
-//! Results as Markdown: a table for each unit, with what Portcullis costs in relation to the others.
+//! Results as Markdown: one table of ratios between Portcullis and each peer, and a table of figures for each unit.
 
 use super::modes::Unit;
 use super::results::{Cell, Row};
 use std::fmt::Write;
 
-/// All tables.
-pub fn render(rows: &[Row]) -> String {
+/// What Portcullis costs, divided by what each peer costs, in every mode. Below 1, Portcullis is cheaper.
+pub fn ratios(rows: &[Row]) -> String {
+    let compared: Vec<&Row> = rows.iter().filter(|row| !pairs(row).is_empty()).collect();
+    let Some(first) = compared.first() else {
+        return String::new();
+    };
+    let mut text = "| Portcullis ÷ peer; below 1, Portcullis is cheaper |".to_owned();
+    for (ours, peer) in pairs(first) {
+        let _ = write!(text, " {} ÷ {} |", first.cells[ours].proxy, first.cells[peer].proxy);
+    }
+    text += "\n|:--|";
+    text += &"--:|".repeat(pairs(first).len());
+    for row in &compared {
+        let _ = write!(text, "\n| {} |", titled_with_unit(row));
+        for (ours, peer) in pairs(first) {
+            let cost = |place: usize| {
+                let same = |cell: &&Cell| cell.proxy == first.cells[place].proxy;
+                row.cells.iter().find(same).map(|cell| cell.cost)
+            };
+            let ratio = cost(ours).zip(cost(peer)).map(|(ours, peer)| ours / peer);
+            let _ = write!(text, " {} |", ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")));
+        }
+    }
+    text + "\n\n"
+}
+
+/// The figures behind the ratios.
+pub fn figures(rows: &[Row]) -> String {
     let mut text = String::new();
     let mut left: Vec<&Row> = rows.iter().collect();
     while let Some(first) = left.first().copied() {
@@ -31,36 +57,26 @@ pub fn disturbance(rows: &[Row]) -> String {
 }
 
 fn one_table(rows: &[&Row], first: &Row) -> String {
-    let pairs = ratios(first);
     let mut text = format!("### {}\n\n|  |", heading(first));
     for cell in &first.cells {
         let _ = write!(text, " {} |", cell.proxy);
     }
-    for (ours, theirs) in &pairs {
-        let _ = write!(text, " {} ÷ {} |", first.cells[*ours].proxy, first.cells[*theirs].proxy);
-    }
     text += "\n|:--|";
-    text += &"--:|".repeat(first.cells.len() + pairs.len());
+    text += &"--:|".repeat(first.cells.len());
     for row in rows {
         let _ = write!(text, "\n| {} |", row_title(row));
         for cell in &row.cells {
             let _ = write!(text, " {} |", figure(cell, row.unit));
         }
-        for (ours, theirs) in &pairs {
-            let _ = write!(text, " {:.2} |", row.cells[*ours].cost / row.cells[*theirs].cost);
-        }
     }
     text + "\n\n"
 }
 
-/// Which columns are compared: each Portcullis with each other proxy, or with the first where there is no other.
-fn ratios(row: &Row) -> Vec<(usize, usize)> {
+/// Which columns are compared: each Portcullis with each peer. None where Portcullis is compared with itself.
+fn pairs(row: &Row) -> Vec<(usize, usize)> {
     let ours: Vec<usize> = places(row, |name| name.starts_with("Portcullis"));
-    let others: Vec<usize> = places(row, |name| !name.starts_with("Portcullis"));
-    if ours.is_empty() {
-        return (1..others.len()).map(|other| (other, 0)).collect();
-    }
-    ours.iter().flat_map(|ours| others.iter().map(|other| (*ours, *other))).collect()
+    let peers: Vec<usize> = places(row, |name| !name.starts_with("Portcullis"));
+    ours.iter().flat_map(|ours| peers.iter().map(|peer| (*ours, *peer))).collect()
 }
 
 fn places(row: &Row, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
@@ -75,7 +91,7 @@ fn heading(row: &Row) -> &'static str {
     match row.unit {
         Unit::Request => "CPU time for each request, µs (requests per second)",
         Unit::Gibibyte => "CPU time for each GiB, s (MiB per second)",
-        Unit::Latency => "Latency at a fixed rate, µs: p50 / p99 (ratios: p99)",
+        Unit::Latency => "Latency at a fixed rate, µs: p50 / p99",
         Unit::Memory => "Resident memory for each idle connection, KiB",
     }
 }
@@ -85,6 +101,15 @@ fn row_title(row: &Row) -> String {
     match row.unit {
         Unit::Gibibyte => format!("{}, {}", row.title, row.congestion_control),
         _ => row.title.clone(),
+    }
+}
+
+fn titled_with_unit(row: &Row) -> String {
+    let title = row_title(row);
+    match row.unit {
+        Unit::Request | Unit::Gibibyte => format!("{title}: CPU time"),
+        Unit::Latency => format!("{title}: 99th percentile of latency"),
+        Unit::Memory => format!("{title}: resident memory"),
     }
 }
 
@@ -106,7 +131,7 @@ fn thousands(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{render, thousands};
+    use super::{figures, ratios, thousands};
     use crate::compare::modes::Unit;
     use crate::compare::results::Row;
     use crate::load::Report;
@@ -119,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_unit_share_a_table_with_ratios() {
+    fn rows_of_one_unit_share_a_table_and_all_ratios_another() {
         let row = |title: &str| {
             let mut row = Row {
                 mode: title.to_owned(),
@@ -133,9 +158,12 @@ mod tests {
             }
             row
         };
-        let text = render(&[row("one"), row("two")]);
+        let rows = [row("one"), row("two")];
+        let text = figures(&rows);
         assert_eq!(text.matches("###").count(), 1);
-        assert!(text.contains("|  | Portcullis | nginx | Portcullis ÷ nginx |"), "{text}");
-        assert!(text.contains("| two | 10.0 (1,000) | 20.0 (1,000) | 0.50 |"), "{text}");
+        assert!(text.contains("|  | Portcullis | nginx |"), "{text}");
+        assert!(text.contains("| two | 10.0 (1,000) | 20.0 (1,000) |"), "{text}");
+        let text = ratios(&rows);
+        assert!(text.contains("| Portcullis ÷ nginx |") && text.contains("| two: CPU time | 0.50 |"), "{text}");
     }
 }

@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     };
     let asking = [direct, through("Portcullis", quick), through("Portcullis, `quick_ack = \"off\"`", patient)];
     let report = local::run(measure(options, &asking))?;
-    let text = format!("{}\n{report}", Machine::look(&portcullis).render());
+    let text = format!("{}\n{report}", Machine::look(&portcullis, &[]).render());
     create_dir_all(&options.output)?;
     write(options.output.join("icinga.md"), &text)?;
     println!("{text}");

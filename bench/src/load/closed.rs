@@ -19,7 +19,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
 pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
     let channels = exchange.connect("http/1.1").await?;
-    let (tally, request) = (Rc::new(Tally::new()), Rc::new(Request::new(&exchange)?));
+    let (tally, request) = (Rc::new(Tally::new(exchange.requests)), Rc::new(Request::new(&exchange)?));
     for channel in channels {
         tokio::task::spawn_local(drive(channel, Rc::clone(&request), Rc::clone(&tally)));
     }
@@ -76,7 +76,7 @@ impl Request {
 }
 
 async fn drive(mut channel: Channel, request: Rc<Request>, tally: Rc<Tally>) {
-    loop {
+    while tally.may_begin() {
         let sent = Instant::now();
         match request.exchange(&mut channel, &tally).await {
             Ok(()) => tally.answered(sent),

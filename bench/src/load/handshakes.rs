@@ -21,7 +21,7 @@ const TICKETS: usize = 8;
 
 pub async fn run(exchange: Exchange, sessions: Sessions) -> Result<Report, Box<dyn Error>> {
     let config = client_config(&exchange.pki, &exchange.client, "http/1.1", sessions)?;
-    let (tally, request) = (Rc::new(Tally::new()), Rc::new(exchange.head()));
+    let (tally, request) = (Rc::new(Tally::new(exchange.requests)), Rc::new(exchange.head()));
     for _ in 0..exchange.connections {
         let (tally, request, mut config) = (Rc::clone(&tally), Rc::clone(&request), config.clone());
         if sessions == Sessions::Resumed {
@@ -32,7 +32,7 @@ pub async fn run(exchange: Exchange, sessions: Sessions) -> Result<Report, Box<d
         // The first handshake is a full one and brings the first ticket.
         visit(exchange.target, &config, &request).await?;
         tokio::task::spawn_local(async move {
-            loop {
+            while tally.may_begin() {
                 let begun = Instant::now();
                 match visit(exchange.target, &config, &request).await {
                     Ok(kind) if sessions == Sessions::Resumed && kind != Some(HandshakeKind::Resumed) => {

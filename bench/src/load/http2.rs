@@ -25,7 +25,7 @@ const FRAME_HEADER: usize = 9;
 const WINDOW: u32 = 1 << 30;
 
 pub async fn run(exchange: Exchange, streams: u32) -> Result<Report, Box<dyn Error>> {
-    let tally = Rc::new(Tally::new());
+    let tally = Rc::new(Tally::new(exchange.requests));
     for channel in exchange.connect("h2").await? {
         let connection = Connection::new(channel, &exchange.path, Rc::clone(&tally));
         tokio::task::spawn_local(connection.drive(streams));
@@ -127,6 +127,9 @@ impl Connection {
     }
 
     fn push_request(&mut self) {
+        if !self.tally.may_begin() {
+            return;
+        }
         let (stream, block) = (self.next_stream, std::mem::take(&mut self.block));
         self.push_frame(HEADERS, FIRST_FLAG | END_HEADERS, stream, &block);
         self.block = block;

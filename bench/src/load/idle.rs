@@ -11,7 +11,7 @@ use std::time::Duration;
 const FIRST: usize = 64;
 
 pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
-    let (tally, request) = (Tally::new(), Request::new(&exchange)?);
+    let (tally, request) = (Tally::new(None), Request::new(&exchange)?);
     let proxy = exchange.proxy.ok_or("--proxy is needed: whose memory?")?;
     let ask = async |connections: usize| {
         let mut channels = Exchange { connections, ..exchange.clone() }.connect("http/1.1").await?;

@@ -84,6 +84,9 @@ pub struct Exchange {
     /// Seconds that count
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Stop after this many requests, however long they take, instead of after a time
+    #[arg(long, conflicts_with_all = ["warm_up", "seconds"])]
+    requests: Option<u64>,
     /// The proxy's process, whose CPU time is wanted
     #[arg(long)]
     proxy: Option<u32>,
@@ -100,6 +103,9 @@ pub fn run(load: Load) -> Result<(), Box<dyn Error>> {
     let report = local::run(async {
         match load {
             Load::Closed(exchange) => closed::run(exchange).await,
+            Load::Open { exchange, .. } | Load::Idle(exchange) if exchange.requests.is_some() => {
+                Err("--requests is for loads without a fixed rate or number of connections".into())
+            }
             Load::Open { rate, exchange } => open::run(exchange, rate).await,
             Load::Handshakes { resume, exchange } => {
                 handshakes::run(exchange, if resume { Sessions::Resumed } else { Sessions::Full }).await

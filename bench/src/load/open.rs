@@ -21,7 +21,7 @@ use tokio::io::unix::AsyncFd;
 
 pub async fn run(exchange: Exchange, rate: u32) -> Result<Report, Box<dyn Error>> {
     let channels = exchange.connect("http/1.1").await?;
-    let (tally, request) = (Rc::new(Tally::new()), Rc::new(Request::new(&exchange)?));
+    let (tally, request) = (Rc::new(Tally::new(None)), Rc::new(Request::new(&exchange)?));
     let queue = Rc::new(Queue::default());
     for channel in channels {
         tokio::task::spawn_local(drive(channel, Rc::clone(&request), Rc::clone(&tally), Rc::clone(&queue)));

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How much longer a window may be until it holds at least one answer; on busy machines a short one may hold none.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a fixed number of requests may take. Proxies are slow when their instructions are counted.
+const COUNTED_DEADLINE: Duration = Duration::from_secs(300);
 
 /// One measurement.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Report {
 
 /// Counts while a load runs.
 pub struct Tally {
+    /// Requests that may still begin; `None` if a time ends the load.
+    left: Cell<Option<u64>>,
     requests: Cell<u64>,
     failures: Cell<u64>,
     bytes: Cell<u64>,
@@ -50,10 +54,27 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        let latencies = RefCell::new(Histogram::new());
-        Self { requests: Cell::new(0), failures: Cell::new(0), bytes: Cell::new(0), latencies }
+    /// Nothing yet. `limit` is how many requests may begin.
+    pub fn new(limit: Option<u64>) -> Self {
+        Self {
+            left: Cell::new(limit),
+            requests: Cell::new(0),
+            failures: Cell::new(0),
+            bytes: Cell::new(0),
+            latencies: RefCell::new(Histogram::new()),
+        }
+    }
+
+    /// Whether another request may begin, which then counts.
+    pub fn may_begin(&self) -> bool {
+        match self.left.get() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                self.left.set(Some(left - 1));
+                true
+            }
+        }
     }
 
     /// One answer has come.
@@ -75,8 +96,27 @@ impl Tally {
         self.failures.set(self.failures.get() + 1);
     }
 
-    /// Waits for the warm-up and then for the window, and tells what happened in it.
+    /// Waits until all requests have their answers, or have failed.
+    async fn all(&self, limit: u64) -> Report {
+        let begun = Instant::now();
+        while self.requests.get() + self.failures.get() < limit && begun.elapsed() < COUNTED_DEADLINE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Report {
+            seconds: begun.elapsed().as_secs_f64(),
+            requests: self.requests.get(),
+            failures: limit - self.requests.get(),
+            bytes: self.bytes.get(),
+            ..Report::default()
+        }
+    }
+
+    /// Waits for the warm-up and then for the window, and tells what happened in it. Without a window, waits for all
+    /// requests.
     pub async fn window(&self, exchange: &Exchange) -> Report {
+        if let Some(limit) = exchange.requests {
+            return self.all(limit).await;
+        }
         tokio::time::sleep(Duration::from_secs_f64(exchange.warm_up)).await;
         let before = Sample::take(exchange);
         let (requests, bytes) = (self.requests.get(), self.bytes.get());
