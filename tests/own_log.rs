@@ -25,7 +25,9 @@ impl Scene {
              [[route]]\npath = \"/me\"\nrespond = \"whoami\"\n"
         ) + &trust_domain("test", &self.pki)
             + &user("alice", &["*"]);
-        std::fs::write(self.pki.path("gateway.toml"), config).unwrap();
+        // In one step: half a config is an error, and its line in the log has the words that the tests look for.
+        std::fs::write(self.pki.path("gateway.new"), config).unwrap();
+        std::fs::rename(self.pki.path("gateway.new"), self.file()).unwrap();
     }
 
     fn file(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use super::revocation::RevocationReader;
 use crate::admin::GatewayFacts;
 use crate::error_text::with_causes;
 use crate::proxy::Shared;
-use crate::snapshot::{FileWatch, OverlayError, POLL, RejectedConfig, RevocationSource, Snapshot, Stamps};
+use crate::snapshot::{FileWatch, OverlayError, RejectedConfig, RevocationSource, Snapshot, Stamps};
 use crate::telemetry::AuditOverlay;
 use crate::tls::rfc3339;
 use std::pin::pin;
@@ -60,6 +60,7 @@ impl Revoker {
         self.reader = reader;
         self.watch_sources().await;
         self.read().await;
+        self.watch.looked();
     }
 
     /// Does other work, and acts on all events of files that revoke until it is done.
@@ -76,7 +77,7 @@ impl Revoker {
     /// Waits for an event, which [`Self::act`] has to be called with. Nothing is lost if this is dropped.
     pub(super) async fn event(&mut self) -> RevocationEvent {
         tokio::select! {
-            () = self.watch.stirred(POLL) => RevocationEvent::MayHaveChanged,
+            _ = self.watch.due() => RevocationEvent::MayHaveChanged,
             () = self.retry.due() => RevocationEvent::MayHaveChanged,
             () = self.reader.arrived() => RevocationEvent::WasRead,
         }
@@ -88,6 +89,7 @@ impl Revoker {
             RevocationEvent::WasRead => self.revoke_what_was_read(),
             RevocationEvent::MayHaveChanged => {
                 self.read().await;
+                self.watch.looked();
                 // Folders may have other files by now, and links may lead elsewhere.
                 self.watch_sources().await;
             }

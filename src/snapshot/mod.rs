@@ -16,8 +16,7 @@ pub use content::Content;
 pub use overlay::{OverlayError, WithdrawnUsers};
 pub use rejected::RejectedConfig;
 pub use revocation_source::{NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps};
-pub use watch::FileWatch;
-pub use watch::POLL;
+pub use watch::{FileWatch, Wakeup};
 
 use assemble::parse_end;
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How often files are looked at, in case the system's notices do not arrive (network file systems, bind mounts).
-pub const POLL: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_secs(5);
 
 /// Watches files and their folders. All that touches them is done on a thread that may hang.
 pub struct FileWatch {
@@ -23,15 +23,19 @@ pub struct FileWatch {
     files: Vec<WatchedFile>,
     thread: FileThread,
     pace: Pace,
-    /// Since a notice arrived that nobody has acted on: the future that took it may have been dropped.
+    /// Since a notice arrived, or a look found a change, that was not acted on: the future that took it may have been dropped.
     stirred_since: Option<Instant>,
-    poll: PollState,
+    /// When files are due to be looked at, without a notice. A time, not a wait: a wait begins anew with each future that is
+    /// dropped, and futures that are dropped often would never come to look.
+    look_at: Instant,
 }
 
-/// Whether the files were looked at since the last notice.
+/// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PollState {
-    Done,
+pub enum Wakeup {
+    /// A notice of the system, after which the folders were quiet.
+    Notice,
+    /// The time.
     Due,
 }
 
@@ -44,6 +48,8 @@ struct Pace {
     at_most: Duration,
     /// How long work on folders may make no progress.
     patience: Duration,
+    /// How often files are looked at without a notice.
+    poll: Duration,
 }
 
 struct Folders {
@@ -69,6 +75,7 @@ impl FileWatch {
             quiet: Duration::from_millis(150),
             at_most: Duration::from_secs(2),
             patience: file_read::PATIENCE,
+            poll: POLL,
         })
     }
 
@@ -78,6 +85,7 @@ impl FileWatch {
             quiet: Duration::from_millis(50),
             at_most: Duration::from_millis(150),
             patience: Duration::from_millis(500),
+            poll: POLL,
         })
     }
 
@@ -101,14 +109,16 @@ impl FileWatch {
             thread: FileThread::default(),
             pace,
             stirred_since: None,
-            poll: PollState::Done,
+            look_at: Instant::now() + pace.poll,
         }
     }
 
-    /// Watches these files from now on, and no others: after a load that succeeded.
+    /// Watches these files from now on, and no others: after a load that succeeded. They are due to be looked at: what
+    /// changed since they were read, but before they were watched, has no notice.
     pub async fn watch_only(&mut self, files: Vec<WatchedFile>) {
         self.files = files;
         self.watch_folders().await;
+        self.look_at = Instant::now();
     }
 
     /// Watches these files, too: after a load that failed, which may have got no farther than to some of its files.
@@ -117,13 +127,21 @@ impl FileWatch {
         self.files.retain(|file| !newer.contains(file.path.as_path()));
         self.files.extend_from_slice(files);
         self.watch_folders().await;
+        self.look_at = Instant::now();
     }
 
-    /// Watches the files that are found from now on, and no others. Where they cannot be found, all stays as it is.
+    /// Watches the files that are found from now on, and no others. Where they cannot be found, all stays as it is. For who
+    /// reads the files whenever they are due: they are due again after a while.
     pub async fn watch_found(&mut self, find: impl FnOnce() -> Vec<WatchedFile> + Send + 'static) {
         if let Some(files) = self.off_thread(find).await {
-            self.watch_only(files).await;
+            self.files = files;
+            self.watch_folders().await;
         }
+    }
+
+    /// The files were looked at or read: they are due again after a while.
+    pub fn looked(&mut self) {
+        self.look_at = Instant::now() + self.pace.poll;
     }
 
     /// Notes how all files look now, so that only later changes count. To be called before they are read.
@@ -138,28 +156,39 @@ impl FileWatch {
     /// Waits until a file looks different than when it was last looked at or read. Nothing is lost if this is dropped.
     pub async fn changed(&mut self) {
         loop {
-            if self.poll == PollState::Done {
-                self.stirred(POLL).await;
-                self.poll = PollState::Due;
-            }
+            let wakeup = self.due().await;
             let files = self.files.clone();
             let has_changed = self.off_thread(move || files.iter().any(WatchedFile::has_changed)).await;
-            self.poll = PollState::Done;
-            if has_changed == Some(true) {
-                return;
+            match (has_changed, wakeup) {
+                // The change may be under way, such as a temporary file that is about to be renamed.
+                (Some(true), Wakeup::Due) => self.stirred_since = Some(Instant::now()),
+                (Some(true), Wakeup::Notice) => return self.looked(),
+                (Some(false) | None, _) => self.looked(),
             }
         }
     }
 
+    /// Waits until something happens to a watched file and then is quiet, or until files are due to be looked at. They stay
+    /// due until [`Self::looked`], also if this is dropped.
+    pub async fn due(&mut self) -> Wakeup {
+        let at_most = self.look_at.saturating_duration_since(Instant::now());
+        let wakeup = self.stirred(at_most).await;
+        self.look_at = Instant::now();
+        wakeup
+    }
+
     /// Waits until something happens to a watched file and then is quiet, or until `at_most` has passed. Nothing is lost if
     /// this is dropped.
-    pub async fn stirred(&mut self, at_most: Duration) {
+    pub async fn stirred(&mut self, at_most: Duration) -> Wakeup {
         if self.stirred_since.is_none() {
             match timeout(at_most, self.events.recv()).await {
                 Ok(Some(())) => self.stirred_since = Some(Instant::now()),
-                // Nobody watches folders.
-                Ok(None) => return tokio::time::sleep(at_most).await,
-                Err(_) => return,
+                Ok(None) => {
+                    // Folders cannot be watched.
+                    tokio::time::sleep(at_most).await;
+                    return Wakeup::Due;
+                }
+                Err(_) => return Wakeup::Due,
             }
         }
         let deadline = self.stirred_since.unwrap_or_else(Instant::now) + self.pace.at_most;
@@ -167,6 +196,7 @@ impl FileWatch {
         let until_quiet = async { while let Ok(Some(())) = timeout(quiet, self.events.recv()).await {} };
         let _ = timeout_at(deadline, until_quiet).await;
         self.stirred_since = None;
+        Wakeup::Notice
     }
 
     async fn watch_folders(&mut self) {
@@ -236,4 +266,61 @@ fn folders_of(path: &Path) -> Vec<PathBuf> {
 
 fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A watch without notices, as on a network file system, and its file.
+    fn without_notices(folder: &tempfile::TempDir) -> (FileWatch, PathBuf) {
+        let file = folder.path().join("gateway.toml");
+        std::fs::write(&file, "one").unwrap();
+        let mut watch = FileWatch::new();
+        watch.pace.poll = Duration::from_millis(200);
+        watch.looked();
+        watch.folders.lock().unwrap().watcher = None;
+        (watch, file)
+    }
+
+    /// Drops the future again and again, as `select` does when something else happens.
+    async fn is_noticed(watch: &mut FileWatch, within: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < within {
+            if timeout(Duration::from_millis(20), watch.changed()).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn a_change_without_notice_is_seen_however_often_the_future_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let (mut watch, file) = without_notices(&folder);
+            watch.files = vec![WatchedFile::new(&file)];
+            assert!(!is_noticed(&mut watch, Duration::from_millis(500)).await);
+            std::fs::write(&file, "three").unwrap();
+            assert!(is_noticed(&mut watch, Duration::from_secs(30)).await);
+        });
+    }
+
+    #[test]
+    fn a_change_before_the_watch_is_seen_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        run(async {
+            let (mut watch, file) = without_notices(&folder);
+            watch.pace.poll = Duration::from_secs(600);
+            watch.looked();
+            let files = vec![WatchedFile::new(&file)];
+            std::fs::write(&file, "three").unwrap();
+            watch.watch_only(files).await;
+            assert!(is_noticed(&mut watch, Duration::from_secs(30)).await);
+        });
+    }
 }
