@@ -195,8 +195,10 @@ impl Authorizer {
             // It may be the connection that is dead.
             peer.forget();
         }
-        // Only a question that the authorizer had for the whole time is one that it does not answer.
-        let silence = if waits || progress.is_queued() { Silence::Busy } else { Silence::Timeout };
+        // Only a question that the authorizer had for the whole time is one that it does not answer. Every question waits
+        // a moment until the task of its connection runs.
+        let was_queued = progress.queued_for() > self.timeout / 10;
+        let silence = if waits || was_queued { Silence::Busy } else { Silence::Timeout };
         answered.unwrap_or(Err(silence))
     }
 

@@ -1,4 +1,4 @@
-//! How far a question on a shared connection has come: HTTP/2 lets it wait until the peer takes another stream, which is
+//! How long a question waited on a shared connection: HTTP/2 lets it wait until the peer takes another stream, which is
 //! waiting in our own queue. Asks nobody.
 
 use bytes::Bytes;
@@ -9,33 +9,43 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// Where a question is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
-    /// There is no connection to send it on yet.
-    #[default]
-    Unconnected,
-    /// It waits for a stream of a connection.
-    Queued,
-    /// It is on its way.
-    Sent,
+#[derive(Clone, Copy, Debug, Default)]
+struct Waits {
+    /// Waits that have ended.
+    ended: Duration,
+    /// When the wait that goes on began.
+    since: Option<Instant>,
 }
 
-/// The stage of one question, shared with its body, which is asked for when the stream is there.
+impl Waits {
+    fn total(self, now: Instant) -> Duration {
+        self.ended + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+/// The waits of one question, shared with its body, which is asked for when the stream is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct QuestionProgress(Rc<Cell<Stage>>);
+pub(super) struct QuestionProgress(Rc<Cell<Waits>>);
 
 impl QuestionProgress {
-    /// Whether it waits for a stream of a connection that is there.
-    pub(super) fn is_queued(&self) -> bool {
-        self.0.get() == Stage::Queued
+    /// How long the question waited for a stream of a connection that is there. A question that was sent waited too: it
+    /// may have been sent only because another one ran into its timeout just before this one did.
+    pub(super) fn queued_for(&self) -> Duration {
+        self.0.get().total(Instant::now())
     }
 
     /// The question as it waits for a stream.
     pub(super) fn queue(&self, body: Full<Bytes>) -> QueuedBody {
-        self.0.set(Stage::Queued);
+        let now = Instant::now();
+        self.0.set(Waits { ended: self.0.get().total(now), since: Some(now) });
         QueuedBody { body, progress: self.clone() }
+    }
+
+    fn sent(&self) {
+        self.0.set(Waits { ended: self.queued_for(), since: None });
     }
 }
 
@@ -53,7 +63,7 @@ impl Body for QueuedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.progress.0.set(Stage::Sent);
+        self.progress.sent();
         Pin::new(&mut self.body).poll_frame(context)
     }
 
