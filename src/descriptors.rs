@@ -5,6 +5,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// The most that the soft limit is raised to. The kernel's table grows with the highest descriptor in use, so a higher
 /// number costs nothing, but says nothing either.
@@ -186,6 +188,19 @@ impl Budget {
         CLIENTS.limit.store(self.clients, Ordering::Relaxed);
         UPSTREAMS.limit.store(self.upstreams, Ordering::Relaxed);
         RESERVE.store(self.reserve, Ordering::Relaxed);
+    }
+}
+
+/// What `take` gives, once it gives something. `None` when the deadline has passed. For what others were asked to give up, and
+/// give back by closing a connection, of which there is no notice.
+pub async fn taken_before<T>(deadline: Instant, take: impl Fn() -> Option<T>) -> Option<T> {
+    const PAUSE: Duration = Duration::from_millis(2);
+    loop {
+        let taken = take();
+        if taken.is_some() || Instant::now() >= deadline {
+            return taken;
+        }
+        sleep(PAUSE).await;
     }
 }
 

@@ -1,19 +1,17 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
 
-use crate::descriptors::{Descriptor, UPSTREAMS};
+use crate::descriptors::{Descriptor, UPSTREAMS, taken_before};
 use crate::here::{self, Key, KeyId, State};
 use crate::worker;
 use std::any::Any;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// How long a request waits for the descriptor of an unused connection of another thread.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it takes at most to close a connection that is given up.
 const CLOSING: Duration = Duration::from_millis(100);
-/// Between two looks whether it is closed.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
 pub trait Connection: 'static {
@@ -158,14 +156,7 @@ pub async fn descriptor() -> Option<Descriptor> {
 
 /// The descriptor of a connection that was given up, whose own task may have to close it. `None` if other requests took it.
 async fn given_up(deadline: Instant) -> Option<Descriptor> {
-    let deadline = deadline.min(Instant::now() + CLOSING);
-    loop {
-        let taken = UPSTREAMS.take_for_another(0);
-        if taken.is_some() || Instant::now() >= deadline {
-            return taken;
-        }
-        sleep(PAUSE).await;
-    }
+    taken_before(deadline.min(Instant::now() + CLOSING), || UPSTREAMS.take_for_another(0)).await
 }
 
 #[cfg(test)]

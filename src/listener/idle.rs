@@ -4,11 +4,10 @@
 //! A list belongs to one listener on one thread, so that a request costs neither a lock, nor memory that threads share, nor
 //! an allocation. Only the search for the oldest asks the other threads.
 
-use super::ConnectionPlace;
 use crate::worker::Workers;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -33,14 +32,14 @@ thread_local! {
 }
 
 /// The connections of one listener on this thread.
-struct IdleList {
+pub(super) struct IdleList {
     listener: u64,
-    entries: RefCell<IdleEntries>,
+    pub(super) entries: RefCell<IdleEntries>,
 }
 
 /// A doubly linked list within a slab.
 #[derive(Default)]
-struct IdleEntries {
+pub(super) struct IdleEntries {
     slab: Vec<IdleEntry>,
     free: Vec<usize>,
     oldest: Option<usize>,
@@ -56,69 +55,12 @@ struct IdleEntry {
 enum State {
     Busy,
     Idle { since: Instant, older: Option<usize>, newer: Option<usize> },
-    Told,
-}
-
-/// One connection whose handshake has finished. Begins as busy.
-pub struct IdleWatch {
-    list: Rc<IdleList>,
-    index: usize,
-    place: ConnectionPlace,
-}
-
-impl IdleWatch {
-    pub(super) fn new(place: ConnectionPlace, listener: u64) -> Self {
-        let list = IdleList::here(listener);
-        let index = list.entries.borrow_mut().add();
-        Self { list, index, place }
-    }
-
-    /// No request is under way since then: the connection may be told to give way.
-    pub fn becomes_idle(&self, since: Instant) {
-        self.list.entries.borrow_mut().append(self.index, since);
-    }
-
-    /// A request begins.
-    pub fn becomes_busy(&self) {
-        self.list.entries.borrow_mut().unlink(self.index);
-    }
-
-    /// Whether the connection has to give way: it takes no further request. Stays true.
-    pub fn is_told(&self) -> bool {
-        matches!(self.list.entries.borrow().state(self.index), Some(State::Told))
-    }
-
-    /// The same; if not, the task is woken when it has to.
-    pub fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_told() {
-            return Poll::Ready(());
-        }
-        let mut entries = self.list.entries.borrow_mut();
-        let Some(entry) = entries.slab.get_mut(self.index) else { return Poll::Pending };
-        let replaced = match &entry.waker {
-            Some(waker) if waker.will_wake(context.waker()) => None,
-            _ => entry.waker.replace(context.waker().clone()),
-        };
-        // What a waker drops may come back here.
-        drop(entries);
-        drop(replaced);
-        Poll::Pending
-    }
-}
-
-impl Drop for IdleWatch {
-    fn drop(&mut self) {
-        if self.is_told() {
-            self.place.idle_gave_way();
-        }
-        let waker = self.list.entries.borrow_mut().remove(self.index);
-        drop(waker);
-    }
+    Evicted,
 }
 
 impl IdleList {
     /// This thread's list of the listener. Lists of listeners without connections are dropped.
-    fn here(listener: u64) -> Rc<Self> {
+    pub(super) fn here(listener: u64) -> Rc<Self> {
         LISTS.with_borrow_mut(|lists| {
             if let Some(list) = lists.iter().find(|list| list.listener == listener) {
                 return list.clone();
@@ -141,9 +83,9 @@ impl IdleList {
     }
 
     /// Tells this thread's oldest. Whether there is one.
-    fn tell_oldest(scope: IdleScope) -> bool {
+    fn evict_oldest(scope: IdleScope) -> bool {
         let Some((_, list)) = Self::with_oldest(scope) else { return false };
-        let waker = list.entries.borrow_mut().tell_oldest();
+        let waker = list.entries.borrow_mut().evict_oldest();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -152,7 +94,8 @@ impl IdleList {
 }
 
 impl IdleEntries {
-    fn add(&mut self) -> usize {
+    /// One more connection, which is busy, and its index.
+    pub(super) fn add(&mut self) -> usize {
         let entry = IdleEntry { state: State::Busy, waker: None };
         match self.free.pop() {
             Some(index) => {
@@ -168,7 +111,8 @@ impl IdleEntries {
         }
     }
 
-    fn remove(&mut self, index: usize) -> Option<Waker> {
+    /// A connection ends. Drop what this gives when the list is no longer borrowed: a waker may come back here.
+    pub(super) fn remove(&mut self, index: usize) -> Option<Waker> {
         self.unlink(index);
         self.free.push(index);
         self.slab.get_mut(index).and_then(|entry| entry.waker.take())
@@ -181,12 +125,12 @@ impl IdleEntries {
     fn oldest_since(&self) -> Option<Instant> {
         match self.state(self.oldest?)? {
             State::Idle { since, .. } => Some(since),
-            State::Busy | State::Told => None,
+            State::Busy | State::Evicted => None,
         }
     }
 
-    /// Does nothing to one that is idle already, or was told.
-    fn append(&mut self, index: usize, since: Instant) {
+    /// A connection becomes idle. Does nothing to one that is idle already, or was evicted.
+    pub(super) fn append(&mut self, index: usize, since: Instant) {
         let older = self.newest;
         let Some(entry) = self.slab.get_mut(index).filter(|entry| matches!(entry.state, State::Busy)) else { return };
         entry.state = State::Idle { since, older, newer: None };
@@ -197,8 +141,8 @@ impl IdleEntries {
         self.newest = Some(index);
     }
 
-    /// Does nothing to one that is not idle.
-    fn unlink(&mut self, index: usize) {
+    /// A connection becomes busy. Does nothing to one that is not idle.
+    pub(super) fn unlink(&mut self, index: usize) {
         let Some(State::Idle { older, newer, .. }) = self.state(index) else { return };
         match older {
             Some(older) => self.set_newer(older, newer),
@@ -211,10 +155,24 @@ impl IdleEntries {
         self.set_state(index, State::Busy);
     }
 
-    fn tell_oldest(&mut self) -> Option<Waker> {
+    /// Whether a connection was told to give way.
+    pub(super) fn is_evicted(&self, index: usize) -> bool {
+        matches!(self.state(index), Some(State::Evicted))
+    }
+
+    /// Wakes this task when the connection is told to give way. Gives the waker that it replaces: see [`Self::remove`].
+    pub(super) fn wake(&mut self, index: usize, task: &Waker) -> Option<Waker> {
+        let entry = self.slab.get_mut(index)?;
+        match &entry.waker {
+            Some(waker) if waker.will_wake(task) => None,
+            _ => entry.waker.replace(task.clone()),
+        }
+    }
+
+    fn evict_oldest(&mut self) -> Option<Waker> {
         let index = self.oldest?;
         self.unlink(index);
-        self.set_state(index, State::Told);
+        self.set_state(index, State::Evicted);
         self.slab.get_mut(index)?.waker.take()
     }
 
@@ -242,7 +200,7 @@ impl IdleEntries {
 pub(super) async fn oldest_gives_way(workers: &Workers, scope: IdleScope, deadline: Instant) -> Result<(), NoneIdle> {
     while Instant::now() < deadline {
         let worker = worker_with_oldest(workers, scope).await.ok_or(NoneIdle)?;
-        let told = workers.ask(worker, move || IdleList::tell_oldest(scope));
+        let told = workers.ask(worker, move || IdleList::evict_oldest(scope));
         if matches!(timeout(REPLY, told).await, Ok(Ok(true))) {
             return Ok(());
         }
@@ -271,14 +229,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn is_told(entries: &IdleEntries, index: usize) -> bool {
-        matches!(entries.state(index), Some(State::Told))
-    }
-
     proptest! {
         /// Against a list of those that are idle.
         #[test]
-        fn the_oldest_is_told_and_those_that_became_busy_are_not(
+        fn the_oldest_is_evicted_and_those_that_became_busy_are_not(
             steps in prop::collection::vec((0usize..4, any::<prop::sample::Index>()), 0..80),
         ) {
             let begun = Instant::now();
@@ -290,7 +244,7 @@ mod tests {
                     (0, _) | (_, None) => open.push(entries.add()),
                     (1, Some(index)) => {
                         entries.append(index, since);
-                        if !is_told(&entries, index) && idle.iter().all(|(known, _)| *known != index) {
+                        if !entries.is_evicted(index) && idle.iter().all(|(known, _)| *known != index) {
                             idle.push((index, since));
                         }
                     }
@@ -306,8 +260,8 @@ mod tests {
                 }
                 prop_assert_eq!(entries.oldest_since(), idle.first().map(|(_, since)| *since));
                 if number % 5 == 4 {
-                    entries.tell_oldest();
-                    prop_assert!(idle.is_empty() || is_told(&entries, idle.remove(0).0));
+                    entries.evict_oldest();
+                    prop_assert!(idle.is_empty() || entries.is_evicted(idle.remove(0).0));
                 }
             }
         }

@@ -3,11 +3,12 @@
 mod accept;
 mod half_open;
 mod idle;
+mod idle_watch;
 mod place;
 mod source;
 
 pub use half_open::HandshakeEviction;
-pub use idle::IdleWatch;
+pub use idle_watch::IdleWatch;
 pub use place::{ConnectionPlace, PlaceLimits, SourceRejected};
 pub use source::ClientSource;
 
@@ -33,7 +34,8 @@ type Sockets = Vec<TcpListener>;
 pub trait ConnectionHandler: Send + Sync + 'static {
     /// Serves one connection to its end, on the worker where it begins. Whatever outlives this and still holds the
     /// socket keeps a clone of the place. The place is told when the handshake has finished, and until then it may tell
-    /// the connection to give way; afterwards its [`IdleWatch`] may. The drain may have begun already: for a client that came before it did.
+    /// the connection to give way; afterwards its [`IdleWatch`] may. The drain may have begun already: for a client that
+    /// came before it did.
     fn serve(
         &self,
         stream: TcpStream,

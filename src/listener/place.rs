@@ -9,8 +9,8 @@ use super::ClientSource;
 use super::half_open::{
     HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_all, oldest_of_all_gives_way,
 };
-use super::idle::{self, IdleScope, IdleWatch, NoneIdle};
-use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY};
+use super::idle::{self, IdleScope, NoneIdle};
+use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY, taken_before};
 use crate::telemetry::{RareLine, Telemetry};
 use crate::worker::{self, Workers};
 use prometheus::IntCounter;
@@ -19,12 +19,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// How long a new connection waits until another has given way.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Between two looks whether a place is free.
-const PAUSE: Duration = Duration::from_millis(2);
 /// Half-open connections give way before idle ones if they hold more than this part of the places.
 const HALF_OPEN_PART: usize = 8;
 
@@ -221,15 +219,7 @@ impl NewConnection<'_> {
 
     /// What `take` takes, once it is there. Waits where more connections were told to give way than may be closing at once.
     async fn becomes_free<T>(&self, take: impl Fn() -> Option<T>) -> Result<T, NoPlace> {
-        loop {
-            if let Some(taken) = take() {
-                return Ok(taken);
-            }
-            if Instant::now() >= self.deadline {
-                return Err(NoPlace);
-            }
-            sleep(PAUSE).await;
-        }
+        taken_before(self.deadline, take).await.ok_or(NoPlace)
     }
 }
 
@@ -261,7 +251,7 @@ impl ConnectionPlace {
         })
     }
 
-    /// The handshake has finished: from now on the connection gives way only while it is idle ([`IdleWatch`]).
+    /// The handshake has finished: from now on the connection gives way only while it is idle ([`super::IdleWatch`]).
     ///
     /// # Errors
     /// [`HandshakeEviction`] if it was told to before: close the connection.
@@ -275,9 +265,9 @@ impl ConnectionPlace {
         self.gave_way();
     }
 
-    /// Watches whether the connection has to give way while it is idle. Needs a worker's thread.
-    pub fn watch_idle(&self) -> IdleWatch {
-        IdleWatch::new(self.clone(), self.place.listener().number)
+    /// The number of the listener, which no other listener has.
+    pub(super) fn listener_number(&self) -> u64 {
+        self.place.listener().number
     }
 
     /// Counts a connection that gave way while it was idle.

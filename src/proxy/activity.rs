@@ -64,7 +64,7 @@ impl Activity {
             if has_begun_request() {
                 self.idle.becomes_busy();
             }
-            self.idle.poll_told(context)
+            self.idle.poll_evicted(context)
         })
         .await;
     }

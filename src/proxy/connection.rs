@@ -61,6 +61,8 @@ struct Accepted {
     /// Where the client connected to.
     local: SocketAddr,
     place: ConnectionPlace,
+    /// Whether it has to give way while no request is under way.
+    idle: IdleWatch,
     drain: Drain,
     limits: ConnectionLimits,
     engine: Http1Engine,
@@ -113,7 +115,8 @@ impl ConnectionHandler for ProxyHandler {
                 }
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
-                let accepted = Accepted { address: client, local, place, drain, limits, engine, header };
+                let idle = IdleWatch::new(&place);
+                let accepted = Accepted { address: client, local, place, idle, drain, limits, engine, header };
                 Box::pin(self.serve_http(established, accepted)).await;
             }
         }
@@ -135,13 +138,11 @@ impl ProxyHandler {
             (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::Rustls(records), Protocol::Http2) => {
-                let idle = accepted.place.watch_idle();
-                let context = self.context(parts, accepted, idle, OpenExchanges::for_http2());
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
             }
             (Transport::InPlace(records), Protocol::Http2) => {
-                let idle = accepted.place.watch_idle();
-                let context = self.context(parts, accepted, idle, OpenExchanges::for_http2());
+                let context = self.context(parts, accepted, OpenExchanges::for_http2());
                 Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
             }
         }
@@ -177,10 +178,9 @@ impl ProxyHandler {
         &self,
         (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
         accepted: Accepted,
-        idle: IdleWatch,
         open: OpenExchanges,
     ) -> ConnectionContext {
-        let Accepted { place, drain, limits, .. } = accepted;
+        let Accepted { place, drain, limits, idle, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),
             facts,
@@ -202,20 +202,20 @@ impl ProxyHandler {
         mut records: R,
         mut input: Input,
         (mut client, mut facts): (ConnectedClient, Rc<ConnectionFacts>),
-        accepted: Accepted,
+        mut accepted: Accepted,
     ) {
         let limits = accepted.limits;
-        let mut idle = accepted.place.watch_idle();
         if accepted.engine == Http1Engine::Own {
             let parts = (self.shared.clone(), facts, client);
-            let connection = http1::Connection::new((records, input), parts, limits, accepted.drain.clone(), idle);
+            let connection =
+                http1::Connection::new((records, input), parts, limits, accepted.drain.clone(), accepted.idle);
             let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
                 return;
             };
             connection.facts.series.fast_path("handed_over", why.word());
-            http1::Connection { records, input, client, facts, idle, .. } = *connection;
+            http1::Connection { records, input, client, facts, idle: accepted.idle, .. } = *connection;
         }
-        let mut context = self.context((client, facts), accepted, idle, OpenExchanges::for_http1());
+        let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
         let stream = RecordStream::new(records, input);
         let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
         let guard = Guard::new(stream, limits, self.refusal_recorder(&context));

@@ -225,7 +225,7 @@ impl<R: Records> Connection<R> {
         if self.input.is_empty() {
             // A connection that is told to give way and gets a request at the same time answers it, and then closes.
             self.idle.becomes_idle(self.now);
-            if self.ending.poll_begun(context) || self.idle.poll_told(context).is_ready() {
+            if self.ending.poll_begun(context) || self.idle.poll_evicted(context).is_ready() {
                 return Poll::Ready(Waited::Ending);
             }
         }
@@ -234,7 +234,7 @@ impl<R: Records> Connection<R> {
 
     /// Whether the connection takes no further request.
     fn is_ending(&self) -> bool {
-        self.ending.has_begun() || self.idle.is_told()
+        self.ending.has_begun() || self.idle.is_evicted()
     }
 
     /// Ready when a request that is under way may not go on.
