@@ -351,41 +351,6 @@ fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revoc
 }
 
 #[test]
-fn connections_that_are_kept_unused_give_way_to_those_that_are_needed() {
-    let (scene, first, second) = (Scene::new(), HeldUpstream::start(), HeldUpstream::start());
-    let config = scene.config("", first.upstream.address)
-        + &format!("[upstream.other]\nendpoints = [\"http://{}\"]\n", second.upstream.address)
-        + "[[route]]\npath = \"/other\"\nupstream = \"other\"\n";
-    let limit = smallest_limit(&config);
-    let gateway = Gateway::start_with_descriptors(&config, limit, limit);
-    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;
-    let alice = scene.client(&gateway, &scene.alice);
-    let connection = alice.connect(Version::Http2).unwrap();
-    let ask_all = |path: &'static str| {
-        let answers: Vec<_> = (0..part)
-            .map(|_| {
-                let mut sender = connection.http2().clone();
-                alice.runtime().spawn(async move { sender.send_request(get(path)).await.unwrap().status().as_u16() })
-            })
-            .collect();
-        answers
-    };
-    let all_good = |answers: Vec<tokio::task::JoinHandle<u16>>| {
-        alice.runtime().block_on(async {
-            for answer in answers {
-                assert_eq!(answer.await.unwrap(), 200);
-            }
-        });
-    };
-    for (path, held) in [("/", &first), ("/other", &second)] {
-        let answers = ask_all(path);
-        held.wait_for_requests(part);
-        held.open();
-        all_good(answers);
-    }
-}
-
-#[test]
 fn an_authorizer_that_cannot_be_asked_for_want_of_descriptors_permits_nothing() {
     let (scene, held, authorizer) = (Scene::new(), HeldUpstream::start(), Upstream::start());
     let config = scene.config("", held.upstream.address)

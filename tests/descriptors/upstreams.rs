@@ -31,12 +31,34 @@ fn all_good(client: &Client, answers: Vec<JoinHandle<u16>>) {
     });
 }
 
+/// One worker, and a second route and upstream.
+fn two_upstreams(scene: &Scene, first: &HeldUpstream, second: &HeldUpstream) -> String {
+    scene.config("", first.upstream.address)
+        + &format!("[upstream.other]\nendpoints = [\"http://{}\"]\n", second.upstream.address)
+        + "[[route]]\npath = \"/other\"\nupstream = \"other\"\n"
+}
+
+#[test]
+fn connections_that_are_kept_unused_give_way_to_those_that_are_needed() {
+    let (scene, first, second) = (Scene::new(), HeldUpstream::start(), HeldUpstream::start());
+    let config = two_upstreams(&scene, &first, &second);
+    let limit = smallest_limit(&config);
+    let gateway = Gateway::start_with_descriptors(&config, limit, limit);
+    let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;
+    let alice = scene.client(&gateway, &scene.alice);
+    let connection = alice.connect(Version::Http2).unwrap();
+    for (path, held) in [("/", &first), ("/other", &second)] {
+        let answers = ask(&alice, &connection, path, part);
+        held.wait_for_requests(part);
+        held.open();
+        all_good(&alice, answers);
+    }
+}
+
 #[test]
 fn unused_connections_of_another_worker_give_way_to_requests_that_wait_for_them() {
     let (scene, first, second) = (Scene::new(), HeldUpstream::start(), HeldUpstream::start());
-    let config = scene.config("", first.upstream.address).replace(ONE_WORKER, "[gateway]\nworkers = 2\n")
-        + &format!("[upstream.other]\nendpoints = [\"http://{}\"]\n", second.upstream.address)
-        + "[[route]]\npath = \"/other\"\nupstream = \"other\"\n";
+    let config = two_upstreams(&scene, &first, &second).replace(ONE_WORKER, "[gateway]\nworkers = 2\n");
     let limit = smallest_limit(&config);
     let gateway = Gateway::start_with_descriptors(&config, limit, limit);
     let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;

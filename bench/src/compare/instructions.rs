@@ -34,61 +34,54 @@ pub struct InstructionOptions {
     only: Vec<String>,
 }
 
-/// One kind of load. The difference between a short and a long run is what requests cost, without start and end.
+/// One kind of load.
 struct CountedLoad {
     name: &'static str,
     arguments: &'static [&'static str],
-    short: u64,
-    long: u64,
+    /// Requests of the short run; the long one has [`LONG_RUN`] times as many. The difference between the two is what
+    /// requests cost, without start and end.
+    requests: u64,
 }
 
+const LONG_RUN: u64 = 5;
+
 const LOADS: [CountedLoad; 7] = [
-    CountedLoad { name: "get-64", arguments: &["closed", "--connections=64"], short: 1_000, long: 5_000 },
-    CountedLoad {
-        name: "post-1k",
-        arguments: &["closed", "--connections=64", "--body=1024"],
-        short: 1_000,
-        long: 5_000,
-    },
-    CountedLoad { name: "http2", arguments: &["http2", "--connections=8", "--streams=16"], short: 1_000, long: 5_000 },
-    CountedLoad { name: "full", arguments: &["handshakes", "--connections=16"], short: 50, long: 250 },
-    CountedLoad { name: "resumed", arguments: &["handshakes", "--resume", "--connections=16"], short: 50, long: 250 },
+    CountedLoad { name: "get-64", arguments: &["closed", "--connections=64"], requests: 1_000 },
+    CountedLoad { name: "post-1k", arguments: &["closed", "--connections=64", "--body=1024"], requests: 1_000 },
+    CountedLoad { name: "http2", arguments: &["http2", "--connections=8", "--streams=16"], requests: 1_000 },
+    CountedLoad { name: "full", arguments: &["handshakes", "--connections=16"], requests: 50 },
+    CountedLoad { name: "resumed", arguments: &["handshakes", "--resume", "--connections=16"], requests: 50 },
     CountedLoad {
         name: "download-1m",
         arguments: &["closed", "--connections=4", "--path=/bytes/1048576"],
-        short: 10,
-        long: 50,
+        requests: 10,
     },
-    CountedLoad { name: "upload-1m", arguments: &["closed", "--connections=4", "--body=1048576"], short: 10, long: 50 },
+    CountedLoad { name: "upload-1m", arguments: &["closed", "--connections=4", "--body=1048576"], requests: 10 },
 ];
 
 /// Counts, prints a table, and compares with the budget.
 ///
 /// # Errors
-/// A load failed, valgrind is missing, the budget cannot be read or names no load, or a load is over its budget.
+/// A load failed, valgrind is missing, the budget cannot be read or lacks a load, or a load is over its budget.
 pub fn run(options: &InstructionOptions) -> Result<(), Box<dyn Error>> {
-    let budget = options.budget.as_deref().map(read_budget).transpose()?.unwrap_or_default();
+    let budget = options.budget.as_deref().map(read_budget).transpose()?;
     let folder = tempfile::Builder::new().prefix("portcullis-bench").tempdir()?;
     let pki = folder.path().join("pki");
     create_dir_all(&pki)?;
     pki::write_all(&pki)?;
     let programs = Programs { valgrind: true, ..Programs::new(options.portcullis.as_deref(), pki)? };
+    let is_chosen = |load: &&CountedLoad| options.only.is_empty() || options.only.iter().any(|name| name == load.name);
     let mut exceeded = String::new();
     println!("| load | instructions for each request | budget |\n|:--|--:|--:|");
-    for load in LOADS.iter().filter(|load| options.only.is_empty() || options.only.iter().any(|name| name == load.name))
-    {
+    for load in LOADS.iter().filter(is_chosen) {
+        let allowed = budget.as_deref().map(|budget| allowed(budget, load)).transpose()?;
         let folder = folder.path().join(load.name);
         let count = |requests: u64| count(&programs, load, requests, &folder.join(requests.to_string()));
-        let each = count(load.long)?.saturating_sub(count(load.short)?) / (load.long - load.short);
-        let allowed = budget.iter().find(|(name, _)| name == load.name).map(|(_, allowed)| *allowed);
+        let long = load.requests * LONG_RUN;
+        let each = count(long)?.saturating_sub(count(load.requests)?) / (long - load.requests);
         println!("| {} | {each} | {} |", load.name, allowed.map_or_else(|| "–".to_owned(), |count| count.to_string()));
-        if allowed.is_some_and(|allowed| each > allowed) {
-            let _ = write!(
-                exceeded,
-                "\n  {}: {each} instructions for each request, {} allowed",
-                load.name,
-                allowed.unwrap_or(0)
-            );
+        if let Some(allowed) = allowed.filter(|allowed| each > *allowed) {
+            let _ = write!(exceeded, "\n  {}: {each} instructions for each request, {allowed} allowed", load.name);
         }
     }
     if exceeded.is_empty() {
@@ -98,6 +91,11 @@ pub fn run(options: &InstructionOptions) -> Result<(), Box<dyn Error>> {
         "over the budget:{exceeded}\nif the work is worth it, raise the figure in the budget file and say why in the commit"
     )
     .into())
+}
+
+fn allowed(budget: &[(String, u64)], load: &CountedLoad) -> Result<u64, String> {
+    let found = budget.iter().find(|(name, _)| name == load.name);
+    found.map(|(_, count)| *count).ok_or_else(|| format!("the budget has no line for {}", load.name))
 }
 
 /// Instructions of one gateway from start to end, with this many requests in between.

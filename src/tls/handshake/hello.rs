@@ -39,7 +39,7 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
                 return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
             }
         }
-        match extent(&octets) {
+        match hello_state(&octets) {
             HelloState::Whole => return accept(stream, octets).await,
             HelloState::Missing if octets.len() < LONGEST => {}
             HelloState::Missing | HelloState::TooLong => {
@@ -79,7 +79,7 @@ enum HelloState {
 
 /// Adds up records until the message that begins in the first one is whole. rustls would keep all of it a second time while
 /// it waits.
-fn extent(mut octets: &[u8]) -> HelloState {
+fn hello_state(mut octets: &[u8]) -> HelloState {
     const CLIENT_HELLO: u8 = 1;
     let (mut message, mut length) = ([0; 4], 0);
     while let [kind, _, _, high, low, rest @ ..] = octets {
@@ -164,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_hello_that_is_too_long_is_known_by_its_header() {
-        assert_eq!(extent(&hello(LONGEST, 16_000)[..9]), HelloState::TooLong);
-        assert_eq!(extent(&hello(LONGEST - 4, 16_000)[..9]), HelloState::Missing);
-        assert_eq!(extent(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), HelloState::Whole, "rustls says what that is");
-        assert_eq!(extent(&[22, 3, 1, 0, 0]), HelloState::Whole, "an empty record");
+        assert_eq!(hello_state(&hello(LONGEST, 16_000)[..9]), HelloState::TooLong);
+        assert_eq!(hello_state(&hello(LONGEST - 4, 16_000)[..9]), HelloState::Missing);
+        assert_eq!(hello_state(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), HelloState::Whole, "rustls says what that is");
+        assert_eq!(hello_state(&[22, 3, 1, 0, 0]), HelloState::Whole, "an empty record");
         let (mut two, length) = (hello(100, 50), hello(100, 50).len());
         two[55] = 23;
-        assert_eq!((two.len(), extent(&two)), (length, HelloState::Whole), "another kind of record");
+        assert_eq!((two.len(), hello_state(&two)), (length, HelloState::Whole), "another kind of record");
     }
 
     proptest! {
@@ -178,10 +178,10 @@ mod tests {
         fn a_hello_is_whole_with_its_last_byte_and_not_before(body in 0_usize..3000, record in 1_usize..1200) {
             let octets = hello(body, record);
             for cut in [1, 3, 5, 6, 9, octets.len() / 2, octets.len() - 1] {
-                prop_assert_eq!(extent(&octets[..cut.min(octets.len() - 1)]), HelloState::Missing);
+                prop_assert_eq!(hello_state(&octets[..cut.min(octets.len() - 1)]), HelloState::Missing);
             }
-            prop_assert_eq!(extent(&octets), HelloState::Whole);
-            prop_assert_eq!(extent(&[&octets[..], b"more"].concat()), HelloState::Whole);
+            prop_assert_eq!(hello_state(&octets), HelloState::Whole);
+            prop_assert_eq!(hello_state(&[&octets[..], b"more"].concat()), HelloState::Whole);
         }
     }
 }
