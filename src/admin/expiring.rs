@@ -1,8 +1,7 @@
 //! `/expiring`: the client certificates seen that expire first, as JSON. Keeps no list itself.
 
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::telemetry::{MOST_CERTIFICATES, SeenCertificate, Telemetry};
-use crate::tls::rfc3339;
 use serde_json::{Value, json};
 
 /// What is shown where nobody says how many.

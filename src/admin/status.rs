@@ -1,10 +1,10 @@
 //! `/status`: what is in force and since when, as JSON with names that stay. Shows no secret, and judges nothing.
 
 use super::AdminState;
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::descriptors::{self, Share};
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
-use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain, rfc3339};
+use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -36,7 +36,7 @@ pub(super) fn read_time(text: &str) -> Option<i128> {
 
 /// RFC 3339, in whole seconds; the number where no calendar has it.
 pub(super) fn written(time: i128) -> String {
-    i64::try_from(time.div_euclid(SECOND)).map_or_else(|_| time.to_string(), crate::tls::rfc3339)
+    i64::try_from(time.div_euclid(SECOND)).map_or_else(|_| time.to_string(), crate::clock::rfc3339)
 }
 
 /// A span as CEL writes it: `90s`, `1h30m`, `1.5h`, `-250ms`.

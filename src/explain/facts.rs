@@ -3,13 +3,14 @@
 use super::explanation::{ClientFacts, Explanation, Note, RequestFacts, RouteFacts, UserFacts};
 use super::question::{Connection, Who};
 use super::scene::{Asked, Judged, Scene};
+use crate::clock::rfc3339;
 use crate::config::CredentialKind;
 use crate::host::HostName;
 use crate::identity::Principal;
 use crate::limit::Bounds;
 use crate::proxy::{Presented, Standing};
 use crate::route::{Admission, CanonicalTarget, Route, Target};
-use crate::tls::{FailureReason, rfc3339};
+use crate::tls::FailureReason;
 
 pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
     let judgement = judged.judgement;

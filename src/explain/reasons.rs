@@ -12,9 +12,10 @@ use super::verdict::Verdict;
 use crate::authorize::{Denied, Grant};
 use crate::condition::Facts;
 use crate::config::Enforcement;
+use crate::error_text::alert_name;
 use crate::respond::Refusal;
 use crate::route::{RequirementRule, Route};
-use crate::tls::{FailureReason, alert_name};
+use crate::tls::FailureReason;
 
 /// What was found beside the judgement: conditions of the route, permissions, and what these come to.
 struct Findings {

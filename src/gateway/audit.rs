@@ -1,12 +1,11 @@
 //! Tells the audit log which snapshot comes into force and what is other than before, or which one was refused. Puts
 //! nothing into force.
 
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::config::Change;
 use crate::snapshot::{Content, Snapshot, SnapshotVersion};
 use crate::telemetry::build::VERSION;
 use crate::telemetry::{AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Telemetry};
-use crate::tls::rfc3339;
 use serde::Serialize;
 
 /// What is other than before.

@@ -6,11 +6,11 @@ use super::in_force::publish_overlay;
 use super::retry::Retry;
 use super::revocation::RevocationReader;
 use crate::admin::GatewayFacts;
+use crate::clock::rfc3339;
 use crate::error_text::with_causes;
 use crate::proxy::Shared;
 use crate::snapshot::{FileWatch, OverlayError, RejectedConfig, RevocationSource, Snapshot, Stamps};
 use crate::telemetry::AuditOverlay;
-use crate::tls::rfc3339;
 use std::pin::pin;
 use std::sync::Arc;
 

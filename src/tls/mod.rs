@@ -20,8 +20,6 @@ mod subject_names;
 mod trust;
 mod verified;
 
-pub use crate::clock::rfc3339;
-pub use crate::error_text::alert_name;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};

@@ -7,10 +7,10 @@ mod config_faults;
 
 use super::deny_list_file::LockedList;
 use super::{ConfigFlag, admin_listener, as_error, say, say_error};
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::config::{self, Config, Loaded, Occasion, Sources};
 use crate::snapshot::AdminPlace;
-use crate::tls::{DenyList, rfc3339};
+use crate::tls::DenyList;
 use config_faults::ConfigFaults;
 use confirm::{Confirmation, DesiredEntry, Gateway};
 use entry::Entry;

@@ -1,7 +1,7 @@
 //! What was tried, what was expected, what happened, and what that means. Tries nothing itself.
 
 use super::knock::Seen;
-use crate::tls::alert_name;
+use crate::error_text::alert_name;
 use rustls::AlertDescription;
 use std::fmt;
 

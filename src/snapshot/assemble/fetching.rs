@@ -2,7 +2,6 @@
 
 use super::Assembly;
 use crate::config::{self, Place, Spanned};
-use crate::error_text::tls_error_text;
 use crate::fetch::{FetchUrl, Scheme};
 use crate::file_read;
 use crate::telemetry::build::{FIPS, Fips};
@@ -28,11 +27,7 @@ impl Assembly<'_> {
                 signature.extend_from_slice(&anchor);
                 if let Err(error) = roots.add(anchor) {
                     complete = false;
-                    self.problems.error(
-                        path.place,
-                        format!("a certificate cannot be an anchor: {}", tls_error_text(&error)),
-                        "remove it",
-                    );
+                    self.report_unusable_anchor(path, &error);
                 }
             }
         }

@@ -113,15 +113,17 @@ impl Assembly<'_> {
                 inputs.add(&anchor);
                 if let Err(error) = roots.add(anchor) {
                     complete = false;
-                    self.problems.error(
-                        path.place,
-                        format!("a certificate cannot be an anchor: {}", tls_error_text(&error)),
-                        "remove it",
-                    );
+                    self.report_unusable_anchor(path, &error);
                 }
             }
         }
         if complete { Ok(Arc::new(roots)) } else { Err(()) }
+    }
+
+    /// A certificate of this file cannot verify servers.
+    pub(super) fn report_unusable_anchor(&self, file: &Spanned<String>, error: &rustls::Error) {
+        let message = format!("a certificate cannot be an anchor: {}", tls_error_text(error));
+        self.problems.error(file.place, message, "remove it");
     }
 
     /// TLS to the server with what we show there.

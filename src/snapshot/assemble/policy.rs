@@ -1,12 +1,12 @@
 //! Conditions, times until which something counts, and shadow mode: config text becomes typed values.
 
 use super::Assembly;
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::condition::{Condition, Input};
 use crate::config::{self, PermissionEntry, Spanned};
 use crate::forward::may_be_judged;
 use crate::route::{Demand, PathPattern, RequirementRule, Template};
-use crate::tls::{ExtendedKeyUsage, rfc3339};
+use crate::tls::ExtendedKeyUsage;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

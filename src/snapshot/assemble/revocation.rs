@@ -6,12 +6,12 @@ use super::Assembly;
 use super::trust::TrustDomains;
 use super::unusable_file::{UnusableFile, unreadable_hint};
 use super::users::Users;
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlLabel, DenyList, DenyListError, OlderCrl, Revocation,
-    RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation, rfc3339,
+    RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation,
 };
 use std::path::{Path, PathBuf};
 

@@ -2,11 +2,9 @@
 //! without a revocation list.
 
 use super::super::Assembly;
-use crate::clock;
+use crate::clock::{self, rfc3339};
 use crate::config::{Spanned, TrustDomain, UnknownRevocation};
-use crate::tls::{
-    Authorities, CertificateFacts, Revocation, ServerChainFault, owner_of_key, rfc3339, server_chain_faults,
-};
+use crate::tls::{Authorities, CertificateFacts, Revocation, ServerChainFault, owner_of_key, server_chain_faults};
 use rustls::pki_types::CertificateDer;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
