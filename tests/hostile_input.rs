@@ -11,6 +11,8 @@ mod frames;
 mod heads;
 /// Several requests in one breath.
 mod pipelines;
+/// Clients that read nothing from their sockets.
+mod slow_readers;
 /// Clients that open no window.
 mod windows;
 

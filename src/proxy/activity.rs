@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+/// How long a client that is idle has for taking note that the connection ends.
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
+
 /// See the module.
 pub(super) struct Activity {
     under_way: AtomicUsize,
@@ -85,6 +88,19 @@ impl Activity {
                 return;
             }
             sleep_until(since + timeout).await;
+        }
+    }
+
+    /// Ends when an idle client has had its time. A request that came at the last moment goes on.
+    pub(super) async fn goodbye_over(&self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => {
+                sleep_until(deadline).await;
+                while !self.is_idle() {
+                    sleep(GOODBYE).await;
+                }
+            }
+            None => std::future::pending().await,
         }
     }
 

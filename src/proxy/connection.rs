@@ -1,6 +1,6 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
-use super::activity::Activity;
+use super::activity::{self, Activity};
 use super::client::{ConnectedClient, RemoteEnd};
 use super::exchange::{ConnectionContext, RecordedBody, answer};
 use super::guard::Guard;
@@ -10,7 +10,7 @@ use super::present::{Look, OpenExchanges};
 use super::proxy_header::{Arrival, NotEstablished, first_words};
 use super::record::{ConnectionFacts, Record};
 use super::request::Standing;
-use super::watched_stream::{OverSocket, TlsFailureRecorder, WatchedStream};
+use super::watched_stream::{TlsFailureRecorder, WatchedStream};
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
@@ -18,7 +18,7 @@ use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
-use crate::tls::record::{Input, RecordStream, Records, Transport};
+use crate::tls::record::{CorkedStream, Input, RecordStream, Records, Transport};
 use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol};
 use crate::worker::LocalExecutor;
 use http::{Request, Response};
@@ -132,19 +132,12 @@ impl ProxyHandler {
         client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
         let Ok(addresses) = self.addresses(&client, &accepted) else { return };
         let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts);
-        let limits = accepted.limits;
         let parts = (client, Rc::new(connection));
         match (records, protocol) {
             (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
             (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
-            (Transport::Rustls(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted, OpenExchanges::for_http2());
-                Box::pin(serve_http2(Rc::new(context), records.into_tls_stream(), limits)).await;
-            }
-            (Transport::InPlace(records), Protocol::Http2) => {
-                let context = self.context(parts, accepted, OpenExchanges::for_http2());
-                Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
-            }
+            (Transport::Rustls(records), Protocol::Http2) => self.serve_http2(records, input, parts, accepted).await,
+            (Transport::InPlace(records), Protocol::Http2) => self.serve_http2(records, input, parts, accepted).await,
         }
     }
 
@@ -223,6 +216,18 @@ impl ProxyHandler {
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
     }
 
+    async fn serve_http2<R: Records + 'static>(
+        &self,
+        records: R,
+        input: Input,
+        parts: (ConnectedClient, Rc<ConnectionFacts>),
+        accepted: Accepted,
+    ) {
+        let limits = accepted.limits;
+        let context = self.context(parts, accepted, OpenExchanges::for_http2());
+        Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
+    }
+
     /// Records heads that were refused before there was a request.
     fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
         // A stream that hyper may give away must be free to go to another thread, although none of ours ever does.
@@ -296,10 +301,11 @@ where
     log_end(&context, outcome);
 }
 
-async fn serve_http2<S>(context: Rc<ConnectionContext>, stream: S, limits: ConnectionLimits)
+async fn serve_http2<R>(context: Rc<ConnectionContext>, stream: RecordStream<R>, limits: ConnectionLimits)
 where
-    S: OverSocket + AsyncRead + AsyncWrite + Unpin + 'static,
+    R: Records + 'static,
 {
+    let (stream, cork) = CorkedStream::new(stream);
     let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
@@ -320,7 +326,7 @@ where
     let (mut closing, mut goodbye, mut gives_way) = (false, None, false);
     let outcome = loop {
         tokio::select! {
-            outcome = connection.as_mut() => break outcome,
+            outcome = cork.drive(connection.as_mut()) => break outcome,
             // hyper gives no handle to a single stream, so all of them end.
             () = activity.client_stalled() => {
                 let (listener, client) = (&*context.facts.listener, &context.facts.client);
@@ -332,35 +338,19 @@ where
             // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
             () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
                 closing = true;
-                goodbye = Some(Instant::now() + GOODBYE);
+                goodbye = Some(Instant::now() + activity::GOODBYE);
             }
             () = activity.told_to_give_way(|| false), if !gives_way => {
                 (closing, gives_way) = (true, true);
                 goodbye = Some(Instant::now() + http1::GOODBYE_GIVING_WAY);
             }
-            () = goodbye_over(goodbye, activity) => break Ok(()),
+            () = activity.goodbye_over(goodbye) => break Ok(()),
         }
         if closing {
             connection.as_mut().graceful_shutdown();
         }
     };
     log_end(&context, outcome);
-}
-
-/// How long a client that is idle has for taking note that the connection ends.
-const GOODBYE: Duration = Duration::from_secs(5);
-
-/// Ends when an idle client has had its time. A request that came at the last moment goes on.
-async fn goodbye_over(deadline: Option<Instant>, activity: &Activity) {
-    match deadline {
-        Some(deadline) => {
-            tokio::time::sleep_until(deadline).await;
-            while !activity.is_idle() {
-                sleep(GOODBYE).await;
-            }
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// Ends when the connection is to take no further request.

@@ -3,7 +3,7 @@
 
 use super::record::ConnectionFacts;
 use crate::telemetry::Telemetry;
-use crate::tls::record::{LingeringClose, RecordStream, Records, TlsFailure};
+use crate::tls::record::{CorkedStream, LingeringClose, RecordStream, Records, TlsFailure};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 /// Writes down how TLS failed on a connection.
 #[derive(Clone)]
@@ -35,18 +34,18 @@ impl TlsFailureRecorder {
 
 /// A stream over TLS whose socket is known.
 pub(super) trait OverSocket {
-    fn socket(&self) -> &TcpStream;
+    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T;
 }
 
 impl<R: Records> OverSocket for RecordStream<R> {
-    fn socket(&self) -> &TcpStream {
-        self.records().socket()
+    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
+        act(self.records().socket())
     }
 }
 
-impl OverSocket for TlsStream<TcpStream> {
-    fn socket(&self) -> &TcpStream {
-        self.get_ref().0
+impl<R: Records> OverSocket for CorkedStream<R> {
+    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
+        CorkedStream::with_socket(self, act)
     }
 }
 
@@ -68,7 +67,7 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
         if let Some((_, linger)) = &mut self.failed {
             // Where rustls has no alert, the client gets a goodbye. What cannot be sent is lost, and with it the reason to wait.
             if ready!(Pin::new(&mut self.inner).poll_shutdown(context)).is_ok() {
-                ready!(linger.poll(self.inner.socket(), context));
+                ready!(self.inner.with_socket(|socket| linger.poll(socket, context)));
             }
         }
         Poll::Ready(self.failed.take().map_or(Ok(()), |(error, _)| Err(error)))

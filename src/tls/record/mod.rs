@@ -1,6 +1,7 @@
 //! Records: a small trait of operations, and the backends behind it. What is decrypted lies in a slab and is sent on from
 //! there; an idle connection holds none. Knows no HTTP.
 
+mod corked;
 mod failure;
 mod in_place;
 mod input;
@@ -11,6 +12,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use corked::{Cork, CorkedStream};
 pub use failure::{TlsFailure, TlsFailureReason};
 pub use in_place::{InPlaceRecords, RecordError};
 pub use input::Input;

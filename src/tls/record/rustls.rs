@@ -34,8 +34,6 @@ struct Received {
 const RECEIVE: usize = 2 * (RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER);
 /// What rustls keeps at least.
 const SMALL: usize = 4096;
-/// rustls' own limit for what is not sent yet, which a stream needs.
-const STREAM_LIMIT: usize = 64 * 1024;
 
 impl RustlsRecords {
     /// The records of a stream whose handshake is done.
@@ -43,12 +41,6 @@ impl RustlsRecords {
         // What is sealed at once is bounded by the slab already, and may not be taken in part.
         stream.get_mut().1.set_buffer_limit(None);
         Self { stream: Box::new(stream), received: None, has_grown: false, broken: None, is_closed: false }
-    }
-
-    /// The stream again, for HTTP/2. Only before the first [`poll_fill`](Records::poll_fill).
-    pub fn into_tls_stream(mut self) -> TlsStream<TcpStream> {
-        self.stream.get_mut().1.set_buffer_limit(Some(STREAM_LIMIT));
-        *self.stream
     }
 
     /// Moves what rustls has decrypted to `input`.

@@ -33,6 +33,11 @@ impl<R: Records> RecordStream<R> {
         &self.records
     }
 
+    /// The same, to send.
+    pub(super) fn records_mut(&mut self) -> &mut R {
+        &mut self.records
+    }
+
     /// Back to the parts. What was written may not be sent yet.
     pub fn into_parts(self) -> (R, Input) {
         (self.records, self.input)

@@ -2,6 +2,7 @@
 #![allow(clippy::single_range_in_vec_init, reason = "a record alone is one range in a list")]
 
 mod content;
+mod corked;
 mod input;
 mod peer;
 mod strict;

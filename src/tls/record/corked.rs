@@ -1,0 +1,203 @@
+//! Records as a stream for HTTP/2: what one wake-up of a connection writes leaves together. h2 flushes after each DATA
+//! frame, which would make a record and a system call of each. Bounded by one slab; an idle stream holds none.
+
+use super::{RECORD_PLAINTEXT, RecordStream, Records, Slab, count_copied};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A stream whose flush does nothing. [`Cork::poll_out`] sends what was written; a full slab is sent at once.
+#[derive(Debug)]
+pub struct CorkedStream<R: Records>(Rc<RefCell<Corked<R>>>);
+
+/// Sends what a [`CorkedStream`] holds back.
+#[derive(Debug)]
+pub struct Cork<R: Records>(Rc<RefCell<Corked<R>>>);
+
+#[derive(Debug)]
+struct Corked<R: Records> {
+    stream: RecordStream<R>,
+    /// `None` while nothing is held back. Only filled while the records below have nothing left to send.
+    gathered: Option<GatheredRecords>,
+    /// Records that may be gathered now: [`Slab::RECORDS`] while the socket takes all at once, 1 after it did not. A slow
+    /// client then makes room record by record, so the writer sees it read as often as without a cork.
+    allowed: usize,
+    /// An error of the socket that the owner of the stream has not seen yet.
+    failed: Option<io::Error>,
+}
+
+/// Plaintext at its places in a slab.
+#[derive(Debug)]
+struct GatheredRecords {
+    slab: Slab,
+    bytes: usize,
+}
+
+impl<R: Records> CorkedStream<R> {
+    /// The stream for HTTP/2, and the cork for the task that polls it.
+    pub fn new(stream: RecordStream<R>) -> (Self, Cork<R>) {
+        let corked = Corked { stream, gathered: None, allowed: Slab::RECORDS, failed: None };
+        let shared = Rc::new(RefCell::new(corked));
+        (Self(shared.clone()), Cork(shared))
+    }
+
+    /// Looks at the socket, or sets its options.
+    pub fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
+        act(self.0.borrow().stream.records().socket())
+    }
+}
+
+impl<R: Records> Cork<R> {
+    /// Polls a connection that writes to the stream, and sends what each poll wrote. Ends with the connection.
+    pub async fn drive<F: Future>(&self, mut connection: Pin<&mut F>) -> F::Output {
+        poll_fn(|context| {
+            let polled = connection.as_mut().poll(context);
+            if polled.is_pending() && matches!(self.poll_out(context), Poll::Ready(Err(SendFailed))) {
+                // h2 flushes at each poll, so it learns the error.
+                return connection.as_mut().poll(context);
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Sends what was written since the last call. Ready when nothing is left; until then the task is woken when the
+    /// socket takes more. The error itself comes from the next write or flush of the stream.
+    pub(super) fn poll_out(&self, context: &mut Context<'_>) -> Poll<Result<(), SendFailed>> {
+        let mut corked = self.0.borrow_mut();
+        corked.poll_out(context).map_err(|error| {
+            corked.failed = Some(error);
+            SendFailed
+        })
+    }
+}
+
+/// The socket takes nothing more, with an error that the stream holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SendFailed;
+
+impl<R: Records> Corked<R> {
+    fn poll_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.stream.records().failure().is_some() {
+            // The client broke TLS: it gets the alert, and no record follows that.
+            self.gathered = None;
+        }
+        let records = self.stream.records_mut();
+        ready!(records.poll_sent(context))?;
+        let Some(GatheredRecords { slab, bytes }) = self.gathered.take() else { return Poll::Ready(Ok(())) };
+        let (pieces, count) = pieces::<R>(bytes);
+        records.start_send(slab, pieces.get(..count).unwrap_or_default())?;
+        let sent = records.poll_sent(context);
+        self.allowed = if sent.is_pending() { 1 } else { Slab::RECORDS.min(self.allowed + 1) };
+        sent
+    }
+
+    /// Ready when at least one byte can be gathered.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.gathered {
+            Some(gathered) if gathered.bytes >= self.allowed * RECORD_PLAINTEXT => self.poll_out(context),
+            Some(_) => Poll::Ready(Ok(())),
+            // One slab is enough: what was sealed leaves before more is gathered.
+            None => self.stream.records_mut().poll_sent(context),
+        }
+    }
+
+    fn gather(&mut self, slices: &[IoSlice<'_>]) -> usize {
+        let gathered = self.gathered.get_or_insert_with(|| GatheredRecords { slab: Slab::take(), bytes: 0 });
+        let most = self.allowed * RECORD_PLAINTEXT;
+        let before = gathered.bytes;
+        for slice in slices {
+            gathered.append::<R>(slice, most);
+        }
+        count_copied(gathered.bytes - before);
+        gathered.bytes - before
+    }
+}
+
+impl GatheredRecords {
+    /// Copies what fits of `slice`, so that there are at most `most` bytes.
+    fn append<R: Records>(&mut self, mut slice: &[u8], most: usize) {
+        let starts = starts::<R>();
+        while !slice.is_empty() && self.bytes < most {
+            let Some(start) = starts.get(self.bytes / RECORD_PLAINTEXT) else { return };
+            let within = self.bytes % RECORD_PLAINTEXT;
+            let length = slice.len().min(RECORD_PLAINTEXT - within).min(most - self.bytes);
+            let place = self.slab.get_mut(start + within..start + within + length);
+            let (Some(place), Some((now, later))) = (place, slice.split_at_checked(length)) else { return };
+            place.copy_from_slice(now);
+            self.bytes += length;
+            slice = later;
+        }
+    }
+}
+
+/// Where the plaintext of each record begins in a slab.
+fn starts<R: Records>() -> [usize; Slab::RECORDS] {
+    let mut starts = [0; Slab::RECORDS];
+    let spaces = R::spaces(Slab::RECORDS);
+    let all = spaces.iter().flat_map(|space| space.step_by(RECORD_PLAINTEXT));
+    starts.iter_mut().zip(all).for_each(|(place, start)| *place = start);
+    starts
+}
+
+/// The records that hold the first `bytes` gathered bytes, and how many records there are.
+fn pieces<R: Records>(bytes: usize) -> ([Range<usize>; Slab::RECORDS], usize) {
+    let mut pieces = [const { 0..0 }; Slab::RECORDS];
+    let count = bytes.div_ceil(RECORD_PLAINTEXT).min(Slab::RECORDS);
+    for (number, (piece, start)) in pieces.iter_mut().zip(starts::<R>()).take(count).enumerate() {
+        *piece = start..start + (bytes - number * RECORD_PLAINTEXT).min(RECORD_PLAINTEXT);
+    }
+    (pieces, count)
+}
+
+impl<R: Records> AsyncRead for CorkedStream<R> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.borrow_mut().stream).poll_read(context, out)
+    }
+}
+
+impl<R: Records> AsyncWrite for CorkedStream<R> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut corked = self.0.borrow_mut();
+        if let Some(error) = corked.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        if slices.iter().all(|slice| slice.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(corked.poll_room(context))?;
+        Poll::Ready(Ok(corked.gather(slices)))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Sends nothing; tells an error of [`Cork::poll_out`].
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.borrow_mut().failed.take().map_or(Ok(()), Err))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut corked = self.0.borrow_mut();
+        if let Some(error) = corked.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        ready!(corked.poll_out(context))?;
+        Pin::new(&mut corked.stream).poll_shutdown(context)
+    }
+}
