@@ -1,5 +1,9 @@
 //! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
 //! opened it. Opens none, and does not know what they speak.
+//!
+//! The newest is taken first, so a connection at depth `n` is only used while more than `n` are in use. One that was unused
+//! for the idle timeout is closed. So a pool keeps as many as were in use at once within the last idle timeout, and needs no
+//! size to follow the load; its capacity is only a bound.
 
 use crate::descriptors::{Descriptor, UPSTREAMS, taken_before};
 use crate::here::{self, Key, KeyId, State};
@@ -29,8 +33,27 @@ pub trait Connection: 'static {
 pub struct PoolKey {
     key: Key,
     /// Of each thread.
-    capacity: usize,
+    capacity: Capacity,
     idle_timeout: Duration,
+}
+
+/// The most unused connections that a thread keeps for one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// As many as were in use at once within the last idle timeout. None is kept while seven eighths of the process's
+    /// descriptors for upstreams are in use.
+    AsNeeded,
+    /// The same, and at most this many.
+    AtMost(usize),
+}
+
+impl Capacity {
+    fn most(self) -> usize {
+        match self {
+            Self::AsNeeded => usize::MAX,
+            Self::AtMost(most) => most,
+        }
+    }
 }
 
 /// Names the pools of one endpoint, for connections that are under way.
@@ -48,8 +71,8 @@ struct Unused<C> {
 }
 
 impl PoolKey {
-    /// Pools that keep `capacity` connections on each thread, each for `idle_timeout` without use.
-    pub fn new(capacity: usize, idle_timeout: Duration) -> Self {
+    /// Pools that keep up to `capacity` connections on each thread, each for `idle_timeout` without use.
+    pub fn new(capacity: Capacity, idle_timeout: Duration) -> Self {
         Self { key: Key::new(), capacity, idle_timeout }
     }
 
@@ -62,8 +85,8 @@ impl PoolKey {
 /// The connection used last on this thread, which is the least likely to be stale: of those that are `whose`, and never
 /// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
 pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
-    let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity, idle_timeout: of.idle_timeout };
-    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose))?;
+    let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity.most(), idle_timeout: of.idle_timeout };
+    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose, Instant::now()))?;
     taken
 }
 
@@ -76,13 +99,13 @@ pub fn put<C: Connection>(of: PoolId, connection: C) {
     }
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
-    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection));
+    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection, Instant::now()));
 }
 
 impl<C: Connection> Pool<C> {
     /// A usable one, and what was found stale on the way.
-    fn take(&mut self, whose: Option<KeyId>) -> (Option<C>, Vec<Unused<C>>) {
-        let (now, mut stale) = (Instant::now(), Vec::new());
+    fn take(&mut self, whose: Option<KeyId>, now: Instant) -> (Option<C>, Vec<Unused<C>>) {
+        let mut stale = Vec::new();
         // Nearly always the last one.
         while let Some(at) = self.unused.iter().rposition(|idle| idle.connection.whose() == whose) {
             let mut idle = self.unused.remove(at);
@@ -95,8 +118,7 @@ impl<C: Connection> Pool<C> {
     }
 
     /// What gives place, at most what comes.
-    fn put(&mut self, connection: &mut Option<C>) -> Vec<Unused<C>> {
-        let now = Instant::now();
+    fn put(&mut self, connection: &mut Option<C>, now: Instant) -> Vec<Unused<C>> {
         // The oldest stand in front; they go first, when they are too old or too many.
         let fresh_from = self.unused.iter().position(|idle| idle.is_fresh(self.idle_timeout, now));
         let stale = fresh_from.unwrap_or(self.unused.len());
@@ -178,6 +200,14 @@ mod tests {
         }
     }
 
+    fn pool(most: usize, idle_timeout: Duration) -> PoolKey {
+        PoolKey::new(Capacity::AtMost(most), idle_timeout)
+    }
+
+    fn as_needed(idle_timeout: Duration) -> PoolKey {
+        PoolKey::new(Capacity::AsNeeded, idle_timeout)
+    }
+
     fn taken(key: &PoolKey) -> Option<u32> {
         take(key, None).map(|Numbered(number)| number)
     }
@@ -197,22 +227,67 @@ mod tests {
 
     #[test]
     fn the_last_comes_first_and_the_oldest_goes_first() {
-        let key = PoolKey::new(2, LONG);
+        let key = PoolKey::new(Capacity::AtMost(2), LONG);
         assert_eq!(taken(&key), None);
         (1..=3).for_each(|number| put(key.id(), Numbered(number)));
         assert_eq!([taken(&key), taken(&key), taken(&key)], [Some(3), Some(2), None]);
     }
 
+    /// A pool, its clock, and how many connections were opened for it.
+    struct Simulation {
+        pool: Pool<Numbered>,
+        now: Instant,
+        opened: u32,
+    }
+
+    impl Simulation {
+        fn use_at_once(&mut self, count: usize) {
+            let in_use: Vec<_> = (0..count)
+                .map(|_| {
+                    let (taken, _stale) = self.pool.take(None, self.now);
+                    taken.unwrap_or_else(|| {
+                        self.opened += 1;
+                        Numbered(self.opened)
+                    })
+                })
+                .collect();
+            for connection in in_use {
+                self.pool.put(&mut Some(connection), self.now);
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
+        let (idle_timeout, step) = (Duration::from_secs(30), Duration::from_secs(1));
+        let pool = Pool { unused: Vec::new(), capacity: Capacity::AsNeeded.most(), idle_timeout };
+        let mut simulation = Simulation { pool, now: Instant::now(), opened: 0 };
+        (0..3).for_each(|_| simulation.use_at_once(500));
+        assert_eq!(simulation.opened, 500, "none is opened anew");
+        for _ in 0..29 {
+            simulation.now += step;
+            simulation.use_at_once(20);
+        }
+        simulation.use_at_once(500);
+        assert_eq!(simulation.opened, 500, "the timeout has not passed");
+        for _ in 0..30 {
+            simulation.now += step;
+            simulation.use_at_once(20);
+        }
+        assert_eq!(simulation.pool.unused.len(), 20, "only as many as were in use at once since then");
+        assert_eq!(simulation.opened, 500);
+    }
+
     #[test]
     fn nothing_is_kept_that_cannot_be_used() {
         for (key, number) in
-            [(PoolKey::new(0, LONG), 1), (PoolKey::new(9, LONG), 0), (PoolKey::new(9, Duration::ZERO), 1)]
+            [(pool(0, LONG), 1), (pool(9, LONG), 0), (pool(9, Duration::ZERO), 1), (as_needed(Duration::ZERO), 1)]
         {
             assert_eq!(taken(&key), None);
             put(key.id(), Numbered(number));
             assert_eq!(taken(&key), None);
         }
-        let never_asked = PoolKey::new(9, LONG);
+        let never_asked = pool(9, LONG);
         put(never_asked.id(), Numbered(1));
         assert_eq!(taken(&never_asked), None, "there was no pool to put it in");
     }
@@ -225,7 +300,7 @@ mod tests {
                 true
             }
         }
-        let (key, neighbour) = (PoolKey::new(9, LONG), PoolKey::new(9, LONG));
+        let (key, neighbour) = (pool(9, LONG), as_needed(LONG));
         assert_eq!((taken(&key), taken(&neighbour)), (None, None));
         assert!(take::<Other>(&key, None).is_none());
         put(key.id(), Numbered(1));
@@ -258,7 +333,7 @@ mod tests {
     #[test]
     fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
         let ended = Rc::new(Cell::new(0));
-        let key = PoolKey::new(1, LONG);
+        let key = pool(1, LONG);
         assert!(take::<Successor>(&key, None).is_none());
         let make = |next| Successor(key.id(), ended.clone(), RefCell::new(next), Cell::new(true));
         put(key.id(), make(Some(Box::new(make(None)))));
@@ -277,7 +352,7 @@ mod tests {
             capacity in 0usize..5,
             steps in prop::collection::vec((0usize..4, any::<bool>()), 0..60),
         ) {
-            let (key, owners) = (PoolKey::new(capacity, LONG), [Key::new(), Key::new(), Key::new()]);
+            let (key, owners) = (pool(capacity, LONG), [Key::new(), Key::new(), Key::new()]);
             let id = |owner: usize| owners.get(owner).map(Key::id);
             prop_assert!(take::<Owned>(&key, None).is_none());
             let mut list: Vec<(usize, u32)> = Vec::new();
@@ -303,7 +378,7 @@ mod tests {
             capacity in 0usize..5,
             steps in prop::collection::vec(prop::option::of(1u32..100), 0..60),
         ) {
-            let key = PoolKey::new(capacity, LONG);
+            let key = pool(capacity, LONG);
             prop_assert_eq!(taken(&key), None);
             let mut list: Vec<u32> = Vec::new();
             for step in steps {

@@ -3,7 +3,7 @@
 
 use super::verdict::Silence;
 use crate::endpoint::{Endpoint, EndpointStream};
-use crate::pool::{self, PoolId, PoolKey};
+use crate::pool::{self, Capacity, PoolId, PoolKey};
 use bytes::Bytes;
 use http::Request;
 use http::response::Parts;
@@ -41,7 +41,7 @@ impl pool::Connection for Link {
 impl Http1 {
     /// Each worker keeps so many connections.
     pub(super) fn new(endpoint: Endpoint, kept: usize, patience: Duration) -> Self {
-        Self { endpoint, pool: PoolKey::new(kept, IDLE_TIMEOUT), patience }
+        Self { endpoint, pool: PoolKey::new(Capacity::AtMost(kept), IDLE_TIMEOUT), patience }
     }
 
     /// Asks on a connection that is there, and once more on a new one if that turned out to be closed: to ask twice

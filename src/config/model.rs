@@ -309,7 +309,7 @@ pub struct Upstream {
     pub host_header: Option<Spanned<HostHeader>>,
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Option<Duration>,
-    /// How many unused connections are kept for each endpoint.
+    /// The most unused connections that are kept for each endpoint.
     pub pool_size: Option<u32>,
     /// Names of header sets; `None` means those of `[identity_headers]`.
     pub identity_headers: Option<Vec<Spanned<String>>>,

@@ -26,7 +26,6 @@ pub(super) const AUDIT_SIZE_LIMIT: u64 = 100 << 20;
 pub(super) const AUDIT_KEEP: u32 = 5;
 pub(super) const LOG_FILTER: &str = "info";
 const POOL_IDLE_TIMEOUT: Duration = seconds(30);
-pub(super) const POOL_SIZE: u32 = 64;
 pub(super) const JWT_ISSUER: &str = "portcullis";
 pub(super) const JWT_LIFETIME: Duration = seconds(60);
 pub(super) const CONNECT_TIMEOUT: Duration = seconds(5);

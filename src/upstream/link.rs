@@ -296,7 +296,7 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let manners = Manners { quick_ack, ..Manners::default() };
         let descriptor = pool::descriptor().await.unwrap();
-        let pool = pool::PoolKey::new(1, Duration::ZERO);
+        let pool = pool::PoolKey::new(pool::Capacity::AtMost(1), Duration::ZERO);
         let link = Link::new(EndpointStream::Plain(stream, descriptor), (pool.id(), 0), &manners, None);
         (link, listener.accept().await.unwrap().0)
     }

@@ -26,7 +26,7 @@ use crate::endpoint::{ConnectError, Endpoint};
 use crate::here;
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
-use crate::pool::PoolKey;
+use crate::pool::{Capacity, PoolKey};
 use crate::telemetry::Telemetry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +77,7 @@ pub struct UpstreamSettings {
     /// How long an unused connection is kept.
     pub pool_idle_timeout: Duration,
     /// How many each worker keeps for each endpoint.
-    pub pool_size: usize,
+    pub pool_capacity: Capacity,
     /// How it is to be spoken to.
     pub manners: Manners,
 }
@@ -148,12 +148,12 @@ impl UpstreamError {
 impl Upstream {
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
-        let pool_size = match settings.proxy_protocol {
-            ProxyProtocol::Off => settings.pool_size,
+        let pool_capacity = match settings.proxy_protocol {
+            ProxyProtocol::Off => settings.pool_capacity,
             // A connection that speaks for one client is never kept for another.
-            ProxyProtocol::V2 => 0,
+            ProxyProtocol::V2 => Capacity::AtMost(0),
         };
-        let pool = || PoolKey::new(pool_size, settings.pool_idle_timeout);
+        let pool = || PoolKey::new(pool_capacity, settings.pool_idle_timeout);
         let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
         Self {
             name: settings.name,

@@ -2,9 +2,10 @@
 
 use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::ONE_WORKER;
-use crate::support::upstream::{full, read_head, write};
+use crate::support::upstream::{HeldUpstream, full, read_head, write};
 use crate::support::{Chain, Client, ReservedPort, Upstream, eventually};
 use http::Response;
+use http_body_util::BodyExt;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
@@ -115,6 +116,48 @@ fn without_a_pool_each_request_has_a_connection_of_its_own() {
     }
     let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections.len(), 3);
+}
+
+/// Asks `count` times at once on one HTTP/2 connection, and waits until all have arrived upstream and are answered.
+fn ask_at_once(chain: &Chain, held: &HeldUpstream, count: usize) {
+    let connection = chain.client.connect(Version::Http2).unwrap();
+    let ask = || {
+        let mut sender = connection.http2().clone();
+        let request = get("/");
+        chain.client.runtime().spawn(async move {
+            let answer = sender.send_request(request).await.unwrap();
+            (answer.status(), answer.into_body().collect().await.unwrap().to_bytes())
+        })
+    };
+    held.close();
+    let answers: Vec<_> = (0..count).map(|_| ask()).collect();
+    held.wait_for_requests(count);
+    held.open();
+    for answer in answers {
+        let (status, body) = chain.client.runtime().block_on(answer).unwrap();
+        assert_eq!((status.as_u16(), &body[..]), (200, &b"late"[..]));
+    }
+    drop(connection);
+    // An answer's connection is back in the pool before the answer is recorded.
+    let asked = chain.gateway.metric("portcullis_upstream_connections_total", &[]);
+    eventually("all are recorded", || (chain.gateway.metric("portcullis_requests_total", &[]) == asked).then_some(()));
+}
+
+#[test]
+fn as_many_connections_are_kept_as_were_in_use_at_once_and_no_more_than_pool_size() {
+    const AT_ONCE: usize = 100;
+    for (line, opened) in [("", AT_ONCE), ("pool_size = 30\n", 3 * AT_ONCE - 2 * 30), ("pool_size = 64\n", 172)] {
+        let held = HeldUpstream::start();
+        let chain = Chain::configured(Upstream::start(), |_, _| {
+            let upstream = format!("[upstream.api]\nendpoints = [\"http://{}\"]\n{line}", held.upstream.address);
+            upstream + "[[route]]\npath = \"/\"\nupstream = \"api\"\n" + ONE_WORKER
+        });
+        for _ in 0..3 {
+            ask_at_once(&chain, &held, AT_ONCE);
+        }
+        let new = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "new")]);
+        assert_eq!(new, opened as f64, "{line}");
+    }
 }
 
 #[test]

@@ -211,6 +211,11 @@ impl HeldUpstream {
         self.gate.0.lock().expect("no panic while locked").waiting
     }
 
+    /// Holds all answers from now on.
+    pub fn close(&self) {
+        *self.gate.0.lock().expect("no panic while locked") = Gate::default();
+    }
+
     /// Lets all answers go, now and later.
     pub fn open(&self) {
         self.gate.0.lock().expect("no panic while locked").open = true;

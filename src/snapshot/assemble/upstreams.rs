@@ -5,6 +5,7 @@ use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, Upstream as Said, unexpanded};
 use crate::endpoint::{EndpointAddress, Scheme};
 use crate::file_read::{self, FileKind};
+use crate::pool::Capacity;
 use crate::upstream::{Upstream, UpstreamSettings};
 use base64::Engine;
 use rustls::RootCertStore;
@@ -55,7 +56,7 @@ impl Assembly<'_> {
             Some(credentials) => Some(credentials?),
             None => None,
         };
-        let pool_size = said.pool_size.unwrap_or(defaults::POOL_SIZE);
+        let at_most = |size| Capacity::AtMost(usize::try_from(size).unwrap_or(usize::MAX));
         let settings = UpstreamSettings {
             name: said.name.value.as_str().into(),
             endpoints: (!endpoints.is_empty()).then_some(endpoints)?,
@@ -66,7 +67,7 @@ impl Assembly<'_> {
             connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
             pool_idle_timeout: defaults::pool_idle_timeout(said),
             manners: defaults::manners(&said.manners),
-            pool_size: usize::try_from(pool_size).unwrap_or(usize::MAX),
+            pool_capacity: said.pool_size.map_or(Capacity::AsNeeded, at_most),
         };
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();

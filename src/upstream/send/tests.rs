@@ -4,6 +4,7 @@ use super::*;
 use crate::config::HostHeader;
 use crate::endpoint::EndpointAddress;
 use crate::forward::{ChunkPart, ChunkScanner};
+use crate::pool::Capacity;
 use crate::telemetry::Telemetry;
 use crate::upstream::{AnswerBody, Behind, UpstreamSettings};
 use http::HeaderMap;
@@ -51,7 +52,7 @@ fn upstream(address: SocketAddr) -> Upstream {
         proxy_protocol: crate::config::ProxyProtocol::Off,
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
-        pool_size: 4,
+        pool_capacity: Capacity::AtMost(4),
         manners: crate::upstream::Manners::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))
