@@ -5,6 +5,7 @@
 //! for the idle timeout is closed. So a pool keeps as many as were in use at once within the last idle timeout, and needs no
 //! size to follow the load; its capacity is only a bound.
 
+use crate::clock;
 use crate::descriptors::{Descriptor, UPSTREAMS, taken_before};
 use crate::here::{self, Key, KeyId, State};
 use crate::worker;
@@ -86,7 +87,7 @@ impl PoolKey {
 /// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
 pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
     let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity.most(), idle_timeout: of.idle_timeout };
-    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose, Instant::now()))?;
+    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose, clock::now().into()))?;
     taken
 }
 
@@ -99,7 +100,7 @@ pub fn put<C: Connection>(of: PoolId, connection: C) {
     }
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
-    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection, Instant::now()));
+    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection, clock::now().into()));
 }
 
 impl<C: Connection> Pool<C> {
@@ -142,7 +143,7 @@ impl<C> Unused<C> {
 
 impl<C: Connection> State for Pool<C> {
     fn take_stale(&mut self) -> Box<dyn Any> {
-        let (idle_timeout, now) = (self.idle_timeout, Instant::now());
+        let (idle_timeout, now) = (self.idle_timeout, clock::now().into());
         let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable();
         Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
     }

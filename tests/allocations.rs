@@ -64,6 +64,27 @@ fn small_requests_need_no_memory_of_ours() {
 }
 
 #[test]
+fn small_requests_of_http2_need_little_memory() {
+    const STREAMS: u64 = 16;
+    const ALLOWED: u64 = 20;
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for layer in ["in-place", "rustls"] {
+        let scene = Scene::new(layer);
+        let mut client = Http2Client::new(scene.client_speaking("h2"));
+        for _ in 0..200 / STREAMS {
+            client.exchange(STREAMS);
+        }
+        let before = counting::on_workers();
+        for _ in 0..REQUESTS / STREAMS {
+            client.exchange(STREAMS);
+        }
+        let allocations = counting::on_workers() - before;
+        eprintln!("HTTP/2, {layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
+        assert!(allocations <= ALLOWED * REQUESTS + BESIDE, "{layer}: {allocations} for {REQUESTS} requests");
+    }
+}
+
+#[test]
 fn bodies_pass_without_being_copied_by_us() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for layer in ["in-place", "rustls"] {
@@ -127,6 +148,10 @@ impl Scene {
     }
 
     fn client(&self) -> Client {
+        self.client_speaking("http/1.1")
+    }
+
+    fn client_speaking(&self, protocol: &str) -> Client {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         let file = |name: &str| self.pki.folder.path().join(name);
@@ -136,12 +161,13 @@ impl Scene {
         let alice = self.pki.client("alice");
         let chain = portcullis::tls::certificates(&alice.certificate_file).expect("a certificate");
         let key = portcullis::tls::private_key(&alice.key_file).expect("a key");
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("TLS 1.3")
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
             .expect("a client certificate");
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let name = ServerName::try_from("localhost").expect("a name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let socket = TcpStream::connect(self.address).expect("the gateway");
@@ -167,6 +193,57 @@ impl Drop for Scene {
             let ended = gateway.join();
             assert!(thread::panicking() || ended.is_ok());
         }
+    }
+}
+
+/// A client of HTTP/2 (RFC 9113) that reads of a response where it ends.
+struct Http2Client {
+    connection: Client,
+    next_stream: u32,
+}
+
+impl Http2Client {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+    const WINDOW_UPDATE: u8 = 8;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
+
+    fn new(mut connection: Client) -> Self {
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice();
+        let window = Self::frame(Self::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
+        let first = [preface, &*Self::frame(Self::SETTINGS, 0, 0, &[]), &window].concat();
+        connection.get_mut().write_all(&first).expect("a connection");
+        Self { connection, next_stream: 1 }
+    }
+
+    /// Sends so many requests at once and reads all responses.
+    fn exchange(&mut self, streams: u64) {
+        // HPACK: `:method: GET` and `:scheme: https` of the static table, then literals with names of it.
+        let block = [b"\x82\x87\x04\x06/small".as_slice(), b"\x01\x09localhost", b"\x0f\x04\x03*/*"].concat();
+        let mut requests = Vec::new();
+        for _ in 0..streams {
+            let flags = Self::END_STREAM | Self::END_HEADERS;
+            requests.extend(Self::frame(Self::HEADERS, flags, self.next_stream, &block));
+            self.next_stream += 2;
+        }
+        self.connection.get_mut().write_all(&requests).expect("a connection");
+        let mut ended = 0;
+        while ended < streams {
+            let mut head = [0; 9];
+            self.connection.read_exact(&mut head).expect("a frame");
+            let [_, a, b, kind, flags, ..] = head;
+            skip(&mut self.connection, usize::from(u16::from_be_bytes([a, b])));
+            let is_of_response = [Self::DATA, Self::HEADERS].contains(&kind);
+            assert!(is_of_response || kind == Self::SETTINGS || kind == Self::WINDOW_UPDATE, "a frame of kind {kind}");
+            ended += u64::from(is_of_response && flags & Self::END_STREAM != 0);
+        }
+    }
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
     }
 }
 

@@ -39,6 +39,11 @@ pub struct RequestEdit<'a> {
     pub authorizer: &'a [(HeaderName, HeaderValue)],
 }
 
+/// The field with the id of a request.
+pub const REQUEST_ID: &str = "x-request-id";
+/// `Via` of a response, unless the upstream's has more.
+pub const RESPONSE_VIA: &str = "1.1 portcullis";
+
 /// Which `Authorization` an upstream sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizationUp<'a> {
@@ -178,7 +183,7 @@ fn is_trailers(coding: &[u8]) -> bool {
 
 fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     sink.add_forwarding(edit.client, edit.requested_host);
-    sink.add("x-request-id", edit.request_id.as_bytes());
+    sink.add(REQUEST_ID, edit.request_id.as_bytes());
     if let AuthorizationUp::OfGateway(authorization) = edit.authorization {
         sink.add("authorization", authorization);
     }
@@ -228,8 +233,8 @@ pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(fields: &F, ed
             ResponseKind::ContentLength | ResponseKind::RequestId | ResponseKind::HopByHop => {}
         }
     }
-    add_joined(sink, "via", &via, b", ", &[b"1.1 portcullis"]);
-    sink.add("x-request-id", edit.request_id.as_bytes());
+    add_joined(sink, "via", &via, b", ", &[RESPONSE_VIA.as_bytes()]);
+    sink.add(REQUEST_ID, edit.request_id.as_bytes());
     if let Some((name, value)) = edit.expiry.and_then(ExpiryField::said) {
         sink.add(name, value.as_bytes());
     }

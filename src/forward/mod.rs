@@ -25,8 +25,8 @@ pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_ans
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use edit::{
-    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, RequestEdit, check_connection, request_fields,
-    response_fields,
+    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit, check_connection,
+    request_fields, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;

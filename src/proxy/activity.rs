@@ -1,6 +1,7 @@
 //! Whether requests are under way on a connection and since when not, and whether its client still takes the answers.
 //! Closes nothing itself.
 
+use crate::clock;
 use crate::listener::IdleWatch;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ struct Watched {
 impl Activity {
     /// Of a connection without a request.
     pub(super) fn new(idle: IdleWatch) -> Self {
-        let begun = Instant::now();
+        let begun = now();
         idle.becomes_idle(begun);
         Self {
             under_way: AtomicUsize::new(0),
@@ -53,7 +54,7 @@ impl Activity {
     }
 
     pub(super) fn request_ends(&self) {
-        let now = Instant::now();
+        let now = now();
         self.idle_since.store(milliseconds(now.saturating_duration_since(self.begun)), Ordering::Relaxed);
         if self.under_way.fetch_sub(1, Ordering::Release) == 1 {
             self.idle.becomes_idle(now);
@@ -79,7 +80,7 @@ impl Activity {
     /// Ends when no request has been under way for the timeout.
     pub(super) async fn idle_for(&self, timeout: Duration) {
         loop {
-            let now = Instant::now();
+            let now = now();
             let since = match self.under_way.load(Ordering::Acquire) {
                 0 => self.begun + Duration::from_millis(self.idle_since.load(Ordering::Relaxed)),
                 _ => now,
@@ -173,7 +174,7 @@ impl Turn {
     const UPSTREAM: u64 = u64::MAX;
 
     fn new(idle_timeout: Duration) -> Self {
-        Self { begun: Instant::now(), client_since: AtomicU64::new(0), idle_timeout }
+        Self { begun: now(), client_since: AtomicU64::new(0), idle_timeout }
     }
 
     pub(super) fn is_the_clients(&self) {
@@ -187,7 +188,7 @@ impl Turn {
     fn client_stalled(&self) -> bool {
         match self.client_since.load(Ordering::Relaxed) {
             Self::UPSTREAM => false,
-            since => self.begun.elapsed().saturating_sub(Duration::from_millis(since)) > self.idle_timeout,
+            since => elapsed(self.begun).saturating_sub(Duration::from_millis(since)) > self.idle_timeout,
         }
     }
 
@@ -198,7 +199,15 @@ impl Turn {
 }
 
 fn milliseconds_since(begun: Instant) -> u64 {
-    milliseconds(begun.elapsed())
+    milliseconds(elapsed(begun))
+}
+
+fn elapsed(begun: Instant) -> Duration {
+    now().saturating_duration_since(begun)
+}
+
+fn now() -> Instant {
+    clock::now().into()
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -14,17 +14,18 @@ use super::watched_stream::{TlsFailureRecorder, WatchedStream};
 use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
+use crate::forward::ClientAddress;
 use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
 use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{CorkedStream, Input, RecordStream, Records, Transport};
 use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol};
-use crate::worker::LocalExecutor;
+use crate::worker::{LocalExecutor, MomentTimer};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -176,6 +177,7 @@ impl ProxyHandler {
         let Accepted { place, drain, limits, idle, .. } = accepted;
         ConnectionContext {
             shared: self.shared.clone(),
+            address: ClientAddress::new(facts.client.ip()),
             facts,
             client,
             _place: place,
@@ -257,7 +259,8 @@ fn requests_of(
     let context = context.clone();
     service_fn(move |request| {
         let context = context.clone();
-        async move { Ok::<_, Infallible>(answer(context, request).await) }
+        // hyper and the runtime move what they are given several times, so it is small.
+        Box::pin(async move { Ok::<_, Infallible>(answer(context, request).await) })
     })
 }
 
@@ -309,7 +312,9 @@ where
     let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
-        .timer(TokioTimer::new())
+        .timer(MomentTimer::new())
+        // Ours has it already.
+        .auto_date_header(false)
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(head_size)
         // Rapid reset (CVE-2023-44487): few streams may be reset before they were answered.

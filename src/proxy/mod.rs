@@ -6,6 +6,7 @@ mod asking;
 mod client;
 mod connection;
 mod credentials;
+mod date;
 mod exchange;
 mod expiry;
 mod forwarded;

@@ -11,6 +11,7 @@ use super::in_force::InForce;
 use super::request::Judgement;
 use super::texts::{Text, Texts};
 use crate::authorize::{Denied, Grant, Permit};
+use crate::clock;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
@@ -63,6 +64,12 @@ impl ConnectionFacts {
 /// The status in log and metrics of a client that left before there was an answer; nginx made it known.
 const CLIENT_LEFT: u16 = 499;
 
+/// Hears that a request is over.
+pub(super) trait RequestEnd {
+    /// It is recorded, and nothing of it moves any more.
+    fn request_ended(&self);
+}
+
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
     connection: Rc<ConnectionFacts>,
@@ -99,7 +106,7 @@ pub(super) struct Record {
     /// Bytes that no meter counted.
     request_bytes: u64,
     response_bytes: u64,
-    on_end: Option<Box<dyn FnOnce()>>,
+    on_end: Option<Rc<dyn RequestEnd>>,
     /// It counts as under way until it is written: of its user and of its route.
     _under_way: [Option<UnderWay>; 2],
 }
@@ -131,7 +138,7 @@ impl Record {
             protocol,
             version,
             request_id,
-            begun: Instant::now(),
+            begun: clock::now(),
             over: None,
             texts,
             route: None,
@@ -191,9 +198,9 @@ impl Record {
         self.meters.get_or_insert_default()
     }
 
-    /// Runs when the record is written.
-    pub(super) fn on_end(&mut self, action: impl FnOnce() + 'static) {
-        self.on_end = Some(Box::new(action));
+    /// Hears when the record is written.
+    pub(super) fn on_end(&mut self, listener: Rc<dyn RequestEnd>) {
+        self.on_end = Some(listener);
     }
 
     pub(super) fn client_is(&mut self, client: Rc<ClientView>) {
@@ -310,7 +317,7 @@ impl Record {
 
     fn write(&self) {
         let ConnectionFacts { telemetry, listener, series, .. } = &*self.connection;
-        let duration = self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.begun);
+        let duration = self.over.unwrap_or_else(clock::now).saturating_duration_since(self.begun);
         let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
         let sent = self.request_bytes + metered(|meters| &meters.request);
         let received = self.response_bytes + metered(|meters| &meters.response);
@@ -385,8 +392,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.tell_decision();
         self.write();
-        if let Some(action) = self.on_end.take() {
-            action();
+        if let Some(listener) = &self.on_end {
+            listener.request_ended();
         }
     }
 }

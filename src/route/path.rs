@@ -141,12 +141,18 @@ pub struct CanonicalTarget<'a> {
 
 impl fmt::Display for CanonicalTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
+        self.pieces().into_iter().try_for_each(|piece| f.write_str(piece))
     }
 }
 
 impl<'a> CanonicalTarget<'a> {
+    /// The parts of which it is written.
+    pub fn pieces(&self) -> [&str; 3] {
+        let query = self.query.as_deref();
+        let separator = if query.is_some() { "?" } else { "" };
+        [&self.path, separator, query.unwrap_or_default()]
+    }
+
     /// Reads a request target in origin form (RFC 9112 section 3.2.1).
     ///
     /// # Errors

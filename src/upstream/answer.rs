@@ -1,7 +1,7 @@
 //! An upstream's answer on its way to hyper: its body, passed on in the memory that it was read into. Meanwhile the rest
 //! of the request goes up. Edits nothing.
 
-use super::reading::{Came, FEW, Reading};
+use super::reading::{Came, FEW, ReadAhead, Reading};
 use super::upload::Upload;
 use super::{Link, LinkStream};
 use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, read_trailers};
@@ -44,7 +44,8 @@ type NoRequest = UnsyncBoxBody<Bytes, BodyFailure>;
 /// Reads away the body of an answer whose request was sent whole, and of which this has come, as
 /// [`AnswerBody::discard`] does.
 pub fn read_away(link: Link, framing: AnswerFraming, reuse: Reuse, came: &[u8]) {
-    AnswerBody::<NoRequest>::behind((framing, reuse), None, came.into(), link).discard();
+    let rest = ReadAhead { bytes: came.into(), passed: 0 };
+    AnswerBody::<NoRequest>::behind((framing, reuse), None, rest, link).discard();
 }
 
 /// What follows an answer's head.
@@ -60,9 +61,10 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
         let endpoint = link.endpoint();
         reading.pass_head(&came);
         let behind = if came.status == 101 {
-            Behind::Stream(link.into_stream(reading.into_rest().to_vec()))
+            Behind::Stream(link.into_stream(reading.into_rest().bytes.to_vec()))
         } else {
-            Behind::Body(AnswerBody::new(came, upload, reading.into_rest(), link))
+            let upload = (!upload.is_whole()).then(|| Box::new(upload));
+            Behind::Body(AnswerBody::behind((came.framing, came.reuse), upload, reading.into_rest(), link))
         };
         Self { head, endpoint, behind }
     }
@@ -75,6 +77,8 @@ pub struct AnswerBody<B> {
     /// What is left to be sent of the request.
     upload: Option<Box<Upload<B>>>,
     buffer: BytesMut,
+    /// Bytes of the heads, which lie before the buffer in the same memory. `None` once data was taken.
+    passed: Option<usize>,
     left: Left,
     reuse: Reuse,
     room: usize,
@@ -88,15 +92,10 @@ enum Left {
 }
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
-    fn new(came: Came, upload: Upload<B>, buffer: BytesMut, link: Link) -> Self {
-        let upload = (!upload.is_whole()).then(|| Box::new(upload));
-        Self::behind((came.framing, came.reuse), upload, buffer, link)
-    }
-
     fn behind(
         (framing, reuse): (AnswerFraming, Reuse),
         upload: Option<Box<Upload<B>>>,
-        buffer: BytesMut,
+        rest: ReadAhead,
         link: Link,
     ) -> Self {
         let left = match framing {
@@ -105,7 +104,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
             AnswerFraming::Chunked => Left::Chunked(ChunkScanner::default(), Vec::new()),
             AnswerFraming::UntilClose => Left::UntilClose,
         };
-        let mut body = Self { link: Some(link), upload, buffer, left, reuse, room: FEW };
+        let ReadAhead { bytes: buffer, passed } = rest;
+        let mut body = Self { link: Some(link), upload, buffer, passed: Some(passed), left, reuse, room: FEW };
         if matches!(body.left, Left::Nothing) {
             body.finish();
         }
@@ -145,7 +145,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
         };
         // Without its request, which may be on its way yet.
         if let (Some(link), None, Reuse::Keep, true) = (link, upload, reuse, is_short) {
-            let mut rest = AnswerBody::<NoRequest> { link: Some(link), upload: None, buffer, left, reuse, room };
+            let (link, passed) = (Some(link), None);
+            let mut rest = AnswerBody::<NoRequest> { link, upload: None, buffer, passed, left, reuse, room };
             // Nearly always all of it has come with the head.
             while matches!(rest.next(), Ok(Some(_))) {}
             if rest.link.is_none() {
@@ -236,6 +237,13 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     }
 
     fn data(&mut self, length: usize) -> Frame<Bytes> {
+        if let Some(passed) = self.passed.take()
+            && length == self.buffer.len()
+            && passed + self.buffer.capacity() - length <= SHORT
+        {
+            // All that was read, in memory that is hardly larger.
+            return Frame::data(std::mem::take(&mut self.buffer).freeze());
+        }
         if length > SHORT {
             return Frame::data(self.buffer.split_to(length).freeze());
         }
@@ -315,7 +323,15 @@ mod tests {
 
     fn chunked() -> Chunked {
         let left = Left::Chunked(ChunkScanner::default(), Vec::new());
-        AnswerBody { link: None, upload: None, buffer: BytesMut::new(), left, reuse: Reuse::Keep, room: FEW }
+        AnswerBody {
+            link: None,
+            upload: None,
+            buffer: BytesMut::new(),
+            passed: None,
+            left,
+            reuse: Reuse::Keep,
+            room: FEW,
+        }
     }
 
     /// The data of what has come so far.

@@ -10,6 +10,7 @@ use crate::here::Mark;
 use crate::pool::{self, PoolId};
 use bytes::BytesMut;
 use socket2::SockRef;
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::ops::Range;
 use std::pin::Pin;
@@ -19,6 +20,12 @@ use tokio::net::TcpStream;
 
 /// The most ranges that one read fills.
 const MOST_SPACES: usize = 8;
+/// Reads of at most this many bytes go by way of memory of the thread: most responses are shorter by far.
+const SCRATCH: usize = 16 * 1024;
+
+thread_local! {
+    static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Where a connection came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +216,11 @@ impl Link {
             let readable = stream.poll_read_ready(context);
             ready!(self.read(readable, |()| 0))?;
         }
+        if buffer.is_empty() && room <= SCRATCH {
+            let stream = Pin::new(&mut self.stream);
+            let polled = SPACE.with_borrow_mut(|space| read_exactly(stream, context, space, (buffer, room)));
+            return self.read(polled, |count| *count);
+        }
         buffer.reserve(room);
         let polled = std::pin::pin!(self.stream.read_buf(buffer)).poll(context);
         self.read(polled, |count| *count)
@@ -240,6 +252,20 @@ impl Link {
     pub fn into_stream(self, begun: Vec<u8>) -> LinkStream {
         LinkStream::new(self.stream, begun)
     }
+}
+
+/// Reads by way of memory of this thread, so that `buffer` becomes as large as what came.
+fn read_exactly(
+    stream: Pin<&mut EndpointStream>,
+    context: &mut Context<'_>,
+    space: &mut Vec<u8>,
+    (buffer, room): (&mut BytesMut, usize),
+) -> Poll<io::Result<usize>> {
+    space.resize(SCRATCH, 0);
+    let mut read = ReadBuf::new(space.get_mut(..room).unwrap_or_default());
+    ready!(stream.poll_read(context, &mut read))?;
+    buffer.extend_from_slice(read.filled());
+    Poll::Ready(Ok(read.filled().len()))
 }
 
 fn read_spaces(

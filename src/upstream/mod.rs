@@ -19,7 +19,7 @@ pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
 pub use manners::Manners;
-pub use send::{Outgoing, SendObserver};
+pub use send::{LONG_TIMEOUT, Outgoing, SendObserver};
 
 use crate::config::{HostHeader, ProxyProtocol};
 use crate::endpoint::{ConnectError, Endpoint};

@@ -39,8 +39,17 @@ impl Came {
 pub(super) struct Reading {
     buffer: BytesMut,
     search: HeadSearch,
+    /// Bytes of the heads that were passed.
+    passed: usize,
     /// So much is waited for before the head is read once more: an answer that is held back.
     whole: usize,
+}
+
+/// What came behind the heads.
+pub(super) struct ReadAhead {
+    pub(super) bytes: BytesMut,
+    /// Bytes before these that lie in the same memory.
+    pub(super) passed: usize,
 }
 
 impl Reading {
@@ -92,12 +101,14 @@ impl Reading {
 
     /// Goes on behind an interim answer's head.
     pub(super) fn pass_head(&mut self, came: &Came) {
-        self.buffer.advance(came.length.min(self.buffer.len()));
+        let length = came.length.min(self.buffer.len());
+        self.buffer.advance(length);
+        self.passed += length;
         (self.search, self.whole) = (HeadSearch::default(), 0);
     }
 
     /// What came behind the heads.
-    pub(super) fn into_rest(self) -> BytesMut {
-        self.buffer
+    pub(super) fn into_rest(self) -> ReadAhead {
+        ReadAhead { bytes: self.buffer, passed: self.passed }
     }
 }

@@ -4,6 +4,7 @@
 use super::reading::{Came, Reading};
 use super::upload::Upload;
 use super::{Account, Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
+use crate::clock;
 use crate::forward::{AnswerHead, Asked, Framing, Reuse, Upgrade};
 use crate::limit::{BodyFailure, Meter};
 use crate::recycled::Recycled;
@@ -15,7 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, sleep_until};
 
 /// A request that is ready to go up.
 pub struct Outgoing<B> {
@@ -37,13 +38,17 @@ pub struct Outgoing<B> {
     pub upgrade: Upgrade,
     /// Whether it may go again.
     pub repeat: Repeat,
-    /// How long the upstream may do nothing while it has all that there is of the request.
+    /// How long the upstream may do nothing while it has all that there is of the request. From [`LONG_TIMEOUT`] on it
+    /// needs no timer at first: whoever waits polls again within half of that.
     pub response_timeout: Duration,
     /// What a new connection begins with.
     pub preface: Option<Box<[u8]>>,
     /// Who asks, if the upstream is to see somebody else than the gateway.
     pub account: Option<Arc<Account>>,
 }
+
+/// A request that waits for its response is polled again within half of this, whatever happens.
+pub const LONG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What stays the same on each connection that a request is tried on.
 struct Asking {
@@ -171,7 +176,8 @@ impl Asking {
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let mut late = pin!(sleep(self.response_timeout));
+        let mut late = pin!((self.response_timeout < LONG_TIMEOUT).then(|| sleep(self.response_timeout)));
+        let mut is_first = true;
         poll_fn(|context| {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
                 return Poll::Ready(Err(failure));
@@ -190,13 +196,21 @@ impl Asking {
                 }
             }
             // Waiting for the client does not count; that has a timeout of its own.
+            if late.is_none() {
+                if std::mem::take(&mut is_first) {
+                    // Most responses come before the next poll, and never need a timer.
+                    return Poll::Pending;
+                }
+                late.set(Some(sleep_until((upload.progress + self.response_timeout).into())));
+            }
+            let Some(mut late) = late.as_mut().as_pin_mut() else { return Poll::Pending };
             while late.as_mut().poll(context).is_ready() {
-                let now = Instant::now();
+                let now = clock::now();
                 let since = if upload.waits_for_client() { now } else { upload.progress };
                 if since + self.response_timeout <= now {
                     return Poll::Ready(Err(Failure::ResponseTimeout));
                 }
-                late.as_mut().reset(since + self.response_timeout);
+                late.as_mut().reset((since + self.response_timeout).into());
             }
             Poll::Pending
         })

@@ -2,6 +2,7 @@
 //! answer.
 
 use super::{Failure, Link};
+use crate::clock;
 use crate::forward::{Framing, field_space, parse_head, replace_host, write_trailer_map};
 use crate::limit::{BodyEnd, BodyFailure, Meter};
 use crate::recycled::Recycled;
@@ -13,7 +14,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::time::Instant;
+use std::time::Instant;
 
 /// How far a request has gone up.
 pub(super) struct Upload<B> {
@@ -71,7 +72,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             begun: false,
             kept: None,
             state: State::Upstream,
-            progress: Instant::now(),
+            progress: clock::now(),
         }
     }
 
@@ -93,7 +94,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             self.before.append(kept);
         }
         (self.before_sent, self.begun, self.state) = (0, false, State::Upstream);
-        self.progress = Instant::now();
+        self.progress = clock::now();
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -160,7 +161,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             Some(Ok(frame)) => frame,
             Some(Err(_)) => return Poll::Ready(Err(self.broken())),
         };
-        self.progress = Instant::now();
+        self.progress = clock::now();
         Poll::Ready(match frame.into_data() {
             Ok(data) => self.take(data),
             Err(frame) => self.end(frame.into_trailers().ok().as_ref()),
@@ -247,7 +248,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     fn written(&mut self, written: io::Result<usize>, link: &Link) -> Result<(), Failure> {
         match written {
             Ok(count @ 1..) => {
-                (self.begun, self.progress) = (true, Instant::now());
+                (self.begun, self.progress) = (true, clock::now());
                 let before = (self.before.len() - self.before_sent).min(count);
                 self.before_sent += before;
                 let data = self.data.len().min(count - before);

@@ -4,7 +4,7 @@
 mod executor;
 mod load;
 
-pub use executor::LocalExecutor;
+pub use executor::{LocalExecutor, MomentTimer};
 pub use load::OpenConnection;
 
 use crate::telemetry::{CountsHere, Telemetry};

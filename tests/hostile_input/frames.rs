@@ -127,6 +127,23 @@ fn a_request_packed_by_hand_is_answered() {
 }
 
 #[test]
+fn the_id_of_a_request_is_in_no_table() {
+    /// RFC 7541 section 6.2.3: a literal that is never indexed, whose name is `x-request-id` in Huffman's code.
+    const NEVER_INDEXED: [u8; 11] = [0x10, 0x80 | 9, 0xf2, 0xb5, 0x85, 0xed, 0x69, 0x50, 0x95, 0x8d, 0x27];
+    let chain = Chain::to(Upstream::start());
+    let mut client = Http2::open(&chain);
+    // What upstreams answer, what the gateway answers, and what it answers without a decision.
+    for (stream, path) in [(1, "/"), (3, "/"), (5, "/a/../b"), (7, "/a/../b")] {
+        let fields = [REQUEST[0], REQUEST[1], REQUEST[2], (":path", path)];
+        client.raw.write(&frame(HEADERS, WHOLE, stream, &packed(&fields)));
+        let head = client.find(&[HEADERS]).unwrap();
+        let found = head.payload.windows(NEVER_INDEXED.len()).filter(|bytes| *bytes == NEVER_INDEXED).count();
+        assert_eq!((head.stream, found), (stream, 1), "{:x?}", head.payload);
+        assert!(client.find(&[DATA]).is_some());
+    }
+}
+
+#[test]
 fn requests_that_are_malformed_never_reach_an_upstream() {
     let with = |fields: &[(&'static str, &'static str)]| packed(REQUEST.iter().chain(fields));
     let without = |name: &str| packed(REQUEST.iter().filter(|field| field.0 != name));

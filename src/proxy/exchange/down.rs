@@ -1,10 +1,11 @@
 //! The answer that comes down: an upstream's, streaming, or our own. Recorded when its last byte is gone.
 
 use super::Exchange;
-use super::up::{HeaderFields, Received, RequestBody};
+use super::up::{HeaderFields, REQUEST_ID_NAME, Received, RequestBody, request_id_value};
 use crate::forward::{FieldSink, tunnel};
 use crate::limit::{BodyEnd, BodyFailure, Meter, MeteredBody};
 use crate::proxy::activity::Turn;
+use crate::proxy::date::date;
 use crate::proxy::present::{OpenExchange, RoundWatch, withdrawn};
 use crate::proxy::record::Record;
 use crate::respond::OwnAnswer;
@@ -34,7 +35,7 @@ impl Exchange<'_> {
         let meter = record.meters().response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
         let finish = Finish { record, body: Some(meter), open: Some(open) };
-        let body = RecordedBody::new(DownBody::Passed(body), self.turn(limits.idle_timeout), finish);
+        let body = RecordedBody::new(DownBody::Passed(Box::new(body)), self.turn(limits.idle_timeout), finish);
         let mut down = Response::new(body);
         *down.status_mut() = head.status;
         *down.headers_mut() = head.fields;
@@ -101,7 +102,7 @@ impl Exchange<'_> {
     pub(super) fn own_answer(&self, mut record: Record, answer: OwnAnswer) -> Response<RecordedBody> {
         record.status(answer.status.as_u16());
         record.own_answer(answer.body.len());
-        let id = HeaderValue::from_str(record.request_id());
+        let id = request_id_value(record.request_id().as_bytes());
         let body = DownBody::Own(Full::from(answer.body));
         let finish = Finish { record, body: None, open: None };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
@@ -115,9 +116,10 @@ impl Exchange<'_> {
                 headers.append(name, value);
             }
         }
-        if let Ok(id) = id {
-            headers.insert("x-request-id", id);
+        if let Some(id) = id {
+            headers.insert(REQUEST_ID_NAME, id);
         }
+        headers.insert(http::header::DATE, date());
         response
     }
 
@@ -162,7 +164,7 @@ impl Body for RecordedBody {
         }
         let polled = match &mut self.inner {
             DownBody::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            DownBody::Passed(body) => Pin::new(body).poll_frame(context),
+            DownBody::Passed(body) => Pin::new(&mut **body).poll_frame(context),
         };
         if let Some(turn) = &self.turn {
             match polled {
@@ -198,7 +200,7 @@ impl Body for RecordedBody {
 /// Ours, or an upstream's.
 enum DownBody {
     Own(Full<Bytes>),
-    Passed(MeteredBody<AnswerBody<RequestBody>>),
+    Passed(Box<MeteredBody<AnswerBody<RequestBody>>>),
 }
 
 /// What is done when an answer is over, however it ended.

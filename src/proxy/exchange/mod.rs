@@ -16,36 +16,41 @@ use super::asking::Asker;
 use super::client::{ClientView, ConnectedClient};
 use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, Wanted, wanted};
 use super::guard::GuardControl;
+use super::in_force::{InForce, UpstreamHere};
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
 use super::present::OpenExchanges;
-use super::record::{ConnectionFacts, Record};
+use super::record::{ConnectionFacts, Record, RequestEnd};
 use super::request::{Judgement, decide_by};
 use crate::authorize::Permit;
+use crate::clock;
 use crate::drain::Drain;
-use crate::forward::{Asked, Upgrade, requested_upgrade};
+use crate::forward::{Asked, ClientAddress, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
 use crate::route::icinga2::EventTypes;
-use crate::route::{Route, Target};
+use crate::route::{CanonicalTarget, Route};
 use crate::snapshot::Snapshot;
-use crate::upstream::{Answer, Behind, Upstream, UpstreamError};
+use crate::upstream::{Answer, Behind, UpstreamError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// What all requests of a connection share.
 pub(super) struct ConnectionContext {
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Rc<ConnectionFacts>,
+    /// The client's address, as upstreams are told of it.
+    pub(super) address: ClientAddress,
     pub(super) client: ConnectedClient,
     /// Counts as an open connection; a tunnel holds it with the rest of this when HTTP is over.
     pub(super) _place: ConnectionPlace,
@@ -63,11 +68,14 @@ pub(super) struct ConnectionContext {
 }
 
 /// Answers one request.
-pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Incoming>) -> Response<RecordedBody> {
+pub(super) async fn answer(context: Rc<ConnectionContext>, mut request: Request<Incoming>) -> Response<RecordedBody> {
+    let leaving = upgrade_of(&mut request);
     let (parts, body) = request.into_parts();
+    // Shared with the right to the request, so that what is judged is borrowed from one place.
+    let parts = Rc::new(parts);
     let (shared, client) = (&context.shared, &context.client);
     let (mut content, mut looked, mut looks, mut failure) = (Content::Coming(body), Looked::default(), 0, None);
-    let first = JudgingBy::at(shared, client, &parts.headers, Instant::now());
+    let first = JudgingBy::at(shared, client, &parts.headers, clock::now());
     let mut record = context.new_record(&first.in_force.snapshot, &parts);
     let mut next = Some(first);
     let form = Form::of_accept(&parts.headers);
@@ -78,7 +86,7 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
         fields: &parts.headers,
     };
     loop {
-        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, Instant::now()));
+        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, clock::now()));
         let JudgingBy { in_force, view } = &judging;
         let checked = looked.counted(&in_force.snapshot);
         let judgement = judged(&judging, &checked, &head);
@@ -96,7 +104,7 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
         }
         record.showed(&checked);
         record.client_is(view.clone());
-        let exchange = Exchange { context: &context, snapshot: &in_force.snapshot, view, checked: &checked, form };
+        let exchange = Exchange { context: &context, in_force, view, checked: &checked, form };
         let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
         if let Some(end) = failure {
             judgement.outcome = Err(exchange.body_failure(end));
@@ -110,14 +118,23 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, request: Request<Inco
                 match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
                     Err(refusal) => exchange.refused(record, &refusal),
                     Ok(allowance) => {
-                        let (method, target) = (method.to_owned(), target.to_string());
                         let permitted = Permitted { route, permit, method, target, allowance };
-                        exchange.permitted(record, Request::from_parts(parts, content), permitted).await
+                        let asked = AskedRequest { head: &parts, content, leaving };
+                        exchange.permitted(record, asked, permitted).await
                     }
                 }
             }
             (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
         };
+    }
+}
+
+/// Where the connection leaves HTTP, if this request may ask for that.
+fn upgrade_of(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+    match request.version() {
+        // A body would run into the tunnel.
+        Version::HTTP_11 if request.body().is_end_stream() => Some(hyper::upgrade::on(request)),
+        _ => None,
     }
 }
 
@@ -147,36 +164,47 @@ impl ConnectionContext {
         Ok(())
     }
 
-    fn new_record(&self, snapshot: &Snapshot, parts: &Parts) -> Record {
+    fn new_record(self: &Rc<Self>, snapshot: &Snapshot, parts: &Parts) -> Record {
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let said = (parts.method.as_str(), target);
         let mut record =
             Record::new(self.facts.clone(), protocol(parts.version), snapshot.version(), super::request_id(), said);
         self.activity.request_begins();
-        let (activity, guard) = (self.activity.clone(), self.guard.clone());
-        record.on_end(move || {
-            activity.request_ends();
-            if let Some(guard) = guard {
-                guard.request_is_over();
-            }
-        });
+        record.on_end(self.clone());
         record
     }
 }
 
+impl RequestEnd for ConnectionContext {
+    fn request_ended(&self) {
+        self.activity.request_ends();
+        if let Some(guard) = &self.guard {
+            guard.request_is_over();
+        }
+    }
+}
+
 /// A request that may go on.
-struct Permitted<'s> {
+struct Permitted<'s, 'h> {
     route: &'s Arc<Route>,
     permit: Permit<'s>,
-    method: String,
-    target: String,
+    method: &'h str,
+    target: CanonicalTarget<'h>,
     allowance: Allowance,
+}
+
+/// A request as the client sent it.
+struct AskedRequest<'h> {
+    head: &'h Rc<Parts>,
+    content: Content,
+    /// Where the connection leaves HTTP, if it can.
+    leaving: Option<OnUpgrade>,
 }
 
 /// One request and everything around it.
 struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
-    snapshot: &'a Arc<Snapshot>,
+    in_force: &'a InForce,
     view: &'a Rc<ClientView>,
     checked: &'a Checked,
     form: Form,
@@ -205,22 +233,18 @@ impl Exchange<'_> {
     async fn permitted(
         &self,
         record: Record,
-        request: Request<Content>,
-        permitted: Permitted<'_>,
+        asked: AskedRequest<'_>,
+        permitted: Permitted<'_, '_>,
     ) -> Response<RecordedBody> {
-        let target = &permitted.route.target;
-        if let Some(own) = own_answer(target, &permitted.method, self.snapshot, (self.view, self.checked), self.form) {
+        let (target, snapshot) = (&permitted.route.target, &self.in_force.snapshot);
+        if let Some(own) = own_answer(target, permitted.method, snapshot, (self.view, self.checked), self.form) {
             return match own {
                 Ok(answer) => self.own_answer(record, answer),
                 Err(refusal) => self.refused(record, &refusal),
             };
         }
-        let upstream = match target {
-            Target::Upstream(name) => self.snapshot.upstreams.get(name),
-            Target::Whoami | Target::Jwks => None,
-        };
-        match upstream {
-            Some(upstream) => self.forward(record, request, permitted, upstream).await,
+        match self.in_force.route(&self.context.facts, permitted.route).upstream.clone() {
+            Some(upstream) => self.forward(record, asked, permitted, &upstream).await,
             None => self.refused(record, &Refusal::Internal("a route without its upstream")),
         }
     }
@@ -228,26 +252,24 @@ impl Exchange<'_> {
     async fn forward(
         &self,
         mut record: Record,
-        mut request: Request<Content>,
-        permitted: Permitted<'_>,
-        upstream: &Arc<Upstream>,
+        asked: AskedRequest<'_>,
+        permitted: Permitted<'_, '_>,
+        upstream: &UpstreamHere,
     ) -> Response<RecordedBody> {
         let limits = permitted.allowance.limits;
         let body = record.meters().request.clone();
-        let upgrade = match request.version() {
-            // A body would run into the tunnel.
-            Version::HTTP_11 if request.body().is_end_stream() => {
-                requested_upgrade(&permitted.method, request.headers())
-            }
-            _ => Ok(Upgrade::None),
+        let AskedRequest { head, content, leaving } = asked;
+        let upgrade = match leaving {
+            Some(_) => requested_upgrade(permitted.method, &head.headers),
+            None => Ok(Upgrade::None),
         };
         let upgrade = match upgrade {
             Ok(upgrade) => upgrade,
             Err(bad) => return self.refused(record, &Refusal::Upgrade(bad)),
         };
-        let leaving = (upgrade != Upgrade::None).then(|| hyper::upgrade::on(&mut request));
-        let (wanted, version) = (Asked::by(request.method().as_str()), request.version());
-        let Some((outgoing, right)) = self.outgoing(&mut record, request, &permitted, upstream, upgrade) else {
+        let leaving = leaving.filter(|_| upgrade != Upgrade::None);
+        let (wanted, version) = (Asked::by(head.method.as_str()), head.version);
+        let Some((outgoing, right)) = self.outgoing(&mut record, (head, content), &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let open = self.context.open.begin(right);
@@ -273,7 +295,7 @@ impl Exchange<'_> {
             }
             Ok(answer) => answer,
         };
-        record.answered_at(Instant::now());
+        record.answered_at(clock::now());
         match (behind, leaving) {
             (Behind::Body(mut body), _) => {
                 // Another method than the client's may be the one that was sent.

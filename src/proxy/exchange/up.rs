@@ -3,20 +3,25 @@
 use super::content::Content;
 use super::{Exchange, Permitted};
 use crate::forward::{
-    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, FieldSink, Framing, HeadWriter, RequestEdit,
-    RequestHeadOut, Upgrade, response_fields, write_request_head,
+    AnswerFraming, AnswerHead, Asked, ContentLength, FieldSink, Framing, HeadWriter, REQUEST_ID, RESPONSE_VIA,
+    RequestEdit, RequestHeadOut, Upgrade, response_fields, write_request_head,
 };
 use crate::head::Fields;
 use crate::limit::MeteredBody;
 use crate::proxy::account::{account, authorization_up};
+use crate::proxy::date::date;
 use crate::proxy::guard::GuardControl;
+use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::present::Right;
 use crate::proxy::record::Record;
 use crate::recycled::Recycled;
 use crate::route::Admission;
 use crate::upstream::{Manners, Outgoing, Repeat, SendObserver, Upstream};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
+use http::header::{DATE, VIA};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use http_body::Body;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The body of a request on its way up.
@@ -27,12 +32,11 @@ impl Exchange<'_> {
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
-        request: Request<Content>,
-        permitted: &Permitted<'_>,
-        upstream: &Upstream,
+        (head, body): (&Rc<Parts>, Content),
+        permitted: &Permitted<'_, '_>,
+        upstream: &UpstreamHere,
         upgrade: Upgrade,
     ) -> Option<(Outgoing<RequestBody>, Right)> {
-        let (head, body) = request.into_parts();
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
@@ -44,16 +48,15 @@ impl Exchange<'_> {
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
-        let client = ClientAddress::new(self.context.facts.client.ip());
+        let snapshot = &self.in_force.snapshot;
         let told = (permitted.route.admission != Admission::Public).then_some(self.view);
-        let identity = told.map(|view| self.context.client.identity(view, self.checked, (upstream, self.snapshot)));
-        let seen_by = (upstream, &**self.snapshot, &*self.context.facts);
+        let identity = told.map(|view| self.context.client.identity(view, self.checked, (upstream, snapshot)));
+        let seen_by: (&Upstream, _, _) = (upstream, &**snapshot, &*self.context.facts);
         let preface = self.context.client.preface(told.map(|view| &**view), self.checked, seen_by);
-        let accounts = self.snapshot.accounts.get(&upstream.name).map(|accounts| &**accounts);
-        let account = account(accounts, permitted.route.admission, (self.view, self.checked));
+        let account = account(upstream.accounts.as_deref(), permitted.route.admission, (self.view, self.checked));
         let edit = RequestEdit {
             identity: identity.as_deref(),
-            client: &client,
+            client: &self.context.address,
             requested_host,
             request_id: record.request_id(),
             client_version: match head.version {
@@ -63,13 +66,13 @@ impl Exchange<'_> {
             },
             authorization: authorization_up(upstream, account.map(|account| &**account), self.checked),
             upgrade,
-            policy: self.snapshot.field_policy(permitted.route),
+            policy: snapshot.field_policy(permitted.route),
             authorizer: self.checked.answer_fields(),
         };
         let mut bytes = Recycled::take();
         let Manners { connect_retry, .. } = upstream.manners;
-        let method = upstream.manners.method(&permitted.method);
-        let line: (&str, &[&str]) = (method, &[&permitted.target]);
+        let method = upstream.manners.method(permitted.method);
+        let line: (&str, &[&str]) = (method, &permitted.target.pieces());
         let RequestHeadOut { host, reuse } =
             write_request_head(&permitted.permit, line, (&head.headers, framing), &edit, &mut bytes);
         let outgoing = Outgoing {
@@ -86,7 +89,7 @@ impl Exchange<'_> {
             preface,
             account: account.cloned(),
         };
-        let right = Right::of_parts(head, self.view.clone(), self.checked);
+        let right = Right::of_parts(head.clone(), self.view.clone(), self.checked);
         Some((outgoing, right.until(permitted.allowance.until)))
     }
 
@@ -131,8 +134,9 @@ impl Received {
             }
             return Self { status, fields: fields.0 };
         }
-        fields.0.reserve(came.fields.len() + 3);
+        fields.0.reserve(came.fields.len() + 4);
         response_fields(came.fields, &record.answer_edit(content_length(came, wanted)), &mut fields);
+        fields.0.entry(DATE).or_insert_with(date);
         Self { status, fields: fields.0 }
     }
 }
@@ -181,12 +185,36 @@ pub(super) struct HeaderFields(pub(super) HeaderMap);
 
 impl FieldSink for HeaderFields {
     fn add(&mut self, name: &str, value: &[u8]) {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-            (Ok(name), Ok(value)) => {
+        let pair = match name {
+            REQUEST_ID => request_id_value(value).map(|value| (REQUEST_ID_NAME, value)),
+            "via" if value == RESPONSE_VIA.as_bytes() => Some((VIA, HeaderValue::from_static(RESPONSE_VIA))),
+            _ => HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok()),
+        };
+        match pair {
+            Some((name, value)) => {
                 self.0.append(name, value);
             }
             // Names and values come from a parser or are ours, so this is a mistake of ours; better less than wrong.
-            _ => tracing::error!(name, "a header field cannot be written"),
+            None => tracing::error!(name, "a header field cannot be written"),
         }
     }
+
+    fn add_parts(&mut self, name: &str, parts: &[&[u8]]) {
+        match parts {
+            [only] => self.add(name, only),
+            several => self.add(name, &several.concat()),
+        }
+    }
+}
+
+/// [`REQUEST_ID`], made without an allocation.
+pub(super) const REQUEST_ID_NAME: HeaderName = HeaderName::from_static(REQUEST_ID);
+
+/// The id of a request as a value that no table of HTTP/2 takes (RFC 7541 section 6.2.3): it never comes twice, and would
+/// push out what does. Intermediaries keep it out of theirs for the same reason; each response is some ten bytes longer,
+/// because the name is no longer in the table either.
+pub(super) fn request_id_value(id: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(id).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -1,14 +1,13 @@
-//! Bytes of our own for the client: answers that no upstream gave, interim answers, the date. Decides none of them.
+//! Bytes of our own for the client: answers that no upstream gave, interim answers. Decides none of them.
 
 use super::begin::{Own, OwnBody};
 use super::{After, Connection, Keep};
+use crate::proxy::date::write_date;
 use crate::proxy::present::Right;
 use crate::respond::Withdrawal;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 impl<R: Records> Connection<R> {
@@ -94,22 +93,4 @@ pub(super) enum SendFailure {
     ClientGone,
     /// They are of a request that may not go on.
     Withdrawn(Withdrawal),
-}
-
-thread_local! {
-    /// The line of this second.
-    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
-}
-
-/// Writes `date: …` (RFC 9110 section 6.6.1).
-pub(super) fn write_date(head: &mut Vec<u8>) {
-    let now = SystemTime::now();
-    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    DATE.with(|date| {
-        let mut date = date.borrow_mut();
-        if date.0 != second || date.1.is_empty() {
-            *date = (second, format!("date: {}\r\n", httpdate::HttpDate::from(now)));
-        }
-        head.extend_from_slice(date.1.as_bytes());
-    });
 }

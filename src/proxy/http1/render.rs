@@ -13,6 +13,7 @@ use crate::head::Fields;
 use crate::identity::IdentityBlock;
 use crate::proxy::account::authorization_up;
 use crate::proxy::credentials::Checked;
+use crate::proxy::date::write_date;
 use crate::proxy::in_force::UpstreamHere;
 use crate::proxy::limits::Allowance;
 use crate::proxy::present::Right;
@@ -107,9 +108,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         authorizer: said.checked.answer_fields(),
     };
     let mut head = Recycled::take();
-    let query = up.target.query.as_deref();
-    let separator = if query.is_some() { "?" } else { "" };
-    let target = [&*up.target.path, separator, query.unwrap_or_default()];
+    let target = up.target.pieces();
     let Manners { connect_retry, .. } = up.upstream.manners;
     let method = up.upstream.manners.method(up.method);
     let RequestHeadOut { host, reuse } =
@@ -218,7 +217,7 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
             (Shown::Whole, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }
         if came.fields.first_value("date").is_none() {
-            super::own::write_date(&mut head);
+            write_date(&mut head);
         }
         if keep == Keep::Close {
             head.extend_from_slice(b"connection: close\r\n");

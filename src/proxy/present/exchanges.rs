@@ -6,6 +6,7 @@ use super::super::client::ConnectedClient;
 use super::super::in_force::in_force;
 use super::super::request::Standing;
 use super::{Right, RoundWatch};
+use crate::clock;
 use crate::respond::{Refusal, Withdrawal};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -38,6 +39,9 @@ pub(in crate::proxy) struct OpenExchange {
     right: RefCell<Option<Right>>,
     withdrawn: Cell<Option<(Withdrawal, Instant)>>,
     task: RefCell<Option<Waker>>,
+    /// It has been under way for so long that a look has woken its task: only then does it need a timer for its upstream.
+    /// Looks come often enough for [`LONG_TIMEOUT`](crate::upstream::LONG_TIMEOUT).
+    has_been_woken: Cell<bool>,
 }
 
 /// What a look at a connection found.
@@ -74,6 +78,7 @@ impl OpenExchanges {
             right: RefCell::new(Some(right)),
             withdrawn: Cell::new(None),
             task: RefCell::default(),
+            has_been_woken: Cell::new(false),
         });
         let mut all = self.all.borrow_mut();
         if all.len() == all.capacity() {
@@ -96,8 +101,8 @@ impl OpenExchanges {
 
     /// Judges all that is under way again, and tells those that may not go on.
     pub(in crate::proxy) fn look(&self, shared: &Arc<Shared>, client: &ConnectedClient) -> Look {
-        let now = Instant::now();
-        let (mut stuck, mut any_cut, mut cut) = (false, false, Vec::new());
+        let now = clock::now();
+        let (mut stuck, mut any_cut, mut woken) = (false, false, Vec::new());
         let mut all = self.all.borrow_mut();
         all.retain(|exchange| {
             let Some(exchange) = exchange.upgrade() else { return false };
@@ -112,14 +117,19 @@ impl OpenExchanges {
                 exchange.withdrawn.set(Some((withdrawal, now)));
                 // One that took too long says nothing about those that follow.
                 any_cut |= !withdrawal.is_late();
-                cut.extend(exchange.task.take());
+                woken.extend(exchange.task.take());
+            } else if !exchange.has_been_woken.get()
+                && let Some(task) = exchange.task.take()
+            {
+                exchange.has_been_woken.set(true);
+                woken.push(task);
             }
             true
         });
         let nothing_open = all.is_empty();
         // Nobody is woken while something is borrowed.
         drop(all);
-        cut.into_iter().for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
         let mut rounds = self.rounds.borrow_mut();
         match self.at_rest {
             AtRest::Told if nothing_open => rounds.rest(),

@@ -42,7 +42,7 @@ pub(in crate::proxy) struct Right {
 /// The head that was judged, as each engine has it.
 enum Asked {
     Octets(Recycled),
-    Parts(Box<http::request::Parts>),
+    Parts(Rc<http::request::Parts>),
 }
 
 impl Right {
@@ -54,8 +54,8 @@ impl Right {
     }
 
     /// Of a request on hyper.
-    pub(in crate::proxy) fn of_parts(head: http::request::Parts, view: Rc<ClientView>, checked: &Checked) -> Self {
-        Self::of(Asked::Parts(Box::new(head)), view, checked)
+    pub(in crate::proxy) fn of_parts(head: Rc<http::request::Parts>, view: Rc<ClientView>, checked: &Checked) -> Self {
+        Self::of(Asked::Parts(head), view, checked)
     }
 
     fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {

@@ -2,6 +2,7 @@
 //! frame, which would make a record and a system call of each. Bounded by one slab; an idle stream holds none.
 
 use super::{RECORD_PLAINTEXT, RecordStream, Records, Slab, count_copied};
+use crate::clock::one_moment;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -54,17 +55,19 @@ impl<R: Records> CorkedStream<R> {
 }
 
 impl<R: Records> Cork<R> {
-    /// Polls a connection that writes to the stream, and sends what each poll wrote. Ends with the connection.
+    /// Polls a connection that writes to the stream, and sends what each poll wrote. Ends with the connection. Each poll is
+    /// one moment of the clock.
     pub async fn drive<F: Future>(&self, mut connection: Pin<&mut F>) -> F::Output {
-        poll_fn(|context| {
-            let polled = connection.as_mut().poll(context);
-            if polled.is_pending() && matches!(self.poll_out(context), Poll::Ready(Err(SendFailed))) {
-                // h2 flushes at each poll, so it learns the error.
-                return connection.as_mut().poll(context);
-            }
-            polled
-        })
-        .await
+        poll_fn(|context| one_moment(|| self.poll_and_send(connection.as_mut(), context))).await
+    }
+
+    fn poll_and_send<F: Future>(&self, mut connection: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let polled = connection.as_mut().poll(context);
+        if polled.is_pending() && matches!(self.poll_out(context), Poll::Ready(Err(SendFailed))) {
+            // h2 flushes at each poll, so it learns the error.
+            return connection.poll(context);
+        }
+        polled
     }
 
     /// Sends what was written since the last call. Ready when nothing is left; until then the task is woken when the
