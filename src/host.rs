@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A host as a request names it: lower case, without port. Borrowed where it came so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName<'a>(Cow<'a, str>);
 
 impl<'a> HostName<'a> {

@@ -1,5 +1,11 @@
 //! Small memory for one request that the next one uses again. Knows no meaning of what it holds.
 
+mod future;
+mod shared;
+
+pub use future::RecycledFuture;
+pub use shared::SharedValues;
+
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 

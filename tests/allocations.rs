@@ -1,5 +1,5 @@
-//! What requests cost in the steady state, counted on the workers' threads of a gateway in this process: heap
-//! allocations for each request, and bytes of bodies that our own code moves.
+//! What requests and connections cost in the steady state, counted on the workers' threads of a gateway in this process: heap
+//! allocations for each request, bytes of bodies that our own code moves, and heap that open connections hold.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,11 +24,12 @@ use portcullis::gateway::{Gateway, Request};
 use portcullis::snapshot::{Depth, load};
 use portcullis::telemetry::Telemetry;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 #[global_allocator]
@@ -70,7 +71,7 @@ fn small_requests_of_http2_need_little_memory() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for layer in ["in-place", "rustls"] {
         let scene = Scene::new(layer);
-        let mut client = Http2Client::new(scene.client_speaking("h2"));
+        let mut client = Http2Client::new(scene.connect(&scene.client_config("h2")));
         for _ in 0..200 / STREAMS {
             client.exchange(STREAMS);
         }
@@ -100,6 +101,67 @@ fn bodies_pass_without_being_copied_by_us() {
         // The counter can count: what goes to hyper is copied on its way.
         exchange(&mut client, b"GET /small HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
         assert!(copied() > 0.0, "{layer}");
+    }
+}
+
+/// Connections whose memory is counted together.
+const CONNECTIONS: i64 = 100;
+
+#[test]
+fn an_idle_connection_holds_little_memory() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for (layer, most) in [("in-place", 4500), ("rustls", 6000)] {
+        let scene = Scene::new(layer);
+        let config = scene.client_config("http/1.1");
+        let connect = |_| {
+            let mut client = scene.connect(&config);
+            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+            client
+        };
+        // The first ones are what the worker's own tables and free lists grow with.
+        let _others: Vec<Client> = (0..CONNECTIONS).map(connect).collect();
+        let before = counting::held_by_workers();
+        let _idle: Vec<Client> = (0..CONNECTIONS).map(connect).collect();
+        holds_at_most(&format!("an idle connection, {layer}"), before, most);
+    }
+}
+
+#[test]
+fn a_half_open_connection_holds_little_memory() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for (layer, most) in [("in-place", 16 * 1024), ("rustls", 16 * 1024)] {
+        let scene = Scene::new(layer);
+        let config = scene.client_config("http/1.1");
+        let connect = |_| {
+            let mut client = client_connection(&config);
+            let mut socket = TcpStream::connect(scene.address).expect("the gateway");
+            client.write_tls(&mut socket).expect("a ClientHello");
+            // The server has said all that it says before the client's certificate.
+            socket.read_exact(&mut [0; 100]).expect("a ServerHello");
+            socket
+        };
+        let _others: Vec<TcpStream> = (0..CONNECTIONS).map(connect).collect();
+        let before = counting::held_by_workers();
+        let _half_open: Vec<TcpStream> = (0..CONNECTIONS).map(connect).collect();
+        holds_at_most(&format!("a half-open connection, {layer}"), before, most);
+    }
+}
+
+/// Waits until each of the connections that were opened since then holds no more than this. What they needed for a moment
+/// is given back a moment later.
+fn holds_at_most(what: &str, before: i64, most: i64) {
+    let each = || (counting::held_by_workers() - before) / CONNECTIONS;
+    eventually(what, || {
+        eprintln!("{what}: {} bytes", each());
+        each() <= most
+    });
+}
+
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not so after a long time: {what}");
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -148,10 +210,16 @@ impl Scene {
     }
 
     fn client(&self) -> Client {
-        self.client_speaking("http/1.1")
+        self.connect(&self.client_config("http/1.1"))
     }
 
-    fn client_speaking(&self, protocol: &str) -> Client {
+    fn connect(&self, config: &Arc<ClientConfig>) -> Client {
+        let socket = TcpStream::connect(self.address).expect("the gateway");
+        socket.set_nodelay(true).expect("a socket");
+        BufReader::new(StreamOwned::new(client_connection(config), socket))
+    }
+
+    fn client_config(&self, protocol: &str) -> Arc<ClientConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         let file = |name: &str| self.pki.folder.path().join(name);
@@ -161,18 +229,14 @@ impl Scene {
         let alice = self.pki.client("alice");
         let chain = portcullis::tls::certificates(&alice.certificate_file).expect("a certificate");
         let key = portcullis::tls::private_key(&alice.key_file).expect("a key");
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("TLS 1.3")
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
             .expect("a client certificate");
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let name = ServerName::try_from("localhost").expect("a name");
-        let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
-        let socket = TcpStream::connect(self.address).expect("the gateway");
-        socket.set_nodelay(true).expect("a socket");
-        BufReader::new(StreamOwned::new(connection, socket))
+        Arc::new(config)
     }
 
     /// The sum over all labels.
@@ -245,6 +309,12 @@ impl Http2Client {
         let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
         [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
     }
+}
+
+/// The client's side of one connection.
+fn client_connection(config: &Arc<ClientConfig>) -> ClientConnection {
+    let name = ServerName::try_from("localhost").expect("a name");
+    ClientConnection::new(config.clone(), name).expect("a connection")
 }
 
 /// Sends a request and reads its whole answer.

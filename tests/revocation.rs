@@ -102,6 +102,34 @@ fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
 }
 
 #[test]
+fn a_revocation_reaches_every_idle_connection_of_a_client_and_no_other_client() {
+    let scene = Scene::new();
+    scene.write("denied", "");
+    let gateway = scene.start(DENY_LIST);
+    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    for version in BOTH {
+        // What is known of a client is shared by its connections.
+        let mut connections = Vec::new();
+        for client in [&alice, &bob].repeat(4) {
+            let mut connection = client.connect(version).unwrap();
+            assert_eq!(connection.send(get("/")).unwrap().status, 200);
+            connections.push(connection);
+        }
+        let before = gateway.generation();
+        scene.write("denied", "cn alice\n");
+        gateway.wait_for_generation_after(before);
+        for pair in connections.chunks_mut(2) {
+            let [of_alice, of_bob] = pair else { panic!("pairs") };
+            of_alice.must_be_refused("deny_listed");
+            assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{version:?}");
+        }
+        let before = gateway.generation();
+        scene.write("denied", "");
+        gateway.wait_for_generation_after(before);
+    }
+}
+
+#[test]
 fn a_session_from_before_the_revocation_does_not_help() {
     let scene = Scene::new();
     scene.write("ca.crl", &scene.pki.crl(&[], 1));

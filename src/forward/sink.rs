@@ -54,7 +54,7 @@ impl FieldSink for HeadWriter<'_> {
     }
 
     fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
-        let (before, between) = (client.before_host.as_bytes(), client.between_hosts.as_bytes());
+        let (before, between) = (client.before_host().as_bytes(), client.between_hosts().as_bytes());
         for part in [before, host.as_bytes(), between, host.as_bytes(), b"\r\n"] {
             self.0.extend_from_slice(part);
         }

@@ -1,6 +1,8 @@
 //! Who is at the other end of a connection, in the snapshot that is in force now: found once for each generation, and
 //! found again after every reload. For whom a front proxy speaks stands in `forwarded`. Judges no request.
 
+mod shared;
+
 use super::expiry::{self, Expiry};
 use super::forwarded::{ForwardedClients, Voice};
 use super::request::{Client, Standing};
@@ -52,7 +54,7 @@ impl RemoteEnd {
 /// The policies that a client is under.
 type ServedAt = (Arc<ListenerPolicy>, Arc<HostPolicy>);
 
-/// A client as one snapshot sees it.
+/// A client as one snapshot sees it. Connections of the same client share it, so it says nothing of one alone.
 pub(super) struct ClientView {
     version: SnapshotVersion,
     /// When its certificate's time was last compared with the clock.
@@ -84,20 +86,24 @@ impl ConnectedClient {
     }
 
     /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
-    pub(super) fn observe(&self, snapshot: &Snapshot, now: Instant) {
+    pub(super) fn observe(&self, snapshot: &Arc<Snapshot>, now: Instant) {
         if let Some(peer) = &self.view(snapshot, now).peer {
             expiry::observe(&self.telemetry, snapshot, peer);
         }
     }
 
     /// The client as this snapshot sees it now.
-    pub(super) fn view(&self, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
+    pub(super) fn view(&self, snapshot: &Arc<Snapshot>, now: Instant) -> Rc<ClientView> {
         if let Some(view) = &*self.view.borrow()
             && view.holds(snapshot, now)
         {
             return view.clone();
         }
-        let view = Rc::new(self.look(snapshot, now));
+        let view = self.shared_view(snapshot, now).unwrap_or_else(|| {
+            let view = Rc::new(self.look(snapshot, now));
+            self.share(snapshot, &view);
+            view
+        });
         *self.view.borrow_mut() = Some(view.clone());
         view
     }
@@ -318,10 +324,14 @@ impl ClientView {
         if now.saturating_duration_since(self.checked.get()) < FRESH {
             return true;
         }
-        self.checked.set(now);
-        matches!(self.standing, Standing::Refused(_))
+        let holds = matches!(self.standing, Standing::Refused(_))
             || self.peer.is_none()
-            || !is_over(self.until) && !self.expiry.is_outdated()
+            || !is_over(self.until) && !self.expiry.is_outdated();
+        // Once it does not hold, that must be found by all connections that share it, and not only by the first to look.
+        if holds {
+            self.checked.set(now);
+        }
+        holds
     }
 
     /// The client for [`decide`](super::request::decide). `None` if its listener or host is gone.

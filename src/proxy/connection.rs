@@ -1,5 +1,6 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
+use super::Shared;
 use super::activity::{self, Activity};
 use super::client::{ConnectedClient, RemoteEnd};
 use super::exchange::{ConnectionContext, RecordedBody, answer};
@@ -8,19 +9,16 @@ use super::http1::{self, Served};
 use super::in_force::in_force;
 use super::present::{Look, OpenExchanges};
 use super::proxy_header::{Arrival, NotEstablished, first_words};
-use super::record::{ConnectionFacts, Record};
-use super::request::Standing;
+use super::record::ConnectionFacts;
 use super::watched_stream::{TlsFailureRecorder, WatchedStream};
-use super::{RequestId, Shared};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::forward::ClientAddress;
 use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
-use crate::respond::Refusal;
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{CorkedStream, Input, RecordStream, Records, Transport};
-use crate::tls::{Established, FailureReason, HandshakeFailure, PresentedCertificate, Protocol};
+use crate::tls::{Established, Protocol};
 use crate::worker::{LocalExecutor, MomentTimer};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -28,6 +26,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +55,9 @@ impl ProxyHandler {
 /// How long a client has for its handshake, and then for its request, if the drain begins before it is let in.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 
+/// Serves a connection after its handshake. Boxed: it is moved while it is small, and holds nothing of the handshake.
+type ConnectionFuture<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// What a connection brings along from before its handshake.
 struct Accepted {
     address: SocketAddr,
@@ -71,6 +73,16 @@ struct Accepted {
     header: Option<ProxyHeader>,
 }
 
+/// What every way to serve a connection needs.
+struct ConnectionParts {
+    client: ConnectedClient,
+    facts: Rc<ConnectionFacts>,
+    place: ConnectionPlace,
+    idle: IdleWatch,
+    drain: Drain,
+    limits: ConnectionLimits,
+}
+
 impl ConnectionHandler for ProxyHandler {
     fn place_limits(&self, client: IpAddr) -> PlaceLimits {
         let current = in_force(&self.shared);
@@ -82,11 +94,26 @@ impl ConnectionHandler for ProxyHandler {
     }
 
     async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
+        // The memory of a handshake is freed before the connection is served, which may be idle for hours.
+        let established = Box::pin(self.establish(stream, client, place, drain)).await;
+        if let Some(connection) = established {
+            connection.await;
+        }
+    }
+}
+
+impl ProxyHandler {
+    /// Runs the handshake. Gives what serves the connection from then on.
+    async fn establish(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: ConnectionPlace,
+        drain: Drain,
+    ) -> Option<ConnectionFuture<'_>> {
         let begun = Instant::now();
         let snapshot = in_force(&self.shared).snapshot.clone();
-        let Some(policy) = self.policy(&snapshot).cloned() else {
-            return;
-        };
+        let policy = self.policy(&snapshot).cloned()?;
         // Only the socket knows which address the client took of a listener for all of them.
         let local = stream.local_addr().unwrap_or(policy.address);
         let arrival = Arrival { client: client.ip(), place: &place, deadline: begun + policy.limits.handshake_timeout };
@@ -94,14 +121,14 @@ impl ConnectionHandler for ProxyHandler {
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
             outcome = work => outcome,
-            () = place.told_to_give_way() => return,
-            () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return,
+            () = place.told_to_give_way() => return None,
+            () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return None,
         };
         let drain = if drain.has_begun() { drain.later(LAST_MOMENT) } else { drain };
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
-            Err(NotEstablished::Rejected) => {}
+            Err(NotEstablished::Rejected) => None,
             Err(NotEstablished::Failed(failure)) => {
                 self.handshake_failed(&failure, client);
                 let closed = Box::pin(failure.close());
@@ -109,72 +136,59 @@ impl ConnectionHandler for ProxyHandler {
                     () = closed => {}
                     () = place.told_to_give_way() => {}
                 }
+                None
             }
             Ok((established, header)) => {
-                if place.handshake_finished().is_err() {
-                    return;
-                }
+                place.handshake_finished().ok()?;
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
                 let idle = IdleWatch::new(&place);
                 let accepted = Accepted { address: client, local, place, idle, drain, limits, engine, header };
-                Box::pin(self.serve_http(established, accepted)).await;
+                self.serve_http(established, accepted)
             }
         }
     }
-}
 
-impl ProxyHandler {
-    async fn serve_http(&self, established: Established, mut accepted: Accepted) {
+    /// What serves the connection by its HTTP version. `None` if the client may not be served.
+    fn serve_http(&self, established: Established, mut accepted: Accepted) -> Option<ConnectionFuture<'_>> {
         let Established { records, input, facts } = established;
         let protocol = facts.protocol;
         let remote = RemoteEnd { address: accepted.address.ip(), header: accepted.header.take() };
         let client = ConnectedClient::new(self.listener.clone(), facts, remote, self.shared.telemetry.clone());
-        client.observe(&in_force(&self.shared).snapshot, std::time::Instant::now());
-        let Ok(addresses) = self.addresses(&client, &accepted) else { return };
-        let connection = ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts);
-        let parts = (client, Rc::new(connection));
-        match (records, protocol) {
-            (Transport::Rustls(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
-            (Transport::InPlace(records), Protocol::Http1) => self.serve_http1(records, input, parts, accepted).await,
-            (Transport::Rustls(records), Protocol::Http2) => self.serve_http2(records, input, parts, accepted).await,
-            (Transport::InPlace(records), Protocol::Http2) => self.serve_http2(records, input, parts, accepted).await,
+        let snapshot = in_force(&self.shared).snapshot.clone();
+        client.observe(&snapshot, std::time::Instant::now());
+        let addresses = client.addresses(&snapshot, accepted.address, accepted.local);
+        let addresses = addresses.inspect_err(|failure| self.handshake_failed(failure, accepted.address)).ok()?;
+        let facts = Rc::new(ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts));
+        let Accepted { place, idle, drain, limits, engine, .. } = accepted;
+        let parts = ConnectionParts { client, facts, place, idle, drain, limits };
+        Some(match records {
+            Transport::Rustls(records) => self.serve_records(records, input, protocol, parts, engine),
+            Transport::InPlace(records) => self.serve_records(records, input, protocol, parts, engine),
+        })
+    }
+
+    fn serve_records<R: Records + Send + 'static>(
+        &self,
+        records: R,
+        input: Input,
+        protocol: Protocol,
+        parts: ConnectionParts,
+        engine: Http1Engine,
+    ) -> ConnectionFuture<'_> {
+        match (protocol, engine) {
+            (Protocol::Http1, Http1Engine::Own) => self.serve_http1(records, input, parts),
+            (Protocol::Http1, Http1Engine::Hyper) => Box::pin(self.serve_by_hyper(records, input, parts)),
+            (Protocol::Http2, _) => {
+                let limits = parts.limits;
+                let context = self.context(parts, OpenExchanges::for_http2());
+                Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits))
+            }
         }
     }
 
-    /// Where the client is, and where it connected to: where its socket is, unless a front proxy says otherwise. Nobody
-    /// else may say anything before the handshake.
-    fn addresses(
-        &self,
-        client: &ConnectedClient,
-        accepted: &Accepted,
-    ) -> Result<(SocketAddr, SocketAddr), FailureReason> {
-        let of_socket = (accepted.address, accepted.local);
-        if client.remote.header.is_none() {
-            return Ok(of_socket);
-        }
-        let view = client.view(&in_force(&self.shared).snapshot, std::time::Instant::now());
-        if let Standing::Forwarded(refusal) = &view.standing {
-            let detail = format!("a PROXY header came from who may send none: {}", refusal.word());
-            let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
-            failure.certificate = client.facts.chain.first().and_then(PresentedCertificate::read);
-            failure.server_name = client.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
-            self.handshake_failed(&failure, accepted.address);
-            return Err(failure.reason);
-        }
-        match &client.remote.header {
-            Some(ProxyHeader::Client(said)) if view.voice.is_for_others() => Ok(said.addresses.unwrap_or(of_socket)),
-            _ => Ok(of_socket),
-        }
-    }
-
-    fn context(
-        &self,
-        (client, facts): (ConnectedClient, Rc<ConnectionFacts>),
-        accepted: Accepted,
-        open: OpenExchanges,
-    ) -> ConnectionContext {
-        let Accepted { place, drain, limits, idle, .. } = accepted;
+    fn context(&self, parts: ConnectionParts, open: OpenExchanges) -> ConnectionContext {
+        let ConnectionParts { client, facts, place, idle, drain, limits } = parts;
         ConnectionContext {
             shared: self.shared.clone(),
             address: ClientAddress::new(facts.client.ip()),
@@ -190,60 +204,34 @@ impl ProxyHandler {
         }
     }
 
-    /// Our own engine goes first, unless the listener wants hyper alone; what it does not take goes to hyper, with every
-    /// byte that was read.
-    async fn serve_http1<R: Records + Send + 'static>(
+    /// Our own engine goes first; what it does not take goes to hyper, with every byte that was read.
+    fn serve_http1<R: Records + Send + 'static>(
         &self,
-        mut records: R,
-        mut input: Input,
-        (mut client, mut facts): (ConnectedClient, Rc<ConnectionFacts>),
-        mut accepted: Accepted,
-    ) {
-        let limits = accepted.limits;
-        if accepted.engine == Http1Engine::Own {
-            let parts = (self.shared.clone(), facts, client);
-            let connection =
-                http1::Connection::new((records, input), parts, limits, accepted.drain.clone(), accepted.idle);
-            let Served::Elsewhere(connection, why) = Box::pin(Box::new(connection).serve()).await else {
-                return;
-            };
+        records: R,
+        input: Input,
+        parts: ConnectionParts,
+    ) -> ConnectionFuture<'_> {
+        let ConnectionParts { client, facts, place, idle, drain, limits } = parts;
+        let parts = (self.shared.clone(), facts, client);
+        let connection = Box::new(http1::Connection::new((records, input), parts, limits, drain, idle));
+        Box::pin(async move {
+            // The place outlives the socket, whose descriptor it counts.
+            let Served::Elsewhere(connection, why) = connection.serve().await else { return };
             connection.facts.series.fast_path("handed_over", why.word());
-            http1::Connection { records, input, client, facts, idle: accepted.idle, .. } = *connection;
-        }
-        let mut context = self.context((client, facts), accepted, OpenExchanges::for_http1());
+            let http1::Connection { records, input, client, facts, idle, drain, limits, .. } = *connection;
+            let parts = ConnectionParts { client, facts, place, idle, drain, limits };
+            Box::pin(self.serve_by_hyper(records, input, parts)).await;
+        })
+    }
+
+    async fn serve_by_hyper<R: Records + Send + 'static>(&self, records: R, input: Input, parts: ConnectionParts) {
+        let limits = parts.limits;
+        let mut context = self.context(parts, OpenExchanges::for_http1());
         let stream = RecordStream::new(records, input);
         let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
         let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
-    }
-
-    async fn serve_http2<R: Records + 'static>(
-        &self,
-        records: R,
-        input: Input,
-        parts: (ConnectedClient, Rc<ConnectionFacts>),
-        accepted: Accepted,
-    ) {
-        let limits = accepted.limits;
-        let context = self.context(parts, accepted, OpenExchanges::for_http2());
-        Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits)).await;
-    }
-
-    /// Records heads that were refused before there was a request.
-    fn refusal_recorder(&self, context: &ConnectionContext) -> super::guard::OnRefusal {
-        // A stream that hyper may give away must be free to go to another thread, although none of ours ever does.
-        let (shared, listener, client) = (self.shared.clone(), self.listener.clone(), context.facts.client);
-        let local = context.facts.local;
-        let (server_name, tls) = (context.facts.server_name.clone(), context.facts.tls);
-        Box::new(move |refusal: &Refusal<'_>, request_id: RequestId| {
-            let version = in_force(&shared).snapshot.version();
-            let (telemetry, series) = (shared.telemetry.clone(), shared.telemetry.listener(&listener));
-            let (listener, server_name) = (listener.clone(), server_name.clone());
-            let facts = Rc::new(ConnectionFacts { telemetry, listener, client, local, server_name, tls, series });
-            let mut record = Record::new(facts, "HTTP/1.1", version, request_id, ("-", "-"));
-            record.refused_unread(refusal);
-        })
     }
 }
 

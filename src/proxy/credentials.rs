@@ -39,7 +39,7 @@ impl JudgingBy {
         now: Instant,
     ) -> Self {
         let in_force = in_force(shared);
-        let snapshot = &*in_force.snapshot;
+        let snapshot = &in_force.snapshot;
         let view = client.speaking(client.view(snapshot, now), fields, (snapshot, now));
         Self { in_force, view }
     }

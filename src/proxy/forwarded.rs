@@ -9,9 +9,10 @@ use crate::identity::{
     Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader, Said,
 };
 use crate::snapshot::Snapshot;
-use crate::tls::{ChainError, FailureReason, Vouched};
+use crate::tls::{ChainError, FailureReason, HandshakeFailure, PresentedCertificate, Vouched};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,6 +133,31 @@ impl ConnectedClient {
         let found = self.forwarded_view(&view, chain, stood, (snapshot, now));
         self.keep(&said, &found);
         found
+    }
+
+    /// Where the client is, and where it connected to: where its socket is, unless a front proxy says otherwise.
+    ///
+    /// # Errors
+    /// Nobody else may say anything before the handshake.
+    pub(super) fn addresses(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        address: SocketAddr,
+        local: SocketAddr,
+    ) -> Result<(SocketAddr, SocketAddr), Box<HandshakeFailure>> {
+        let Some(header) = &self.remote.header else { return Ok((address, local)) };
+        let view = self.view(snapshot, Instant::now());
+        if let Standing::Forwarded(refusal) = &view.standing {
+            let detail = format!("a PROXY header came from who may send none: {}", refusal.word());
+            let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
+            failure.certificate = self.facts.chain.first().and_then(PresentedCertificate::read);
+            failure.server_name = self.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
+            return Err(Box::new(failure));
+        }
+        match header {
+            ProxyHeader::Client(said) if view.voice.is_for_others() => Ok(said.addresses.unwrap_or((address, local))),
+            ProxyHeader::Client(_) | ProxyHeader::Local => Ok((address, local)),
+        }
     }
 
     fn known_as(&self, said: &Said<'_>, snapshot: &Snapshot, now: Instant) -> Option<Rc<ClientView>> {

@@ -19,6 +19,7 @@ mod own_answer;
 mod present;
 mod proxy_header;
 mod record;
+mod refusal_record;
 mod request;
 mod request_id;
 mod texts;

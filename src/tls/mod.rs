@@ -2,6 +2,7 @@
 
 mod alert;
 mod authority;
+mod client_chain;
 mod common_name;
 mod der;
 mod handshake;
@@ -20,6 +21,7 @@ mod subject_names;
 mod trust;
 mod verified;
 
+pub use client_chain::ClientChain;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
 pub use host::{HostError, HostPolicy, ServerIdentity};
@@ -38,6 +40,7 @@ pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, 
 pub use trust::{
     Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
 };
+pub use verified::ChainDigest;
 
 use crate::telemetry::build::{self, Fips};
 use rustls::crypto::CryptoProvider;

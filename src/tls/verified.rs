@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// SHA-256 over a chain as it was presented, each certificate with its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ChainDigest([u8; 32]);
+pub struct ChainDigest([u8; 32]);
 
 impl ChainDigest {
     pub(super) fn of<'a>(chain: impl Iterator<Item = &'a CertificateDer<'a>>) -> Option<Self> {

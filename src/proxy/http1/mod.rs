@@ -22,6 +22,7 @@ use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch};
 use crate::listener::IdleWatch;
+use crate::recycled::RecycledFuture;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
@@ -87,6 +88,12 @@ impl Elsewhere {
     }
 }
 
+/// A connection whose request is over, or is not for this engine.
+struct RequestEnd<R: Records> {
+    connection: Box<Connection<R>>,
+    next: Result<After, Elsewhere>,
+}
+
 /// What becomes of the connection behind a request.
 enum After {
     /// Another request may come.
@@ -137,15 +144,21 @@ impl<R: Records> Connection<R> {
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
-    pub(super) async fn serve(mut self: Box<Self>) -> Served<R> {
-        // Stays where it is from judgement to answer.
-        let mut forwarding = None;
+    pub(super) async fn serve(mut self: Box<Self>) -> Served<R>
+    where
+        R: 'static,
+    {
         loop {
-            let after = match self.next(&mut forwarding).await {
-                Begun::Forward => self.forward(&mut forwarding).await,
-                Begun::Own(own) => self.answer(*own).await,
-                Begun::Elsewhere(why) => return Served::Elsewhere(self, why),
-                Begun::End | Begun::Unchecked(_) => After::Close(Rest::Nothing),
+            let after = if self.has_request().await {
+                // A connection that waits for a request holds no memory for one.
+                let end = RecycledFuture::new(self.serve_request()).await;
+                self = end.connection;
+                match end.next {
+                    Ok(after) => after,
+                    Err(why) => return Served::Elsewhere(self, why),
+                }
+            } else {
+                After::Close(Rest::Nothing)
             };
             match self.after_failure(after) {
                 After::Next => {}
@@ -160,6 +173,34 @@ impl<R: Records> Connection<R> {
                 }
             }
         }
+    }
+
+    /// Waits for the first bytes of a request. `false` if none come.
+    async fn has_request(&mut self) -> bool {
+        if !self.input.is_empty() {
+            return true;
+        }
+        self.timer.set(Some(self.now + self.limits.keep_alive_timeout));
+        match std::future::poll_fn(|context| self.poll_input(context)).await {
+            Waited::Filled(Ok(Filled::Some)) => {
+                self.now = Instant::now();
+                true
+            }
+            Waited::Filled(_) | Waited::TimedOut | Waited::Ending => false,
+        }
+    }
+
+    /// Serves one request, of which something is here.
+    async fn serve_request(mut self: Box<Self>) -> RequestEnd<R> {
+        // Stays where it is from judgement to answer.
+        let mut forwarding = None;
+        let next = match self.next(&mut forwarding).await {
+            Begun::Forward => Ok(self.forward(&mut forwarding).await),
+            Begun::Own(own) => Ok(self.answer(*own).await),
+            Begun::Elsewhere(why) => Err(why),
+            Begun::End | Begun::Unchecked(_) => Ok(After::Close(Rest::Nothing)),
+        };
+        RequestEnd { connection: self, next }
     }
 
     /// What becomes of the connection if the client broke TLS: that is told, and the client gets the time to read its alert.

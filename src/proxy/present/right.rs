@@ -160,7 +160,7 @@ impl Right {
 
 impl Asked {
     /// Who asks, as this snapshot sees it.
-    fn view(&self, client: &ConnectedClient, snapshot: &Snapshot, now: Instant) -> Rc<ClientView> {
+    fn view(&self, client: &ConnectedClient, snapshot: &Arc<Snapshot>, now: Instant) -> Rc<ClientView> {
         let view = client.view(snapshot, now);
         if !view.voice.is_for_others() {
             return view;

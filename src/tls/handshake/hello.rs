@@ -2,14 +2,15 @@
 
 use super::{Failed, io_failed};
 use crate::tls::refusal::FailureReason;
-use rustls::server::{Accepted, AcceptedAlert, Acceptor};
+use rustls::server::{AcceptedAlert, Acceptor};
 use std::io;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// A ClientHello that rustls has read.
 pub(super) struct Hello {
-    pub(super) accepted: Accepted,
+    /// The name of the server that the client wants.
+    pub(super) server_name: Option<String>,
     /// All that was received, for reading it once more.
     pub(super) octets: Vec<u8>,
 }
@@ -40,7 +41,13 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
             }
         }
         match hello_state(&octets) {
-            HelloState::Whole => return accept(stream, octets).await,
+            HelloState::Whole => match server_name(&octets) {
+                Ok(server_name) => return Ok(Hello { server_name, octets }),
+                Err(RejectedHello { failed, record }) => {
+                    let _ = stream.write_all(&record).await;
+                    return Err(failed);
+                }
+            },
             HelloState::Missing if octets.len() < LONGEST => {}
             HelloState::Missing | HelloState::TooLong => {
                 /// A fatal `decode_error` in a plain record.
@@ -53,7 +60,7 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
 }
 
 /// Waits for bytes before it makes room for them.
-async fn receive(stream: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
+pub(super) async fn receive(stream: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         stream.readable().await?;
         let mut piece = [0; RECEIVE];
@@ -109,29 +116,44 @@ fn hello_state(mut octets: &[u8]) -> HelloState {
     HelloState::Missing
 }
 
-/// Has rustls read a ClientHello that is here.
-async fn accept(stream: &mut TcpStream, octets: Vec<u8>) -> Result<Hello, Failed> {
-    let (mut acceptor, mut new) = (Acceptor::default(), octets.as_slice());
-    // rustls takes a part only where its buffer ends, which is in the middle of a long hello.
-    while !new.is_empty() {
-        acceptor.read_tls(&mut new).map_err(io_failed)?;
-        match acceptor.accept() {
-            Ok(Some(accepted)) if new.is_empty() => return Ok(Hello { accepted, octets }),
-            // There is nothing that a client may send before it has heard from us.
-            Ok(Some(_)) => return Err((FailureReason::Misbehaved, "more than a ClientHello came".to_owned())),
-            Ok(None) => {}
-            Err((error, alert)) => return Err(refused(stream, error, alert).await),
-        }
-    }
-    Err((FailureReason::Misbehaved, "the first record is no ClientHello".to_owned()))
+/// A ClientHello that rustls rejects, and what its client is sent.
+struct RejectedHello {
+    failed: Failed,
+    record: Vec<u8>,
 }
 
-async fn refused(stream: &mut TcpStream, error: rustls::Error, mut alert: AcceptedAlert) -> Failed {
-    let mut record = Vec::new();
-    if alert.write_all(&mut record).is_ok() {
-        let _ = stream.write_all(&record).await;
+impl From<Failed> for RejectedHello {
+    fn from(failed: Failed) -> Self {
+        Self { failed, record: Vec::new() }
     }
-    io_failed(io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Has rustls read a ClientHello that is here, and gives its server name. Waits for nothing, so that what rustls keeps of it
+/// is part of no future.
+fn server_name(mut octets: &[u8]) -> Result<Option<String>, RejectedHello> {
+    let mut acceptor = Acceptor::default();
+    // rustls takes a part only where its buffer ends, which is in the middle of a long hello.
+    while !octets.is_empty() {
+        acceptor.read_tls(&mut octets).map_err(io_failed)?;
+        match acceptor.accept() {
+            Ok(Some(accepted)) if octets.is_empty() => {
+                return Ok(accepted.client_hello().server_name().map(str::to_owned));
+            }
+            // There is nothing that a client may send before it has heard from us.
+            Ok(Some(_)) => return Err((FailureReason::Misbehaved, "more than a ClientHello came".to_owned()).into()),
+            Ok(None) => {}
+            Err((error, alert)) => return Err(rejected(error, alert)),
+        }
+    }
+    Err((FailureReason::Misbehaved, "the first record is no ClientHello".to_owned()).into())
+}
+
+fn rejected(error: rustls::Error, mut alert: AcceptedAlert) -> RejectedHello {
+    let mut record = Vec::new();
+    if alert.write_all(&mut record).is_err() {
+        record.clear();
+    }
+    RejectedHello { failed: io_failed(io::Error::new(io::ErrorKind::InvalidData, error)), record }
 }
 
 /// Tells a client that speaks plain HTTP what is wrong, in words that it can show.

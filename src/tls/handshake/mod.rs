@@ -1,25 +1,22 @@
 //! From an accepted socket to a verified client: one deadline, one TLS parser, no default for unknown names.
 
 mod hello;
-mod in_place;
+mod unbuffered;
 
+use super::client_chain::ClientChain;
 use super::host::HostPolicy;
-use super::record::{Input, RustlsRecords, Transport};
+use super::record::{Input, Transport};
 use super::refusal::{FailureReason, HandshakeFailure, with_refused_certificate};
-use crate::config::RecordLayer;
 use crate::error_text::{error_text, tls_error_text};
 use crate::host::{HostName, HostTable};
-use hello::{Hello, read_hello};
-use in_place::{Attempt, Unsent};
+use hello::read_hello;
 use rustls::CommonState;
-use rustls::pki_types::CertificateDer;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::StartHandshake;
 
 /// A TLS connection whose client is verified as far as the host asks.
 pub struct Established {
@@ -39,7 +36,7 @@ pub struct HandshakeFacts {
     /// The HTTP version.
     pub protocol: Protocol,
     /// The client's chain, leaf first; empty if it showed none.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub chain: ClientChain,
     /// `TLSv1.3` and the like.
     pub version: &'static str,
     /// Whether an earlier session was resumed.
@@ -135,7 +132,7 @@ async fn run(
             return Err(failed);
         }
     };
-    progress.server_name = hello.accepted.client_hello().server_name().map(str::to_owned);
+    progress.server_name = hello.server_name;
     let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
     let Some(host) = hosts.find(name.as_ref()) else {
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
@@ -144,65 +141,36 @@ async fn run(
         progress.refused = Some(stream);
         return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
     };
-    if host.record_layer == RecordLayer::InPlace && in_place::may_take(&hello.accepted.client_hello()) {
-        Box::pin(in_place_or_else(stream, hello, host, name, progress)).await
-    } else {
-        Box::pin(through_rustls(stream, hello, host, name, progress)).await
-    }
+    Box::pin(with_rustls(stream, hello.octets, host, name, progress)).await
 }
 
-/// rustls does all of it, behind its stream.
-async fn through_rustls(
-    stream: TcpStream,
-    hello: Hello,
-    host: &HostPolicy,
-    name: Option<HostName<'static>>,
-    progress: &mut Progress,
-) -> Result<Established, Failed> {
-    let Hello { accepted, octets } = hello;
-    drop(octets);
-    let start = StartHandshake::from_parts(accepted, stream);
-    let accept = start.into_stream(host.config.clone()).into_fallible();
-    let stream = accept.await.map_err(|(error, stream)| {
-        progress.refused = Some(stream);
-        io_failed(error)
-    })?;
-    let facts = facts(stream.get_ref().1, name);
-    Ok(Established { records: Transport::Rustls(RustlsRecords::new(stream)), input: Input::new(), facts })
-}
-
-/// rustls does the handshake and hands over its keys; unless it settles on what our records cannot do.
-async fn in_place_or_else(
+/// rustls does the handshake with the host's config.
+async fn with_rustls(
     mut stream: TcpStream,
-    mut hello: Hello,
+    hello: Vec<u8>,
     host: &HostPolicy,
     name: Option<HostName<'static>>,
     progress: &mut Progress,
 ) -> Result<Established, Failed> {
-    let octets = std::mem::take(&mut hello.octets);
-    let attempt = Box::pin(in_place::handshake(&mut stream, host, octets)).await;
-    let failed = match attempt {
-        Ok(Attempt::Done(done)) => {
-            let facts = facts(&done.connection, name);
-            match done.into_records(stream) {
-                Ok((records, input)) => {
-                    return Ok(Established { records: Transport::InPlace(records), input, facts });
-                }
-                Err(error) => return Err((FailureReason::Other, tls_error_text(&error))),
-            }
+    let attempt = Box::pin(unbuffered::handshake(&mut stream, host, hello)).await;
+    let finished = match attempt {
+        Ok(finished) => finished,
+        Err(failed) => {
+            progress.refused = Some(stream);
+            return Err(failed);
         }
-        Ok(Attempt::NotForUs(Unsent)) => return Box::pin(through_rustls(stream, hello, host, name, progress)).await,
-        Err(failed) => failed,
     };
-    progress.refused = Some(stream);
-    Err(failed)
+    let facts = facts(&finished.connection, name);
+    let records = finished.into_records(stream, host.record_layer);
+    let (records, input) = records.map_err(|error| (FailureReason::Other, tls_error_text(&error)))?;
+    Ok(Established { records, input, facts })
 }
 
 fn facts(connection: &CommonState, server_name: Option<HostName<'static>>) -> HandshakeFacts {
     HandshakeFacts {
         server_name,
         protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
-        chain: connection.peer_certificates().unwrap_or_default().to_vec(),
+        chain: ClientChain::of(connection.peer_certificates().unwrap_or_default()),
         version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
         resumption: match connection.handshake_kind() {
             Some(rustls::HandshakeKind::Resumed) => Resumption::Resumed,

@@ -2,7 +2,7 @@
 //! are not opened yet. Opens nothing itself.
 
 use super::slab::Slab;
-use super::{RECORD_WIRE, count_copied};
+use super::{RECORD_PLAINTEXT, RECORD_WIRE, count_copied};
 use std::io::IoSlice;
 use std::ops::Range;
 
@@ -145,17 +145,25 @@ impl Input {
         self.slab.get_or_insert_with(Slab::take).get_mut(end..).unwrap_or_default()
     }
 
-    /// What room there is behind all that is here. What was consumed is made room of only if that is a whole record's
-    /// worth: moving everything for a head's few octets would cost more than it gains.
-    pub(super) fn spare(&mut self) -> &mut [u8] {
-        let least = if self.end() == Slab::SIZE && self.front() < RECORD_WIRE { 0 } else { 1 };
-        self.room(least)
+    /// Whether the plaintext of one more record fits behind all that is here. What was consumed is made room of only if that
+    /// is a whole record's worth: moving everything for a head's few octets would cost more than it gains.
+    pub(super) fn has_room_for_record(&self) -> bool {
+        let is_free_behind = Slab::SIZE - self.end() >= RECORD_PLAINTEXT;
+        let can_be_freed = Slab::SIZE - (self.end() - self.front()) >= RECORD_WIRE;
+        self.can_be_opened_into() && (is_free_behind || can_be_freed)
     }
 
-    /// So many octets of the room are plaintext now.
-    pub(super) fn add_plaintext(&mut self, octets: usize) {
+    /// Copies the plaintext of a record behind all that is here. `false` if there is no room for it.
+    pub(super) fn append(&mut self, plaintext: &[u8]) -> bool {
+        if plaintext.is_empty() {
+            return true;
+        }
+        let length = plaintext.len();
+        let Some(place) = self.room(length).get_mut(..length) else { return false };
+        place.copy_from_slice(plaintext);
         let start = self.end();
-        self.push(Segment { start, end: start + octets });
+        self.push(Segment { start, end: start + length });
+        true
     }
 
     /// So many octets of the room are received records, or parts of them, now.

@@ -6,7 +6,10 @@ mod failure;
 mod in_place;
 mod input;
 mod lingering_close;
+mod outgoing;
+mod received;
 mod rustls;
+mod shown;
 mod slab;
 mod stream;
 #[cfg(test)]
@@ -17,7 +20,9 @@ pub use failure::{TlsFailure, TlsFailureReason};
 pub use in_place::{InPlaceRecords, RecordError};
 pub use input::Input;
 pub use lingering_close::LingeringClose;
+pub(in crate::tls) use received::ReceivedRecords;
 pub use rustls::RustlsRecords;
+pub(in crate::tls) use shown::ShownRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;
 
@@ -37,6 +42,9 @@ pub const RECORD_PLAINTEXT: usize = 16384;
 pub const HEADROOM: usize = 2048;
 /// The largest record of TLS 1.3 with its header (section 5.2).
 const RECORD_WIRE: usize = RECORD_HEADER + RECORD_PLAINTEXT + 256;
+
+/// How many full records are read at once, if so many are there: about 64 KiB. To ask for more than comes costs nothing.
+const READ_RECORDS: usize = 4;
 
 /// What [`Records::poll_fill`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +95,23 @@ pub trait Records: Unpin {
     /// # Errors
     /// Of the socket.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// Whether more can be received on a connection.
+#[derive(Clone, Copy, Debug)]
+enum Reading<E> {
+    Open,
+    Ended(Filled),
+    /// The client has broken TLS, or has sent an alert.
+    Failed(E),
+}
+
+/// Whether more can be sent on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// The last record is sealed.
+    Closed,
 }
 
 /// The records of a connection, by backend.

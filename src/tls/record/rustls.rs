@@ -1,174 +1,297 @@
-//! The records of a connection that rustls opens and seals. Reads the socket in large pieces, because rustls by itself
-//! asks for 4 KiB at a time.
+//! The records of a connection that rustls opens and seals, through its unbuffered connection. All buffers are ours, so that
+//! reads are large and an idle connection holds none. rustls gives plaintext and sealed records in memory of its own, which
+//! its API does not promise to change: each is copied once from or to there.
 
-use super::{Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Records, Slab, Spaces, TlsFailure};
-use std::io::{self, BufRead, IoSlice, Read, Write};
+use super::outgoing::Outgoing;
+use super::received::ReceivedRecords;
+use super::{
+    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Reading, Records, Slab, Spaces,
+    TlsFailure, Writing,
+};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    AppDataRecord, ConnectionState, EncodeTlsData, EncryptError, ReadTraffic, UnbufferedStatus, WriteTraffic,
+};
+use rustls::{Error, InvalidMessage, ProtocolVersion};
+use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
-/// See the module.
-#[derive(Debug)]
+/// Records of TLS 1.2 and 1.3.
 pub struct RustlsRecords {
-    stream: Box<TlsStream<TcpStream>>,
-    /// Received and not yet given to rustls.
-    received: Option<Received>,
-    /// rustls' own buffer has grown.
-    has_grown: bool,
-    /// What the client did that it may not. Nothing more is read then.
-    broken: Option<rustls::Error>,
-    /// `close_notify` is queued or sent.
-    is_closed: bool,
+    socket: TcpStream,
+    session: Box<UnbufferedServerConnection>,
+    received: ReceivedRecords,
+    outgoing: Outgoing,
+    reading: Reading<Box<Error>>,
+    writing: Writing,
 }
 
-#[derive(Debug)]
-struct Received {
-    slab: Slab,
-    rest: Range<usize>,
+/// An alert or a key update, and a goodbye, as records of any version.
+const CONTROL_RECORDS: usize = 256;
+
+/// What the connection does after rustls has looked at what was received.
+enum SessionStep {
+    /// Ask rustls again.
+    Again,
+    /// All is done with what it has seen.
+    Done,
+    /// The client has sent `close_notify`.
+    Close,
 }
 
-/// Two full records, so that reads of a stream of full records end where a record ends.
-const RECEIVE: usize = 2 * (RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER);
-/// What rustls keeps at least.
-const SMALL: usize = 4096;
+/// Why no more records are opened.
+enum OpenOutcome {
+    /// No more fits.
+    Enough,
+    /// More must be received.
+    Missing,
+    Close,
+}
 
 impl RustlsRecords {
-    /// The records of a stream whose handshake is done.
-    pub fn new(mut stream: TlsStream<TcpStream>) -> Self {
-        // What is sealed at once is bounded by the slab already, and may not be taken in part.
-        stream.get_mut().1.set_buffer_limit(None);
-        Self { stream: Box::new(stream), received: None, has_grown: false, broken: None, is_closed: false }
+    /// The records of a connection whose handshake is done and sent; `received` came behind it.
+    pub(in crate::tls) fn new(
+        socket: TcpStream,
+        session: UnbufferedServerConnection,
+        received: ReceivedRecords,
+    ) -> Self {
+        Self {
+            socket,
+            session: Box::new(session),
+            received,
+            outgoing: Outgoing::default(),
+            reading: Reading::Open,
+            writing: Writing::Open,
+        }
     }
 
-    /// Moves what rustls has decrypted to `input`.
-    fn drain(&mut self, input: &mut Input) -> io::Result<Drained> {
-        let mut reader = self.stream.get_mut().1.reader();
-        let mut drained = Drained::Nothing;
+    /// Opens what is here, as far as it fits.
+    fn open(&mut self, input: &mut Input) -> Result<OpenOutcome, Error> {
         loop {
-            match reader.fill_buf() {
-                Ok([]) => return Ok(drained.or(Drained::End(Filled::Closed))),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(drained),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(drained.or(Drained::End(Filled::Cut)));
+            if !input.has_room_for_record() {
+                return Ok(OpenOutcome::Enough);
+            }
+            if !self.received.show_more() {
+                return Ok(OpenOutcome::Missing);
+            }
+            loop {
+                match self.step(input)? {
+                    SessionStep::Again => {}
+                    SessionStep::Done => break,
+                    SessionStep::Close => return Ok(OpenOutcome::Close),
                 }
-                Err(error) => return Err(error),
             }
-            let room = input.spare();
-            if room.is_empty() {
-                return Ok(Drained::NoRoom);
-            }
-            let length = reader.read(room)?;
-            input.add_plaintext(length);
-            drained = Drained::Some;
         }
     }
 
-    /// Gives rustls the next piece of what was received. `false` if there is none.
-    fn decrypt(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
-        let Some(received) = &mut self.received else { return Ok(false) };
-        let (socket, session) = self.stream.get_mut();
-        let mut rest = received.slab.get(received.rest.clone()).unwrap_or_default();
-        received.rest.start += session.read_tls(&mut rest)?;
-        if received.rest.is_empty() {
-            self.received = None;
-        }
-        if let Err(error) = session.process_new_packets() {
-            self.received = None;
-            // rustls has an alert for most errors, but for a flood of key updates; a goodbye is one, too. If there is no room for
-            // it now, it is sent with what is sent last.
-            if !matches!(error, rustls::Error::AlertReceived(_)) {
-                session.send_close_notify();
+    /// Has rustls look at what it may see.
+    fn step(&mut self, input: &mut Input) -> Result<SessionStep, Error> {
+        let UnbufferedStatus { mut discard, state, .. } = self.session.process_tls_records(self.received.shown());
+        let step = match state {
+            Ok(ConnectionState::ReadTraffic(traffic)) => take_plaintext(traffic, input).map(|more| {
+                discard += more;
+                SessionStep::Again
+            }),
+            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+            Ok(ConnectionState::TransmitTlsData(data)) => {
+                data.done();
+                Ok(SessionStep::Again)
             }
-            while session.wants_write() && session.write_tls(&mut Socket { socket, context }).is_ok() {}
-            (self.is_closed, self.broken) = (true, Some(error.clone()));
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
-        if session.wants_write() {
-            // What it says by itself, as that it does not negotiate anew; a client that waits for this sends nothing else. If
-            // there is no room for it now, it goes with the next answer.
-            let _ = session.write_tls(&mut Socket { socket, context });
-        }
-        Ok(true)
+            Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(SessionStep::Close),
+            Ok(ConnectionState::WriteTraffic(_)) => Ok(SessionStep::Done),
+            // There is no early data here, and no handshake.
+            Ok(_) => Err(Error::HandshakeNotComplete),
+            Err(error) => Err(error),
+        };
+        self.received.discard(discard);
+        step
     }
 
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut slab = Slab::take();
-        let mut buffer = ReadBuf::new(slab.get_mut(..RECEIVE).unwrap_or_default());
-        let polled = Pin::new(&mut self.stream.get_mut().0).poll_read(context, &mut buffer);
+    /// Receives what completes a record, and some more if they are full ones: so the next read begins where a record does.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ReceiveError>> {
+        let full = match self.session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER,
+            // An explicit nonce, and the tag of AES-GCM (RFC 5288 section 3).
+            _ => RECORD_HEADER + RECORD_PLAINTEXT + 8 + 16,
+        };
+        let wanted = self.received.missing().unwrap_or(full) + (READ_RECORDS - 1) * full;
+        let room = self.received.room(wanted);
+        if room.is_empty() {
+            return Poll::Ready(Err(ReceiveError::TooMuch));
+        }
+        let mut buffer = ReadBuf::new(room);
+        let polled = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
         let length = buffer.filled().len();
-        if polled.is_pending() {
-            self.shrink();
+        self.received.add(length);
+        if length == 0 {
+            self.received.release_slab();
         }
-        ready!(polled)?;
-        if length > 0 {
-            self.has_grown |= length > SMALL;
-            self.received = Some(Received { slab, rest: 0..length });
-        }
+        ready!(polled).map_err(ReceiveError::Socket)?;
         Poll::Ready(Ok(length))
     }
 
-    /// A connection that waits keeps no buffer of a former upload: rustls shrinks it when it is about to read.
-    fn shrink(&mut self) {
-        if std::mem::take(&mut self.has_grown) {
-            let _ = self.stream.get_mut().1.read_tls(&mut NothingThere);
+    /// Nothing more is read; the client learns why, if there is room for that.
+    fn fail(&mut self, error: Error, context: &mut Context<'_>) -> io::Error {
+        if self.writing == Writing::Open {
+            self.put_reason(&error);
+            self.writing = Writing::Closed;
+        }
+        self.received.clear();
+        self.reading = Reading::Failed(Box::new(error.clone()));
+        // What cannot be sent now goes when the connection closes.
+        let _ = self.outgoing.poll_send(&mut self.socket, context);
+        invalid(error)
+    }
+
+    /// The alert, or what comes close to it.
+    fn put_reason(&mut self, error: &Error) {
+        let has_alert = self.session.wants_write();
+        while self.session.wants_write() {
+            // What rustls wants to send goes before everything else, so this looks at nothing that was received.
+            let UnbufferedStatus { state, .. } = self.session.process_tls_records(&mut []);
+            let Ok(ConnectionState::EncodeTlsData(data)) = state else { break };
+            if encode(data, &mut self.outgoing).is_err() {
+                break;
+            }
+        }
+        if !has_alert && !matches!(error, Error::AlertReceived(_)) {
+            // rustls has no alert for a few errors, as a flood of key updates. A goodbye is one, too.
+            self.received.hide_latest();
+            self.put_goodbye();
+        }
+    }
+
+    fn put_goodbye(&mut self) {
+        let mut record = [0; CONTROL_RECORDS];
+        // If rustls has no goodbye any more, the end of the socket must do.
+        if let Ok(length) = self.seal(&mut record, |traffic, place| traffic.queue_close_notify(place)) {
+            self.outgoing.put_record(record.get(..length).unwrap_or_default());
+        }
+    }
+
+    /// Seals what `seal` asks for, behind what rustls has to say before it. Gives the length of both.
+    fn seal(
+        &mut self,
+        place: &mut [u8],
+        seal: impl FnOnce(&mut WriteTraffic<'_, ServerConnectionData>, &mut [u8]) -> Result<usize, EncryptError>,
+    ) -> io::Result<usize> {
+        let mut length = 0;
+        loop {
+            let UnbufferedStatus { discard, state, .. } = self.session.process_tls_records(self.received.shown());
+            let rest = place.get_mut(length..).unwrap_or_default();
+            match state.map_err(invalid)? {
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    return Ok(length + seal(&mut traffic, rest).map_err(|error| io::Error::other(error.to_string()))?);
+                }
+                ConnectionState::EncodeTlsData(mut data) => length += data.encode(rest).map_err(io::Error::other)?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                _ => return Err(io::ErrorKind::BrokenPipe.into()),
+            }
+            self.received.discard(discard);
+        }
+    }
+
+    fn ended(&self) -> Option<io::Result<Filled>> {
+        match &self.reading {
+            Reading::Open => None,
+            Reading::Ended(end) => Some(Ok(*end)),
+            Reading::Failed(error) => Some(Err(invalid((**error).clone()))),
         }
     }
 }
 
-/// What rustls had.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Drained {
-    Some,
-    Nothing,
-    /// More is there than fits.
-    NoRoom,
-    End(Filled),
+/// Why nothing was received.
+enum ReceiveError {
+    Socket(io::Error),
+    /// A message is longer than what can be held of it.
+    TooMuch,
 }
 
-impl Drained {
-    /// Plaintext goes before the end that follows it.
-    fn or(self, end: Self) -> Self {
-        if self == Self::Some { self } else { end }
+fn invalid(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// Copies plaintext to where it is sent on from. Gives what is to be discarded besides.
+fn take_plaintext(mut traffic: ReadTraffic<'_, '_, ServerConnectionData>, input: &mut Input) -> Result<usize, Error> {
+    let mut discard = 0;
+    while let Some(record) = traffic.next_record() {
+        let AppDataRecord { discard: more, payload, .. } = record?;
+        discard += more;
+        if !input.append(payload) {
+            return Err(Error::General("more plaintext than a record may have".to_owned()));
+        }
     }
+    Ok(discard)
+}
+
+/// Puts a record that rustls has made behind what is sent already.
+fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Outgoing) -> Result<SessionStep, Error> {
+    let mut record = [0; CONTROL_RECORDS];
+    let length = data.encode(&mut record).map_err(|error| Error::General(error.to_string()))?;
+    outgoing.put_record(record.get(..length).unwrap_or_default());
+    Ok(SessionStep::Again)
 }
 
 impl Records for RustlsRecords {
     fn socket(&self) -> &TcpStream {
-        self.stream.get_ref().0
+        &self.socket
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>> {
-        if let Some(error) = &self.broken {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error.clone())));
+        if let Some(ended) = self.ended() {
+            return Poll::Ready(ended);
+        }
+        if input.is_full() {
+            return Poll::Ready(Err(io::Error::other("the input is full")));
         }
         let before = input.len();
         loop {
-            match self.drain(input)? {
-                Drained::NoRoom if input.len() == before => {
-                    return Poll::Ready(Err(io::Error::other("the input is full")));
+            let opened = self.open(input);
+            // What rustls says by itself, as that it does not negotiate anew: a client that waits for this sends nothing else.
+            // If there is no room for it now, it goes with the next answer.
+            if self.outgoing.holds_only_records() {
+                let _ = self.outgoing.poll_send(&mut self.socket, context);
+            }
+            let failed = match opened {
+                Ok(OpenOutcome::Close) => {
+                    self.received.clear();
+                    self.reading = Reading::Ended(Filled::Closed);
+                    None
                 }
-                Drained::NoRoom => return Poll::Ready(Ok(Filled::Some)),
-                Drained::End(end) if input.len() == before => return Poll::Ready(Ok(end)),
-                Drained::Some | Drained::Nothing | Drained::End(_) => {}
-            }
-            if self.decrypt(context)? {
-                continue;
-            }
+                Ok(OpenOutcome::Enough | OpenOutcome::Missing) => None,
+                Err(error) => Some(self.fail(error, context)),
+            };
+            // Content goes before the end that follows it.
             if input.len() > before {
                 return Poll::Ready(Ok(Filled::Some));
             }
-            if ready!(self.poll_receive(context))? == 0 {
-                return Poll::Ready(Ok(Filled::Cut));
+            if let Some(error) = failed {
+                return Poll::Ready(Err(error));
+            }
+            if let Some(ended) = self.ended() {
+                return Poll::Ready(ended);
+            }
+            match ready!(self.poll_receive(context)) {
+                Ok(0) => self.reading = Reading::Ended(Filled::Cut),
+                Ok(_) => {}
+                Err(ReceiveError::Socket(error)) => return Poll::Ready(Err(error)),
+                Err(ReceiveError::TooMuch) => {
+                    let error = Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
+                    return Poll::Ready(Err(self.fail(error, context)));
+                }
             }
         }
     }
 
     fn failure(&self) -> Option<TlsFailure> {
-        self.broken.as_ref().and_then(|error| TlsFailure::among(error))
+        match &self.reading {
+            Reading::Failed(error) => TlsFailure::among(&**error),
+            Reading::Open | Reading::Ended(_) => None,
+        }
     }
 
     fn spaces(records: usize) -> Spaces {
@@ -176,72 +299,49 @@ impl Records for RustlsRecords {
     }
 
     fn start_send(&mut self, slab: Slab, pieces: &[Range<usize>]) -> io::Result<()> {
-        if self.is_closed {
+        if self.writing == Writing::Closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let mut writer = self.stream.get_mut().1.writer();
+        if self.outgoing.holds_slab() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut sealed = Slab::take();
+        let mut length = 0;
         for piece in pieces {
             let plaintext = slab.get(piece.clone()).ok_or(io::ErrorKind::InvalidInput)?;
-            writer.write_all(plaintext)?;
+            let place = sealed.get_mut(length..).unwrap_or_default();
+            match self.seal(place, |traffic, place| traffic.encrypt(plaintext, place)) {
+                Ok(more) => length += more,
+                Err(error) => {
+                    // Records that are sealed and not sent leave a gap that no client gets over.
+                    self.writing = Writing::Closed;
+                    return Err(error);
+                }
+            }
         }
+        let mut ranges = [const { 0..0 }; Slab::RECORDS];
+        if let Some(first) = ranges.first_mut() {
+            *first = 0..length;
+        }
+        self.outgoing.put_slab(sealed, ranges);
         Ok(())
     }
 
     fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (socket, session) = self.stream.get_mut();
-        while session.wants_write() {
-            match session.write_tls(&mut Socket { socket, context }) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        Poll::Ready(Ok(()))
+        self.outgoing.poll_send(&mut self.socket, context)
     }
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !std::mem::replace(&mut self.is_closed, true) {
-            self.stream.get_mut().1.send_close_notify();
+        if self.writing == Writing::Open {
+            self.put_goodbye();
+            self.writing = Writing::Closed;
         }
         self.poll_sent(context)
     }
 }
 
-/// The socket as rustls writes to it. A write that would block has left its waker.
-struct Socket<'a, 'c> {
-    socket: &'a mut TcpStream,
-    context: &'a mut Context<'c>,
-}
-
-impl Socket<'_, '_> {
-    fn now(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
-        match polled {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl Write for Socket<'_, '_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        Self::now(Pin::new(&mut *self.socket).poll_write(self.context, octets))
-    }
-
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        Self::now(Pin::new(&mut *self.socket).poll_write_vectored(self.context, pieces))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// For a read that is made for what rustls does before it.
-struct NothingThere;
-
-impl Read for NothingThere {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
+impl std::fmt::Debug for RustlsRecords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RustlsRecords").field("socket", &self.socket).finish_non_exhaustive()
     }
 }

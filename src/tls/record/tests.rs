@@ -4,6 +4,7 @@
 mod content;
 mod corked;
 mod input;
+mod joined;
 mod peer;
 mod strict;
 mod updates;

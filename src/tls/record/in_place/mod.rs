@@ -4,17 +4,17 @@
 mod error;
 mod extract;
 mod keys;
-mod outgoing;
 mod protection;
 
 pub use error::RecordError;
 
+use super::outgoing::Outgoing;
 use super::{
-    Filled, Input, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE, Records, Slab, Spaces, TlsFailure,
+    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE, Reading, Records, Slab,
+    Spaces, TlsFailure, Writing,
 };
 use extract::Keys;
 use keys::{Frame, frame};
-use outgoing::Outgoing;
 use protection::{Content, Protection};
 use rustls::server::UnbufferedServerConnection;
 use std::io;
@@ -29,22 +29,8 @@ pub struct InPlaceRecords {
     socket: TcpStream,
     protection: Box<Protection>,
     outgoing: Outgoing,
-    reading: Reading,
+    reading: Reading<RecordError>,
     writing: Writing,
-}
-
-#[derive(Clone, Copy)]
-enum Reading {
-    Open,
-    Ended(Filled),
-    Failed(RecordError),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Writing {
-    Open,
-    /// The last record is sealed.
-    Closed,
 }
 
 /// A record of the largest size that clients make, with all that is around it.
@@ -90,15 +76,15 @@ impl InPlaceRecords {
         }
     }
 
-    /// Receives what completes a record, and one or two more if they are full ones: so the next read begins where a
-    /// record does, and none has to be moved.
+    /// Receives what completes a record, and some more if they are full ones: so the next read begins where a record does,
+    /// and none has to be moved.
     fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         input: &mut Input,
         missing: Option<usize>,
     ) -> Poll<io::Result<usize>> {
-        let wanted = missing.unwrap_or(FULL_RECORD) + FULL_RECORD;
+        let wanted = missing.unwrap_or(FULL_RECORD) + (READ_RECORDS - 1) * FULL_RECORD;
         let room = input.room(missing.unwrap_or(RECORD_WIRE));
         let wanted = wanted.min(room.len());
         let mut buffer = ReadBuf::new(room.get_mut(..wanted).unwrap_or_default());
@@ -119,7 +105,7 @@ impl InPlaceRecords {
             if let Some(alert) = error.alert()
                 && let Ok(record) = self.protection.seal_alert(alert)
             {
-                self.outgoing.put_behind(&record);
+                self.outgoing.put_record(&record);
             }
         }
         let _ = self.outgoing.poll_send(&mut self.socket, context);
@@ -199,7 +185,7 @@ impl Records for InPlaceRecords {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         if let Some(update) = self.protection.update_before(pieces.len())? {
-            self.outgoing.put_before(&update);
+            self.outgoing.put_record(&update);
         }
         let mut records = [const { 0..0 }; Slab::RECORDS];
         for (piece, record) in pieces.iter().zip(&mut records) {
@@ -217,7 +203,7 @@ impl Records for InPlaceRecords {
         if self.writing == Writing::Open {
             self.writing = Writing::Closed;
             let record = self.protection.seal_close()?;
-            self.outgoing.put_behind(&record);
+            self.outgoing.put_record(&record);
         }
         self.poll_sent(context)
     }

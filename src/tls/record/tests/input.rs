@@ -63,10 +63,9 @@ fn run(input: &mut Input, model: &mut Model, step: &Step) {
     match *step {
         // The two backends do not mix.
         Step::Plain(length) if model.sealed.is_empty() && !input.is_full() => {
+            assert!(input.has_room_for_record(), "one that is not full");
             let octets = model.make(length);
-            input.room(length)[..length].copy_from_slice(&octets);
-            input.add_plaintext(length);
-            input.release();
+            assert!(input.append(&octets));
             model.plaintext.extend(octets);
         }
         Step::Receive { plaintext, first_piece } if model.sealed.len() < 2 && !input.is_full() => {
@@ -163,13 +162,19 @@ fn an_input_is_full_when_no_record_fits() {
 #[test]
 fn nothing_is_moved_for_the_room_of_a_head() {
     let mut input = Input::new();
-    let room = input.spare().len();
-    input.add_plaintext(room);
+    let most = vec![1; 16384];
+    for _ in 0..4 {
+        assert!(input.has_room_for_record());
+        assert!(input.append(&most));
+    }
+    assert!(!input.has_room_for_record());
     input.consume(80);
     let before = crate::tls::record::take_copied_octets();
-    assert!(input.spare().is_empty());
+    assert!(!input.has_room_for_record() && input.is_full());
     assert_eq!(crate::tls::record::take_copied_octets(), 0, "{before} before");
     input.consume(RECORD_WIRE);
-    assert_eq!(input.spare().len(), RECORD_WIRE + 80, "a record's worth is made use of");
-    assert_eq!(crate::tls::record::take_copied_octets(), room as u64 - RECORD_WIRE as u64 - 80);
+    assert!(input.has_room_for_record(), "a record's worth is made use of");
+    assert!(input.append(&most));
+    assert_eq!(crate::tls::record::take_copied_octets(), 4 * 16384 - RECORD_WIRE as u64 - 80);
+    assert_eq!(input.len(), 5 * 16384 - RECORD_WIRE - 80);
 }

@@ -1,6 +1,6 @@
 //! Sealed and not yet sent: records in a slab, and single ones before and behind them.
 
-use crate::tls::record::Slab;
+use super::Slab;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
@@ -18,16 +18,13 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A record that goes before the slab that comes next.
-    pub(super) fn put_before(&mut self, record: &[u8]) {
-        self.before.extend_from_slice(record);
+    /// Puts a record behind all that is here, and before a slab that comes next.
+    pub(super) fn put_record(&mut self, record: &[u8]) {
+        let place = if self.holds_slab() { &mut self.behind } else { &mut self.before };
+        place.extend_from_slice(record);
     }
 
-    /// The last record.
-    pub(super) fn put_behind(&mut self, record: &[u8]) {
-        self.behind.extend_from_slice(record);
-    }
-
+    /// Puts a slab behind all that is here. Only when it [holds none](Self::holds_slab).
     pub(super) fn put_slab(&mut self, slab: Slab, ranges: [Range<usize>; Slab::RECORDS]) {
         self.slab = Some(slab);
         self.ranges = ranges;
@@ -36,6 +33,11 @@ impl Outgoing {
 
     pub(super) fn holds_slab(&self) -> bool {
         self.slab.is_some()
+    }
+
+    /// Whether what is not sent yet is single records alone, for which nobody waits.
+    pub(super) fn holds_only_records(&self) -> bool {
+        !self.holds_slab() && !self.before.is_empty()
     }
 
     /// Records that lie one behind another are one piece for the socket.
@@ -66,6 +68,10 @@ impl Outgoing {
             self.advance(sent);
         }
         self.slab = None;
+        if self.before.capacity() + self.behind.capacity() > 0 {
+            // An idle connection holds no memory of what it has sent.
+            (self.before, self.behind) = (Vec::new(), Vec::new());
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -1,0 +1,180 @@
+//! Records of a client that were received and that rustls has not opened yet. Holds a slab only while something is here,
+//! and a connection that waits holds less. Opens nothing itself.
+
+use super::{ShownRecords, Slab};
+use std::ops::Range;
+
+/// Received bytes from the first that rustls still needs.
+#[derive(Debug, Default)]
+pub(in crate::tls) struct ReceivedRecords {
+    memory: Memory,
+    rest: Range<usize>,
+    shown: ShownRecords,
+}
+
+#[derive(Debug, Default)]
+enum Memory {
+    #[default]
+    None,
+    Slab(Slab),
+    /// As much as is here, and no more.
+    Exact(Box<[u8]>),
+}
+
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::None => &[],
+            Self::Slab(slab) => slab,
+            Self::Exact(bytes) => bytes,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::None => &mut [],
+            Self::Slab(slab) => slab,
+            Self::Exact(bytes) => bytes,
+        }
+    }
+}
+
+impl ReceivedRecords {
+    /// What was received behind a handshake, and how much of that rustls has seen.
+    pub(in crate::tls) fn new(received: Vec<u8>, shown: ShownRecords) -> Self {
+        let rest = 0..received.len();
+        let memory = if received.is_empty() { Memory::None } else { Memory::Exact(received.into()) };
+        Self { memory, rest, shown }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.memory.bytes().get(self.rest.clone()).unwrap_or_default()
+    }
+
+    /// What rustls sees.
+    pub(super) fn shown(&mut self) -> &mut [u8] {
+        let end = self.rest.end.min(self.rest.start + self.shown.length());
+        self.memory.bytes_mut().get_mut(self.rest.start..end).unwrap_or_default()
+    }
+
+    /// Shows one more record, or what is here of it. `false` if there is nothing new.
+    pub(super) fn show_more(&mut self) -> bool {
+        let received = self.memory.bytes().get(self.rest.clone()).unwrap_or_default();
+        self.shown.extend(received)
+    }
+
+    /// Makes rustls see the record that was shown last as one that is not whole, so that it is not read once more.
+    pub(super) fn hide_latest(&mut self) {
+        /// Application data of more bytes than any record has that was opened.
+        const HEADER: [u8; 5] = [23, 3, 3, 0x47, 0xff];
+        let latest = self.shown.latest();
+        if let Some(header) = self.shown().get_mut(latest..).and_then(|record| record.first_chunk_mut()) {
+            *header = HEADER;
+        }
+    }
+
+    /// Rustls is done with so many bytes.
+    pub(super) fn discard(&mut self, bytes: usize) {
+        self.rest.start = self.rest.end.min(self.rest.start + bytes);
+        self.shown.discard(bytes);
+        if self.rest.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How many bytes are missing of the record that comes next, if that is known.
+    pub(super) fn missing(&self) -> Option<usize> {
+        self.shown.missing(self.rest())
+    }
+
+    /// Free memory behind what is here, at most so many bytes. Empty if no more can be held.
+    pub(super) fn room(&mut self, most: usize) -> &mut [u8] {
+        let length = self.rest.len();
+        if let Memory::Slab(slab) = &mut self.memory {
+            // Part of a record at most, since what is whole was opened.
+            slab.copy_within(self.rest.clone(), 0);
+        } else {
+            let mut slab = Slab::take();
+            if let Some(place) = slab.get_mut(..length) {
+                place.copy_from_slice(self.rest());
+            }
+            self.memory = Memory::Slab(slab);
+        }
+        self.rest = 0..length;
+        let end = Slab::SIZE.min(length.saturating_add(most));
+        self.memory.bytes_mut().get_mut(length..end).unwrap_or_default()
+    }
+
+    /// So many bytes of the room were received.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.rest.end += bytes;
+    }
+
+    /// Gives the slab back while nothing comes: a client that stops in the middle of a record costs what it has sent.
+    pub(super) fn release_slab(&mut self) {
+        if let Memory::Slab(_) = self.memory {
+            let rest = self.rest();
+            let memory = if rest.is_empty() { Memory::None } else { Memory::Exact(rest.into()) };
+            self.rest = 0..self.rest.len();
+            self.memory = memory;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(records: &mut ReceivedRecords, bytes: &[u8]) {
+        records.room(bytes.len()).copy_from_slice(bytes);
+        records.add(bytes.len());
+    }
+
+    #[test]
+    fn part_of_a_record_holds_no_slab_while_waiting() {
+        let mut records = ReceivedRecords::default();
+        for round in 0..3 {
+            receive(&mut records, &[23, 3, 3, 0, 4, 1, 2]);
+            assert!(records.show_more());
+            assert_eq!(records.shown(), [23, 3, 3, 0, 4, 1, 2]);
+            assert_eq!(records.missing(), Some(2));
+            let free = Slab::free();
+            records.release_slab();
+            assert_eq!(Slab::free(), free + 1, "{round}");
+            assert!(!records.show_more());
+            receive(&mut records, &[3, 4, 23]);
+            assert!(records.show_more());
+            assert_eq!(records.shown(), [23, 3, 3, 0, 4, 1, 2, 3, 4]);
+            records.discard(9);
+            assert_eq!(records.missing(), None);
+            records.discard(1);
+            assert!(matches!(records.memory, Memory::None), "nothing is held for nothing");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_stays_in_front() {
+        let mut records = ReceivedRecords::new(vec![22, 3, 3, 0, 1, 7], ShownRecords::default());
+        assert!(records.show_more());
+        // Part of a message: rustls keeps it.
+        receive(&mut records, &[22, 3, 3, 0, 2, 8, 9]);
+        assert!(records.show_more());
+        assert_eq!(records.shown(), [22, 3, 3, 0, 1, 7, 22, 3, 3, 0, 2, 8, 9]);
+        records.hide_latest();
+        assert_eq!(records.shown(), [22, 3, 3, 0, 1, 7, 23, 3, 3, 0x47, 0xff, 8, 9]);
+    }
+
+    #[test]
+    fn no_more_than_a_slab_is_held() {
+        let mut records = ReceivedRecords::default();
+        let room = records.room(usize::MAX).len();
+        assert_eq!(room, Slab::SIZE);
+        records.add(room);
+        assert!(records.room(1).is_empty());
+    }
+}
