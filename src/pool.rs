@@ -94,8 +94,8 @@ pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
 /// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
 /// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
 pub fn put<C: Connection>(of: PoolId, connection: C) {
-    // Another thread may need its descriptor.
-    if UPSTREAMS.is_nearly_used_up() {
+    // Another thread may need a descriptor: that of a connection which is used less, if there is one.
+    if UPSTREAMS.is_nearly_used_up() && !here::give_up_one() {
         return;
     }
     // Whether it can be used is asked when it is taken, and now and then.

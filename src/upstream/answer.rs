@@ -77,7 +77,7 @@ pub struct AnswerBody<B> {
     /// What is left to be sent of the request.
     upload: Option<Box<Upload<B>>>,
     buffer: BytesMut,
-    /// Bytes of the heads, which lie before the buffer in the same memory. `None` once data was taken.
+    /// Bytes of heads and framing, which lie before the buffer in the same memory. `None` once data was taken.
     passed: Option<usize>,
     left: Left,
     reuse: Reuse,
@@ -201,7 +201,10 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
                     let piece = self.buffer.get(..here.min(PIECE)).unwrap_or_default();
                     let (kind, length) = scanner.part(piece).map_err(|_| AnswerError::BadChunk)?;
                     match kind {
-                        ChunkPart::Framing => self.buffer.advance(length),
+                        ChunkPart::Framing => {
+                            self.buffer.advance(length);
+                            self.passed = self.passed.map(|passed| passed + length);
+                        }
                         ChunkPart::Data => return Ok(Some(self.chunk(length))),
                         ChunkPart::Trailers => {
                             section.extend_from_slice(&self.buffer.split_to(length));

@@ -38,8 +38,8 @@ pub struct Outgoing<B> {
     pub upgrade: Upgrade,
     /// Whether it may go again.
     pub repeat: Repeat,
-    /// How long the upstream may do nothing while it has all that there is of the request. From [`LONG_TIMEOUT`] on it
-    /// needs no timer at first: whoever waits polls again within half of that.
+    /// How long the upstream may do nothing while it has all that there is of the request. From [`LONG_TIMEOUT`] on, a
+    /// request that goes at once needs no timer at first: whoever waits polls once more within half of that.
     pub response_timeout: Duration,
     /// What a new connection begins with.
     pub preface: Option<Box<[u8]>>,
@@ -47,8 +47,26 @@ pub struct Outgoing<B> {
     pub account: Option<Arc<Account>>,
 }
 
-/// A request that waits for its response is polled again within half of this, whatever happens.
+/// A request that waits for its response is polled once more within half of this after it began, whatever happens.
 pub const LONG_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When the timer for a response is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ResponseTimer {
+    /// At the second poll: most responses come before that, and never need one. Only where the first poll is the one in
+    /// which the request began, because there is only one poll to rely on.
+    AtSecondPoll,
+    AtOnce,
+}
+
+impl ResponseTimer {
+    fn of_first_attempt(timeout: Duration, pooled: Option<&Link>) -> Self {
+        match pooled {
+            Some(_) if timeout >= LONG_TIMEOUT => Self::AtSecondPoll,
+            _ => Self::AtOnce,
+        }
+    }
+}
 
 /// What stays the same on each connection that a request is tried on.
 struct Asking {
@@ -127,6 +145,7 @@ impl Upstream {
         }
         let choice = self.choose();
         let mut pooled = self.pooled_link(choice, account);
+        let mut timer = ResponseTimer::of_first_attempt(response_timeout, pooled.as_ref());
         loop {
             let mut link = match pooled.take() {
                 Some(link) => link,
@@ -145,7 +164,8 @@ impl Upstream {
             }
             upload.again();
             let mut reading = Reading::default();
-            match asking.attempt(&mut upload, &mut reading, &mut link, &mut observer).await {
+            let timer = std::mem::replace(&mut timer, ResponseTimer::AtOnce);
+            match asking.attempt(&mut upload, &mut reading, &mut link, timer, &mut observer).await {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
                 Err(failure) => {
                     if !failure.was_sent() {
@@ -171,12 +191,13 @@ impl Asking {
         upload: &mut Upload<B>,
         reading: &mut Reading,
         link: &mut Link,
+        timer: ResponseTimer,
         observer: &mut O,
     ) -> Result<(Came, O::ReceivedHead), Failure>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let mut late = pin!((self.response_timeout < LONG_TIMEOUT).then(|| sleep(self.response_timeout)));
+        let mut late = pin!((timer == ResponseTimer::AtOnce).then(|| sleep(self.response_timeout)));
         let mut is_first = true;
         poll_fn(|context| {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
@@ -198,7 +219,6 @@ impl Asking {
             // Waiting for the client does not count; that has a timeout of its own.
             if late.is_none() {
                 if std::mem::take(&mut is_first) {
-                    // Most responses come before the next poll, and never need a timer.
                     return Poll::Pending;
                 }
                 late.set(Some(sleep_until((upload.progress + self.response_timeout).into())));

@@ -1,6 +1,7 @@
 //! Upstreams that cannot be reached, are silent, talk garbage, or break off: the client is told, and never deceived.
 
 use crate::support::client::{BOTH, get};
+use crate::support::gateway::ONE_WORKER;
 use crate::support::upstream::{read_head, write};
 use crate::support::{Chain, ReservedPort, Upstream, eventually};
 use std::io::Read;
@@ -57,6 +58,34 @@ fn an_upstream_whose_queue_is_full_is_not_waited_for() {
     }
     let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(address));
     expect_failure(&chain, 504, "connect_timeout");
+}
+
+#[test]
+fn a_request_that_goes_again_after_a_while_is_not_waited_for_either() {
+    /// Long enough that everything under way was looked at.
+    const WHILE: std::time::Duration = std::time::Duration::from_secs(2);
+    for version in BOTH {
+        // The first connection answers once, and closes a while after the next request. Others say nothing.
+        let upstream = Upstream::scripted(|mut stream, number| {
+            if number == 0 {
+                read_head(&mut stream);
+                write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+                read_head(&mut stream);
+                std::thread::sleep(WHILE);
+            } else {
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+        });
+        let chain = Chain::configured(upstream, |_, address| {
+            let route = route_with_timeouts(address);
+            route.replace("response_timeout = \"300ms\"", "response_timeout = \"5s\"") + ONE_WORKER
+        });
+        let mut connection = chain.client.connect(version).unwrap();
+        assert_eq!(connection.send(get("/")).unwrap().status, 200);
+        let answer = connection.send(get("/")).unwrap();
+        assert_eq!((answer.status, answer.reason().as_str()), (504, "response_timeout"), "{version:?}");
+        chain.gateway.wait_for_access(|line| line["status"] == 504 && line["attempts"] == 2);
+    }
 }
 
 #[test]
