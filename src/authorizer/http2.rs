@@ -9,7 +9,6 @@ use crate::here::{self, Key, State};
 use crate::worker::LocalExecutor;
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Full;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::any::Any;
@@ -59,11 +58,7 @@ impl Http2 {
 
     /// Asks, and once more on a new connection if the one that was there turned out to be closed: to ask twice changes
     /// nothing.
-    pub(super) async fn ask(
-        &self,
-        request: Request<Full<Bytes>>,
-        progress: &QuestionProgress,
-    ) -> Result<Bytes, Silence> {
+    pub(super) async fn ask(&self, request: Request<Bytes>, progress: &QuestionProgress) -> Result<Bytes, Silence> {
         let (sender, origin) = self.sender().await?;
         match (ask_on(sender, request.clone(), progress).await, origin) {
             (Err(Silence::Unreachable(error)), Origin::Kept) => {
@@ -117,11 +112,7 @@ impl Http2 {
     }
 }
 
-async fn ask_on(
-    mut sender: Sender,
-    request: Request<Full<Bytes>>,
-    progress: &QuestionProgress,
-) -> Result<Bytes, Silence> {
+async fn ask_on(mut sender: Sender, request: Request<Bytes>, progress: &QuestionProgress) -> Result<Bytes, Silence> {
     let answer = sender.send_request(request.map(|body| progress.queue(body))).await.map_err(Silence::unreachable)?;
     grpc::message(answer).await
 }

@@ -19,6 +19,7 @@ pub use question::Question;
 pub use verdict::{AnswerFields, Denial, Opinion, Silence, Verdict};
 
 use crate::config::WhenUnavailable;
+use crate::descriptors::UPSTREAMS;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error_text::with_causes;
 use crate::fetch::FetchUrl;
@@ -26,7 +27,7 @@ use crate::forward::FieldNames;
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use http::Request;
-use http_body_util::{Empty, Full};
+use http_body_util::Empty;
 use memory::{Key, Memory, Remembered};
 use progress::QuestionProgress;
 use std::sync::Arc;
@@ -104,7 +105,7 @@ pub struct Asking {
 
 enum Message {
     Http(Request<Empty<Bytes>>),
-    Grpc(Request<Full<Bytes>>),
+    Grpc(Request<Bytes>),
 }
 
 impl Authorizer {
@@ -198,7 +199,12 @@ impl Authorizer {
         // Only a question that the authorizer had for the whole time is one that it does not answer. Every question waits
         // a moment until the task of its connection runs.
         let was_queued = progress.queued_for() > self.timeout / 10;
-        let silence = if waits || was_queued { Silence::Busy } else { Silence::Timeout };
+        let silence = match () {
+            () if waits || was_queued => Silence::Busy,
+            // The time may have passed while a descriptor was waited for.
+            () if UPSTREAMS.is_nearly_used_up() => Silence::NoDescriptors,
+            () => Silence::Timeout,
+        };
         answered.unwrap_or(Err(silence))
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::endpoint::EndpointAddress;
 use crate::tls::{PeerCertificate, TrustDomainId};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;

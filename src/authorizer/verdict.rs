@@ -145,14 +145,17 @@ impl Silence {
     }
 }
 
-/// Whether an error, or a cause of it, says that this process or machine has no descriptor, memory or port left.
+/// Whether an error, or a cause of it, says that this process or machine has no descriptor, memory or port left, or that the
+/// connection to the peer has no stream left.
 fn lacks_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     use nix::errno::Errno;
     let own = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EADDRNOTAVAIL, Errno::EAGAIN];
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.any(|cause| {
         let code = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-        code.is_some_and(|code| own.contains(&Errno::from_raw(code)))
+        let refused = cause.downcast_ref::<h2::Error>().and_then(h2::Error::reason);
+        // More questions at once than the peer takes, which is said only after the first of them (RFC 9113 section 8.7).
+        code.is_some_and(|code| own.contains(&Errno::from_raw(code))) || refused == Some(h2::Reason::REFUSED_STREAM)
     })
 }
 
