@@ -22,6 +22,14 @@ use rustls::{CertificateError, Error, ServerConfig};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+/// Who opens and seals records where the config does not say it. A FIPS module approves only nonces of its own.
+pub fn default_record_layer() -> RecordLayer {
+    match FIPS {
+        Fips::Only => RecordLayer::Rustls,
+        Fips::No => RecordLayer::InPlace,
+    }
+}
+
 /// A server certificate and the clients that may come under its names.
 #[derive(Debug)]
 pub struct HostPolicy {

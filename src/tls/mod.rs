@@ -24,7 +24,7 @@ mod verified;
 pub use client_chain::ClientChain;
 pub use common_name::{CommonName, CommonNameError};
 pub use handshake::{Established, HandshakeFacts, Protocol, Resumption, handshake};
-pub use host::{HostError, HostPolicy, ServerIdentity};
+pub use host::{HostError, HostPolicy, ServerIdentity, default_record_layer};
 pub use peer_certificate::{CertificateFacts, PeerCertificate, UnreadableCertificate};
 pub(crate) use peer_certificate::{hexadecimal, sha256_text};
 pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};

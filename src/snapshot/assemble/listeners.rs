@@ -7,7 +7,7 @@ use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
 use crate::host::{HostPattern, HostTable};
 use crate::route::RouteTable;
 use crate::snapshot::ListenerPolicy;
-use crate::tls::{HostError, HostPolicy, ServerIdentity, TrustDomain};
+use crate::tls::{HostError, HostPolicy, ServerIdentity, TrustDomain, default_record_layer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Assembly<'_> {
         self.note_expiry(&CertificateOwner { kind: "server", name: &name, user: None }, chain_path, &chain);
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
-        let record_layer = listener.record_layer.as_ref().map_or_else(Default::default, |said| said.value);
+        let record_layer = listener.record_layer.as_ref().map_or_else(default_record_layer, |said| said.value);
         let previous = self.previous.and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
         let previous = previous.map(|policy| &policy.hosts);
         let shown = chain.clone();

@@ -15,6 +15,9 @@ pub struct Input {
     count: usize,
     /// Received and not opened.
     sealed: Segment,
+    /// The same without a slab, while nothing else is here and nothing comes: a client that stops in the middle of a record
+    /// costs what it has sent.
+    kept: Option<Box<[u8]>>,
 }
 
 /// Part of a slab.
@@ -138,6 +141,13 @@ impl Input {
 
     /// Room behind all that is here, at least `least` octets if what was consumed is enough for that.
     pub(super) fn room(&mut self, least: usize) -> &mut [u8] {
+        if let Some(kept) = self.kept.take() {
+            let mut slab = Slab::take();
+            if let Some(place) = slab.get_mut(..kept.len()) {
+                place.copy_from_slice(&kept);
+            }
+            (self.slab, self.sealed) = (Some(slab), Segment { start: 0, end: kept.len() });
+        }
         if Slab::SIZE - self.end() < least {
             self.move_to_front();
         }
@@ -175,6 +185,9 @@ impl Input {
 
     /// What is received and not opened.
     pub(super) fn sealed(&mut self) -> &mut [u8] {
+        if let Some(kept) = &mut self.kept {
+            return kept;
+        }
         let sealed = self.sealed.range();
         self.slab.as_deref_mut().and_then(|slab| slab.get_mut(sealed)).unwrap_or_default()
     }
@@ -190,6 +203,16 @@ impl Input {
     /// Forgets what is not opened.
     pub(super) fn forget_sealed(&mut self) {
         self.sealed = Segment::default();
+        self.kept = None;
+        self.release();
+    }
+
+    /// Gives the slab back while nothing comes, if there is no plaintext in it.
+    pub(super) fn keep_without_slab(&mut self) {
+        if self.count == 0 && self.sealed.len() > 0 {
+            self.kept = Some(self.octets(self.sealed).into());
+            self.sealed = Segment::default();
+        }
         self.release();
     }
 
@@ -250,18 +273,24 @@ impl Input {
         self.used().first().map_or(self.sealed.start, |first| first.start)
     }
 
+    /// Moves all to the front of the slab, and what is not opened right behind the plaintext: records without content leave
+    /// a gap there.
     fn move_to_front(&mut self) {
-        let end = self.end();
         let front = self.front();
-        if front == 0 || end == 0 {
+        let plaintext = Segment { start: front, end: self.used().last().map_or(front, |last| last.end) };
+        let sealed = self.sealed;
+        let has_gap = sealed.len() > 0 && sealed.start > plaintext.end;
+        if front == 0 && !has_gap || self.end() == 0 {
             return;
         }
         count_copied(self.len());
         if let Some(slab) = self.slab.as_deref_mut() {
-            slab.copy_within(front..end, 0);
+            slab.copy_within(plaintext.range(), 0);
+            slab.copy_within(sealed.range(), plaintext.len());
         }
-        for segment in self.segments.iter_mut().take(self.count).chain([&mut self.sealed]) {
+        for segment in self.segments.iter_mut().take(self.count) {
             *segment = Segment { start: segment.start.saturating_sub(front), end: segment.end.saturating_sub(front) };
         }
+        self.sealed = Segment { start: plaintext.len(), end: plaintext.len() + sealed.len() };
     }
 }

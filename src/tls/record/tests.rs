@@ -5,6 +5,7 @@ mod content;
 mod corked;
 mod input;
 mod joined;
+mod mutated;
 mod peer;
 mod strict;
 mod updates;
@@ -16,6 +17,7 @@ use rustls::crypto::aws_lc_rs::cipher_suite;
 use rustls::{CipherSuite, SupportedCipherSuite};
 use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 const SUITES: [SupportedCipherSuite; 3] = [
@@ -95,6 +97,16 @@ impl<R: Records> Server<R> {
             self.records.start_send(slab, &pieces).expect("an open connection");
             self.flush().await;
         }
+    }
+
+    /// Sends one record. Whether the socket took all of it.
+    async fn try_send(&mut self, content: &[u8]) -> bool {
+        let mut slab = Slab::take();
+        let start = R::spaces(Slab::RECORDS).iter().next().expect("a space").start;
+        let piece = start..start + content.len();
+        slab[piece.clone()].copy_from_slice(content);
+        self.records.start_send(slab, &[piece]).expect("an open connection");
+        poll_fn(|context| Poll::Ready(self.records.poll_sent(context))).await.is_ready()
     }
 
     async fn flush(&mut self) {

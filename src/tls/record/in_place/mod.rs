@@ -87,11 +87,17 @@ impl InPlaceRecords {
         let wanted = missing.unwrap_or(FULL_RECORD) + (READ_RECORDS - 1) * FULL_RECORD;
         let room = input.room(missing.unwrap_or(RECORD_WIRE));
         let wanted = wanted.min(room.len());
+        if wanted == 0 {
+            // What is here must be consumed first, and then this is polled again. A read of no bytes would look like an end.
+            return Poll::Pending;
+        }
         let mut buffer = ReadBuf::new(room.get_mut(..wanted).unwrap_or_default());
         let polled = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
         let length = buffer.filled().len();
         input.add_sealed(length);
-        input.release();
+        if length == 0 {
+            input.keep_without_slab();
+        }
         ready!(polled)?;
         Poll::Ready(Ok(length))
     }

@@ -12,10 +12,8 @@ pub(super) struct Protection {
     keys: Keys,
     /// Records without content since the last that had some.
     empty: u32,
-    /// How many key updates the client may still send at once.
+    /// How many key updates the client may still send before content.
     updates_left: u32,
-    /// Records since it got one more.
-    since_update_left: u32,
     /// It wants a new key of us before the next content (RFC 8446 section 4.6.3).
     owes_update: bool,
 }
@@ -41,23 +39,21 @@ impl Protection {
     const RECORDS_WITH_ONE_KEY: u64 = 1 << 23;
     /// As in rustls.
     const MOST_EMPTY: u32 = 32;
-    /// A key update costs more than a record; nobody needs more than one for many records.
+    /// Without content between them. As in rustls.
     const MOST_UPDATES: u32 = 32;
-    const RECORDS_FOR_AN_UPDATE: u32 = 64;
 
     pub(super) fn new(keys: Keys) -> Self {
-        Self { keys, empty: 0, updates_left: Self::MOST_UPDATES, since_update_left: 0, owes_update: false }
+        Self { keys, empty: 0, updates_left: Self::MOST_UPDATES, owes_update: false }
     }
 
     /// Opens a whole record of the client.
     pub(super) fn open(&mut self, record: &mut [u8]) -> Result<Content, RecordError> {
         let (kind, range) = self.keys.opener.open(record)?;
-        self.count_record();
         let content = record.get(range.clone()).unwrap_or_default();
         match kind {
             APPLICATION_DATA if content.is_empty() => self.nothing(),
             APPLICATION_DATA => {
-                self.empty = 0;
+                (self.empty, self.updates_left) = (0, Self::MOST_UPDATES);
                 Ok(Content::Application(range))
             }
             ALERT => match *content {
@@ -75,14 +71,6 @@ impl Protection {
                 _ => Err(RecordError::Unexpected),
             },
             _ => Err(RecordError::Unexpected),
-        }
-    }
-
-    fn count_record(&mut self) {
-        self.since_update_left += 1;
-        if self.since_update_left >= Self::RECORDS_FOR_AN_UPDATE {
-            self.since_update_left = 0;
-            self.updates_left = Self::MOST_UPDATES.min(self.updates_left + 1);
         }
     }
 

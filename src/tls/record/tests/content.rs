@@ -89,6 +89,27 @@ fn a_stream_of_full_records_is_not_moved_in_memory() {
 }
 
 #[test]
+fn records_without_content_take_no_room_for_what_follows() {
+    async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        let content = pattern(16384);
+        (0..3).for_each(|_| client.send(23, &content));
+        while server.input.len() < 3 * content.len() {
+            assert_eq!(server.fill().await.unwrap(), Filled::Some);
+        }
+        // There is room for one record, and it has no content.
+        let empty = client.seal_inner(&[&[23][..], &[0; 16384]].concat());
+        let both = [empty, client.seal(23, &content)].concat();
+        client.write(&both);
+        while server.input.len() < 4 * content.len() && !server.input.is_full() {
+            assert_eq!(server.fill().await.unwrap(), Filled::Some);
+        }
+        server.input.consume(3 * content.len());
+        assert!(server.read(content.len()).await == content);
+    }
+    on_both!(SUITE, scenario);
+}
+
+#[test]
 fn close_notify_is_told_from_a_bare_end() {
     async fn closes<R: Records>(mut server: Server<R>, mut client: RawClient) {
         let last = [client.seal(23, b"last"), client.seal(21, &[1, 0]), client.seal(23, b"too late")].concat();

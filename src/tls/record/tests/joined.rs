@@ -144,7 +144,7 @@ fn part_of_a_record_holds_no_slab() {
         client.write(last);
         assert!(server.read(RECORD_PLAINTEXT).await == [7; RECORD_PLAINTEXT]);
     }
-    on_one!(RecordLayer::Rustls, SUITE, scenario);
+    on_both!(SUITE, scenario);
 }
 
 #[test]

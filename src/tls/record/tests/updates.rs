@@ -4,8 +4,10 @@
 use super::peer::connect_with_update;
 use super::{RawClient, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
-use crate::tls::record::{InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport};
+use crate::tls::record::{Filled, InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport};
 use rustls::SupportedCipherSuite;
+use std::future::poll_fn;
+use std::task::Poll;
 
 const NOT_ASKED: [u8; 5] = [24, 0, 0, 1, 0];
 const ASKED: [u8; 5] = [24, 0, 0, 1, 1];
@@ -100,13 +102,11 @@ fn a_new_key_in_the_middle_of_much_content() {
 fn few_key_updates_are_taken_at_once_but_not_a_flood() {
     async fn few<R: Records>(mut server: Server<R>, mut client: RawClient) {
         for _ in 0..10 {
-            for _ in 0..8 {
+            for _ in 0..32 {
                 update(&mut client, ASKED);
             }
-            for _ in 0..8 * 64 {
-                client.send(23, b"x");
-            }
-            assert_eq!(server.read(8 * 64).await, vec![b'x'; 8 * 64]);
+            client.send(23, b"x");
+            assert_eq!(server.read(1).await, b"x");
         }
     }
     async fn flood<R: Records>(mut server: Server<R>, mut client: RawClient) {
@@ -126,9 +126,78 @@ fn few_key_updates_are_taken_at_once_but_not_a_flood() {
         assert_eq!(TlsFailure::among(&error).unwrap().reason, TlsFailureReason::KeyUpdates, "{error}");
         assert_eq!(client.receive_alert(), 0);
     }
-    on_one!(RecordLayer::InPlace, SUITES[1], few);
+    on_both!(SUITES[1], few);
     on_one!(RecordLayer::InPlace, SUITES[1], flood);
     on_one!(RecordLayer::Rustls, SUITES[1], flood_of_rustls);
+}
+
+#[test]
+fn a_key_update_while_an_answer_waits_for_the_client_is_taken() {
+    async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        // The socket is full, and records sealed with the old key wait.
+        let mut sent = 0;
+        while server.try_send(&[7; 16384]).await {
+            sent += 16384;
+        }
+        sent += 16384;
+        update(&mut client, ASKED);
+        client.send(23, b"request");
+        assert_eq!(server.read(7).await, b"request");
+        let reader = std::thread::spawn(move || {
+            assert!(client.receive_content(sent).iter().all(|byte| *byte == 7));
+            client
+        });
+        server.flush().await;
+        let mut client = reader.join().unwrap();
+        server.send(b"answer").await;
+        assert_eq!(client.receive().unwrap(), (22, NOT_ASKED.to_vec()));
+        client.renew_opener();
+        assert_eq!(client.receive().unwrap(), (23, b"answer".to_vec()));
+    }
+    on_both!(SUITES[0], scenario);
+}
+
+#[test]
+fn a_key_update_is_taken_when_only_a_goodbye_follows_on_either_side() {
+    async fn ours<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        poll_fn(|context| server.records.poll_close(context)).await.unwrap();
+        // It may send on, with new keys, and ask for one of ours, of which nothing comes any more.
+        update(&mut client, ASKED);
+        client.send(23, b"late");
+        assert_eq!(server.read(4).await, b"late");
+        assert_eq!(client.receive_alert(), 0);
+    }
+    async fn the_clients<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        update(&mut client, ASKED);
+        client.send(21, &[1, 0]);
+        assert_eq!(server.fill().await.unwrap(), Filled::Closed);
+        server.send(b"answer").await;
+        let first = client.receive().unwrap();
+        assert_eq!(first, (22, NOT_ASKED.to_vec()));
+        client.renew_opener();
+        assert_eq!(client.receive().unwrap(), (23, b"answer".to_vec()));
+    }
+    on_both!(SUITES[0], ours);
+    on_both!(SUITES[0], the_clients);
+}
+
+#[test]
+fn a_key_update_split_over_reads_is_taken() {
+    async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
+        for split in [1, 4, 5, 6, 20] {
+            let record = client.seal(22, &NOT_ASKED);
+            client.renew_sealer();
+            let (now, later) = record.split_at(split);
+            client.write(now);
+            assert!(
+                poll_fn(|context| Poll::Ready(server.records.poll_fill(context, &mut server.input))).await.is_pending()
+            );
+            client.write(later);
+            client.send(23, b"content");
+            assert_eq!(server.read(7).await, b"content");
+        }
+    }
+    on_both!(SUITES[2], scenario);
 }
 
 /// As if so many records had passed: ours with `sealer`, the client's with `opener`.
