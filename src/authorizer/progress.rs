@@ -86,3 +86,38 @@ impl Drop for QueuedBody {
         self.progress.sent();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(body: &mut QueuedBody) -> Bytes {
+        let polled = Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        let Poll::Ready(Some(Ok(frame))) = polled else { panic!("a piece") };
+        frame.into_data().unwrap()
+    }
+
+    /// Whether time that passes now counts.
+    fn waits(progress: &QuestionProgress) -> bool {
+        let (before, now) = (progress.queued_for(), Instant::now());
+        while Instant::now() == now {}
+        progress.queued_for() > before
+    }
+
+    #[test]
+    fn a_question_waits_until_its_last_byte_is_taken_and_dropped() {
+        let progress = QuestionProgress::default();
+        assert!(!waits(&progress), "there is no connection yet");
+        let mut body = progress.queue(Bytes::from_static(b"abc"));
+        assert!(waits(&progress));
+        assert_eq!((next(&mut body), body.is_end_stream()), (Bytes::from_static(b"ab"), false));
+        assert!(waits(&progress), "there may be no room for it");
+        assert_eq!((next(&mut body), body.is_end_stream()), (Bytes::from_static(b"c"), true));
+        assert!(waits(&progress));
+        drop(body);
+        assert!(!waits(&progress), "it has left");
+        let first = progress.queued_for();
+        let _again = progress.queue(Bytes::from_static(b"abc"));
+        assert!(waits(&progress) && progress.queued_for() > first);
+    }
+}

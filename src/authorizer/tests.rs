@@ -306,6 +306,9 @@ fn what_the_gateway_itself_lacks_is_never_taken_for_silence() {
     let refused = std::io::Error::from_raw_os_error(nix::errno::Errno::ECONNREFUSED as i32);
     assert!(!Silence::unreachable(crate::endpoint::ConnectError::Tcp(refused)).is_our_own());
     assert!(Silence::Unaskable("x").is_our_own() && !Silence::Timeout.is_our_own());
+    let reset = |reason| Silence::unreachable(h2::Error::from(reason));
+    assert!(reset(h2::Reason::REFUSED_STREAM).is_our_own(), "more streams than it takes");
+    assert!(!reset(h2::Reason::INTERNAL_ERROR).is_our_own());
 }
 
 #[test]
