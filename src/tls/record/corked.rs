@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream whose flush does nothing. [`Cork::poll_out`] sends what was written; a full slab is sent at once.
+/// A stream whose flush does nothing. [`Cork::drive`] sends what was written; a full slab is sent at once.
 #[derive(Debug)]
 pub struct CorkedStream<R: Records>(Rc<RefCell<Corked<R>>>);
 
@@ -190,7 +190,7 @@ impl<R: Records> AsyncWrite for CorkedStream<R> {
         true
     }
 
-    /// Sends nothing; tells an error of [`Cork::poll_out`].
+    /// Sends nothing; tells an error of `Cork::poll_out`.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.0.borrow_mut().failed.take().map_or(Ok(()), Err))
     }
