@@ -1,12 +1,12 @@
 //! Records as a stream for HTTP/2: what one wake-up of a connection writes leaves together. h2 flushes after each DATA
 //! frame, which would make a record and a system call of each. Bounded by one slab; an idle stream holds none.
 
-use super::{RECORD_PLAINTEXT, RecordStream, Records, Slab, count_copied};
+use super::gathered::GatheredRecords;
+use super::{RECORD_PLAINTEXT, RecordStream, Records, Slab};
 use crate::clock::one_moment;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -31,13 +31,6 @@ struct Corked<R: Records> {
     allowed: usize,
     /// An error of the socket that the owner of the stream has not seen yet.
     failed: Option<io::Error>,
-}
-
-/// Plaintext at its places in a slab.
-#[derive(Debug)]
-struct GatheredRecords {
-    slab: Slab,
-    bytes: usize,
 }
 
 impl<R: Records> CorkedStream<R> {
@@ -93,9 +86,8 @@ impl<R: Records> Corked<R> {
         }
         let records = self.stream.records_mut();
         ready!(records.poll_sent(context))?;
-        let Some(GatheredRecords { slab, bytes }) = self.gathered.take() else { return Poll::Ready(Ok(())) };
-        let (pieces, count) = pieces::<R>(bytes);
-        records.start_send(slab, pieces.get(..count).unwrap_or_default())?;
+        let Some(gathered) = self.gathered.take() else { return Poll::Ready(Ok(())) };
+        gathered.start_send(records)?;
         let sent = records.poll_sent(context);
         self.allowed = if sent.is_pending() { 1 } else { Slab::RECORDS.min(self.allowed + 1) };
         sent
@@ -104,7 +96,7 @@ impl<R: Records> Corked<R> {
     /// Ready when at least one byte can be gathered.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.gathered {
-            Some(gathered) if gathered.bytes >= self.allowed * RECORD_PLAINTEXT => self.poll_out(context),
+            Some(gathered) if gathered.len() >= self.allowed * RECORD_PLAINTEXT => self.poll_out(context),
             Some(_) => Poll::Ready(Ok(())),
             // One slab is enough: what was sealed leaves before more is gathered.
             None => self.stream.records_mut().poll_sent(context),
@@ -112,51 +104,9 @@ impl<R: Records> Corked<R> {
     }
 
     fn gather(&mut self, slices: &[IoSlice<'_>]) -> usize {
-        let gathered = self.gathered.get_or_insert_with(|| GatheredRecords { slab: Slab::take(), bytes: 0 });
-        let most = self.allowed * RECORD_PLAINTEXT;
-        let before = gathered.bytes;
-        for slice in slices {
-            gathered.append::<R>(slice, most);
-        }
-        count_copied(gathered.bytes - before);
-        gathered.bytes - before
+        let gathered = self.gathered.get_or_insert_with(GatheredRecords::new);
+        gathered.append::<R>(slices, self.allowed * RECORD_PLAINTEXT)
     }
-}
-
-impl GatheredRecords {
-    /// Copies what fits of `slice`, so that there are at most `most` bytes.
-    fn append<R: Records>(&mut self, mut slice: &[u8], most: usize) {
-        let starts = starts::<R>();
-        while !slice.is_empty() && self.bytes < most {
-            let Some(start) = starts.get(self.bytes / RECORD_PLAINTEXT) else { return };
-            let within = self.bytes % RECORD_PLAINTEXT;
-            let length = slice.len().min(RECORD_PLAINTEXT - within).min(most - self.bytes);
-            let place = self.slab.get_mut(start + within..start + within + length);
-            let (Some(place), Some((now, later))) = (place, slice.split_at_checked(length)) else { return };
-            place.copy_from_slice(now);
-            self.bytes += length;
-            slice = later;
-        }
-    }
-}
-
-/// Where the plaintext of each record begins in a slab.
-fn starts<R: Records>() -> [usize; Slab::RECORDS] {
-    let mut starts = [0; Slab::RECORDS];
-    let spaces = R::spaces(Slab::RECORDS);
-    let all = spaces.iter().flat_map(|space| space.step_by(RECORD_PLAINTEXT));
-    starts.iter_mut().zip(all).for_each(|(place, start)| *place = start);
-    starts
-}
-
-/// The records that hold the first `bytes` gathered bytes, and how many records there are.
-fn pieces<R: Records>(bytes: usize) -> ([Range<usize>; Slab::RECORDS], usize) {
-    let mut pieces = [const { 0..0 }; Slab::RECORDS];
-    let count = bytes.div_ceil(RECORD_PLAINTEXT).min(Slab::RECORDS);
-    for (number, (piece, start)) in pieces.iter_mut().zip(starts::<R>()).take(count).enumerate() {
-        *piece = start..start + (bytes - number * RECORD_PLAINTEXT).min(RECORD_PLAINTEXT);
-    }
-    (pieces, count)
 }
 
 impl<R: Records> AsyncRead for CorkedStream<R> {

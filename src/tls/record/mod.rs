@@ -3,6 +3,7 @@
 
 mod corked;
 mod failure;
+mod gathered;
 mod in_place;
 mod input;
 mod lingering_close;

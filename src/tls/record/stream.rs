@@ -1,9 +1,9 @@
 //! Records as a stream of octets, for hyper and for tunnels. Copies, and counts what it copies.
 
-use super::{Filled, Input, RECORD_PLAINTEXT, Records, Slab, count_copied};
+use super::gathered::GatheredRecords;
+use super::{Filled, Input, Records, count_copied};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -81,16 +81,15 @@ impl<R: Records> AsyncWrite for RecordStream<R> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.records.poll_sent(context))?;
-        let mut slab = Slab::take();
-        let gathered = gather::<R>(&mut slab, slices);
-        if gathered.octets > 0 {
-            count_copied(gathered.octets);
-            this.records.start_send(slab, gathered.pieces.get(..gathered.count).unwrap_or_default())?;
+        let mut gathered = GatheredRecords::new();
+        let bytes = gathered.append::<R>(slices, GatheredRecords::MOST);
+        if bytes > 0 {
+            gathered.start_send(&mut this.records)?;
             if let Poll::Ready(outcome) = this.records.poll_sent(context) {
                 outcome?;
             }
         }
-        Poll::Ready(Ok(gathered.octets))
+        Poll::Ready(Ok(bytes))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -114,46 +113,4 @@ impl<R: Records> AsyncWrite for RecordStream<R> {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// Plaintext in a slab.
-struct Gathered {
-    pieces: [Range<usize>; Slab::RECORDS],
-    count: usize,
-    octets: usize,
-}
-
-/// Copies as much of `slices` as fits, record by record.
-fn gather<R: Records>(slab: &mut Slab, slices: &[IoSlice<'_>]) -> Gathered {
-    let mut gathered = Gathered { pieces: [const { 0..0 }; Slab::RECORDS], count: 0, octets: 0 };
-    let mut slices = slices.iter().map(|slice| &**slice).filter(|slice| !slice.is_empty());
-    let mut rest: &[u8] = &[];
-    let spaces = R::spaces(Slab::RECORDS);
-    let records = spaces.iter().flat_map(|space| {
-        let end = space.end;
-        space.step_by(RECORD_PLAINTEXT).map(move |start| start..end.min(start + RECORD_PLAINTEXT))
-    });
-    for (mut room, piece) in records.zip(&mut gathered.pieces) {
-        let start = room.start;
-        while !room.is_empty() {
-            if rest.is_empty() {
-                let Some(next) = slices.next() else { break };
-                rest = next;
-            }
-            let length = rest.len().min(room.len());
-            let (now, later) = rest.split_at_checked(length).unwrap_or_default();
-            if let Some(place) = slab.get_mut(room.start..room.start + length) {
-                place.copy_from_slice(now);
-            }
-            rest = later;
-            room.start += length;
-        }
-        if room.start == start {
-            break;
-        }
-        *piece = start..room.start;
-        gathered.count += 1;
-        gathered.octets += room.start - start;
-    }
-    gathered
 }
