@@ -132,7 +132,7 @@ fn one_connection_each(gateway: &Gateway, client: &Client) -> Vec<Raw> {
 fn shared_lines(tables: &str, user_lines: &str) -> Vec<usize> {
     let pki = Pki::new();
     let upstream = HeldUpstream::start();
-    let config = listener(&pki).replace("level = \"debug\"", "level = \"info\"")
+    let config = listener(&pki).replace("level = \"debug,h2=info\"", "level = \"info\"")
         + &user("alice", &["*"])
         + user_lines
         + &format!("[upstream.api]\nendpoints = [\"http://{}\"]\n", upstream.address)

@@ -20,7 +20,7 @@ fn scene(workers: usize) -> Scene {
     let workers = format!("[gateway]\nworkers = {workers}\n");
     let config = listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address) + &workers;
     // Thousands of connections without a handshake would make as many lines.
-    let gateway = Gateway::start(&config.replace("level = \"debug\"", "level = \"info\""));
+    let gateway = Gateway::start(&config.replace("level = \"debug,h2=info\"", "level = \"info\""));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     Scene { gateway, client, upstream, _pki: pki }
 }

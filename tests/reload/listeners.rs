@@ -139,7 +139,7 @@ fn limits_and_log_level_change_without_a_restart() {
     assert_eq!(client.send(Version::Http1, post()).unwrap().status, 200);
     gateway.reload_with(&(text.clone() + "[limits]\nbody_size = \"4B\"\n"));
     assert_eq!(client.send(Version::Http1, post()).unwrap().status, 413);
-    gateway.reload_with(&text.replace("level = \"debug\"", "level = \"info\""));
+    gateway.reload_with(&text.replace("level = \"debug,h2=info\"", "level = \"info\""));
     assert_eq!(client.send(Version::Http1, post()).unwrap().status, 200);
     gateway.reload_with(&(text + "[gateway]\nworkers = 3\n"));
     let warning = gateway.wait_for_log("this change needs a restart");

@@ -48,9 +48,9 @@ pub fn trust_domain(name: &str, pki: &Pki) -> String {
     format!("[trust_domain.{name}]\nanchors = [\"{}/ca.crt\"]\n", pki.folder.path().display())
 }
 
-/// Admin on a free port and logs in JSON.
+/// Admin on a free port and logs in JSON. Without the frames of HTTP/2: a flood of them would be one of lines.
 pub fn process() -> String {
-    "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned()
+    "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug,h2=info\"\n".to_owned()
 }
 
 /// For tests of what one worker keeps for itself: pools and turns.
