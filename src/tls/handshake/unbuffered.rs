@@ -5,10 +5,12 @@ use super::hello::receive;
 use super::{Failed, io_failed};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::tls::host::HostPolicy;
-use crate::tls::record::{InPlaceRecords, Input, ReceivedRecords, RustlsRecords, ShownRecords, Transport};
+use crate::tls::record::{
+    InPlaceRecords, Input, ReceivedRecords, RustlsRecords, ShownRecords, Transport, encode_record, queued_records,
+};
 use crate::tls::refusal::FailureReason;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{Error, ProtocolVersion};
 use std::io;
 use tokio::io::AsyncWriteExt;
@@ -61,7 +63,8 @@ pub(super) async fn handshake(
                 return Err(io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")));
             }
             Err(error) => {
-                buffers.take_alert(&mut connection);
+                // The alert that belongs to it.
+                buffers.outgoing.extend(queued_records(&mut connection));
                 // The first error is the one that counts.
                 let _ = buffers.send(stream).await;
                 return Err(tls_failed(error));
@@ -110,7 +113,7 @@ impl Buffers {
         let UnbufferedStatus { discard, state, .. } = connection.process_tls_records(shown);
         let step = match state {
             Err(error) => Err(error),
-            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+            Ok(ConnectionState::EncodeTlsData(data)) => encode_record(data, &mut self.outgoing).map(|()| Step::Again),
             Ok(ConnectionState::TransmitTlsData(data)) => {
                 data.done();
                 Ok(Step::Send)
@@ -130,18 +133,6 @@ impl Buffers {
         }
     }
 
-    /// Takes the alert that belongs to an error.
-    fn take_alert(&mut self, connection: &mut UnbufferedServerConnection) {
-        while connection.wants_write() {
-            // What rustls wants to send goes before everything else, so this looks at nothing that was received.
-            let UnbufferedStatus { state, .. } = connection.process_tls_records(&mut []);
-            let Ok(ConnectionState::EncodeTlsData(data)) = state else { return };
-            if encode(data, &mut self.outgoing).is_err() {
-                return;
-            }
-        }
-    }
-
     async fn send(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         // The client may take its time for an answer, and this is not kept meanwhile.
         let outgoing = std::mem::take(&mut self.outgoing);
@@ -158,14 +149,4 @@ impl Buffers {
         }
         Ok(())
     }
-}
-
-fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Vec<u8>) -> Result<Step, Error> {
-    let start = outgoing.len();
-    if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
-        outgoing.resize(start + size.required_size, 0);
-        let place = outgoing.get_mut(start..).unwrap_or_default();
-        data.encode(place).map_err(|error| Error::General(error.to_string()))?;
-    }
-    Ok(Step::Again)
 }

@@ -23,6 +23,7 @@ pub use input::Input;
 pub use lingering_close::LingeringClose;
 pub(in crate::tls) use received::ReceivedRecords;
 pub use rustls::RustlsRecords;
+pub(in crate::tls) use rustls::{encode_record, queued_records};
 pub(in crate::tls) use shown::ShownRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;

@@ -10,7 +10,8 @@ use super::{
 };
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
-    AppDataRecord, ConnectionState, EncodeTlsData, EncryptError, ReadTraffic, UnbufferedStatus, WriteTraffic,
+    AppDataRecord, ConnectionState, EncodeError, EncodeTlsData, EncryptError, ReadTraffic, UnbufferedStatus,
+    WriteTraffic,
 };
 use rustls::{Error, InvalidMessage, ProtocolVersion};
 use std::io;
@@ -96,7 +97,13 @@ impl RustlsRecords {
                 discard += more;
                 SessionStep::Again
             }),
-            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+            Ok(ConnectionState::EncodeTlsData(data)) => {
+                let mut record = Vec::new();
+                encode_record(data, &mut record).map(|()| {
+                    self.outgoing.put_record(&record);
+                    SessionStep::Again
+                })
+            }
             Ok(ConnectionState::TransmitTlsData(data)) => {
                 data.done();
                 Ok(SessionStep::Again)
@@ -150,14 +157,7 @@ impl RustlsRecords {
     /// The alert, or what comes close to it.
     fn put_reason(&mut self, error: &Error) {
         let has_alert = self.session.wants_write();
-        while self.session.wants_write() {
-            // What rustls wants to send goes before everything else, so this looks at nothing that was received.
-            let UnbufferedStatus { state, .. } = self.session.process_tls_records(&mut []);
-            let Ok(ConnectionState::EncodeTlsData(data)) = state else { break };
-            if encode(data, &mut self.outgoing).is_err() {
-                break;
-            }
-        }
+        self.outgoing.put_record(&queued_records(&mut self.session));
         if !has_alert && !matches!(error, Error::AlertReceived(_)) {
             // rustls has no alert for a few errors, as a flood of key updates. A goodbye is one, too.
             self.received.hide_latest();
@@ -228,12 +228,32 @@ fn take_plaintext(mut traffic: ReadTraffic<'_, '_, ServerConnectionData>, input:
     Ok(discard)
 }
 
-/// Puts a record that rustls has made behind what is sent already.
-fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Outgoing) -> Result<SessionStep, Error> {
-    let mut record = [0; CONTROL_RECORDS];
-    let length = data.encode(&mut record).map_err(|error| Error::General(error.to_string()))?;
-    outgoing.put_record(record.get(..length).unwrap_or_default());
-    Ok(SessionStep::Again)
+/// The records that rustls wants to send before everything else, as an alert.
+pub(in crate::tls) fn queued_records(session: &mut UnbufferedServerConnection) -> Vec<u8> {
+    let mut records = Vec::new();
+    while session.wants_write() {
+        // It comes first, so this looks at nothing that was received.
+        let UnbufferedStatus { state, .. } = session.process_tls_records(&mut []);
+        let Ok(ConnectionState::EncodeTlsData(data)) = state else { break };
+        if encode_record(data, &mut records).is_err() {
+            break;
+        }
+    }
+    records
+}
+
+/// Puts a record that rustls has made behind those that are here.
+pub(in crate::tls) fn encode_record(
+    mut data: EncodeTlsData<'_, ServerConnectionData>,
+    records: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let start = records.len();
+    if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
+        records.resize(start + size.required_size, 0);
+        let place = records.get_mut(start..).unwrap_or_default();
+        data.encode(place).map_err(|error| Error::General(error.to_string()))?;
+    }
+    Ok(())
 }
 
 impl Records for RustlsRecords {
