@@ -199,11 +199,13 @@ impl Authorizer {
         // Only a question that the authorizer had for the whole time is one that it does not answer. Every question waits
         // a moment until the task of its connection runs.
         let was_queued = progress.queued_for() > self.timeout / 10;
-        let silence = match () {
-            () if waits || was_queued => Silence::Busy,
+        let silence = if waits || was_queued {
+            Silence::Busy
+        } else if UPSTREAMS.is_nearly_used_up() {
             // The time may have passed while a descriptor was waited for.
-            () if UPSTREAMS.is_nearly_used_up() => Silence::NoDescriptors,
-            () => Silence::Timeout,
+            Silence::NoDescriptors
+        } else {
+            Silence::Timeout
         };
         answered.unwrap_or(Err(silence))
     }

@@ -300,7 +300,7 @@ where
     let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
-        .timer(MomentTimer::new())
+        .timer(MomentTimer::default())
         // Ours has it already.
         .auto_date_header(false)
         .max_concurrent_streams(limits.streams)

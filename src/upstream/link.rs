@@ -218,7 +218,7 @@ impl Link {
         }
         if buffer.is_empty() && room <= SCRATCH {
             let stream = Pin::new(&mut self.stream);
-            let polled = SPACE.with_borrow_mut(|space| read_exactly(stream, context, space, (buffer, room)));
+            let polled = SPACE.with_borrow_mut(|space| read_by_scratch(stream, context, space, buffer, room));
             return self.read(polled, |count| *count);
         }
         buffer.reserve(room);
@@ -255,11 +255,12 @@ impl Link {
 }
 
 /// Reads by way of memory of this thread, so that `buffer` becomes as large as what came.
-fn read_exactly(
+fn read_by_scratch(
     stream: Pin<&mut EndpointStream>,
     context: &mut Context<'_>,
     space: &mut Vec<u8>,
-    (buffer, room): (&mut BytesMut, usize),
+    buffer: &mut BytesMut,
+    room: usize,
 ) -> Poll<io::Result<usize>> {
     space.resize(SCRATCH, 0);
     let mut read = ReadBuf::new(space.get_mut(..room).unwrap_or_default());

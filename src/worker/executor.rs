@@ -43,21 +43,8 @@ impl<T: Future> Future for MomentTask<T> {
 }
 
 /// Tokio's timers, and the time of the present moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MomentTimer(TokioTimer);
-
-impl MomentTimer {
-    /// For connections of this worker.
-    pub fn new() -> Self {
-        Self(TokioTimer::new())
-    }
-}
-
-impl Default for MomentTimer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 impl Timer for MomentTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {

@@ -252,14 +252,14 @@ impl Exchange<'_> {
     async fn forward(
         &self,
         mut record: Record,
-        asked: AskedRequest<'_>,
+        mut asked: AskedRequest<'_>,
         permitted: Permitted<'_, '_>,
         upstream: &UpstreamHere,
     ) -> Response<RecordedBody> {
         let limits = permitted.allowance.limits;
         let body = record.meters().request.clone();
-        let AskedRequest { head, content, leaving } = asked;
-        let upgrade = match leaving {
+        let head = asked.head;
+        let upgrade = match asked.leaving {
             Some(_) => requested_upgrade(permitted.method, &head.headers),
             None => Ok(Upgrade::None),
         };
@@ -267,9 +267,9 @@ impl Exchange<'_> {
             Ok(upgrade) => upgrade,
             Err(bad) => return self.refused(record, &Refusal::Upgrade(bad)),
         };
-        let leaving = leaving.filter(|_| upgrade != Upgrade::None);
+        let leaving = asked.leaving.take().filter(|_| upgrade != Upgrade::None);
         let (wanted, version) = (Asked::by(head.method.as_str()), head.version);
-        let Some((outgoing, right)) = self.outgoing(&mut record, (head, content), &permitted, upstream, upgrade) else {
+        let Some((outgoing, right)) = self.outgoing(&mut record, asked, &permitted, upstream, upgrade) else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let open = self.context.open.begin(right);

@@ -1,7 +1,7 @@
 //! The request that goes up, rendered from hyper's form, and the answers' heads, rendered for hyper.
 
 use super::content::Content;
-use super::{Exchange, Permitted};
+use super::{AskedRequest, Exchange, Permitted};
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ContentLength, FieldSink, Framing, HeadWriter, REQUEST_ID, RESPONSE_VIA,
     RequestEdit, RequestHeadOut, Upgrade, response_fields, write_request_head,
@@ -18,10 +18,8 @@ use crate::recycled::Recycled;
 use crate::route::Admission;
 use crate::upstream::{Manners, Outgoing, Repeat, SendObserver, Upstream};
 use http::header::{DATE, VIA};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use http_body::Body;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// The body of a request on its way up.
@@ -32,17 +30,18 @@ impl Exchange<'_> {
     pub(super) fn outgoing(
         &self,
         record: &mut Record,
-        (head, body): (&Rc<Parts>, Content),
+        asked: AskedRequest<'_>,
         permitted: &Permitted<'_, '_>,
         upstream: &UpstreamHere,
         upgrade: Upgrade,
     ) -> Option<(Outgoing<RequestBody>, Right)> {
+        let AskedRequest { head, content, .. } = asked;
         let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let requested_host = authority.or_else(|| head.headers.first_value("host"))?;
         let requested_host = std::str::from_utf8(requested_host).ok()?;
         let limits = permitted.allowance.limits;
         let meter = record.meters().request.clone();
-        let body = MeteredBody::new(body, limits.body_size, limits.idle_timeout, meter.clone());
+        let body = MeteredBody::new(content, limits.body_size, limits.idle_timeout, meter.clone());
         let framing = match body.size_hint().exact() {
             _ if body.is_end_stream() => Framing::Length(0),
             Some(length) => Framing::Length(length),

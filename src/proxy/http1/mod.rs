@@ -89,7 +89,7 @@ impl Elsewhere {
 }
 
 /// A connection whose request is over, or is not for this engine.
-struct RequestEnd<R: Records> {
+struct ServedRequest<R: Records> {
     connection: Box<Connection<R>>,
     next: Result<After, Elsewhere>,
 }
@@ -151,9 +151,9 @@ impl<R: Records> Connection<R> {
         loop {
             let after = if self.has_request().await {
                 // A connection that waits for a request holds no memory for one.
-                let end = RecycledFuture::new(self.serve_request()).await;
-                self = end.connection;
-                match end.next {
+                let served = RecycledFuture::new(self.serve_request()).await;
+                self = served.connection;
+                match served.next {
                     Ok(after) => after,
                     Err(why) => return Served::Elsewhere(self, why),
                 }
@@ -191,7 +191,7 @@ impl<R: Records> Connection<R> {
     }
 
     /// Serves one request, of which something is here.
-    async fn serve_request(mut self: Box<Self>) -> RequestEnd<R> {
+    async fn serve_request(mut self: Box<Self>) -> ServedRequest<R> {
         // Stays where it is from judgement to answer.
         let mut forwarding = None;
         let next = match self.next(&mut forwarding).await {
@@ -200,7 +200,7 @@ impl<R: Records> Connection<R> {
             Begun::Elsewhere(why) => Err(why),
             Begun::End | Begun::Unchecked(_) => Ok(After::Close(Rest::Nothing)),
         };
-        RequestEnd { connection: self, next }
+        ServedRequest { connection: self, next }
     }
 
     /// What becomes of the connection if the client broke TLS: that is told, and the client gets the time to read its alert.
