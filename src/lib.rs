@@ -5,6 +5,7 @@
 // Foundations
 pub mod clock;
 pub mod error_text;
+pub mod here;
 pub mod descriptors;
 pub mod file_read;
 pub mod file_format;
@@ -17,7 +18,6 @@ pub mod head;
 pub mod recycled;
 pub mod pattern;
 pub mod fetch;
-pub mod here;
 pub mod pool;
 pub mod endpoint;
 

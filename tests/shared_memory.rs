@@ -4,7 +4,7 @@
 //!
 //! The process is stopped and its memory compared before a request, while its upstream holds the response, and after it.
 //! Two kinds of writes escape this: a value that is written and restored within one step, and memory of the kernel. The
-//! access log is off: its lines go through one queue of the process (ARCHITECTURE.md).
+//! threads that write logs serve all workers, so they are made to hang: then all that changes is what workers write.
 
 use crate::support::client::Raw;
 use crate::support::gateway::{listener, user};
@@ -13,7 +13,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, read_to_string};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -190,9 +191,28 @@ fn shared_lines(tables: &str, user_lines: &str) -> Vec<usize> {
     shared
 }
 
+/// A pipe that nobody reads and that is full: whoever writes into it hangs.
+fn full_pipe(path: &Path) -> File {
+    nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let mut pipe =
+        File::options().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(path).expect("a pipe");
+    while pipe.write(&[b'\n'; 4096]).is_ok() {}
+    pipe
+}
+
 #[test]
 fn workers_write_no_cache_line_of_each_other() {
     let shared = shared_lines("[access_log]\nformat = \"off\"\n", "");
+    assert!(shared.is_empty(), "written by two workers: {shared:#x?}");
+}
+
+#[test]
+fn workers_write_no_cache_line_of_each_other_to_log_a_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name| folder.path().join(name);
+    let _pipes = [full_pipe(&path("access")), full_pipe(&path("audit"))];
+    let tables = format!("[access_log]\npath = {:?}\n[audit_log]\npath = {:?}\n", path("access"), path("audit"));
+    let shared = shared_lines(&tables, "");
     assert!(shared.is_empty(), "written by two workers: {shared:#x?}");
 }
 

@@ -1,10 +1,15 @@
-//! One line for each request, written by a thread of its own. A full queue drops lines and counts them.
+//! One line for each request, written by a thread of its own. A line that does not fit into its queue, or that cannot be
+//! written, is dropped and counted.
 
+use super::line_queues::{LineQueues, LineReader};
+use super::rare_line::RareLine;
 use crate::config::LogFormat;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 
 /// Where the access log goes and how it looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,50 +119,110 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// An open access log.
+/// An open access log. Its thread ends when it is dropped, after the last line.
 pub struct AccessLog {
     config: AccessLogConfig,
-    writer: NonBlocking,
-    dropped: ErrorCounter,
-    // Flushes what is queued when the log is closed.
-    _worker: WorkerGuard,
+    queues: LineQueues,
+    dropped: Arc<AtomicU64>,
 }
 
 impl AccessLog {
     /// Opens the log and starts its thread.
-    pub(super) fn open(config: &AccessLogConfig) -> std::io::Result<Self> {
+    pub(super) fn open(config: &AccessLogConfig) -> io::Result<Self> {
         let target: Box<dyn Write + Send> = match &config.path {
             Some(path) => Box::new(std::fs::OpenOptions::new().create(true).append(true).open(path)?),
-            None => Box::new(std::io::stdout()),
+            None => Box::new(io::stdout()),
         };
-        let (writer, worker) = NonBlockingBuilder::default().lossy(true).thread_name("access-log").finish(target);
-        Ok(Self { config: config.clone(), dropped: writer.error_counter(), writer, _worker: worker })
+        let dropped = Arc::<AtomicU64>::default();
+        let writer = Writer { target, dropped: dropped.clone() };
+        let queues = LineQueues::start("access-log", move |reader| writer.run(reader))?;
+        Ok(Self { config: config.clone(), queues, dropped })
     }
 
     pub(super) fn config(&self) -> &AccessLogConfig {
         &self.config
     }
 
-    pub(super) fn dropped_lines(&self) -> usize {
-        self.dropped.dropped_lines()
+    pub(super) fn dropped_lines(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Disconnects after the last line is written. `None` if it was taken before.
+    pub(super) fn ended(&self) -> Option<Receiver<()>> {
+        self.queues.ended()
     }
 
     pub(super) fn write(&self, entry: &AccessEntry<'_>) {
-        let mut line = match self.config.format {
-            LogFormat::Off => return,
-            LogFormat::Json => serde_json::to_vec(entry).unwrap_or_default(),
-            LogFormat::Text => text_line(entry).into_bytes(),
-        };
-        line.push(b'\n');
-        // The writer is lossy: it never blocks, and counts what it drops.
-        let _ = self.writer.clone().write_all(&line);
+        let format = self.config.format;
+        if format != LogFormat::Off && self.queues.push(|lines| append_line(lines, entry, format)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
+fn append_line(lines: &mut Vec<u8>, entry: &AccessEntry<'_>, format: LogFormat) {
+    let start = lines.len();
+    let written = match format {
+        LogFormat::Off => return,
+        LogFormat::Json => serde_json::to_writer(&mut *lines, entry).is_ok(),
+        LogFormat::Text => write_text(lines, entry).is_ok(),
+    };
+    if written {
+        lines.push(b'\n');
+    } else {
+        lines.truncate(start);
+    }
+}
+
+/// The thread that writes.
+struct Writer {
+    target: Box<dyn Write + Send>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(mut self, mut reader: LineReader) {
+        loop {
+            reader.take(|batch| self.write(batch));
+            if !reader.wait() {
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &[u8]) {
+        static FAILED: RareLine = RareLine::new();
+        let (written, result) = write_counted(&mut *self.target, batch);
+        if let Err(error) = result {
+            let lost = batch.get(written..).unwrap_or_default();
+            let lost = lost.iter().filter(|byte| **byte == b'\n').count();
+            self.dropped.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
+            if let Some(failures) = FAILED.due() {
+                tracing::error!(%error, failures, "the access log cannot be written; lines are lost");
+            }
+        }
+    }
+}
+
+/// Writes all of it. Gives the number of bytes that were written.
+fn write_counted(target: &mut dyn Write, batch: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while let Some(rest) = batch.get(written..).filter(|rest| !rest.is_empty()) {
+        match target.write(rest) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(length) => written += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, target.flush())
+}
+
 /// For people: the common facts in a fixed order, then named ones.
-fn text_line(entry: &AccessEntry<'_>) -> String {
+fn write_text(lines: &mut Vec<u8>, entry: &AccessEntry<'_>) -> io::Result<()> {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
-    format!(
+    write!(
+        lines,
         "{} {} {} {} {} {} \"{} {}\" {} {} {} {}B {:.1}ms user={} cn={} route={} requirement={} upstream={} id={} gen={}{}{}{}{}{}",
         entry.time,
         entry.client,

@@ -5,6 +5,7 @@ mod audit;
 pub mod build;
 mod certificates;
 mod descriptor_metrics;
+mod line_queues;
 mod local;
 mod log;
 mod metrics;
@@ -26,7 +27,9 @@ pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 use arc_swap::ArcSwapOption;
 use audit::Audit;
 use local::WorkerRequest;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Metrics, access log and audit log, shared by everything that runs.
@@ -66,9 +69,12 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Writes out the lines that still wait, and takes no more.
+    /// Writes out the lines that still wait, and takes no more. A disk that hangs is not waited for for ever.
     pub fn close_access_log(&self) {
-        drop(self.access_log.swap(None));
+        let ended = self.access_log.swap(None).and_then(|log| log.ended());
+        if let Some(ended) = ended {
+            wait_for_end(&ended, "access", Duration::from_secs(2));
+        }
     }
 
     /// Whether lines are written at all; what nobody reads need not be put together.
@@ -94,5 +100,12 @@ impl Telemetry {
 
     fn workers(&self) -> MutexGuard<'_, Vec<UnboundedSender<WorkerRequest>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the thread of a log has written all, but not for ever.
+fn wait_for_end(ended: &Receiver<()>, log: &str, patience: Duration) {
+    if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+        tracing::error!("the {log} log takes too long to be written; what still waits is lost");
     }
 }

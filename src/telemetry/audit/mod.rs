@@ -1,5 +1,5 @@
-//! The audit log: what was decided and what came into force, for those who answer for it later. Lines go through a
-//! bounded queue to a thread of its own, so nobody waits for a disk; what does not fit is counted. Decides nothing.
+//! The audit log: what was decided and what came into force, for those who answer for it later. Lines go through
+//! bounded queues to a thread of its own, so no thread waits for a disk; what does not fit is counted. Decides nothing.
 
 mod entry;
 mod file;
@@ -9,7 +9,7 @@ mod writer;
 pub use entry::{AuditCut, AuditDecision, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot};
 pub(super) use recent::Recent;
 
-use super::{Metrics, Telemetry};
+use super::{Metrics, Telemetry, wait_for_end};
 use crate::config::AuditedDecisions;
 use arc_swap::ArcSwapOption;
 use file::AuditFile;
@@ -102,14 +102,11 @@ impl Telemetry {
 
     /// Writes out the lines that still wait, and takes no more. A disk that hangs is not waited for for ever.
     pub fn close_audit_log(&self) {
-        const PATIENCE: Duration = Duration::from_secs(10);
         let log = self.audit.log.swap(None);
         self.audit.note_whether_on();
         let Some(ended) = log.as_ref().and_then(|log| log.writer.ended()) else { return };
         drop(log);
-        if ended.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            tracing::error!("the audit log takes too long to be written; what still waits is lost");
-        }
+        wait_for_end(&ended, "audit", Duration::from_secs(10));
     }
 
     /// The snapshot that comes into force next; to be told before it does, so that what is cut by it names it.
@@ -161,7 +158,7 @@ impl Telemetry {
             self.remember(&line);
         }
         if let (true, Some(log)) = (wanted, log.as_ref()) {
-            log.writer.write(line);
+            log.writer.write(&line);
         }
     }
 
@@ -170,7 +167,7 @@ impl Telemetry {
         cut.generation = self.audit.generation.load(Ordering::Relaxed);
         cut.overlay = self.audit.overlay.load(Ordering::Relaxed);
         if let (Some(log), Some(line)) = (self.audit.log.load().as_ref(), line_of(&cut)) {
-            log.writer.write(line);
+            log.writer.write(&line);
         }
     }
 

@@ -1,34 +1,26 @@
-//! The thread that writes the audit log, and the bounded queue to it. Whoever has a line never waits: what does not fit
-//! is dropped and counted. Makes no line.
+//! The thread that writes the audit log. A line that does not fit into its queue is dropped and counted. Makes no line.
 
 use super::AuditLogConfig;
 use super::file::{AuditFile, Outcome};
 use crate::telemetry::Metrics;
+use crate::telemetry::line_queues::{LineQueues, LineReader};
 use prometheus::IntCounter;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many lines may wait, and so many bytes of them.
-const MOST_LINES: usize = 16 * 1024;
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-/// What comes within this is written at once. Whoever sends meanwhile wakes nobody.
-const GATHER: Duration = Duration::from_millis(5);
-
 /// A running writer. It ends when nobody holds it any more and all is written.
 pub(super) struct Writer {
-    queue: SyncSender<Vec<u8>>,
+    queues: LineQueues,
     shared: Arc<Shared>,
     dropped: IntCounter,
-    ended: Mutex<Option<Receiver<()>>>,
 }
 
-/// What both sides of the queue see.
+/// What the control thread and the writer see.
 #[derive(Default)]
 struct Shared {
-    waiting_bytes: AtomicUsize,
     /// Whether there is something in `orders`.
     ordered: AtomicBool,
     orders: Mutex<Orders>,
@@ -50,25 +42,16 @@ impl Shared {
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(file: AuditFile, metrics: &Metrics) -> io::Result<Self> {
-        let (queue, lines) = sync_channel(MOST_LINES);
-        let (running, ended) = sync_channel(1);
         let shared = Arc::<Shared>::default();
         let desk = Desk { file: Some(file), shared: shared.clone(), counts: Counts::of(metrics), told: None };
-        std::thread::Builder::new().name("audit-log".to_owned()).spawn(move || {
-            desk.work(&lines);
-            // Only now, so that who waits for the end waits for the last line.
-            drop::<SyncSender<()>>(running);
-        })?;
+        let queues = LineQueues::start("audit-log", move |reader| desk.work(reader))?;
         let dropped = metrics.audit_dropped.with_label_values(&["queue_full"]);
-        Ok(Self { queue, shared, dropped, ended: Mutex::new(Some(ended)) })
+        Ok(Self { queues, shared, dropped })
     }
 
     /// Hands a line over.
-    pub(super) fn write(&self, line: Vec<u8>) {
-        let length = line.len();
-        let waiting = self.shared.waiting_bytes.fetch_add(length, Ordering::Relaxed);
-        if waiting > MOST_BYTES || self.queue.try_send(line).is_err() {
-            self.shared.waiting_bytes.fetch_sub(length, Ordering::Relaxed);
+    pub(super) fn write(&self, line: &[u8]) {
+        if self.queues.push(|lines| lines.extend_from_slice(line)).is_err() {
             self.dropped.inc();
         }
     }
@@ -76,26 +59,25 @@ impl Writer {
     /// The same for the few lines that must not be dropped. Not for workers: takes a lock.
     pub(super) fn write_event(&self, line: Vec<u8>) {
         self.shared.orders().events.push(line);
-        self.knock();
+        self.announce_orders();
     }
 
     /// Goes on in a file that is opened now.
     pub(super) fn reopen(&self, config: &AuditLogConfig) -> io::Result<()> {
         let file = AuditFile::open(config)?;
         self.shared.orders().file = Some(file);
-        self.knock();
+        self.announce_orders();
         Ok(())
     }
 
-    fn knock(&self) {
+    fn announce_orders(&self) {
         self.shared.ordered.store(true, Ordering::Release);
-        // If the queue is full, the thread is awake and sees it anyway.
-        let _ = self.queue.try_send(Vec::new());
+        self.queues.wake();
     }
 
-    /// Hears of the end; only once.
+    /// Disconnects when the writer has ended; only once.
     pub(super) fn ended(&self) -> Option<Receiver<()>> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.queues.ended()
     }
 }
 
@@ -129,19 +111,17 @@ struct Desk {
 }
 
 impl Desk {
-    fn work(mut self, lines: &Receiver<Vec<u8>>) {
+    fn work(mut self, mut reader: LineReader) {
         let mut outcome = Outcome::default();
-        while let Ok(first) = lines.recv() {
-            self.take(&first, &mut outcome);
-            let mut last = Ok(());
-            while last.is_ok() {
-                last = lines.try_recv().map(|line| self.take(&line, &mut outcome));
-            }
+        loop {
+            reader.take(|batch| self.append(batch, &mut outcome));
+            self.obey(&mut outcome);
             self.flush(&mut outcome);
-            if last == Err(TryRecvError::Empty) {
-                std::thread::sleep(GATHER);
+            if !reader.wait() {
+                break;
             }
         }
+        // The last order may have come after the last line.
         self.obey(&mut outcome);
         self.flush(&mut outcome);
         if let Some(file) = &self.file {
@@ -149,11 +129,10 @@ impl Desk {
         }
     }
 
-    fn take(&mut self, line: &[u8], outcome: &mut Outcome) {
+    fn append(&mut self, batch: &[u8], outcome: &mut Outcome) {
         self.obey(outcome);
-        self.shared.waiting_bytes.fetch_sub(line.len(), Ordering::Relaxed);
-        if let (Some(file), false) = (&mut self.file, line.is_empty()) {
-            file.append(line, outcome);
+        if let Some(file) = &mut self.file {
+            batch.split_inclusive(|byte| *byte == b'\n').for_each(|line| file.append(line, outcome));
         }
     }
 
