@@ -166,8 +166,7 @@ fn uploads_that_nobody_reads_are_not_read_either() {
         let mut senders = Vec::new();
         for mut client in clients {
             senders.push(std::thread::spawn(move || {
-                // Only to notice that nothing is taken any more.
-                client.socket().set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+                client.give_up_writing_after(Duration::from_millis(500));
                 client.write(UPLOAD.as_bytes());
                 let mut taken = 0;
                 while taken < 2 * MOST_IN_SOCKETS && client.try_write(&[b'x'; 65_536]).is_ok() {

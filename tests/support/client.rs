@@ -14,6 +14,7 @@ use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, St
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Who connects, whom it trusts, and to where.
@@ -384,6 +385,13 @@ impl Raw {
     pub fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");
+    }
+
+    /// Lets `try_write` fail when nothing is taken for so long. A write that blocks turns to reading in rustls, so it
+    /// takes the time of both.
+    pub fn give_up_writing_after(&self, time: Duration) {
+        self.stream.sock.set_write_timeout(Some(time)).expect("a timeout");
+        self.stream.sock.set_read_timeout(Some(time)).expect("a timeout");
     }
 
     /// Writes to a connection that may be closed already.
