@@ -48,10 +48,14 @@ impl Machine {
             }
         }
         for peer in peers {
-            for (suffix, line) in version_lines(peer.kind) {
-                if let Some(version) =
-                    line_of(&peer.program, &[if peer.kind == Kind::Nginx { "-V" } else { "-vv" }], line)
-                {
+            let (program, option, lines) = match peer.kind {
+                Kind::Nginx => (peer.program_or("nginx"), "-V", ["nginx version", "built with "]),
+                Kind::Haproxy => (peer.program_or("haproxy"), "-vv", ["HAProxy version", "Running on "]),
+                Kind::Floor | Kind::Portcullis(_) => continue,
+            };
+            // Lines of its own description: its version and that of its TLS library.
+            for (suffix, line) in ["", "'s TLS"].into_iter().zip(lines) {
+                if let Some(version) = line_of(program, &[option], line) {
                     versions.insert(format!("{}{suffix}", peer.name), version);
                 }
             }
@@ -82,15 +86,6 @@ impl Machine {
             let _ = writeln!(text, "- {name}: {version}");
         }
         text + &format!("- Command: `bench/run {}`\n", self.command.trim_start_matches("compare").trim())
-    }
-}
-
-/// Which lines of its own description tell a peer's version and that of its TLS library.
-fn version_lines(kind: Kind) -> &'static [(&'static str, &'static str)] {
-    match kind {
-        Kind::Nginx => &[("", "nginx version"), ("'s TLS", "built with ")],
-        Kind::Haproxy => &[("", "HAProxy version"), ("'s TLS", "Running on ")],
-        Kind::Floor | Kind::Portcullis(_) => &[],
     }
 }
 

@@ -68,7 +68,8 @@ pub struct Options {
     /// Only these proxies: floor, portcullis, nginx, haproxy, and names of --peer
     #[arg(long, value_delimiter = ',')]
     proxies: Vec<String>,
-    /// A further nginx or HAProxy, such as nginx-new=/opt/nginx/sbin/nginx; may be repeated
+    /// A further nginx, HAProxy or Portcullis, such as nginx-new=/opt/nginx/sbin/nginx or portcullis-old=/tmp/portcullis;
+    /// may be repeated
     #[arg(long, value_name = "NAME=BINARY")]
     peer: Vec<Peer>,
     /// Bulk is measured with each of these, too, in networks of their own; needs root
@@ -185,7 +186,7 @@ impl Options {
             }
         }
         for Peer { name, kind, program } in self.peer.iter().filter(|peer| wanted(&peer.name)) {
-            contenders.push(Contender { program: program.clone(), ..Contender::new(name, *kind, users) });
+            contenders.push(Contender { program: Some(program.clone()), ..Contender::new(name, *kind, users) });
         }
         Ok(contenders)
     }

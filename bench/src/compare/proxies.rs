@@ -42,8 +42,8 @@ pub struct Contender {
     pub name: String,
     /// Which program.
     pub kind: Kind,
-    /// The binary of a peer; Portcullis and the floor have theirs in `Programs`.
-    pub program: PathBuf,
+    /// Its binary; `None` is the usual one of its kind.
+    pub program: Option<PathBuf>,
     /// ApiUsers in its config.
     pub users: usize,
     /// Routes in its config; for Portcullis only.
@@ -80,8 +80,12 @@ impl Logs {
 impl Contender {
     /// A usual one: some users, one route.
     pub fn new(name: &str, kind: Kind, users: usize) -> Self {
-        let program = PathBuf::from(if kind == Kind::Nginx { "nginx" } else { "haproxy" });
-        Self { name: name.to_owned(), kind, program, users, routes: 1, logs: Logs::Off }
+        Self { name: name.to_owned(), kind, program: None, users, routes: 1, logs: Logs::Off }
+    }
+
+    /// Its binary, or else the installed one of this name.
+    pub fn program_or<'a>(&'a self, installed: &'a str) -> &'a Path {
+        self.program.as_deref().unwrap_or(Path::new(installed))
     }
 }
 
@@ -107,7 +111,11 @@ impl FromStr for Peer {
             "nginx" | "haproxy" => return Err(format!("`{name}` is the installed one; choose another name")),
             nginx if nginx.starts_with("nginx") => Kind::Nginx,
             haproxy if haproxy.starts_with("haproxy") => Kind::Haproxy,
-            _ => return Err(format!("`{name}` must begin with nginx or haproxy, which says what config it gets")),
+            ours if ours.starts_with("portcullis-") => Kind::Portcullis(None),
+            _ => {
+                let known = "nginx, haproxy or portcullis-";
+                return Err(format!("`{name}` must begin with {known}, which says what config it gets"));
+            }
         };
         let program = Path::new(program).canonicalize().map_err(|error| format!("{program}: {error}"))?;
         Ok(Self { name: name.to_owned(), kind, program })
@@ -176,12 +184,13 @@ impl Programs {
                 let text = fill(PORTCULLIS).replace("@LISTENER@", &listener_keys(record_layer));
                 write(&config, contender.logs.switch_on(&text) + &routes(contender.routes))?;
                 write_users(folder, contender.users)?;
+                let program = contender.program.as_deref().unwrap_or(&self.portcullis);
                 let mut command = if self.valgrind {
                     let mut command = network.command_on(core, Path::new("valgrind"));
-                    command.args(COUNT_INSTRUCTIONS).arg(&self.portcullis);
+                    command.args(COUNT_INSTRUCTIONS).arg(program);
                     command
                 } else {
-                    network.command_on(core, &self.portcullis)
+                    network.command_on(core, program)
                 };
                 command.args(["run", "--config"]).arg(config);
                 command
@@ -189,14 +198,14 @@ impl Programs {
             Kind::Nginx => {
                 write(folder.join("users.nginx"), lines(contender.users, |name| format!("\"CN={name}\" \"{name}\";")))?;
                 write(&config, fill(NGINX))?;
-                let mut command = network.command_on(core, &contender.program);
+                let mut command = network.command_on(core, contender.program_or("nginx"));
                 command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(config);
                 command
             }
             Kind::Haproxy => {
                 write(folder.join("users.haproxy"), lines(contender.users, |name| format!("{name} {name}")))?;
                 write(&config, fill(HAPROXY))?;
-                let mut command = network.command_on(core, &contender.program);
+                let mut command = network.command_on(core, contender.program_or("haproxy"));
                 command.arg("-db").arg("-f").arg(config);
                 command
             }
