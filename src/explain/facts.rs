@@ -1,8 +1,9 @@
 //! Who asked, what for and on which route, in words. Judges nothing.
 
 use super::explanation::{ClientFacts, Explanation, Note, RequestFacts, RouteFacts, UserFacts};
+use super::judged::Judged;
 use super::question::{Connection, Who};
-use super::scene::{Asked, Judged, Scene};
+use super::scene::{Asked, Scene};
 use crate::clock::rfc3339;
 use crate::config::CredentialKind;
 use crate::host::HostName;

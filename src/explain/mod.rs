@@ -5,10 +5,13 @@ mod asker;
 mod expectation;
 mod explanation;
 mod facts;
+mod judged;
 mod preset;
 mod question;
 mod reach;
 mod reasons;
+mod route_decision;
+mod route_row;
 mod routes;
 mod scene;
 mod text;
@@ -22,7 +25,9 @@ pub use explanation::{
     RequirementFacts, RouteFacts, ShadowFacts, Tried, UserFacts, ValueFacts,
 };
 pub use question::{About, Connection, NoAnswer, Question, Who};
-pub use routes::{AllRoutes, RouteDecision, RouteRow};
+pub use route_decision::RouteDecision;
+pub use route_row::RouteRow;
+pub use routes::AllRoutes;
 pub use users::{AllUsers, Counts, UserRow};
 
 use crate::snapshot::Snapshot;

@@ -1,10 +1,10 @@
 //! One client on a route with the preset of Icinga 2: a row for each name that it may require, those together of which the
 //! same is true. Knows no path of Icinga's.
 
+use super::judged::Judged;
 use super::question::NoAnswer;
 use super::reach::{Reach, reach_of_name};
-use super::routes::RouteRow;
-use super::scene::Judged;
+use super::route_row::RouteRow;
 use super::verdict::Verdict;
 use crate::route::Route;
 use crate::route::icinga2::all_names;

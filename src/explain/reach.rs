@@ -2,7 +2,7 @@
 //! captures, on what is below the path, or on conditions.
 
 use super::explanation::PermissionFacts;
-use super::routes::{RouteDecision, only_marks};
+use super::route_decision::RouteDecision;
 use super::scene::Scene;
 use super::trial::permission_facts;
 use crate::authorize::{
@@ -225,4 +225,9 @@ fn of_path(route: &Route, method: &str) -> Kind {
         text.push_str("/...");
     }
     Kind { form: Form::MethodAndPath { method: method.to_owned(), path }, variables, text: format!("{method} {text}") }
+}
+
+/// Whether refusals on this route are only marked for this user.
+fn only_marks(scene: &Scene<'_>, user: Option<&Principal>, route: &Route) -> bool {
+    scene.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
 }

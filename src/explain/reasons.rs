@@ -5,8 +5,8 @@ use super::explanation::{
     ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts, ShadowFacts, Tried,
 };
 use super::facts::{client_facts, notes, request_facts, route_facts};
+use super::judged::Judged;
 use super::question::NoAnswer;
-use super::scene::Judged;
 use super::trial::{Found, Reason, Trial, asked};
 use super::verdict::Verdict;
 use crate::authorize::{Denied, Grant};

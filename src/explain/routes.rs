@@ -2,15 +2,15 @@
 //! What does not is judged as a request is; the two must agree.
 
 use super::asker::Asker;
-use super::explanation::PermissionFacts;
 use super::preset;
 use super::question::{NoAnswer, Question};
 use super::reach::{Reach, reach};
-use super::scene::{Asked, Judged, Scene, listener};
+use super::route_decision::RouteDecision;
+use super::route_row::RouteRow;
+use super::scene::{Asked, Scene, listener};
 use super::text::Lines;
 use super::verdict::Verdict;
 use crate::authorize::Denied;
-use crate::config::Enforcement;
 use crate::host::{HostName, HostPattern};
 use crate::respond::Refusal;
 use crate::route::{Extent, RequirementRule, Route, Segment};
@@ -28,75 +28,6 @@ pub struct AllRoutes {
     pub routes: Vec<RouteRow>,
     /// Listeners and routes about which nothing can be said, and why.
     pub unanswered: Vec<String>,
-}
-
-/// What a client may do on a route by one method.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RouteRow {
-    /// The listener.
-    pub listener: String,
-    /// Host and path of the route.
-    pub route: String,
-    /// Where it stands in the config.
-    pub place: String,
-    /// The method; `*` for a route with a preset, which has a row for each requirement.
-    pub method: String,
-    /// The paths: `{name}` is a capture, and `/...` is what may follow.
-    pub path: String,
-    /// What is required, with captures as in the config.
-    pub requirement: Option<String>,
-    /// What would happen.
-    pub decision: RouteDecision,
-    /// The reason in one word; empty where it depends.
-    pub reason: String,
-    /// What it depends on.
-    pub depends_on: Vec<String>,
-    /// The permissions that decide, or may.
-    pub permissions: Vec<PermissionFacts>,
-}
-
-/// What happens to all requests of a kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RouteDecision {
-    /// All go on.
-    Permit,
-    /// All go on; those are marked that would be refused if nothing were on trial.
-    Shadow,
-    /// Some go on, or all where a condition holds.
-    Depends,
-    /// All are refused.
-    #[default]
-    Refuse,
-}
-
-impl RouteRow {
-    pub(super) fn of(judged: &Judged<'_>, route: &Route, method: &str) -> Self {
-        Self {
-            listener: judged.scene.listener.name.to_string(),
-            route: route.name.clone(),
-            place: judged.scene.snapshot.places.describe(route.place),
-            method: method.to_owned(),
-            path: written(route),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn with(self, reach: Reach) -> Self {
-        let Reach { decision, reason, depends_on, permissions, requirement } = reach;
-        Self { requirement, decision, reason: reason.to_owned(), depends_on, permissions, ..self }
-    }
-}
-
-impl RouteDecision {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Permit => "permit",
-            Self::Shadow => "shadow",
-            Self::Depends => "depends",
-            Self::Refuse => "refuse",
-        }
-    }
 }
 
 /// Asks on each route.
@@ -188,19 +119,6 @@ fn filled(route: &Route, value: &str) -> String {
     format!("/{}", segments.collect::<Vec<_>>().join("/"))
 }
 
-/// The route's path for people.
-fn written(route: &Route) -> String {
-    let segments = route.pattern.segments.iter().map(|segment| match segment {
-        Segment::Literal(text) => text.clone(),
-        Segment::Capture(name) => format!("{{{name}}}"),
-    });
-    let path = format!("/{}", segments.collect::<Vec<_>>().join("/"));
-    match route.pattern.extent {
-        Extent::Exact => path,
-        Extent::Prefix => format!("{}/...", path.trim_end_matches('/')),
-    }
-}
-
 fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result<RouteRow, NoAnswer> {
     scene.judged(asker, asked, |judged| {
         if judged.shows_a_secret() {
@@ -241,11 +159,6 @@ fn agreement(reach: &Reach, outcome: &Result<crate::authorize::Permit<'_>, Refus
         true => Ok(()),
         false => Err(NoAnswer::Contradiction { found: reach.decision.word().to_owned(), judged: judged.to_owned() }),
     }
-}
-
-/// Whether refusals on this route are only marked for this user.
-pub(super) fn only_marks(scene: &Scene<'_>, user: Option<&crate::identity::Principal>, route: &Route) -> bool {
-    scene.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
 }
 
 impl fmt::Display for AllRoutes {

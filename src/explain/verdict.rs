@@ -1,7 +1,7 @@
 //! What a judged request comes to, in the words of answers and logs. Finds no reasons.
 
 use super::explanation::{Decision, PermissionFacts};
-use super::scene::Judged;
+use super::judged::Judged;
 use super::trial::permission_facts;
 use crate::authorize::{Denied, Effect, Grant, Matched, Permit};
 use crate::limit::BodyEnd;

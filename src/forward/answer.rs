@@ -3,6 +3,7 @@
 
 use super::connection_login::reuse_after_answer;
 use super::framing::{FieldSpace, content_length};
+use super::reuse::Reuse;
 use super::upgrade::{Upgrade, granted_upgrade};
 use crate::config::LengthlessRedirect;
 
@@ -17,15 +18,6 @@ pub enum AnswerFraming {
     Chunked,
     /// All until the upstream closes.
     UntilClose,
-}
-
-/// Whether a connection may carry another request after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reuse {
-    /// Nothing speaks against it.
-    Keep,
-    /// The upstream says that it closes, or its version does; or a user has logged in on the connection itself.
-    Close,
 }
 
 /// What was asked, as far as it decides about the answer's body.

@@ -1,7 +1,7 @@
 //! Logins that belong to a connection and not to a request: NTLM, and Negotiate where NTLM is what it negotiates. The next
 //! request on such a connection has the rights of the user who logged in. Finds these logins; closes no connection.
 
-use super::answer::Reuse;
+use super::reuse::Reuse;
 
 /// The schemes of which some form logs in a connection (RFC 4559 section 6), in lower case.
 const SCHEMES: [&[u8]; 4] = [b"ntlm", b"negotiate", b"nego2", b"kerberos"];

@@ -1,14 +1,14 @@
 //! What goes up and what comes down: the one place that edits headers. Pure; each engine renders the result into its
 //! own form through [`FieldSink`].
 
-use super::answer::Reuse;
 use super::client_address::ClientAddress;
+use super::connection_fields::{is_among, named_by_connection};
 use super::connection_login::reuse_after_request;
 use super::expiry::ExpiryField;
 use super::few::Few;
-use super::fields::{FieldKind, ResponseKind, may_be_named_by_connection, response_kind};
+use super::fields::{FieldKind, ResponseKind, response_kind};
 use super::policy::FieldPolicy;
-use super::reserved::FieldNames;
+use super::reuse::Reuse;
 use super::sink::FieldSink;
 use super::upgrade::Upgrade;
 use crate::authorize::Permit;
@@ -60,43 +60,6 @@ impl<'a> AuthorizationUp<'a> {
     pub fn of(ours: Option<&'a [u8]>, without: Self) -> Self {
         ours.map_or(without, Self::OfGateway)
     }
-}
-
-/// A `Connection` field that names what it may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Connection names a field that every hop needs, or that the request is judged by")]
-pub struct BadConnection;
-
-/// The names that the `Connection` fields of a message list.
-pub(super) fn connection_names<F: Fields + ?Sized>(fields: &F) -> impl Iterator<Item = &str> {
-    fields.values("connection").flat_map(names_in)
-}
-
-/// The names that one value of `Connection` lists.
-fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
-    let names = std::str::from_utf8(value).unwrap_or_default().split(',');
-    names.map(str::trim).filter(|name| !name.is_empty())
-}
-
-/// Checks what one `Connection` field names. `judged` are the fields that conditions and authorizers read.
-///
-/// # Errors
-/// [`BadConnection`] if it names a field that must not vanish.
-pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
-    let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
-    if names_in(value).all(may_be_named) { Ok(()) } else { Err(BadConnection) }
-}
-
-/// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
-/// hop-by-hop by itself.
-pub(super) fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
-    let mut named = Few::default();
-    connection_names(fields).filter(|name| !name.eq_ignore_ascii_case("keep-alive")).for_each(|name| named.push(name));
-    named
-}
-
-pub(super) fn is_among(named: &Few<&str>, name: &str) -> bool {
-    !named.is_empty() && named.iter().any(|hop| hop.eq_ignore_ascii_case(name))
 }
 
 /// Writes the fields that go up with a request that was permitted.

@@ -4,6 +4,7 @@
 mod answer;
 mod chunks;
 mod client_address;
+mod connection_fields;
 mod connection_login;
 mod edit;
 mod expiry;
@@ -14,19 +15,21 @@ mod names;
 mod policy;
 mod request_head;
 mod reserved;
+mod reuse;
 mod search;
+mod shown_fields;
 mod singletons;
 mod sink;
 mod trailers;
 mod tunnel;
 mod upgrade;
 
-pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, Reuse, parse_answer};
+pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, parse_answer};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
+pub use connection_fields::{BadConnection, check_connection};
 pub use edit::{
-    AnswerEdit, AuthorizationUp, BadConnection, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit, check_connection,
-    request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit, request_fields, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
@@ -36,8 +39,10 @@ pub use framing::{
 };
 pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
 pub use request_head::{RequestHeadOut, replace_host, write_request_head};
-pub use reserved::{BadFieldName, FieldNames, shown_fields};
+pub use reserved::{BadFieldName, FieldNames};
+pub use reuse::Reuse;
 pub use search::HeadSearch;
+pub use shown_fields::shown_fields;
 pub use singletons::Singletons;
 pub use sink::{FieldSink, HeadWriter, write_number};
 pub use trailers::{read_trailers, write_trailer_map, write_trailers};

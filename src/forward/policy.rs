@@ -1,7 +1,7 @@
 //! Which of a client's header fields are sent to the upstream as they came. One rule for the edit, for conditions and for
 //! authorizers: what is judged is what is sent. Writes no field.
 
-use super::edit::{is_among, named_by_connection};
+use super::connection_fields::{is_among, named_by_connection};
 use super::fields::{FieldKind, kind, may_be_kept};
 use super::reserved::{BadFieldName, FieldNames};
 use crate::condition::{HeaderValues, Spelling};

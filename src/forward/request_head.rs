@@ -1,8 +1,8 @@
 //! The head of a request that goes up, written as HTTP/1.1. Edits its fields by the one edit list.
 
-use super::answer::Reuse;
 use super::edit::{RequestEdit, request_fields};
 use super::framing::Framing;
+use super::reuse::Reuse;
 use super::sink::{HeadWriter, write_number};
 use crate::authorize::Permit;
 use crate::head::Fields;

@@ -1,10 +1,7 @@
 //! Header fields that an external authorizer has to do with, by the names that the config chose: what it is shown of a
 //! client's, and what only it may say to upstreams. Asks nobody.
 
-use super::edit::{AuthorizationUp, is_among, named_by_connection};
 use super::fields::{FieldKind, kind, may_be_reserved};
-use super::policy::FieldPolicy;
-use crate::head::Fields;
 use crate::identity::{fold, folded_equal};
 use http::HeaderName;
 
@@ -90,28 +87,11 @@ impl FieldNames {
     }
 }
 
-/// The client's fields of these names, under them, as far as they go up as well.
-pub fn shown_fields<'f, F: Fields + ?Sized>(
-    fields: &'f F,
-    shown: &'f FieldNames,
-    policy: FieldPolicy<'_>,
-    authorization: AuthorizationUp<'_>,
-) -> Vec<(&'f HeaderName, &'f [u8])> {
-    if shown.0.is_empty() {
-        return Vec::new();
-    }
-    let named = named_by_connection(fields);
-    let goes_up = |name: &str, value: &[u8]| match policy.kind(name, value) {
-        FieldKind::EndToEnd | FieldKind::Cookie => true,
-        FieldKind::Authorization => authorization == AuthorizationUp::OfClient,
-        _ => false,
-    };
-    let all = fields.pairs().filter(|(name, value)| !is_among(&named, name) && goes_up(name, value));
-    all.filter_map(|(name, value)| Some((shown.find(name)?, value))).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::edit::AuthorizationUp;
+    use super::super::policy::FieldPolicy;
+    use super::super::shown_fields::shown_fields;
     use super::*;
 
     fn names(add: impl Fn(&mut FieldNames, &str) -> Result<(), BadFieldName>, all: &[&str]) -> FieldNames {

@@ -1,7 +1,7 @@
 //! Leaving HTTP for WebSocket, the only protocol for which that is possible (RFC 6455 section 4): who asks for it, and whether
 //! the upstream agrees. Opens no tunnel.
 
-use super::edit::connection_names;
+use super::connection_fields::connection_names;
 use crate::head::Fields;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;

@@ -1,7 +1,7 @@
 //! Assertions: short signed statements (JWT, RFC 7519) by which an upstream knows the user without trusting the network,
 //! and the set of keys that it verifies them with (RFC 7517). Decides nothing about who the user is.
 
-use super::headers::KnownClient;
+use super::known_client::KnownClient;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};

@@ -4,6 +4,7 @@ mod assertion;
 mod front_proxy;
 mod headers;
 mod identifier;
+mod known_client;
 mod proxy_protocol;
 mod proxy_v2;
 mod reserved;
@@ -14,11 +15,12 @@ pub use front_proxy::{
     BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader, ProxyHeaderError, Said,
 };
 pub use headers::{
-    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet, KnownClient,
-    VerifiedCertificate, WRITTEN_IDENTITY_FIELDS, ascii_name, begins, fold, folded_equal, identity_field_names,
-    is_identity_field, is_written_identity_field, url_encoded_pem,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet,
+    WRITTEN_IDENTITY_FIELDS, ascii_name, begins, fold, folded_equal, identity_field_names, is_identity_field,
+    is_written_identity_field, url_encoded_pem,
 };
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
+pub use known_client::{KnownClient, VerifiedCertificate};
 pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
 pub use reserved::ReservedNames;
 pub use users::{ApiUser, ApiUsers, RoleSource, Taken};

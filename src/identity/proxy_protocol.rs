@@ -1,7 +1,7 @@
 //! The header of the PROXY protocol, version 2, by which an upstream knows the client of a whole connection: its address
 //! and what TLS settled. Sends nothing; the octets are as haproxy.org's `proxy-protocol.txt` says.
 
-use super::headers::KnownClient;
+use super::known_client::KnownClient;
 use super::proxy_v2::{CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

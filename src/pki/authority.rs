@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::names::check_common_name;
 use super::request::subject;
-use super::sign::{Validity, random_serial};
+use super::validity::{Validity, random_serial};
 use super::{OutputFile, PkiError, PrivateKey, pem};
 use crate::file_read::FileKind;
 

@@ -19,6 +19,7 @@ mod request;
 mod revocation_list;
 mod sign;
 mod signature;
+mod validity;
 
 pub use authority::Authority;
 pub use error::PkiError;

@@ -7,7 +7,7 @@ use rcgen::{CertificateRevocationListParams, Error, Issuer, KeyIdMethod, Revoked
 use time::{Date, OffsetDateTime};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension, X509Certificate};
 
-use super::sign::Validity;
+use super::validity::Validity;
 use super::{Authority, PkiError, pem};
 use crate::tls::is_signed_by;
 

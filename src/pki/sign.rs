@@ -3,17 +3,14 @@
 
 use std::net::IpAddr;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber};
-use time::{Date, Duration, OffsetDateTime};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType};
+use time::Date;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::names::check_common_name;
 use super::request::{dns_entry, own_dns_name, subject};
+use super::validity::{Validity, random_serial};
 use super::{Authority, CertificateRequest, DnsName, PkiError, PrivateKey};
-
-/// Clocks differ a little; a certificate made now must already be valid elsewhere.
-const BACKDATED: Duration = Duration::minutes(5);
-const LONGEST_DAYS: u32 = 36_500;
 
 /// What a certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,33 +93,6 @@ pub fn self_signed(common_name: &str, key: &PrivateKey, days: u32) -> Result<Sig
         lifetime: Lifetime::AsAsked,
         left_out: Vec::new(),
     })
-}
-
-/// From when until when, in whole seconds.
-#[derive(Clone, Copy)]
-pub(super) struct Validity {
-    pub(super) not_before: OffsetDateTime,
-    pub(super) not_after: OffsetDateTime,
-}
-
-impl Validity {
-    /// Some minutes ago until `days` from now.
-    pub(super) fn from_now(days: u32) -> Result<Self, PkiError> {
-        if !(1..=LONGEST_DAYS).contains(&days) {
-            return Err(PkiError::Days(days));
-        }
-        let now = OffsetDateTime::now_utc();
-        let now = now - Duration::nanoseconds(now.nanosecond().into());
-        Ok(Self { not_before: now - BACKDATED, not_after: now + Duration::days(days.into()) })
-    }
-}
-
-/// 16 random octets; the two top bits make it positive and of full length (RFC 5280, 4.1.2.2).
-pub(super) fn random_serial() -> Result<SerialNumber, PkiError> {
-    let mut octets = [0; 16];
-    aws_lc_rs::rand::fill(&mut octets).map_err(|_| PkiError::Random)?;
-    let number = u128::from_be_bytes(octets) & !(1 << 127) | (1 << 126);
-    Ok(SerialNumber::from_slice(&number.to_be_bytes()))
 }
 
 /// What all certificates but those of authorities have in common.

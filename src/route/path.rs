@@ -5,6 +5,7 @@ mod fold;
 mod ignorable;
 mod quick;
 mod readings;
+mod segments;
 
 pub(super) use fold::with_folded;
 pub use fold::{folded_letters, folded_pattern, has_one_reading};
@@ -35,8 +36,7 @@ pub enum Oddity {
     RawBackslash = 1 << 7,
     /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
     PathParameters = 1 << 8,
-    /// Another route's path but for case, a final slash, and what else `with_folded` folds. Found by the caller, who
-    /// knows the routes.
+    /// Another route's path but for case, a final slash, and what else `with_folded` folds. The caller finds it.
     LookAlike = 1 << 9,
 }
 

@@ -1,6 +1,6 @@
 //! Metrics of file descriptors, read when they are scraped. Divides none.
 
-use super::metrics::Maker;
+use super::metric_maker::MetricMaker;
 use crate::descriptors::{self, CLIENTS, UPSTREAMS};
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
@@ -17,7 +17,7 @@ pub(super) struct DescriptorMetrics {
 }
 
 impl DescriptorMetrics {
-    pub(super) fn new(make: &Maker<'_>) -> Self {
+    pub(super) fn new(make: &MetricMaker<'_>) -> Self {
         let budget = "The limit in its parts: clients, upstreams, reserve";
         let refused = "Times that clients or upstreams needed more descriptors than their part has";
         Self {

@@ -2,11 +2,10 @@
 
 use super::build;
 use super::descriptor_metrics::DescriptorMetrics;
+use super::metric_maker::MetricMaker;
 use super::process::ProcessCollector;
-use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 /// Handles of all metrics.
@@ -130,55 +129,11 @@ pub struct Metrics {
     pub draining: IntGauge,
 }
 
-/// Registers as it makes. A clash of names is a mistake in this file, which every test would show; the metric then
-/// counts without being scraped.
-pub(super) struct Maker<'a>(&'a Registry);
-
-impl Maker<'_> {
-    fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        #[expect(clippy::expect_used, reason = "names and labels are literals in this file")]
-        let metric = made.expect("a valid metric name");
-        let registered = self.0.register(Box::new(metric.clone()));
-        debug_assert!(registered.is_ok(), "two metrics of one name");
-        metric
-    }
-
-    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.register(IntCounter::new(name, help))
-    }
-
-    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.register(IntGauge::new(name, help))
-    }
-
-    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels))
-    }
-
-    /// Lifetimes of certificates, from those that are over to those of years.
-    fn lifetimes(name: &str, help: &str) -> HistogramOpts {
-        const DAY: f64 = 24.0 * 3600.0;
-        let days = [1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1825.0, 3650.0];
-        let buckets = [0.0, 3600.0].into_iter().chain(days.map(|days| days * DAY)).collect();
-        HistogramOpts::new(name, help).buckets(buckets)
-    }
-
-    fn durations(name: &str, help: &str) -> HistogramOpts {
-        let buckets =
-            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-        HistogramOpts::new(name, help).buckets(buckets.to_vec())
-    }
-}
-
 impl Default for Metrics {
     #[expect(clippy::too_many_lines, reason = "one line for each metric; splitting the list would only hide some")]
     fn default() -> Self {
         let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
-        let make = Maker(&registry);
+        let make = MetricMaker::new(&registry);
         let facts = [
             ("version", build::VERSION),
             ("rustls", build::RUSTLS_VERSION),
@@ -233,14 +188,14 @@ impl Default for Metrics {
                 "Failed TLS handshakes",
                 &["listener", "reason"],
             ),
-            handshake_duration: make.register(Histogram::with_opts(Maker::durations(
+            handshake_duration: make.register(Histogram::with_opts(MetricMaker::durations(
                 "handshake_duration_seconds",
                 "Accept until the client is verified",
             ))),
             requests: make.counters("requests_total", "Answered requests", &["listener", "route", "code"]),
             decisions: make.counters("decisions_total", "Decisions by reason", &["listener", "decision", "reason"]),
             request_duration: make.register(HistogramVec::new(
-                Maker::durations("request_duration_seconds", "Request head complete until all was answered"),
+                MetricMaker::durations("request_duration_seconds", "Request head complete until all was answered"),
                 &["route"],
             )),
             request_bytes: make.counters("request_body_bytes_total", "Bytes of request bodies", &["listener"]),
@@ -312,7 +267,10 @@ impl Default for Metrics {
                 &["authorizer", "result"],
             ),
             authorizer_duration: make.register(HistogramVec::new(
-                Maker::durations("authorizer_duration_seconds", "Question until the verdict, or until there is none"),
+                MetricMaker::durations(
+                    "authorizer_duration_seconds",
+                    "Question until the verdict, or until there is none",
+                ),
                 &["authorizer"],
             )),
             authorizer_unavailable_permits: make.counters(
@@ -346,7 +304,7 @@ impl Default for Metrics {
                 &["trust_domain"],
             ),
             client_certificate_remaining: make.register(HistogramVec::new(
-                Maker::lifetimes(
+                MetricMaker::lifetimes(
                     "client_certificate_remaining_seconds",
                     "What client certificates had left at their handshake; 0 for those that had expired",
                 ),

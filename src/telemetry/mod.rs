@@ -8,6 +8,7 @@ mod descriptor_metrics;
 mod line_queues;
 mod local;
 mod log;
+mod metric_maker;
 mod metrics;
 mod once_a_day;
 mod process;

@@ -1,7 +1,6 @@
-//! Who issues tokens, and what one of them proves on a connection. Fetches nothing.
+//! An issuer of tokens, and what one of them proves on a connection. Fetches nothing.
 
 use super::jwt::Jwt;
-use super::memory::{remember, remembered};
 use super::{Algorithm, KeyDigest, KeySet, RemoteKeys, TokenError};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use std::collections::HashMap;
@@ -40,12 +39,8 @@ pub struct TokenIssuer {
     settings: IssuerSettings,
     keys: KeySource,
     /// What the user claim says, to the name of the ApiUser.
-    users: HashMap<Box<str>, Arc<str>>,
+    pub(super) users: HashMap<Box<str>, Arc<str>>,
 }
-
-/// All issuers of a snapshot, by what `iss` says.
-#[derive(Debug, Default)]
-pub struct TokenIssuers(HashMap<Box<str>, Arc<TokenIssuer>>);
 
 /// What a token has proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +57,8 @@ pub struct TokenProof {
 
 /// A token whose signature and audience are right. Times and certificate are compared each time.
 pub(super) struct Verified {
-    pub(super) issuer: Arc<TokenIssuer>,
-    pub(super) keys: Arc<KeySet>,
+    issuer: Arc<TokenIssuer>,
+    keys: Arc<KeySet>,
     certificate: String,
     not_before: u64,
     proof: TokenProof,
@@ -103,7 +98,7 @@ impl TokenIssuer {
     }
 
     /// The keys that are here now.
-    fn keys(&self) -> Option<Arc<KeySet>> {
+    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
         match &self.keys {
             KeySource::File(keys) => Some(keys.clone()),
             KeySource::Remote(remote) => remote.current(),
@@ -116,7 +111,7 @@ impl TokenIssuer {
         self.keys()?.any()
     }
 
-    fn verify(self: &Arc<Self>, jwt: &Jwt<'_>) -> Result<Verified, TokenError> {
+    pub(super) fn verify(self: &Arc<Self>, jwt: &Jwt<'_>) -> Result<Verified, TokenError> {
         let keys = self.keys().ok_or(TokenError::NoKeys)?;
         if !self.settings.algorithms.contains(&jwt.algorithm) {
             return Err(TokenError::Algorithm);
@@ -147,11 +142,14 @@ impl TokenIssuer {
 }
 
 impl Verified {
-    /// Whether it still is what it was verified by.
-    pub(super) fn still_stands(&self, issuers: &TokenIssuers) -> bool {
-        let issuer = issuers.0.get(&self.proof.issuer);
-        issuer.is_some_and(|issuer| Arc::ptr_eq(issuer, &self.issuer))
-            && self.issuer.keys().is_some_and(|keys| Arc::ptr_eq(&keys, &self.keys))
+    /// Whether its issuer and its keys are these, and no newer ones.
+    pub(super) fn is_by(&self, issuer: &Arc<TokenIssuer>) -> bool {
+        Arc::ptr_eq(issuer, &self.issuer) && self.issuer.keys().is_some_and(|keys| Arc::ptr_eq(&keys, &self.keys))
+    }
+
+    /// What `iss` says.
+    pub(super) fn issuer(&self) -> &str {
+        &self.proof.issuer
     }
 
     pub(super) fn until(&self) -> u64 {
@@ -159,7 +157,7 @@ impl Verified {
     }
 
     /// What it proves now, on a connection whose verified certificate has this SHA-256 (in lower-case hex).
-    fn on_connection(&self, certificate: Option<&str>, now: u64) -> Result<TokenProof, TokenError> {
+    pub(super) fn on_connection(&self, certificate: Option<&str>, now: u64) -> Result<TokenProof, TokenError> {
         if now > self.proof.until {
             return Err(TokenError::Expired);
         }
@@ -171,70 +169,5 @@ impl Verified {
             return Err(TokenError::OtherCertificate);
         }
         Ok(self.proof.clone())
-    }
-}
-
-impl TokenIssuers {
-    /// Adds an issuer. Gives the one that says the same in `iss`.
-    ///
-    /// # Errors
-    /// The issuer that is there.
-    pub fn add(&mut self, issuer: TokenIssuer) -> Result<(), Arc<TokenIssuer>> {
-        match self.0.get(issuer.issuer()) {
-            Some(there) => Err(there.clone()),
-            None => {
-                self.0.insert(issuer.issuer().into(), Arc::new(issuer));
-                Ok(())
-            }
-        }
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<TokenIssuer>> {
-        self.0.values()
-    }
-
-    /// What a token proves on a connection whose verified certificate has this SHA-256 (in lower-case hex), at this
-    /// second since 1970.
-    ///
-    /// # Errors
-    /// [`TokenError`]
-    pub fn check(&self, token: &str, certificate: Option<&str>, now: u64) -> Result<TokenProof, TokenError> {
-        if let Some(found) = remembered(self, token, |verified| verified.on_connection(certificate, now)) {
-            return found;
-        }
-        let jwt = Jwt::read(token)?;
-        let issuer = jwt.text("iss").and_then(|issuer| self.0.get(issuer)).ok_or(TokenError::UnknownIssuer)?;
-        let verified = issuer.verify(&jwt)?;
-        let proof = verified.on_connection(certificate, now);
-        remember(token, verified, now);
-        proof
-    }
-
-    /// The name of the ApiUser that a proof of this or an earlier snapshot names, if its issuer, its key and its time
-    /// still stand.
-    pub fn user_of(&self, proof: &TokenProof, now: u64) -> Option<&Arc<str>> {
-        let issuer = self.0.get(&proof.issuer)?;
-        let stands = now <= proof.until && issuer.keys()?.has(&proof.key);
-        issuer.users.get(&proof.subject).filter(|_| stands)
-    }
-
-    /// Whether any token names an ApiUser.
-    pub fn names(&self, user: &str) -> bool {
-        self.assumed(user).is_some()
-    }
-
-    /// A proof as a user's token would give it, for explanations: no token was looked at.
-    pub fn assumed(&self, user: &str) -> Option<TokenProof> {
-        self.0.values().find_map(|issuer| {
-            let (subject, _) = issuer.users.iter().find(|(_, named)| ***named == *user)?;
-            let key = KeyDigest::default();
-            Some(TokenProof { issuer: issuer.issuer().into(), subject: subject.clone(), key, until: 0 })
-        })
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

@@ -1,7 +1,6 @@
 //! Verified tokens that this thread remembers, so that a signature is verified once. What is remembered is compared with
 //! certificate and clock each time.
 
-use super::TokenIssuers;
 use super::issuer::Verified;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::cell::RefCell;
@@ -20,9 +19,9 @@ fn tag(token: &str) -> [u8; 32] {
     tag
 }
 
-/// Looks at a token that was verified by issuer and keys that are in force still.
-pub(super) fn remembered<T>(issuers: &TokenIssuers, token: &str, look: impl FnOnce(&Verified) -> T) -> Option<T> {
-    VERIFIED.with_borrow(|all| all.get(&tag(token)).filter(|found| found.still_stands(issuers)).map(look))
+/// Looks at a token that was verified before. `None` if it was not, or if `look` gives nothing.
+pub(super) fn remembered<T>(token: &str, look: impl FnOnce(&Verified) -> Option<T>) -> Option<T> {
+    VERIFIED.with_borrow(|all| all.get(&tag(token)).and_then(look))
 }
 
 /// Remembers a token. When there are too many, those that no longer count go first.

@@ -4,6 +4,7 @@
 mod algorithm;
 mod fetch;
 mod issuer;
+mod issuers;
 mod json;
 mod jwt;
 mod keys;
@@ -11,7 +12,8 @@ mod memory;
 
 pub use algorithm::Algorithm;
 pub use fetch::{KeyFetchError, RemoteKeys};
-pub use issuer::{IssuerSettings, KeySource, TokenIssuer, TokenIssuers, TokenProof};
+pub use issuer::{IssuerSettings, KeySource, TokenIssuer, TokenProof};
+pub use issuers::TokenIssuers;
 pub use keys::{KeyDigest, KeySet, KeySetError};
 
 /// Why a token does not count. The client learns no more than that.

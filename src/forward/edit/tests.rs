@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::authorize::public_permit;
+use crate::forward::fields::may_be_named_by_connection;
+use crate::forward::{BadConnection, FieldNames, check_connection};
 use crate::forward::{ExpiryFieldName, HeadWriter, requested_upgrade};
 use crate::identity::{IdentitySet, identity_field_names, is_identity_field};
 use crate::route::Admission;

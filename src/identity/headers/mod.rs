@@ -15,10 +15,8 @@ pub use names::{
 };
 pub use text::{ascii_name, url_encoded_pem};
 
-use super::Principal;
 use super::assertion::{Assertion, AssertionSigner};
-use crate::tls::PeerCertificate;
-use rustls::pki_types::CertificateDer;
+use super::known_client::KnownClient;
 use std::sync::Arc;
 use text::field_value;
 
@@ -70,30 +68,6 @@ pub struct IdentitySelection {
     pub sets: Vec<IdentitySet>,
     /// For whom assertions are meant (`aud`); empty where none are written.
     pub audience: Arc<str>,
-}
-
-/// A certificate that a trust domain vouches for.
-#[derive(Clone, Copy, Debug)]
-pub struct VerifiedCertificate<'a> {
-    /// What it says.
-    pub peer: &'a PeerCertificate,
-    /// The name of the domain.
-    pub domain: &'a str,
-    /// As the client sent it, leaf first.
-    pub chain: &'a [CertificateDer<'static>],
-}
-
-/// All that is known about a client and may be told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KnownClient<'a> {
-    /// Its certificate, if it showed one.
-    pub certificate: Option<VerifiedCertificate<'a>>,
-    /// The ApiUser that it is.
-    pub user: Option<&'a Principal>,
-    /// The front proxy that speaks for it.
-    pub forwarded_by: Option<&'a str>,
-    /// The URI in the certificate that we showed it.
-    pub own_uri: Option<&'a str>,
 }
 
 /// Says which fields of the block are missing because they would be too large.

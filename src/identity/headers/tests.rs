@@ -1,12 +1,14 @@
 //! Each set says what it is to say, and nothing in it can be read in two ways.
 
 use super::*;
+use crate::identity::VerifiedCertificate;
 use crate::identity::assertion::tests::{key, signer};
 use crate::identity::tests::{alice, certificate, read};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rcgen::{CustomExtension, DnType, SanType};
+use rustls::pki_types::CertificateDer;
 
 const ALL: [IdentitySet; 6] = [
     IdentitySet::XClient,

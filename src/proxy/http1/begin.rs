@@ -276,7 +276,7 @@ impl Judging<'_> {
         record.failed(refusal);
         let answer = refuse(refusal, Form::of_accept(self.head.fields), record.request_id());
         let keep = match refusal.consequence() {
-            Consequence::None => keep(self.head),
+            Consequence::None => Keep::of_request(self.head),
             Consequence::SharedBytesEnd | Consequence::ConnectionEnds => Keep::Close,
         };
         self.answered(record, answer, keep)
@@ -285,7 +285,7 @@ impl Judging<'_> {
     fn own_answer(&self, record: Record, target: &Target, method: &str) -> Begun {
         let form = Form::of_accept(self.head.fields);
         match own_answer(target, method, &self.by.in_force.snapshot, (&self.by.view, self.checked), form) {
-            Some(Ok(answer)) => self.answered(record, answer, keep(self.head)),
+            Some(Ok(answer)) => self.answered(record, answer, Keep::of_request(self.head)),
             Some(Err(refusal)) => self.own(record, &refusal),
             None => self.own(record, &Refusal::Internal("a route without its upstream")),
         }
@@ -295,13 +295,4 @@ impl Judging<'_> {
         let body = if self.head.method == "HEAD" { OwnBody::Announced } else { OwnBody::Shown };
         Begun::Own(Box::new(Own { record, answer, keep, body, rest: Rest::Nothing }))
     }
-}
-
-/// Whether the client wants the connection kept: in HTTP/1.1, unless it says `close` (RFC 9112 section 9.3).
-pub(super) fn keep(head: &ParsedHead<'_, '_>) -> Keep {
-    let closes = |value: &[u8]| {
-        value.split(|octet| *octet == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-    };
-    let mut connection = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
-    if connection.any(|field| closes(field.value)) { Keep::Close } else { Keep::Open }
 }

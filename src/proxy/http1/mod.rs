@@ -4,6 +4,7 @@
 
 mod answer;
 mod begin;
+mod body;
 mod close;
 mod down;
 mod exchange;
@@ -20,7 +21,7 @@ use super::present::{Right, RoundWatch};
 use super::record::ConnectionFacts;
 use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
-use crate::forward::{ClientAddress, HeadSearch};
+use crate::forward::{ClientAddress, HeadSearch, ParsedHead};
 use crate::listener::IdleWatch;
 use crate::recycled::RecycledFuture;
 use crate::respond::{Refusal, Withdrawal};
@@ -118,6 +119,17 @@ enum Rest {
 enum Keep {
     Open,
     Close,
+}
+
+impl Keep {
+    /// What the client wants: in HTTP/1.1 it keeps the connection unless it says `close` (RFC 9112 section 9.3).
+    fn of_request(head: &ParsedHead<'_, '_>) -> Self {
+        let closes = |value: &[u8]| {
+            value.split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        };
+        let mut connection = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+        if connection.any(|field| closes(field.value)) { Self::Close } else { Self::Open }
+    }
 }
 
 /// What came while waiting for the client.

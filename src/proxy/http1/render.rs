@@ -2,8 +2,7 @@
 //! rendered into memory that is used again. Sends nothing.
 
 use super::Keep;
-use super::begin::keep;
-use super::up::Unsent;
+use super::body::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
     AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldPolicy, Framing, HeadWriter,
@@ -127,7 +126,7 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
         upgrade,
         repeat: Repeat::of(method, said.head.framing, upgrade, connect_retry),
         trailers: trailers(fields),
-        keep: keep(said.head),
+        keep: Keep::of_request(said.head),
         form: Form::of_accept(fields),
         preface: said.preface,
         account: said.account,

@@ -1,14 +1,15 @@
 //! A request on its way up: its head and what is there of its body in one write, then the rest as it comes. Body bytes
 //! go to the socket from where they were decrypted. Reads no answer.
 
+use super::body::{Body, Chunk, LINE_END, Unsent};
 use super::render::Forwarding;
-use crate::forward::{ChunkPart, ChunkScanner, Expectation, Framing, field_space, parse_head, write_trailers};
+use crate::forward::{ChunkPart, Expectation, Framing, field_space, parse_head, write_trailers};
 use crate::limit::BodyEnd;
 use crate::recycled::Recycled;
 use crate::respond::Slow;
 use crate::tls::record::{Filled, Input, Records, count_copied};
 use crate::upstream::{Failure, Link};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
@@ -44,13 +45,6 @@ pub(super) enum State {
     Refused,
 }
 
-/// The body of a request, as far as it does not stand behind its head.
-pub(super) struct Unsent {
-    body: Body,
-    tail: Recycled,
-    taken: u64,
-}
-
 /// What an upload came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Uploaded {
@@ -58,54 +52,6 @@ pub(super) enum Uploaded {
     Whole,
     /// The client waits for a 100.
     WantsContinue,
-}
-
-enum Body {
-    /// So many bytes are left.
-    Length(u64),
-    Chunked(Box<Chunked>),
-    /// Only the tail is left.
-    Tail,
-}
-
-/// A chunked body is read strictly and written in chunks of our own: no extension goes on.
-#[derive(Default)]
-struct Chunked {
-    scanner: ChunkScanner,
-    chunk: Option<Chunk>,
-    trailers: Vec<u8>,
-}
-
-/// A chunk on its way.
-struct Chunk {
-    /// Size line.
-    line: [u8; 18],
-    line_length: usize,
-    line_sent: usize,
-    /// Bytes of data left; they lie in one piece at the front of the input.
-    data: usize,
-    end_sent: usize,
-}
-
-const LINE_END: &[u8] = b"\r\n";
-
-impl Chunk {
-    fn new(data: usize) -> Self {
-        let mut line = [0; 18];
-        let mut space = line.as_mut_slice();
-        // Sixteen digits at most, so there is room.
-        let _ = write!(space, "{data:x}\r\n");
-        let line_length = 18 - space.len();
-        Self { line, line_length, line_sent: 0, data, end_sent: 0 }
-    }
-
-    fn line(&self) -> &[u8] {
-        self.line.get(self.line_sent..self.line_length).unwrap_or_default()
-    }
-
-    fn end(&self) -> &[u8] {
-        LINE_END.get(self.end_sent..).unwrap_or_default()
-    }
 }
 
 impl Upload {

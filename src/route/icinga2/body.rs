@@ -1,11 +1,16 @@
 //! The types of events that a body lists. Knows no other key, and no query.
 
 use super::BadRequest;
-use super::query::{LONGEST_TYPE, MOST_TYPES};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
+
+/// Icinga knows 15 types of events.
+pub(super) const MOST_TYPES: usize = 64;
+
+/// Icinga's longest has 22 octets.
+pub(super) const LONGEST_TYPE: usize = 1024;
 
 /// Types of events, in the order of a request, as octets. Icinga compares them as texts that end at a NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -53,11 +53,7 @@ pub enum BadRequest {
     #[error("`types` is not a list of texts")]
     TypesNotAList,
     /// More, or longer ones, than anybody needs.
-    #[error(
-        "`types` lists more than {} types, or a name of more than {} octets",
-        query::MOST_TYPES,
-        query::LONGEST_TYPE
-    )]
+    #[error("`types` lists more than {} types, or a name of more than {} octets", body::MOST_TYPES, body::LONGEST_TYPE)]
     TooManyTypes,
     /// A body that is no JSON object.
     #[error("the body is not a JSON object, or a key in it stands twice")]

@@ -4,12 +4,6 @@ use super::BadRequest;
 use super::body::EventTypes;
 use crate::route::path::{decoded, hex_pair};
 
-/// Icinga knows 15 types of events.
-pub(super) const MOST_TYPES: usize = 64;
-
-/// Icinga's longest has 22 octets.
-pub(super) const LONGEST_TYPE: usize = 1024;
-
 /// What stands as `types` in a query, in order; `None` if nothing does.
 ///
 /// Parameters stand between `&`; `[]` behind a name is left out; a plus is a plus; each name that is repeated makes a
@@ -59,6 +53,7 @@ fn may_stand(octet: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::{LONGEST_TYPE, MOST_TYPES};
     use super::*;
 
     fn listed(query: &str) -> Result<Option<Vec<String>>, BadRequest> {

@@ -3,7 +3,7 @@
 //! compared with `deny` and with other routes; none of them is forwarded.
 
 use super::ignorable::is_ignorable;
-use super::readings::{without_empty_segments, without_ends};
+use super::segments::{without_empty_segments, without_ends};
 use super::{decoded, hex_pair, push_escape};
 use unicode_normalization::UnicodeNormalization;
 

@@ -1,6 +1,7 @@
 //! The texts that upstreams may read a path as, for comparing with `deny`. None of them is forwarded.
 
 use super::fold::{before_query, before_stream, folded_letters, has_one_reading};
+use super::segments::{by_segments, without_empty_segments, without_ends};
 use super::{decoded, decoded_repeatedly, plain_reading};
 
 /// The other readings of a path or name.
@@ -133,31 +134,12 @@ fn without_streams(text: &[u8]) -> Vec<u8> {
     by_segments(text, before_stream)
 }
 
-fn by_segments(text: &[u8], edit: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
-    text.split(|octet| *octet == b'/').map(edit).collect::<Vec<_>>().join(&b'/')
-}
-
 fn without_parameters(text: &[u8]) -> Vec<u8> {
     by_segments(text, |segment| segment.split(|octet| *octet == b';').next().unwrap_or_default())
 }
 
-pub(super) fn without_ends(text: &[u8]) -> Vec<u8> {
-    by_segments(text, |mut segment| {
-        while let [b' ', rest @ ..] | [rest @ .., b' ' | b'.'] = segment {
-            segment = rest;
-        }
-        segment
-    })
-}
-
 fn without_backslashes(text: &[u8]) -> Vec<u8> {
     text.iter().map(|octet| if *octet == b'\\' { b'/' } else { *octet }).collect()
-}
-
-pub(super) fn without_empty_segments(text: &[u8]) -> Vec<u8> {
-    let segments = text.split(|octet| *octet == b'/').filter(|segment| !segment.is_empty());
-    let joined = segments.collect::<Vec<_>>().join(&b'/');
-    if text.starts_with(b"/") { [b"/", joined.as_slice()].concat() } else { joined }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the extensions of a revocation list, and of its entries, say about its scope (RFC 5280 sections 5.2 and 5.3).
 //! What is critical and not known makes the list unusable.
 
-use super::crl::CrlError;
+use super::crl_error::CrlError;
 use crate::tls::der::{BOOLEAN, BadDer, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, boolean};
 use std::fmt::Write;
 

@@ -1,7 +1,8 @@
 //! Revocation lists from files, PEM and DER, and carried over from the load before where a file is the same, since a list
 //! may be very large. Judges nobody.
 
-use super::crl::{Crl, CrlError};
+use super::crl::Crl;
+use super::crl_error::CrlError;
 use crate::file_read::{self, FileKind};
 use crate::tls::trust::Authorities;
 use crate::tls::verified::seconds;

@@ -3,6 +3,7 @@
 
 mod active;
 mod crl;
+mod crl_error;
 mod deny_list;
 mod extensions;
 mod fetched;
@@ -12,7 +13,7 @@ mod overlay;
 mod serials;
 
 pub use active::{CrlLabel, OlderCrl};
-pub use crl::CrlError;
+pub use crl_error::CrlError;
 pub use deny_list::{DenyList, DenyListError};
 pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
 pub use files::{CrlFile, CrlFileError};

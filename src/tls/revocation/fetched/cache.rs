@@ -1,7 +1,8 @@
 //! The folder of fetched lists: one file for each issuer and scope, which only a newer list of the same replaces. So
 //! whoever serves the list of another CA, or an old one, takes nothing away. Fetches nothing.
 
-use super::super::crl::{Crl, CrlError};
+use super::super::crl::Crl;
+use super::super::crl_error::CrlError;
 use super::super::extensions::Scope;
 use super::super::files::lists;
 use crate::config::WatchedFile;
