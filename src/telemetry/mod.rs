@@ -58,15 +58,21 @@ impl Telemetry {
         if current.as_ref().is_some_and(|log| log.config() == config) {
             return Ok(());
         }
-        self.reopen_access_log(config)
+        self.access_log.store(Some(Arc::new(AccessLog::open(config)?)));
+        Ok(())
     }
 
-    /// Opens the access log anew, after its file was moved away.
+    /// Opens the access log anew, after its file was moved away. Then all earlier lines are in the old file, unless that
+    /// takes longer than a second.
     ///
     /// # Errors
     /// If its file cannot be opened; the old log stays.
     pub fn reopen_access_log(&self, config: &AccessLogConfig) -> std::io::Result<()> {
-        self.access_log.store(Some(Arc::new(AccessLog::open(config)?)));
+        let new = Arc::new(AccessLog::open(config)?);
+        let ended = self.access_log.swap(Some(new)).and_then(|old| old.ended());
+        if let Some(ended) = ended {
+            wait_for_end(&ended, "access", Duration::from_secs(1));
+        }
         Ok(())
     }
 
@@ -107,6 +113,6 @@ impl Telemetry {
 /// Waits until the thread of a log has written all, but not for ever.
 fn wait_for_end(ended: &Receiver<()>, log: &str, patience: Duration) {
     if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-        tracing::error!("the {log} log takes too long to be written; what still waits is lost");
+        tracing::error!("the {log} log takes too long to be written; what still waits may be lost");
     }
 }
