@@ -3,6 +3,7 @@
 
 use super::line_queues::{LineQueues, LineReader};
 use super::rare_line::RareLine;
+use super::write_counted::write_counted;
 use crate::config::LogFormat;
 use serde::Serialize;
 use std::fs::File;
@@ -193,13 +194,8 @@ fn piece_size(target: &File) -> io::Result<usize> {
 }
 
 impl Writer {
-    fn run(mut self, mut reader: LineReader) {
-        loop {
-            reader.take(|batch| self.write(batch));
-            if !reader.wait() {
-                return;
-            }
-        }
+    fn run(mut self, reader: LineReader) {
+        reader.take_all(|batch| self.write(batch));
     }
 
     fn write(&mut self, batch: &[u8]) {
@@ -245,20 +241,6 @@ fn end_of_piece(lines: &[u8], size: usize) -> usize {
     let is_end = |byte: &u8| *byte == b'\n';
     let last_that_fits = lines.get(..size).and_then(|part| part.iter().rposition(is_end));
     last_that_fits.or_else(|| lines.iter().position(is_end)).map_or(lines.len(), |at| at + 1)
-}
-
-/// Writes all of it. Gives the number of bytes that were written.
-fn write_counted(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-        match target.write(rest) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(length) => written += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written, Err(error)),
-        }
-    }
-    (written, Ok(()))
 }
 
 /// For people: the common facts in a fixed order, then named ones.

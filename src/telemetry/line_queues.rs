@@ -174,6 +174,16 @@ impl LineReader {
         }
     }
 
+    /// Takes and waits until nothing can follow.
+    pub(super) fn take_all(mut self, mut write: impl FnMut(&[u8])) {
+        loop {
+            self.take(&mut write);
+            if !self.wait() {
+                return;
+            }
+        }
+    }
+
     /// Finds new queues and forgets those of threads that have ended.
     fn look_for_queues(&mut self) {
         self.queues.clear();
@@ -212,20 +222,12 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
-    fn write_all(mut reader: LineReader, lines: &Mutex<Vec<u8>>) {
-        loop {
-            reader.take(|batch| lock(lines).extend_from_slice(batch));
-            if !reader.wait() {
-                return;
-            }
-        }
-    }
-
     #[test]
     fn every_line_of_every_thread_arrives_in_the_order_of_its_thread() {
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let for_writer = written.clone();
-        let queues = Arc::new(LineQueues::start("lines", move |reader| write_all(reader, &for_writer)).unwrap());
+        let write = move |batch: &[u8]| lock(&for_writer).extend_from_slice(batch);
+        let queues = Arc::new(LineQueues::start("lines", move |reader| reader.take_all(write)).unwrap());
         let ended = queues.ended().unwrap();
         let threads: Vec<_> = (0..4)
             .map(|thread| {
@@ -284,14 +286,9 @@ mod tests {
         let (go_on, held) = channel::<()>();
         let written = Arc::<Mutex<usize>>::default();
         let for_writer = written.clone();
-        let queues = LineQueues::start("lines", move |mut reader| {
+        let queues = LineQueues::start("lines", move |reader| {
             let _ = held.recv();
-            loop {
-                reader.take(|batch| *lock(&for_writer) += batch.len());
-                if !reader.wait() {
-                    return;
-                }
-            }
+            reader.take_all(|batch| *lock(&for_writer) += batch.len());
         })
         .unwrap();
         let line = [b'x'; 64 * 1024];

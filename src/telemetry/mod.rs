@@ -14,6 +14,7 @@ mod once_a_day;
 mod process;
 mod rare_line;
 mod series;
+mod write_counted;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
 pub use audit::{AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Reopened};

@@ -1,6 +1,7 @@
 //! The file of the audit log: whole lines or none, and older files beside it. Knows no queue and no meaning.
 
 use super::AuditLogConfig;
+use crate::telemetry::write_counted::write_counted;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -85,7 +86,7 @@ impl AuditFile {
         if self.torn && self.file.write_all(b"\n").is_ok() {
             (self.torn, self.length) = (false, self.length.saturating_add(1));
         }
-        let (written, error) = self.write();
+        let (written, result) = write_counted(&mut self.file, &self.buffer);
         let whole = self.buffer.get(..written).unwrap_or_default();
         let whole = whole.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
         let lines = self.buffer.get(..whole).unwrap_or_default().iter().filter(|octet| **octet == b'\n').count();
@@ -97,7 +98,7 @@ impl AuditFile {
         self.torn |= !is_taken_away;
         outcome.written += lines;
         outcome.lost += self.waiting.saturating_sub(lines);
-        outcome.write_error = error.or(outcome.write_error.take());
+        outcome.write_error = result.err().or(outcome.write_error.take());
         self.buffer.clear();
         self.waiting = 0;
     }
@@ -107,21 +108,6 @@ impl AuditFile {
         match self.kind {
             Kind::Regular => self.file.set_len(self.file.metadata()?.len().saturating_sub(length)),
             Kind::Other => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    fn write(&mut self) -> (usize, Option<io::Error>) {
-        let mut written = 0;
-        loop {
-            match self.file.write(self.buffer.get(written..).unwrap_or_default()) {
-                Ok(0) if written < self.buffer.len() => return (written, Some(io::ErrorKind::WriteZero.into())),
-                Ok(some) => written += some,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return (written, Some(error)),
-            }
-            if written >= self.buffer.len() {
-                return (written, None);
-            }
         }
     }
 
