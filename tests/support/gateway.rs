@@ -91,6 +91,16 @@ impl Gateway {
         Self::start_command(limited(soft, hard), folder, config_file)
     }
 
+    /// Starts a gateway with this environment variable.
+    pub fn start_with_variable(config: &str, name: &str, value: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config_file = folder.path().join("gateway.toml");
+        std::fs::write(&config_file, config).expect("a writable folder");
+        let mut command = Command::new(PORTCULLIS);
+        command.env(name, value);
+        Self::start_command(command, folder, config_file)
+    }
+
     /// Starts a gateway with a config that is there already.
     pub fn start_in(folder: tempfile::TempDir, config_file: PathBuf) -> Self {
         Self::start_command(Command::new(PORTCULLIS), folder, config_file)
