@@ -15,7 +15,11 @@ fn main() -> std::io::Result<()> {
         ("aws-lc-rs", "PORTCULLIS_AWS_LC_RS"),
         ("aws-lc-fips-sys", "PORTCULLIS_AWS_LC_FIPS"),
     ] {
-        writeln!(cargo, "cargo:rustc-env={variable}={}", version(&lock, package).unwrap_or("unknown"))?;
+        writeln!(
+            cargo,
+            "cargo:rustc-env={variable}={}",
+            version(&lock, package).unwrap_or("unknown")
+        )?;
     }
     Ok(())
 }
@@ -25,5 +29,9 @@ fn version<'l>(lock: &'l str, package: &str) -> Option<&'l str> {
     let entry = format!("name = \"{package}\"\nversion = \"");
     let mut found = lock.split(&entry).skip(1);
     let rest = found.next()?;
-    if found.next().is_some() { None } else { rest.split('"').next() }
+    if found.next().is_some() {
+        None
+    } else {
+        rest.split('"').next()
+    }
 }

@@ -27,12 +27,32 @@ const EXPRESSIONS: [(&str, &str, u64); 9] = [
         r#"request.method == "GET" && inNetwork(source, "10.0.0.0/8") && certificate.cn.startsWith("web-")"#,
         0,
     ),
-    ("networks", r#"inNetwork(source, ["192.0.2.0/24", "198.51.100.0/24", "10.0.0.0/8", "fd00::/8"])"#, 0),
-    ("list", r#"request.method in ["PUT", "POST", "HEAD", "GET"] && "blue" in certificate.organizational_units"#, 0),
-    ("macro", r#"certificate.dns.exists(name, name.endsWith(".example"))"#, 0),
+    (
+        "networks",
+        r#"inNetwork(source, ["192.0.2.0/24", "198.51.100.0/24", "10.0.0.0/8", "fd00::/8"])"#,
+        0,
+    ),
+    (
+        "list",
+        r#"request.method in ["PUT", "POST", "HEAD", "GET"] && "blue" in certificate.organizational_units"#,
+        0,
+    ),
+    (
+        "macro",
+        r#"certificate.dns.exists(name, name.endsWith(".example"))"#,
+        0,
+    ),
     ("regex", r#"certificate.cn.matches("^web-[0-9]+$")"#, 0),
-    ("hours", r#"now.getHours("UTC") >= 8 && now.getHours("UTC") < 18 && now.getDayOfWeek() in [1, 2, 3, 4, 5, 6]"#, 0),
-    ("query", r#""limit" in request.query && int(request.query["limit"]) <= 100"#, 0),
+    (
+        "hours",
+        r#"now.getHours("UTC") >= 8 && now.getHours("UTC") < 18 && now.getDayOfWeek() in [1, 2, 3, 4, 5, 6]"#,
+        0,
+    ),
+    (
+        "query",
+        r#""limit" in request.query && int(request.query["limit"]) <= 100"#,
+        0,
+    ),
     ("header", r#"request.headers["x-team"] == "blue""#, 1),
 ];
 
@@ -50,13 +70,26 @@ fn main() {
     let (certificate, reserved) = (certificate(), FieldNames::default());
     let headers = SentHeaders {
         fields: FIELDS.as_slice(),
-        policy: FieldPolicy { reserved: &reserved, judged: &reserved, kept: &[] },
+        policy: FieldPolicy {
+            reserved: &reserved,
+            judged: &reserved,
+            kept: &[],
+        },
     };
     let facts = facts(&certificate, &headers);
-    println!("{:>10}  {:>10}  {:>11}  {:>10}", "condition", "holds", "allocations", "compile");
+    println!(
+        "{:>10}  {:>10}  {:>11}  {:>10}",
+        "condition", "holds", "allocations", "compile"
+    );
     for (name, text, allocations) in EXPRESSIONS {
         let condition = Condition::compile(text).expect("a condition");
-        let evaluate = || assert_eq!(black_box(&condition).holds(black_box(&facts)), Ok(true), "{text}");
+        let evaluate = || {
+            assert_eq!(
+                black_box(&condition).holds(black_box(&facts)),
+                Ok(true),
+                "{text}"
+            )
+        };
         // A regular expression makes its memory when it is first used.
         evaluate();
         assert_eq!(allocations_of(evaluate), allocations, "{text}");
@@ -80,7 +113,10 @@ fn fastest(rounds: usize, calls: u32, work: impl Fn()) -> f64 {
     (0..rounds).map(round).fold(f64::INFINITY, f64::min)
 }
 
-fn facts<'a>(certificate: &'a PeerCertificate, headers: &'a SentHeaders<'a, [(&'a str, &'a [u8])]>) -> Facts<'a> {
+fn facts<'a>(
+    certificate: &'a PeerCertificate,
+    headers: &'a SentHeaders<'a, [(&'a str, &'a [u8])]>,
+) -> Facts<'a> {
     Facts {
         method: "GET",
         path: "/v1/objects/hosts",

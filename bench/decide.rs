@@ -14,8 +14,8 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, FieldPolicy,
-    HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName,
+    FieldNames, FieldPolicy, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use portcullis::pattern::{Case, Pattern};
@@ -39,9 +39,17 @@ struct Effort {
 fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let effort = if measures {
-        Effort { rounds: 400, calls: 2_000, most_users: 100_000 }
+        Effort {
+            rounds: 400,
+            calls: 2_000,
+            most_users: 100_000,
+        }
     } else {
-        Effort { rounds: 1, calls: 50, most_users: 100 }
+        Effort {
+            rounds: 1,
+            calls: 50,
+            most_users: 100,
+        }
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_certificates(folder.path());
@@ -69,38 +77,70 @@ fn fastest<W: Fn()>(effort: Effort, works: &[W]) -> Vec<f64> {
 /// Judges once, and stops if the outcome is not what it must be.
 fn judge(scene: &Scene, path: &str, fields: &[httparse::Header<'_>], permitted: bool) {
     let judgement = scene.judge(black_box(path), fields);
-    assert!(black_box(judgement.outcome.is_ok()) == permitted, "the judgement of {path}");
+    assert!(
+        black_box(judgement.outcome.is_ok()) == permitted,
+        "the judgement of {path}"
+    );
 }
 
 fn host_fields() -> [httparse::Header<'static>; 3] {
     let field = |name, value| httparse::Header { name, value };
-    [field("Host", b"localhost:8443"), field("User-Agent", b"curl/8.5.0"), field("Accept", b"*/*")]
+    [
+        field("Host", b"localhost:8443"),
+        field("User-Agent", b"curl/8.5.0"),
+        field("Accept", b"*/*"),
+    ]
 }
 
 fn judgements(folder: &Path, effort: Effort) {
-    println!("{:>8}  {:>6}  {:>10}  {:>10}  {:>10}  {:>6}", "users", "routes", "decide", "captures", "refuse", "ratio");
+    println!(
+        "{:>8}  {:>6}  {:>10}  {:>10}  {:>10}  {:>6}",
+        "users", "routes", "decide", "captures", "refuse", "ratio"
+    );
     let most = effort.most_users;
-    let sizes = [(1, 1), (10, 1), (10, 200), (1_000.min(most), 200), (most, 1), (most, 200)];
-    let scenes = sizes.map(|(users, routes)| Scene::new(folder, Size { users, routes, permissions: 20 }));
+    let sizes = [
+        (1, 1),
+        (10, 1),
+        (10, 200),
+        (1_000.min(most), 200),
+        (most, 1),
+        (most, 200),
+    ];
+    let scenes = sizes.map(|(users, routes)| {
+        Scene::new(
+            folder,
+            Size {
+                users,
+                routes,
+                permissions: 20,
+            },
+        )
+    });
     let fields = host_fields();
     let measure = |path: &str, permitted| {
-        let works: Vec<_> = scenes.iter().map(|scene| || judge(scene, path, &fields, permitted)).collect();
+        let works: Vec<_> = scenes
+            .iter()
+            .map(|scene| || judge(scene, path, &fields, permitted))
+            .collect();
         for work in &works {
             // The first one of all makes tables of field names.
             work();
-            assert_eq!(allocations_of(work), 0, "a judgement of {path} needs the heap");
+            assert_eq!(
+                allocations_of(work),
+                0,
+                "a judgement of {path} needs the heap"
+            );
         }
         fastest(effort, &works)
     };
-    let (granted, refused) = (measure("/v0/objects/hosts", true), measure("/nothing/here", false));
+    let (granted, refused) = (
+        measure("/v0/objects/hosts", true),
+        measure("/nothing/here", false),
+    );
     for (at, scene) in scenes.iter().enumerate() {
         let captures = match scene.size.routes {
             1 => String::new(),
-            _ => {
-                let work = || judge(scene, "/captured/hosts/web-1", &fields, true);
-                assert_eq!(allocations_of(work), 0, "captures need the heap");
-                format!("{:.0} ns", fastest(effort, &[work]).into_iter().sum::<f64>())
-            }
+            _ => format!("{:.0} ns", with_captures(scene, effort)),
         };
         let of = |figures: &[f64], at: usize| figures.get(at).copied().unwrap_or(f64::NAN);
         println!(
@@ -114,28 +154,64 @@ fn judgements(folder: &Path, effort: Effort) {
     }
 }
 
+/// ns for a judgement that captures.
+fn with_captures(scene: &Scene, effort: Effort) -> f64 {
+    let fields = host_fields();
+    let work = || judge(scene, "/captured/hosts/web-1", &fields, true);
+    assert_eq!(allocations_of(work), 0, "captures need the heap");
+    fastest(effort, &[work]).into_iter().sum::<f64>()
+}
+
 fn permissions(folder: &Path, effort: Effort) {
     println!("\n{:>12}  {:>10}", "permissions", "decide");
-    let scenes =
-        [1, 10, 100, 1_000].map(|permissions| Scene::new(folder, Size { users: 1, routes: 1_000, permissions }));
+    let scenes = [1, 10, 100, 1_000].map(|permissions| {
+        Scene::new(
+            folder,
+            Size {
+                users: 1,
+                routes: 1_000,
+                permissions,
+            },
+        )
+    });
     let fields = host_fields();
     for scene in &scenes {
         // The last one grants it.
         let path = format!("/v{}/objects/hosts", scene.size.permissions - 1);
         let figures = fastest(effort, &[|| judge(scene, &path, &fields, true)]);
-        println!("{:>12}  {:>7.0} ns", scene.size.permissions, figures.into_iter().sum::<f64>());
+        println!(
+            "{:>12}  {:>7.0} ns",
+            scene.size.permissions,
+            figures.into_iter().sum::<f64>()
+        );
     }
 }
 
 /// Patterns that make other matchers try everything, on texts that match up to their last octet.
 fn patterns(effort: Effort) {
-    println!("\n{:>28}  {:>10}  {:>10}", "pattern", "100 octets", "1,000 octets");
+    println!(
+        "\n{:>28}  {:>10}  {:>10}",
+        "pattern", "100 octets", "1,000 octets"
+    );
     let texts = [100, 1_000].map(|length| vec![b'a'; length]);
-    for text in ["*a*a*a*b", "*aaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*a*a*a*a*a*b", "*a?a?a?a?b"] {
+    for text in [
+        "*a*a*a*b",
+        "*aaaaaaaaaaaaaaaab",
+        "a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+        "*a?a?a?a?b",
+    ] {
         let pattern = Pattern::new(text, Case::Folds);
-        let few = Effort { calls: effort.calls / 50, ..effort };
+        let few = Effort {
+            calls: effort.calls / 50,
+            ..effort
+        };
         let figures = texts.each_ref().map(|text| {
-            let matching = || assert!(!black_box(&pattern).matches(black_box(text)), "it ends otherwise");
+            let matching = || {
+                assert!(
+                    !black_box(&pattern).matches(black_box(text)),
+                    "it ends otherwise"
+                )
+            };
             assert_eq!(allocations_of(matching), 0, "matching needs the heap");
             fastest(few, &[matching]).into_iter().sum::<f64>()
         });
@@ -144,24 +220,44 @@ fn patterns(effort: Effort) {
 }
 
 fn heads(folder: &Path, effort: Effort) {
-    println!("\n{:>8}  {:>10}  {:>10}  {:>16}", "head", "parse", "edit", "parse+decide+edit");
-    let scene = Scene::new(folder, Size { users: 10, routes: 1, permissions: 3 });
+    println!(
+        "\n{:>8}  {:>10}  {:>10}  {:>16}",
+        "head", "parse", "edit", "parse+decide+edit"
+    );
+    let scene = Scene::new(
+        folder,
+        Size {
+            users: 10,
+            routes: 1,
+            permissions: 3,
+        },
+    );
     let about = About::new();
     // What is made once is made now.
     let fields = host_fields();
-    let permit = scene.judge("/v0/objects/hosts", &fields).outcome.expect("a permit");
+    let permit = scene
+        .judge("/v0/objects/hosts", &fields)
+        .outcome
+        .expect("a permit");
     about.edit(&permit, &fields, &mut Vec::new());
     for (name, head) in [("curl", CURL), ("browser", BROWSER)] {
         let mut room = [const { MaybeUninit::uninit() }; 100];
         let request = parse(head, &mut room);
-        let permit = scene.judge("/v0/objects/hosts", request.headers).outcome.expect("a permit");
+        let permit = scene
+            .judge("/v0/objects/hosts", request.headers)
+            .outcome
+            .expect("a permit");
         let parsing = || {
             parse(black_box(head), &mut [const { MaybeUninit::uninit() }; 100]);
         };
         let mut figures = fastest(effort, &[parsing]);
         let room = std::cell::RefCell::new(Vec::with_capacity(4096));
         let editing = || about.edit(&permit, request.headers, &mut room.borrow_mut());
-        assert_eq!(allocations_of(editing), 0, "the edit of {name} needs the heap");
+        assert_eq!(
+            allocations_of(editing),
+            0,
+            "the edit of {name} needs the heap"
+        );
         figures.extend(fastest(effort, &[editing]));
         let whole = || {
             let mut fields = [const { MaybeUninit::uninit() }; 100];
@@ -172,7 +268,10 @@ fn heads(folder: &Path, effort: Effort) {
         };
         assert_eq!(allocations_of(whole), 0, "{name} needs the heap");
         figures.extend(fastest(effort, &[whole]));
-        let figures: Vec<_> = figures.iter().map(|figure| format!("{figure:>7.0} ns")).collect();
+        let figures: Vec<_> = figures
+            .iter()
+            .map(|figure| format!("{figure:>7.0} ns"))
+            .collect();
         println!("{name:>8}  {}", figures.join("  "));
     }
     answers(effort);
@@ -181,23 +280,48 @@ fn heads(folder: &Path, effort: Effort) {
 fn answers(effort: Effort) {
     let mut fields = [httparse::EMPTY_HEADER; 100];
     let mut response = httparse::Response::new(&mut fields);
-    assert!(response.parse(ANSWER.as_bytes()).is_ok_and(|status| status.is_complete()), "the answer");
+    assert!(
+        response
+            .parse(ANSWER.as_bytes())
+            .is_ok_and(|status| status.is_complete()),
+        "the answer"
+    );
     let room = std::cell::RefCell::new(Vec::with_capacity(4096));
     let answer = |expiry: Option<&ExpiryField>| {
         let mut room = room.borrow_mut();
         room.clear();
-        let edit = AnswerEdit { length: ContentLength::FromField, request_id: "id-1", expiry };
+        let edit = AnswerEdit {
+            length: ContentLength::FromField,
+            request_id: "id-1",
+            expiry,
+        };
         response_fields(&*response.headers, &edit, &mut HeadWriter(&mut room));
     };
     let name = ExpiryFieldName::parse("client-cert-expires").expect("a name");
     let expiry = ExpiryField::saying(&name, 1_800_000_000);
-    assert_eq!(allocations_of(|| answer(Some(&expiry))), 0, "an answer that tells of an expiry needs the heap");
+    assert_eq!(
+        allocations_of(|| answer(Some(&expiry))),
+        0,
+        "an answer that tells of an expiry needs the heap"
+    );
     let editing = || answer(None);
-    assert_eq!(allocations_of(editing), 0, "the edit of an answer needs the heap");
-    println!("{:>8}  {:>10}  {:>7.0} ns", "answer", "", fastest(effort, &[editing]).into_iter().sum::<f64>());
+    assert_eq!(
+        allocations_of(editing),
+        0,
+        "the edit of an answer needs the heap"
+    );
+    println!(
+        "{:>8}  {:>10}  {:>7.0} ns",
+        "answer",
+        "",
+        fastest(effort, &[editing]).into_iter().sum::<f64>()
+    );
 }
 
-fn parse<'h, 'b>(head: &'b str, fields: &'h mut [MaybeUninit<httparse::Header<'b>>]) -> httparse::Request<'h, 'b> {
+fn parse<'h, 'b>(
+    head: &'b str,
+    fields: &'h mut [MaybeUninit<httparse::Header<'b>>],
+) -> httparse::Request<'h, 'b> {
     let mut request = httparse::Request::new(&mut []);
     let status = request.parse_with_uninit_headers(head.as_bytes(), fields);
     assert!(status.is_ok_and(|status| status.is_complete()), "a head");
@@ -223,7 +347,11 @@ impl About {
     fn edit(&self, permit: &Permit<'_>, fields: &[httparse::Header<'_>], room: &mut Vec<u8>) {
         room.clear();
         let edit = RequestEdit {
-            policy: FieldPolicy { reserved: &self.reserved, judged: &self.reserved, kept: &[] },
+            policy: FieldPolicy {
+                reserved: &self.reserved,
+                judged: &self.reserved,
+                kept: &[],
+            },
             authorizer: &[],
             identity: Some(&self.identity),
             client: &self.client,

@@ -41,10 +41,32 @@ fn main() {
     let effort: Effort = if measures { (400, 2_000) } else { (1, 50) };
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_certificates(folder.path());
-    let scene = Scene::new(folder.path(), Size { users: 10, routes: 1, permissions: 20 });
-    let head = [httparse::Header { name: "Host", value: b"localhost:8443" }];
-    let judge = || assert!(scene.judge(black_box("/v0/objects/hosts"), &head).outcome.is_ok(), "a permit");
-    println!("a judgement of {} permissions: {:.0} ns", scene.size.permissions, fastest(effort, &judge));
+    let scene = Scene::new(
+        folder.path(),
+        Size {
+            users: 10,
+            routes: 1,
+            permissions: 20,
+        },
+    );
+    let head = [httparse::Header {
+        name: "Host",
+        value: b"localhost:8443",
+    }];
+    let judge = || {
+        assert!(
+            scene
+                .judge(black_box("/v0/objects/hosts"), &head)
+                .outcome
+                .is_ok(),
+            "a permit"
+        )
+    };
+    println!(
+        "a judgement of {} permissions: {:.0} ns",
+        scene.size.permissions,
+        fastest(effort, &judge)
+    );
     println!("\n{:>34}  {:>8}  {:>12}", "limits", "alone", "two threads");
     for case in cases() {
         let take = || take(&case);
@@ -57,11 +79,30 @@ fn main() {
 
 fn cases() -> [Case; 6] {
     let number = |number| NonZeroU32::new(number).expect("a number");
-    let rate = RequestRate { requests: number(1_000_000), window: Duration::from_nanos(1_000_000) };
-    let rate = Bounds { rate: Some(Rate { rate, burst: number(u32::MAX) }), ..Bounds::default() };
-    let concurrency = Bounds { concurrency: Some(number(1_000_000)), ..Bounds::default() };
-    let quota = Bounds { daily_quota: Some(number(u32::MAX)), ..Bounds::default() };
-    let all = Bounds { rate: rate.rate, concurrency: concurrency.concurrency, ..quota };
+    let rate = RequestRate {
+        requests: number(1_000_000),
+        window: Duration::from_nanos(1_000_000),
+    };
+    let rate = Bounds {
+        rate: Some(Rate {
+            rate,
+            burst: number(u32::MAX),
+        }),
+        ..Bounds::default()
+    };
+    let concurrency = Bounds {
+        concurrency: Some(number(1_000_000)),
+        ..Bounds::default()
+    };
+    let quota = Bounds {
+        daily_quota: Some(number(u32::MAX)),
+        ..Bounds::default()
+    };
+    let all = Bounds {
+        rate: rate.rate,
+        concurrency: concurrency.concurrency,
+        ..quota
+    };
     let limiter = |bounds| Some(Limiter::new(bounds, None, Instant::now()));
     let case = |name, user: Option<Bounds>, route: Option<Bounds>| Case {
         name,
@@ -84,10 +125,17 @@ fn take(case: &Case) {
     static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
     let now = *NOW;
     let taken = |limiter: Option<&Arc<Limiter>>| {
-        let taken = limiter.map(|limiter| limiter.take(now, clock::seconds)).transpose();
-        taken.expect("a limit that is never reached").and_then(Taken::keep)
+        let taken = limiter
+            .map(|limiter| limiter.take(now, clock::seconds))
+            .transpose();
+        taken
+            .expect("a limit that is never reached")
+            .and_then(Taken::keep)
     };
-    let (user, route) = (taken(case.users.get(black_box(1))), taken(black_box(&case.route).as_ref()));
+    let (user, route) = (
+        taken(case.users.get(black_box(1))),
+        taken(black_box(&case.route).as_ref()),
+    );
     black_box((&user, &route));
 }
 
@@ -104,7 +152,11 @@ fn fastest((rounds, calls): Effort, work: &impl Fn()) -> f64 {
 /// The same while another thread does nothing else: the best of those rounds in which that really ran. Infinite if there
 /// were none, as where there is one core.
 fn beside_another((rounds, calls): Effort, work: &(impl Fn() + Sync)) -> f64 {
-    let patience = if rounds > 1 { Duration::from_secs(5) } else { Duration::ZERO };
+    let patience = if rounds > 1 {
+        Duration::from_secs(5)
+    } else {
+        Duration::ZERO
+    };
     let (over, others) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {

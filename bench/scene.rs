@@ -34,19 +34,25 @@ type Fields<'a> = [httparse::Header<'a>];
 impl Scene {
     /// Permissions are `GET /vN/*`, routes `/vN` and `/captured/vN/{type}`.
     pub(crate) fn new(folder: &Path, size: Size) -> Self {
-        let mut config = "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\n\
+        let mut config =
+            "[listener.main]\naddress = \"127.0.0.1:0\"\ncertificate = \"server.crt\"\n\
             private_key = \"server.key\"\n[trust_domain.bench]\nanchors = [\"ca.crt\"]\n\
             [upstream.api]\nendpoints = [\"http://127.0.0.1:1\"]\n"
-            .to_owned();
+                .to_owned();
         for route in 0..size.routes {
-            let _ = write!(config, "[[route]]\npath = \"/v{route}\"\nupstream = \"api\"\n");
+            let _ = write!(
+                config,
+                "[[route]]\npath = \"/v{route}\"\nupstream = \"api\"\n"
+            );
         }
         if size.routes > 1 {
             config.push_str("[[route]]\npath = \"/captured/{type}/{name}\"\nrequirement = \"objects/query/{type}\"\nupstream = \"api\"\n");
         }
         for user in 0..size.users {
-            let _ =
-                write!(config, "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = [\"objects/*\", ");
+            let _ = write!(
+                config,
+                "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = [\"objects/*\", "
+            );
             for permission in 0..size.permissions {
                 let _ = write!(config, "\"GET /v{permission}/*\", ");
             }
@@ -60,19 +66,43 @@ impl Scene {
             println!("{report}");
             std::process::exit(1)
         });
-        let last = snapshot.users.named(&format!("user-{}", size.users - 1)).expect("the user");
+        let last = snapshot
+            .users
+            .named(&format!("user-{}", size.users - 1))
+            .expect("the user");
         let listener = snapshot.listeners.get("main").expect("the listener");
-        let host = listener.host(HostName::parse("localhost").as_ref()).expect("the host").clone();
-        Self { size, snapshot, standing: Standing::Known(last), host }
+        let host = listener
+            .host(HostName::parse("localhost").as_ref())
+            .expect("the host")
+            .clone();
+        Self {
+            size,
+            snapshot,
+            standing: Standing::Known(last),
+            host,
+        }
     }
 
     /// Judges one request.
     pub(crate) fn judge<'a>(&'a self, path: &'a str, fields: &'a Fields<'a>) -> Judgement<'a, 'a> {
         let listener = self.snapshot.listeners.get("main").expect("the listener");
-        let head = RequestHead { method: "GET", target: path, authority: None, fields };
+        let head = RequestHead {
+            method: "GET",
+            target: path,
+            authority: None,
+            fields,
+        };
         let (host, standing, vouched_by, certificate) = (&self.host, &self.standing, None, None);
         let (source, now) = (Ipv4Addr::LOCALHOST.into(), 1_800_000_000);
-        let client = Client { listener, host, standing, vouched_by, certificate, source, now };
+        let client = Client {
+            listener,
+            host,
+            standing,
+            vouched_by,
+            certificate,
+            source,
+            now,
+        };
         decide(&self.snapshot, client, &head)
     }
 }
@@ -80,11 +110,18 @@ impl Scene {
 pub(crate) fn write_certificates(folder: &Path) {
     let authority = Authority::create("Bench CA", 1).expect("a CA");
     let (request, key) = CertificateRequest::create("server").expect("a request");
-    let server = Profile::Server { dns: vec!["localhost".parse().expect("a name")], ip: Vec::new() };
+    let server = Profile::Server {
+        dns: vec!["localhost".parse().expect("a name")],
+        ip: Vec::new(),
+    };
     let signed = authority.sign(&request, &server, 1).expect("a certificate");
     let mut files = authority.files(folder);
     files.push(OutputFile::private_key(folder.join("server.key"), &key));
-    files.push(OutputFile::certificate(folder.join("server.crt"), &signed.certificate_pem, signed.valid_until));
+    files.push(OutputFile::certificate(
+        folder.join("server.crt"),
+        &signed.certificate_pem,
+        signed.valid_until,
+    ));
     write_files(&files, Overwrite::Refuse).expect("a writable folder");
 }
 

@@ -19,7 +19,11 @@ struct Moment {
 pub fn seconds() -> u64 {
     read(
         |moment| &mut moment.seconds,
-        || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs())
+        },
     )
 }
 
@@ -32,7 +36,10 @@ pub fn signed_seconds() -> i64 {
 pub fn rfc3339(seconds: i64) -> String {
     let text = time::OffsetDateTime::from_unix_timestamp(seconds)
         .ok()
-        .and_then(|time| time.format(&time::format_description::well_known::Rfc3339).ok());
+        .and_then(|time| {
+            time.format(&time::format_description::well_known::Rfc3339)
+                .ok()
+        });
     text.unwrap_or_else(|| seconds.to_string())
 }
 
@@ -60,7 +67,9 @@ pub fn one_moment<T>(act: impl FnOnce() -> T) -> T {
 }
 
 fn read<T: Copy>(part: impl FnOnce(&mut Moment) -> &mut Option<T>, clock: impl FnOnce() -> T) -> T {
-    let Some(mut moment) = MOMENT.get() else { return clock() };
+    let Some(mut moment) = MOMENT.get() else {
+        return clock();
+    };
     let read = *part(&mut moment).get_or_insert_with(clock);
     MOMENT.set(Some(moment));
     read
@@ -96,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_moment() {
-        let inside = std::panic::catch_unwind(|| one_moment(|| std::panic::panic_any(now()))).unwrap_err();
+        let inside =
+            std::panic::catch_unwind(|| one_moment(|| std::panic::panic_any(now()))).unwrap_err();
         let inside = inside.downcast_ref::<Instant>().copied().unwrap();
         wait();
         assert!(now() > inside);

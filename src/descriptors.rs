@@ -58,7 +58,11 @@ pub struct Descriptor(&'static Share);
 
 impl Share {
     const fn unlimited() -> Self {
-        Self { limit: AtomicUsize::new(usize::MAX), used: AtomicUsize::new(0), refused: AtomicU64::new(0) }
+        Self {
+            limit: AtomicUsize::new(usize::MAX),
+            used: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+        }
     }
 
     /// Takes a descriptor. `None` if there is none left, which is counted.
@@ -123,7 +127,10 @@ pub fn raise_limit() -> nix::Result<RaisedLimit> {
     let (at_start, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let wanted = hard.min(HIGHEST_LIMIT).max(at_start);
     let raised = wanted == at_start || setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
-    let limit = RaisedLimit { at_start, now: if raised { wanted } else { at_start } };
+    let limit = RaisedLimit {
+        at_start,
+        now: if raised { wanted } else { at_start },
+    };
     SOFT_AT_START.store(limit.at_start, Ordering::Relaxed);
     LIMIT.store(limit.now, Ordering::Relaxed);
     Ok(limit)
@@ -170,17 +177,39 @@ impl Budget {
     /// # Errors
     /// [`TooFewDescriptors`]
     pub fn divide(limit: u64, holders: Holders) -> Result<Self, TooFewDescriptors> {
-        let Holders { inherited, workers, listeners } = holders;
-        let sockets = workers.saturating_mul(listeners).saturating_mul(EACH_SOCKET);
+        let Holders {
+            inherited,
+            workers,
+            listeners,
+        } = holders;
+        let sockets = workers
+            .saturating_mul(listeners)
+            .saturating_mul(EACH_SOCKET);
         // A reload may bind all listeners anew while the old ones are still open.
-        let running = sockets.saturating_mul(2).saturating_add(workers.saturating_mul(EACH_WORKER));
-        let beside = ADMIN_CONNECTIONS + METRICS_CONNECTIONS + FETCHES * (1 + LOOK_UP) + GIVING_WAY + FILES + PROCESS;
+        let running = sockets
+            .saturating_mul(2)
+            .saturating_add(workers.saturating_mul(EACH_WORKER));
+        let beside = ADMIN_CONNECTIONS
+            + METRICS_CONNECTIONS
+            + FETCHES * (1 + LOOK_UP)
+            + GIVING_WAY
+            + FILES
+            + PROCESS;
         let reserve = inherited.saturating_add(running).saturating_add(beside);
-        let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(reserve);
+        let left = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(reserve);
         if left < 2 * SMALLEST_SHARE {
-            return Err(TooFewDescriptors { limit, needed: reserve.saturating_add(2 * SMALLEST_SHARE) });
+            return Err(TooFewDescriptors {
+                limit,
+                needed: reserve.saturating_add(2 * SMALLEST_SHARE),
+            });
         }
-        Ok(Self { clients: left - left / 2, upstreams: left / 2, reserve })
+        Ok(Self {
+            clients: left - left / 2,
+            upstreams: left / 2,
+            reserve,
+        })
     }
 
     /// From now on nobody takes more. Those who have more keep it.
@@ -207,7 +236,9 @@ pub async fn taken_before<T>(deadline: Instant, take: impl Fn() -> Option<T>) ->
 /// How many descriptors this process has open. `None` where the system does not say.
 pub fn open() -> Option<usize> {
     // One of them is that of the folder itself.
-    std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1))
+    std::fs::read_dir("/proc/self/fd")
+        .ok()
+        .map(|entries| entries.count().saturating_sub(1))
 }
 
 /// What is in force, for metrics and `/status`.
@@ -275,9 +306,16 @@ mod tests {
 
     #[test]
     fn a_limit_of_1024_serves_hundreds_and_64_is_too_few() {
-        let holders = Holders { inherited: 3, workers: 2, listeners: 1 };
+        let holders = Holders {
+            inherited: 3,
+            workers: 2,
+            listeners: 1,
+        };
         let budget = Budget::divide(1024, holders).unwrap();
-        assert!(budget.clients > 350 && budget.upstreams > 350 && budget.reserve < 256, "{budget:?}");
+        assert!(
+            budget.clients > 350 && budget.upstreams > 350 && budget.reserve < 256,
+            "{budget:?}"
+        );
         let error = Budget::divide(64, holders).unwrap_err();
         assert!(Budget::divide(u64::try_from(error.needed).unwrap(), holders).is_ok());
         assert!(Budget::divide(u64::try_from(error.needed).unwrap() - 1, holders).is_err());

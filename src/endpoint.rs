@@ -35,7 +35,9 @@ pub struct EndpointTls {
 
 impl std::fmt::Debug for EndpointTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EndpointTls").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("EndpointTls")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,24 +91,44 @@ impl EndpointAddress {
         if authority.contains(['/', '?', '#', '@']) {
             return Err(EndpointError::MoreThanAuthority);
         }
-        let parsed: http::uri::Authority = authority.parse().map_err(|_| EndpointError::Authority)?;
+        let parsed: http::uri::Authority =
+            authority.parse().map_err(|_| EndpointError::Authority)?;
         // The library gives no port for a bad one, so the text behind the host is read here.
-        let behind = authority.strip_prefix(parsed.host()).ok_or(EndpointError::Authority)?;
+        let behind = authority
+            .strip_prefix(parsed.host())
+            .ok_or(EndpointError::Authority)?;
         let port = match (behind, scheme) {
             ("", Scheme::Https) => 443,
             ("", Scheme::Http) => 80,
-            _ => behind.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or(EndpointError::Authority)?,
+            _ => behind
+                .strip_prefix(':')
+                .and_then(|port| port.parse().ok())
+                .ok_or(EndpointError::Authority)?,
         };
-        let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = parsed
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         if host.is_empty() || port == 0 {
             return Err(EndpointError::Authority);
         }
-        Ok(Self { scheme, host, port, authority: authority.to_owned() })
+        Ok(Self {
+            scheme,
+            host,
+            port,
+            authority: authority.to_owned(),
+        })
     }
 
     /// The endpoint, with how it is verified if it speaks TLS.
     pub fn into_endpoint(self, tls: Option<EndpointTls>) -> Endpoint {
-        Endpoint { host: self.host, port: self.port, authority: self.authority, tls }
+        Endpoint {
+            host: self.host,
+            port: self.port,
+            authority: self.authority,
+            tls,
+        }
     }
 }
 
@@ -130,12 +152,20 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether it looks like an endpoint that reloads: it listens again in a moment, or has just stopped to.
     pub fn is_passing(&self) -> bool {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof,
+        };
         match self {
-            Self::Tcp(error) => matches!(error.kind(), ConnectionRefused | ConnectionReset | ConnectionAborted),
+            Self::Tcp(error) => matches!(
+                error.kind(),
+                ConnectionRefused | ConnectionReset | ConnectionAborted
+            ),
             // A certificate that does not count is another kind of error.
             Self::Tls(error) => {
-                matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+                matches!(
+                    error.kind(),
+                    UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+                )
             }
             Self::NoDescriptors | Self::Timeout => false,
         }
@@ -154,7 +184,9 @@ impl Endpoint {
         shown: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
     ) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now(preface, shown)).await.map_err(|_| ConnectError::Timeout)?
+        tokio::time::timeout(timeout, self.connect_now(preface, shown))
+            .await
+            .map_err(|_| ConnectError::Timeout)?
     }
 
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
@@ -173,11 +205,16 @@ impl Endpoint {
         let held: [Descriptor; LOOK_UP] = [descriptor().await?, descriptor().await?];
         let (host, port) = (self.host.clone(), self.port);
         let look_up = tokio::task::spawn_blocking(move || {
-            let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+            let found = (host.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect);
             drop(held);
             found
         });
-        look_up.await.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(ConnectError::Tcp)
+        look_up
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(ConnectError::Tcp)
     }
 
     async fn connect_now(
@@ -196,7 +233,10 @@ impl Endpoint {
             None => Ok(EndpointStream::Plain(stream, descriptor)),
             Some(tls) => {
                 let connector = TlsConnector::from(shown.unwrap_or(&tls.config).clone());
-                let stream = connector.connect(tls.name.clone(), stream).await.map_err(ConnectError::Tls)?;
+                let stream = connector
+                    .connect(tls.name.clone(), stream)
+                    .await
+                    .map_err(ConnectError::Tls)?;
                 Ok(EndpointStream::Tls(Box::new(stream), descriptor))
             }
         }
@@ -217,7 +257,11 @@ pub enum EndpointStream {
 }
 
 impl AsyncRead for EndpointStream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream, _) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
@@ -226,7 +270,11 @@ impl AsyncRead for EndpointStream {
 }
 
 impl AsyncWrite for EndpointStream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream, _) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
@@ -272,13 +320,33 @@ mod tests {
 
     #[test]
     fn endpoints_are_a_scheme_a_host_and_a_port() {
-        let parse = |text: &str| EndpointAddress::parse(text).map(|found| (found.scheme, found.host, found.port)).ok();
-        assert_eq!(parse("http://127.0.0.1:8080"), Some((Scheme::Http, "127.0.0.1".into(), 8080)));
-        assert_eq!(parse("https://icinga.example.org"), Some((Scheme::Https, "icinga.example.org".into(), 443)));
-        assert_eq!(parse("http://[::1]:80/"), Some((Scheme::Http, "::1".into(), 80)));
-        for text in
-            ["127.0.0.1:80", "ftp://a", "http://", "http://a:", "http://a:x", "http://a:0", "http://a/b", "http://u@a"]
-        {
+        let parse = |text: &str| {
+            EndpointAddress::parse(text)
+                .map(|found| (found.scheme, found.host, found.port))
+                .ok()
+        };
+        assert_eq!(
+            parse("http://127.0.0.1:8080"),
+            Some((Scheme::Http, "127.0.0.1".into(), 8080))
+        );
+        assert_eq!(
+            parse("https://icinga.example.org"),
+            Some((Scheme::Https, "icinga.example.org".into(), 443))
+        );
+        assert_eq!(
+            parse("http://[::1]:80/"),
+            Some((Scheme::Http, "::1".into(), 80))
+        );
+        for text in [
+            "127.0.0.1:80",
+            "ftp://a",
+            "http://",
+            "http://a:",
+            "http://a:x",
+            "http://a:0",
+            "http://a/b",
+            "http://u@a",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

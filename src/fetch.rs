@@ -46,11 +46,25 @@ impl FetchUrl {
             "https" => (Scheme::Https, 443),
             _ => return None,
         };
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-        let host = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@'))?;
+        let host = authority
+            .host()
+            .trim_matches(['[', ']'])
+            .to_ascii_lowercase();
         let name = ServerName::try_from(host.clone()).ok()?;
-        let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        Some(Self { scheme, host, port: authority.port_u16().unwrap_or(usual_port), target, name })
+        let target = uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+            .to_owned();
+        Some(Self {
+            scheme,
+            host,
+            port: authority.port_u16().unwrap_or(usual_port),
+            target,
+            name,
+        })
     }
 
     /// Whether it is `https`.
@@ -71,7 +85,10 @@ impl FetchUrl {
 
     /// The host alone, as in a URL, if the port is the usual one of the scheme.
     pub fn usual_host(&self) -> Option<String> {
-        let usual = matches!((self.scheme, self.port), (Scheme::Http, 80) | (Scheme::Https, 443));
+        let usual = matches!(
+            (self.scheme, self.port),
+            (Scheme::Http, 80) | (Scheme::Https, 443)
+        );
         usual.then(|| self.bracketed_host())
     }
 
@@ -81,7 +98,11 @@ impl FetchUrl {
     }
 
     fn bracketed_host(&self) -> String {
-        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+        if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        }
     }
 }
 
@@ -105,7 +126,10 @@ pub struct Validators {
 
 impl Validators {
     fn of(fields: &HeaderMap) -> Self {
-        Self { etag: fields.get(ETAG).cloned(), last_modified: fields.get(LAST_MODIFIED).cloned() }
+        Self {
+            etag: fields.get(ETAG).cloned(),
+            last_modified: fields.get(LAST_MODIFIED).cloned(),
+        }
     }
 }
 
@@ -184,28 +208,48 @@ impl Question<'_> {
             (Scheme::Https, Some(tls)) => Some(tls),
             (Scheme::Https, None) => return Err(FetchError::NoAnchors(authority())),
         };
-        let socket = TcpStream::connect((self.url.host.as_str(), self.url.port)).await.map_err(connect)?;
+        let socket = TcpStream::connect((self.url.host.as_str(), self.url.port))
+            .await
+            .map_err(connect)?;
         match tls {
             None => self.ask_on(socket).await,
             Some(tls) => {
-                let stream = TlsConnector::from(tls.clone()).connect(self.url.name.clone(), socket).await;
+                let stream = TlsConnector::from(tls.clone())
+                    .connect(self.url.name.clone(), socket)
+                    .await;
                 self.ask_on(stream.map_err(connect)?).await
             }
         }
     }
 
-    async fn ask_on(self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Answer, FetchError> {
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
+    async fn ask_on(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> Result<Answer, FetchError> {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.broken(error))?;
         let host = self.url.shown_host();
-        let mut request = http::Request::get(&self.url.target).header("host", host).header("accept", self.accept);
+        let mut request = http::Request::get(&self.url.target)
+            .header("host", host)
+            .header("accept", self.accept);
         if let (Some(known), Some(fields)) = (self.known, request.headers_mut()) {
             fields.extend(known.etag.clone().map(|etag| (IF_NONE_MATCH, etag)));
-            fields.extend(known.last_modified.clone().map(|time| (IF_MODIFIED_SINCE, time)));
+            fields.extend(
+                known
+                    .last_modified
+                    .clone()
+                    .map(|time| (IF_MODIFIED_SINCE, time)),
+            );
         }
-        let request = request.body(Empty::<bytes::Bytes>::new()).map_err(|error| self.broken(error))?;
+        let request = request
+            .body(Empty::<bytes::Bytes>::new())
+            .map_err(|error| self.broken(error))?;
         let answer = async {
-            let answer = sender.send_request(request).await.map_err(|error| self.broken(error))?;
+            let answer = sender
+                .send_request(request)
+                .await
+                .map_err(|error| self.broken(error))?;
             self.read(answer).await
         };
         tokio::pin!(answer);
@@ -221,11 +265,15 @@ impl Question<'_> {
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if self.known.is_some() => return Ok(Answer::Unchanged),
-            status if status.is_redirection() => return Err(FetchError::Redirect(self.url.authority(), status)),
+            status if status.is_redirection() => {
+                return Err(FetchError::Redirect(self.url.authority(), status));
+            }
             status => return Err(FetchError::Status(self.url.authority(), status)),
         }
         let validators = Validators::of(answer.headers());
-        let body = Limited::new(answer.into_body(), self.largest).collect().await;
+        let body = Limited::new(answer.into_body(), self.largest)
+            .collect()
+            .await;
         let body = body.map_err(|error| match error.is::<LengthLimitError>() {
             true => FetchError::TooLarge(self.url.authority(), self.largest),
             false => self.broken(error),
@@ -244,17 +292,45 @@ mod tests {
 
     #[test]
     fn urls_are_read_with_one_reading() {
-        for bad in ["https://", "/x", "https://u:p@a/x", "http://u@a/", "ftp://a", "ldap://a/x", "https://a b/", "x"] {
+        for bad in [
+            "https://",
+            "/x",
+            "https://u:p@a/x",
+            "http://u@a/",
+            "ftp://a",
+            "ldap://a/x",
+            "https://a b/",
+            "x",
+        ] {
             assert_eq!(FetchUrl::parse(bad), None, "{bad}");
         }
         for (text, authority, shown) in [
-            ("https://[::1]:8443/keys?x=1", "[::1]:8443", "https://[::1]:8443/keys?x=1"),
-            ("https://IDP.example.org", "idp.example.org:443", "https://idp.example.org/"),
-            ("http://a.example:80/x.crl", "a.example:80", "http://a.example/x.crl"),
-            ("http://a.example:443/x.crl", "a.example:443", "http://a.example:443/x.crl"),
+            (
+                "https://[::1]:8443/keys?x=1",
+                "[::1]:8443",
+                "https://[::1]:8443/keys?x=1",
+            ),
+            (
+                "https://IDP.example.org",
+                "idp.example.org:443",
+                "https://idp.example.org/",
+            ),
+            (
+                "http://a.example:80/x.crl",
+                "a.example:80",
+                "http://a.example/x.crl",
+            ),
+            (
+                "http://a.example:443/x.crl",
+                "a.example:443",
+                "http://a.example:443/x.crl",
+            ),
         ] {
             let url = FetchUrl::parse(text).unwrap();
-            assert_eq!((url.authority().as_str(), url.to_string().as_str()), (authority, shown));
+            assert_eq!(
+                (url.authority().as_str(), url.to_string().as_str()),
+                (authority, shown)
+            );
         }
     }
 }

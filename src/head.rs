@@ -14,7 +14,9 @@ pub trait Fields {
 
     /// The values of all fields with this name, compared without case.
     fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.pairs().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.pairs()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// The value of the first field with this name.
@@ -29,7 +31,11 @@ pub trait Fields {
     fn only<'a>(&'a self, name: &str) -> Result<Option<&'a [u8]>, Several> {
         let mut values = self.values(name);
         let first = values.next();
-        if values.next().is_some() { Err(Several) } else { Ok(first) }
+        if values.next().is_some() {
+            Err(Several)
+        } else {
+            Ok(first)
+        }
     }
 
     /// How many fields have this name.
@@ -45,7 +51,8 @@ pub struct Several;
 
 impl Fields for http::HeaderMap {
     fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+        self.iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 }
 
@@ -90,10 +97,15 @@ mod tests {
     #[test]
     fn each_form_of_fields_says_the_same() {
         let pairs: &[(&str, &[u8])] = &[("host", b"a"), ("accept", b"b")];
-        let parsed = pairs.iter().map(|(name, value)| httparse::Header { name, value }).collect::<Vec<_>>();
+        let parsed = pairs
+            .iter()
+            .map(|(name, value)| httparse::Header { name, value })
+            .collect::<Vec<_>>();
         let mut map = http::HeaderMap::new();
         map.insert("host", http::HeaderValue::from_static("a"));
         map.insert("accept", http::HeaderValue::from_static("b"));
-        assert!(pairs.pairs().eq(parsed.as_slice().pairs()) && pairs.pairs().eq(Fields::pairs(&map)));
+        assert!(
+            pairs.pairs().eq(parsed.as_slice().pairs()) && pairs.pairs().eq(Fields::pairs(&map))
+        );
     }
 }

@@ -29,7 +29,10 @@ impl Key {
     /// A new name.
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: KeyId(NEXT.fetch_add(1, Ordering::Relaxed)), alive: Arc::default() }
+        Self {
+            id: KeyId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            alive: Arc::default(),
+        }
     }
 
     /// The name alone.
@@ -39,7 +42,10 @@ impl Key {
 
     /// For whatever belongs to what this names.
     pub(super) fn mark(&self) -> Mark {
-        Mark { id: self.id, of: Arc::downgrade(&self.alive) }
+        Mark {
+            id: self.id,
+            of: Arc::downgrade(&self.alive),
+        }
     }
 }
 
@@ -83,32 +89,51 @@ thread_local! {
 }
 
 /// Acts on this thread's state, which is made if there is none. `act` must not come back here.
-pub fn with<S: State, R>(key: &Key, make: impl FnOnce() -> S, act: impl FnOnce(&mut S) -> R) -> Option<R> {
+pub fn with<S: State, R>(
+    key: &Key,
+    make: impl FnOnce() -> S,
+    act: impl FnOnce(&mut S) -> R,
+) -> Option<R> {
     HERE.with_borrow_mut(|here| {
         let kept = here
             .entry((key.id, TypeId::of::<S>()))
-            .or_insert_with(|| Kept { of: Arc::downgrade(&key.alive), state: Box::new(make()) });
+            .or_insert_with(|| Kept {
+                of: Arc::downgrade(&key.alive),
+                state: Box::new(make()),
+            });
         kept.state_as().map(act)
     })
 }
 
 /// The same where the state is there already. `None` if there is none: then what it was for is gone.
 pub fn with_existing<S: State, R>(id: KeyId, act: impl FnOnce(&mut S) -> R) -> Option<R> {
-    HERE.with_borrow_mut(|here| here.get_mut(&(id, TypeId::of::<S>())).and_then(Kept::state_as).map(act))
+    HERE.with_borrow_mut(|here| {
+        here.get_mut(&(id, TypeId::of::<S>()))
+            .and_then(Kept::state_as)
+            .map(act)
+    })
 }
 
 /// Drops what is stale, and the states of what is gone, on this thread. Call it now and then on each worker.
 pub fn tidy() {
     let gone: (Vec<_>, Vec<_>) = HERE.with_borrow_mut(|here| {
-        let ended: Vec<_> = here.extract_if(.., |_, kept| kept.of.strong_count() == 0).collect();
-        (ended, here.values_mut().map(|kept| kept.state.take_stale()).collect())
+        let ended: Vec<_> = here
+            .extract_if(.., |_, kept| kept.of.strong_count() == 0)
+            .collect();
+        (
+            ended,
+            here.values_mut()
+                .map(|kept| kept.state.take_stale())
+                .collect(),
+        )
     });
     drop(gone);
 }
 
 /// Drops one thing on this thread that holds a descriptor and can be made anew. Whether there was one.
 pub fn give_up_one() -> bool {
-    let given_up = HERE.with_borrow_mut(|here| here.values_mut().find_map(|kept| kept.state.give_up_one()));
+    let given_up =
+        HERE.with_borrow_mut(|here| here.values_mut().find_map(|kept| kept.state.give_up_one()));
     given_up.is_some()
 }
 

@@ -16,7 +16,10 @@ impl<'a> HostName<'a> {
                 address.parse::<std::net::Ipv6Addr>().ok()?;
                 valid_port(port.strip_prefix(':').or(port.is_empty().then_some("0"))?)?;
                 let bracketed = text.strip_suffix(port).unwrap_or(text);
-                return Some(Self::lower_case(bracketed, bracketed.bytes().any(|byte| byte.is_ascii_uppercase())));
+                return Some(Self::lower_case(
+                    bracketed,
+                    bracketed.bytes().any(|byte| byte.is_ascii_uppercase()),
+                ));
             }
             None => match text.split_once(':') {
                 Some((host, port)) => {
@@ -50,7 +53,11 @@ impl<'a> HostName<'a> {
     }
 
     fn lower_case(host: &'a str, has_capitals: bool) -> Self {
-        Self(if has_capitals { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
+        Self(if has_capitals {
+            Cow::Owned(host.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(host)
+        })
     }
 
     /// The same name, free of what it was read from.
@@ -101,7 +108,11 @@ type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
 
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
-        Self { exact: HashMap::default(), wildcard: HashMap::default(), default: None }
+        Self {
+            exact: HashMap::default(),
+            wildcard: HashMap::default(),
+            default: None,
+        }
     }
 }
 
@@ -141,13 +152,20 @@ impl<T> HostTable<T> {
 
     /// Whether some name that the pattern means has an entry.
     pub fn could_serve(&self, pattern: &HostPattern) -> bool {
-        let served_by_wildcard =
-            |name: &str| name.split_once('.').is_some_and(|(_, rest)| self.wildcard.contains_key(rest));
+        let served_by_wildcard = |name: &str| {
+            name.split_once('.')
+                .is_some_and(|(_, rest)| self.wildcard.contains_key(rest))
+        };
         self.default.is_some()
             || match pattern {
-                HostPattern::Exact(name) => self.exact.contains_key(name) || served_by_wildcard(name),
+                HostPattern::Exact(name) => {
+                    self.exact.contains_key(name) || served_by_wildcard(name)
+                }
                 HostPattern::Wildcard(rest) => {
-                    let below = |name: &String| name.split_once('.').is_some_and(|(_, parent)| parent == rest);
+                    let below = |name: &String| {
+                        name.split_once('.')
+                            .is_some_and(|(_, parent)| parent == rest)
+                    };
                     self.wildcard.contains_key(rest) || self.exact.keys().any(below)
                 }
             }
@@ -157,7 +175,10 @@ impl<T> HostTable<T> {
     ///
     /// # Errors
     /// The first that one of the values gives.
-    pub fn try_map<U, E>(&self, mut value: impl FnMut(&T) -> Result<U, E>) -> Result<HostTable<U>, E> {
+    pub fn try_map<U, E>(
+        &self,
+        mut value: impl FnMut(&T) -> Result<U, E>,
+    ) -> Result<HostTable<U>, E> {
         let mut mapped = HostTable::default();
         for (name, old) in &self.exact {
             mapped.exact.insert(name.clone(), value(old)?);
@@ -171,20 +192,30 @@ impl<T> HostTable<T> {
 
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.exact.values().chain(self.wildcard.values()).chain(self.default.as_ref())
+        self.exact
+            .values()
+            .chain(self.wildcard.values())
+            .chain(self.default.as_ref())
     }
 
     /// Names that have an entry of their own; for a wildcard, one that it covers.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        self.exact.keys().cloned().chain(self.wildcard.keys().map(|rest| format!("any.{rest}")))
+        self.exact
+            .keys()
+            .cloned()
+            .chain(self.wildcard.keys().map(|rest| format!("any.{rest}")))
     }
 
     /// The entries that cover a name, most specific first.
     pub fn covering(&self, name: Option<&HostName<'_>>) -> impl Iterator<Item = &T> {
         let exact = name.and_then(|name| self.exact.get(name.as_str()));
-        let wildcard =
-            name.and_then(|name| name.as_str().split_once('.')).and_then(|(_, rest)| self.wildcard.get(rest));
-        exact.into_iter().chain(wildcard).chain(self.default.as_ref())
+        let wildcard = name
+            .and_then(|name| name.as_str().split_once('.'))
+            .and_then(|(_, rest)| self.wildcard.get(rest));
+        exact
+            .into_iter()
+            .chain(wildcard)
+            .chain(self.default.as_ref())
     }
 
     /// The most specific entry that covers a name.
@@ -203,8 +234,12 @@ mod tests {
         let host = host.strip_suffix('.').unwrap_or(host);
         let valid = !host.is_empty()
             && host.len() <= 253
-            && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+            && host
+                .split('.')
+                .all(|label| !label.is_empty() && label.len() <= 63)
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
         valid.then(|| host.to_ascii_lowercase())
     }
 
@@ -232,9 +267,20 @@ mod tests {
         ] {
             assert_eq!(HostName::parse_authority(text).unwrap().as_str(), expected);
         }
-        for text in
-            ["", "a b", "user@host", "host:", "host:99999", "host:8a", "a..b", "[::1", "[x]", "[::1]x", "a/b", "é"]
-        {
+        for text in [
+            "",
+            "a b",
+            "user@host",
+            "host:",
+            "host:99999",
+            "host:8a",
+            "a..b",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "a/b",
+            "é",
+        ] {
             assert_eq!(HostName::parse_authority(text), None, "{text}");
         }
     }
@@ -242,8 +288,12 @@ mod tests {
     #[test]
     fn a_wildcard_covers_exactly_one_label() {
         let mut table = HostTable::default();
-        table.insert(HostPattern::parse("*.example.org").as_ref(), "wildcard").unwrap();
-        table.insert(HostPattern::parse("api.example.org").as_ref(), "exact").unwrap();
+        table
+            .insert(HostPattern::parse("*.example.org").as_ref(), "wildcard")
+            .unwrap();
+        table
+            .insert(HostPattern::parse("api.example.org").as_ref(), "exact")
+            .unwrap();
         let find = |name: &str| table.find(HostName::parse(name).as_ref()).copied();
         assert_eq!(find("api.example.org"), Some("exact"));
         assert_eq!(find("www.example.org"), Some("wildcard"));

@@ -43,11 +43,18 @@ impl<'t> Subject<'t> {
     pub fn new(text: &'t [u8]) -> Self {
         let first = text.first_chunk().copied().unwrap_or_else(|| {
             let mut first = [0; WORD];
-            first.iter_mut().zip(text).for_each(|(place, octet)| *place = *octet);
+            first
+                .iter_mut()
+                .zip(text)
+                .for_each(|(place, octet)| *place = *octet);
             first
         });
         let beginning = u64::from_le_bytes(first);
-        Self { text, beginning, folded_beginning: u64::from_le_bytes(first.map(|octet| octet.to_ascii_lowercase())) }
+        Self {
+            text,
+            beginning,
+            folded_beginning: u64::from_le_bytes(first.map(|octet| octet.to_ascii_lowercase())),
+        }
     }
 }
 
@@ -83,16 +90,28 @@ impl<O: AsRef<[u8]>> Pattern<O> {
         let mut sure = 0;
         for (place, token) in first.iter_mut().zip(tokens(text)) {
             let Token::Octet(octet) = token else { break };
-            *place = if case == Case::Folds { octet.to_ascii_lowercase() } else { octet };
+            *place = if case == Case::Folds {
+                octet.to_ascii_lowercase()
+            } else {
+                octet
+            };
             sure += 1;
         }
         let special = |octet: &u8| matches!(octet, b'*' | b'?');
         let shape = match text.split_last() {
-            Some((b'*', start)) if !start.iter().any(special) && start.last() != Some(&b'\\') => Shape::Prefix,
+            Some((b'*', start)) if !start.iter().any(special) && start.last() != Some(&b'\\') => {
+                Shape::Prefix
+            }
             _ if text.iter().any(special) => Shape::General,
             _ => Shape::Literal,
         };
-        Self { octets, beginning: u64::from_le_bytes(first), sure, shape, case }
+        Self {
+            octets,
+            beginning: u64::from_le_bytes(first),
+            sure,
+            shape,
+            case,
+        }
     }
 
     /// Whether the whole text matches. Costs at most pattern length times text length.
@@ -108,7 +127,9 @@ impl<O: AsRef<[u8]>> Pattern<O> {
             Case::Folds => subject.folded_beginning,
         };
         let beyond = u64::BITS.saturating_sub(8 * u32::from(self.sure));
-        let differs = (beginning ^ self.beginning).checked_shl(beyond).is_some_and(|bits| bits != 0);
+        let differs = (beginning ^ self.beginning)
+            .checked_shl(beyond)
+            .is_some_and(|bits| bits != 0);
         !differs && self.matches_rest(subject.text)
     }
 
@@ -182,18 +203,30 @@ impl<O: AsRef<[u8]>> Pattern<O> {
 
     /// Whether some text matches both patterns, for finding permissions that can never be used.
     pub fn overlaps<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
-        let plain = [self.shape, other.shape].iter().all(|shape| *shape != Shape::General);
-        if plain { self.overlaps_plainly(other) } else { self.overlaps_generally(other) }
+        let plain = [self.shape, other.shape]
+            .iter()
+            .all(|shape| *shape != Shape::General);
+        if plain {
+            self.overlaps_plainly(other)
+        } else {
+            self.overlaps_generally(other)
+        }
     }
 
     /// For patterns without wildcards but one at the end.
     fn overlaps_plainly<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
         let (left, right) = (self.before_run(), other.before_run());
         let common = left.len().min(right.len());
-        let starts = left.get(..common).zip(right.get(..common)).is_some_and(|(left, right)| self.equal(left, right));
+        let starts = left
+            .get(..common)
+            .zip(right.get(..common))
+            .is_some_and(|(left, right)| self.equal(left, right));
         // What is longer than a pattern has to have room in its run.
-        let fits = |shape: Shape, own: usize, others: usize| shape == Shape::Prefix || own >= others;
-        starts && fits(self.shape, left.len(), right.len()) && fits(other.shape, right.len(), left.len())
+        let fits =
+            |shape: Shape, own: usize, others: usize| shape == Shape::Prefix || own >= others;
+        starts
+            && fits(self.shape, left.len(), right.len())
+            && fits(other.shape, right.len(), left.len())
     }
 
     /// The octets before the run at the end, if there is one.
@@ -216,7 +249,9 @@ impl<O: AsRef<[u8]>> Pattern<O> {
                 let beside = row.get(j + 1).copied().unwrap_or(false);
                 let meets = match (left.get(i), right.get(j)) {
                     (None, None) => true,
-                    (Some(Token::AnyRun), Some(Token::AnyRun)) => below(j) || beside || below(j + 1),
+                    (Some(Token::AnyRun), Some(Token::AnyRun)) => {
+                        below(j) || beside || below(j + 1)
+                    }
                     (Some(Token::AnyRun), _) => below(j) || (right.get(j).is_some() && beside),
                     (_, Some(Token::AnyRun)) => beside || (left.get(i).is_some() && below(j)),
                     (Some(a), Some(b)) => self.tokens_meet(*a, *b) && below(j + 1),
@@ -263,7 +298,11 @@ fn token_at(text: &[u8], at: usize) -> Option<(Token, usize)> {
     Some(match (octet, text.get(at + 1)) {
         (b'\\', Some(escaped @ (b'*' | b'?'))) => (Token::Octet(*escaped), at + 2),
         (b'*', _) => {
-            let more = text.iter().skip(at + 1).take_while(|octet| **octet == b'*').count();
+            let more = text
+                .iter()
+                .skip(at + 1)
+                .take_while(|octet| **octet == b'*')
+                .count();
             (Token::AnyRun, at + 1 + more)
         }
         (b'?', _) => (Token::AnyOctet, at + 1),

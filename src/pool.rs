@@ -74,7 +74,11 @@ struct Unused<C> {
 impl PoolKey {
     /// Pools that keep up to `capacity` connections on each thread, each for `idle_timeout` without use.
     pub fn new(capacity: Capacity, idle_timeout: Duration) -> Self {
-        Self { key: Key::new(), capacity, idle_timeout }
+        Self {
+            key: Key::new(),
+            capacity,
+            idle_timeout,
+        }
     }
 
     /// The name, for [`put`].
@@ -86,7 +90,11 @@ impl PoolKey {
 /// The connection used last on this thread, which is the least likely to be stale: of those that are `whose`, and never
 /// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
 pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
-    let empty = || Pool::<C> { unused: Vec::new(), capacity: of.capacity.most(), idle_timeout: of.idle_timeout };
+    let empty = || Pool::<C> {
+        unused: Vec::new(),
+        capacity: of.capacity.most(),
+        idle_timeout: of.idle_timeout,
+    };
     let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose, clock::now().into()))?;
     taken
 }
@@ -100,7 +108,9 @@ pub fn put<C: Connection>(of: PoolId, connection: C) {
     }
     // Whether it can be used is asked when it is taken, and now and then.
     let mut connection = Some(connection);
-    let _stale = here::with_existing(of, |pool: &mut Pool<C>| pool.put(&mut connection, clock::now().into()));
+    let _stale = here::with_existing(of, |pool: &mut Pool<C>| {
+        pool.put(&mut connection, clock::now().into())
+    });
 }
 
 impl<C: Connection> Pool<C> {
@@ -122,21 +132,32 @@ impl<C: Connection> Pool<C> {
         const MOST_SEARCHED: usize = 1024;
         let first = self.unused.len().saturating_sub(MOST_SEARCHED);
         let newest = self.unused.get(first..)?;
-        newest.iter().rposition(|idle| idle.connection.whose() == whose).map(|at| first + at)
+        newest
+            .iter()
+            .rposition(|idle| idle.connection.whose() == whose)
+            .map(|at| first + at)
     }
 
     /// What gives place, at most what comes.
     fn put(&mut self, connection: &mut Option<C>, now: Instant) -> Vec<Unused<C>> {
         // The oldest stand in front; they go first, when they are too old or too many.
-        let fresh_from = self.unused.iter().position(|idle| idle.is_fresh(self.idle_timeout, now));
+        let fresh_from = self
+            .unused
+            .iter()
+            .position(|idle| idle.is_fresh(self.idle_timeout, now));
         let stale = fresh_from.unwrap_or(self.unused.len());
-        let too_many = (self.unused.len() - stale).saturating_add(1).saturating_sub(self.capacity);
+        let too_many = (self.unused.len() - stale)
+            .saturating_add(1)
+            .saturating_sub(self.capacity);
         let going = stale.saturating_add(too_many).min(self.unused.len());
         let gone = self.unused.drain(..going).collect();
         if self.unused.len() < self.capacity
             && let Some(connection) = connection.take()
         {
-            self.unused.push(Unused { connection, since: now });
+            self.unused.push(Unused {
+                connection,
+                since: now,
+            });
         }
         gone
     }
@@ -151,7 +172,9 @@ impl<C> Unused<C> {
 impl<C: Connection> State for Pool<C> {
     fn take_stale(&mut self) -> Box<dyn Any> {
         let (idle_timeout, now) = (self.idle_timeout, clock::now().into());
-        let is_stale = |idle: &mut Unused<C>| !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable();
+        let is_stale = |idle: &mut Unused<C>| {
+            !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable()
+        };
         Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
     }
 
@@ -186,7 +209,10 @@ pub async fn descriptor() -> Option<Descriptor> {
 
 /// The descriptor of a connection that was given up, whose own task may have to close it. `None` if other requests took it.
 async fn given_up(deadline: Instant) -> Option<Descriptor> {
-    taken_before(deadline.min(Instant::now() + CLOSING), || UPSTREAMS.take_for_another(0)).await
+    taken_before(deadline.min(Instant::now() + CLOSING), || {
+        UPSTREAMS.take_for_another(0)
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -25,7 +25,11 @@ const LARGEST_KEPT: usize = 8 * 1024;
 impl Recycled {
     /// An empty vector, with room if there was one to use again.
     pub fn take() -> Self {
-        Self(UNUSED.with(|unused| unused.borrow_mut().pop()).unwrap_or_default())
+        Self(
+            UNUSED
+                .with(|unused| unused.borrow_mut().pop())
+                .unwrap_or_default(),
+        )
     }
 }
 

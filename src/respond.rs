@@ -5,6 +5,7 @@
 mod answer;
 mod credential;
 mod limited;
+mod text;
 
 pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
 pub use limited::{Limited, Whose};
@@ -12,7 +13,6 @@ pub use limited::{Limited, Whose};
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::endpoint::ConnectError;
-use crate::error_text::with_causes;
 use crate::forward::{BadUpgrade, FramingError};
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
@@ -138,11 +138,17 @@ impl Refusal<'_> {
             Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute | Self::Absent { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => StatusCode::UNAUTHORIZED,
+            Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Forwarded(
-                ForwardedRefusal::Several | ForwardedRefusal::Malformed(_) | ForwardedRefusal::WithoutCertificate(_),
+                ForwardedRefusal::Several
+                | ForwardedRefusal::Malformed(_)
+                | ForwardedRefusal::WithoutCertificate(_),
             ) => StatusCode::BAD_REQUEST,
-            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Forwarded(_)
             | Self::CertificateRefused(_)
             | Self::UnusableName(_)
@@ -162,7 +168,9 @@ impl Refusal<'_> {
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -192,7 +200,11 @@ impl Refusal<'_> {
             Self::Forwarded(refusal) => refusal.word(),
             Self::Limited(limited) => limited.word(),
             Self::RequestTime(_) => "request_timeout",
-            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.word(),
+            Self::Denied(denied)
+            | Self::Absent {
+                denied: Some(denied),
+                ..
+            } => denied.word(),
             Self::AuthorizerUnasked => "authorizer_unasked",
             Self::UnknownToUpstream => "no_upstream_credentials",
             Self::Framing(FramingError::TooManyFields) => "too_many_fields",
@@ -209,77 +221,6 @@ impl Refusal<'_> {
             Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Credential(failure, _) => credential::word(failure),
             Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "internal",
-        }
-    }
-
-    /// One sentence for the client.
-    fn sentence(&self) -> &'static str {
-        match self {
-            Self::BadPath(_) | Self::OddPath(_) => "The path can be read in more than one way.",
-            Self::BadHost => "The request names no host, or more than one.",
-            Self::Misdirected | Self::ListenerGone => "This host is not served on this connection; open a new one.",
-            Self::MethodNotForwarded => "This method is not forwarded.",
-            Self::BadConnection => "The Connection field names a field that must arrive.",
-            Self::LowerCaseMethod => "Methods are written in capitals.",
-            Self::RepeatedField(_) => "A header field that may stand once stands twice.",
-            Self::Upgrade(_) => "The WebSocket handshake is malformed, or of another version than 13.",
-            Self::NoRoute | Self::Absent { .. } => "There is nothing here.",
-            Self::Icinga(_) => "Icinga could not serve this request, or it can be read in more than one way.",
-            Self::MethodNotAllowed => "The method is not allowed here.",
-            Self::MethodOverride => "Overriding the method is not allowed here.",
-            Self::NoCertificate => "A client certificate is needed here.",
-            Self::CertificateRefused(_) => "The client certificate is not accepted any more.",
-            Self::UnusableName(_) | Self::UnknownUser | Self::ReservedName(_) => {
-                "The client certificate belongs to no user."
-            }
-            Self::AmbiguousIdentity { .. } => "The client certificate belongs to more than one user.",
-            Self::WrongTrustDomain => "Another authority's certificate is needed here.",
-            Self::Forwarded(ForwardedRefusal::Certificate(_)) => "The forwarded certificate is not accepted.",
-            Self::Forwarded(_) => "The proxy in front does not say who the client is, or may not.",
-            Self::Denied(Denied::UserDisabled) => "The user does not count any more.",
-            Self::Denied(Denied::RouteDisabled) => "This is not served any more.",
-            Self::Denied(Denied::AuthorizerUnavailable(_)) | Self::AuthorizerUnasked => {
-                "Whether this is allowed cannot be found out now."
-            }
-            Self::Denied(_) => "The user may not do this.",
-            Self::Limited(limited) => limited.sentence(),
-            Self::RequestTime(_) => "The request took longer than it may.",
-            Self::UnknownToUpstream => "The user has no credentials where this would go.",
-            Self::Framing(_) => "The request is malformed.",
-            Self::HeadTooLarge => "The request head is too large.",
-            Self::HeadTimeout => "The request head took too long.",
-            Self::Body(BodyEnd::TooLarge) => "The request body is too large.",
-            Self::Body(BodyEnd::Stalled) => "The request body took too long.",
-            Self::Body(_) => "The request body broke off or is malformed.",
-            Self::Upstream(_) => "The upstream did not answer.",
-            Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
-            Self::Credential(failure, _) => credential::sentence(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "The gateway made a mistake.",
-        }
-    }
-
-    /// What the log says beside the word.
-    pub fn detail(&self) -> Option<String> {
-        match self {
-            Self::BadPath(error) => Some(error.to_string()),
-            Self::Upgrade(error) => Some(error.to_string()),
-            Self::RepeatedField(name) => Some(format!("{name} stands more than once")),
-            Self::UnusableName(error) => Some(error.to_string()),
-            Self::AmbiguousIdentity { one, other } => {
-                Some(format!("the certificate is both \"{one}\" and \"{other}\""))
-            }
-            Self::ReservedName(name) => Some(format!("the certificate has the reserved name \"{name}\"")),
-            Self::Forwarded(refusal) => refusal.detail().map(str::to_owned),
-            Self::Limited(limited) => Some(limited.detail().to_owned()),
-            Self::Framing(error) => Some(error.to_string()),
-            Self::Upstream(error) => Some(with_causes(error)),
-            Self::Denied(denied) | Self::Absent { denied: Some(denied), .. } => denied.detail(),
-            Self::Icinga(why) => Some(why.to_string()),
-            Self::Internal(what) => Some((*what).to_owned()),
-            Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
-            Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
-            Self::BodyUnread => Some("the body was not read".to_owned()),
-            _ => None,
         }
     }
 
@@ -333,13 +274,21 @@ pub struct Withdrawal {
 impl Withdrawal {
     /// The refusal of a request that is under way.
     pub fn of(refusal: &Refusal<'_>) -> Self {
-        Self { word: refusal.word(), status: refusal.status(), consequence: refusal.consequence() }
+        Self {
+            word: refusal.word(),
+            status: refusal.status(),
+            consequence: refusal.consequence(),
+        }
     }
 
     /// The same where only the one who serves the request knows for whom it waits.
     #[must_use]
     pub fn while_waiting_for(self, slow: Slow) -> Self {
-        if self.is_late() { Self::of(&Refusal::RequestTime(slow)) } else { self }
+        if self.is_late() {
+            Self::of(&Refusal::RequestTime(slow))
+        } else {
+            self
+        }
     }
 
     /// Whether it only took too long.
@@ -366,13 +315,19 @@ pub enum Consequence {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect { source: ConnectError::Timeout, .. } | UpstreamError::ResponseTimeout { .. } => {
-            StatusCode::GATEWAY_TIMEOUT
+        UpstreamError::Connect {
+            source: ConnectError::Timeout,
+            ..
         }
-        UpstreamError::Connect { source: ConnectError::Tcp(_) | ConnectError::NoDescriptors, .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
+        | UpstreamError::ResponseTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+        UpstreamError::Connect {
+            source: ConnectError::Tcp(_) | ConnectError::NoDescriptors,
+            ..
+        } => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Connect {
+            source: ConnectError::Tls(_),
+            ..
         }
-        UpstreamError::Connect { source: ConnectError::Tls(_), .. }
         | UpstreamError::Broken { .. }
         | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
         UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,

@@ -4,7 +4,9 @@ use crate::support::client::{BOTH, Version, get, request};
 use crate::support::gateway::{ONE_WORKER, listener, listener_with, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
 use crate::support::upstream::{HeldUpstream, read_head, write};
-use crate::support::{Chain, Client, Gateway, Pki, ReservedPort, Upstream, eventually, eventually_is, json_lines};
+use crate::support::{
+    Chain, Client, Gateway, Pki, ReservedPort, Upstream, eventually, eventually_is, json_lines,
+};
 use rcgen::DnValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -19,7 +21,9 @@ fn a_permitted_request_is_told_in_full() {
     let client = Client::new(&pki, Some(&alice), gateway.address());
     for version in BOTH {
         let path = format!("/api/{version:?}");
-        let answer = client.send(version, request("POST", &path, "12345678")).unwrap();
+        let answer = client
+            .send(version, request("POST", &path, "12345678"))
+            .unwrap();
         let line = gateway.wait_for_access(|line| line["path"] == path.as_str());
         let expected = serde_json::json!({
             "listener": "main", "server_name": "localhost", "tls": "TLSv1_3", "method": "POST", "host": "localhost",
@@ -32,12 +36,21 @@ fn a_permitted_request_is_told_in_full() {
         assert_contains(&line, &expected);
         let (serial, fingerprint) = serial_and_fingerprint(&alice);
         assert_eq!(
-            (line["serial"].as_str().unwrap(), line["fingerprint"].as_str().unwrap()),
+            (
+                line["serial"].as_str().unwrap(),
+                line["fingerprint"].as_str().unwrap()
+            ),
             (&*serial, &*fingerprint)
         );
-        assert!(line["client"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+        assert!(
+            line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
+            "{line}"
+        );
         assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
-        let (whole, above) = (line["duration_ms"].as_f64().unwrap(), line["upstream_ms"].as_f64().unwrap());
+        let (whole, above) = (
+            line["duration_ms"].as_f64().unwrap(),
+            line["upstream_ms"].as_f64().unwrap(),
+        );
         assert!(0.0 < above && above <= whole, "{line}");
         let seen = upstream.recorded().pop().unwrap();
         assert_eq!(seen.values("x-request-id"), [line["id"].as_str().unwrap()]);
@@ -51,8 +64,13 @@ fn a_refused_request_is_told_with_what_was_missing() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-    let answer = client.send(Version::Http1, request("DELETE", "/api/x", "")).unwrap();
-    assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"));
+    let answer = client
+        .send(Version::Http1, request("DELETE", "/api/x", ""))
+        .unwrap();
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (403, "no_permission")
+    );
     let line = gateway.wait_for_access(|line| line["method"] == "DELETE");
     let expected = serde_json::json!({
         "user": "alice", "cn": "alice", "decision": "refuse", "reason": "no_permission", "route": "/",
@@ -74,7 +92,10 @@ fn what_is_denied_names_the_pattern_that_denies() {
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/api/secret/x").reason(), "denied");
     let line = gateway.wait_for_access(|line| line["reason"] == "denied");
-    assert_contains(&line, &serde_json::json!({ "permission": "GET /api/secret/*", "decision": "refuse" }));
+    assert_contains(
+        &line,
+        &serde_json::json!({ "permission": "GET /api/secret/*", "decision": "refuse" }),
+    );
     assert_eq!(client.get("/api/open").status, 200);
 }
 
@@ -83,9 +104,17 @@ fn a_stranger_is_named_by_the_certificate_but_is_no_user() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let stranger = pki.client("stranger");
-    assert_eq!(Client::new(&pki, Some(&stranger), gateway.address()).get("/").status, 403);
+    assert_eq!(
+        Client::new(&pki, Some(&stranger), gateway.address())
+            .get("/")
+            .status,
+        403
+    );
     let line = gateway.wait_for_access(|line| line["reason"] == "unknown_user");
-    assert_contains(&line, &serde_json::json!({ "cn": "stranger", "serial": serial_and_fingerprint(&stranger).0 }));
+    assert_contains(
+        &line,
+        &serde_json::json!({ "cn": "stranger", "serial": serial_and_fingerprint(&stranger).0 }),
+    );
     assert!(line.get("user").is_none(), "{line}");
 }
 
@@ -101,8 +130,18 @@ fn an_upstream_that_fails_is_told_with_the_cause() {
         &line,
         &serde_json::json!({ "decision": "permit", "reason": answer.reason(), "status": 503, "upstream": "api" }),
     );
-    assert!(line["detail"].as_str().unwrap().contains(&nobody.to_string()), "{line}");
-    assert!(!answer.body.contains(&nobody.to_string()), "the client learns no address: {}", answer.body);
+    assert!(
+        line["detail"]
+            .as_str()
+            .unwrap()
+            .contains(&nobody.to_string()),
+        "{line}"
+    );
+    assert!(
+        !answer.body.contains(&nobody.to_string()),
+        "the client learns no address: {}",
+        answer.body
+    );
 }
 
 #[test]
@@ -111,9 +150,18 @@ fn lines_that_a_full_disk_does_not_take_are_counted() {
     let gateway = gateway(&pki, &upstream, "[access_log]\npath = \"/dev/full\"\n");
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     (0..3).for_each(|_| assert_eq!(client.get("/api/x").status, 200));
-    eventually_is("the count of lines", &3.0, || gateway.metric("portcullis_access_log_dropped_lines", &[]));
+    eventually_is("the count of lines", &3.0, || {
+        gateway.metric("portcullis_access_log_dropped_lines", &[])
+    });
     eventually("an error in the log", || {
-        gateway.log().iter().any(|line| line.to_string().contains("the access log cannot be written")).then_some(())
+        gateway
+            .log()
+            .iter()
+            .any(|line| {
+                line.to_string()
+                    .contains("the access log cannot be written")
+            })
+            .then_some(())
     });
 }
 
@@ -121,16 +169,48 @@ fn lines_that_a_full_disk_does_not_take_are_counted() {
 fn the_query_is_never_logged() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     for format in ["json", "text"] {
-        let gateway = gateway(&pki, &upstream, &format!("[access_log]\nformat = \"{format}\"\n"));
+        let gateway = gateway(
+            &pki,
+            &upstream,
+            &format!("[access_log]\nformat = \"{format}\"\n"),
+        );
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         assert_eq!(client.get("/api/x?token=hush").status, 200);
-        assert_eq!(client.get("/api/%00?token=hush").status, 400, "also where the path is bad");
-        assert_eq!(client.send(Version::Http1, request("PUT", "/api/x?token=hush", "")).unwrap().status, 403);
-        eventually("three lines", || (gateway.access_log().len() == 3).then_some(()));
-        let all = gateway.access_log().iter().map(Value::to_string).collect::<String>();
+        assert_eq!(
+            client.get("/api/%00?token=hush").status,
+            400,
+            "also where the path is bad"
+        );
+        assert_eq!(
+            client
+                .send(Version::Http1, request("PUT", "/api/x?token=hush", ""))
+                .unwrap()
+                .status,
+            403
+        );
+        eventually("three lines", || {
+            (gateway.access_log().len() == 3).then_some(())
+        });
+        let all = gateway
+            .access_log()
+            .iter()
+            .map(Value::to_string)
+            .collect::<String>();
         assert!(!all.contains("hush") && !all.contains("token"), "{all}");
-        assert!(upstream.recorded().pop().unwrap().target.ends_with("?token=hush"), "but it is forwarded");
-        let own = gateway.log().iter().map(Value::to_string).collect::<String>();
+        assert!(
+            upstream
+                .recorded()
+                .pop()
+                .unwrap()
+                .target
+                .ends_with("?token=hush"),
+            "but it is forwarded"
+        );
+        let own = gateway
+            .log()
+            .iter()
+            .map(Value::to_string)
+            .collect::<String>();
         assert!(!own.contains("hush"), "{own}");
     }
 }
@@ -146,18 +226,35 @@ fn names_and_paths_cannot_forge_fields_or_lines_of_the_text_format() {
     let name = subject(&[DnValue::Utf8String(forged.to_owned())]);
     let eve = pki.with_subject("eve", name, Kind::Client);
     let client = Client::new(&pki, Some(&eve), gateway.address());
-    client.exchange(b"GET /a%22%20%0d%0auser=alice HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    client.exchange(
+        b"GET /a%22%20%0d%0auser=alice HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
     client.exchange(b"GET /b\"user=alice HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    eventually("two lines", || (gateway.access_log().len() == 2).then_some(()));
+    eventually("two lines", || {
+        (gateway.access_log().len() == 2).then_some(())
+    });
     for line in gateway.access_log() {
         let text = line.as_str().expect("a text line");
         let fields = fields_of(text);
-        let users: Vec<_> = fields.iter().filter(|field| field.starts_with("user=")).collect();
+        let users: Vec<_> = fields
+            .iter()
+            .filter(|field| field.starts_with("user="))
+            .collect();
         assert_eq!(users.len(), 1, "{text}");
         assert_ne!(users[0], "user=alice", "{text}");
-        assert_eq!(fields.iter().filter(|field| field.starts_with("route=")).count(), 1, "{text}");
+        assert_eq!(
+            fields
+                .iter()
+                .filter(|field| field.starts_with("route="))
+                .count(),
+            1,
+            "{text}"
+        );
         assert!(fields.contains(&format!("cn={forged:?}")), "{text}");
-        assert!(text.starts_with("20"), "a line begins with its time: {text}");
+        assert!(
+            text.starts_with("20"),
+            "a line begins with its time: {text}"
+        );
     }
 }
 
@@ -170,7 +267,10 @@ fn an_honest_text_line_is_readable() {
     eventually("a line", || (gateway.access_log().len() == 1).then_some(()));
     let line = gateway.access_log().remove(0);
     let text = line.as_str().unwrap();
-    for part in [" main permit permission HTTP/1.1 \"GET /api/x\" 200 complete ", " user=alice cn=alice route=/ "] {
+    for part in [
+        " main permit permission HTTP/1.1 \"GET /api/x\" 200 complete ",
+        " user=alice cn=alice route=/ ",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }
@@ -199,9 +299,21 @@ fn lines_are_appended_to_a_file_named_relative_to_the_config() {
     assert_eq!(client.get("/api/y").status, 200);
     let file = gateway.config_file.with_file_name("access.log");
     // In any order: two connections may be on two workers.
-    let paths = || json_lines(&file).iter().map(|line| line["path"].to_string()).collect::<BTreeSet<_>>();
-    eventually_is("the lines", &BTreeSet::from(["\"/api/x\"", "\"/api/y\""].map(str::to_owned)), paths);
-    assert!(gateway.access_log().is_empty(), "standard output stays free");
+    let paths = || {
+        json_lines(&file)
+            .iter()
+            .map(|line| line["path"].to_string())
+            .collect::<BTreeSet<_>>()
+    };
+    eventually_is(
+        "the lines",
+        &BTreeSet::from(["\"/api/x\"", "\"/api/y\""].map(str::to_owned)),
+        paths,
+    );
+    assert!(
+        gateway.access_log().is_empty(),
+        "standard output stays free"
+    );
 }
 
 #[test]
@@ -214,8 +326,7 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
     drop(raw);
     let line = gateway.wait_for_access(|line| line["path"] == "/api/x");
     let endpoint = held.upstream.address.to_string();
-    let expected =
-        serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice", "upstream": "api" });
+    let expected = serde_json::json!({ "end": "client_gone", "decision": "permit", "user": "alice", "upstream": "api" });
     assert_contains(&line, &expected);
     assert_eq!(line["endpoint"], endpoint, "whom it was sent to: {line}");
     gateway.wait_for_metric("portcullis_requests_total", &[("code", "499")], 1.0);
@@ -224,7 +335,11 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
 }
 
 /// All ways by which a request can come.
-const WAYS: [(&str, Version); 3] = [("own", Version::Http1), ("hyper", Version::Http1), ("own", Version::Http2)];
+const WAYS: [(&str, Version); 3] = [
+    ("own", Version::Http1),
+    ("hyper", Version::Http1),
+    ("own", Version::Http2),
+];
 
 #[test]
 fn an_upstream_that_breaks_off_is_named_with_its_endpoint() {
@@ -237,7 +352,10 @@ fn an_upstream_that_breaks_off_is_named_with_its_endpoint() {
         let chain = Chain::on(&format!("http1_engine = \"{engine}\""), upstream, "");
         assert_eq!(chain.client.send(version, get("/")).unwrap().status, 502);
         let line = chain.gateway.wait_for_access(|line| line["status"] == 502);
-        assert_contains(&line, &serde_json::json!({ "endpoint": endpoint, "upstream": "api", "decision": "permit" }));
+        assert_contains(
+            &line,
+            &serde_json::json!({ "endpoint": endpoint, "upstream": "api", "decision": "permit" }),
+        );
         assert!(line.get("attempts").is_none(), "it was sent once: {line}");
     }
 }
@@ -248,14 +366,22 @@ fn a_client_that_leaves_is_told_with_the_endpoint_whatever_engine_serves_it() {
         let held = HeldUpstream::start();
         let endpoint = held.upstream.address.to_string();
         let (pki, lines) = (Pki::new(), format!("http1_engine = \"{engine}\""));
-        let config = listener_with(&pki, &lines) + &user("alice", &["*"]) + &route_to(held.upstream.address);
+        let config =
+            listener_with(&pki, &lines) + &user("alice", &["*"]) + &route_to(held.upstream.address);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut connection = client.connect(version).unwrap();
-        assert!(connection.start_until(get("/"), || held.requests() == 1).is_none());
+        assert!(
+            connection
+                .start_until(get("/"), || held.requests() == 1)
+                .is_none()
+        );
         drop(connection);
         let line = gateway.wait_for_access(|line| line["status"] == 499);
-        assert_contains(&line, &serde_json::json!({ "endpoint": endpoint, "upstream": "api" }));
+        assert_contains(
+            &line,
+            &serde_json::json!({ "endpoint": endpoint, "upstream": "api" }),
+        );
         held.open();
     }
 }
@@ -274,13 +400,26 @@ fn a_request_that_is_sent_twice_says_so() {
                 }
             }
         });
-        let chain = Chain::on(&format!("http1_engine = \"{engine}\""), upstream, ONE_WORKER);
+        let chain = Chain::on(
+            &format!("http1_engine = \"{engine}\""),
+            upstream,
+            ONE_WORKER,
+        );
         for path in ["/once", "/twice", "/again"] {
-            assert_eq!(chain.client.send(version, get(path)).unwrap().status, 200, "{engine} {path}");
+            assert_eq!(
+                chain.client.send(version, get(path)).unwrap().status,
+                200,
+                "{engine} {path}"
+            );
         }
-        let attempts = |path: &str| chain.gateway.wait_for_access(|line| line["path"] == path)["attempts"].clone();
+        let attempts = |path: &str| {
+            chain.gateway.wait_for_access(|line| line["path"] == path)["attempts"].clone()
+        };
         assert_eq!(attempts("/twice"), 2, "{engine} {version:?}");
-        assert_eq!((attempts("/once"), attempts("/again")), (Value::Null, Value::Null));
+        assert_eq!(
+            (attempts("/once"), attempts("/again")),
+            (Value::Null, Value::Null)
+        );
     }
 }
 
@@ -289,24 +428,40 @@ fn a_head_that_was_never_a_request_has_a_line_too() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-    let answer =
-        client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\nContent-Length: 1\r\n\r\n");
+    let answer = client.exchange(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\nContent-Length: 1\r\n\r\n",
+    );
     assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     let line = gateway.wait_for_access(|line| line["decision"] == "refuse");
-    assert_contains(&line, &serde_json::json!({ "method": "-", "path": "-", "end": "complete" }));
+    assert_contains(
+        &line,
+        &serde_json::json!({ "method": "-", "path": "-", "end": "complete" }),
+    );
     assert!(answer.contains(line["id"].as_str().unwrap()), "{answer}");
-    assert_eq!(client.send(Version::Http1, get("/api/")).unwrap().status, 200);
+    assert_eq!(
+        client.send(Version::Http1, get("/api/")).unwrap().status,
+        200
+    );
 }
 
 #[test]
 fn a_log_file_that_cannot_be_opened_stops_the_start() {
     let (pki, folder) = (Pki::new(), tempfile::tempdir().unwrap());
     let file = folder.path().join("gateway.toml");
-    let config = format!("{}[access_log]\npath = \"no/such/folder/log\"\n", listener(&pki));
+    let config = format!(
+        "{}[access_log]\npath = \"no/such/folder/log\"\n",
+        listener(&pki)
+    );
     std::fs::write(&file, config).unwrap();
-    let (_, error, code) = crate::support::run(crate::support::PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
+    let (_, error, code) = crate::support::run(
+        crate::support::PORTCULLIS,
+        &["run", "-c", file.to_str().unwrap()],
+    );
     assert_eq!(code, 1);
-    assert!(error.contains("cannot open the access log") && error.contains("No such file"), "{error}");
+    assert!(
+        error.contains("cannot open the access log") && error.contains("No such file"),
+        "{error}"
+    );
 }
 
 fn gateway(pki: &Pki, upstream: &Upstream, more: &str) -> Gateway {
@@ -318,9 +473,17 @@ fn gateway(pki: &Pki, upstream: &Upstream, more: &str) -> Gateway {
 fn serial_and_fingerprint(identity: &Identity) -> (String, String) {
     let der = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
     let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
-    let hexadecimal = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let hexadecimal = |octets: &[u8]| {
+        octets
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect::<String>()
+    };
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-    (hexadecimal(certificate.raw_serial()), hexadecimal(digest.as_ref()))
+    (
+        hexadecimal(certificate.raw_serial()),
+        hexadecimal(digest.as_ref()),
+    )
 }
 
 fn assert_contains(line: &Value, expected: &Value) {

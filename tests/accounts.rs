@@ -12,8 +12,14 @@ use std::sync::{Arc, Mutex};
 
 /// Who serves HTTP/1.1 and opens records, and what the client speaks.
 const WAYS: [(&str, Version); 4] = [
-    ("http1_engine = \"own\"\nrecord_layer = \"rustls\"\n", Version::Http1),
-    ("http1_engine = \"own\"\nrecord_layer = \"in-place\"\n", Version::Http1),
+    (
+        "http1_engine = \"own\"\nrecord_layer = \"rustls\"\n",
+        Version::Http1,
+    ),
+    (
+        "http1_engine = \"own\"\nrecord_layer = \"in-place\"\n",
+        Version::Http1,
+    ),
     ("http1_engine = \"hyper\"\n", Version::Http1),
     ("http1_engine = \"own\"\n", Version::Http2),
 ];
@@ -37,14 +43,28 @@ impl Mirror {
                 if head.is_empty() {
                     break;
                 }
-                let mut shown = head.lines().filter_map(|line| line.strip_prefix("authorization: "));
-                let text = format!("{}|{}|{}", stream.client, shown.next().unwrap_or("-"), stream.number);
+                let mut shown = head
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("authorization: "));
+                let text = format!(
+                    "{}|{}|{}",
+                    stream.client,
+                    shown.next().unwrap_or("-"),
+                    stream.number
+                );
                 assert_eq!(shown.next(), None, "one field at most");
-                stream.write(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()));
+                stream.write(&format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}",
+                    text.len()
+                ));
             }
             count.fetch_sub(1, Ordering::SeqCst);
         });
-        Self { upstream, open, pki }
+        Self {
+            upstream,
+            open,
+            pki,
+        }
     }
 
     fn endpoint(&self) -> String {
@@ -79,9 +99,15 @@ struct Saw {
 
 fn saw(body: &str) -> Saw {
     let parts: Vec<_> = body.split('|').collect();
-    let [certificate, authorization, connection] = parts[..] else { panic!("{body}") };
+    let [certificate, authorization, connection] = parts[..] else {
+        panic!("{body}")
+    };
     let connection = connection.parse().unwrap();
-    Saw { certificate: certificate.to_owned(), authorization: authorization.to_owned(), connection }
+    Saw {
+        certificate: certificate.to_owned(),
+        authorization: authorization.to_owned(),
+        connection,
+    }
 }
 
 struct Scene {
@@ -93,11 +119,20 @@ struct Scene {
 
 impl Scene {
     /// `upstream` continues its table.
-    fn new(lines: &'static str, upstream: &str, users: impl FnOnce(&Pki, &Mirror) -> String) -> Self {
+    fn new(
+        lines: &'static str,
+        upstream: &str,
+        users: impl FnOnce(&Pki, &Mirror) -> String,
+    ) -> Self {
         let (pki, mirror) = (Pki::new(), Mirror::start());
         let users = users(&pki, &mirror);
         let gateway = Gateway::start(&Self::text(&pki, &mirror, lines, upstream, &users));
-        Self { pki, mirror, gateway, lines }
+        Self {
+            pki,
+            mirror,
+            gateway,
+            lines,
+        }
     }
 
     fn text(pki: &Pki, mirror: &Mirror, lines: &str, upstream: &str, users: &str) -> String {
@@ -105,15 +140,28 @@ impl Scene {
     }
 
     fn reload(&self, upstream: &str, users: &str) {
-        self.gateway.reload_with(&Self::text(&self.pki, &self.mirror, self.lines, upstream, users));
+        self.gateway.reload_with(&Self::text(
+            &self.pki,
+            &self.mirror,
+            self.lines,
+            upstream,
+            users,
+        ));
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     fn saw(&self, version: Version, name: &str) -> Saw {
-        let answer = self.client(name).send(version, with_authorization("/")).unwrap();
+        let answer = self
+            .client(name)
+            .send(version, with_authorization("/"))
+            .unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
         saw(&answer.body)
     }
@@ -121,24 +169,38 @@ impl Scene {
 
 fn with_authorization(path: &str) -> http::Request<crate::support::client::RequestBody> {
     let mut request = get(path);
-    request.headers_mut().insert("authorization", HeaderValue::from_static("Basic c3RvbGVuOnNlY3JldA=="));
+    request.headers_mut().insert(
+        "authorization",
+        HeaderValue::from_static("Basic c3RvbGVuOnNlY3JldA=="),
+    );
     request
 }
 
 fn by_password(pki: &Pki, name: &str, secret: &str) -> String {
     let file = pki.path(&format!("{name}.secret"));
     write(&file, format!("{secret}\n")).unwrap();
-    user(name, &["*"]) + &format!("[api_user.{name}.upstream.api]\nbasic_credentials = \"{}\"\n", file.display())
+    user(name, &["*"])
+        + &format!(
+            "[api_user.{name}.upstream.api]\nbasic_credentials = \"{}\"\n",
+            file.display()
+        )
 }
 
 fn by_certificate(mirror: &Mirror, name: &str, shown: &str) -> String {
-    user(name, &["*"]) + &format!("[api_user.{name}.upstream.api]\n{}", mirror.certificate(shown))
+    user(name, &["*"])
+        + &format!(
+            "[api_user.{name}.upstream.api]\n{}",
+            mirror.certificate(shown)
+        )
 }
 
 /// The gateway's own: `gateway:own`.
 fn own(pki: &Pki) -> String {
     write(pki.path("own.secret"), "gateway:own\n").unwrap();
-    format!("basic_credentials = \"{}\"\n", pki.path("own.secret").display())
+    format!(
+        "basic_credentials = \"{}\"\n",
+        pki.path("own.secret").display()
+    )
 }
 
 const OWN: &str = "Basic Z2F0ZXdheTpvd24=";
@@ -150,17 +212,43 @@ const BOB: &str = "Basic Ym9iOnR3bw==";
 fn each_user_has_its_own_password_there_and_nobody_sees_what_the_client_sent() {
     for (lines, version) in WAYS {
         let (pki, mirror) = (Pki::new(), Mirror::start());
-        let users =
-            by_password(&pki, "alice", "alice:one") + &by_password(&pki, "bob", "bob:two") + &user("carol", &["*"]);
+        let users = by_password(&pki, "alice", "alice:one")
+            + &by_password(&pki, "bob", "bob:two")
+            + &user("carol", &["*"]);
         let gateway = Gateway::start(&Scene::text(&pki, &mirror, lines, &own(&pki), &users));
-        let scene = Scene { pki, mirror, gateway, lines };
-        for (name, expected) in [("alice", ALICE), ("bob", BOB), ("carol", OWN), ("alice", ALICE)] {
+        let scene = Scene {
+            pki,
+            mirror,
+            gateway,
+            lines,
+        };
+        for (name, expected) in [
+            ("alice", ALICE),
+            ("bob", BOB),
+            ("carol", OWN),
+            ("alice", ALICE),
+        ] {
             let saw = scene.saw(version, name);
-            assert_eq!((saw.certificate.as_str(), saw.authorization.as_str()), ("", expected), "{lines} {version:?}");
+            assert_eq!(
+                (saw.certificate.as_str(), saw.authorization.as_str()),
+                ("", expected),
+                "{lines} {version:?}"
+            );
         }
-        eventually("a line for each request", || (scene.gateway.access_log().len() == 4).then_some(()));
-        let logged = format!("{:?}{:?}", scene.gateway.settled_log(), scene.gateway.access_log());
-        for secret in ["alice:one", "YWxpY2U6b25l", "gateway:own", "Z2F0ZXdheTpvd24"] {
+        eventually("a line for each request", || {
+            (scene.gateway.access_log().len() == 4).then_some(())
+        });
+        let logged = format!(
+            "{:?}{:?}",
+            scene.gateway.settled_log(),
+            scene.gateway.access_log()
+        );
+        for secret in [
+            "alice:one",
+            "YWxpY2U6b25l",
+            "gateway:own",
+            "Z2F0ZXdheTpvd24",
+        ] {
             assert!(!logged.contains(secret), "{secret} is in a log");
         }
     }
@@ -176,7 +264,11 @@ fn each_user_has_its_own_certificate_there_on_connections_that_no_other_shares()
                 + &user("carol", &["*"])
         });
         let connections: Mutex<HashMap<&str, HashSet<usize>>> = Mutex::default();
-        let names = [("alice", "icinga-alice"), ("bob", "icinga-bob"), ("carol", "")];
+        let names = [
+            ("alice", "icinga-alice"),
+            ("bob", "icinga-bob"),
+            ("carol", ""),
+        ];
         std::thread::scope(|scope| {
             for (name, shown) in names.into_iter().cycle().take(6) {
                 let (scene_, connections) = (&scene, &connections);
@@ -187,8 +279,17 @@ fn each_user_has_its_own_certificate_there_on_connections_that_no_other_shares()
                         let saw = saw(&connection.send(with_authorization("/")).unwrap().body);
                         assert_eq!(saw.certificate, shown, "{lines} {version:?}");
                         // What carol sends is hers, since neither she nor the gateway is anybody there.
-                        assert_eq!(saw.authorization == "-", name != "carol", "{lines} {version:?} {saw:?}");
-                        connections.lock().unwrap().entry(name).or_default().insert(saw.connection);
+                        assert_eq!(
+                            saw.authorization == "-",
+                            name != "carol",
+                            "{lines} {version:?} {saw:?}"
+                        );
+                        connections
+                            .lock()
+                            .unwrap()
+                            .entry(name)
+                            .or_default()
+                            .insert(saw.connection);
                     }
                 });
             }
@@ -198,7 +299,10 @@ fn each_user_has_its_own_certificate_there_on_connections_that_no_other_shares()
             let own = &connections[name];
             assert!(own.len() < ROUNDS, "connections are used again: {own:?}");
             for (other, _) in names.iter().filter(|(other, _)| *other != name) {
-                assert!(own.is_disjoint(&connections[other]), "{name} and {other} share one: {lines} {version:?}");
+                assert!(
+                    own.is_disjoint(&connections[other]),
+                    "{name} and {other} share one: {lines} {version:?}"
+                );
             }
         }
     }
@@ -213,18 +317,39 @@ fn where_users_must_be_known_nobody_goes_as_the_gateway() {
             + &user("carol", &["*"]);
         let upstream = own(&pki) + "credentials_of_users = \"required\"\n";
         let gateway = Gateway::start(&Scene::text(&pki, &mirror, lines, &upstream, &users));
-        let scene = Scene { pki, mirror, gateway, lines };
+        let scene = Scene {
+            pki,
+            mirror,
+            gateway,
+            lines,
+        };
         assert_eq!(scene.saw(version, "alice").authorization, ALICE);
         assert_eq!(scene.saw(version, "bob").certificate, "icinga-bob");
-        for (name, path) in [("carol", "/"), ("carol", "/public"), ("stranger", "/public")] {
+        for (name, path) in [
+            ("carol", "/"),
+            ("carol", "/public"),
+            ("stranger", "/public"),
+        ] {
             let refused = scene.client(name).send(version, get(path)).unwrap();
             let expected = (403, "no_upstream_credentials".to_owned());
-            assert_eq!((refused.status, refused.reason()), expected, "{name} {path} {lines} {version:?}");
+            assert_eq!(
+                (refused.status, refused.reason()),
+                expected,
+                "{name} {path} {lines} {version:?}"
+            );
         }
         let public = scene.client("alice").send(version, get("/public")).unwrap();
         assert_eq!(saw(&public.body).authorization, ALICE);
         let config = scene.gateway.config_file.to_str().unwrap();
-        let arguments = ["explain", "-c", config, "--cn", "carol", "GET", "https://localhost/"];
+        let arguments = [
+            "explain",
+            "-c",
+            config,
+            "--cn",
+            "carol",
+            "GET",
+            "https://localhost/",
+        ];
         let (out, err, _) = run(PORTCULLIS, &arguments);
         assert!(out.contains("no_upstream_credentials"), "{out}{err}");
     }
@@ -234,9 +359,15 @@ fn where_users_must_be_known_nobody_goes_as_the_gateway() {
 fn a_changed_secret_counts_for_the_next_request() {
     for (lines, version) in WAYS {
         let (pki, mirror) = (Pki::new(), Mirror::start());
-        let users = by_password(&pki, "alice", "alice:one") + &by_certificate(&mirror, "bob", "icinga-bob");
+        let users =
+            by_password(&pki, "alice", "alice:one") + &by_certificate(&mirror, "bob", "icinga-bob");
         let gateway = Gateway::start(&Scene::text(&pki, &mirror, lines, &own(&pki), &users));
-        let scene = Scene { pki, mirror, gateway, lines };
+        let scene = Scene {
+            pki,
+            mirror,
+            gateway,
+            lines,
+        };
         assert_eq!(scene.saw(version, "alice").authorization, ALICE);
         assert_eq!(scene.saw(version, "bob").certificate, "icinga-bob");
 
@@ -246,17 +377,25 @@ fn a_changed_secret_counts_for_the_next_request() {
         scene.gateway.wait_for_generation_after(before);
         assert_eq!(scene.saw(version, "alice").authorization, BOB);
 
-        let with_other =
-            by_password(&scene.pki, "alice", "alice:one") + &by_certificate(&scene.mirror, "bob", "icinga-other");
+        let with_other = by_password(&scene.pki, "alice", "alice:one")
+            + &by_certificate(&scene.mirror, "bob", "icinga-other");
         scene.reload(&own(&scene.pki), &with_other);
         assert_eq!(scene.saw(version, "alice").authorization, ALICE);
-        assert_eq!(scene.saw(version, "bob").certificate, "icinga-other", "and not on a connection from before");
+        assert_eq!(
+            scene.saw(version, "bob").certificate,
+            "icinga-other",
+            "and not on a connection from before"
+        );
 
         let without = user("alice", &["*"]) + &user("bob", &["*"]);
         scene.reload(&own(&scene.pki), &without);
         for name in ["alice", "bob"] {
             let saw = scene.saw(version, name);
-            assert_eq!((saw.certificate.as_str(), saw.authorization.as_str()), ("", OWN), "{name}");
+            assert_eq!(
+                (saw.certificate.as_str(), saw.authorization.as_str()),
+                ("", OWN),
+                "{name}"
+            );
         }
         // Those of certificates that nobody shows any more are closed; what is left is the gateway's.
         eventually("connections of nobody are closed", || {
@@ -268,17 +407,29 @@ fn a_changed_secret_counts_for_the_next_request() {
 #[test]
 fn a_reload_that_changes_nothing_for_a_user_keeps_its_connection() {
     let one_worker = "[gateway]\nworkers = 1\n";
-    let scene = Scene::new("", "", |_, mirror| one_worker.to_owned() + &by_certificate(mirror, "bob", "icinga-bob"));
+    let scene = Scene::new("", "", |_, mirror| {
+        one_worker.to_owned() + &by_certificate(mirror, "bob", "icinga-bob")
+    });
     let before = scene.saw(Version::Http1, "bob").connection;
     let users = by_certificate_again(&scene, "bob", "icinga-bob");
     // Another user stands before it now, so that its number is another one.
-    scene.reload("", &(one_worker.to_owned() + &user("aaron", &["*"]) + &users));
+    scene.reload(
+        "",
+        &(one_worker.to_owned() + &user("aaron", &["*"]) + &users),
+    );
     assert_eq!(scene.saw(Version::Http1, "bob").connection, before);
 }
 
 /// The same files as before.
 fn by_certificate_again(scene: &Scene, name: &str, shown: &str) -> String {
-    let file = |ending: &str| scene.mirror.pki.path(&format!("{shown}.{ending}")).display().to_string();
+    let file = |ending: &str| {
+        scene
+            .mirror
+            .pki
+            .path(&format!("{shown}.{ending}"))
+            .display()
+            .to_string()
+    };
     user(name, &["*"])
         + &format!(
             "[api_user.{name}.upstream.api]\ncertificate = \"{}\"\nprivate_key = \"{}\"\n",
@@ -296,10 +447,16 @@ fn users_share_the_room_for_unused_connections() {
     });
     for round in 0..3 {
         for name in names {
-            assert_eq!(scene.saw(Version::Http1, name).certificate, format!("icinga-{name}"), "{round}");
+            assert_eq!(
+                scene.saw(Version::Http1, name).certificate,
+                format!("icinga-{name}"),
+                "{round}"
+            );
         }
     }
-    eventually("one connection is kept", || (scene.mirror.open.load(Ordering::SeqCst) == 1).then_some(()));
+    eventually("one connection is kept", || {
+        (scene.mirror.open.load(Ordering::SeqCst) == 1).then_some(())
+    });
 }
 
 #[test]
@@ -312,8 +469,15 @@ fn a_stream_ends_when_its_user_is_nobody_there_any_more() {
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
         });
         let text = |users: &str| {
-            let endpoint = format!("[upstream.api]\nendpoints = [\"http://{}\"]\n", upstream.address);
-            listener_with(&pki, lines) + users + &endpoint + "credentials_of_users = \"required\"\n" + ROUTES
+            let endpoint = format!(
+                "[upstream.api]\nendpoints = [\"http://{}\"]\n",
+                upstream.address
+            );
+            listener_with(&pki, lines)
+                + users
+                + &endpoint
+                + "credentials_of_users = \"required\"\n"
+                + ROUTES
         };
         let alice = by_password(&pki, "alice", "alice:one");
         let gateway = Gateway::start(&text(&alice));
@@ -322,10 +486,18 @@ fn a_stream_ends_when_its_user_is_nobody_there_any_more() {
         raw.write(b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(status(&raw.read_until("\n\r\n")), 200);
         gateway.reload_with(&text(&user("alice", &["*"])));
-        assert!(!raw.read_to_end().ends_with("0\r\n\r\n"), "it must not look whole");
+        assert!(
+            !raw.read_to_end().ends_with("0\r\n\r\n"),
+            "it must not look whole"
+        );
         let line = gateway.wait_for_access(|line| line["cut"] == "stream");
         assert_eq!(line["reason"], "no_upstream_credentials", "{lines}");
-        let refused = client.send(Version::Http1, request("POST", "/v1/events", "")).unwrap();
-        assert_eq!((refused.status, refused.reason().as_str()), (403, "no_upstream_credentials"));
+        let refused = client
+            .send(Version::Http1, request("POST", "/v1/events", ""))
+            .unwrap();
+        assert_eq!(
+            (refused.status, refused.reason().as_str()),
+            (403, "no_upstream_credentials")
+        );
     }
 }

@@ -27,12 +27,20 @@ fn health_answers_and_unknown_paths_and_methods_do_not() {
     assert_eq!(gateway.admin("/nowhere").0, 404);
     assert_eq!(gateway.admin("/metrics?x=1").0, 200);
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer =
-            ask(&gateway, &format!("{method} /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        let answer = ask(
+            &gateway,
+            &format!("{method} /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        );
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
     }
-    let head = ask(&gateway, "HEAD /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+    let head = ask(
+        &gateway,
+        "HEAD /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
 }
 
 #[test]
@@ -40,7 +48,10 @@ fn bytes_that_are_no_http_harm_nobody() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let answer = ask(&gateway, "\u{16}\u{3}\u{1} nonsense\r\n\r\n");
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
+        "{answer}"
+    );
     let _silent = TcpStream::connect(gateway.admin_address()).unwrap();
     assert_eq!(gateway.admin("/livez").0, 200);
 }
@@ -51,10 +62,23 @@ fn metrics_have_the_text_format_of_prometheus() {
     let gateway = gateway(&pki, &upstream);
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 200);
-    assert_eq!(client.send(Version::Http2, request("POST", "/", "x")).unwrap().status, 403);
-    let answer = ask(&gateway, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_eq!(
+        client
+            .send(Version::Http2, request("POST", "/", "x"))
+            .unwrap()
+            .status,
+        403
+    );
+    let answer = ask(
+        &gateway,
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.to_ascii_lowercase().contains("content-type: text/plain; version=0.0.4"), "{head}");
+    assert!(
+        head.to_ascii_lowercase()
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
     assert_eq!(check_format(text), Ok(()));
     check_with_promtool(text);
 }
@@ -73,7 +97,48 @@ fn the_format_check_sees_mistakes() {
     ] {
         assert!(check_format(&bad).is_err(), "{bad}");
     }
-    assert_eq!(check_format(&format!("{metric}a_total{{b=\"c\"}} 1\na_total{{b=\"d\"}} 2\n")), Ok(()));
+    assert_eq!(
+        check_format(&format!(
+            "{metric}a_total{{b=\"c\"}} 1\na_total{{b=\"d\"}} 2\n"
+        )),
+        Ok(())
+    );
+}
+
+/// Two handshakes of which one failed, and three requests on one connection to the upstream.
+fn connections_are_counted(count: &impl Fn(&str, &[(&str, &str)]) -> f64) {
+    let main = ("listener", "main");
+    assert_eq!(
+        count(
+            "handshakes_total",
+            &[main, ("version", "TLSv1_3"), ("resumption", "full")]
+        ),
+        1.0
+    );
+    assert_eq!(
+        count(
+            "handshake_failures_total",
+            &[main, ("reason", "no_certificate")]
+        ),
+        1.0
+    );
+    assert_eq!(count("handshake_duration_seconds_count", &[]), 1.0);
+    assert_eq!(count("connections_total", &[main]), 2.0);
+    assert_eq!(count("connections_open", &[main]), 1.0);
+    assert_eq!(
+        count(
+            "upstream_connections_total",
+            &[("upstream", "api"), ("origin", "new")]
+        ),
+        1.0
+    );
+    assert_eq!(
+        count(
+            "upstream_connections_total",
+            &[("upstream", "api"), ("origin", "pooled")]
+        ),
+        2.0
+    );
 }
 
 #[test]
@@ -86,28 +151,56 @@ fn counters_move_with_what_happens() {
     for _ in 0..3 {
         assert_eq!(connection.send(get("/a")).unwrap().status, 200);
     }
-    assert_eq!(connection.send(request("PUT", "/a", "12345")).unwrap().status, 403);
+    assert_eq!(
+        connection
+            .send(request("PUT", "/a", "12345"))
+            .unwrap()
+            .status,
+        403
+    );
     stranger.send(Version::Http1, get("/")).unwrap_err();
-    let count = |name: &str, labels: &[(&str, &str)]| gateway.metric(&format!("portcullis_{name}"), labels);
+    let count =
+        |name: &str, labels: &[(&str, &str)]| gateway.metric(&format!("portcullis_{name}"), labels);
     // The last record is written when its answer is over, which the client may know before the gateway does.
-    eventually("all requests are counted", || (count("requests_total", &[]) == 4.0).then_some(()));
-    eventually("the failed handshake is counted", || (count("handshake_failures_total", &[]) == 1.0).then_some(()));
+    eventually("all requests are counted", || {
+        (count("requests_total", &[]) == 4.0).then_some(())
+    });
+    eventually("the failed handshake is counted", || {
+        (count("handshake_failures_total", &[]) == 1.0).then_some(())
+    });
     let main = ("listener", "main");
-    assert_eq!(count("requests_total", &[main, ("route", "/"), ("code", "200")]), 3.0);
+    assert_eq!(
+        count("requests_total", &[main, ("route", "/"), ("code", "200")]),
+        3.0
+    );
     assert_eq!(count("requests_total", &[main, ("code", "403")]), 1.0);
-    assert_eq!(count("decisions_total", &[main, ("decision", "permit"), ("reason", "permission")]), 3.0);
-    assert_eq!(count("decisions_total", &[("decision", "refuse"), ("reason", "no_permission")]), 1.0);
-    assert_eq!(count("request_duration_seconds_count", &[("route", "/")]), 4.0);
-    assert_eq!(count("handshakes_total", &[main, ("version", "TLSv1_3"), ("resumption", "full")]), 1.0);
-    assert_eq!(count("handshake_failures_total", &[main, ("reason", "no_certificate")]), 1.0);
-    assert_eq!(count("handshake_duration_seconds_count", &[]), 1.0);
-    assert_eq!(count("connections_total", &[main]), 2.0);
-    assert_eq!(count("connections_open", &[main]), 1.0);
-    assert_eq!(count("upstream_connections_total", &[("upstream", "api"), ("origin", "new")]), 1.0);
-    assert_eq!(count("upstream_connections_total", &[("upstream", "api"), ("origin", "pooled")]), 2.0);
-    assert_eq!(count("response_body_bytes_total", &[main]), 3.0 * 5.0 + refusal_length(&mut connection));
+    assert_eq!(
+        count(
+            "decisions_total",
+            &[main, ("decision", "permit"), ("reason", "permission")]
+        ),
+        3.0
+    );
+    assert_eq!(
+        count(
+            "decisions_total",
+            &[("decision", "refuse"), ("reason", "no_permission")]
+        ),
+        1.0
+    );
+    assert_eq!(
+        count("request_duration_seconds_count", &[("route", "/")]),
+        4.0
+    );
+    connections_are_counted(&count);
+    assert_eq!(
+        count("response_body_bytes_total", &[main]),
+        3.0 * 5.0 + refusal_length(&mut connection)
+    );
     drop(connection);
-    eventually("the connection is counted as closed", || (count("connections_open", &[main]) == 0.0).then_some(()));
+    eventually("the connection is counted as closed", || {
+        (count("connections_open", &[main]) == 0.0).then_some(())
+    });
     assert_eq!(count("panics_total", &[]), 0.0);
 }
 
@@ -115,10 +208,15 @@ fn counters_move_with_what_happens() {
 fn an_unreachable_upstream_is_counted() {
     let pki = Pki::new();
     let closed = ReservedPort::new();
-    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(closed.address())));
+    let gateway =
+        Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(closed.address())));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 503);
-    gateway.wait_for_metric("portcullis_upstream_failures_total", &[("upstream", "api")], 1.0);
+    gateway.wait_for_metric(
+        "portcullis_upstream_failures_total",
+        &[("upstream", "api")],
+        1.0,
+    );
 }
 
 #[test]
@@ -126,17 +224,34 @@ fn the_snapshot_its_certificates_and_the_build_are_told() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let value = |name: &str, labels: &[(&str, &str)]| gateway.metric(name, labels);
-    let fips = if cfg!(feature = "fips") { "true" } else { "false" };
-    let build = [("version", env!("CARGO_PKG_VERSION")), ("crypto_provider", "aws-lc-rs"), ("fips", fips)];
+    let fips = if cfg!(feature = "fips") {
+        "true"
+    } else {
+        "false"
+    };
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("crypto_provider", "aws-lc-rs"),
+        ("fips", fips),
+    ];
     assert_eq!(value("portcullis_build_info", &build), 1.0);
     assert_eq!(value("portcullis_api_users", &[]), 1.0);
     assert_eq!(value("portcullis_snapshot_generation", &[]), 1.0);
     assert_eq!(value("portcullis_reload_last_success", &[]), 1.0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64();
     let loaded = value("portcullis_snapshot_loaded_timestamp_seconds", &[]);
     assert!(loaded > now - 600.0 && loaded <= now + 1.0, "{loaded}");
-    for (kind, name, file) in [("server", "main/*", "server.crt"), ("trust_anchor", "test", "ca.crt")] {
-        let told = value("portcullis_certificate_not_after_timestamp_seconds", &[("kind", kind), ("name", name)]);
+    for (kind, name, file) in [
+        ("server", "main/*", "server.crt"),
+        ("trust_anchor", "test", "ca.crt"),
+    ] {
+        let told = value(
+            "portcullis_certificate_not_after_timestamp_seconds",
+            &[("kind", kind), ("name", name)],
+        );
         assert_eq!(told, not_after(&pki, file), "{kind}");
     }
 }
@@ -151,7 +266,10 @@ fn the_process_is_told_with_the_standard_names() {
     assert!(value("process_open_fds") > 3.0);
     assert!(value("process_max_fds") >= value("process_open_fds"));
     assert!(value("process_threads") >= 2.0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64();
     let start = value("process_start_time_seconds");
     assert!(start > now - 3600.0 && start < now + 2.0, "{start}");
 }
@@ -162,8 +280,13 @@ fn admin_off_means_that_nobody_listens() {
     let gateway = gateway(&pki, &upstream);
     let before = gateway.admin_address();
     let text = std::fs::read_to_string(&gateway.config_file).unwrap();
-    gateway.write_config(&text.replace("[admin]\naddress = \"127.0.0.1:0\"", "[admin]\naddress = \"off\""));
-    eventually("the admin listener is gone", || TcpStream::connect(before).err());
+    gateway.write_config(&text.replace(
+        "[admin]\naddress = \"127.0.0.1:0\"",
+        "[admin]\naddress = \"off\"",
+    ));
+    eventually("the admin listener is gone", || {
+        TcpStream::connect(before).err()
+    });
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/").status, 200, "the rest goes on");
     gateway.write_config(&text);
@@ -192,7 +315,11 @@ fn gateway_with(pki: &Pki, upstream: &Upstream, tables: &str) -> Gateway {
 /// All of an answer to a `GET` with this Host.
 fn ask_at(address: SocketAddr, path: &str, host: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer
@@ -213,7 +340,11 @@ fn ask(gateway: &Gateway, request: &str) -> String {
 
 /// The length of the body of one more refusal, which is as long as the one before.
 fn refusal_length(connection: &mut crate::support::client::Connection<'_>) -> f64 {
-    connection.send(request("PUT", "/a", "12345")).unwrap().body.len() as f64
+    connection
+        .send(request("PUT", "/a", "12345"))
+        .unwrap()
+        .body
+        .len() as f64
 }
 
 fn not_after(pki: &Pki, file: &str) -> f64 {
@@ -232,9 +363,15 @@ fn check_format(text: &str) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{what}: {line}"));
         if let Some(rest) = line.strip_prefix("# HELP ") {
             family = rest.split(' ').next().unwrap_or("");
-            let kind = lines.next().and_then(|next| next.strip_prefix(&format!("# TYPE {family} ")));
+            let kind = lines
+                .next()
+                .and_then(|next| next.strip_prefix(&format!("# TYPE {family} ")));
             match kind {
-                Some(kind @ ("counter" | "gauge" | "histogram")) if kinds.insert(family, kind).is_none() => continue,
+                Some(kind @ ("counter" | "gauge" | "histogram"))
+                    if kinds.insert(family, kind).is_none() =>
+                {
+                    continue;
+                }
                 Some("counter" | "gauge" | "histogram") => return wrong("a family twice"),
                 _ => return wrong("no TYPE, or no known one"),
             }
@@ -245,9 +382,9 @@ fn check_format(text: &str) -> Result<(), String> {
         }
         let name = name_and_labels.split('{').next().unwrap_or("");
         let belongs = match kinds.get(family) {
-            Some(&"histogram") => {
-                ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(family))
-            }
+            Some(&"histogram") => ["_bucket", "_sum", "_count"]
+                .iter()
+                .any(|end| name.strip_suffix(end) == Some(family)),
             Some(&"counter") => name == family && name.ends_with("_total"),
             _ => name == family,
         };
@@ -255,16 +392,28 @@ fn check_format(text: &str) -> Result<(), String> {
             return wrong("not of its family");
         }
     }
-    if kinds.is_empty() { Err("no metrics".to_owned()) } else { Ok(()) }
+    if kinds.is_empty() {
+        Err("no metrics".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 /// Prometheus' own judgement, where its tool is installed. Not in Debian's small packages, so never demanded.
 fn check_with_promtool(text: &str) {
-    let spawned = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
+    let spawned = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .spawn();
     let Ok(mut promtool) = spawned else {
         eprintln!("skipped: promtool is not installed");
         return;
     };
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     assert!(promtool.wait().unwrap().success());
 }

@@ -15,7 +15,11 @@
 #[path = "../bench/counting.rs"]
 mod counting;
 #[path = "support/pki.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the other tests, which need more of it")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the other tests, which need more of it"
+)]
 mod pki;
 
 use counting::Counting;
@@ -51,16 +55,28 @@ fn small_requests_need_no_memory_of_ours() {
         let scene = Scene::new(layer);
         let mut client = scene.client();
         for _ in 0..200 {
-            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+            exchange(
+                &mut client,
+                b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
+            );
         }
         let before = counting::on_workers();
         for _ in 0..REQUESTS {
-            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+            exchange(
+                &mut client,
+                b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
+            );
         }
         let allocations = counting::on_workers() - before;
         let most = allowed * REQUESTS + BESIDE;
-        eprintln!("{layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
-        assert!(allocations <= most, "{layer}: {allocations} allocations for {REQUESTS} requests, allowed {most}");
+        eprintln!(
+            "{layer}: {:.3} allocations for each request",
+            allocations as f64 / REQUESTS as f64
+        );
+        assert!(
+            allocations <= most,
+            "{layer}: {allocations} allocations for {REQUESTS} requests, allowed {most}"
+        );
     }
 }
 
@@ -80,8 +96,14 @@ fn small_requests_of_http2_need_little_memory() {
             client.exchange(STREAMS);
         }
         let allocations = counting::on_workers() - before;
-        eprintln!("HTTP/2, {layer}: {:.3} allocations for each request", allocations as f64 / REQUESTS as f64);
-        assert!(allocations <= ALLOWED * REQUESTS + BESIDE, "{layer}: {allocations} for {REQUESTS} requests");
+        eprintln!(
+            "HTTP/2, {layer}: {:.3} allocations for each request",
+            allocations as f64 / REQUESTS as f64
+        );
+        assert!(
+            allocations <= ALLOWED * REQUESTS + BESIDE,
+            "{layer}: {allocations} for {REQUESTS} requests"
+        );
     }
 }
 
@@ -91,15 +113,25 @@ fn bodies_pass_without_being_copied_by_us() {
     for layer in ["in-place", "rustls"] {
         let scene = Scene::new(layer);
         let mut client = scene.client();
-        let mut upload = b"POST /up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n".to_vec();
+        let mut upload =
+            b"POST /up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n".to_vec();
         upload.resize(upload.len() + 3_000_000, b'x');
         exchange(&mut client, &upload);
-        exchange(&mut client, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        exchange(&mut client, b"GET /chunked HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        exchange(
+            &mut client,
+            b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        );
+        exchange(
+            &mut client,
+            b"GET /chunked HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        );
         let copied = || scene.metric("portcullis_copied_body_bytes_total");
         assert_eq!(copied(), 0.0, "{layer}");
         // The counter can count: what goes to hyper is copied on its way.
-        exchange(&mut client, b"GET /small HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
+        exchange(
+            &mut client,
+            b"GET /small HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+        );
         assert!(copied() > 0.0, "{layer}");
     }
 }
@@ -115,7 +147,10 @@ fn an_idle_connection_holds_little_memory() {
         let config = scene.client_config("http/1.1");
         let connect = |_| {
             let mut client = scene.connect(&config);
-            exchange(&mut client, b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+            exchange(
+                &mut client,
+                b"GET /small HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
+            );
             client
         };
         // The first ones are what the worker's own tables and free lists grow with.
@@ -160,7 +195,10 @@ fn holds_at_most(what: &str, before: i64, most: i64) {
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is_so() {
-        assert!(Instant::now() < deadline, "not so after a long time: {what}");
+        assert!(
+            Instant::now() < deadline,
+            "not so after a long time: {what}"
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }
@@ -193,20 +231,32 @@ impl Scene {
         let (requests, mut asked) = mpsc::unbounded_channel();
         let (told, started) = std::sync::mpsc::channel();
         let gateway = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
                 let telemetry = Arc::new(Telemetry::default());
                 let outcome = load(&path, None, &telemetry, Depth::Errors);
                 assert!(outcome.snapshot.is_some(), "{}", outcome.report());
-                let mut gateway = Gateway::start(path, outcome, telemetry, None).await.expect("a gateway");
+                let mut gateway = Gateway::start(path, outcome, telemetry, None)
+                    .await
+                    .expect("a gateway");
                 let address = gateway.addresses().first().expect("a listener").1;
-                told.send((address, gateway.admin_address().expect("an admin listener"))).expect("a waiting test");
+                told.send((address, gateway.admin_address().expect("an admin listener")))
+                    .expect("a waiting test");
                 gateway.run(&mut asked).await;
                 gateway.shut_down().await;
             });
         });
         let (address, admin) = started.recv().expect("a started gateway");
-        Self { pki, address, admin, requests, gateway: Some(gateway) }
+        Self {
+            pki,
+            address,
+            admin,
+            requests,
+            gateway: Some(gateway),
+        }
     }
 
     fn client(&self) -> Client {
@@ -242,11 +292,15 @@ impl Scene {
     /// The sum over all labels.
     fn metric(&self, name: &str) -> f64 {
         let mut stream = TcpStream::connect(self.admin).expect("the admin listener");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("a request");
+        stream
+            .write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            .expect("a request");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         let lines = text.lines().filter(|line| line.starts_with(name));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
     }
 }
 
@@ -278,35 +332,57 @@ impl Http2Client {
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice();
         let window = Self::frame(Self::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
         let first = [preface, &*Self::frame(Self::SETTINGS, 0, 0, &[]), &window].concat();
-        connection.get_mut().write_all(&first).expect("a connection");
-        Self { connection, next_stream: 1 }
+        connection
+            .get_mut()
+            .write_all(&first)
+            .expect("a connection");
+        Self {
+            connection,
+            next_stream: 1,
+        }
     }
 
     /// Sends so many requests at once and reads all responses.
     fn exchange(&mut self, streams: u64) {
         // HPACK: `:method: GET` and `:scheme: https` of the static table, then literals with names of it.
-        let block = [b"\x82\x87\x04\x06/small".as_slice(), b"\x01\x09localhost", b"\x0f\x04\x03*/*"].concat();
+        let block = [
+            b"\x82\x87\x04\x06/small".as_slice(),
+            b"\x01\x09localhost",
+            b"\x0f\x04\x03*/*",
+        ]
+        .concat();
         let mut requests = Vec::new();
         for _ in 0..streams {
             let flags = Self::END_STREAM | Self::END_HEADERS;
             requests.extend(Self::frame(Self::HEADERS, flags, self.next_stream, &block));
             self.next_stream += 2;
         }
-        self.connection.get_mut().write_all(&requests).expect("a connection");
+        self.connection
+            .get_mut()
+            .write_all(&requests)
+            .expect("a connection");
         let mut ended = 0;
         while ended < streams {
             let mut head = [0; 9];
             self.connection.read_exact(&mut head).expect("a frame");
             let [_, a, b, kind, flags, ..] = head;
-            skip(&mut self.connection, usize::from(u16::from_be_bytes([a, b])));
+            skip(
+                &mut self.connection,
+                usize::from(u16::from_be_bytes([a, b])),
+            );
             let is_of_response = [Self::DATA, Self::HEADERS].contains(&kind);
-            assert!(is_of_response || kind == Self::SETTINGS || kind == Self::WINDOW_UPDATE, "a frame of kind {kind}");
+            assert!(
+                is_of_response || kind == Self::SETTINGS || kind == Self::WINDOW_UPDATE,
+                "a frame of kind {kind}"
+            );
             ended += u64::from(is_of_response && flags & Self::END_STREAM != 0);
         }
     }
 
     fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+        let length = u32::try_from(payload.len())
+            .expect("a short frame")
+            .to_be_bytes();
         [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
     }
 }
@@ -327,7 +403,9 @@ fn exchange(client: &mut Client, request: &[u8]) {
     while line != "\r\n" {
         line.clear();
         client.read_line(&mut line).expect("a field");
-        length = line.strip_prefix("content-length: ").map_or(length, |text| text.trim().parse().expect("a length"));
+        length = line
+            .strip_prefix("content-length: ")
+            .map_or(length, |text| text.trim().parse().expect("a length"));
         chunked |= line.starts_with("transfer-encoding: chunked");
     }
     skip(client, length);
@@ -341,7 +419,8 @@ fn exchange(client: &mut Client, request: &[u8]) {
 }
 
 fn skip(client: &mut Client, length: usize) {
-    let copied = std::io::copy(&mut client.take(length as u64), &mut std::io::sink()).expect("a body");
+    let copied =
+        std::io::copy(&mut client.take(length as u64), &mut std::io::sink()).expect("a body");
     assert_eq!(copied, length as u64);
 }
 
@@ -368,14 +447,17 @@ fn serve(stream: &mut BufReader<TcpStream>) {
         while line != "\r\n" {
             line.clear();
             stream.read_line(&mut line).expect("a field");
-            length =
-                line.strip_prefix("content-length: ").map_or(length, |text| text.trim().parse().expect("a length"));
+            length = line
+                .strip_prefix("content-length: ")
+                .map_or(length, |text| text.trim().parse().expect("a length"));
         }
         std::io::copy(&mut stream.take(length), &mut std::io::sink()).expect("a body");
         let answer = match first.split(' ').nth(1) {
-            Some("/large") => {
-                [b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n".as_slice(), &[b'x'; 2_000_000]].concat()
-            }
+            Some("/large") => [
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n".as_slice(),
+                &[b'x'; 2_000_000],
+            ]
+            .concat(),
             Some("/chunked") => {
                 let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
                 let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();

@@ -13,7 +13,10 @@ fn modules_import_only_from_modules_above_them() {
         .filter_map(|path| Some((module_of(path)?, path)))
         .flat_map(|(module, path)| {
             let imports = wrong_imports(&order, &module, &read(path));
-            imports.into_iter().map(|wrong| format!("{}: {wrong}", path.display())).collect::<Vec<_>>()
+            imports
+                .into_iter()
+                .map(|wrong| format!("{}: {wrong}", path.display()))
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(wrong.is_empty(), "against the arrow:\n{}", wrong.join("\n"));
@@ -22,7 +25,10 @@ fn modules_import_only_from_modules_above_them() {
 #[test]
 fn every_module_in_the_folder_stands_in_the_map() {
     let order = module_order(&read(&sources_root().join("lib.rs")));
-    let mut found: Vec<String> = source_files().iter().filter_map(|path| module_of(path)).collect();
+    let mut found: Vec<String> = source_files()
+        .iter()
+        .filter_map(|path| module_of(path))
+        .collect();
     found.sort_unstable();
     found.dedup();
     let mut listed = order;
@@ -58,14 +64,19 @@ fn an_import_against_the_arrow_is_found() {
 
 #[test]
 fn every_file_says_its_job_in_its_first_line() {
-    let silent: Vec<_> = source_files().into_iter().filter(|path| !read(path).starts_with("//! ")).collect();
+    let silent: Vec<_> = source_files()
+        .into_iter()
+        .filter(|path| !read(path).starts_with("//! "))
+        .collect();
     assert!(silent.is_empty(), "without a first line: {silent:#?}");
 }
 
 #[test]
 fn no_file_is_longer_than_can_be_read_at_once() {
     const MOST_LINES: usize = 400;
-    let lengths = source_files().into_iter().map(|path| (read(&path).lines().count(), path));
+    let lengths = source_files()
+        .into_iter()
+        .map(|path| (read(&path).lines().count(), path));
     let long: Vec<_> = lengths.filter(|(lines, _)| *lines > MOST_LINES).collect();
     assert!(long.is_empty(), "over {MOST_LINES} lines: {long:#?}");
 }
@@ -78,7 +89,9 @@ fn nothing_is_left_for_later() {
         .flat_map(|path| {
             let text = read(path);
             let words = unfinished.iter().filter(move |word| text.contains(**word));
-            words.map(|word| format!("{}: {word}", path.display())).collect::<Vec<_>>()
+            words
+                .map(|word| format!("{}: {word}", path.display()))
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -91,21 +104,45 @@ const BESIDE_GATEWAYS: [&str; 5] = ["PORTCULLIS", "Pki", "eventually", "require_
 fn what_runs_in_the_first_pass_alone_starts_no_gateway_on_another_engine() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let script = read(&tests.join("run"));
-    let list = script.split_once("local -a without_gateway=(").and_then(|(_, rest)| rest.split_once(')'));
-    let modules: Vec<&str> = list.expect("a list in tests/run").0.split_whitespace().collect();
-    let mut files: Vec<PathBuf> = modules.iter().map(|module| tests.join(module).with_extension("rs")).collect();
-    let folders = modules.iter().map(|module| tests.join(module)).filter(|folder| folder.is_dir());
+    let list = script
+        .split_once("local -a without_gateway=(")
+        .and_then(|(_, rest)| rest.split_once(')'));
+    let modules: Vec<&str> = list
+        .expect("a list in tests/run")
+        .0
+        .split_whitespace()
+        .collect();
+    let mut files: Vec<PathBuf> = modules
+        .iter()
+        .map(|module| tests.join(module).with_extension("rs"))
+        .collect();
+    let folders = modules
+        .iter()
+        .map(|module| tests.join(module))
+        .filter(|folder| folder.is_dir());
     files.extend(folders.flat_map(|folder| rust_files(&folder)));
     let wrong: Vec<String> = files
         .iter()
         .flat_map(|file| {
-            used_of_other_modules(&read(file)).into_iter().map(|used| format!("{}: {used}", file.display()))
+            used_of_other_modules(&read(file))
+                .into_iter()
+                .map(|used| format!("{}: {used}", file.display()))
         })
         .collect();
-    assert!(modules.len() > 3 && wrong.is_empty(), "{modules:?} {wrong:#?}");
-    assert!(files[..modules.len()].iter().all(|file| !read(file).contains("super::")), "super is all other modules");
+    assert!(
+        modules.len() > 3 && wrong.is_empty(),
+        "{modules:?} {wrong:#?}"
+    );
+    assert!(
+        files[..modules.len()]
+            .iter()
+            .all(|file| !read(file).contains("super::")),
+        "super is all other modules"
+    );
     // `--skip` takes any part of a name.
-    let others = rust_files(&tests).into_iter().filter(|file| !files.contains(file));
+    let others = rust_files(&tests)
+        .into_iter()
+        .filter(|file| !files.contains(file));
     let mut names = others.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
     assert!(!names.any(|name| modules.iter().any(|module| name.ends_with(module))));
 }
@@ -137,10 +174,22 @@ fn used_of_other_modules(text: &str) -> Vec<String> {
         };
         let names: Vec<&str> = match path.strip_prefix('{') {
             // Behind the last comma of a list of several lines is nothing.
-            Some(list) => list.split('}').next().unwrap_or_default().trim_end_matches([',', '\n']).split(',').collect(),
-            None => path.split(|letter: char| !letter.is_alphanumeric() && letter != '_').take(1).collect(),
+            Some(list) => list
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches([',', '\n'])
+                .split(',')
+                .collect(),
+            None => path
+                .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .take(1)
+                .collect(),
         };
-        let others = names.into_iter().map(str::trim).filter(|name| !BESIDE_GATEWAYS.contains(name));
+        let others = names
+            .into_iter()
+            .map(str::trim)
+            .filter(|name| !BESIDE_GATEWAYS.contains(name));
         used.extend(others.map(str::to_owned));
     }
     used
@@ -181,14 +230,21 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 /// The module that a file belongs to. `None` for `lib.rs` and `main.rs`, which stand above all, and for files of tests.
 fn module_of(path: &Path) -> Option<String> {
     let relative = path.strip_prefix(sources_root()).expect("a path below src");
-    let first = relative.iter().next()?.to_str()?.trim_end_matches(".rs").to_owned();
+    let first = relative
+        .iter()
+        .next()?
+        .to_str()?
+        .trim_end_matches(".rs")
+        .to_owned();
     let exempt = ["lib", "main"].contains(&first.as_str()) || path.file_name()? == "tests.rs";
     (!exempt).then_some(first)
 }
 
 /// The modules of `lib.rs` in their order.
 fn module_order(lib: &str) -> Vec<String> {
-    let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let modules = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     modules.map(str::to_owned).collect()
 }
 
@@ -197,7 +253,10 @@ fn wrong_imports(order: &[String], module: &str, text: &str) -> Vec<String> {
     let position = |name: &str| order.iter().position(|listed| listed == name);
     let own = position(module).expect("a module of lib.rs");
     let imports = imported_modules(&shipping_code(text));
-    imports.into_iter().filter(|import| position(import).is_none_or(|at| at > own)).collect()
+    imports
+        .into_iter()
+        .filter(|import| position(import).is_none_or(|at| at > own))
+        .collect()
 }
 
 /// The text without comments and without code that only tests compile.
@@ -246,9 +305,15 @@ fn group_heads(group: &str) -> Vec<String> {
             break;
         }
     }
-    entries.iter().map(|entry| first_word(entry.trim())).filter(|word| !word.is_empty()).collect()
+    entries
+        .iter()
+        .map(|entry| first_word(entry.trim()))
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 fn first_word(text: &str) -> String {
-    text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+    text.chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect()
 }

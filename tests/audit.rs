@@ -29,8 +29,13 @@ impl Scene {
 
     fn with(audit: &str, config: &str) -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let gateway = Gateway::start(&(listener(&pki) + audit + config + &route_to(upstream.address)));
-        Self { pki, upstream, gateway }
+        let gateway =
+            Gateway::start(&(listener(&pki) + audit + config + &route_to(upstream.address)));
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     /// The config with these tables instead of those of users and the like.
@@ -39,16 +44,28 @@ impl Scene {
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     fn send(&self, name: &str, method: &str, path: &str) -> Answer {
-        self.client(name).send(Version::Http1, request(method, path, "")).unwrap()
+        self.client(name)
+            .send(Version::Http1, request(method, path, ""))
+            .unwrap()
     }
 
-    fn request(method: &str, path: &str, fields: &[(&'static str, &str)]) -> hyper::Request<RequestBody> {
+    fn request(
+        method: &str,
+        path: &str,
+        fields: &[(&'static str, &str)],
+    ) -> hyper::Request<RequestBody> {
         let mut request = request(method, path, "");
-        fields.iter().for_each(|(name, value)| drop(request.headers_mut().insert(*name, value.parse().unwrap())));
+        fields.iter().for_each(|(name, value)| {
+            drop(request.headers_mut().insert(*name, value.parse().unwrap()))
+        });
         request
     }
 
@@ -62,12 +79,16 @@ impl Scene {
     }
 
     fn wait_for(&self, kind: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        eventually("a line of the audit log", || self.lines(kind).into_iter().find(|line| condition(line)))
+        eventually("a line of the audit log", || {
+            self.lines(kind).into_iter().find(|line| condition(line))
+        })
     }
 
     /// Waits until so many decisions are in the file.
     fn wait_for_decisions(&self, count: usize) -> Vec<Value> {
-        eventually("decisions", || Some(self.lines("decision")).filter(|lines| lines.len() >= count))
+        eventually("decisions", || {
+            Some(self.lines("decision")).filter(|lines| lines.len() >= count)
+        })
     }
 
     /// Runs the binary with files beside the config.
@@ -77,7 +98,10 @@ impl Scene {
             None => (*argument).to_owned(),
         };
         let arguments: Vec<String> = arguments.iter().map(beside).collect();
-        run(PORTCULLIS, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        run(
+            PORTCULLIS,
+            &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -86,5 +110,8 @@ impl Scene {
 }
 
 fn lines_of(file: &std::path::Path, kind: &str) -> Vec<Value> {
-    json_lines(file).into_iter().filter(|line| line["kind"] == kind).collect()
+    json_lines(file)
+        .into_iter()
+        .filter(|line| line["kind"] == kind)
+        .collect()
 }

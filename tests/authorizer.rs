@@ -40,7 +40,10 @@ impl Speaks {
     /// `[authorizer.opa]` at this address.
     fn table(self, address: SocketAddr, keys: &str) -> String {
         let (protocol, endpoint) = match self {
-            Self::ForwardAuth => ("forward-auth", format!("http://{address}/check?by=portcullis")),
+            Self::ForwardAuth => (
+                "forward-auth",
+                format!("http://{address}/check?by=portcullis"),
+            ),
             Self::ExtAuthz => ("ext-authz", format!("http://{address}")),
         };
         format!("[authorizer.opa]\nprotocol = \"{protocol}\"\nendpoint = \"{endpoint}\"\n{keys}")
@@ -69,8 +72,14 @@ fn status_for(target: &str) -> u16 {
 fn forward_auth() -> Upstream {
     Upstream::answering(|asked| {
         let status = status_for(asked.values("x-forwarded-uri")[0]);
-        let answer = Response::builder().status(status).header("x-org", "example").header("location", "/elsewhere");
-        answer.header("www-authenticate", "Basic").body(full("words for nobody")).unwrap()
+        let answer = Response::builder()
+            .status(status)
+            .header("x-org", "example")
+            .header("location", "/elsewhere");
+        answer
+            .header("www-authenticate", "Basic")
+            .body(full("words for nobody"))
+            .unwrap()
     })
 }
 
@@ -83,7 +92,10 @@ fn ext_authz() -> Grpc {
                 let ok = grpc::field(2, grpc::field(1, header));
                 grpc::Answer::message(&[grpc::field(1, ""), grpc::field(3, ok)].concat())
             }
-            500 => grpc::Answer { grpc_status: Some("13"), ..grpc::Answer::code(0) },
+            500 => grpc::Answer {
+                grpc_status: Some("13"),
+                ..grpc::Answer::code(0)
+            },
             _ => grpc::Answer::code(7),
         })
     })
@@ -138,23 +150,64 @@ impl Scene {
             + &asking_route(upstream.address)
             + more;
         let gateway = Gateway::start(&config);
-        Self { pki, fake, upstream, gateway }
+        Self {
+            pki,
+            fake,
+            upstream,
+            gateway,
+        }
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     /// The line of the access log for an answer of the gateway itself.
     fn line(&self, answer: &Answer) -> serde_json::Value {
         let id = answer.header("x-request-id").expect("an id").to_owned();
-        self.gateway.wait_for_access(|line| line["id"] == id.as_str())
+        self.gateway
+            .wait_for_access(|line| line["id"] == id.as_str())
     }
 
     fn counted(&self, result: &str) -> f64 {
         let labels = [("authorizer", "opa"), ("result", result)];
-        self.gateway.metric("portcullis_authorizer_requests_total", &labels)
+        self.gateway
+            .metric("portcullis_authorizer_requests_total", &labels)
     }
+}
+
+/// Nothing of what the authorizer says reaches the client.
+fn is_refused(answer: &Answer, line: &serde_json::Value, reason: &str) {
+    let status = if reason == "authorizer_denied" {
+        403
+    } else {
+        503
+    };
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (status, reason),
+        "{line}"
+    );
+    assert_eq!(
+        (line["decision"].as_str(), line["reason"].as_str()),
+        (Some("refuse"), Some(reason))
+    );
+    assert!(
+        line["detail"].as_str().unwrap().contains("\"opa\""),
+        "{line}"
+    );
+    for name in ["location", "www-authenticate", "x-org"] {
+        assert_eq!(
+            answer.header(name),
+            None,
+            "nothing of its answer reaches the client"
+        );
+    }
+    assert!(!answer.body.contains("words for nobody"));
 }
 
 #[test]
@@ -175,38 +228,49 @@ fn what_an_authorizer_permits_passes_and_what_it_refuses_does_not() {
                     let (asked, up) = (scene.fake.asked(), scene.upstream.recorded().len());
                     let answer = client.send(version, get(path)).unwrap();
                     assert_eq!(scene.fake.asked(), asked + 1);
-                    assert_eq!(scene.upstream.recorded().len() - up, usize::from(reason.is_none()), "{path}");
+                    assert_eq!(
+                        scene.upstream.recorded().len() - up,
+                        usize::from(reason.is_none()),
+                        "{path}"
+                    );
                     let line = scene.line(&answer);
                     let Some(reason) = reason else {
-                        assert_eq!((answer.status, line["decision"].as_str()), (200, Some("permit")));
+                        assert_eq!(
+                            (answer.status, line["decision"].as_str()),
+                            (200, Some("permit"))
+                        );
                         continue;
                     };
-                    let status = if reason == "authorizer_denied" { 403 } else { 503 };
-                    assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{path}");
-                    assert_eq!((line["decision"].as_str(), line["reason"].as_str()), (Some("refuse"), Some(reason)));
-                    assert!(line["detail"].as_str().unwrap().contains("\"opa\""), "{line}");
-                    for name in ["location", "www-authenticate", "x-org"] {
-                        assert_eq!(answer.header(name), None, "nothing of its answer reaches the client");
-                    }
-                    assert!(!answer.body.contains("words for nobody"));
+                    is_refused(&answer, &line, reason);
                 }
             }
             let verdicts = || ["permitted", "denied", "failed"].map(|result| scene.counted(result));
             eventually_is("verdicts", &[4.0, 6.0, 2.0], verdicts);
             let duration = "portcullis_authorizer_duration_seconds_count";
-            scene.gateway.wait_for_metric(duration, &[("authorizer", "opa")], 12.0);
+            scene
+                .gateway
+                .wait_for_metric(duration, &[("authorizer", "opa")], 12.0);
         }
     }
 }
 
 #[test]
 fn what_the_gateway_refuses_itself_is_never_asked_about() {
-    let scene = Scene::new(Speaks::ForwardAuth, "client_auth = \"optional\"\n", PATIENT, "");
+    let scene = Scene::new(
+        Speaks::ForwardAuth,
+        "client_auth = \"optional\"\n",
+        PATIENT,
+        "",
+    );
     let (bob, stranger) = (scene.client("bob"), scene.client("stranger"));
     let anonymous = Client::new(&scene.pki, None, scene.gateway.address());
     for version in [Version::Http1, Version::Http2] {
         for (client, request, reason) in [
-            (&bob, crate::support::client::request("POST", "/yes", ""), "no_permission"),
+            (
+                &bob,
+                crate::support::client::request("POST", "/yes", ""),
+                "no_permission",
+            ),
             (&bob, get("/yes/%2F"), "encoded_slash"),
             (&stranger, get("/yes"), "unknown_user"),
             (&anonymous, get("/yes"), "no_certificate"),
@@ -221,15 +285,34 @@ fn what_the_gateway_refuses_itself_is_never_asked_about() {
 
 #[test]
 fn bodies_and_pipelined_requests_wait_for_the_verdict_and_go_up_whole() {
-    for (speaks, engine) in BOTH.into_iter().flat_map(|speaks| ENGINES.map(|engine| (speaks, engine))) {
+    for (speaks, engine) in BOTH
+        .into_iter()
+        .flat_map(|speaks| ENGINES.map(|engine| (speaks, engine)))
+    {
         let scene = Scene::new(speaks, engine, PATIENT, "");
         let client = scene.client("alice");
         let requests = "POST /yes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nfirst\
             POST /no HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nsecond\
             POST /yes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nthird\r\n0\r\n\r\n";
         let answers = client.exchange(requests.as_bytes());
-        let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
-        let bodies: Vec<_> = scene.upstream.recorded().iter().map(|up| up.body.clone()).collect();
-        assert_eq!((statuses, bodies), (vec!["200", "403", "200"], vec!["first".into(), "third".into()]), "{engine}");
+        let statuses: Vec<_> = answers
+            .split("HTTP/1.1 ")
+            .skip(1)
+            .map(|answer| &answer[..3])
+            .collect();
+        let bodies: Vec<_> = scene
+            .upstream
+            .recorded()
+            .iter()
+            .map(|up| up.body.clone())
+            .collect();
+        assert_eq!(
+            (statuses, bodies),
+            (
+                vec!["200", "403", "200"],
+                vec!["first".into(), "third".into()]
+            ),
+            "{engine}"
+        );
     }
 }

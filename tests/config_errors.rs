@@ -33,7 +33,11 @@ fn each_mistake_is_reported_with_place_and_hint() {
             wrong.push(format!("{}\n{report}", path.display()));
         }
     }
-    assert!(wrong.is_empty(), "other than expected:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "other than expected:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -49,8 +53,18 @@ fn what_is_refused_by_check_is_refused_by_run_with_the_same_words() {
         }
         let (_, refused, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
         assert_eq!(code, 1, "{}", path.display());
-        let errors_of = |report: &str| report.lines().filter(|line| line.starts_with("error: ")).count();
-        assert_eq!(errors_of(&refused), errors_of(&checked), "{}\n{refused}", path.display());
+        let errors_of = |report: &str| {
+            report
+                .lines()
+                .filter(|line| line.starts_with("error: "))
+                .count()
+        };
+        assert_eq!(
+            errors_of(&refused),
+            errors_of(&checked),
+            "{}\n{refused}",
+            path.display()
+        );
     }
 }
 
@@ -83,7 +97,10 @@ fn many_mistakes_are_reported_in_one_run_before_any_port_is_bound() {
             "there is no upstream \"nowhere\"",
             "does not say which trust domain it means",
         ] {
-            assert!(report.contains(part), "{command}: {part} is missing in\n{report}");
+            assert!(
+                report.contains(part),
+                "{command}: {part} is missing in\n{report}"
+            );
         }
         TcpStream::connect(free).expect_err("nobody listens");
     }
@@ -106,8 +123,17 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let (_, err, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap()]);
     assert_eq!(code, 1);
-    assert!(err.contains("cannot listen on") && err.contains("in use"), "{err}");
-    assert!(err.contains(&format!("  = help: `ss -ltnp 'sport = :{}'` shows which process", address.port())), "{err}");
+    assert!(
+        err.contains("cannot listen on") && err.contains("in use"),
+        "{err}"
+    );
+    assert!(
+        err.contains(&format!(
+            "  = help: `ss -ltnp 'sport = :{}'` shows which process",
+            address.port()
+        )),
+        "{err}"
+    );
 }
 
 #[test]
@@ -115,7 +141,8 @@ fn a_config_without_its_flag_and_a_config_that_is_not_there_are_told_what_to_wri
     for command in ["check", "run", "verify"] {
         let (_, error, code) = run(PORTCULLIS, &[command, "gateway.toml"]);
         assert_eq!(code, 2, "{error}");
-        let tip = format!("tip: name the config with a flag: `portcullis {command} -c gateway.toml`");
+        let tip =
+            format!("tip: name the config with a flag: `portcullis {command} -c gateway.toml`");
         assert!(error.contains(&tip), "{error}");
     }
     let (_, error, code) = run(PORTCULLIS, &["check", "other"]);
@@ -123,7 +150,10 @@ fn a_config_without_its_flag_and_a_config_that_is_not_there_are_told_what_to_wri
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("gateway.toml");
     let (_, error, code) = run(PORTCULLIS, &["run", "-c", missing.to_str().unwrap()]);
-    assert!(code == 1 && error.contains("--config FILE; `portcullis quickstart` makes a config"), "{error}");
+    assert!(
+        code == 1 && error.contains("--config FILE; `portcullis quickstart` makes a config"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -134,14 +164,25 @@ fn each_command_says_once_that_a_bad_config_is_an_error() {
     for arguments in [
         &["check", "-c", file][..],
         &["run", "-c", file],
-        &["explain", "-c", file, "--cn", "x", "GET", "https://localhost/"],
+        &[
+            "explain",
+            "-c",
+            file,
+            "--cn",
+            "x",
+            "GET",
+            "https://localhost/",
+        ],
         &["plan", "-c", file, "--audit", "/dev/null"],
         &["verify", "--live", "-c", file],
         &["revoke", "-c", file, "--user", "x"],
     ] {
         let (_, err, code) = run(PORTCULLIS, arguments);
         assert_ne!(code, 0, "{arguments:?}: {err}");
-        assert!(err.contains("error: ") && !err.contains("error: error:"), "{arguments:?}: {err}");
+        assert!(
+            err.contains("error: ") && !err.contains("error: error:"),
+            "{arguments:?}: {err}"
+        );
     }
 }
 
@@ -150,7 +191,10 @@ fn a_config_that_is_not_there_is_said_so_and_where_to_name_it() {
     for command in ["check", "run"] {
         let (_, err, code) = run(PORTCULLIS, &[command, "-c", "/nowhere/gateway.toml"]);
         assert_eq!(code, 1);
-        assert!(err.contains("cannot read /nowhere/gateway.toml") && err.contains("--config FILE"), "{err}");
+        assert!(
+            err.contains("cannot read /nowhere/gateway.toml") && err.contains("--config FILE"),
+            "{err}"
+        );
     }
 }
 
@@ -182,7 +226,10 @@ fn text_that_is_not_utf8_and_a_folder_are_no_config() {
 fn fixtures() -> Pki {
     let pki = Pki::new();
     pki.server("other", &["localhost"]);
-    for (name, kind) in [("soon", Kind::ExpiresIn(24 * 3600)), ("expired", Kind::Expired)] {
+    for (name, kind) in [
+        ("soon", Kind::ExpiresIn(24 * 3600)),
+        ("expired", Kind::Expired),
+    ] {
         let identity = pki.of_kind(name, kind);
         std::fs::write(pki.path(&format!("{name}.crt")), identity.certificate).unwrap();
         write_key(&pki.path(&format!("{name}.key")), &identity.key);
@@ -191,7 +238,10 @@ fn fixtures() -> Pki {
     fixtures_in_other_formats(&pki);
     let write = |name: &str, text: &str| std::fs::write(pki.path(name), text).unwrap();
     write("empty.pem", "");
-    write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
+    write(
+        "garbage.pem",
+        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    );
     write("encrypted.key", &encrypted_key());
     write("bad-credentials", "nobody\n");
     let other_curve = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
@@ -199,7 +249,10 @@ fn fixtures() -> Pki {
     let strange = Pki::named("Strange CA");
     std::fs::copy(strange.ca_file(), pki.path("strange-ca.crt")).unwrap();
     let forger = Pki::new();
-    let old = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH + Duration::days(30));
+    let old = (
+        OffsetDateTime::UNIX_EPOCH,
+        OffsetDateTime::UNIX_EPOCH + Duration::days(30),
+    );
     write("ca.crl", &pki.crl(&[], 1));
     write("strange.crl", &strange.crl(&[], 1));
     write("forged.crl", &forger.crl(&[], 1));
@@ -236,9 +289,18 @@ fn lint_fixtures(pki: &Pki) {
     }
     let root = read(pki, "ca.crt");
     let middle = Chain::below(pki);
-    write("chained.crt", &[&*middle.leaf, &middle.authority, &root].concat());
-    write("disordered.crt", &[&*middle.leaf, &root, &middle.authority].concat());
-    write("reversed.crt", &[&*root, &middle.authority, &middle.leaf].concat());
+    write(
+        "chained.crt",
+        &[&*middle.leaf, &middle.authority, &root].concat(),
+    );
+    write(
+        "disordered.crt",
+        &[&*middle.leaf, &root, &middle.authority].concat(),
+    );
+    write(
+        "reversed.crt",
+        &[&*root, &middle.authority, &middle.leaf].concat(),
+    );
     write("broken.crt", &[&*server, &middle.authority].concat());
     write_key(&pki.path("chained.key"), &middle.key);
 }
@@ -246,7 +308,9 @@ fn lint_fixtures(pki: &Pki) {
 /// What other programs write, given in place of PEM and TOML.
 fn fixtures_in_other_formats(pki: &Pki) {
     let write = |name: &str, content: &[u8]| std::fs::write(pki.path(name), content).unwrap();
-    let labelled = |label: &str| format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n").into_bytes();
+    let labelled = |label: &str| {
+        format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n").into_bytes()
+    };
     let server = CertificateDer::from_pem_file(pki.path("server.crt")).unwrap();
     let key = PrivateKeyDer::from_pem_file(pki.path("server.key")).unwrap();
     write("server.der", &server);
@@ -257,10 +321,23 @@ fn fixtures_in_other_formats(pki: &Pki) {
     write("openssh.key", &labelled("OPENSSH PRIVATE KEY"));
     write("bundle.p7b", &labelled("PKCS7"));
     write("trusted.crt", &labelled("TRUSTED CERTIFICATE"));
-    write("page.html", b"<!DOCTYPE html>\n<title>404 Not Found</title>\n");
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    write("utf16.pem", &utf16(&String::from_utf8(labelled("CERTIFICATE")).unwrap()));
-    write("utf16.toml", &utf16("[api_user.alice]\nclient_cn = \"alice\"\n"));
+    write(
+        "page.html",
+        b"<!DOCTYPE html>\n<title>404 Not Found</title>\n",
+    );
+    let utf16 = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    write(
+        "utf16.pem",
+        &utf16(&String::from_utf8(labelled("CERTIFICATE")).unwrap()),
+    );
+    write(
+        "utf16.toml",
+        &utf16("[api_user.alice]\nclient_cn = \"alice\"\n"),
+    );
 }
 
 /// A server certificate by an intermediate of a CA, as PEM.
@@ -283,19 +360,32 @@ impl Chain {
         let issuer = Issuer::new(authority, KeyPair::from_pem(&signed.key).unwrap());
         let key = KeyPair::generate().unwrap();
         let leaf = named("chained").signed_by(&key, &issuer).unwrap().pem();
-        Self { leaf, key: key.serialize_pem(), authority: signed.certificate }
+        Self {
+            leaf,
+            key: key.serialize_pem(),
+            authority: signed.certificate,
+        }
     }
 }
 
 /// Only its label matters: it is refused before anybody looks inside.
 fn encrypted_key() -> String {
-    KeyPair::generate().unwrap().serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+    KeyPair::generate()
+        .unwrap()
+        .serialize_pem()
+        .replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 }
 
 fn golden_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config_errors");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
     files.sort_unstable();
     assert!(files.len() > 30, "the golden files are found");
     files
@@ -317,18 +407,23 @@ fn write_config(pki: &Pki, text: &str) -> PathBuf {
 fn check(pki: &Pki, config: &str) -> String {
     let file = write_config(pki, config);
     let (out, err, code) = run(PORTCULLIS, &["check", "--config", file.to_str().unwrap()]);
-    let text = format!("{err}{out}exit code {code}\n").replace(&pki.folder.path().display().to_string(), "FOLDER");
+    let text = format!("{err}{out}exit code {code}\n")
+        .replace(&pki.folder.path().display().to_string(), "FOLDER");
     text.lines().map(|line| without_time(line) + "\n").collect()
 }
 
 /// `… at 2026-01-02T03:04:05Z` becomes `… at TIME`.
 fn without_time(line: &str) -> String {
     match line.rsplit_once(" at ") {
-        Some((before, time)) if time.ends_with('Z') && time.len() == 20 => format!("{before} at TIME"),
+        Some((before, time)) if time.ends_with('Z') && time.len() == 20 => {
+            format!("{before} at TIME")
+        }
         _ => line.to_owned(),
     }
 }
 
 fn as_comments(text: &str) -> String {
-    text.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
+    text.lines()
+        .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
+        .collect()
 }

@@ -39,7 +39,10 @@ impl http_body::Body for Never {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Pending
     }
 }
@@ -78,16 +81,22 @@ fn respond(reply: Reply, known: Option<&str>) -> Response<Body> {
     let build = Response::builder();
     match reply {
         Reply::List(octets) => {
-            let etag =
-                format!("\"{}\"", octets.iter().fold(0_u64, |sum, octet| sum.wrapping_mul(31) + u64::from(*octet)));
+            let etag = format!(
+                "\"{}\"",
+                octets
+                    .iter()
+                    .fold(0_u64, |sum, octet| sum.wrapping_mul(31) + u64::from(*octet))
+            );
             match known == Some(&etag) {
                 true => build.status(304).body(full("")),
                 false => build.header("etag", etag).body(full(octets)),
             }
         }
-        Reply::Chunked(octets) => {
-            build.body(pieces(octets.chunks(1000).map(|it| Frame::data(Bytes::copy_from_slice(it)))))
-        }
+        Reply::Chunked(octets) => build.body(pieces(
+            octets
+                .chunks(1000)
+                .map(|it| Frame::data(Bytes::copy_from_slice(it))),
+        )),
         Reply::Status(status) => build.status(status).body(full("<html>")),
         Reply::Redirect(to) => build.status(302).header("location", to).body(full("")),
         Reply::Silence => build.body(Never.boxed_unsync()),
@@ -109,7 +118,13 @@ impl Scene {
         let pki = Pki::new();
         std::fs::create_dir(pki.path("cache")).unwrap();
         let (alice, bob) = (pki.client("alice"), pki.client("bob"));
-        Self { pki, alice, bob, server: Server::start(None), upstream: Upstream::start() }
+        Self {
+            pki,
+            alice,
+            bob,
+            server: Server::start(None),
+            upstream: Upstream::start(),
+        }
     }
 
     /// With these lines in the trust domain, and these in its `crl_fetch`.
@@ -123,7 +138,10 @@ impl Scene {
     }
 
     fn by_url(&self) -> String {
-        format!("urls = [\"http://{}/ca.crl\"]\nsize_limit = \"4KiB\"\ntimeout = \"1s\"", self.server.http.address)
+        format!(
+            "urls = [\"http://{}/ca.crl\"]\nsize_limit = \"4KiB\"\ntimeout = \"1s\"",
+            self.server.http.address
+        )
     }
 
     fn start(&self) -> Gateway {
@@ -148,7 +166,9 @@ impl Scene {
 
     fn cached(&self) -> Vec<Vec<u8>> {
         let entries = std::fs::read_dir(self.pki.path("cache")).unwrap();
-        entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
+        entries
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .collect()
     }
 }
 
@@ -157,38 +177,66 @@ fn status(gateway: &Gateway) -> serde_json::Value {
 }
 
 fn fetches(gateway: &Gateway, result: &str) -> f64 {
-    gateway.metric("portcullis_crl_fetches_total", &[("trust_domain", "test"), ("result", result)])
+    gateway.metric(
+        "portcullis_crl_fetches_total",
+        &[("trust_domain", "test"), ("result", result)],
+    )
 }
 
 fn der(pem: &str) -> Vec<u8> {
-    CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
+    CertificateRevocationListDer::from_pem_slice(pem.as_bytes())
+        .unwrap()
+        .to_vec()
 }
 
 #[test]
 fn without_a_list_nobody_gets_in_and_with_the_first_all_but_the_revoked() {
     let scene = Scene::new();
-    let (gateway, lenient) =
-        (scene.start(), Gateway::start(&scene.config("unknown_revocation = \"allow\"", &scene.by_url())));
-    eventually("a failed fetch", || (fetches(&gateway, "unreachable") > 0.0).then_some(()));
-    let line = eventually("a warning", || gateway.find_log("a revocation list cannot be fetched"));
-    assert_eq!((line["lists_in_force"].as_u64(), line["trust_domain"].as_str()), (Some(0), Some("test")));
+    let (gateway, lenient) = (
+        scene.start(),
+        Gateway::start(&scene.config("unknown_revocation = \"allow\"", &scene.by_url())),
+    );
+    eventually("a failed fetch", || {
+        (fetches(&gateway, "unreachable") > 0.0).then_some(())
+    });
+    let line = eventually("a warning", || {
+        gateway.find_log("a revocation list cannot be fetched")
+    });
+    assert_eq!(
+        (
+            line["lists_in_force"].as_u64(),
+            line["trust_domain"].as_str()
+        ),
+        (Some(0), Some("test"))
+    );
     assert_eq!(scene.client(&gateway, &scene.bob).alert(), Alert::UnknownCA);
     let labels = [("reason", "revocation_unknown")];
     gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
     assert_eq!(scene.client(&lenient, &scene.bob).get("/").status, 200);
     assert_eq!(gateway.admin("/readyz").0, 200, "it is up, and refuses");
     // Both kinds of encoding are taken.
-    scene.server.serve(Reply::List(der(&scene.pki.crl(&[&scene.alice], 1))));
+    scene
+        .server
+        .serve(Reply::List(der(&scene.pki.crl(&[&scene.alice], 1))));
     for gateway in [&gateway, &lenient] {
         scene.wait_for_entries(gateway, 1);
         assert_eq!(scene.client(gateway, &scene.bob).get("/").status, 200);
-        assert_eq!(scene.client(gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+        assert_eq!(
+            scene.client(gateway, &scene.alice).alert(),
+            Alert::CertificateRevoked
+        );
     }
     assert_eq!(scene.cached().len(), 1, "both write one file");
-    let last = gateway.metric("portcullis_crl_fetch_last_success_timestamp_seconds", &[("trust_domain", "test")]);
+    let last = gateway.metric(
+        "portcullis_crl_fetch_last_success_timestamp_seconds",
+        &[("trust_domain", "test")],
+    );
     assert!(last + 60.0 > OffsetDateTime::now_utc().unix_timestamp() as f64);
     let source = &status(&gateway)["trust_domains"][0]["crl_fetch"][0];
-    assert_eq!(source["url"], format!("http://{}/ca.crl", scene.server.http.address));
+    assert_eq!(
+        source["url"],
+        format!("http://{}/ca.crl", scene.server.http.address)
+    );
     assert!(source["last_success"].is_string(), "{source}");
 }
 
@@ -198,15 +246,43 @@ fn a_newer_list_is_in_force_on_open_connections_and_the_same_one_is_not_sent_aga
     scene.server.serve_list(&scene.pki.crl(&[], 1));
     let gateway = scene.start();
     scene.wait_for_entries(&gateway, 0);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
-    let (mut of_alice, mut of_bob) = (alice.connect(Version::Http1).unwrap(), bob.connect(Version::Http2).unwrap());
-    assert_eq!((of_alice.send(get("/")).unwrap().status, of_bob.send(get("/")).unwrap().status), (200, 200));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
+    let (mut of_alice, mut of_bob) = (
+        alice.connect(Version::Http1).unwrap(),
+        bob.connect(Version::Http2).unwrap(),
+    );
+    assert_eq!(
+        (
+            of_alice.send(get("/")).unwrap().status,
+            of_bob.send(get("/")).unwrap().status
+        ),
+        (200, 200)
+    );
     let generation = gateway.generation();
     let unchanged = fetches(&gateway, "unchanged");
-    eventually("the same again", || (fetches(&gateway, "unchanged") > unchanged + 1.0).then_some(()));
-    let conditional = |request: &&crate::support::upstream::Recorded| !request.values("if-none-match").is_empty();
-    assert!(scene.server.http.recorded().iter().filter(conditional).count() > 1);
-    assert_eq!(gateway.generation(), generation, "what is the same is no reload");
+    eventually("the same again", || {
+        (fetches(&gateway, "unchanged") > unchanged + 1.0).then_some(())
+    });
+    let conditional =
+        |request: &&crate::support::upstream::Recorded| !request.values("if-none-match").is_empty();
+    assert!(
+        scene
+            .server
+            .http
+            .recorded()
+            .iter()
+            .filter(conditional)
+            .count()
+            > 1
+    );
+    assert_eq!(
+        gateway.generation(),
+        generation,
+        "what is the same is no reload"
+    );
     scene.server.serve_list(&scene.pki.crl(&[&scene.alice], 2));
     scene.wait_for_entries(&gateway, 1);
     of_alice.must_be_refused("revoked");
@@ -215,12 +291,45 @@ fn a_newer_list_is_in_force_on_open_connections_and_the_same_one_is_not_sent_aga
     for entry in std::fs::read_dir(scene.pki.path("cache")).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    eventually("the list again", || (scene.cached().len() == 1).then_some(()));
+    eventually("the list again", || {
+        (scene.cached().len() == 1).then_some(())
+    });
     scene.wait_for_entries(&gateway, 1);
     // The count may be that from before; a snapshot without the list, which lets nobody in, is active in between.
-    eventually("bob is let in", || (bob.get("/").status == 200).then_some(()));
+    eventually("bob is let in", || {
+        (bob.get("/").status == 200).then_some(())
+    });
     // Panics if alice gets in.
     alice.alert();
+}
+
+/// Replies that change nothing, and what each counts as.
+fn useless_replies(pki: &Pki, elsewhere: &Server) -> Vec<(Reply, &'static str)> {
+    let newer = |number| pki.crl(&[], number);
+    let large = "-\n".repeat(4096) + &newer(6);
+    let mut bent = der(&newer(6));
+    *bent.last_mut().unwrap() ^= 1;
+    let both = newer(6) + &Pki::named("Stranger").crl(&[], 6);
+    vec![
+        (Reply::List(large.clone().into()), "too_large"),
+        (Reply::Chunked(large.into()), "too_large"),
+        (Reply::List(Pki::new().crl(&[], 6).into()), "unusable"),
+        (
+            Reply::List(Pki::named("Stranger").crl(&[], 6).into()),
+            "unusable",
+        ),
+        (Reply::List(both.into()), "unusable"),
+        (Reply::List(bent), "unusable"),
+        (Reply::List(b"<html>not here</html>".to_vec()), "unusable"),
+        (Reply::List(Vec::new()), "unusable"),
+        (Reply::List(newer(4).into()), "older"),
+        (Reply::Status(500), "unreachable"),
+        (
+            Reply::Redirect(format!("http://{}/ca.crl", elsewhere.http.address)),
+            "unreachable",
+        ),
+        (Reply::Silence, "timeout"),
+    ]
 }
 
 #[test]
@@ -233,41 +342,40 @@ fn whatever_else_a_server_sends_changes_nothing() {
     let cached = scene.cached();
     assert_eq!(cached, [der(&good)]);
     let newer = |number| scene.pki.crl(&[], number);
-    let large = "-\n".repeat(4096) + &newer(6);
     let elsewhere = Server::start(None);
     elsewhere.serve_list(&newer(6));
-    let mut bent = der(&newer(6));
-    *bent.last_mut().unwrap() ^= 1;
-    let both = newer(6) + &Pki::named("Stranger").crl(&[], 6);
-    for (reply, result) in [
-        (Reply::List(large.clone().into()), "too_large"),
-        (Reply::Chunked(large.into()), "too_large"),
-        (Reply::List(Pki::new().crl(&[], 6).into()), "unusable"),
-        (Reply::List(Pki::named("Stranger").crl(&[], 6).into()), "unusable"),
-        (Reply::List(both.into()), "unusable"),
-        (Reply::List(bent), "unusable"),
-        (Reply::List(b"<html>not here</html>".to_vec()), "unusable"),
-        (Reply::List(Vec::new()), "unusable"),
-        (Reply::List(newer(4).into()), "older"),
-        (Reply::Status(500), "unreachable"),
-        (Reply::Redirect(format!("http://{}/ca.crl", elsewhere.http.address)), "unreachable"),
-        (Reply::Silence, "timeout"),
-    ] {
+    for (reply, result) in useless_replies(&scene.pki, &elsewhere) {
         let before = fetches(&gateway, result);
         scene.server.serve(reply);
-        eventually(result, || (fetches(&gateway, result) > before).then_some(()));
+        eventually(result, || {
+            (fetches(&gateway, result) > before).then_some(())
+        });
         assert_eq!(scene.cached(), cached, "{result}");
-        assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked, "{result}");
-        assert_eq!(scene.client(&gateway, &scene.bob).get("/").status, 200, "{result}");
+        assert_eq!(
+            scene.client(&gateway, &scene.alice).alert(),
+            Alert::CertificateRevoked,
+            "{result}"
+        );
+        assert_eq!(
+            scene.client(&gateway, &scene.bob).get("/").status,
+            200,
+            "{result}"
+        );
     }
-    assert!(elsewhere.http.recorded().is_empty(), "redirects are not followed");
+    assert!(
+        elsewhere.http.recorded().is_empty(),
+        "redirects are not followed"
+    );
     assert_eq!(gateway.reloads("failure"), 0.0);
     // The same list, when it is sent as it should be.
     scene.server.serve(Reply::Chunked(newer(6).into()));
     scene.wait_for_entries(&gateway, 0);
     // What takes rights away is active at once; a right comes back with the reload.
     eventually("alice is let in again", || {
-        let answer = scene.client(&gateway, &scene.alice).send(Version::Http1, get("/")).ok()?;
+        let answer = scene
+            .client(&gateway, &scene.alice)
+            .send(Version::Http1, get("/"))
+            .ok()?;
         (answer.status == 200).then_some(())
     });
 }
@@ -286,13 +394,24 @@ fn a_restart_goes_on_with_what_was_fetched_also_if_that_is_too_old_by_then() {
     scene.server.serve(Reply::Status(500));
     drop(gateway);
     let gateway = scene.start();
-    assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+    assert_eq!(
+        scene.client(&gateway, &scene.alice).alert(),
+        Alert::CertificateRevoked
+    );
     let stale = || status(&gateway)["trust_domains"][0]["crls"][0]["stale"] == true;
     eventually("the list is over", || stale().then_some(()));
     drop(gateway);
     let gateway = scene.start();
-    assert_eq!(scene.client(&gateway, &scene.bob).alert(), Alert::UnknownCA, "a list that is too old");
-    assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked, "and yet it says this");
+    assert_eq!(
+        scene.client(&gateway, &scene.bob).alert(),
+        Alert::UnknownCA,
+        "a list that is too old"
+    );
+    assert_eq!(
+        scene.client(&gateway, &scene.alice).alert(),
+        Alert::CertificateRevoked,
+        "and yet it says this"
+    );
     scene.server.serve_list(&scene.pki.crl(&[], 2));
     // It revokes at once, and what it no longer revokes is in again with the load.
     gateway.wait_for_generation_after(1);
@@ -300,7 +419,12 @@ fn a_restart_goes_on_with_what_was_fetched_also_if_that_is_too_old_by_then() {
         assert_eq!(scene.client(&gateway, identity).get("/").status, 200);
     }
     // What nobody can use is as if it were not there.
-    let file = std::fs::read_dir(scene.pki.path("cache")).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(scene.pki.path("cache"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     drop(gateway);
     std::fs::write(file, "nonsense").unwrap();
     let gateway = scene.start();
@@ -312,18 +436,33 @@ fn a_restart_goes_on_with_what_was_fetched_also_if_that_is_too_old_by_then() {
 fn over_tls_the_server_must_be_who_the_anchors_vouch_for() {
     let mut scene = Scene::new();
     let server = scene.pki.server("lists", &["127.0.0.1"]);
-    let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes()).map(Result::unwrap).collect();
+    let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes())
+        .map(Result::unwrap)
+        .collect();
     let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    scene.server = Server::start(Some(config.with_no_client_auth().with_single_cert(chain, key).unwrap()));
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    scene.server = Server::start(Some(
+        config
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap(),
+    ));
     scene.server.serve_list(&scene.pki.crl(&[&scene.alice], 1));
     let fetch = |anchor: &Pki| {
-        format!("urls = \"https://{}/ca.crl\"\nanchors = \"{}\"", scene.server.http.address, anchor.ca_file().display())
+        format!(
+            "urls = \"https://{}/ca.crl\"\nanchors = \"{}\"",
+            scene.server.http.address,
+            anchor.ca_file().display()
+        )
     };
     let stranger = Pki::named("Stranger");
     let gateway = Gateway::start(&scene.config("", &fetch(&stranger)));
-    eventually("a failed fetch", || (fetches(&gateway, "unreachable") > 0.0).then_some(()));
+    eventually("a failed fetch", || {
+        (fetches(&gateway, "unreachable") > 0.0).then_some(())
+    });
     assert!(scene.cached().is_empty() && scene.server.http.recorded().is_empty());
     gateway.reload_with(&scene.config("", &fetch(&scene.pki)));
     scene.wait_for_entries(&gateway, 1);
@@ -347,20 +486,40 @@ fn distribution_points_of_verified_certificates_are_followed_to_allowed_hosts_al
         ];
         pki.sign("bob-with-points", params)
     };
-    let follow = format!("distribution_points = \"follow\"\nallowed_hosts = [\"{}\"]", scene.server.http.address);
+    let follow = format!(
+        "distribution_points = \"follow\"\nallowed_hosts = [\"{}\"]",
+        scene.server.http.address
+    );
     let gateway = Gateway::start(&scene.config("", &follow));
     // Another host, and a certificate that nobody vouches for.
     let stranger = Pki::named("Stranger");
-    for identity in [with_points(&scene.pki, &other), with_points(&stranger, &scene.server)] {
+    for identity in [
+        with_points(&scene.pki, &other),
+        with_points(&stranger, &scene.server),
+    ] {
         assert_eq!(scene.client(&gateway, &identity).alert(), Alert::UnknownCA);
     }
-    assert_eq!(status(&gateway)["trust_domains"][0]["crl_fetch"], serde_json::json!([]));
+    assert_eq!(
+        status(&gateway)["trust_domains"][0]["crl_fetch"],
+        serde_json::json!([])
+    );
     let bob = with_points(&scene.pki, &scene.server);
-    assert_eq!(scene.client(&gateway, &bob).alert(), Alert::UnknownCA, "there is no list yet");
+    assert_eq!(
+        scene.client(&gateway, &bob).alert(),
+        Alert::UnknownCA,
+        "there is no list yet"
+    );
     scene.wait_for_entries(&gateway, 1);
     assert_eq!(scene.client(&gateway, &bob).get("/").status, 200);
-    assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+    assert_eq!(
+        scene.client(&gateway, &scene.alice).alert(),
+        Alert::CertificateRevoked
+    );
     assert!(other.http.recorded().is_empty());
     let sources = status(&gateway)["trust_domains"][0]["crl_fetch"].clone();
-    assert_eq!(sources.as_array().map(Vec::len), Some(1), "https needs anchors: {sources}");
+    assert_eq!(
+        sources.as_array().map(Vec::len),
+        Some(1),
+        "https needs anchors: {sources}"
+    );
 }

@@ -7,7 +7,9 @@ mod idle;
 mod upstreams;
 
 use crate::support::client::{RequestBody, Version, get};
-use crate::support::gateway::{ONE_WORKER, limited, listener_with, named_listener, process, trust_domain, user};
+use crate::support::gateway::{
+    ONE_WORKER, limited, listener_with, named_listener, process, trust_domain, user,
+};
 use crate::support::pki::Identity;
 use crate::support::upstream::HeldUpstream;
 use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
@@ -33,11 +35,18 @@ impl Scene {
         portcullis::descriptors::raise_limit().unwrap();
         let pki = Pki::new();
         std::fs::write(pki.path("denied"), "").unwrap();
-        Self { alice: pki.client("alice"), bob: pki.client("bob"), pki }
+        Self {
+            alice: pki.client("alice"),
+            bob: pki.client("bob"),
+            pki,
+        }
     }
 
     fn config(&self, lines: &str, upstream: SocketAddr) -> String {
-        let deny_list = format!("deny_list = \"{}/denied\"\n[admin]", self.pki.folder.path().display());
+        let deny_list = format!(
+            "deny_list = \"{}/denied\"\n[admin]",
+            self.pki.folder.path().display()
+        );
         listener_with(&self.pki, lines).replace("[admin]", &deny_list)
             + ONE_WORKER
             + &user("alice", &["*"])
@@ -54,13 +63,22 @@ impl Scene {
         let before = gateway.generation();
         std::fs::write(self.pki.path("denied"), "user bob\n").unwrap();
         let denied = gateway.wait_for_generation_after(before);
-        let answer = self.client(gateway, &self.bob).send(Version::Http1, get("/whoami"));
-        assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 403), "the entry is in force");
+        let answer = self
+            .client(gateway, &self.bob)
+            .send(Version::Http1, get("/whoami"));
+        assert!(
+            answer.is_err() || answer.is_ok_and(|answer| answer.status == 403),
+            "the entry is in force"
+        );
         assert!(gateway.reload_with(&(config.to_owned() + &user("carol", &["*"]))) > denied);
         gateway.wait_for_metric("portcullis_api_users", &[], 3.0);
         assert_eq!(gateway.reloads("failure"), 0.0);
         assert_eq!(gateway.admin("/readyz").0, 200);
-        assert_eq!(self.client(gateway, &self.alice).get("/whoami").status, 200, "who proves itself gets in");
+        assert_eq!(
+            self.client(gateway, &self.alice).get("/whoami").status,
+            200,
+            "who proves itself gets in"
+        );
     }
 }
 
@@ -99,12 +117,21 @@ fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
     gateway.wait_for_metric("process_max_fds", &[], 1500.0);
     gateway.wait_for_metric("portcullis_descriptor_limit", &[], 1500.0);
     let part = |name| gateway.metric("portcullis_descriptor_budget", &[("use", name)]);
-    assert_eq!(part("clients") + part("upstreams") + part("reserve"), 1500.0);
+    assert_eq!(
+        part("clients") + part("upstreams") + part("reserve"),
+        1500.0
+    );
     assert!(part("clients") > 500.0 && part("upstreams") > 500.0);
     let line = gateway.wait_for_log("file descriptors divided");
-    assert_eq!((line["limit"].as_u64(), line["soft_at_start"].as_u64()), (Some(1500), Some(200)));
+    assert_eq!(
+        (line["limit"].as_u64(), line["soft_at_start"].as_u64()),
+        (Some(1500), Some(200))
+    );
     let told = &status(&gateway)["descriptors"];
-    assert_eq!((told["limit"].as_u64(), told["soft_limit_at_start"].as_u64()), (Some(1500), Some(200)));
+    assert_eq!(
+        (told["limit"].as_u64(), told["soft_limit_at_start"].as_u64()),
+        (Some(1500), Some(200))
+    );
     assert_eq!(told["clients"]["limit"].as_f64(), Some(part("clients")));
     assert!(
         told["open"].as_f64().unwrap() < part("reserve"),
@@ -114,7 +141,9 @@ fn the_soft_limit_is_raised_to_the_hard_limit_and_divided() {
     let mut connection = client.connect(Version::Http1).unwrap();
     assert_eq!(connection.send(get("/")).unwrap().status, 200);
     let used = |name| gateway.metric("portcullis_descriptors_used", &[("use", name)]);
-    eventually_is("descriptors", &(1.0, 1.0), || (used("clients"), used("upstreams")));
+    eventually_is("descriptors", &(1.0, 1.0), || {
+        (used("clients"), used("upstreams"))
+    });
 }
 
 #[test]
@@ -131,29 +160,48 @@ fn smallest_limit(config: &str) -> u32 {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.toml");
     std::fs::write(&file, config).unwrap();
-    let output = limited(80, 80).args(["run", "-c"]).arg(&file).stdin(Stdio::null()).output().unwrap();
+    let output = limited(80, 80)
+        .args(["run", "-c"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("80 file descriptors are too few") && error.contains("LimitNOFILE"), "{error}");
+    assert!(
+        error.contains("80 file descriptors are too few") && error.contains("LimitNOFILE"),
+        "{error}"
+    );
     let behind = error.split("at least ").nth(1).unwrap();
     behind.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn half_open_connections_beyond_all_descriptors_hold_up_neither_a_reload_nor_a_revocation_nor_a_client() {
+fn half_open_connections_beyond_all_descriptors_hold_up_neither_a_reload_nor_a_revocation_nor_a_client()
+ {
     let (scene, upstream) = (Scene::new(), Upstream::start());
-    let config = scene.config(&format!("half_open_per_source = \"off\"\n{PATIENT}"), upstream.address);
+    let config = scene.config(
+        &format!("half_open_per_source = \"off\"\n{PATIENT}"),
+        upstream.address,
+    );
     for workers in [1, 4] {
         std::fs::write(scene.pki.path("denied"), "").unwrap();
-        withstands_a_flood(&scene, &config.replace(ONE_WORKER, &format!("[gateway]\nworkers = {workers}\n")));
+        withstands_a_flood(
+            &scene,
+            &config.replace(ONE_WORKER, &format!("[gateway]\nworkers = {workers}\n")),
+        );
     }
 }
 
 fn withstands_a_flood(scene: &Scene, config: &str) {
     let gateway = Gateway::start_with_descriptors(config, 1024, 1024);
-    let mut flood: Vec<TcpStream> = (0..1100).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+    let mut flood: Vec<TcpStream> = (0..1100)
+        .map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address()))
+        .collect();
     let part = gateway.metric("portcullis_descriptor_budget", &[("use", "clients")]);
-    eventually("all are accepted", || (gateway.metric("portcullis_connections_total", &[]) == 1100.0).then_some(()));
+    eventually("all are accepted", || {
+        (gateway.metric("portcullis_connections_total", &[]) == 1100.0).then_some(())
+    });
     eventually("the oldest give way", || {
         let open = gateway.metric("portcullis_half_open_connections", &[("listener", "main")]);
         (open <= part).then_some(())
@@ -161,14 +209,28 @@ fn withstands_a_flood(scene: &Scene, config: &str) {
     scene.goes_on(&gateway, config);
     let rejected = |reason| gateway.metric(REFUSED, &[("reason", reason)]);
     assert!(rejected("gave_way") >= 1100.0 - part);
-    assert_eq!(rejected("descriptors"), 0.0, "there was always one that could give way");
-    eventually("the oldest is closed", || is_closed(flood.first_mut()?).then_some(()));
-    assert!(!is_closed(flood.last_mut().unwrap()), "the newest still has its time");
+    assert_eq!(
+        rejected("descriptors"),
+        0.0,
+        "there was always one that could give way"
+    );
+    eventually("the oldest is closed", || {
+        is_closed(flood.first_mut()?).then_some(())
+    });
+    assert!(
+        !is_closed(flood.last_mut().unwrap()),
+        "the newest still has its time"
+    );
     assert_eq!(gateway.metric("portcullis_accept_errors_total", &[]), 0.0);
     let is_told = |line: &serde_json::Value| line["reason"] == "gave_way";
-    eventually("a line in the log", || gateway.log().into_iter().find(is_told));
+    eventually("a line in the log", || {
+        gateway.log().into_iter().find(is_told)
+    });
     let lines = gateway.settled_log().into_iter().filter(is_told).count();
-    assert!((1..10).contains(&lines), "hundreds are told in {lines} lines");
+    assert!(
+        (1..10).contains(&lines),
+        "hundreds are told in {lines} lines"
+    );
 }
 
 #[test]
@@ -177,14 +239,28 @@ fn a_client_that_has_proven_itself_gives_way_only_where_no_half_open_connection_
     let lines = format!("connections = 4\n{PATIENT}");
     let gateway = Gateway::start(&scene.config(&lines, upstream.address));
     let alice = scene.client(&gateway, &scene.alice);
-    let mut proven: Vec<_> = (0..2).map(|_| alice.connect(Version::Http1).unwrap()).collect();
-    let send = |connection: &mut crate::support::client::Connection<'_>| connection.send(get("/")).unwrap().status;
+    let mut proven: Vec<_> = (0..2)
+        .map(|_| alice.connect(Version::Http1).unwrap())
+        .collect();
+    let send = |connection: &mut crate::support::client::Connection<'_>| {
+        connection.send(get("/")).unwrap().status
+    };
     assert!(proven.iter_mut().all(|connection| send(connection) == 200));
-    let mut flood: Vec<_> = (0..20).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+    let mut flood: Vec<_> = (0..20)
+        .map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address()))
+        .collect();
     eventually("all but two give way", || {
-        (flood.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 18).then_some(())
+        (flood
+            .iter_mut()
+            .filter_map(|stream| is_closed(stream).then_some(()))
+            .count()
+            == 18)
+            .then_some(())
     });
-    assert!(proven.iter_mut().all(|connection| send(connection) == 200), "those that have proven themselves stay");
+    assert!(
+        proven.iter_mut().all(|connection| send(connection) == 200),
+        "those that have proven themselves stay"
+    );
     proven.push(alice.connect(Version::Http1).unwrap());
     proven.push(alice.connect(Version::Http1).unwrap());
     assert!(proven.iter_mut().all(|connection| send(connection) == 200));
@@ -200,24 +276,48 @@ fn a_client_that_has_proven_itself_gives_way_only_where_no_half_open_connection_
 #[test]
 fn a_source_may_have_so_many_half_open_connections_and_others_get_in_meanwhile() {
     let (scene, upstream) = (Scene::new(), Upstream::start());
-    let gateway = Gateway::start(&scene.config(&format!("half_open_per_source = 5\n{PATIENT}"), upstream.address));
+    let gateway = Gateway::start(&scene.config(
+        &format!("half_open_per_source = 5\n{PATIENT}"),
+        upstream.address,
+    ));
     let flooding = Ipv4Addr::new(127, 0, 0, 2);
-    let mut flood: Vec<_> = (0..50).map(|_| silent(flooding, gateway.address())).collect();
+    let mut flood: Vec<_> = (0..50)
+        .map(|_| silent(flooding, gateway.address()))
+        .collect();
     let rejected = || gateway.metric(REFUSED, &[("reason", "half_open_per_source")]);
-    eventually("all but five are rejected", || (rejected() == 45.0).then_some(()));
-    gateway.wait_for_metric("portcullis_half_open_connections", &[("listener", "main")], 5.0);
-    assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200, "another source");
+    eventually("all but five are rejected", || {
+        (rejected() == 45.0).then_some(())
+    });
+    gateway.wait_for_metric(
+        "portcullis_half_open_connections",
+        &[("listener", "main")],
+        5.0,
+    );
+    assert_eq!(
+        scene.client(&gateway, &scene.alice).get("/").status,
+        200,
+        "another source"
+    );
     let is_told = |line: &serde_json::Value| line["reason"] == "half_open_per_source";
-    eventually("a line in the log", || gateway.log().into_iter().find(is_told));
+    eventually("a line in the log", || {
+        gateway.log().into_iter().find(is_told)
+    });
     let lines: Vec<_> = gateway.settled_log().into_iter().filter(is_told).collect();
-    assert!(lines.len() == 1 && lines[0]["source"] == "127.0.0.2", "{lines:?}");
+    assert!(
+        lines.len() == 1 && lines[0]["source"] == "127.0.0.2",
+        "{lines:?}"
+    );
     // A place is free again as soon as one of them goes.
     flood.retain_mut(|stream| !is_closed(stream));
     assert_eq!(flood.len(), 5);
     flood.pop();
-    eventually("one is gone", || (gateway.metric("portcullis_half_open_connections", &[]) == 4.0).then_some(()));
+    eventually("one is gone", || {
+        (gateway.metric("portcullis_half_open_connections", &[]) == 4.0).then_some(())
+    });
     let mut next = silent(flooding, gateway.address());
-    eventually("it is accepted", || (gateway.metric("portcullis_half_open_connections", &[]) == 5.0).then_some(()));
+    eventually("it is accepted", || {
+        (gateway.metric("portcullis_half_open_connections", &[]) == 5.0).then_some(())
+    });
     assert!(!is_closed(&mut next));
     eventually_is("rejected connections", &45.0, rejected);
 }
@@ -228,12 +328,26 @@ fn handshakes_that_finish_are_not_counted_and_exempt_networks_and_off_are_not_li
     let config = |lines: &str| scene.config(&format!("{lines}\n{PATIENT}"), upstream.address);
     let gateway = Gateway::start(&config("half_open_per_source = 1"));
     let alice = scene.client(&gateway, &scene.alice);
-    let mut open: Vec<_> = (0..5).map(|_| alice.connect(Version::Http2).unwrap()).collect();
-    assert!(open.iter_mut().all(|connection| connection.send(get("/")).unwrap().status == 200));
-    for lines in ["half_open_per_source = 1\nhalf_open_exempt = [\"127.0.0.0/8\"]", "half_open_per_source = \"off\""] {
+    let mut open: Vec<_> = (0..5)
+        .map(|_| alice.connect(Version::Http2).unwrap())
+        .collect();
+    assert!(
+        open.iter_mut()
+            .all(|connection| connection.send(get("/")).unwrap().status == 200)
+    );
+    for lines in [
+        "half_open_per_source = 1\nhalf_open_exempt = [\"127.0.0.0/8\"]",
+        "half_open_per_source = \"off\"",
+    ] {
         gateway.reload_with(&config(lines));
-        let _silent: Vec<_> = (0..5).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
-        assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200, "{lines}");
+        let _silent: Vec<_> = (0..5)
+            .map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address()))
+            .collect();
+        assert_eq!(
+            scene.client(&gateway, &scene.alice).get("/").status,
+            200,
+            "{lines}"
+        );
         assert_eq!(gateway.metric(REFUSED, &[]), 0.0, "{lines}");
     }
 }
@@ -262,7 +376,12 @@ fn behind_a_proxy_whose_place_is_known_the_announced_address_is_counted() {
     };
     let mut flood: Vec<_> = (0..10).map(|_| announcing(1)).collect();
     eventually("all but three are closed", || {
-        (flood.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 7).then_some(())
+        (flood
+            .iter_mut()
+            .filter_map(|stream| is_closed(stream).then_some(()))
+            .count()
+            == 7)
+            .then_some(())
     });
     gateway.wait_for_metric(REFUSED, &[("reason", "half_open_per_source")], 7.0);
     let mut others: Vec<_> = (2..12).map(announcing).collect();
@@ -278,7 +397,11 @@ fn behind_a_proxy_whose_place_is_known_the_announced_address_is_counted() {
     });
     let mut all: Vec<_> = (1..11).map(announcing).collect();
     eventually("all but three are closed", || {
-        (all.iter_mut().filter_map(|stream| is_closed(stream).then_some(())).count() == 7).then_some(())
+        (all.iter_mut()
+            .filter_map(|stream| is_closed(stream).then_some(()))
+            .count()
+            == 7)
+            .then_some(())
     });
 }
 
@@ -301,41 +424,53 @@ async fn streams(
     for _ in 0..count {
         let (mut sender, refused) = (sender.clone(), refused.clone());
         tokio::spawn(async move {
-            let Ok(response) = sender.send_request(get("/")).await else { return };
+            let Ok(response) = sender.send_request(get("/")).await else {
+                return;
+            };
             let status = response.status().as_u16();
-            let Ok(body) = response.into_body().collect().await else { return };
+            let Ok(body) = response.into_body().collect().await else {
+                return;
+            };
             let problem: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
-            refused.lock().unwrap().push((status, problem["reason"].as_str().unwrap().to_owned()));
+            refused
+                .lock()
+                .unwrap()
+                .push((status, problem["reason"].as_str().unwrap().to_owned()));
         });
     }
 }
 
 #[test]
-fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revocation_of_their_user() {
+fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revocation_of_their_user()
+ {
     let (scene, held) = (Scene::new(), HeldUpstream::start());
     let config = scene.config("", held.upstream.address);
     let gateway = Gateway::start_with_descriptors(&config, 1024, 1024);
     let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]);
     let bob = scene.client(&gateway, &scene.bob);
-    let connections: Vec<_> = (0..8).map(|_| bob.connect(Version::Http2).unwrap()).collect();
+    let connections: Vec<_> = (0..8)
+        .map(|_| bob.connect(Version::Http2).unwrap())
+        .collect();
     let refused = std::sync::Arc::<std::sync::Mutex<Vec<(u16, String)>>>::default();
     for connection in &connections {
-        bob.runtime().block_on(streams(connection.http2().clone(), 128, refused.clone()));
+        bob.runtime()
+            .block_on(streams(connection.http2().clone(), 128, refused.clone()));
     }
     let hanging = part as usize;
     eventually("what is beyond the share is refused at once", || {
         (refused.lock().unwrap().len() == 8 * 128 - hanging).then_some(())
     });
-    assert!(
-        refused
-            .lock()
-            .unwrap()
-            .iter()
-            .all(|(status, reason)| { (*status, reason.as_str()) == (503, "upstream_connections_used_up") })
-    );
-    let failures = [("upstream", "api"), ("reason", "upstream_connections_used_up")];
+    assert!(refused.lock().unwrap().iter().all(|(status, reason)| {
+        (*status, reason.as_str()) == (503, "upstream_connections_used_up")
+    }));
+    let failures = [
+        ("upstream", "api"),
+        ("reason", "upstream_connections_used_up"),
+    ];
     eventually("each is counted", || {
-        (gateway.metric("portcullis_upstream_failures_total", &failures) == (8 * 128 - hanging) as f64).then_some(())
+        (gateway.metric("portcullis_upstream_failures_total", &failures)
+            == (8 * 128 - hanging) as f64)
+            .then_some(())
     });
     gateway.wait_for_metric("portcullis_descriptors_used", &[("use", "upstreams")], part);
     gateway.wait_for_log("no descriptor is left for upstream connections");
@@ -344,7 +479,8 @@ fn hanging_streams_beyond_all_descriptors_hold_up_neither_a_reload_nor_the_revoc
     scene.goes_on(&gateway, &config);
     // What hung is cut with its user's right, and there is room for others.
     eventually("the descriptors are free", || {
-        (gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]) == 0.0).then_some(())
+        (gateway.metric("portcullis_descriptors_used", &[("use", "upstreams")]) == 0.0)
+            .then_some(())
     });
     held.open();
     assert_eq!(scene.client(&gateway, &scene.alice).get("/").status, 200);
@@ -366,15 +502,29 @@ fn an_authorizer_that_cannot_be_asked_for_want_of_descriptors_permits_nothing() 
     let part = gateway.metric("portcullis_descriptor_budget", &[("use", "upstreams")]) as usize;
     let connection = alice.connect(Version::Http2).unwrap();
     let refused = std::sync::Arc::<std::sync::Mutex<Vec<(u16, String)>>>::default();
-    alice.runtime().block_on(streams(connection.http2().clone(), part + 2, refused.clone()));
-    eventually("all are used", || (refused.lock().unwrap().len() >= 2).then_some(()));
-    eventually("the connection that was kept for the authorizer gave way", || {
-        // It takes the place that this made.
-        alice.runtime().block_on(streams(connection.http2().clone(), 1, refused.clone()));
-        let answer = alice.get("/asked");
-        (answer.status == 503).then(|| assert_eq!(answer.reason(), "authorizer_unavailable"))
+    alice.runtime().block_on(streams(
+        connection.http2().clone(),
+        part + 2,
+        refused.clone(),
+    ));
+    eventually("all are used", || {
+        (refused.lock().unwrap().len() >= 2).then_some(())
     });
+    eventually(
+        "the connection that was kept for the authorizer gave way",
+        || {
+            // It takes the place that this made.
+            alice
+                .runtime()
+                .block_on(streams(connection.http2().clone(), 1, refused.clone()));
+            let answer = alice.get("/asked");
+            (answer.status == 503).then(|| assert_eq!(answer.reason(), "authorizer_unavailable"))
+        },
+    );
     let results = [("authorizer", "opa"), ("result", "no_descriptors")];
     assert!(gateway.metric("portcullis_authorizer_requests_total", &results) >= 1.0);
-    assert_eq!(gateway.metric("portcullis_authorizer_unavailable_permits_total", &[]), 0.0);
+    assert_eq!(
+        gateway.metric("portcullis_authorizer_unavailable_permits_total", &[]),
+        0.0
+    );
 }

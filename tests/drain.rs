@@ -16,7 +16,9 @@ fn readiness_fails_first_while_requests_still_work_on_new_connections() {
     assert_eq!(gateway.admin("/readyz").0, 200);
     assert_eq!(gateway.metric("portcullis_draining", &[]), 0.0);
     gateway.signal("TERM");
-    eventually("readiness fails", || (gateway.admin("/readyz").0 == 503).then_some(()));
+    eventually("readiness fails", || {
+        (gateway.admin("/readyz").0 == 503).then_some(())
+    });
     assert_eq!(gateway.admin("/healthz").0, 503);
     assert_eq!(gateway.admin("/livez").0, 200, "the process lives");
     gateway.wait_for_metric("portcullis_draining", &[], 1.0);
@@ -114,7 +116,10 @@ fn a_request_that_outlasts_the_deadline_makes_the_exit_code_one() {
         held.wait_for_requests(1);
         gateway.signal("TERM");
         assert_eq!(gateway.wait_for_exit(), 1);
-        assert!(request.join().unwrap().is_err(), "the connection is cut, not answered");
+        assert!(
+            request.join().unwrap().is_err(),
+            "the connection is cut, not answered"
+        );
     });
     gateway.wait_for_log("the drain deadline passed");
 }
@@ -155,7 +160,9 @@ fn a_request_on_a_connection_that_is_told_to_close_is_not_lost_silently() {
     let mut gateway = gateway(&pki, held.upstream.address, "0s", NEVER);
     let mut raw = client(&pki, &gateway).raw();
     // Two requests in one go: the second waits behind the first when the drain begins.
-    raw.write(b"GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    raw.write(
+        b"GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
     held.wait_for_requests(1);
     gateway.signal("TERM");
     wait_until_refused(gateway.address());
@@ -163,7 +170,10 @@ fn a_request_on_a_connection_that_is_told_to_close_is_not_lost_silently() {
     let answers = raw.read_to_end();
     // The first answer says that the connection ends, so the client knows that the second was not taken (RFC 9112 9.6).
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 1, "{answers}");
-    assert!(answers.to_ascii_lowercase().contains("connection: close"), "{answers}");
+    assert!(
+        answers.to_ascii_lowercase().contains("connection: close"),
+        "{answers}"
+    );
     assert_eq!(gateway.wait_for_exit(), 0);
 }
 
@@ -189,7 +199,9 @@ fn client(pki: &Pki, gateway: &Gateway) -> Client {
 }
 
 fn wait_until_refused(address: SocketAddr) {
-    eventually("new connections are refused", || TcpStream::connect(address).err());
+    eventually("new connections are refused", || {
+        TcpStream::connect(address).err()
+    });
 }
 
 const SETTINGS: u8 = 4;

@@ -20,5 +20,8 @@ fn own(layer: &str) -> String {
 }
 
 fn fast_path(chain: &Chain, result: &str, reason: &str) -> f64 {
-    chain.gateway.metric("portcullis_fastpath_total", &[("result", result), ("reason", reason)])
+    chain.gateway.metric(
+        "portcullis_fastpath_total",
+        &[("result", result), ("reason", reason)],
+    )
 }

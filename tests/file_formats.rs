@@ -5,8 +5,16 @@ use std::process::Command;
 
 /// Runs a line of shell in the folder of the files.
 fn shell(pki: &Pki, line: &str) {
-    let output = Command::new("sh").args(["-c", line]).current_dir(pki.folder.path()).output().unwrap();
-    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(pki.folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{line}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn check(pki: &Pki, certificate: &str, key: &str) -> (String, i32) {
@@ -58,7 +66,9 @@ fn certificates_in_other_formats_are_converted_by_the_command_of_the_hint() {
         "openssl pkcs12 -export -in server.crt -inkey server.key -passout pass: -out given",
         "openssl x509 -in server.crt | grep -v -e ----- > given",
     ] {
-        assert_converts(make, |pki, certificate| check(pki, certificate, "server.key"));
+        assert_converts(make, |pki, certificate| {
+            check(pki, certificate, "server.key")
+        });
     }
 }
 
@@ -81,7 +91,11 @@ fn swapped_files_are_named_as_such_and_are_good_the_other_way_round() {
     let pki = Pki::new();
     let (report, code) = check(&pki, "server.key", "server.crt");
     assert_eq!(code, 1);
-    assert_eq!(report.matches("the two may be swapped").count(), 2, "{report}");
+    assert_eq!(
+        report.matches("the two may be swapped").count(),
+        2,
+        "{report}"
+    );
     let (report, code) = check(&pki, "server.crt", "server.key");
     assert_eq!((report.as_str(), code), ("", 0));
 }
@@ -96,9 +110,17 @@ fn a_key_of_openssh_is_converted_by_the_command_of_the_hint() {
         &pki,
         "openssl ecparam -name prime256v1 -genkey -noout -out own.key && chmod 600 own.key && cp own.key given",
     );
-    shell(&pki, "openssl req -x509 -new -key own.key -subj /CN=localhost -days 60 -out own.crt");
+    shell(
+        &pki,
+        "openssl req -x509 -new -key own.key -subj /CN=localhost -days 60 -out own.crt",
+    );
     shell(&pki, "ssh-keygen -q -p -N '' -f given");
-    assert!(std::fs::read_to_string(pki.path("given")).unwrap().contains("OPENSSH"), "the format of OpenSSH");
+    assert!(
+        std::fs::read_to_string(pki.path("given"))
+            .unwrap()
+            .contains("OPENSSH"),
+        "the format of OpenSSH"
+    );
     let (report, code) = check(&pki, "own.crt", "given");
     assert_eq!(code, 1);
     let convert = command(&report);

@@ -33,18 +33,31 @@ impl Scene {
     fn new() -> Self {
         let (ours, partners) = (Pki::named("Ours"), Pki::named("Partners"));
         let (edge, alice) = (ours.client("edge"), partners.client("alice"));
-        Self { ours, partners, edge, alice, upstream: Upstream::start() }
+        Self {
+            ours,
+            partners,
+            edge,
+            alice,
+            upstream: Upstream::start(),
+        }
     }
 
     /// `edge` may say who its clients are in this way; it has all permissions itself, as has `other`, who may not.
     fn config(&self, engine: &str, front: &str) -> String {
-        let table = format!("[listener.main.front_proxy]\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n{front}\n");
-        named_listener("main", &self.ours, &format!("trust_domain = \"ours\"\nclient_auth = \"optional\"\n{engine}"))
-            + &table
+        let table = format!(
+            "[listener.main.front_proxy]\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n{front}\n"
+        );
+        named_listener(
+            "main",
+            &self.ours,
+            &format!("trust_domain = \"ours\"\nclient_auth = \"optional\"\n{engine}"),
+        ) + &table
             + &trust_domain("ours", &self.ours)
             + &trust_domain("partners", &self.partners)
             + &process()
-            + &["edge", "other"].map(|name| user(name, &["*"]) + "trust_domain = \"ours\"\n").concat()
+            + &["edge", "other"]
+                .map(|name| user(name, &["*"]) + "trust_domain = \"ours\"\n")
+                .concat()
             + &user("alice", &["GET /*"])
             + "trust_domain = \"partners\"\n"
             + &user("bob", &["GET /bob/*"])
@@ -71,16 +84,26 @@ fn byte_sequence(identity: &Identity) -> String {
 
 /// As Envoy encodes a certificate.
 fn url_encoded(identity: &Identity) -> String {
-    let pairs = [("\n", "%0A"), (" ", "%20"), ("+", "%2B"), ("/", "%2F"), ("=", "%3D")];
+    let pairs = [
+        ("\n", "%0A"),
+        (" ", "%20"),
+        ("+", "%2B"),
+        ("/", "%2F"),
+        ("=", "%3D"),
+    ];
     let pem = identity.certificate.replace("\r\n", "\n");
-    pairs.into_iter().fold(pem, |text, (from, to)| text.replace(from, to))
+    pairs
+        .into_iter()
+        .fold(pem, |text, (from, to)| text.replace(from, to))
 }
 
 /// A request with these fields.
 fn saying(path: &str, fields: &[(&'static str, &str)]) -> Request<RequestBody> {
     let mut request = get(path);
     for (name, value) in fields {
-        request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
+        request
+            .headers_mut()
+            .append(*name, HeaderValue::from_str(value).unwrap());
     }
     request
 }
@@ -88,7 +111,11 @@ fn saying(path: &str, fields: &[(&'static str, &str)]) -> Request<RequestBody> {
 /// Status and reason of a request with these fields; no reason if it came through.
 fn outcome(client: &Client, version: Version, fields: &[(&'static str, &str)]) -> (u16, String) {
     let answer = client.send(version, saying("/", fields)).unwrap();
-    let reason = if answer.status == 200 { String::new() } else { answer.reason() };
+    let reason = if answer.status == 200 {
+        String::new()
+    } else {
+        answer.reason()
+    };
     (answer.status, reason)
 }
 
@@ -105,31 +132,49 @@ fn each_request_is_of_whom_the_front_proxy_names() {
     let scene = Scene::new();
     let bob = scene.partners.client("bob");
     for engine in ENGINES {
-        let gateway = scene.start(engine, "identity = \"rfc9440\"\nsources = [\"127.0.0.0/8\"]");
+        let gateway = scene.start(
+            engine,
+            "identity = \"rfc9440\"\nsources = [\"127.0.0.0/8\"]",
+        );
         let edge = scene.client(&gateway, &scene.edge);
         for version in BOTH {
             let mut connection = edge.connect(version).unwrap();
             // One connection for all of its clients, in turn.
             for _ in 0..3 {
                 let mut send = |path: &str, who: &Identity| {
-                    connection.send(saying(path, &[("client-cert", &byte_sequence(who))])).unwrap()
+                    connection
+                        .send(saying(path, &[("client-cert", &byte_sequence(who))]))
+                        .unwrap()
                 };
                 assert_eq!(send("/", &scene.alice).status, 200);
                 let up = scene.last();
                 assert_eq!(up.values("x-client-user"), ["alice"]);
                 assert_eq!(up.values("x-client-trust-domain"), ["partners"]);
                 assert_eq!(up.values("x-client-forwarded-by"), ["edge"]);
-                assert_eq!(up.values("client-cert"), Vec::<&str>::new(), "never as it came");
+                assert_eq!(
+                    up.values("client-cert"),
+                    Vec::<&str>::new(),
+                    "never as it came"
+                );
                 let answer = send("/", &bob);
-                assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"));
+                assert_eq!(
+                    (answer.status, answer.reason().as_str()),
+                    (403, "no_permission")
+                );
                 assert_eq!(send("/bob/x", &bob).status, 200);
                 assert_eq!(scene.last().values("x-client-user"), ["bob"]);
             }
             let answer = connection.send(get("/")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (401, "no_forwarded_identity"));
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (401, "no_forwarded_identity")
+            );
         }
         let line = gateway.wait_for_access(|line| line["user"] == "alice");
-        assert_eq!((line["forwarded_by"].as_str(), line["cn"].as_str()), (Some("edge"), Some("alice")));
+        assert_eq!(
+            (line["forwarded_by"].as_str(), line["cn"].as_str()),
+            (Some("edge"), Some("alice"))
+        );
     }
 }
 
@@ -147,14 +192,30 @@ fn nobody_else_speaks_for_others() {
             assert_eq!(outcome(&other, version, &fields), through());
             let up = scene.last();
             assert_eq!(up.values("x-client-user"), ["other"]);
-            assert!(up.values("client-cert").is_empty() && up.values("x-client-forwarded-by").is_empty());
-            assert_eq!(outcome(&stranger, version, &fields), refused(401, "no_certificate"));
+            assert!(
+                up.values("client-cert").is_empty()
+                    && up.values("x-client-forwarded-by").is_empty()
+            );
+            assert_eq!(
+                outcome(&stranger, version, &fields),
+                refused(401, "no_certificate")
+            );
         }
-        let gateway = scene.start(engine, "identity = \"rfc9440\"\nsources = [\"10.0.0.0/8\", \"::1\"]");
+        let gateway = scene.start(
+            engine,
+            "identity = \"rfc9440\"\nsources = [\"10.0.0.0/8\", \"::1\"]",
+        );
         let elsewhere = scene.client(&gateway, &scene.edge);
         for version in BOTH {
-            assert_eq!(outcome(&elsewhere, version, &fields), refused(403, "front_proxy_source"));
-            assert_eq!(outcome(&elsewhere, version, &[]), refused(403, "front_proxy_source"), "no rights of its own");
+            assert_eq!(
+                outcome(&elsewhere, version, &fields),
+                refused(403, "front_proxy_source")
+            );
+            assert_eq!(
+                outcome(&elsewhere, version, &[]),
+                refused(403, "front_proxy_source"),
+                "no rights of its own"
+            );
         }
     }
 }
@@ -164,7 +225,11 @@ fn forwarded_certificates_are_verified_by_us() {
     let scene = Scene::new();
     let of_kind = |kind| scene.partners.of_kind("alice", kind);
     let revoked = scene.partners.client("alice");
-    std::fs::write(scene.partners.path("ca.crl"), scene.partners.crl(&[&revoked], 1)).unwrap();
+    std::fs::write(
+        scene.partners.path("ca.crl"),
+        scene.partners.crl(&[&revoked], 1),
+    )
+    .unwrap();
     let cases = [
         (of_kind(Kind::Expired), "expired"),
         (of_kind(Kind::NotYetValid), "not_yet_valid"),
@@ -180,7 +245,10 @@ fn forwarded_certificates_are_verified_by_us() {
         let folder = scene.partners.folder.path().display();
         let with_crl = config.replace(
             &trust_domain("partners", &scene.partners),
-            &format!("{}crls = [\"{folder}/ca.crl\"]\n", trust_domain("partners", &scene.partners)),
+            &format!(
+                "{}crls = [\"{folder}/ca.crl\"]\n",
+                trust_domain("partners", &scene.partners)
+            ),
         );
         let gateway = Gateway::start(&with_crl);
         let edge = scene.client(&gateway, &scene.edge);
@@ -189,10 +257,18 @@ fn forwarded_certificates_are_verified_by_us() {
             for (identity, reason) in &cases {
                 let fields = [("client-cert", &*byte_sequence(identity))];
                 let answer = connection.send(saying("/", &fields)).unwrap();
-                assert_eq!((answer.status, answer.reason().as_str()), (403, *reason), "{version:?}");
+                assert_eq!(
+                    (answer.status, answer.reason().as_str()),
+                    (403, *reason),
+                    "{version:?}"
+                );
                 // The connection is the front proxy's, and goes on.
                 let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-                assert_eq!(connection.send(saying("/", &fields)).unwrap().status, 200, "after {reason}");
+                assert_eq!(
+                    connection.send(saying("/", &fields)).unwrap().status,
+                    200,
+                    "after {reason}"
+                );
             }
         }
     }
@@ -204,7 +280,10 @@ fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
     let alice = byte_sequence(&scene.alice);
     let broken = alice.replace(':', ":!");
     let cut = format!(":{}:", STANDARD.encode(&scene.alice.der()[..100]));
-    let longer = format!(":{}:", STANDARD.encode([&scene.alice.der()[..], b"x"].concat()));
+    let longer = format!(
+        ":{}:",
+        STANDARD.encode([&scene.alice.der()[..], b"x"].concat())
+    );
     let above = format!(":{}:", STANDARD.encode(b"above"));
     for engine in ENGINES {
         let gateway = scene.start(engine, "identity = \"rfc9440\"");
@@ -213,54 +292,128 @@ fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
             let outcome = |fields: &[(&'static str, &str)]| outcome(&edge, version, fields);
             let (one, name) = (("client-cert", &*alice), "client-cert");
             assert_eq!(outcome(&[one]), through());
-            assert_eq!(outcome(&[one, one]), refused(400, "ambiguous_forwarded_identity"));
-            assert_eq!(outcome(&[(name, &format!("{alice}, {alice}"))]), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome(&[(name, &broken)]), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome(&[(name, "")]), refused(400, "bad_forwarded_identity"));
+            assert_eq!(
+                outcome(&[one, one]),
+                refused(400, "ambiguous_forwarded_identity")
+            );
+            assert_eq!(
+                outcome(&[(name, &format!("{alice}, {alice}"))]),
+                refused(400, "bad_forwarded_identity")
+            );
+            assert_eq!(
+                outcome(&[(name, &broken)]),
+                refused(400, "bad_forwarded_identity")
+            );
+            assert_eq!(
+                outcome(&[(name, "")]),
+                refused(400, "bad_forwarded_identity")
+            );
             // What HAProxy sends for a client without a certificate.
-            assert_eq!(outcome(&[(name, "::")]), refused(401, "no_forwarded_identity"));
+            assert_eq!(
+                outcome(&[(name, "::")]),
+                refused(401, "no_forwarded_identity")
+            );
             assert_eq!(outcome(&[(name, &cut)]).0, 403);
             assert_eq!(outcome(&[(name, &longer)]).0, 403);
             let chain = ("client-cert-chain", &*above);
             assert_eq!(outcome(&[chain]), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome(&[one, chain, chain]), refused(400, "ambiguous_forwarded_identity"));
+            assert_eq!(
+                outcome(&[one, chain, chain]),
+                refused(400, "ambiguous_forwarded_identity")
+            );
             // What looks like the field to others is not the field.
-            assert_eq!(outcome(&[("client_cert", &*alice)]), refused(401, "no_forwarded_identity"));
-            assert_eq!(outcome(&[("x-client-user", "alice")]), refused(401, "no_forwarded_identity"));
+            assert_eq!(
+                outcome(&[("client_cert", &*alice)]),
+                refused(401, "no_forwarded_identity")
+            );
+            assert_eq!(
+                outcome(&[("x-client-user", "alice")]),
+                refused(401, "no_forwarded_identity")
+            );
         }
     }
+}
+
+fn is_for_its_certificate_alone(
+    outcome: impl Fn(&str) -> (u16, String),
+    (alice, bob): (&str, &str),
+    hash: &str,
+) {
+    assert_eq!(
+        outcome(&format!("Cert=\"{alice}\";Chain=\"{alice}\"")),
+        through()
+    );
+    let both = format!("Cert=\"{alice}\",Cert=\"{alice}\"");
+    assert_eq!(outcome(&both), refused(400, "ambiguous_forwarded_identity"));
+    assert_eq!(
+        outcome(&format!("Hash={hash};Cert=\"{bob}\"")),
+        refused(400, "bad_forwarded_identity")
+    );
+    assert_eq!(
+        outcome(&format!("Cert=\"{alice}\";Chain=\"{bob}\"")),
+        refused(400, "bad_forwarded_identity")
+    );
+    assert_eq!(
+        outcome(&format!("Cert=\"{alice}")),
+        refused(400, "bad_forwarded_identity")
+    );
+    assert_eq!(
+        outcome("Cert=\"\""),
+        refused(401, "no_forwarded_identity"),
+        "of nginx"
+    );
+    let names_only = outcome(&format!("Hash={hash};Subject=\"CN=alice\""));
+    assert_eq!(names_only, refused(400, "no_forwarded_certificate"));
 }
 
 #[test]
 fn an_element_of_envoy_is_believed_for_its_certificate_alone() {
     let scene = Scene::new();
-    let (alice, bob) = (url_encoded(&scene.alice), url_encoded(&scene.partners.client("bob")));
+    let (alice, bob) = (
+        url_encoded(&scene.alice),
+        url_encoded(&scene.partners.client("bob")),
+    );
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &scene.alice.der());
-    let hash: String = digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+    let hash: String = digest
+        .as_ref()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
     for engine in ENGINES {
         let gateway = scene.start(engine, "identity = \"xfcc\"");
         let edge = scene.client(&gateway, &scene.edge);
         for version in BOTH {
-            let outcome = |value: &str| outcome(&edge, version, &[("x-forwarded-client-cert", value)]);
-            let element =
-                format!("By=spiffe://a/b;Hash={hash};Cert=\"{alice}\";Subject=\"CN=bob,O=\\\"x\\\"\";URI=bob");
+            let outcome =
+                |value: &str| outcome(&edge, version, &[("x-forwarded-client-cert", value)]);
+            let element = format!(
+                "By=spiffe://a/b;Hash={hash};Cert=\"{alice}\";Subject=\"CN=bob,O=\\\"x\\\"\";URI=bob"
+            );
             assert_eq!(outcome(&element), through());
             assert_eq!(scene.last().values("x-client-user"), ["alice"]);
-            assert_eq!(scene.last().values("x-forwarded-client-cert"), Vec::<&str>::new());
-            assert_eq!(outcome(&format!("Cert=\"{alice}\";Chain=\"{alice}\"")), through());
-            let both = format!("Cert=\"{alice}\",Cert=\"{alice}\"");
-            assert_eq!(outcome(&both), refused(400, "ambiguous_forwarded_identity"));
-            assert_eq!(outcome(&format!("Hash={hash};Cert=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome(&format!("Cert=\"{alice}\";Chain=\"{bob}\"")), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome(&format!("Cert=\"{alice}")), refused(400, "bad_forwarded_identity"));
-            assert_eq!(outcome("Cert=\"\""), refused(401, "no_forwarded_identity"), "of nginx");
-            let names_only = outcome(&format!("Hash={hash};Subject=\"CN=alice\""));
-            assert_eq!(names_only, refused(400, "no_forwarded_certificate"));
-            let rfc9440 = edge.send(version, saying("/", &[("client-cert", &byte_sequence(&scene.alice))])).unwrap();
-            assert_eq!((rfc9440.status, rfc9440.reason().as_str()), (401, "no_forwarded_identity"));
+            assert_eq!(
+                scene.last().values("x-forwarded-client-cert"),
+                Vec::<&str>::new()
+            );
+            is_for_its_certificate_alone(outcome, (&alice, &bob), &hash);
+            let rfc9440 = edge
+                .send(
+                    version,
+                    saying("/", &[("client-cert", &byte_sequence(&scene.alice))]),
+                )
+                .unwrap();
+            assert_eq!(
+                (rfc9440.status, rfc9440.reason().as_str()),
+                (401, "no_forwarded_identity")
+            );
         }
         let line = gateway.wait_for_access(|line| line["reason"] == "no_forwarded_certificate");
-        assert!(line["detail"].as_str().unwrap().contains("set_current_client_cert_details"), "{line}");
+        assert!(
+            line["detail"]
+                .as_str()
+                .unwrap()
+                .contains("set_current_client_cert_details"),
+            "{line}"
+        );
     }
 }
 
@@ -268,15 +421,22 @@ fn an_element_of_envoy_is_believed_for_its_certificate_alone() {
 fn a_front_proxy_cannot_name_itself() {
     let scene = Scene::new();
     // The same authority for both, so that the front proxy's certificate would count.
-    let config =
-        scene.config("", "identity = \"rfc9440\"").replace("trust_domain = \"partners\"", "trust_domain = \"ours\"");
+    let config = scene
+        .config("", "identity = \"rfc9440\"")
+        .replace("trust_domain = \"partners\"", "trust_domain = \"ours\"");
     let gateway = Gateway::start(&config);
     let edge = scene.client(&gateway, &scene.edge);
     let alice = scene.ours.client("alice");
     for version in BOTH {
         let fields = [("client-cert", &*byte_sequence(&scene.edge))];
-        assert_eq!(outcome(&edge, version, &fields), refused(403, "forwarded_front_proxy"));
-        assert_eq!(outcome(&edge, version, &[("client-cert", &byte_sequence(&alice))]), through());
+        assert_eq!(
+            outcome(&edge, version, &fields),
+            refused(403, "forwarded_front_proxy")
+        );
+        assert_eq!(
+            outcome(&edge, version, &[("client-cert", &byte_sequence(&alice))]),
+            through()
+        );
     }
 }
 
@@ -287,19 +447,26 @@ fn a_route_asks_for_the_domain_of_whom_the_front_proxy_names() {
         format!("[[route]]\npath = \"{path}\"\nupstream = \"api\"\ntrust_domain = \"{domain}\"\n")
     };
     let public = "[[route]]\npath = \"/public\"\nupstream = \"api\"\nclient_auth = \"off\"\n";
-    let config =
-        scene.config("", "identity = \"rfc9440\"") + &route("/theirs", "partners") + &route("/ours", "ours") + public;
+    let config = scene.config("", "identity = \"rfc9440\"")
+        + &route("/theirs", "partners")
+        + &route("/ours", "ours")
+        + public;
     let gateway = Gateway::start(&config);
     let edge = scene.client(&gateway, &scene.edge);
     let alice = byte_sequence(&scene.alice);
     for version in BOTH {
-        let send = |path: &str, fields: &[(&'static str, &str)]| edge.send(version, saying(path, fields)).unwrap();
+        let send = |path: &str, fields: &[(&'static str, &str)]| {
+            edge.send(version, saying(path, fields)).unwrap()
+        };
         let fields = [("client-cert", &*alice)];
         assert_eq!(send("/theirs", &fields).status, 200);
         assert_eq!(send("/ours", &fields).reason(), "wrong_trust_domain");
         // Everybody is let in there, also whom nobody names; but not who cannot be read.
         assert_eq!(send("/public", &[]).status, 200);
-        assert_eq!(send("/public", &[("client-cert", "?")]).reason(), "bad_forwarded_identity");
+        assert_eq!(
+            send("/public", &[("client-cert", "?")]).reason(),
+            "bad_forwarded_identity"
+        );
     }
 }
 
@@ -307,22 +474,36 @@ fn a_route_asks_for_the_domain_of_whom_the_front_proxy_names() {
 fn a_chain_is_forwarded_with_its_intermediates() {
     let scene = Scene::new();
     let middle = scene.partners.of_kind("Middle", Kind::Authority);
-    let issuer = Issuer::from_ca_cert_pem(&middle.certificate, KeyPair::from_pem(&middle.key).unwrap()).unwrap();
+    let issuer =
+        Issuer::from_ca_cert_pem(&middle.certificate, KeyPair::from_pem(&middle.key).unwrap())
+            .unwrap();
     let mut params = CertificateParams::default();
     params.distinguished_name = crate::support::pki::subject(&["alice".into()]);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let leaf = params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let leaf = params
+        .signed_by(&KeyPair::generate().unwrap(), &issuer)
+        .unwrap();
     let leaf = format!(":{}:", STANDARD.encode(leaf.der()));
     for engine in ENGINES {
-        let config = scene.config(engine, "identity = \"rfc9440\"") + "[identity_headers]\nsets = [\"rfc9440\"]\n";
+        let config = scene.config(engine, "identity = \"rfc9440\"")
+            + "[identity_headers]\nsets = [\"rfc9440\"]\n";
         let gateway = Gateway::start(&config);
         let edge = scene.client(&gateway, &scene.edge);
         for version in BOTH {
             let (one, above) = (("client-cert", &*leaf), byte_sequence(&middle));
-            assert_eq!(outcome(&edge, version, &[one, ("client-cert-chain", &above)]), through());
+            assert_eq!(
+                outcome(&edge, version, &[one, ("client-cert-chain", &above)]),
+                through()
+            );
             let up = scene.last();
-            assert_eq!((up.values("client-cert"), up.values("client-cert-chain")), (vec![&*leaf], vec![&*above]));
-            assert_eq!(outcome(&edge, version, &[one]), refused(403, "unknown_issuer"));
+            assert_eq!(
+                (up.values("client-cert"), up.values("client-cert-chain")),
+                (vec![&*leaf], vec![&*above])
+            );
+            assert_eq!(
+                outcome(&edge, version, &[one]),
+                refused(403, "unknown_issuer")
+            );
         }
     }
 }
@@ -333,7 +514,8 @@ fn explain_asks_as_a_client_behind_the_front_proxy() {
     let file = scene.ours.path("gateway.toml");
     let ask = |arguments: &[&str]| {
         let begin = ["explain", "-c", file.to_str().unwrap()];
-        let (text, errors, code) = run(PORTCULLIS, &[&begin[..], arguments, &["GET", "/"]].concat());
+        let (text, errors, code) =
+            run(PORTCULLIS, &[&begin[..], arguments, &["GET", "/"]].concat());
         (code, text.lines().next().unwrap_or(&errors).to_owned())
     };
     std::fs::write(&file, scene.config("", "identity = \"rfc9440\"")).unwrap();
@@ -343,8 +525,16 @@ fn explain_asks_as_a_client_behind_the_front_proxy() {
         (&["--front-proxy", "--cn", "alice"][..], 0, "permit (200"),
         (&["--front-proxy", "--user", "alice"], 0, "permit (200"),
         (&["--front-proxy", "--cert", &alice], 0, "permit (200"),
-        (&["--front-proxy", "--cert", &edge], 1, "refuse (403 unknown_issuer"),
-        (&["--front-proxy", "--cn", "bob"], 1, "refuse (403 no_permission"),
+        (
+            &["--front-proxy", "--cert", &edge],
+            1,
+            "refuse (403 unknown_issuer",
+        ),
+        (
+            &["--front-proxy", "--cn", "bob"],
+            1,
+            "refuse (403 no_permission",
+        ),
         (&["--front-proxy"], 1, "refuse (401 no_forwarded_identity"),
         (&["--cert", &edge], 1, "refuse (401 no_forwarded_identity"),
         (&["--user", "edge"], 1, "refuse (401 no_forwarded_identity"),
@@ -352,7 +542,12 @@ fn explain_asks_as_a_client_behind_the_front_proxy() {
     ] {
         let answer = ask(arguments);
         assert_eq!(answer.0, code, "{arguments:?} {answer:?}");
-        assert!(answer.1.contains(decision.trim_start_matches("permit (200")), "{arguments:?} {answer:?}");
+        assert!(
+            answer
+                .1
+                .contains(decision.trim_start_matches("permit (200")),
+            "{arguments:?} {answer:?}"
+        );
     }
     let table = "[listener.main.front_proxy]\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n";
     std::fs::write(&file, scene.config("", "").replace(table, "")).unwrap();
@@ -365,7 +560,14 @@ fn verify_sees_that_a_listener_for_front_proxies_is_shut() {
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"proxy-v2\"");
     let address = gateway.address().to_string();
-    let arguments = ["verify", "--live", "-c", gateway.config_file.to_str().unwrap(), "--connect", &address];
+    let arguments = [
+        "verify",
+        "--live",
+        "-c",
+        gateway.config_file.to_str().unwrap(),
+        "--connect",
+        &address,
+    ];
     // Nothing else can be tried from outside, so what was proven is less than all.
     assert_eq!(run(PORTCULLIS, &arguments).2, 2);
     let (text, errors, code) = run(PORTCULLIS, &[&arguments[..], &["--allow-skipped"]].concat());

@@ -34,16 +34,27 @@ impl Scene {
         std::fs::write(pki.path("denied"), "").unwrap();
         let lines = format!("deny_list = \"{}\"\n[admin]", pki.path("denied").display());
         let users = user("alice", &["*"]) + &user("bob", &["*"]);
-        let config = listener(&pki).replace("[admin]", &lines) + &users + &route_to(upstream.address);
+        let config =
+            listener(&pki).replace("[admin]", &lines) + &users + &route_to(upstream.address);
         let config = config + &format!("[gateway]\nworkers = 1\nuser = \"{USER}\"\n");
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("gateway.toml"), &config).unwrap();
-        let scene = Self { pki, folder, config, _upstream: upstream };
+        let scene = Self {
+            pki,
+            folder,
+            config,
+            _upstream: upstream,
+        };
         for path in [scene.folder.path(), scene.pki.folder.path()] {
             set_mode(path, 0o755);
         }
         let nobody = nix::unistd::User::from_name(USER).unwrap().unwrap();
-        chown(scene.pki.path("server.key"), Some(nobody.uid.as_raw()), None).unwrap();
+        chown(
+            scene.pki.path("server.key"),
+            Some(nobody.uid.as_raw()),
+            None,
+        )
+        .unwrap();
         set_mode(&scene.pki.path("server.key"), 0o600);
         scene
     }
@@ -62,9 +73,13 @@ fn a_user_that_cannot_read_a_file_or_a_folder_is_refused_at_start_and_by_check()
     }
     type Spoil = fn(&Scene);
     let cases: [(&str, Spoil); 4] = [
-        ("server.key", |scene| chown(scene.pki.path("server.key"), Some(0), None).unwrap()),
+        ("server.key", |scene| {
+            chown(scene.pki.path("server.key"), Some(0), None).unwrap()
+        }),
         ("denied", |scene| set_mode(&scene.pki.path("denied"), 0o600)),
-        ("gateway.toml", |scene| set_mode(&scene.folder.path().join("gateway.toml"), 0o600)),
+        ("gateway.toml", |scene| {
+            set_mode(&scene.folder.path().join("gateway.toml"), 0o600)
+        }),
         // It can be passed through, but what is replaced in it is not noticed.
         ("the folder", |scene| set_mode(scene.folder.path(), 0o711)),
     ];
@@ -78,8 +93,14 @@ fn a_user_that_cannot_read_a_file_or_a_folder_is_refused_at_start_and_by_check()
             assert_eq!(code, 1, "{what}: {report}");
             let folder = scene.folder.path().display().to_string();
             let named = if what == "the folder" { &folder } else { what };
-            assert!(report.contains(named) && report.contains("cannot read"), "{what}: {report}");
-            assert!(report.contains("chgrp nogroup FILE && chmod g+r FILE"), "{what}: {report}");
+            assert!(
+                report.contains(named) && report.contains("cannot read"),
+                "{what}: {report}"
+            );
+            assert!(
+                report.contains("chgrp nogroup FILE && chmod g+r FILE"),
+                "{what}: {report}"
+            );
         }
     }
 }
@@ -89,7 +110,12 @@ fn a_user_that_can_read_all_reloads_and_revokes() {
     if !is_root() {
         return;
     }
-    let Scene { pki, folder, config, _upstream } = Scene::new();
+    let Scene {
+        pki,
+        folder,
+        config,
+        _upstream,
+    } = Scene::new();
     let config_file = folder.path().join("gateway.toml");
     let gateway = Gateway::start_in(folder, config_file);
     let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
@@ -98,6 +124,8 @@ fn a_user_that_can_read_all_reloads_and_revokes() {
     gateway.reload_with(&(config + &user("carol", &["*"])));
     assert_eq!(client("carol").get("/").status, 200);
     std::fs::write(pki.path("denied"), "user alice\n").unwrap();
-    eventually("alice is out", || (alice.get("/").status == 403).then_some(()));
+    eventually("alice is out", || {
+        (alice.get("/").status == 403).then_some(())
+    });
     assert_eq!(bob.get("/").status, 200);
 }

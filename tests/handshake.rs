@@ -53,48 +53,82 @@ fn a_client_without_certificate_is_refused() {
 
 #[test]
 fn a_certificate_of_an_unknown_ca_is_refused() {
-    Refusal::new(|_| Some(Pki::named("Other CA").client("alice")), Alert::UnknownCA, "unknown_issuer").happens();
+    Refusal::new(
+        |_| Some(Pki::named("Other CA").client("alice")),
+        Alert::UnknownCA,
+        "unknown_issuer",
+    )
+    .happens();
 }
 
 #[test]
 fn a_certificate_of_another_ca_with_the_same_name_is_refused() {
-    Refusal::new(|_| Some(Pki::new().client("alice")), Alert::DecryptError, "invalid_certificate").happens();
+    Refusal::new(
+        |_| Some(Pki::new().client("alice")),
+        Alert::DecryptError,
+        "invalid_certificate",
+    )
+    .happens();
 }
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Expired)), Alert::CertificateExpired, "expired").happens();
+    Refusal::new(
+        |pki| Some(pki.of_kind("alice", Kind::Expired)),
+        Alert::CertificateExpired,
+        "expired",
+    )
+    .happens();
 }
 
 #[test]
 fn a_certificate_that_is_not_yet_valid_is_refused() {
     // RFC 8446 section 6.2: `certificate_expired` also stands for "not currently valid".
-    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::NotYetValid)), Alert::CertificateExpired, "not_yet_valid")
-        .happens();
+    Refusal::new(
+        |pki| Some(pki.of_kind("alice", Kind::NotYetValid)),
+        Alert::CertificateExpired,
+        "not_yet_valid",
+    )
+    .happens();
 }
 
 #[test]
 fn a_server_certificate_is_refused_as_a_client_certificate() {
-    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Server)), Alert::UnsupportedCertificate, "wrong_usage")
-        .happens();
+    Refusal::new(
+        |pki| Some(pki.of_kind("alice", Kind::Server)),
+        Alert::UnsupportedCertificate,
+        "wrong_usage",
+    )
+    .happens();
 }
 
 #[test]
 fn the_certificate_of_an_authority_is_refused_as_a_client_certificate() {
-    Refusal::new(|pki| Some(pki.of_kind("alice", Kind::Authority)), Alert::CertificateUnknown, "ca_certificate")
-        .happens();
+    Refusal::new(
+        |pki| Some(pki.of_kind("alice", Kind::Authority)),
+        Alert::CertificateUnknown,
+        "ca_certificate",
+    )
+    .happens();
 }
 
 #[test]
 fn a_self_signed_certificate_is_refused() {
-    Refusal::new(|pki| Some(pki.self_signed("alice")), Alert::UnknownCA, "unknown_issuer").happens();
+    Refusal::new(
+        |pki| Some(pki.self_signed("alice")),
+        Alert::UnknownCA,
+        "unknown_issuer",
+    )
+    .happens();
 }
 
 /// The alert must not be lost because the gateway closes while the rest of a long flight is still unread.
 #[test]
 fn a_certificate_of_many_records_is_refused_with_an_alert_too() {
     let fat = |_: &Pki| {
-        let names: Vec<String> = (0..800).map(|number| format!("name-{number}.fat.test")).collect();
+        let names: Vec<String> = (0..800)
+            .map(|number| format!("name-{number}.fat.test"))
+            .collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = subject(&["alice".into()]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -110,7 +144,8 @@ fn a_refused_client_that_sends_at_once_still_gets_its_alert() {
     let gateway = start(&pki, &upstream);
     for _ in 0..20 {
         let mut raw = Client::new(&pki, None, gateway.address()).raw();
-        let request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".to_owned();
+        let request =
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".to_owned();
         let _ = raw.try_write((request + &"x".repeat(100_000)).as_bytes());
         assert_eq!(raw.alert(), Alert::CertificateRequired);
     }
@@ -126,7 +161,11 @@ struct Refusal<F> {
 
 impl<F: Fn(&Pki) -> Option<Identity>> Refusal<F> {
     fn new(identity: F, alert: Alert, reason: &'static str) -> Self {
-        Self { identity, alert, reason }
+        Self {
+            identity,
+            alert,
+            reason,
+        }
     }
 
     /// In both TLS versions; and the good client beside it gets in.
@@ -135,22 +174,37 @@ impl<F: Fn(&Pki) -> Option<Identity>> Refusal<F> {
         let gateway = start(&pki, &upstream);
         let identity = (self.identity)(&pki);
         for (before, version) in [&TLS13, &TLS12].into_iter().enumerate() {
-            let client = Client::with_provider(&pki, identity.as_ref(), gateway.address(), &[version]);
+            let client =
+                Client::with_provider(&pki, identity.as_ref(), gateway.address(), &[version]);
             assert_eq!(client.alert(), self.alert, "{version:?}");
             let line = eventually("the log line", || failures(&gateway).get(before).cloned());
             self.check_log_line(&line, identity.as_ref());
-            let good = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[version]);
+            let good = Client::with_provider(
+                &pki,
+                Some(&pki.client("alice")),
+                gateway.address(),
+                &[version],
+            );
             assert_eq!(good.get("/").status, 200, "{version:?}");
         }
-        assert_eq!(failures_in(gateway.settled_log()).len(), 2, "one line for each");
+        assert_eq!(
+            failures_in(gateway.settled_log()).len(),
+            2,
+            "one line for each"
+        );
         let labels = [("listener", "main"), ("reason", self.reason)];
         gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 2.0);
         gateway.wait_for_metric("portcullis_handshake_failures_total", &[], 2.0);
-        assert_eq!(upstream.recorded().len(), 2, "only the good client got through");
+        assert_eq!(
+            upstream.recorded().len(),
+            2,
+            "only the good client got through"
+        );
     }
 
     fn check_log_line(&self, line: &serde_json::Value, identity: Option<&Identity>) {
-        let (subject, issuer, serial) = identity.map_or(("-".into(), "-".into(), "-".into()), names);
+        let (subject, issuer, serial) =
+            identity.map_or(("-".into(), "-".into(), "-".into()), names);
         for (field, expected) in [
             ("listener", "main"),
             ("reason", self.reason),
@@ -170,8 +224,15 @@ impl<F: Fn(&Pki) -> Option<Identity>> Refusal<F> {
 fn names(identity: &Identity) -> (String, String, String) {
     let der = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
-    let serial = certificate.raw_serial().iter().map(|octet| format!("{octet:02x}"));
-    (certificate.subject().to_string(), certificate.issuer().to_string(), serial.collect())
+    let serial = certificate
+        .raw_serial()
+        .iter()
+        .map(|octet| format!("{octet:02x}"));
+    (
+        certificate.subject().to_string(),
+        certificate.issuer().to_string(),
+        serial.collect(),
+    )
 }
 
 /// A gateway where `alice` may read.
@@ -198,12 +259,19 @@ fn an_expired_anchor_vouches_for_nobody() {
     let gateway = Gateway::start(&both);
     let client = |of: &Pki| Client::new(&pki, Some(&of.client("alice")), gateway.address());
     assert_eq!(client(&old).alert(), Alert::UnknownCA);
-    assert_eq!(client(&pki).get("/").status, 200, "the other anchor still counts");
+    assert_eq!(
+        client(&pki).get("/").status,
+        200,
+        "the other anchor still counts"
+    );
 
     let good = format!("anchors = [\"{}\"", pki.ca_file().display());
     let alone = listener(&pki).replace(&good, &anchors) + &rest;
     let file = pki.path("expired.toml");
     std::fs::write(&file, alone).unwrap();
     let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
-    assert!(code == 1 && report.contains("all trust anchors have expired"), "{report}");
+    assert!(
+        code == 1 && report.contains("all trust anchors have expired"),
+        "{report}"
+    );
 }

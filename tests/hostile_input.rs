@@ -29,14 +29,32 @@ fn all_are_refused(requests: &[impl AsRef<[u8]>], code: u16, reason: &str) {
         let answer = chain.client.exchange(bytes);
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
         assert_eq!(status(&answer), code, "{shown:?}: {answer}");
-        assert!(answer.contains(&format!("\"reason\":\"{reason}\"")), "{shown:?}: {answer}");
-        assert!(answer.contains("connection: close\r\n"), "{shown:?}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{shown:?}: {answer}");
+        assert!(
+            answer.contains(&format!("\"reason\":\"{reason}\"")),
+            "{shown:?}: {answer}"
+        );
+        assert!(
+            answer.contains("connection: close\r\n"),
+            "{shown:?}: {answer}"
+        );
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            1,
+            "{shown:?}: {answer}"
+        );
     }
-    eventually_is("decisions", &(requests.len() as f64), || decisions(&chain, reason));
+    eventually_is("decisions", &(requests.len() as f64), || {
+        decisions(&chain, reason)
+    });
     let code = code.to_string();
-    let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", &code)]);
-    eventually("the answers are counted", || (counted() == requests.len() as f64).then_some(()));
+    let counted = || {
+        chain
+            .gateway
+            .metric("portcullis_requests_total", &[("code", &code)])
+    };
+    eventually("the answers are counted", || {
+        (counted() == requests.len() as f64).then_some(())
+    });
     assert_eq!(chain.upstream.recorded().len(), 0);
     chain.is_unharmed();
 }

@@ -22,7 +22,11 @@ impl Scene {
     fn with_users(users: &str) -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = Gateway::start(&(listener(&pki) + users + &route_to(upstream.address)));
-        Self { pki, upstream, gateway }
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     fn client(&self, identity: &Identity) -> Client {
@@ -35,7 +39,9 @@ impl Scene {
     }
 
     fn judge_subject(&self, subject: DistinguishedName) -> (u16, String) {
-        let answer = self.client(&self.pki.with_subject("odd", subject, Kind::Client)).get("/");
+        let answer = self
+            .client(&self.pki.with_subject("odd", subject, Kind::Client))
+            .get("/");
         match answer.status {
             200 => (200, String::new()),
             status => (status, answer.reason()),
@@ -60,7 +66,8 @@ fn refused(reason: &str) -> (u16, String) {
 #[test]
 fn the_common_name_of_a_verified_certificate_is_the_user() {
     let scene = Scene::with_users(
-        &(user("alice", &["GET /*"]) + "[api_user.team]\nclient_cn = \"robot\"\npermissions = [\"GET /*\"]\n"),
+        &(user("alice", &["GET /*"])
+            + "[api_user.team]\nclient_cn = \"robot\"\npermissions = [\"GET /*\"]\n"),
     );
     for (common_name, name) in [("alice", "alice"), ("robot", "team")] {
         let client = scene.client(&scene.pki.client(common_name));
@@ -75,8 +82,15 @@ fn the_common_name_of_a_verified_certificate_is_the_user() {
 fn a_name_that_no_user_has_is_unknown() {
     let scene = Scene::new();
     // Also the name of a user is no common name, a longer name is another, and case matters.
-    for name in ["bob", "Alice", "ALICE", "alic", "alicee", " alice", "alice ", "alice.", "al*", "*", "?lice"] {
-        assert_eq!(scene.judge(&[name.into()]), refused("unknown_user"), "{name:?}");
+    for name in [
+        "bob", "Alice", "ALICE", "alic", "alicee", " alice", "alice ", "alice.", "al*", "*",
+        "?lice",
+    ] {
+        assert_eq!(
+            scene.judge(&[name.into()]),
+            refused("unknown_user"),
+            "{name:?}"
+        );
     }
     assert_eq!(scene.judge(&["alice".into()]), ok());
     assert_eq!(scene.upstream.recorded().len(), 1);
@@ -106,11 +120,19 @@ fn a_subject_that_can_be_read_in_two_ways_names_nobody() {
         vec!["alice\u{7f}".into()],
         vec!["alice\u{85}".into()],
         vec![DnValue::BmpString(BmpString::try_from("alice").unwrap())],
-        vec![DnValue::UniversalString(UniversalString::try_from("alice").unwrap())],
-        vec![DnValue::TeletexString(TeletexString::try_from("alice").unwrap())],
+        vec![DnValue::UniversalString(
+            UniversalString::try_from("alice").unwrap(),
+        )],
+        vec![DnValue::TeletexString(
+            TeletexString::try_from("alice").unwrap(),
+        )],
         vec!["a".repeat(256).into()],
     ] {
-        assert_eq!(scene.judge(&common_names), refused("unusable_name"), "{common_names:?}");
+        assert_eq!(
+            scene.judge(&common_names),
+            refused("unusable_name"),
+            "{common_names:?}"
+        );
     }
     assert!(scene.upstream.recorded().is_empty());
 }
@@ -123,7 +145,11 @@ fn every_string_type_with_one_reading_names_its_user() {
         DnValue::PrintableString(PrintableString::try_from("alice").unwrap()),
         DnValue::Ia5String(Ia5String::try_from("alice").unwrap()),
     ] {
-        assert_eq!(scene.judge(std::slice::from_ref(&common_name)), ok(), "{common_name:?}");
+        assert_eq!(
+            scene.judge(std::slice::from_ref(&common_name)),
+            ok(),
+            "{common_name:?}"
+        );
     }
 }
 
@@ -133,25 +159,31 @@ fn a_subject_without_common_name_is_nobody_whatever_else_it_has() {
     assert_eq!(scene.judge(&[]), refused("unusable_name"));
     let mut organization = DistinguishedName::new();
     organization.push(DnType::OrganizationName, "alice");
-    assert_eq!(scene.judge_subject(organization.clone()), refused("unusable_name"));
+    assert_eq!(
+        scene.judge_subject(organization.clone()),
+        refused("unusable_name")
+    );
     // What only looks like a common name in print is none; what stands beside a real one does no harm.
     organization.push(DnType::OrganizationalUnitName, "x,CN=alice");
-    assert_eq!(scene.judge_subject(organization.clone()), refused("unusable_name"));
+    assert_eq!(
+        scene.judge_subject(organization.clone()),
+        refused("unusable_name")
+    );
     organization.push(DnType::CommonName, "alice");
     assert_eq!(scene.judge_subject(organization), ok());
 }
 
 #[test]
 fn a_wildcard_in_client_cn_is_only_a_character() {
-    let scene = Scene::with_users("[api_user.star]\nclient_cn = \"*\"\npermissions = [\"GET /*\"]\n");
+    let scene =
+        Scene::with_users("[api_user.star]\nclient_cn = \"*\"\npermissions = [\"GET /*\"]\n");
     assert_eq!(scene.judge(&["alice".into()]), refused("unknown_user"));
     assert_eq!(scene.judge(&["*".into()]), ok());
 }
 
 #[test]
 fn a_user_may_have_several_common_names() {
-    let users =
-        "[api_user.team]\nclient_cn = [\"one\", \"two\", \"J\u{f6}rg M\u{fc}ller\"]\npermissions = [\"GET /*\"]\n";
+    let users = "[api_user.team]\nclient_cn = [\"one\", \"two\", \"J\u{f6}rg M\u{fc}ller\"]\npermissions = [\"GET /*\"]\n";
     let scene = Scene::with_users(users);
     for name in ["one", "two", "J\u{f6}rg M\u{fc}ller"] {
         assert_eq!(scene.judge(&[name.into()]), ok(), "{name}");
@@ -160,14 +192,23 @@ fn a_user_may_have_several_common_names() {
     assert_eq!(scene.judge(&["three".into()]), refused("unknown_user"));
     assert_eq!(scene.judge(&["onetwo".into()]), refused("unknown_user"));
     // The same letters in another Unicode form are other bytes.
-    assert_eq!(scene.judge(&["Jo\u{308}rg Mu\u{308}ller".into()]), refused("unknown_user"));
+    assert_eq!(
+        scene.judge(&["Jo\u{308}rg Mu\u{308}ller".into()]),
+        refused("unknown_user")
+    );
 }
 
 #[test]
 fn one_common_name_is_a_different_user_in_each_trust_domain() {
-    let (staff, partners, upstream) = (Pki::named("Staff CA"), Pki::named("Partners CA"), Upstream::start());
+    let (staff, partners, upstream) = (
+        Pki::named("Staff CA"),
+        Pki::named("Partners CA"),
+        Upstream::start(),
+    );
     let one = |name: &str, cn: &str, domain: &str| {
-        format!("[api_user.{name}]\nclient_cn = \"{cn}\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n")
+        format!(
+            "[api_user.{name}]\nclient_cn = \"{cn}\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n"
+        )
     };
     let config = named_listener("inner", &staff, "trust_domain = \"staff\"")
         + &named_listener("outer", &partners, "trust_domain = \"partners\"")
@@ -188,12 +229,22 @@ fn one_common_name_is_a_different_user_in_each_trust_domain() {
         (&staff, "inner", "carol", "carol"),
     ] {
         assert_eq!(get(pki, listener, name).status, 200);
-        assert_eq!(upstream.recorded().pop().unwrap().values("x-client-user"), [user]);
+        assert_eq!(
+            upstream.recorded().pop().unwrap().values("x-client-user"),
+            [user]
+        );
     }
     let answer = get(&partners, "outer", "carol");
-    assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_user"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (403, "unknown_user")
+    );
     // And the CA of one domain does not open the listener of the other.
-    let stranger = Client::new(&staff, Some(&partners.client("carol")), gateway.address_of("inner"));
+    let stranger = Client::new(
+        &staff,
+        Some(&partners.client("carol")),
+        gateway.address_of("inner"),
+    );
     assert_eq!(stranger.alert(), rustls::AlertDescription::UnknownCA);
 }
 
@@ -208,8 +259,14 @@ fn a_certificate_that_expires_on_an_open_connection_is_refused_at_the_next_reque
             let answer = connection.send(get("/")).unwrap();
             (answer.status != 200).then_some(answer)
         });
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "expired"), "{version:?}");
-        eventually("the end of the connection", || connection.send(get("/")).err());
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (403, "expired"),
+            "{version:?}"
+        );
+        eventually("the end of the connection", || {
+            connection.send(get("/")).err()
+        });
     }
     // The twin lives on.
     let client = scene.client(&scene.pki.client("alice"));

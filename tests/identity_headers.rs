@@ -32,13 +32,22 @@ impl Scene {
     fn with(lines: &str) -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let odd = format!("[api_user.odd]\nclient_cn = {ODD_NAME:?}\npermissions = [\"*\"]\n");
-        let config = listener(&pki) + &user("alice", &["*"]) + &odd + &route_to(upstream.address) + lines;
+        let config =
+            listener(&pki) + &user("alice", &["*"]) + &odd + &route_to(upstream.address) + lines;
         let gateway = Gateway::start(&config);
-        Self { pki, upstream, gateway }
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     fn alice(&self) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client("alice")), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client("alice")),
+            self.gateway.address(),
+        )
     }
 
     /// What goes up when alice sends these fields.
@@ -46,7 +55,9 @@ impl Scene {
         let mut request = get("/");
         for (name, value) in fields {
             let name: HeaderName = name.parse().unwrap();
-            request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+            request
+                .headers_mut()
+                .append(name, HeaderValue::from_str(value).unwrap());
         }
         let answer = self.alice().send(version, request).unwrap();
         assert_eq!(answer.status, 200, "{fields:?}");
@@ -55,7 +66,8 @@ impl Scene {
 
     /// What goes up when alice sends these lines as they are.
     fn sent_raw(&self, lines: &str) -> Recorded {
-        let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
         let answer = self.alice().exchange(request.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 200 "), "{lines}: {answer}");
         self.upstream.recorded().pop().unwrap()
@@ -65,8 +77,12 @@ impl Scene {
 /// All fields whose folded name begins so.
 fn beginning_with<'r>(up: &'r Recorded, start: &str) -> Vec<&'r str> {
     let names = up.headers.iter().map(|(name, _)| name.as_str());
-    let mut names: Vec<_> =
-        names.filter(|name| name.replace(|c: char| !c.is_ascii_alphanumeric(), "-").starts_with(start)).collect();
+    let mut names: Vec<_> = names
+        .filter(|name| {
+            name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+                .starts_with(start)
+        })
+        .collect();
     names.sort_unstable();
     names
 }
@@ -89,7 +105,11 @@ fn facts(identity: &Identity) -> (String, String, i64) {
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
     let hexadecimal = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-    (hexadecimal(certificate.raw_serial()), hexadecimal(digest.as_ref()), certificate.validity().not_after.timestamp())
+    (
+        hexadecimal(certificate.raw_serial()),
+        hexadecimal(digest.as_ref()),
+        certificate.validity().not_after.timestamp(),
+    )
 }
 
 #[test]
@@ -123,12 +143,17 @@ fn the_upstream_is_told_exactly_who_the_client_is() {
 #[test]
 fn what_is_not_printable_ascii_is_percent_encoded() {
     let scene = Scene::new();
-    let identity = scene.pki.of_kind(ODD_NAME, crate::support::pki::Kind::Client);
+    let identity = scene
+        .pki
+        .of_kind(ODD_NAME, crate::support::pki::Kind::Client);
     let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
     assert_eq!(client.get("/").status, 200);
     let up = scene.upstream.recorded().pop().unwrap();
     assert_eq!(up.values("x-client-cn"), ["J%C3%B6rg 100%25 \"M\""]);
-    assert_eq!(up.values("x-client-subject"), ["CN=J%C3%B6rg 100%25 \\\"M\\\""]);
+    assert_eq!(
+        up.values("x-client-subject"),
+        ["CN=J%C3%B6rg 100%25 \\\"M\\\""]
+    );
     assert_eq!(up.values("x-client-user"), ["odd"]);
 }
 
@@ -152,11 +177,25 @@ fn a_clients_own_identity_fields_never_arrive_in_any_spelling() {
         let up = scene.sent_raw(&format!("{spelling}: root\r\n{spelling}: root\r\n"));
         assert_eq!(beginning_with(&up, "x-client-"), X_CLIENT, "{spelling}");
         assert_eq!(up.values("x-client-cn"), ["alice"], "{spelling}");
-        assert!(!up.headers.values().any(|value| value == "root"), "{spelling}");
+        assert!(
+            !up.headers.values().any(|value| value == "root"),
+            "{spelling}"
+        );
         for version in BOTH {
-            let up = scene.sent(version, &[(spelling, "root"), (spelling, "alice"), (spelling, "")]);
-            assert_eq!(beginning_with(&up, "x-client-"), X_CLIENT, "{spelling} {version:?}");
-            assert_eq!(up.values("x-client-cn"), ["alice"], "{spelling} {version:?}");
+            let up = scene.sent(
+                version,
+                &[(spelling, "root"), (spelling, "alice"), (spelling, "")],
+            );
+            assert_eq!(
+                beginning_with(&up, "x-client-"),
+                X_CLIENT,
+                "{spelling} {version:?}"
+            );
+            assert_eq!(
+                up.values("x-client-cn"),
+                ["alice"],
+                "{spelling} {version:?}"
+            );
         }
     }
 }
@@ -164,15 +203,28 @@ fn a_clients_own_identity_fields_never_arrive_in_any_spelling() {
 #[test]
 fn what_connection_names_cannot_take_our_fields_away() {
     let scene = Scene::new();
-    for named in ["X-Client-CN", "x-client-user, x-client-verify", "close, X_Client_CN", "Via, Forwarded, X-Request-Id"]
-    {
-        let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Client-CN: root\r\nConnection: {named}\r\n\r\n");
+    for named in [
+        "X-Client-CN",
+        "x-client-user, x-client-verify",
+        "close, X_Client_CN",
+        "Via, Forwarded, X-Request-Id",
+    ] {
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX-Client-CN: root\r\nConnection: {named}\r\n\r\n"
+        );
         let answer = scene.alice().exchange(request.as_bytes());
-        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "bad_connection_field"), "{named}");
+        assert_eq!(
+            (status(&answer), reason(&answer).as_str()),
+            (400, "bad_connection_field"),
+            "{named}"
+        );
     }
     let up = scene.sent_raw("X-Client-CN: root\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n");
     assert_eq!(beginning_with(&up, "x-client-"), X_CLIENT);
-    assert_eq!((up.values("x-client-cn"), up.values("via").len()), (vec!["alice"], 1));
+    assert_eq!(
+        (up.values("x-client-cn"), up.values("via").len()),
+        (vec!["alice"], 1)
+    );
 }
 
 #[test]
@@ -218,7 +270,10 @@ fn fields_by_which_other_gateways_vouch_never_arrive() {
     ] {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "root")]);
-            assert!(!up.headers.values().any(|value| value == "root"), "{name} {version:?}");
+            assert!(
+                !up.headers.values().any(|value| value == "root"),
+                "{name} {version:?}"
+            );
         }
     }
 }
@@ -226,7 +281,16 @@ fn fields_by_which_other_gateways_vouch_never_arrive() {
 #[test]
 fn what_only_resembles_an_identity_field_passes() {
     let scene = Scene::new();
-    for name in ["X-Clien-CN", "Client", "X-SSLabs", "Remotes", "X-User", "X-Correlation-Id", "Cf-Ray", "X-Referer"] {
+    for name in [
+        "X-Clien-CN",
+        "Client",
+        "X-SSLabs",
+        "Remotes",
+        "X-User",
+        "X-Correlation-Id",
+        "Cf-Ray",
+        "X-Referer",
+    ] {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "one"), (name, "two")]);
             assert_eq!(up.values(name), ["one", "two"], "{name} {version:?}");
@@ -237,7 +301,14 @@ fn what_only_resembles_an_identity_field_passes() {
 #[test]
 fn without_a_set_nothing_is_told_and_nothing_believed() {
     let scene = Scene::with("[identity_headers]\nsets = []\n");
-    let up = scene.sent(Version::Http1, &[("X-Client-CN", "root"), ("X_Client_User", "root"), ("X-Mine", "1")]);
+    let up = scene.sent(
+        Version::Http1,
+        &[
+            ("X-Client-CN", "root"),
+            ("X_Client_User", "root"),
+            ("X-Mine", "1"),
+        ],
+    );
     assert_eq!(beginning_with(&up, "x-client-"), [""; 0]);
     assert_eq!(up.values("x-mine"), ["1"]);
 }

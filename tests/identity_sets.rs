@@ -14,7 +14,9 @@ use crate::support::upstream::Recorded;
 use crate::support::{Client, Gateway, Pki, Upstream};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
+use rcgen::{
+    CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -30,24 +32,45 @@ fn told(name: &str, upstream: &Upstream, lines: &str) -> String {
 }
 
 fn der(identity: &Identity) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).map(Result::unwrap).collect()
+    CertificateDer::pem_slice_iter(identity.certificate.as_bytes())
+        .map(Result::unwrap)
+        .collect()
 }
 
 /// The names and values of all fields that are not in this list of ordinary ones.
 fn identity_fields(up: &Recorded) -> Vec<(String, String)> {
-    let ordinary =
-        ["host", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"];
-    let fields = up.headers.iter().filter(|(name, _)| !ordinary.contains(&name.as_str()));
-    fields.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+    let ordinary = [
+        "host",
+        "via",
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-request-id",
+    ];
+    let fields = up
+        .headers
+        .iter()
+        .filter(|(name, _)| !ordinary.contains(&name.as_str()));
+    fields
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect()
 }
 
 fn pairs<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> Vec<(String, String)> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn fingerprint(der: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-    digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
 }
 
 /// A client certificate of alice, with what `change` makes of it.
@@ -63,15 +86,34 @@ fn alice_with(pki: &Pki, change: impl FnOnce(&mut CertificateParams)) -> Identit
 /// Alice with a certificate of an intermediate CA, which she sends along.
 fn alice_below_an_intermediate(pki: &Pki) -> Identity {
     let intermediate = pki.of_kind("Intermediate", Kind::Authority);
-    let issuer =
-        Issuer::from_ca_cert_pem(&intermediate.certificate, KeyPair::from_pem(&intermediate.key).unwrap()).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(
+        &intermediate.certificate,
+        KeyPair::from_pem(&intermediate.key).unwrap(),
+    )
+    .unwrap();
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "alice");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap().pem() + &intermediate.certificate;
-    Identity { certificate, key: key.serialize_pem(), ..intermediate }
+    Identity {
+        certificate,
+        key: key.serialize_pem(),
+        ..intermediate
+    }
+}
+
+fn one_upstream_for_each(pki: &Pki, engine: &str, upstream: &Upstream) -> String {
+    listener_with(pki, engine)
+        + &user("alice", &["*"])
+        + "[identity_headers]\nsets = [\"rfc9440\"]\n"
+        + &told("envoy", upstream, "identity_headers = \"xfcc\"")
+        + &told("default", upstream, "")
+        + &told("nothing", upstream, "identity_headers = []")
+        + &told("off", upstream, "identity_headers = \"off\"")
+        + &told("nginx", upstream, "identity_headers = [\"nginx\"]")
+        + &told("both", upstream, "identity_headers = [\"x-ssl\", \"xfcc\"]")
 }
 
 #[test]
@@ -84,37 +126,50 @@ fn each_upstream_is_told_in_its_own_words() {
         ];
     });
     let hash = fingerprint(&der(&alice)[0]);
-    let xfcc = format!("Hash={hash};Subject=\"CN=alice\";URI=spiffe://example.org/alice;DNS=alice.example");
+    let xfcc = format!(
+        "Hash={hash};Subject=\"CN=alice\";URI=spiffe://example.org/alice;DNS=alice.example"
+    );
     let byte_sequence = format!(":{}:", STANDARD.encode(&der(&alice)[0]));
     for engine in ENGINES {
-        let config = listener_with(&pki, engine)
-            + &user("alice", &["*"])
-            + "[identity_headers]\nsets = [\"rfc9440\"]\n"
-            + &told("envoy", &upstream, "identity_headers = \"xfcc\"")
-            + &told("default", &upstream, "")
-            + &told("nothing", &upstream, "identity_headers = []")
-            + &told("off", &upstream, "identity_headers = \"off\"")
-            + &told("nginx", &upstream, "identity_headers = [\"nginx\"]")
-            + &told("both", &upstream, "identity_headers = [\"x-ssl\", \"xfcc\"]");
+        let config = one_upstream_for_each(&pki, engine, &upstream);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&alice), gateway.address());
         for version in BOTH {
             // One connection, so that each sees its own although they share it.
             let mut connection = client.connect(version).unwrap();
             let mut told = |path: &str| {
-                assert_eq!(connection.send(get(path)).unwrap().status, 200, "{path} {version:?}");
+                assert_eq!(
+                    connection.send(get(path)).unwrap().status,
+                    200,
+                    "{path} {version:?}"
+                );
                 identity_fields(&upstream.recorded().pop().unwrap())
             };
             for _ in 0..2 {
-                assert_eq!(told("/envoy"), pairs([("x-forwarded-client-cert", xfcc.as_str())]));
-                assert_eq!(told("/default"), pairs([("client-cert", byte_sequence.as_str())]));
+                assert_eq!(
+                    told("/envoy"),
+                    pairs([("x-forwarded-client-cert", xfcc.as_str())])
+                );
+                assert_eq!(
+                    told("/default"),
+                    pairs([("client-cert", byte_sequence.as_str())])
+                );
                 assert_eq!((told("/nothing"), told("/off")), (vec![], vec![]));
                 let nginx = told("/nginx");
-                assert_eq!(nginx[0], ("ssl-client-verify".to_owned(), "SUCCESS".to_owned()));
+                assert_eq!(
+                    nginx[0],
+                    ("ssl-client-verify".to_owned(), "SUCCESS".to_owned())
+                );
                 assert_eq!(nginx.len(), 4, "{nginx:?}");
                 let both = told("/both");
-                assert!(both.contains(&("x-ssl-client-verify".to_owned(), "0".to_owned())), "{both:?}");
-                assert!(both.contains(&("x-forwarded-client-cert".to_owned(), xfcc.clone())), "{both:?}");
+                assert!(
+                    both.contains(&("x-ssl-client-verify".to_owned(), "0".to_owned())),
+                    "{both:?}"
+                );
+                assert!(
+                    both.contains(&("x-forwarded-client-cert".to_owned(), xfcc.clone())),
+                    "{both:?}"
+                );
             }
         }
     }
@@ -125,7 +180,11 @@ fn the_chain_that_a_client_sent_goes_up_without_the_leaf() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener(&pki)
         + &user("alice", &["*"])
-        + &told("api", &upstream, "identity_headers = [\"rfc9440\", \"xfcc-cert\", \"nginx\"]");
+        + &told(
+            "api",
+            &upstream,
+            "identity_headers = [\"rfc9440\", \"xfcc-cert\", \"nginx\"]",
+        );
     let gateway = Gateway::start(&config);
     let identity = alice_below_an_intermediate(&pki);
     let [leaf, intermediate] = der(&identity).try_into().unwrap();
@@ -133,12 +192,21 @@ fn the_chain_that_a_client_sent_goes_up_without_the_leaf() {
     for version in BOTH {
         assert_eq!(client.send(version, get("/api")).unwrap().status, 200);
         let up = upstream.recorded().pop().unwrap();
-        assert_eq!(up.values("client-cert"), [format!(":{}:", STANDARD.encode(&leaf))]);
-        assert_eq!(up.values("client-cert-chain"), [format!(":{}:", STANDARD.encode(&intermediate))]);
+        assert_eq!(
+            up.values("client-cert"),
+            [format!(":{}:", STANDARD.encode(&leaf))]
+        );
+        assert_eq!(
+            up.values("client-cert-chain"),
+            [format!(":{}:", STANDARD.encode(&intermediate))]
+        );
         assert_eq!(up.values("x-identity-left-out"), [""; 0]);
         let pem = up.values("ssl-client-cert")[0].to_owned();
         assert!(pem.starts_with("-----BEGIN%20CERTIFICATE-----%0A"), "{pem}");
-        assert!(up.values("x-forwarded-client-cert")[0].contains(&format!("Cert=\"{pem}\";Subject=\"CN=alice\"")));
+        assert!(
+            up.values("x-forwarded-client-cert")[0]
+                .contains(&format!("Cert=\"{pem}\";Subject=\"CN=alice\""))
+        );
     }
 }
 
@@ -146,7 +214,12 @@ fn the_chain_that_a_client_sent_goes_up_without_the_leaf() {
 fn a_huge_certificate_is_left_out_and_the_client_still_served() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let huge = alice_with(&pki, |params| {
-        params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 9999], vec![5; 15_000]));
+        params
+            .custom_extensions
+            .push(CustomExtension::from_oid_content(
+                &[1, 3, 6, 1, 4, 1, 9999],
+                vec![5; 15_000],
+            ));
     });
     let sets = "identity_headers = [\"x-client\", \"rfc9440\", \"xfcc-cert\", \"nginx\"]";
     let config = listener(&pki) + &user("alice", &["*"]) + &told("api", &upstream, sets);
@@ -155,8 +228,14 @@ fn a_huge_certificate_is_left_out_and_the_client_still_served() {
     for version in BOTH {
         assert_eq!(client.send(version, get("/api")).unwrap().status, 200);
         let up = upstream.recorded().pop().unwrap();
-        assert_eq!(up.values("x-identity-left-out"), ["client-cert, x-forwarded-client-cert, ssl-client-cert"]);
-        assert_eq!((up.values("client-cert"), up.values("ssl-client-cert")), (vec![], vec![]));
+        assert_eq!(
+            up.values("x-identity-left-out"),
+            ["client-cert, x-forwarded-client-cert, ssl-client-cert"]
+        );
+        assert_eq!(
+            (up.values("client-cert"), up.values("ssl-client-cert")),
+            (vec![], vec![])
+        );
         let expected = format!("Hash={};Subject=\"CN=alice\"", fingerprint(&der(&huge)[0]));
         assert_eq!(up.values("x-forwarded-client-cert"), [expected]);
         assert_eq!(up.values("x-client-user"), ["alice"]);
@@ -167,7 +246,9 @@ fn a_huge_certificate_is_left_out_and_the_client_still_served() {
 fn our_own_uri_is_said_to_envoys_friends() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    params.subject_alt_names.push(SanType::URI("spiffe://example.org/gateway".try_into().unwrap()));
+    params.subject_alt_names.push(SanType::URI(
+        "spiffe://example.org/gateway".try_into().unwrap(),
+    ));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     pki.sign("spiffe", params);
     let config = listener(&pki).replace("server.", "spiffe.")
@@ -177,14 +258,18 @@ fn our_own_uri_is_said_to_envoys_friends() {
     let alice = pki.client("alice");
     let client = Client::new(&pki, Some(&alice), gateway.address());
     assert_eq!(client.get("/api").status, 200);
-    let expected = format!("By=spiffe://example.org/gateway;Hash={};", fingerprint(&der(&alice)[0]));
+    let expected = format!(
+        "By=spiffe://example.org/gateway;Hash={};",
+        fingerprint(&der(&alice)[0])
+    );
     assert!(upstream.only().values("x-forwarded-client-cert")[0].starts_with(&expected));
 }
 
 #[test]
 fn a_reload_changes_what_is_told_on_open_connections() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let config = |sets: &str| listener(&pki) + &user("alice", &["*"]) + &told("api", &upstream, sets);
+    let config =
+        |sets: &str| listener(&pki) + &user("alice", &["*"]) + &told("api", &upstream, sets);
     let gateway = Gateway::start(&config("identity_headers = \"x-client\""));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     let mut open = BOTH.map(|version| client.connect(version).unwrap());
@@ -203,7 +288,8 @@ fn a_reload_changes_what_is_told_on_open_connections() {
 #[test]
 fn where_nothing_may_be_told_nothing_is_told_in_any_set() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let sets = "identity_headers = [\"x-client\", \"x-ssl\", \"nginx\", \"xfcc-cert\", \"rfc9440\"]";
+    let sets =
+        "identity_headers = [\"x-client\", \"x-ssl\", \"nginx\", \"xfcc-cert\", \"rfc9440\"]";
     let config = listener_with(&pki, "client_auth = \"optional\"")
         + &user("alice", &["*"])
         + &told("closed", &upstream, sets)
@@ -214,11 +300,19 @@ fn where_nothing_may_be_told_nothing_is_told_in_any_set() {
     let nobody = Client::new(&pki, None, gateway.address());
     for version in BOTH {
         let told = |client: &Client, path: &str| {
-            assert_eq!(client.send(version, get(path)).unwrap().status, 200, "{path}");
+            assert_eq!(
+                client.send(version, get(path)).unwrap().status,
+                200,
+                "{path}"
+            );
             identity_fields(&upstream.recorded().pop().unwrap())
         };
         assert_eq!(told(&known, "/public"), []);
-        let none = [("x-client-verify", "NONE"), ("x-ssl", "1"), ("ssl-client-verify", "NONE")];
+        let none = [
+            ("x-client-verify", "NONE"),
+            ("x-ssl", "1"),
+            ("ssl-client-verify", "NONE"),
+        ];
         assert_eq!(told(&nobody, "/open"), pairs(none));
         assert_eq!(told(&known, "/open"), told(&known, "/closed"));
         assert!(told(&known, "/open").contains(&("x-client-user".to_owned(), "alice".to_owned())));

@@ -12,7 +12,11 @@ use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
 use std::net::SocketAddr;
 
 /// An engine for HTTP/1.1, and what the client speaks: all ways by which a request can come.
-const WAYS: [(&str, Version); 3] = [("own", Version::Http1), ("hyper", Version::Http1), ("own", Version::Http2)];
+const WAYS: [(&str, Version); 3] = [
+    ("own", Version::Http1),
+    ("hyper", Version::Http1),
+    ("own", Version::Http2),
+];
 
 /// A gateway of one engine, with quick upstream `api` and one that is held.
 struct Scene {
@@ -27,33 +31,56 @@ impl Scene {
     /// With these users and routes. Each route names an upstream, `api` or `held`.
     fn new(engine: &'static str, tables: &str) -> Self {
         let (pki, upstream, held) = (Pki::new(), Upstream::start(), HeldUpstream::start());
-        let gateway = Gateway::start(&config(&pki, engine, (upstream.address, held.upstream.address), tables));
-        Self { pki, gateway, engine, upstream, held }
+        let gateway = Gateway::start(&config(
+            &pki,
+            engine,
+            (upstream.address, held.upstream.address),
+            tables,
+        ));
+        Self {
+            pki,
+            gateway,
+            engine,
+            upstream,
+            held,
+        }
     }
 
     fn reload_with(&self, tables: &str) {
         let upstreams = (self.upstream.address, self.held.upstream.address);
-        self.gateway.reload_with(&config(&self.pki, self.engine, upstreams, tables));
+        self.gateway
+            .reload_with(&config(&self.pki, self.engine, upstreams, tables));
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     fn limited(&self, reason: &str) -> f64 {
-        self.gateway.metric("portcullis_limited_total", &[("listener", "main"), ("reason", reason)])
+        self.gateway.metric(
+            "portcullis_limited_total",
+            &[("listener", "main"), ("reason", reason)],
+        )
     }
 
     fn cut(&self, kind: &str) -> f64 {
-        self.gateway.metric("portcullis_cut_total", &[("kind", kind), ("reason", "request_timeout")])
+        self.gateway.metric(
+            "portcullis_cut_total",
+            &[("kind", kind), ("reason", "request_timeout")],
+        )
     }
 }
 
 fn config(pki: &Pki, engine: &str, (api, held): (SocketAddr, SocketAddr), tables: &str) -> String {
     // Limits are of the whole process, whichever worker serves a request.
     let process = "[gateway]\nworkers = 2\n";
-    let upstreams =
-        format!("[upstream.api]\nendpoints = [\"http://{api}\"]\n[upstream.held]\nendpoints = [\"http://{held}\"]\n");
+    let upstreams = format!(
+        "[upstream.api]\nendpoints = [\"http://{api}\"]\n[upstream.held]\nendpoints = [\"http://{held}\"]\n"
+    );
     listener_with(pki, &format!("http1_engine = \"{engine}\"\n")) + process + &upstreams + tables
 }
 
@@ -68,7 +95,11 @@ fn route(path: &str, upstream: &str, lines: &str) -> String {
 
 /// What a request comes to: `ok`, or the reason of the refusal.
 fn outcome(answer: &Answer) -> String {
-    if answer.status == 200 { "ok".to_owned() } else { answer.reason() }
+    if answer.status == 200 {
+        "ok".to_owned()
+    } else {
+        answer.reason()
+    }
 }
 
 fn ask(connection: &mut Connection<'_>, path: &str) -> String {

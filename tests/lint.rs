@@ -10,7 +10,10 @@ const SHADOW: &str = "[gateway]\nshadow = true\n";
 fn check(pki: &Pki, config: &str, arguments: &[&str]) -> (String, String, i32) {
     let file = pki.path("gateway.toml");
     std::fs::write(&file, config).unwrap();
-    run(PORTCULLIS, &[&["check", "-c", file.to_str().unwrap()], arguments].concat())
+    run(
+        PORTCULLIS,
+        &[&["check", "-c", file.to_str().unwrap()], arguments].concat(),
+    )
 }
 
 fn config(pki: &Pki, upstream: &Upstream) -> String {
@@ -23,15 +26,24 @@ fn strict_makes_warnings_fail_and_nothing_else() {
     let good = config(&pki, &upstream);
     let (out, err, code) = check(&pki, &good, &["--strict"]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    assert!(out.ends_with("gateway.toml: OK: 1 user, 1 route, 1 upstream, 0 warnings\n"), "{out}");
+    assert!(
+        out.ends_with("gateway.toml: OK: 1 user, 1 route, 1 upstream, 0 warnings\n"),
+        "{out}"
+    );
     let warned = good.clone() + SHADOW;
     let (out, err, code) = check(&pki, &warned, &[]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.ends_with("gateway.toml: OK: 1 user, 1 route, 1 upstream, 1 warning\n"), "{out}");
+    assert!(
+        out.ends_with("gateway.toml: OK: 1 user, 1 route, 1 upstream, 1 warning\n"),
+        "{out}"
+    );
     let (out, err, code) = check(&pki, &warned, &["--strict"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("`[gateway] shadow = true`"), "{err}");
-    assert!(err.ends_with("gateway.toml: 1 warning, and --strict allows none\n"), "{err}");
+    assert!(
+        err.ends_with("gateway.toml: 1 warning, and --strict allows none\n"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -41,7 +53,10 @@ fn the_report_is_also_given_as_json() {
     let report = |config: &str, arguments: &[&str]| {
         let (out, err, code) = check(&pki, config, &[&["--json"], arguments].concat());
         assert_eq!(err, "", "{out}");
-        (serde_json::from_str::<serde_json::Value>(&out).expect("JSON"), code)
+        (
+            serde_json::from_str::<serde_json::Value>(&out).expect("JSON"),
+            code,
+        )
     };
     let (json, code) = report(&good, &["--strict"]);
     assert_eq!(
@@ -49,35 +64,56 @@ fn the_report_is_also_given_as_json() {
         (0, &"ok".into(), &1.into(), &serde_json::json!([]))
     );
     let (json, code) = report(&(SHADOW.to_owned() + &good), &[]);
-    assert_eq!((code, &json["result"], &json["warnings"]), (0, &"ok".into(), &1.into()));
+    assert_eq!(
+        (code, &json["result"], &json["warnings"]),
+        (0, &"ok".into(), &1.into())
+    );
     let problem = &json["problems"][0];
     assert_eq!(problem["severity"], "warning");
     let place = &problem["place"];
     assert_eq!((&place["line"], &place["column"]), (&2.into(), &10.into()));
-    assert!(place["file"].as_str().is_some_and(|file| file.ends_with("gateway.toml")));
-    assert!(problem["hint"].as_str().is_some_and(|hint| hint.starts_with("remove `shadow = true`")));
+    assert!(
+        place["file"]
+            .as_str()
+            .is_some_and(|file| file.ends_with("gateway.toml"))
+    );
+    assert!(
+        problem["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.starts_with("remove `shadow = true`"))
+    );
     let (json, code) = report(&(SHADOW.to_owned() + &good), &["--strict"]);
     assert_eq!((code, &json["result"]), (1, &"warnings".into()));
     let (json, code) = report("[listener.main]\naddress: x\n", &[]);
-    assert_eq!((code, &json["result"], &json["errors"]), (1, &"errors".into(), &1.into()));
+    assert_eq!(
+        (code, &json["result"], &json["errors"]),
+        (1, &"errors".into(), &1.into())
+    );
 }
 
 #[test]
 fn the_help_says_what_the_exit_codes_mean() {
     let (out, _, code) = run(PORTCULLIS, &["check", "--help"]);
     assert_eq!(code, 0);
-    assert!(out.contains("Exit codes: 0 no error; 1 errors, or warnings with --strict; 2 wrong usage."), "{out}");
+    assert!(
+        out.contains("Exit codes: 0 no error; 1 errors, or warnings with --strict; 2 wrong usage."),
+        "{out}"
+    );
 }
 
 #[test]
 fn many_warnings_of_one_kind_are_counted_and_not_all_shown() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let users = (0..30).map(|number| user(&format!("user-{number}"), &["GET /*"]) + "shadow = true\n");
+    let users =
+        (0..30).map(|number| user(&format!("user-{number}"), &["GET /*"]) + "shadow = true\n");
     let config = listener(&pki) + &users.collect::<String>() + &route_to(upstream.address);
     let (out, err, code) = check(&pki, &config, &[]);
     assert_eq!(code, 0, "{err}");
     assert_eq!(err.matches("is in shadow mode").count(), 20, "{err}");
-    assert!(err.contains("there are 10 more users and `deny` entries in shadow mode"), "{err}");
+    assert!(
+        err.contains("there are 10 more users and `deny` entries in shadow mode"),
+        "{err}"
+    );
     assert!(out.contains("OK: 30 users"), "{out}");
 }
 
@@ -87,16 +123,28 @@ fn warnings_are_logged_with_place_and_remedy_at_start_and_after_a_reload() {
     let good = config(&pki, &upstream);
     let is_warning = |line: &serde_json::Value| {
         line["level"] == "WARN"
-            && line["message"].as_str().is_some_and(|text| text.contains("`[gateway] shadow = true`"))
+            && line["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("`[gateway] shadow = true`"))
     };
     let started = Gateway::start(&(SHADOW.to_owned() + &good));
-    let line = eventually("a warning at start", || started.log().into_iter().find(is_warning));
+    let line = eventually("a warning at start", || {
+        started.log().into_iter().find(is_warning)
+    });
     let text = line["message"].as_str().unwrap();
-    assert!(text.contains("gateway.toml:2:10: ") && text.contains("(remove `shadow = true`"), "{text}");
+    assert!(
+        text.contains("gateway.toml:2:10: ") && text.contains("(remove `shadow = true`"),
+        "{text}"
+    );
     let gateway = Gateway::start(&good);
-    assert!(!gateway.settled_log().iter().any(is_warning), "nothing is wrong yet");
+    assert!(
+        !gateway.settled_log().iter().any(is_warning),
+        "nothing is wrong yet"
+    );
     gateway.reload_with(&(SHADOW.to_owned() + &good));
-    eventually("a warning after the reload", || gateway.log().into_iter().find(is_warning));
+    eventually("a warning after the reload", || {
+        gateway.log().into_iter().find(is_warning)
+    });
 }
 
 /// Starts without the privilege for ports below 1024, also where the tests are root.
@@ -108,11 +156,29 @@ fn a_port_below_1024_without_the_privilege_is_told_its_remedy() {
     }
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let file = pki.path("gateway.toml");
-    let config = config(&pki, &upstream).replacen("address = \"127.0.0.1:0\"", "address = \"127.0.0.1:1\"", 1);
+    let config = config(&pki, &upstream).replacen(
+        "address = \"127.0.0.1:0\"",
+        "address = \"127.0.0.1:1\"",
+        1,
+    );
     std::fs::write(&file, config).unwrap();
-    let without = ["--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service", PORTCULLIS];
-    let (_, err, code) = run("setpriv", &[&without[..], &["run", "-c", file.to_str().unwrap()]].concat());
+    let without = [
+        "--bounding-set=-net_bind_service",
+        "--inh-caps=-net_bind_service",
+        PORTCULLIS,
+    ];
+    let (_, err, code) = run(
+        "setpriv",
+        &[&without[..], &["run", "-c", file.to_str().unwrap()]].concat(),
+    );
     assert_eq!(code, 1, "{err}");
-    assert!(err.contains("cannot listen on 127.0.0.1:1 (listener \"main\")"), "{err}");
-    assert!(err.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE") && err.contains("setcap cap_net_bind"), "{err}");
+    assert!(
+        err.contains("cannot listen on 127.0.0.1:1 (listener \"main\")"),
+        "{err}"
+    );
+    assert!(
+        err.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE")
+            && err.contains("setcap cap_net_bind"),
+        "{err}"
+    );
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 /// Who serves HTTP/1.1, and what the client speaks.
@@ -37,10 +38,15 @@ impl Front {
         let pki = Pki::new();
         let upstream = format!("[upstream.api]\nendpoints = [\"{endpoint}\"]\n{keys}");
         let route = "[[route]]\npath = \"/\"\nupstream = \"api\"\n";
-        let config = listener_with(&pki, lines) + &user("alice", &["*"]) + &upstream + route + ONE_WORKER;
+        let config =
+            listener_with(&pki, lines) + &user("alice", &["*"]) + &upstream + route + ONE_WORKER;
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        Self { client, gateway, _pki: pki }
+        Self {
+            client,
+            gateway,
+            _pki: pki,
+        }
     }
 
     fn to(lines: &str, address: SocketAddr, keys: &str) -> Self {
@@ -58,7 +64,9 @@ fn always(answer: impl Into<Vec<u8>>) -> (Upstream, Seen) {
     let upstream = Upstream::scripted(move |mut stream, number| {
         loop {
             let head = read_head(&mut stream);
-            let Some(line) = head.lines().next() else { return };
+            let Some(line) = head.lines().next() else {
+                return;
+            };
             sink.lock().unwrap().push((number, line.to_owned()));
             write(&mut stream, &answer);
         }
@@ -73,22 +81,48 @@ fn seen_by(seen: &Seen) -> Vec<(usize, String)> {
 #[test]
 fn head_goes_up_as_get_and_its_body_comes_no_further() {
     let length = "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nnot found";
-    let chunks = "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n9\r\nnot found\r\n0\r\n\r\n";
-    for ((lines, version), answer) in WAYS.into_iter().flat_map(|way| [(way, length), (way, chunks)]) {
+    let chunks =
+        "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n9\r\nnot found\r\n0\r\n\r\n";
+    for ((lines, version), answer) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, length), (way, chunks)])
+    {
         let (upstream, seen) = always(answer);
         let front = Front::to(lines, upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for _ in 0..3 {
             let head = connection.send(request("HEAD", "/x", "")).unwrap();
-            assert_eq!((head.status, head.body.as_str()), (404, ""), "{lines} {version:?}");
-            assert_eq!(head.header("content-length"), (answer == length).then_some("9"), "{lines} {version:?}");
+            assert_eq!(
+                (head.status, head.body.as_str()),
+                (404, ""),
+                "{lines} {version:?}"
+            );
+            assert_eq!(
+                head.header("content-length"),
+                (answer == length).then_some("9"),
+                "{lines} {version:?}"
+            );
             let get = connection.send(get("/x")).unwrap();
-            assert_eq!((get.status, get.body.as_str()), (404, "not found"), "{lines} {version:?}");
+            assert_eq!(
+                (get.status, get.body.as_str()),
+                (404, "not found"),
+                "{lines} {version:?}"
+            );
         }
         let lines_seen = seen_by(&seen);
-        assert_eq!(lines_seen, vec![(0, "GET /x HTTP/1.1".to_owned()); 6], "on one connection: {lines} {version:?}");
-        let line = front.gateway.wait_for_access(|line| line["method"] == "HEAD");
-        assert_eq!((&line["status"], &line["end"]), (&404.into(), &"complete".into()), "judged and logged as HEAD");
+        assert_eq!(
+            lines_seen,
+            vec![(0, "GET /x HTTP/1.1".to_owned()); 6],
+            "on one connection: {lines} {version:?}"
+        );
+        let line = front
+            .gateway
+            .wait_for_access(|line| line["method"] == "HEAD");
+        assert_eq!(
+            (&line["status"], &line["end"]),
+            (&404.into(), &"complete".into()),
+            "judged and logged as HEAD"
+        );
     }
 }
 
@@ -98,10 +132,21 @@ fn head_goes_up_as_head_where_the_upstream_knows_it() {
         let (upstream, seen) = always("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
         for keys in [USUAL, "preset = \"icinga2\"\nhead = \"head\"\n"] {
             let front = Front::to(lines, upstream.address, keys);
-            let head = front.client.send(version, request("HEAD", "/x", "")).unwrap();
-            assert_eq!((head.status, head.header("content-length")), (200, Some("9")));
+            let head = front
+                .client
+                .send(version, request("HEAD", "/x", ""))
+                .unwrap();
+            assert_eq!(
+                (head.status, head.header("content-length")),
+                (200, Some("9"))
+            );
         }
-        assert!(seen_by(&seen).iter().all(|(_, line)| line == "HEAD /x HTTP/1.1"), "{lines} {version:?}");
+        assert!(
+            seen_by(&seen)
+                .iter()
+                .all(|(_, line)| line == "HEAD /x HTTP/1.1"),
+            "{lines} {version:?}"
+        );
     }
 }
 
@@ -112,10 +157,22 @@ fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
             let (upstream, seen) = always([head.into_bytes(), vec![b'x'; length]].concat());
             let front = Front::to(lines, upstream.address, ICINGA);
-            let pooled = || front.gateway.metric("portcullis_upstream_connections_total", &[("origin", "pooled")]);
+            let pooled = || {
+                front.gateway.metric(
+                    "portcullis_upstream_connections_total",
+                    &[("origin", "pooled")],
+                )
+            };
             let ask = || {
-                let head = front.client.send(version, request("HEAD", "/", "")).unwrap();
-                assert_eq!(head.header("content-length"), Some(length.to_string().as_str()), "{lines} {version:?}");
+                let head = front
+                    .client
+                    .send(version, request("HEAD", "/", ""))
+                    .unwrap();
+                assert_eq!(
+                    head.header("content-length"),
+                    Some(length.to_string().as_str()),
+                    "{lines} {version:?}"
+                );
             };
             ask();
             if stays {
@@ -126,8 +183,15 @@ fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
                 });
             } else {
                 ask();
-                let connections: Vec<_> = seen_by(&seen).into_iter().map(|(connection, _)| connection).collect();
-                assert_eq!((connections, pooled()), (vec![0, 1], 0.0), "{lines} {version:?}");
+                let connections: Vec<_> = seen_by(&seen)
+                    .into_iter()
+                    .map(|(connection, _)| connection)
+                    .collect();
+                assert_eq!(
+                    (connections, pooled()),
+                    (vec![0, 1], 0.0),
+                    "{lines} {version:?}"
+                );
             }
         }
     }
@@ -151,14 +215,21 @@ fn without_end(answer: &'static str) -> (Upstream, Arc<Mutex<usize>>) {
 #[test]
 fn a_redirect_without_a_length_is_over_at_once() {
     for (lines, version) in WAYS {
-        let (upstream, closed) = without_end("HTTP/1.1 302 Found\r\nserver: Icinga\r\nlocation: /v1\r\n\r\n");
+        let (upstream, closed) =
+            without_end("HTTP/1.1 302 Found\r\nserver: Icinga\r\nlocation: /v1\r\n\r\n");
         let front = Front::to(lines, upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for count in 1..=2 {
             let answer = connection.send(get("/")).unwrap();
-            assert_eq!((answer.status, answer.body.as_str()), (302, ""), "{lines} {version:?}");
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (302, ""),
+                "{lines} {version:?}"
+            );
             assert_eq!(answer.header("location"), Some("/v1"));
-            eventually("its connection is closed", || (*closed.lock().unwrap() == count).then_some(()));
+            eventually("its connection is closed", || {
+                (*closed.lock().unwrap() == count).then_some(())
+            });
         }
     }
 }
@@ -166,11 +237,20 @@ fn a_redirect_without_a_length_is_over_at_once() {
 #[test]
 fn what_has_no_length_otherwise_lasts_until_the_upstream_closes() {
     let answers = [
-        ("HTTP/1.1 302 Found\r\nlocation: /v1\r\n\r\nover there", USUAL),
-        ("HTTP/1.1 302 Found\r\nlocation: /v1\r\nconnection: close\r\n\r\nover there", ICINGA),
+        (
+            "HTTP/1.1 302 Found\r\nlocation: /v1\r\n\r\nover there",
+            USUAL,
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nlocation: /v1\r\nconnection: close\r\n\r\nover there",
+            ICINGA,
+        ),
         ("HTTP/1.1 200 OK\r\n\r\nover there", ICINGA),
     ];
-    for ((lines, version), (answer, keys)) in WAYS.into_iter().flat_map(|way| answers.map(|answer| (way, answer))) {
+    for ((lines, version), (answer, keys)) in WAYS
+        .into_iter()
+        .flat_map(|way| answers.map(|answer| (way, answer)))
+    {
         let upstream = Upstream::scripted(move |mut stream, _| {
             if !read_head(&mut stream).is_empty() {
                 write(&mut stream, answer.as_bytes());
@@ -190,50 +270,82 @@ enum Goodbye {
     Unsaid,
 }
 
+/// Each event waits until the client has seen the one before.
+fn three_events(theirs: &Pki, gone: Receiver<()>, goodbye: Goodbye) -> Upstream {
+    let gone = Mutex::new(gone);
+    tls_upstream(theirs, move |mut stream| {
+        if stream.read_head().is_empty() {
+            return;
+        }
+        stream.write("HTTP/1.1 200 OK\r\nServer: Icinga\r\nContent-Type: application/json\r\n\r\n");
+        let gone = gone.lock().unwrap();
+        for number in 0..3 {
+            stream.write(&format!("{{\"event\":{number}}}\n"));
+            gone.recv().unwrap();
+        }
+        if goodbye == Goodbye::Said {
+            stream.say_goodbye();
+        }
+    })
+}
+
 #[test]
 fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
-    for ((lines, version), goodbye) in WAYS.into_iter().flat_map(|way| [(way, Goodbye::Said), (way, Goodbye::Unsaid)]) {
+    for ((lines, version), goodbye) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, Goodbye::Said), (way, Goodbye::Unsaid)])
+    {
         let theirs = Pki::named("Their CA");
         let (go, gone) = std::sync::mpsc::channel::<()>();
-        let gone = Mutex::new(gone);
-        let upstream = tls_upstream(&theirs, move |mut stream| {
-            if stream.read_head().is_empty() {
-                return;
-            }
-            stream.write("HTTP/1.1 200 OK\r\nServer: Icinga\r\nContent-Type: application/json\r\n\r\n");
-            // Each event waits until the client has seen the one before.
-            let gone = gone.lock().unwrap();
-            for number in 0..3 {
-                stream.write(&format!("{{\"event\":{number}}}\n"));
-                gone.recv().unwrap();
-            }
-            if goodbye == Goodbye::Said {
-                stream.say_goodbye();
-            }
-        });
+        let upstream = three_events(&theirs, gone, goodbye);
         let endpoint = format!("https://localhost:{}", upstream.address.port());
         let anchors = format!("{ICINGA}anchors = [\"{}\"]\n", theirs.ca_file().display());
         let front = Front::new(lines, &endpoint, &anchors);
         let mut connection = front.client.connect(version).unwrap();
-        let mut events = connection.start(request("POST", "/v1/events", "{}")).unwrap();
+        let mut events = connection
+            .start(request("POST", "/v1/events", "{}"))
+            .unwrap();
         if version == Version::Http1 {
             assert_eq!(events.headers()["transfer-encoding"], "chunked");
         }
         for number in 0..3 {
             let mut event = String::new();
             while !event.ends_with('\n') {
-                let frame = front.client.runtime().block_on(events.body_mut().frame()).unwrap().unwrap();
+                let frame = front
+                    .client
+                    .runtime()
+                    .block_on(events.body_mut().frame())
+                    .unwrap()
+                    .unwrap();
                 event += std::str::from_utf8(&frame.into_data().unwrap_or_default()).unwrap();
             }
-            assert_eq!(event, format!("{{\"event\":{number}}}\n"), "{lines} {version:?}");
+            assert_eq!(
+                event,
+                format!("{{\"event\":{number}}}\n"),
+                "{lines} {version:?}"
+            );
             go.send(()).unwrap();
         }
-        let rest = front.client.runtime().block_on(events.into_body().collect());
+        let rest = front
+            .client
+            .runtime()
+            .block_on(events.into_body().collect());
         match goodbye {
-            Goodbye::Said => assert_eq!(rest.unwrap().to_bytes(), Bytes::new(), "{lines} {version:?}"),
-            Goodbye::Unsaid => assert!(rest.is_err(), "what was cut must not look whole: {lines} {version:?}"),
+            Goodbye::Said => assert_eq!(
+                rest.unwrap().to_bytes(),
+                Bytes::new(),
+                "{lines} {version:?}"
+            ),
+            Goodbye::Unsaid => assert!(
+                rest.is_err(),
+                "what was cut must not look whole: {lines} {version:?}"
+            ),
         }
-        let end = if goodbye == Goodbye::Said { "complete" } else { "upstream_broke_off" };
+        let end = if goodbye == Goodbye::Said {
+            "complete"
+        } else {
+            "upstream_broke_off"
+        };
         front.gateway.wait_for_access(|line| line["end"] == end);
     }
 }
@@ -247,17 +359,30 @@ fn a_body_that_says_it_is_too_large_never_reaches_the_upstream() {
             upstream.address,
             "[[route]]\npath = \"/small\"\nbody_size = \"1KiB\"\nupstream = \"api\"\n",
         );
-        let refused = front.client.send(version, request("POST", "/small", &"x".repeat(1025))).unwrap();
-        assert_eq!((refused.status, refused.reason().as_str()), (413, "body_too_large"), "{lines} {version:?}");
+        let refused = front
+            .client
+            .send(version, request("POST", "/small", &"x".repeat(1025)))
+            .unwrap();
+        assert_eq!(
+            (refused.status, refused.reason().as_str()),
+            (413, "body_too_large"),
+            "{lines} {version:?}"
+        );
         assert_eq!(seen_by(&seen), Vec::new());
-        let taken = front.client.send(version, request("POST", "/other", "")).unwrap();
+        let taken = front
+            .client
+            .send(version, request("POST", "/other", ""))
+            .unwrap();
         assert_eq!(taken.status, 200);
     }
 }
 
 #[test]
 fn what_comes_in_small_pieces_comes_whole_whether_it_is_acknowledged_at_once_or_not() {
-    for ((lines, version), quick_ack) in WAYS.into_iter().flat_map(|way| [(way, "adaptive"), (way, "off")]) {
+    for ((lines, version), quick_ack) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, "adaptive"), (way, "off")])
+    {
         let theirs = Pki::named("Their CA");
         let upstream = tls_upstream(&theirs, |mut stream| {
             while !stream.read_head().is_empty() {
@@ -268,12 +393,20 @@ fn what_comes_in_small_pieces_comes_whole_whether_it_is_acknowledged_at_once_or_
             }
         });
         let endpoint = format!("https://localhost:{}", upstream.address.port());
-        let keys = format!("anchors = [\"{}\"]\nquick_ack = \"{quick_ack}\"\n", theirs.ca_file().display());
+        let keys = format!(
+            "anchors = [\"{}\"]\nquick_ack = \"{quick_ack}\"\n",
+            theirs.ca_file().display()
+        );
         let front = Front::new(lines, &endpoint, &keys);
         let mut connection = front.client.connect(version).unwrap();
-        let expected: String = ('a'..='m').map(|letter| letter.to_string().repeat(1024)).collect();
+        let expected: String = ('a'..='m')
+            .map(|letter| letter.to_string().repeat(1024))
+            .collect();
         for _ in 0..5 {
-            assert!(connection.send(get("/")).unwrap().body == expected, "{lines} {version:?} {quick_ack}");
+            assert!(
+                connection.send(get("/")).unwrap().body == expected,
+                "{lines} {version:?} {quick_ack}"
+            );
         }
     }
 }

@@ -31,8 +31,16 @@ impl Scene {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let alice = pki.client("alice");
         let lines = format!("half_open_per_source = \"off\"\nhandshake_timeout = \"1h\"\n{lines}");
-        let config = listener_with(&pki, &lines) + ONE_WORKER + &user("alice", &["*"]) + &route_to(upstream.address);
-        Self { gateway: Gateway::start(&config), pki, alice, _upstream: upstream }
+        let config = listener_with(&pki, &lines)
+            + ONE_WORKER
+            + &user("alice", &["*"])
+            + &route_to(upstream.address);
+        Self {
+            gateway: Gateway::start(&config),
+            pki,
+            alice,
+            _upstream: upstream,
+        }
     }
 
     fn client(&self) -> Client {
@@ -41,7 +49,9 @@ impl Scene {
 
     fn half_open(&self, wanted: usize) {
         eventually("so many half-open connections", || {
-            let open = self.gateway.metric("portcullis_half_open_connections", &[("listener", "main")]);
+            let open = self
+                .gateway
+                .metric("portcullis_half_open_connections", &[("listener", "main")]);
             (open == wanted as f64 && !has_unread(self.gateway.address().port())).then_some(())
         });
     }
@@ -54,7 +64,11 @@ impl Scene {
         let _more: Vec<_> = (0..CONNECTIONS).map(|_| begin()).collect();
         self.half_open(WARM_UP + CONNECTIONS);
         let after = resident_memory(self.gateway.process()).unwrap();
-        assert_eq!(self.client().get("/").status, 200, "others are served meanwhile");
+        assert_eq!(
+            self.client().get("/").status,
+            200,
+            "others are served meanwhile"
+        );
         let each = after.saturating_sub(before) / CONNECTIONS as u64;
         eprintln!("{} bytes for each connection", each);
         each >> 10
@@ -67,7 +81,9 @@ fn has_unread(port: u16) -> bool {
     let local = format!(":{port:04X}");
     table.lines().skip(1).any(|line| {
         let mut columns = line.split_whitespace().skip(1);
-        let of_port = columns.next().is_some_and(|address| address.ends_with(&local));
+        let of_port = columns
+            .next()
+            .is_some_and(|address| address.ends_with(&local));
         let queues = columns.nth(2).and_then(|queues| queues.split_once(':'));
         of_port && queues.is_some_and(|(_, unread)| !unread.trim_start_matches('0').is_empty())
     })
@@ -115,7 +131,14 @@ fn a_connection_with_half_a_hello_takes_little_memory_and_a_longer_one_is_closed
 /// A record with the beginning of a ClientHello of this length.
 fn hello_of(length: u32, sent: u16) -> Vec<u8> {
     let [_, length @ ..] = length.to_be_bytes();
-    let header = [&[22, 3, 1][..], &(sent + 4).to_be_bytes(), &[1], &length, &[3, 3]].concat();
+    let header = [
+        &[22, 3, 1][..],
+        &(sent + 4).to_be_bytes(),
+        &[1],
+        &length,
+        &[3, 3],
+    ]
+    .concat();
     [header, vec![7; usize::from(sent) - 2]].concat()
 }
 
@@ -123,17 +146,31 @@ fn hello_of(length: u32, sent: u16) -> Vec<u8> {
 fn a_session_of_a_long_chain_takes_no_memory_and_a_short_one_is_resumed() {
     let scene = Scene::new();
     let client = |identity| {
-        Client::with_provider(&scene.pki, Some(identity), scene.gateway.address(), &[&TLS12]).with_config(|config| {
-            config.resumption = Resumption::in_memory_sessions(8).tls12_resumption(Tls12Resumption::SessionIdOnly);
+        Client::with_provider(
+            &scene.pki,
+            Some(identity),
+            scene.gateway.address(),
+            &[&TLS12],
+        )
+        .with_config(|config| {
+            config.resumption =
+                Resumption::in_memory_sessions(8).tls12_resumption(Tls12Resumption::SessionIdOnly);
         })
     };
-    let resumed = || scene.gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+    let resumed = || {
+        scene
+            .gateway
+            .metric("portcullis_handshakes_total", &[("resumption", "resumed")])
+    };
     let short = client(&scene.alice);
     assert!((0..2).all(|_| short.get("/").status == 200));
     assert_eq!(resumed(), 1.0);
     let authority = std::fs::read_to_string(scene.pki.ca_file()).unwrap();
     let certificate = scene.alice.certificate.clone() + &authority.repeat(90);
-    let long = client(&Identity { certificate, ..scene.alice.clone() });
+    let long = client(&Identity {
+        certificate,
+        ..scene.alice.clone()
+    });
     let shake_hands = |count: usize| {
         for _ in 0..count {
             assert_eq!(long.get("/").status, 200);

@@ -38,7 +38,9 @@ fn status(gateway: &Gateway) -> serde_json::Value {
 }
 
 fn wait_for_refusal(gateway: &Gateway) {
-    eventually("a refused reload", || (gateway.metric("portcullis_reload_last_success", &[]) == 0.0).then_some(()));
+    eventually("a refused reload", || {
+        (gateway.metric("portcullis_reload_last_success", &[]) == 0.0).then_some(())
+    });
 }
 
 impl Scene {
@@ -47,7 +49,12 @@ impl Scene {
         let (alice, bob) = (pki.client("alice"), pki.client("bob"));
         std::fs::write(pki.path("denied"), "").unwrap();
         std::fs::write(pki.path("list"), pki.crl(&[], 1)).unwrap();
-        Self { pki, alice, bob, upstream: Upstream::start() }
+        Self {
+            pki,
+            alice,
+            bob,
+            upstream: Upstream::start(),
+        }
     }
 
     fn config(&self, users: &str) -> String {
@@ -68,32 +75,59 @@ impl Scene {
 /// Why a client is refused, or `ok`.
 fn outcome(client: &Client) -> String {
     let answer = client.get("/");
-    if answer.status == 200 { "ok".to_owned() } else { answer.reason() }
+    if answer.status == 200 {
+        "ok".to_owned()
+    } else {
+        answer.reason()
+    }
 }
 
 /// A way to break a config without a word about users.
 type Break = fn(&Gateway, &str);
 
+const BREAKS: [(&str, Break); 5] = [
+    ("a syntax error", |gateway, good| {
+        gateway.write_config(&(good.to_owned() + "[route\n"))
+    }),
+    ("an unknown key", |gateway, good| {
+        gateway.write_config(&(good.to_owned() + "upstraem = 1\n"))
+    }),
+    ("a key that is gone", |gateway, good| {
+        gateway.write_config(&good.replace("server.key", "none.key"))
+    }),
+    ("a folder instead of the file", |gateway, _| {
+        std::fs::remove_file(&gateway.config_file).unwrap();
+        std::fs::create_dir(&gateway.config_file).unwrap();
+    }),
+    ("another file", |gateway, _| {
+        gateway.write_config("[listener.other]\naddress = \"127.0.0.1:0\"\n")
+    }),
+];
+
 #[test]
 fn a_deny_entry_is_in_force_whatever_is_wrong_with_the_config() {
-    let breaks: [(&str, Break); 5] = [
-        ("a syntax error", |gateway, good| gateway.write_config(&(good.to_owned() + "[route\n"))),
-        ("an unknown key", |gateway, good| gateway.write_config(&(good.to_owned() + "upstraem = 1\n"))),
-        ("a key that is gone", |gateway, good| gateway.write_config(&good.replace("server.key", "none.key"))),
-        ("a folder instead of the file", |gateway, _| {
-            std::fs::remove_file(&gateway.config_file).unwrap();
-            std::fs::create_dir(&gateway.config_file).unwrap();
-        }),
-        ("another file", |gateway, _| gateway.write_config("[listener.other]\naddress = \"127.0.0.1:0\"\n")),
-    ];
-    for (what, spoil) in breaks {
+    for (what, spoil) in BREAKS {
         let scene = Scene::new();
         let good = scene.config(&both());
         let gateway = Gateway::start(&good);
-        let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
-        let mut open = BOTH.map(|version| (alice.connect(version).unwrap(), bob.connect(version).unwrap()));
+        let (alice, bob) = (
+            scene.client(&gateway, &scene.alice),
+            scene.client(&gateway, &scene.bob),
+        );
+        let mut open = BOTH.map(|version| {
+            (
+                alice.connect(version).unwrap(),
+                bob.connect(version).unwrap(),
+            )
+        });
         for (of_alice, of_bob) in &mut open {
-            assert_eq!((of_alice.send(get("/")).unwrap().status, of_bob.send(get("/")).unwrap().status), (200, 200));
+            assert_eq!(
+                (
+                    of_alice.send(get("/")).unwrap().status,
+                    of_bob.send(get("/")).unwrap().status
+                ),
+                (200, 200)
+            );
         }
         spoil(&gateway, &good);
         wait_for_refusal(&gateway);
@@ -104,19 +138,44 @@ fn a_deny_entry_is_in_force_whatever_is_wrong_with_the_config() {
             assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{what}");
         }
         assert_eq!(alice.alert(), Alert::CertificateRevoked, "{what}");
-        assert_eq!((bob.get("/").status, gateway.generation()), (200, 1), "{what}");
-        let line = gateway.wait_for_access(|line| line["reason"] == "deny_listed");
-        assert_eq!((line["generation"].as_u64(), line["overlay"].as_u64()), (Some(1), Some(1)), "{line}");
-        let said = status(&gateway);
-        assert_eq!((said["overlay"].as_u64(), said["generation"].as_u64()), (Some(1), Some(1)), "{said}");
-        let line = eventually("a log line", || gateway.find_log("rights were taken away"));
-        assert_eq!((line["overlay"].as_u64(), line["trust_domains"].as_str()), (Some(1), Some("test")), "{line}");
+        assert_eq!(
+            (bob.get("/").status, gateway.generation()),
+            (200, 1),
+            "{what}"
+        );
+        overlay_is_told(&gateway);
         // Once the config is right, the overlay ends, and what it did is the snapshot's.
         let _ = std::fs::remove_dir(&gateway.config_file);
         gateway.reload_with(&good);
-        assert_eq!((overlay(&gateway), alice.alert()), (0.0, Alert::CertificateRevoked), "{what}");
+        assert_eq!(
+            (overlay(&gateway), alice.alert()),
+            (0.0, Alert::CertificateRevoked),
+            "{what}"
+        );
         assert_eq!(bob.get("/").status, 200);
     }
+}
+
+/// In the access log, the status and the log.
+fn overlay_is_told(gateway: &Gateway) {
+    let line = gateway.wait_for_access(|line| line["reason"] == "deny_listed");
+    assert_eq!(
+        (line["generation"].as_u64(), line["overlay"].as_u64()),
+        (Some(1), Some(1)),
+        "{line}"
+    );
+    let said = status(gateway);
+    assert_eq!(
+        (said["overlay"].as_u64(), said["generation"].as_u64()),
+        (Some(1), Some(1)),
+        "{said}"
+    );
+    let line = eventually("a log line", || gateway.find_log("rights were taken away"));
+    assert_eq!(
+        (line["overlay"].as_u64(), line["trust_domains"].as_str()),
+        (Some(1), Some("test")),
+        "{line}"
+    );
 }
 
 #[test]
@@ -125,13 +184,21 @@ fn an_entry_that_is_taken_off_the_list_denies_until_the_config_is_right() {
     let good = scene.config(&both());
     scene.deny("cn alice\nuser bob\n");
     let gateway = Gateway::start(&good);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     gateway.write_config("[[[");
     wait_for_refusal(&gateway);
     scene.deny("cn alice\n");
     let retained = || status(&gateway)["trust_domains"][0]["deny_list"]["retained"].as_u64();
-    eventually("the file was read", || (retained() == Some(1)).then_some(()));
-    assert_eq!((outcome(&bob).as_str(), alice.alert()), ("revoked", Alert::CertificateRevoked));
+    eventually("the file was read", || {
+        (retained() == Some(1)).then_some(())
+    });
+    assert_eq!(
+        (outcome(&bob).as_str(), alice.alert()),
+        ("revoked", Alert::CertificateRevoked)
+    );
     gateway.reload_with(&good);
     assert_eq!((bob.get("/").status, retained()), (200, Some(0)));
     assert_eq!(alice.alert(), Alert::CertificateRevoked);
@@ -142,48 +209,76 @@ fn a_newer_revocation_list_counts_and_what_it_leaves_out_stays_revoked() {
     let scene = Scene::new();
     let good = scene.config(&both());
     let gateway = Gateway::start(&good);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     assert_eq!((alice.get("/").status, bob.get("/").status), (200, 200));
     gateway.write_config("[[[");
     wait_for_refusal(&gateway);
     replace(&scene.pki.path("list"), &scene.pki.crl(&[&scene.alice], 2));
     eventually("an overlay", || (overlay(&gateway) == 1.0).then_some(()));
-    assert_eq!((alice.alert(), bob.get("/").status), (Alert::CertificateRevoked, 200));
+    assert_eq!(
+        (alice.alert(), bob.get("/").status),
+        (Alert::CertificateRevoked, 200)
+    );
     replace(&scene.pki.path("list"), &scene.pki.crl(&[], 3));
-    eventually("another overlay", || (overlay(&gateway) == 2.0).then_some(()));
-    assert_eq!((alice.alert(), bob.get("/").status), (Alert::CertificateRevoked, 200));
+    eventually("another overlay", || {
+        (overlay(&gateway) == 2.0).then_some(())
+    });
+    assert_eq!(
+        (alice.alert(), bob.get("/").status),
+        (Alert::CertificateRevoked, 200)
+    );
     assert_eq!(status(&gateway)["trust_domains"][0]["retained_serials"], 1);
     // An older list, one of a stranger, or none at all changes nothing.
     let month = time::Duration::days(30);
     let now = time::OffsetDateTime::now_utc();
-    let older = scene.pki.crl_valid(&[&scene.bob], 2, (now - month, now + month));
+    let older = scene
+        .pki
+        .crl_valid(&[&scene.bob], 2, (now - month, now + month));
     for text in [older, Pki::new().crl(&[&scene.bob], 9), "none".to_owned()] {
         replace(&scene.pki.path("list"), &text);
         gateway.signal("HUP");
         eventually("it is told", || {
-            let faults = gateway.metric("portcullis_revocation_faults", &[("trust_domain", "test")]);
+            let faults =
+                gateway.metric("portcullis_revocation_faults", &[("trust_domain", "test")]);
             (faults > 0.0 || text.contains("BEGIN")).then_some(())
         });
-        assert_eq!((alice.alert(), bob.get("/").status), (Alert::CertificateRevoked, 200));
+        assert_eq!(
+            (alice.alert(), bob.get("/").status),
+            (Alert::CertificateRevoked, 200)
+        );
     }
     replace(&scene.pki.path("list"), &scene.pki.crl(&[], 4));
     gateway.reload_with(&good);
-    assert_eq!((alice.get("/").status, overlay(&gateway)), (200, 0.0), "a load that succeeds counts in full");
+    assert_eq!(
+        (alice.get("/").status, overlay(&gateway)),
+        (200, 0.0),
+        "a load that succeeds counts in full"
+    );
 }
 
 #[test]
 fn a_user_who_is_removed_is_out_although_another_file_is_broken() {
     let scene = Scene::new();
-    let main = |more: &str| format!("include = [\"users-*.toml\"]\n{}{more}", scene.config(&user("carol", &["*"])));
+    let main = |more: &str| {
+        format!(
+            "include = [\"users-*.toml\"]\n{}{more}",
+            scene.config(&user("carol", &["*"]))
+        )
+    };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("users-1.toml"), user("alice", &["*"])).unwrap();
     std::fs::write(at("users-2.toml"), user("bob", &["*"])).unwrap();
     std::fs::write(at("gateway.toml"), main("")).unwrap();
-    let (users_1, users_2, config_file) = (at("users-1.toml"), at("users-2.toml"), at("gateway.toml"));
+    let (users_1, users_2, config_file) =
+        (at("users-1.toml"), at("users-2.toml"), at("gateway.toml"));
     let gateway = Gateway::start_in(folder, config_file);
     let names = ["alice", "bob", "carol"];
-    let clients = names.map(|name| Client::new(&scene.pki, Some(&scene.pki.client(name)), gateway.address()));
+    let clients =
+        names.map(|name| Client::new(&scene.pki, Some(&scene.pki.client(name)), gateway.address()));
     let outcomes = || clients.each_ref().map(|client| client.get("/").status);
     assert_eq!(outcomes(), [200; 3]);
     // The users of a file that cannot be read stay, and those of one that can be read and has them no more go.
@@ -191,83 +286,158 @@ fn a_user_who_is_removed_is_out_although_another_file_is_broken() {
     wait_for_refusal(&gateway);
     assert_eq!((outcomes(), overlay(&gateway)), ([200; 3], 0.0));
     replace(&users_1, &user("dave", &["*"]));
-    eventually("alice is out", || (outcomes() == [403, 200, 200]).then_some(()));
+    eventually("alice is out", || {
+        (outcomes() == [403, 200, 200]).then_some(())
+    });
     assert_eq!(clients[0].get("/").reason(), "unknown_user");
-    let dave = Client::new(&scene.pki, Some(&scene.pki.client("dave")), gateway.address());
+    let dave = Client::new(
+        &scene.pki,
+        Some(&scene.pki.client("dave")),
+        gateway.address(),
+    );
     assert_eq!(dave.get("/").reason(), "unknown_user", "nobody is added");
-    assert_eq!((gateway.generation(), status(&gateway)["removed_users"].as_u64()), (1, Some(1)));
+    assert_eq!(
+        (
+            gateway.generation(),
+            status(&gateway)["removed_users"].as_u64()
+        ),
+        (1, Some(1))
+    );
     gateway.wait_for_metric("portcullis_api_users", &[], 2.0);
     // Also where the main file cannot be read: it includes what it included.
     gateway.write_config("[[[");
     std::fs::remove_file(&users_2).unwrap();
-    eventually("bob is out", || (outcomes() == [403, 403, 200]).then_some(()));
+    eventually("bob is out", || {
+        (outcomes() == [403, 403, 200]).then_some(())
+    });
     let is_bobs = |line: &serde_json::Value| line["removed_users"] == "bob";
     let line = eventually("a log line", || gateway.log().into_iter().find(is_bobs));
     assert_eq!(line["overlay"].as_u64(), Some(2), "{line}");
     gateway.reload_with(&main(""));
-    assert_eq!((outcomes(), dave.get("/").status, overlay(&gateway)), ([403, 403, 200], 200, 0.0));
+    assert_eq!(
+        (outcomes(), dave.get("/").status, overlay(&gateway)),
+        ([403, 403, 200], 200, 0.0)
+    );
 }
 
 #[test]
 fn a_user_whose_time_is_cut_short_is_out_although_the_config_is_rejected() {
     let scene = Scene::new();
     let gateway = Gateway::start(&scene.config(&both()));
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     assert_eq!((alice.get("/").status, bob.get("/").status), (200, 200));
     // A day that is over is an error in a config, and all the same the end of alice.
     let over = user("alice", &["*"]) + "enabled_until = \"2020-01-01\"\n";
-    gateway.write_config(&scene.config(&(over + &user("bob", &["*"]) + "enabled_until = \"2999-01-01\"\n")));
-    eventually("alice is out", || (outcome(&alice) == "user_disabled").then_some(()));
+    gateway.write_config(
+        &scene.config(&(over + &user("bob", &["*"]) + "enabled_until = \"2999-01-01\"\n")),
+    );
+    eventually("alice is out", || {
+        (outcome(&alice) == "user_disabled").then_some(())
+    });
     assert_eq!((bob.get("/").status, gateway.generation()), (200, 1));
     gateway.reload_with(&scene.config(&both()));
     assert_eq!(alice.get("/").status, 200);
+}
+
+/// With a user and a deny list of another domain.
+fn with_another_domain(scene: &Scene, other: &Pki) -> String {
+    std::fs::write(other.path("denied"), "").unwrap();
+    let folder = other.folder.path().display();
+    let domain = format!(
+        "[trust_domain.other]\nanchors = [\"{folder}/ca.crt\"]\ndeny_list = \"{folder}/denied\"\n"
+    );
+    let domains = "trust_domains = [\"test\", \"other\"]\n";
+    let of =
+        |name: &str, domain: &str| user(name, &["*"]) + &format!("trust_domain = \"{domain}\"\n");
+    let users = of("alice", "test") + &of("bob", "test") + &of("carol", "other") + &domain;
+    scene.config(&users).replacen(
+        "[trust_domain.test]",
+        &format!("{domains}[trust_domain.test]"),
+        1,
+    )
 }
 
 #[test]
 fn a_file_that_is_wrong_holds_up_no_other() {
     let (scene, other) = (Scene::new(), Pki::named("Other CA"));
     let carol = other.client("carol");
-    std::fs::write(other.path("denied"), "").unwrap();
-    let folder = other.folder.path().display();
-    let domain = format!("[trust_domain.other]\nanchors = [\"{folder}/ca.crt\"]\ndeny_list = \"{folder}/denied\"\n");
-    let domains = "trust_domains = [\"test\", \"other\"]\n";
-    let of = |name: &str, domain: &str| user(name, &["*"]) + &format!("trust_domain = \"{domain}\"\n");
-    let users = of("alice", "test") + &of("bob", "test") + &of("carol", "other") + &domain;
-    let config = scene.config(&users).replacen("[trust_domain.test]", &format!("{domains}[trust_domain.test]"), 1);
+    let config = with_another_domain(&scene, &other);
     let gateway = Gateway::start(&config);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     let carol = scene.client(&gateway, &carol);
-    assert_eq!((alice.get("/").status, bob.get("/").status, carol.get("/").status), (200, 200, 200));
+    assert_eq!(
+        (
+            alice.get("/").status,
+            bob.get("/").status,
+            carol.get("/").status
+        ),
+        (200, 200, 200)
+    );
     std::fs::remove_file(other.path("denied")).unwrap();
     nix::unistd::mkfifo(&other.path("denied"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     wait_for_refusal(&gateway);
-    let faults = |domain: &str| gateway.metric("portcullis_revocation_faults", &[("trust_domain", domain)]);
-    eventually("it is told", || (faults("other") == 1.0 && faults("test") == 0.0).then_some(()));
+    let faults =
+        |domain: &str| gateway.metric("portcullis_revocation_faults", &[("trust_domain", domain)]);
+    eventually("it is told", || {
+        (faults("other") == 1.0 && faults("test") == 0.0).then_some(())
+    });
     let fault = status(&gateway)["revocation_faults"][0].to_string();
-    assert!(fault.contains("\"other\"") && fault.contains("denied") && fault.contains("named pipe"), "{fault}");
+    assert!(
+        fault.contains("\"other\"") && fault.contains("denied") && fault.contains("named pipe"),
+        "{fault}"
+    );
     scene.deny("user alice\n");
-    eventually("alice is out", || (outcome(&alice) == "revoked").then_some(()));
-    assert_eq!((bob.get("/").status, carol.get("/").status, gateway.generation()), (200, 200, 1));
+    eventually("alice is out", || {
+        (outcome(&alice) == "revoked").then_some(())
+    });
+    assert_eq!(
+        (
+            bob.get("/").status,
+            carol.get("/").status,
+            gateway.generation()
+        ),
+        (200, 200, 1)
+    );
     std::fs::remove_file(other.path("denied")).unwrap();
     std::fs::write(other.path("denied"), "user carol\n").unwrap();
     gateway.wait_for_generation_after(1);
-    assert_eq!((outcome(&carol).as_str(), faults("other")), ("revoked", 0.0));
+    assert_eq!(
+        (outcome(&carol).as_str(), faults("other")),
+        ("revoked", 0.0)
+    );
 }
 
 #[test]
 fn files_that_only_a_rejected_config_names_revoke_and_nothing_else_of_it_counts() {
     let scene = Scene::new();
     let gateway = Gateway::start(&scene.config(&both()));
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     assert_eq!((alice.get("/").status, bob.get("/").status), (200, 200));
     std::fs::write(scene.pki.path("more"), "user alice\n").unwrap();
-    let changed = scene.config(&(both().replacen("\"*\"", "\"GET /none\"", 2) + &user("carol", &["*"])));
+    let changed =
+        scene.config(&(both().replacen("\"*\"", "\"GET /none\"", 2) + &user("carol", &["*"])));
     gateway.write_config(&(changed.replace("/denied\"", "/more\"") + "upstraem = 1\n"));
-    eventually("alice is out", || (outcome(&alice) == "revoked").then_some(()));
+    eventually("alice is out", || {
+        (outcome(&alice) == "revoked").then_some(())
+    });
     let carol = scene.client(&gateway, &scene.pki.client("carol"));
-    assert_eq!((bob.get("/").status, outcome(&carol).as_str()), (200, "unknown_user"));
+    assert_eq!(
+        (bob.get("/").status, outcome(&carol).as_str()),
+        (200, "unknown_user")
+    );
     scene.deny("user bob\n");
-    eventually("bob is out by the active list", || (outcome(&bob) == "revoked").then_some(()));
+    eventually("bob is out by the active list", || {
+        (outcome(&bob) == "revoked").then_some(())
+    });
 }
 
 #[test]
@@ -280,15 +450,24 @@ fn the_audit_log_tells_of_an_overlay() {
     assert_eq!(alice.get("/").status, 200);
     gateway.write_config(&(good.replace("[api_user.alice]", "[api_user.carol]") + "[[["));
     gateway.write_config(&(good.replace(&user("alice", &["*"]), "") + "[[route]]\nupstraem = 1\n"));
-    eventually("alice is out", || (outcome(&alice) == "unknown_user").then_some(()));
+    eventually("alice is out", || {
+        (outcome(&alice) == "unknown_user").then_some(())
+    });
     // That request may have been judged before and cut by the overlay. This one is judged by it.
     assert_eq!(outcome(&alice), "unknown_user");
     let lines = || json_lines(&path);
-    let line = eventually("a line", || lines().into_iter().find(|line| line["kind"] == "overlay"));
-    assert_eq!((line["generation"].as_u64(), line["overlay"].as_u64()), (Some(1), Some(1)), "{line}");
+    let line = eventually("a line", || {
+        lines().into_iter().find(|line| line["kind"] == "overlay")
+    });
+    assert_eq!(
+        (line["generation"].as_u64(), line["overlay"].as_u64()),
+        (Some(1), Some(1)),
+        "{line}"
+    );
     assert_eq!(line["cause"], "rejected config");
     assert_eq!(line["removed_users"], serde_json::json!(["alice"]));
-    let refused = |line: &serde_json::Value| line["kind"] == "decision" && line["reason"] == "unknown_user";
+    let refused =
+        |line: &serde_json::Value| line["kind"] == "decision" && line["reason"] == "unknown_user";
     let line = eventually("a decision", || lines().into_iter().find(refused));
     assert_eq!(line["overlay"].as_u64(), Some(1), "{line}");
 }

@@ -38,7 +38,10 @@ impl Scene {
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(PORTCULLIS);
         command.args(["run", "-c"]).arg(self.file()).args(arguments);
-        command.env_remove("RUST_LOG").env_remove("NO_COLOR").envs(variables.iter().copied());
+        command
+            .env_remove("RUST_LOG")
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
@@ -46,7 +49,9 @@ impl Scene {
     /// Waits until so many snapshots have come into force.
     fn wait_for_snapshots(&self, count: usize) {
         let lines = || std::fs::read_to_string(self.pki.path("audit.log")).unwrap_or_default();
-        eventually("a snapshot", || (lines().matches("\"kind\":\"snapshot\"").count() >= count).then_some(()));
+        eventually("a snapshot", || {
+            (lines().matches("\"kind\":\"snapshot\"").count() >= count).then_some(())
+        });
     }
 }
 
@@ -58,7 +63,11 @@ fn terminate(child: &Child) {
 /// All that a gateway logs from its start over a reload to its end.
 fn logged(level: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let scene = Scene::new(level);
-    let child = scene.command(arguments, variables).stderr(Stdio::piped()).spawn().unwrap();
+    let child = scene
+        .command(arguments, variables)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     scene.wait_for_snapshots(1);
     // Two reloads: what the first one logs has been written when the second one is done.
     for (reloads, target) in [(1, "one"), (2, "two")] {
@@ -78,13 +87,27 @@ fn the_flag_goes_before_the_environment_and_that_before_the_config_also_after_a_
         ("error", &[], &[], false),
         ("error", &[], &[("RUST_LOG", "info")], true),
         ("info", &[], &[("RUST_LOG", "error")], false),
-        ("error", &["--log-level", "info"], &[("RUST_LOG", "error")], true),
-        ("info", &["--log-level", "error"], &[("RUST_LOG", "info")], false),
+        (
+            "error",
+            &["--log-level", "info"],
+            &[("RUST_LOG", "error")],
+            true,
+        ),
+        (
+            "info",
+            &["--log-level", "error"],
+            &[("RUST_LOG", "info")],
+            false,
+        ),
         ("info", &[], &[("RUST_LOG", "")], true),
     ] {
         let log = logged(level, arguments, variables);
         for line in ["listening", "reloaded", "drained"] {
-            assert_eq!(log.contains(line), is_verbose, "{line}: {level} {arguments:?} {variables:?}\n{log}");
+            assert_eq!(
+                log.contains(line),
+                is_verbose,
+                "{line}: {level} {arguments:?} {variables:?}\n{log}"
+            );
         }
     }
 }
@@ -93,9 +116,25 @@ fn the_flag_goes_before_the_environment_and_that_before_the_config_also_after_a_
 fn a_level_that_is_none_is_an_error() {
     let scene = Scene::new("info");
     let file = scene.file();
-    let (_, error, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap(), "--log-level", "info,=x=y"]);
-    assert!(code == 2 && error.contains("--log-level and RUST_LOG take a level such as `debug`"), "{error}");
-    let output = scene.command(&[], &[("RUST_LOG", "info,=x=y")]).stderr(Stdio::piped()).output().unwrap();
+    let (_, error, code) = run(
+        PORTCULLIS,
+        &[
+            "run",
+            "-c",
+            file.to_str().unwrap(),
+            "--log-level",
+            "info,=x=y",
+        ],
+    );
+    assert!(
+        code == 2 && error.contains("--log-level and RUST_LOG take a level such as `debug`"),
+        "{error}"
+    );
+    let output = scene
+        .command(&[], &[("RUST_LOG", "info,=x=y")])
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
@@ -103,19 +142,41 @@ fn a_level_that_is_none_is_an_error() {
 fn a_mistyped_level_is_an_error_wherever_it_is_written() {
     let scene = Scene::new("info");
     let file = scene.file();
-    for (word, advice) in
-        [("warning", "did you mean `warn`?"), ("debg", "did you mean `debug`?"), ("loud", "is no level")]
-    {
-        let (_, error, code) = run(PORTCULLIS, &["run", "-c", file.to_str().unwrap(), "--log-level", word]);
+    for (word, advice) in [
+        ("warning", "did you mean `warn`?"),
+        ("debg", "did you mean `debug`?"),
+        ("loud", "is no level"),
+    ] {
+        let (_, error, code) = run(
+            PORTCULLIS,
+            &["run", "-c", file.to_str().unwrap(), "--log-level", word],
+        );
         assert!(code == 2 && error.contains(advice), "{error}");
-        let output = scene.command(&[], &[("RUST_LOG", word)]).stderr(Stdio::piped()).output().unwrap();
+        let output = scene
+            .command(&[], &[("RUST_LOG", word)])
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && error.contains(advice), "{error}");
+        assert!(
+            output.status.code() == Some(2) && error.contains(advice),
+            "{error}"
+        );
         let mistyped = Scene::new(word);
-        let (_, error, code) = run(PORTCULLIS, &["check", "-c", mistyped.file().to_str().unwrap()]);
-        assert!(code == 1 && error.contains(advice) && error.contains("gateway.toml:"), "{error}");
+        let (_, error, code) = run(
+            PORTCULLIS,
+            &["check", "-c", mistyped.file().to_str().unwrap()],
+        );
+        assert!(
+            code == 1 && error.contains(advice) && error.contains("gateway.toml:"),
+            "{error}"
+        );
     }
-    for filter in ["warn,portcullis::gateway::reload=info", "WARN", "portcullis=debug"] {
+    for filter in [
+        "warn,portcullis::gateway::reload=info",
+        "WARN",
+        "portcullis=debug",
+    ] {
         let good = Scene::new(filter);
         let (_, error, code) = run(PORTCULLIS, &["check", "-c", good.file().to_str().unwrap()]);
         assert_eq!(code, 0, "{filter}: {error}");
@@ -127,23 +188,49 @@ fn a_mistyped_level_is_an_error_wherever_it_is_written() {
 #[test]
 fn colours_are_for_terminals_whose_user_wants_them() {
     const ESCAPE: char = '\u{1b}';
-    for (variables, has_colours) in [(&[][..], true), (&[("NO_COLOR", "")], true), (&[("NO_COLOR", "1")], false)] {
+    for (variables, has_colours) in [
+        (&[][..], true),
+        (&[("NO_COLOR", "")], true),
+        (&[("NO_COLOR", "1")], false),
+    ] {
         let scene = Scene::new("info");
         let terminal = Terminal::open();
-        let mut child = scene.command(&[], variables).stderr(terminal.stdio()).spawn().unwrap();
+        let mut child = scene
+            .command(&[], variables)
+            .stderr(terminal.stdio())
+            .spawn()
+            .unwrap();
         terminal.wait_for("listening");
         terminate(&child);
         assert_eq!(child.wait().unwrap().code(), Some(0));
-        assert_eq!(terminal.screen().contains(ESCAPE), has_colours, "{variables:?}");
+        assert_eq!(
+            terminal.screen().contains(ESCAPE),
+            has_colours,
+            "{variables:?}"
+        );
     }
-    assert!(!logged("info", &[], &[]).contains(ESCAPE), "a pipe is no terminal");
+    assert!(
+        !logged("info", &[], &[]).contains(ESCAPE),
+        "a pipe is no terminal"
+    );
     // Help and usage errors, too.
     for (variables, has_colours) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
         let terminal = Terminal::open();
         let mut command = Command::new(PORTCULLIS);
-        command.arg("chekc").env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
-        assert_eq!(command.stderr(terminal.stdio()).status().unwrap().code(), Some(2));
+        command
+            .arg("chekc")
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm")
+            .envs(variables.iter().copied());
+        assert_eq!(
+            command.stderr(terminal.stdio()).status().unwrap().code(),
+            Some(2)
+        );
         terminal.wait_for("a similar subcommand exists");
-        assert_eq!(terminal.screen().contains(ESCAPE), has_colours, "{variables:?}");
+        assert_eq!(
+            terminal.screen().contains(ESCAPE),
+            has_colours,
+            "{variables:?}"
+        );
     }
 }

@@ -17,10 +17,15 @@ fn run_passes_by(mut bash: Command, passes: &str) -> (String, bool) {
         "set -euo pipefail\nsay() {{ printf '%s\\n' \"$*\"; }}\nsource {functions:?}\n\
          git init --quiet\nbegin_passes\n{passes}\nend_passes\n"
     );
-    bash.args(["-c", &script]).current_dir(checkout.path()).stdin(Stdio::null());
+    bash.args(["-c", &script])
+        .current_dir(checkout.path())
+        .stdin(Stdio::null());
     let output = bash.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
-    (String::from_utf8_lossy(&said).into_owned(), output.status.success())
+    (
+        String::from_utf8_lossy(&said).into_owned(),
+        output.status.success(),
+    )
 }
 
 #[test]
@@ -28,8 +33,9 @@ fn passes_that_leave_nothing_behind_pass() {
     if !require_program("git") {
         return;
     }
-    let (said, passed) =
-        run_passes("pass one true\npass two bash -c 'touch $TMPDIR/file; rm $TMPDIR/file; sleep 0.1 &'");
+    let (said, passed) = run_passes(
+        "pass one true\npass two bash -c 'touch $TMPDIR/file; rm $TMPDIR/file; sleep 0.1 &'",
+    );
     assert!(passed && said.contains("nothing was left behind"), "{said}");
 }
 
@@ -49,7 +55,9 @@ fn a_pass_that_hangs_fails_and_the_passes_after_it_run() {
     if !require_program("git") {
         return;
     }
-    let (said, passed) = run_passes("pass_deadline=1s\npass one sleep 600.4\npass two bash -c 'echo the second runs'");
+    let (said, passed) = run_passes(
+        "pass_deadline=1s\npass one sleep 600.4\npass two bash -c 'echo the second runs'",
+    );
     assert!(!passed && said.contains("the second runs"), "{said}");
     assert!(said.contains("FAILED: pass \"one\" failed"), "{said}");
 }
@@ -68,14 +76,21 @@ fn what_a_pass_leaves_behind_is_named_and_removed() {
         ("touch file", "in the checkout: ?? file"),
         ("echo nothing", ""),
     ];
-    let passes = table.iter().enumerate().map(|(number, (command, _))| format!("pass {number} bash -c '{command}'\n"));
+    let passes = table
+        .iter()
+        .enumerate()
+        .map(|(number, (command, _))| format!("pass {number} bash -c '{command}'\n"));
     let (said, passed) = run_passes(&format!("patience=0\n{}", passes.collect::<String>()));
     assert!(!passed, "{said}");
     for (number, (command, left)) in table.into_iter().enumerate() {
-        let lines = said.lines().filter_map(|line| line.strip_prefix(&format!("FAILED: pass \"{number}\" ")));
+        let lines = said
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("FAILED: pass \"{number}\" ")));
         let lines: Vec<&str> = lines.collect();
         let expected = usize::from(!left.is_empty());
-        let is_named = lines.iter().all(|line| line.starts_with(&format!("left behind: {left}")));
+        let is_named = lines
+            .iter()
+            .all(|line| line.starts_with(&format!("left behind: {left}")));
         assert!(lines.len() == expected && is_named, "{command}: {said}");
     }
 }
@@ -86,15 +101,25 @@ fn bash_with_own_namespaces() -> Option<Command> {
     let in_own_namespaces = || {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "--net", "bash", "-c"]);
-        command.args(["mount -t tmpfs tmpfs /run && mkdir /run/netns && exec bash \"$@\"", "bash"]);
+        command.args([
+            "mount -t tmpfs tmpfs /run && mkdir /run/netns && exec bash \"$@\"",
+            "bash",
+        ]);
         command
     };
     if !["git", "ip", "unshare"].into_iter().all(require_program) {
         return None;
     }
-    let tried = in_own_namespaces().args(["-c", "ip netns add test"]).stdin(Stdio::null()).output().unwrap();
+    let tried = in_own_namespaces()
+        .args(["-c", "ip netns add test"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     if !tried.status.success() {
-        eprintln!("skipped: no network namespace of its own: {}", String::from_utf8_lossy(&tried.stderr).trim());
+        eprintln!(
+            "skipped: no network namespace of its own: {}",
+            String::from_utf8_lossy(&tried.stderr).trim()
+        );
         return None;
     }
     Some(in_own_namespaces())
@@ -102,10 +127,17 @@ fn bash_with_own_namespaces() -> Option<Command> {
 
 #[test]
 fn a_network_namespace_that_a_pass_leaves_behind_is_named() {
-    let Some(bash) = bash_with_own_namespaces() else { return };
-    let (said, passed) = run_passes_by(bash, "pass one bash -c 'ip netns add portcullis-bench-$$-x'\npass two true");
+    let Some(bash) = bash_with_own_namespaces() else {
+        return;
+    };
+    let (said, passed) = run_passes_by(
+        bash,
+        "pass one bash -c 'ip netns add portcullis-bench-$$-x'\npass two true",
+    );
     assert!(
-        !passed && said.contains("FAILED: pass \"one\" left behind: network namespace portcullis-bench-"),
+        !passed
+            && said
+                .contains("FAILED: pass \"one\" left behind: network namespace portcullis-bench-"),
         "{said}"
     );
     assert_eq!(said.matches("FAILED").count(), 1, "{said}");
@@ -113,7 +145,9 @@ fn a_network_namespace_that_a_pass_leaves_behind_is_named() {
 
 #[test]
 fn network_namespaces_that_are_removed_or_anothers_are_not_left_behind() {
-    let Some(bash) = bash_with_own_namespaces() else { return };
+    let Some(bash) = bash_with_own_namespaces() else {
+        return;
+    };
     let passes = "pass one bash -c 'ip netns add portcullis-bench-$$-x; ip netns delete portcullis-bench-$$-x'\n\
                   pass two ip netns add portcullis-bench-1-of-a-running-benchmark\n\
                   pass three ip netns add of-another-program";

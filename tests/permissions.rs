@@ -35,25 +35,45 @@ impl Scene {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let config = listener(&pki) + users + &route_to(upstream.address) + routes;
         let gateway = Gateway::start(&config);
-        Self { pki, upstream, gateway }
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     /// `200`, or status and reason of a refusal; checked against what reached the upstream and against the log.
     fn judge(&self, name: &str, method: &str, path: &str) -> String {
         let before = self.upstream.recorded().len();
-        let answer = self.client(name).send(Version::Http1, request(method, path, "")).unwrap();
+        let answer = self
+            .client(name)
+            .send(Version::Http1, request(method, path, ""))
+            .unwrap();
         let went_up = self.upstream.recorded().len() - before;
-        assert_eq!(went_up, usize::from(answer.status == 200), "{name} {method} {path}");
+        assert_eq!(
+            went_up,
+            usize::from(answer.status == 200),
+            "{name} {method} {path}"
+        );
         if answer.status == 200 {
             return "200".to_owned();
         }
         let id = answer.header("x-request-id").expect("an id").to_owned();
-        let line = self.gateway.wait_for_access(|line| line["id"] == id.as_str());
-        assert_eq!((&line["decision"], &line["user"]), (&"refuse".into(), &name.into()));
+        let line = self
+            .gateway
+            .wait_for_access(|line| line["id"] == id.as_str());
+        assert_eq!(
+            (&line["decision"], &line["user"]),
+            (&"refuse".into(), &name.into())
+        );
         let reason = line["reason"].as_str().unwrap();
         // An answer to HEAD has no body to say it.
         assert!(method == "HEAD" || answer.reason() == reason, "{line}");
@@ -63,7 +83,11 @@ impl Scene {
     /// Judges a table of user, method, path and outcome.
     fn check(&self, table: &[(&str, &str, &str, &str)]) {
         for (name, method, path, expected) in table {
-            assert_eq!(self.judge(name, method, path), *expected, "{name} {method} {path}");
+            assert_eq!(
+                self.judge(name, method, path),
+                *expected,
+                "{name} {method} {path}"
+            );
         }
     }
 }
@@ -112,8 +136,11 @@ fn a_permission_is_for_a_method_and_a_path_and_both_compare_with_case() {
 
 #[test]
 fn patterns_have_a_star_a_question_mark_and_a_way_to_mean_them_literally() {
-    let scene =
-        Scene::new(&(user("one", &["GET /a?c"]) + &user("star", &[r"GET /a\*c"]) + &user("mid", &["GET /*/x/*"])));
+    let scene = Scene::new(
+        &(user("one", &["GET /a?c"])
+            + &user("star", &[r"GET /a\*c"])
+            + &user("mid", &["GET /*/x/*"])),
+    );
     scene.check(&[
         ("one", "GET", "/abc", "200"),
         ("one", "GET", "/a/c", "200"),
@@ -133,14 +160,19 @@ fn a_single_star_is_everything() {
         &user("admin", &["*"]),
         "[[route]]\npath = \"/named\"\nupstream = \"api\"\nrequirement = \"some/name\"\n",
     );
-    scene.check(&[("admin", "DELETE", "/x", "200"), ("admin", "GET", "/named", "200")]);
+    scene.check(&[
+        ("admin", "DELETE", "/x", "200"),
+        ("admin", "GET", "/named", "200"),
+    ]);
 }
 
 #[test]
 fn deny_wins_over_every_permission() {
     let roles = "[role.ops]\npermissions = [\"* /ops/*\"]\ndeny = [\"DELETE /*\"]\n";
-    let users = user_with("alice", "permissions = [\"*\"]\ndeny = [\"* /secret*\", \"GET /a%20b\"]")
-        + &user_with("bob", "permissions = [\"*\"]\nroles = [\"ops\"]")
+    let users = user_with(
+        "alice",
+        "permissions = [\"*\"]\ndeny = [\"* /secret*\", \"GET /a%20b\"]",
+    ) + &user_with("bob", "permissions = [\"*\"]\nroles = [\"ops\"]")
         + &user_with("carol", "roles = [\"ops\"]\ndeny = [\"* /ops/keys/*\"]")
         + roles;
     let scene = Scene::new(&users);
@@ -163,8 +195,10 @@ fn deny_wins_over_every_permission() {
 
 #[test]
 fn deny_sees_every_spelling_of_a_path_that_an_upstream_takes_for_the_same() {
-    let scene =
-        Scene::new(&user_with("alice", "permissions = [\"GET /*\"]\ndeny = [\"GET /secret!/*\", \"GET /x/*\"]"));
+    let scene = Scene::new(&user_with(
+        "alice",
+        "permissions = [\"GET /*\"]\ndeny = [\"GET /secret!/*\", \"GET /x/*\"]",
+    ));
     scene.check(&[
         ("alice", "GET", "/secret!/a", DENIED),
         ("alice", "GET", "/secret%21/a", DENIED),
@@ -180,7 +214,10 @@ fn deny_sees_every_spelling_of_a_path_that_an_upstream_takes_for_the_same() {
 fn roles_add_up() {
     let roles = "[role.reader]\npermissions = [\"GET /docs/*\"]\n[role.writer]\npermissions = [\"PUT /docs/*\"]\n";
     let users = user_with("alice", "roles = [\"reader\"]")
-        + &user_with("bob", "roles = [\"reader\", \"writer\"]\npermissions = [\"DELETE /docs/*\"]")
+        + &user_with(
+            "bob",
+            "roles = [\"reader\", \"writer\"]\npermissions = [\"DELETE /docs/*\"]",
+        )
         + roles;
     let scene = Scene::new(&users);
     scene.check(&[
@@ -195,13 +232,25 @@ fn roles_add_up() {
 
 #[test]
 fn the_log_names_the_permission_that_decided() {
-    let scene = Scene::new(&user_with("alice", "permissions = [\"GET /a*\"]\ndeny = [\"GET /ab*\"]"));
-    scene.check(&[("alice", "GET", "/ac", "200"), ("alice", "GET", "/abc", DENIED)]);
+    let scene = Scene::new(&user_with(
+        "alice",
+        "permissions = [\"GET /a*\"]\ndeny = [\"GET /ab*\"]",
+    ));
+    scene.check(&[
+        ("alice", "GET", "/ac", "200"),
+        ("alice", "GET", "/abc", DENIED),
+    ]);
     let granted = scene.gateway.wait_for_access(|line| line["path"] == "/ac");
-    assert_eq!((&granted["permission"], &granted["reason"]), (&"GET /a*".into(), &"permission".into()));
+    assert_eq!(
+        (&granted["permission"], &granted["reason"]),
+        (&"GET /a*".into(), &"permission".into())
+    );
     assert_eq!(granted["requirement"], "GET /ac");
     let denied = scene.gateway.wait_for_access(|line| line["path"] == "/abc");
-    assert_eq!((&denied["permission"], &denied["reason"]), (&"GET /ab*".into(), &"denied".into()));
+    assert_eq!(
+        (&denied["permission"], &denied["reason"]),
+        (&"GET /ab*".into(), &"denied".into())
+    );
 }
 
 #[test]
@@ -211,14 +260,25 @@ fn a_deny_that_would_deny_nothing_does_not_load_and_its_right_spelling_denies() 
         let lines = format!("permissions = [\"*\"]\ndeny = [\"{deny}\"]");
         listener(&pki) + &user_with("alice", &lines) + &route_to("127.0.0.1:1".parse().unwrap())
     };
-    for deny in ["DELETE  /api/*", "GET api/*", "GET\\t/api/*", "* /api%252f*", "GET,POST /api/*", "GET /a b"] {
+    for deny in [
+        "DELETE  /api/*",
+        "GET api/*",
+        "GET\\t/api/*",
+        "* /api%252f*",
+        "GET,POST /api/*",
+        "GET /a b",
+    ] {
         let file = pki.path("wrong.toml");
         std::fs::write(&file, config(deny)).unwrap();
         let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
         assert_eq!(code, 1, "{deny}: {report}");
-        assert!(report.contains("can never match") && report.contains("help: write \""), "{deny}: {report}");
+        assert!(
+            report.contains("can never match") && report.contains("help: write \""),
+            "{deny}: {report}"
+        );
     }
-    let denied = "permissions = [\"*\"]\ndeny = [\"DELETE /api/*\", \"GET /api/*\", \"* /api%2f*\"]";
+    let denied =
+        "permissions = [\"*\"]\ndeny = [\"DELETE /api/*\", \"GET /api/*\", \"* /api%2f*\"]";
     let scene = Scene::new(&user_with("alice", denied));
     scene.check(&[
         ("alice", "GET", "/api/x", DENIED),

@@ -44,7 +44,11 @@ const STREAMS: [Open; 3] = [Open::Events, Open::Http2Events, Open::WebSocket];
 impl Open {
     /// The word in log and metrics.
     fn kind(self) -> &'static str {
-        if self == Self::WebSocket { "tunnel" } else { "stream" }
+        if self == Self::WebSocket {
+            "tunnel"
+        } else {
+            "stream"
+        }
     }
 }
 
@@ -86,7 +90,11 @@ impl Pulse {
                 }
                 shared.arrived.fetch_add(1, Ordering::SeqCst);
                 match head.split(' ').nth(1) {
-                    Some("/events") => tick(&mut stream, &shared, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"),
+                    Some("/events") => tick(
+                        &mut stream,
+                        &shared,
+                        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+                    ),
                     Some("/socket") => {
                         let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                                     sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -96,13 +104,20 @@ impl Pulse {
                     Some("/flood") => flood(&mut stream, &shared),
                     Some("/heavy") => {
                         // A head that is too long to go down together with its body.
-                        let head = format!("X-Padding: {}\r\nContent-Length: 40000", "x".repeat(20_000));
-                        write(&mut stream, format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes());
+                        let head =
+                            format!("X-Padding: {}\r\nContent-Length: 40000", "x".repeat(20_000));
+                        write(
+                            &mut stream,
+                            format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes(),
+                        );
                         write(&mut stream, &[b'x'; 40_000]);
                         continue;
                     }
                     _ => {
-                        write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+                        write(
+                            &mut stream,
+                            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+                        );
                         continue;
                     }
                 }
@@ -113,12 +128,16 @@ impl Pulse {
     }
 
     fn wait_until_arrived(&self, count: usize) {
-        eventually("requests at the upstream", || (self.count.arrived.load(Ordering::SeqCst) >= count).then_some(()));
+        eventually("requests at the upstream", || {
+            (self.count.arrived.load(Ordering::SeqCst) >= count).then_some(())
+        });
     }
 
     /// Whoever was cut, their connections to the upstream are closed, and not used again.
     fn wait_until_left(&self, count: usize) {
-        eventually("closed upstream connections", || (self.count.left.load(Ordering::SeqCst) >= count).then_some(()));
+        eventually("closed upstream connections", || {
+            (self.count.left.load(Ordering::SeqCst) >= count).then_some(())
+        });
     }
 
     /// Ends all that ticks, in peace.
@@ -146,7 +165,10 @@ fn tick(stream: &mut TcpStream, count: &Counts, head: &str) {
 /// More than all buffers on the way hold.
 fn flood(stream: &mut TcpStream, count: &Counts) {
     use std::io::Write;
-    write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n");
+    write(
+        stream,
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n",
+    );
     while stream.write_all(&[b'x'; 65_536]).is_ok() {}
     count.left.fetch_add(1, Ordering::SeqCst);
 }
@@ -162,61 +184,89 @@ fn swallow(stream: &mut TcpStream, count: &Counts) {
 /// Opens something, says so when its first bytes are here, and reads until it ends.
 fn follow(open: Open, client: &Client, begun: impl FnOnce()) -> Ended {
     match open {
-        Open::Events | Open::WebSocket => {
-            let mut raw = client.raw();
-            let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-            let (path, fields) =
-                if open == Open::Events { ("events", "Connection: close\r\n") } else { ("socket", upgrade) };
-            raw.write(format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
-            raw.read_until("\r\n\r\n");
-            let mut bytes = raw.read_some();
-            let mut last_byte = Instant::now();
-            begun();
-            loop {
-                let more = raw.read_some();
-                if more.is_empty() {
-                    break;
-                }
+        Open::Events | Open::WebSocket => follow_raw(open, client, begun),
+        Open::Requests => follow_requests(Version::Http1, client, begun),
+        Open::Http2Requests => follow_requests(Version::Http2, client, begun),
+        Open::Http2Events => follow_http2_events(client, begun),
+    }
+}
+
+fn follow_raw(open: Open, client: &Client, begun: impl FnOnce()) -> Ended {
+    let mut raw = client.raw();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let (path, fields) = if open == Open::Events {
+        ("events", "Connection: close\r\n")
+    } else {
+        ("socket", upgrade)
+    };
+    raw.write(format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
+    raw.read_until("\r\n\r\n");
+    let mut bytes = raw.read_some();
+    let mut last_byte = Instant::now();
+    begun();
+    loop {
+        let more = raw.read_some();
+        if more.is_empty() {
+            break;
+        }
+        last_byte = Instant::now();
+        bytes.extend(more);
+    }
+    let text = String::from_utf8(bytes).expect("text");
+    // What ends with the upstream's connection comes in chunks.
+    let clean = open == Open::WebSocket || text.ends_with("\r\n0\r\n\r\n");
+    let text = if open == Open::Events {
+        without_chunks(&text)
+    } else {
+        text
+    };
+    Ended {
+        text,
+        last_byte,
+        clean,
+    }
+}
+
+fn follow_requests(version: Version, client: &Client, begun: impl FnOnce()) -> Ended {
+    let mut connection = client.connect(version).expect("a connection");
+    let mut last_byte = Instant::now();
+    begun();
+    while connection
+        .send(get("/"))
+        .is_ok_and(|answer| answer.status == 200)
+    {
+        last_byte = Instant::now();
+    }
+    Ended {
+        text: String::new(),
+        last_byte,
+        clean: false,
+    }
+}
+
+fn follow_http2_events(client: &Client, begun: impl FnOnce()) -> Ended {
+    let mut connection = client.connect(Version::Http2).expect("a connection");
+    let mut answer = connection.start(get("/events")).expect("an answer");
+    let (mut text, mut last_byte, mut begun) = (String::new(), Instant::now(), Some(begun));
+    let clean = loop {
+        match client.runtime().block_on(answer.body_mut().frame()) {
+            None => break true,
+            Some(Err(_)) => break false,
+            Some(Ok(frame)) => {
                 last_byte = Instant::now();
-                bytes.extend(more);
-            }
-            let text = String::from_utf8(bytes).expect("text");
-            // What ends with the upstream's connection comes in chunks.
-            let clean = open == Open::WebSocket || text.ends_with("\r\n0\r\n\r\n");
-            let text = if open == Open::Events { without_chunks(&text) } else { text };
-            Ended { text, last_byte, clean }
-        }
-        Open::Requests | Open::Http2Requests => {
-            let version = if open == Open::Requests { Version::Http1 } else { Version::Http2 };
-            let mut connection = client.connect(version).expect("a connection");
-            let mut last_byte = Instant::now();
-            begun();
-            while connection.send(get("/")).is_ok_and(|answer| answer.status == 200) {
-                last_byte = Instant::now();
-            }
-            Ended { text: String::new(), last_byte, clean: false }
-        }
-        Open::Http2Events => {
-            let mut connection = client.connect(Version::Http2).expect("a connection");
-            let mut answer = connection.start(get("/events")).expect("an answer");
-            let (mut text, mut last_byte, mut begun) = (String::new(), Instant::now(), Some(begun));
-            let clean = loop {
-                match client.runtime().block_on(answer.body_mut().frame()) {
-                    None => break true,
-                    Some(Err(_)) => break false,
-                    Some(Ok(frame)) => {
-                        last_byte = Instant::now();
-                        let data = frame.into_data().unwrap_or_default();
-                        text.push_str(std::str::from_utf8(&data).expect("text"));
-                        if let Some(begun) = begun.take() {
-                            begun();
-                        }
-                    }
+                let data = frame.into_data().unwrap_or_default();
+                text.push_str(std::str::from_utf8(&data).expect("text"));
+                if let Some(begun) = begun.take() {
+                    begun();
                 }
-            };
-            Ended { text, last_byte, clean }
+            }
         }
+    };
+    Ended {
+        text,
+        last_byte,
+        clean,
     }
 }
 
@@ -233,8 +283,14 @@ fn without_chunks(text: &str) -> String {
 
 /// Every number came, once and in order.
 fn nothing_is_missing(text: &str) {
-    let numbers: Vec<usize> = text.lines().map(|line| line.parse().expect("a number")).collect();
-    assert!(numbers.iter().copied().eq(0..numbers.len()), "gaps in {numbers:?}");
+    let numbers: Vec<usize> = text
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
+    assert!(
+        numbers.iter().copied().eq(0..numbers.len()),
+        "gaps in {numbers:?}"
+    );
 }
 
 /// One listener with these lines, one route for everything.

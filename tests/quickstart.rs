@@ -15,11 +15,18 @@ fn the_commands_that_it_prints_work() {
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
     assert!(text.contains("as my-api-client  200 allowed"), "{text}");
-    assert!(text.contains("as stranger       403 denied (unknown_user)"), "{text}");
+    assert!(
+        text.contains("as stranger       403 denied (unknown_user)"),
+        "{text}"
+    );
     if !require_program("curl") {
         return;
     }
-    let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect();
+    let commands: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("curl "))
+        .collect();
     assert_eq!(commands.len(), 5, "{text}");
     let expected = [
         (200, "Hello from the upstream"),
@@ -30,11 +37,26 @@ fn the_commands_that_it_prints_work() {
     ];
     for (command, (status, part)) in commands.into_iter().zip(expected) {
         let (body, code) = quickstart.shell(command);
-        assert!(body.contains(part) && code == status, "{command}\n{code}\n{body}");
+        assert!(
+            body.contains(part) && code == status,
+            "{command}\n{code}\n{body}"
+        );
     }
-    let explain = text.lines().map(str::trim).find(|line| line.contains(" explain -c ")).unwrap();
-    let output = Command::new("sh").args(["-c", explain]).current_dir(home.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "POST is not permitted: {output:?}");
+    let explain = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.contains(" explain -c "))
+        .unwrap();
+    let output = Command::new("sh")
+        .args(["-c", explain])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "POST is not permitted: {output:?}"
+    );
     assert!(String::from_utf8_lossy(&output.stdout).contains("no_permission"));
     assert_eq!(quickstart.interrupt(), 0);
 }
@@ -45,13 +67,23 @@ fn commands_are_quoted_for_the_shell() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start_with(home.path(), &["quickstart", "it's mine"]);
     let text = quickstart.wait_for_instructions();
-    let commands: Vec<&str> =
-        text.lines().map(str::trim).filter(|line| line.contains("curl ") || line.contains(" explain -c ")).collect();
-    assert!(commands.len() == 6 && commands[5].starts_with(PORTCULLIS), "{text}");
+    let commands: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains("curl ") || line.contains(" explain -c "))
+        .collect();
+    assert!(
+        commands.len() == 6 && commands[5].starts_with(PORTCULLIS),
+        "{text}"
+    );
     if require_program("curl") {
         assert_eq!(quickstart.shell(commands[0]).1, 200);
     }
-    let output = Command::new("sh").args(["-c", commands[5]]).current_dir(home.path()).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", commands[5]])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(quickstart.interrupt(), 0);
 }
@@ -64,14 +96,27 @@ fn the_explanation_comes_first_and_in_one_piece() {
     let (explanation, _) = text.split_once("Below is its access log.").unwrap();
     let lines: Vec<&str> = explanation.lines().collect();
     assert_eq!(lines[0], "Making certificates and a config in ./quickstart");
-    assert!(lines[1].starts_with("Port 8443 is in use: the gateway gets port "), "{text}");
-    assert!(!explanation.contains(" main permit "), "no line of the access log stands in it: {text}");
+    assert!(
+        lines[1].starts_with("Port 8443 is in use: the gateway gets port "),
+        "{text}"
+    );
+    assert!(
+        !explanation.contains(" main permit "),
+        "no line of the access log stands in it: {text}"
+    );
     if require_program("curl") {
-        let command = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+        let command = text
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("curl "))
+            .unwrap();
         assert_eq!(quickstart.shell(command).1, 200);
         eventually("the access log below", || {
             let all = quickstart.output.lock().unwrap().clone();
-            all.split("access log.").nth(1).is_some_and(|log| log.contains("/hello")).then_some(())
+            all.split("access log.")
+                .nth(1)
+                .is_some_and(|log| log.contains("/hello"))
+                .then_some(())
         });
     }
     assert_eq!(quickstart.interrupt(), 0);
@@ -83,14 +128,29 @@ fn the_user_is_revoked_and_that_is_undone_by_the_commands_that_it_prints() {
     let home = tempfile::tempdir().unwrap();
     let mut first = Quickstart::start(home.path());
     let text = first.wait_for_instructions();
-    let commands: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains(" revoke -c ")).collect();
-    assert!(commands.len() == 2 && commands[0].starts_with(PORTCULLIS), "{text}");
+    let commands: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains(" revoke -c "))
+        .collect();
+    assert!(
+        commands.len() == 2 && commands[0].starts_with(PORTCULLIS),
+        "{text}"
+    );
     let run_command = |command: &str| {
-        let output = Command::new("sh").args(["-c", command]).current_dir(home.path()).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(home.path())
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let request = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+    let request = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("curl "))
+        .unwrap();
     let has_curl = require_program("curl");
     for (command, status) in [(commands[0], 403), (commands[1], 200), (commands[0], 403)] {
         assert!(run_command(command).contains("in force since"), "{command}");
@@ -101,17 +161,26 @@ fn the_user_is_revoked_and_that_is_undone_by_the_commands_that_it_prints() {
     std::fs::remove_file(home.path().join("quickstart/gateway.toml")).unwrap();
     let mut later = Quickstart::start(home.path());
     let text = later.wait_for_instructions();
-    assert!(text.contains("GET /hello as my-api-client  403 denied (revoked)\n"), "{text}");
+    assert!(
+        text.contains("GET /hello as my-api-client  403 denied (revoked)\n"),
+        "{text}"
+    );
     assert_eq!(later.interrupt(), 0);
     // A config without a deny list has nothing that could be revoked by.
     let config = home.path().join("quickstart/gateway.toml");
     let made = std::fs::read_to_string(&config).unwrap();
-    let without: String =
-        made.lines().filter(|line| !line.starts_with("deny_list")).map(|line| format!("{line}\n")).collect();
+    let without: String = made
+        .lines()
+        .filter(|line| !line.starts_with("deny_list"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     std::fs::write(&config, without).unwrap();
     let mut last = Quickstart::start(home.path());
     let text = last.wait_for_instructions();
-    assert!(text.contains("as my-api-client  200 allowed") && !text.contains(" revoke "), "{text}");
+    assert!(
+        text.contains("as my-api-client  200 allowed") && !text.contains(" revoke "),
+        "{text}"
+    );
     assert_eq!(last.interrupt(), 0);
 }
 
@@ -123,9 +192,16 @@ fn what_reaches_the_upstream_names_the_user() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
-    let command = text.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+    let command = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("curl "))
+        .unwrap();
     let (body, _) = quickstart.shell(&format!("{command} -H 'X-Client-User: root'"));
-    assert!(body.contains("x-client-user: my-api-client") && !body.contains("root"), "{body}");
+    assert!(
+        body.contains("x-client-user: my-api-client") && !body.contains("root"),
+        "{body}"
+    );
     assert_eq!(quickstart.interrupt(), 0);
 }
 
@@ -137,13 +213,26 @@ fn a_change_of_the_config_is_in_force_at_once() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
-    let post = text.lines().map(str::trim).find(|line| line.contains("-X POST")).unwrap();
+    let post = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.contains("-X POST"))
+        .unwrap();
     assert_eq!(quickstart.shell(post).1, 403);
     let config = home.path().join("quickstart/gateway.toml");
     let old = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, old.replace("[\"GET /*\"]", "[\"*\"]")).unwrap();
-    eventually("the new permission", || (quickstart.shell(post).1 == 200).then_some(()));
-    eventually("a line about it", || quickstart.errors.lock().unwrap().contains("reloaded").then_some(()));
+    eventually("the new permission", || {
+        (quickstart.shell(post).1 == 200).then_some(())
+    });
+    eventually("a line about it", || {
+        quickstart
+            .errors
+            .lock()
+            .unwrap()
+            .contains("reloaded")
+            .then_some(())
+    });
     assert_eq!(quickstart.interrupt(), 0);
 }
 
@@ -158,27 +247,48 @@ fn a_second_run_tests_what_the_edited_config_says() {
     let made = std::fs::read_to_string(&config).unwrap();
     let stranger = "[api_user.stranger]\nclient_cn = \"stranger\"\npermissions = [\"*\"]\n";
     let authority = home.path().join("other");
-    let (_, error, code) = run(PORTCULLIS, &["pki", "new-ca", "--ca-dir", authority.to_str().unwrap()]);
+    let (_, error, code) = run(
+        PORTCULLIS,
+        &["pki", "new-ca", "--ca-dir", authority.to_str().unwrap()],
+    );
     assert_eq!(code, 0, "{error}");
     let other_anchor = format!("anchors = [\"{}/ca.crt\"]", authority.display());
     for (edited, lines) in [
-        (made.replace("\"GET /*\"", "\"POST /*\"") + stranger, ["403 denied (no_permission)", "200 allowed"]),
+        (
+            made.replace("\"GET /*\"", "\"POST /*\"") + stranger,
+            ["403 denied (no_permission)", "200 allowed"],
+        ),
         (
             made.replace("anchors = [\"pki/ca.crt\"]", &other_anchor),
-            ["TLS alert, rejected (unknown_issuer)", "TLS alert, rejected (unknown_issuer)"],
+            [
+                "TLS alert, rejected (unknown_issuer)",
+                "TLS alert, rejected (unknown_issuer)",
+            ],
         ),
         (
             made.replace("path = \"/whoami\"", "path = \"/hello\""),
-            ["not tested: it does not go to upstream \"hello\"", "403 denied (unknown_user)"],
+            [
+                "not tested: it does not go to upstream \"hello\"",
+                "403 denied (unknown_user)",
+            ],
         ),
     ] {
         std::fs::write(&config, edited).unwrap();
         let mut later = Quickstart::start(home.path());
         let text = later.wait_for_instructions();
-        assert!(text.starts_with("Using the certificates and the config in ./quickstart\n"), "{text}");
+        assert!(
+            text.starts_with("Using the certificates and the config in ./quickstart\n"),
+            "{text}"
+        );
         let [client, other] = lines;
-        assert!(text.contains(&format!("GET /hello as my-api-client  {client}\n")), "{text}");
-        assert!(text.contains(&format!("GET /hello as stranger       {other}\n")), "{text}");
+        assert!(
+            text.contains(&format!("GET /hello as my-api-client  {client}\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("GET /hello as stranger       {other}\n")),
+            "{text}"
+        );
         assert_eq!(later.interrupt(), 0);
     }
 }
@@ -192,9 +302,17 @@ fn a_folder_with_other_files_stays_as_it_is() {
         std::fs::write(folder.join(there), "mine").unwrap();
         let error = error_of(home.path());
         assert!(error.contains("is not a folder of quickstart"), "{error}");
-        assert!(error.contains(&format!("{there} exists, but {missing} does not. Nothing was written")), "{error}");
+        assert!(
+            error.contains(&format!(
+                "{there} exists, but {missing} does not. Nothing was written"
+            )),
+            "{error}"
+        );
         let count = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
-        assert_eq!((count(&folder), count(folder.join(there).parent().unwrap())), (1, 1));
+        assert_eq!(
+            (count(&folder), count(folder.join(there).parent().unwrap())),
+            (1, 1)
+        );
         assert_eq!(std::fs::read_to_string(folder.join(there)).unwrap(), "mine");
     }
 }
@@ -209,7 +327,11 @@ fn a_config_that_was_removed_is_made_again_for_the_same_certificates() {
     let before = std::fs::read_to_string(&authority).unwrap();
     std::fs::remove_file(home.path().join("quickstart/gateway.toml")).unwrap();
     let mut second = Quickstart::start(home.path());
-    assert!(second.wait_for_instructions().contains("as my-api-client  200 allowed"));
+    assert!(
+        second
+            .wait_for_instructions()
+            .contains("as my-api-client  200 allowed")
+    );
     assert_eq!(second.interrupt(), 0);
     assert_eq!(std::fs::read_to_string(&authority).unwrap(), before);
 }
@@ -222,8 +344,18 @@ fn a_second_run_uses_what_is_there() {
     let mut first = Quickstart::start(home.path());
     first.wait_for_instructions();
     assert_eq!(first.interrupt(), 0);
-    std::fs::write(folder.join("gateway.toml"), read("gateway.toml") + "# mine\n").unwrap();
-    let names = ["gateway.toml", "pki/ca.crt", "pki/ca.key", "pki/server.crt", "pki/my-api-client.key"];
+    std::fs::write(
+        folder.join("gateway.toml"),
+        read("gateway.toml") + "# mine\n",
+    )
+    .unwrap();
+    let names = [
+        "gateway.toml",
+        "pki/ca.crt",
+        "pki/ca.key",
+        "pki/server.crt",
+        "pki/my-api-client.key",
+    ];
     let before = names.map(read);
     let mut second = Quickstart::start(home.path());
     second.wait_for_instructions();
@@ -239,7 +371,11 @@ fn private_keys_are_for_the_owner_alone() {
     quickstart.wait_for_instructions();
     for name in ["ca", "server", "my-api-client", "stranger"] {
         let file = home.path().join(format!("quickstart/pki/{name}.key"));
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
     }
     assert_eq!(quickstart.interrupt(), 0);
 }
@@ -256,13 +392,22 @@ fn a_port_in_use_is_reported_with_what_to_do() {
     let taken = holder.local_addr().unwrap();
     let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap();
     for (usual, other) in [
-        (line("endpoints"), format!("endpoints = [\"http://{taken}\"]")),
+        (
+            line("endpoints"),
+            format!("endpoints = [\"http://{taken}\"]"),
+        ),
         (line("address"), format!("address = \"{taken}\"")),
     ] {
         std::fs::write(&config, text.replacen(usual, &other, 1)).unwrap();
         let error = error_of(home.path());
-        assert!(error.starts_with(&format!("error: the port of {taken} (")), "{error}");
-        assert!(error.contains("is in use; change the port in ") && error.contains(", or remove "), "{error}");
+        assert!(
+            error.starts_with(&format!("error: the port of {taken} (")),
+            "{error}"
+        );
+        assert!(
+            error.contains("is in use; change the port in ") && error.contains(", or remove "),
+            "{error}"
+        );
     }
     drop(holder);
 }
@@ -277,7 +422,10 @@ fn a_broken_config_in_the_folder_is_reported_and_not_replaced() {
     let text = std::fs::read_to_string(&config).unwrap() + "\n[unknown]\n";
     std::fs::write(&config, &text).unwrap();
     let error = error_of(home.path());
-    assert!(error.contains("unknown key `unknown`") && !error.contains("error: error"), "{error}");
+    assert!(
+        error.contains("unknown key `unknown`") && !error.contains("error: error"),
+        "{error}"
+    );
     assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
 }
 
@@ -326,7 +474,9 @@ impl Quickstart {
     fn start_with(home: &Path, arguments: &[&str]) -> Self {
         hold_the_usual_ports();
         let folder = home.join(arguments.get(1).unwrap_or(&"quickstart"));
-        let made = [folder.clone(), folder.join("gateway.toml")].into_iter().find(|path| !path.exists());
+        let made = [folder.clone(), folder.join("gateway.toml")]
+            .into_iter()
+            .find(|path| !path.exists());
         let mut child = Command::new(PORTCULLIS)
             .args(arguments)
             .current_dir(home)
@@ -339,8 +489,19 @@ impl Quickstart {
         let (output, output_reader) = gathered(child.stdout.take().unwrap());
         let (errors, errors_reader) = gathered(child.stderr.take().unwrap());
         let readers = vec![output_reader, errors_reader];
-        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { child, arguments, home: home.to_owned(), made, output, errors, readers }
+        let arguments = arguments
+            .iter()
+            .map(|argument| (*argument).to_owned())
+            .collect();
+        Self {
+            child,
+            arguments,
+            home: home.to_owned(),
+            made,
+            output,
+            errors,
+            readers,
+        }
     }
 
     /// Starts it again where it was, with new ports if it chose them itself.
@@ -357,10 +518,15 @@ impl Quickstart {
     fn wait_for_instructions(&mut self) -> String {
         eventually("the instructions", || {
             if let Some(status) = self.child.try_wait().unwrap() {
-                self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+                self.readers
+                    .drain(..)
+                    .for_each(|reader| reader.join().unwrap());
                 let errors = self.errors.lock().unwrap().clone();
                 // Nothing reserves its ports before it listens, and the system may have given one to another test.
-                assert!(errors.contains("is in use; change the port"), "quickstart ended: {status}\n{errors}");
+                assert!(
+                    errors.contains("is in use; change the port"),
+                    "quickstart ended: {status}\n{errors}"
+                );
                 self.start_again();
             }
             let text = self.output.lock().unwrap().clone();
@@ -371,9 +537,15 @@ impl Quickstart {
     /// Runs a printed command as somebody would who copies it, and gives body and status.
     fn shell(&self, command: &str) -> (String, u16) {
         let command = format!("{command} -sS -w '\n%{{http_code}}'");
-        let output = Command::new("sh").args(["-c", &command]).current_dir(&self.home).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(&self.home)
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{command}: {output:?}"));
+        let (body, status) = text
+            .rsplit_once('\n')
+            .unwrap_or_else(|| panic!("{command}: {output:?}"));
         (body.to_owned(), status.parse().unwrap())
     }
 
@@ -381,7 +553,9 @@ impl Quickstart {
     fn interrupt(&mut self) -> i32 {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-        eventually("the end", || self.child.try_wait().unwrap()).code().unwrap_or(-1)
+        eventually("the end", || self.child.try_wait().unwrap())
+            .code()
+            .unwrap_or(-1)
     }
 }
 

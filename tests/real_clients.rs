@@ -17,7 +17,11 @@ fn curl_speaks_http1_and_http2_with_a_client_certificate() {
     let gateway = gateway(&pki, &upstream);
     for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2"), ("--http1.0", "1")] {
         let (out, status) = curl(&pki, gateway.address(), "/api/x", &[flag]);
-        assert_eq!((out.as_str(), status.as_str()), ("hello", &*format!("200 {version}")), "{flag}");
+        assert_eq!(
+            (out.as_str(), status.as_str()),
+            ("hello", &*format!("200 {version}")),
+            "{flag}"
+        );
     }
     assert_eq!(upstream.recorded().len(), 3);
 }
@@ -47,21 +51,43 @@ fn curl_uploads_and_posts_with_expectation() {
     let gateway = gateway(&pki, &upstream);
     let content = "0123456789".repeat(300_000);
     std::fs::write(pki.path("upload"), &content).unwrap();
-    let (file, data) = (text(&pki.path("upload")), format!("@{}", text(&pki.path("upload"))));
+    let (file, data) = (
+        text(&pki.path("upload")),
+        format!("@{}", text(&pki.path("upload"))),
+    );
     let ways: [&[&str]; 6] = [
         &["--http1.1", "-T", &file],
         &["--http2", "-T", &file],
-        &["--http1.1", "--data-binary", &data, "-H", "Expect: 100-continue"],
+        &[
+            "--http1.1",
+            "--data-binary",
+            &data,
+            "-H",
+            "Expect: 100-continue",
+        ],
         &["--http2", "--data-binary", &data],
-        &["--http1.1", "--data-binary", &data, "-H", "Transfer-Encoding: chunked"],
+        &[
+            "--http1.1",
+            "--data-binary",
+            &data,
+            "-H",
+            "Transfer-Encoding: chunked",
+        ],
         &["--http1.0", "--data-binary", &data],
     ];
     for (number, flags) in ways.into_iter().enumerate() {
         let (out, status) = curl(&pki, gateway.address(), "/api/upload", flags);
-        assert!(status.starts_with("200 ") && out == "hello", "{flags:?}: {status} {out}");
+        assert!(
+            status.starts_with("200 ") && out == "hello",
+            "{flags:?}: {status} {out}"
+        );
         let recorded = upstream.recorded();
         assert_eq!(recorded.len(), number + 1, "{flags:?}");
-        assert!(recorded[number].body == content, "{flags:?}: {} bytes", recorded[number].body.len());
+        assert!(
+            recorded[number].body == content,
+            "{flags:?}: {} bytes",
+            recorded[number].body.len()
+        );
     }
 }
 
@@ -72,10 +98,21 @@ fn curl_is_told_no_before_it_sends_a_body_for_nothing() {
     }
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
-    let flags = ["--http1.1", "-X", "DELETE", "--data-binary", "x", "-H", "Expect: 100-continue"];
+    let flags = [
+        "--http1.1",
+        "-X",
+        "DELETE",
+        "--data-binary",
+        "x",
+        "-H",
+        "Expect: 100-continue",
+    ];
     let (out, status) = curl(&pki, gateway.address(), "/api/x", &flags);
     assert_eq!(status, "403 1.1", "{out}");
-    assert!(out.contains("no_permission") && upstream.recorded().is_empty(), "{out}");
+    assert!(
+        out.contains("no_permission") && upstream.recorded().is_empty(),
+        "{out}"
+    );
 }
 
 #[test]
@@ -87,11 +124,17 @@ fn curl_sees_head_and_compressed_answers_as_the_upstream_gave_them() {
     let gateway = gateway(&pki, &upstream);
     for flag in ["--http1.1", "--http2"] {
         let (out, status) = curl(&pki, gateway.address(), "/api/x", &["--head", flag]);
-        assert!(status.starts_with("200 ") && out.to_ascii_lowercase().contains("content-length: 5"), "{status}{out}");
+        assert!(
+            status.starts_with("200 ") && out.to_ascii_lowercase().contains("content-length: 5"),
+            "{status}{out}"
+        );
     }
     let flags = ["-H", "Accept: text/html", "-X", "PATCH"];
     let (out, status) = curl(&pki, gateway.address(), "/api/x", &flags);
-    assert!(status.starts_with("403 ") && out.starts_with("<!doctype html>"), "{out}");
+    assert!(
+        status.starts_with("403 ") && out.starts_with("<!doctype html>"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -107,7 +150,10 @@ fn curl_without_a_certificate_fails_in_the_handshake() {
     assert!(error.contains("certificate required"), "{error}");
     let plain = format!("http://localhost:{}/api/x", gateway.address().port());
     let (out, _, code) = run("curl", &["-sS", &plain]);
-    assert!(code == 0 && out.contains("This port speaks HTTPS only."), "{out}");
+    assert!(
+        code == 0 && out.contains("This port speaks HTTPS only."),
+        "{out}"
+    );
 }
 
 #[test]
@@ -118,12 +164,22 @@ fn openssl_without_a_certificate_is_told_so_by_alert() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let bare = s_client(&pki, gateway.address(), &["-tls1_3"]);
-    assert!(bare.contains("alert certificate required") && bare.contains("SSL alert number 116"), "{bare}");
+    assert!(
+        bare.contains("alert certificate required") && bare.contains("SSL alert number 116"),
+        "{bare}"
+    );
     let bare = s_client(&pki, gateway.address(), &["-tls1_2"]);
     assert!(bare.contains("SSL alert number"), "{bare}");
     let (certificate, key) = alice(&pki);
-    let with = s_client(&pki, gateway.address(), &["-tls1_3", "-cert", &certificate, "-key", &key]);
-    assert!(with.contains("HTTP/1.1 200 OK") && with.contains("Verify return code: 0 (ok)"), "{with}");
+    let with = s_client(
+        &pki,
+        gateway.address(),
+        &["-tls1_3", "-cert", &certificate, "-key", &key],
+    );
+    assert!(
+        with.contains("HTTP/1.1 200 OK") && with.contains("Verify return code: 0 (ok)"),
+        "{with}"
+    );
 }
 
 #[test]
@@ -134,19 +190,41 @@ fn openssl_gets_tls_1_2_and_nothing_older() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let (certificate, key) = alice(&pki);
-    let good = s_client(&pki, gateway.address(), &["-tls1_2", "-cert", &certificate, "-key", &key]);
-    assert!(good.contains("TLSv1.2") && good.contains("HTTP/1.1 200 OK"), "{good}");
+    let good = s_client(
+        &pki,
+        gateway.address(),
+        &["-tls1_2", "-cert", &certificate, "-key", &key],
+    );
+    assert!(
+        good.contains("TLSv1.2") && good.contains("HTTP/1.1 200 OK"),
+        "{good}"
+    );
     for old in ["-tls1_1", "-tls1"] {
         // Security level 0 lets openssl itself offer what it else would refuse to.
-        let flags = [old, "-cipher", "DEFAULT@SECLEVEL=0", "-cert", &certificate, "-key", &key];
+        let flags = [
+            old,
+            "-cipher",
+            "DEFAULT@SECLEVEL=0",
+            "-cert",
+            &certificate,
+            "-key",
+            &key,
+        ];
         let bad = s_client(&pki, gateway.address(), &flags);
         // rustls looks at the signature algorithms first, which old clients do not send: handshake_failure (40), else
         // protocol_version (70).
         let refused = ["SSL alert number 40", "SSL alert number 70"];
-        assert!(refused.iter().any(|alert| bad.contains(alert)), "{old}: {bad}");
+        assert!(
+            refused.iter().any(|alert| bad.contains(alert)),
+            "{old}: {bad}"
+        );
         assert!(!bad.contains("HTTP/1.1 200"), "{old}: {bad}");
     }
-    gateway.wait_for_metric("portcullis_handshake_failures_total", &[("reason", "incompatible")], 2.0);
+    gateway.wait_for_metric(
+        "portcullis_handshake_failures_total",
+        &[("reason", "incompatible")],
+        2.0,
+    );
 }
 
 #[test]
@@ -160,14 +238,36 @@ fn openssl_resumes_a_session_and_is_the_same_user() {
     let session = text(&pki.path("session"));
     for version in ["-tls1_3", "-tls1_2"] {
         let who = [version, "-cert", &certificate, "-key", &key];
-        let first = s_client(&pki, gateway.address(), &[&who[..], &["-sess_out", &session]].concat());
-        assert!(first.contains("New, TLS") && first.contains("HTTP/1.1 200 OK"), "{first}");
-        let second = s_client(&pki, gateway.address(), &[&who[..], &["-sess_in", &session]].concat());
-        assert!(second.contains("Reused, TLS") && second.contains("HTTP/1.1 200 OK"), "{version}: {second}");
+        let first = s_client(
+            &pki,
+            gateway.address(),
+            &[&who[..], &["-sess_out", &session]].concat(),
+        );
+        assert!(
+            first.contains("New, TLS") && first.contains("HTTP/1.1 200 OK"),
+            "{first}"
+        );
+        let second = s_client(
+            &pki,
+            gateway.address(),
+            &[&who[..], &["-sess_in", &session]].concat(),
+        );
+        assert!(
+            second.contains("Reused, TLS") && second.contains("HTTP/1.1 200 OK"),
+            "{version}: {second}"
+        );
     }
-    let users: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("x-client-user").join(",")).collect();
+    let users: Vec<_> = upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.values("x-client-user").join(","))
+        .collect();
     assert_eq!(users, ["alice"; 4]);
-    gateway.wait_for_metric("portcullis_handshakes_total", &[("resumption", "resumed")], 2.0);
+    gateway.wait_for_metric(
+        "portcullis_handshakes_total",
+        &[("resumption", "resumed")],
+        2.0,
+    );
 }
 
 /// The way of the seed text, with our own binary alone: CA, request, signature, ApiUser, reload, curl.
@@ -197,9 +297,19 @@ fn from_a_new_authority_to_an_answer_with_our_own_commands() {
     let gateway = Gateway::start_in(desk, root.join("gateway.toml"));
     let ask = || {
         let url = format!("https://localhost:{}/hello", gateway.address().port());
-        let files = ["--cacert", "pki/ca.crt", "--cert", "my.crt", "--key", "my.key"];
-        let output =
-            Command::new("curl").args(files).args(["-sS", "-w", " %{http_code}", &url]).current_dir(&root).output();
+        let files = [
+            "--cacert",
+            "pki/ca.crt",
+            "--cert",
+            "my.crt",
+            "--key",
+            "my.key",
+        ];
+        let output = Command::new("curl")
+            .args(files)
+            .args(["-sS", "-w", " %{http_code}", &url])
+            .current_dir(&root)
+            .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     assert!(ask().ends_with(" 403"), "nobody has added the user yet");
@@ -209,7 +319,10 @@ fn from_a_new_authority_to_an_answer_with_our_own_commands() {
     assert_ne!(without_permission, hint);
     gateway.reload_with(&format!("{config}{without_permission}"));
     let answer = ask();
-    assert!(answer.contains("no_permission") && answer.ends_with(" 403"), "{answer}");
+    assert!(
+        answer.contains("no_permission") && answer.ends_with(" 403"),
+        "{answer}"
+    );
     gateway.reload_with(&format!("{config}{hint}"));
     assert_eq!(ask(), "hello 200");
     assert_eq!(upstream.only().values("x-client-user"), ["my-api-client"]);
@@ -230,8 +343,17 @@ fn curl(pki: &Pki, address: SocketAddr, path: &str, flags: &[&str]) -> (String, 
     let (certificate, key) = alice(pki);
     let url = format!("https://localhost:{}{path}", address.port());
     let authority = text(&pki.ca_file());
-    let common =
-        ["-sS", "--cacert", &authority, "--cert", &certificate, "--key", &key, "-w", "\n%{http_code} %{http_version}"];
+    let common = [
+        "-sS",
+        "--cacert",
+        &authority,
+        "--cert",
+        &certificate,
+        "--key",
+        &key,
+        "-w",
+        "\n%{http_code} %{http_version}",
+    ];
     let (out, error, code) = run("curl", &[&common[..], flags, &[&url]].concat());
     assert_eq!(code, 0, "{flags:?}: {error}");
     let (body, status) = out.rsplit_once('\n').expect("a status");
@@ -241,7 +363,14 @@ fn curl(pki: &Pki, address: SocketAddr, path: &str, flags: &[&str]) -> (String, 
 /// Runs `openssl s_client` with one request, and gives all that it printed.
 fn s_client(pki: &Pki, address: SocketAddr, flags: &[&str]) -> String {
     let mut child = Command::new("openssl")
-        .args(["s_client", "-connect", &address.to_string(), "-servername", "localhost", "-ign_eof"])
+        .args([
+            "s_client",
+            "-connect",
+            &address.to_string(),
+            "-servername",
+            "localhost",
+            "-ign_eof",
+        ])
         .args(["-CAfile", &text(&pki.ca_file())])
         .args(flags)
         .stdin(Stdio::piped())
@@ -258,7 +387,15 @@ fn s_client(pki: &Pki, address: SocketAddr, flags: &[&str]) -> String {
 }
 
 fn portcullis(folder: &Path, line: &str) -> String {
-    let output = Command::new(PORTCULLIS).args(line.split(' ')).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(PORTCULLIS)
+        .args(line.split(' '))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }

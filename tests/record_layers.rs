@@ -19,7 +19,9 @@ fn start(pki: &Pki, upstream: &Upstream, layer: &str) -> Gateway {
 
 fn start_with(pki: &Pki, upstream: &Upstream, layer: &str, engine: &str) -> Gateway {
     let lines = format!("record_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n");
-    Gateway::start(&(listener_with(pki, &lines) + &user("alice", &["*"]) + &route_to(upstream.address)))
+    Gateway::start(
+        &(listener_with(pki, &lines) + &user("alice", &["*"]) + &route_to(upstream.address)),
+    )
 }
 
 #[test]
@@ -29,13 +31,26 @@ fn every_client_is_served_whatever_it_speaks() {
         let gateway = start(&pki, &upstream, layer);
         for versions in [&[&TLS13][..], &[&TLS12], &[&TLS13, &TLS12]] {
             for http in BOTH {
-                let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), versions);
+                let client = Client::with_provider(
+                    &pki,
+                    Some(&pki.client("alice")),
+                    gateway.address(),
+                    versions,
+                );
                 for _ in 0..2 {
-                    assert_eq!(client.send(http, get("/")).unwrap().status, 200, "{layer} {versions:?} {http:?}");
+                    assert_eq!(
+                        client.send(http, get("/")).unwrap().status,
+                        200,
+                        "{layer} {versions:?} {http:?}"
+                    );
                 }
             }
         }
-        gateway.wait_for_metric("portcullis_handshakes_total", &[("resumption", "resumed")], 6.0);
+        gateway.wait_for_metric(
+            "portcullis_handshakes_total",
+            &[("resumption", "resumed")],
+            6.0,
+        );
         for seen in upstream.recorded() {
             assert_eq!(seen.values("x-client-cn"), ["alice"]);
         }
@@ -48,19 +63,23 @@ fn a_hello_of_many_records_is_read_whole() {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);
         for names in [100, 130, 135, 400, 440] {
-            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
-                let odd = (0..names).map(|number| format!("{number:030}").into_bytes());
-                config.alpn_protocols = odd.chain([b"http/1.1".to_vec()]).collect();
-            });
+            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address())
+                .with_config(|config| {
+                    let odd = (0..names).map(|number| format!("{number:030}").into_bytes());
+                    config.alpn_protocols = odd.chain([b"http/1.1".to_vec()]).collect();
+                });
             let mut raw = client.raw_as_configured();
             raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
             raw.read_until("hello");
         }
         // Longer ones would only hold memory.
         for names in [530, 545, 900, 1800] {
-            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_config(|config| {
-                config.alpn_protocols = (0..names).map(|number| format!("{number:030}").into_bytes()).collect();
-            });
+            let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address())
+                .with_config(|config| {
+                    config.alpn_protocols = (0..names)
+                        .map(|number| format!("{number:030}").into_bytes())
+                        .collect();
+                });
             assert_eq!(client.alert(), Alert::DecodeError, "{layer} {names}");
         }
     }
@@ -73,10 +92,17 @@ fn a_refused_client_learns_why_on_both() {
         let gateway = start(&pki, &upstream, layer);
         for (identity, alert) in [
             (None, Alert::CertificateRequired),
-            (Some(pki.of_kind("alice", Kind::Expired)), Alert::CertificateExpired),
-            (Some(Pki::named("Other CA").client("alice")), Alert::UnknownCA),
+            (
+                Some(pki.of_kind("alice", Kind::Expired)),
+                Alert::CertificateExpired,
+            ),
+            (
+                Some(Pki::named("Other CA").client("alice")),
+                Alert::UnknownCA,
+            ),
         ] {
-            let client = Client::with_provider(&pki, identity.as_ref(), gateway.address(), &[&TLS13]);
+            let client =
+                Client::with_provider(&pki, identity.as_ref(), gateway.address(), &[&TLS13]);
             assert_eq!(client.alert(), alert, "{layer}");
         }
         assert!(upstream.recorded().is_empty());
@@ -117,18 +143,35 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut raw = served(&client, version);
         // Behind the record that nobody can open lies more that nobody reads.
-        let broken = [&[23, 3, 3, 0, 64][..], &[7; 64], &[23, 3, 3, 0x40, 0][..], &[7; 60_000]].concat();
+        let broken = [
+            &[23, 3, 3, 0, 64][..],
+            &[7; 64],
+            &[23, 3, 3, 0x40, 0][..],
+            &[7; 60_000],
+        ]
+        .concat();
         raw.socket().write_all(&broken).unwrap();
         let mut alert = None;
         while alert.is_none() {
             // What HTTP/2 says before the alert is content.
             alert = raw.content_or_alert();
         }
-        assert_eq!(alert, Some(Alert::BadRecordMac), "{layer} {engine} {version:?}");
+        assert_eq!(
+            alert,
+            Some(Alert::BadRecordMac),
+            "{layer} {engine} {version:?}"
+        );
         let told = |reason: &str| {
-            let count = || gateway.metric("portcullis_tls_failures_total", &[("listener", "main"), ("reason", reason)]);
+            let count = || {
+                gateway.metric(
+                    "portcullis_tls_failures_total",
+                    &[("listener", "main"), ("reason", reason)],
+                )
+            };
             eventually("it is counted", || (count() == 1.0).then_some(()));
-            let is_it = |line: &serde_json::Value| line["message"] == "tls failed" && line["reason"] == reason;
+            let is_it = |line: &serde_json::Value| {
+                line["message"] == "tls failed" && line["reason"] == reason
+            };
             // The line is read after it was counted.
             eventually("a line about it", || gateway.log().into_iter().find(is_it));
             let count = gateway.settled_log().into_iter().filter(is_it).count();
@@ -151,7 +194,12 @@ fn a_flood_of_key_updates_is_cut_and_a_few_between_requests_pass() {
     for (layer, engine, version) in WAYS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start_with(&pki, &upstream, layer, engine);
-        let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[&TLS13]);
+        let client = Client::with_provider(
+            &pki,
+            Some(&pki.client("alice")),
+            gateway.address(),
+            &[&TLS13],
+        );
         let mut raw = served(&client, version);
         for _ in 0..10 {
             raw.renew_keys(2);
@@ -166,14 +214,20 @@ fn a_flood_of_key_updates_is_cut_and_a_few_between_requests_pass() {
                 }
             }
         }
-        assert_eq!(gateway.metric("portcullis_tls_failures_total", &[]), 0.0, "{layer} {engine} {version:?}");
+        assert_eq!(
+            gateway.metric("portcullis_tls_failures_total", &[]),
+            0.0,
+            "{layer} {engine} {version:?}"
+        );
         raw.renew_keys(40);
         // rustls, which also has the records of HTTP/2, has no way to send a fatal alert for this: a goodbye.
         let in_place = layer == "in-place" && version == Version::Http1;
         let alert = in_place.then_some(Alert::UnexpectedMessage);
         assert_eq!(raw.end_of_tls(), alert, "{layer} {engine} {version:?}");
         let floods = [("listener", "main"), ("reason", "key_updates")];
-        eventually("it is counted", || (gateway.metric("portcullis_tls_failures_total", &floods) == 1.0).then_some(()));
+        eventually("it is counted", || {
+            (gateway.metric("portcullis_tls_failures_total", &floods) == 1.0).then_some(())
+        });
         assert_eq!(gateway.wait_for_log("tls failed")["reason"], "key_updates");
         assert_eq!(client.send(version, get("/")).unwrap().status, 200);
     }
@@ -187,7 +241,10 @@ fn large_bodies_pass_whole_on_both() {
         let (pki, upstream) = (Pki::new(), Upstream::answering(answer));
         let gateway = start(&pki, &upstream, layer);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        let request = Request::post("/").header("host", "localhost").body(body(vec![b'u'; LENGTH])).unwrap();
+        let request = Request::post("/")
+            .header("host", "localhost")
+            .body(body(vec![b'u'; LENGTH]))
+            .unwrap();
         let answer = client.send(Version::Http1, request).unwrap();
         assert_eq!((answer.status, answer.body.len()), (200, LENGTH), "{layer}");
         assert!(upstream.only().body.len() == LENGTH);
@@ -210,8 +267,20 @@ fn openssl_may_change_keys_in_the_middle() {
         let identity = pki.client("alice");
         let mut command = Command::new("openssl");
         command
-            .args(["s_client", "-connect", &gateway.address().to_string(), "-servername", "localhost"])
-            .args(["-CAfile", pki.ca_file().to_str().unwrap(), "-ciphersuites", suite, "-tls1_3"])
+            .args([
+                "s_client",
+                "-connect",
+                &gateway.address().to_string(),
+                "-servername",
+                "localhost",
+            ])
+            .args([
+                "-CAfile",
+                pki.ca_file().to_str().unwrap(),
+                "-ciphersuites",
+                suite,
+                "-tls1_3",
+            ])
             // It begins with a share for a group that is not served, so there is a second hello.
             .args(["-groups", "P-521:X25519"])
             .arg("-cert")
@@ -231,9 +300,13 @@ fn openssl_may_change_keys_in_the_middle() {
         for (round, update) in ["k\n", "K\n", "k\n", "K\n"].into_iter().enumerate() {
             input.write_all(update.as_bytes()).unwrap();
             read_until(&mut notes, "KEYUPDATE");
-            input.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            input
+                .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .unwrap();
             read_until(&mut output, "hello");
-            eventually("the request upstream", || (upstream.recorded().len() == round + 1).then_some(()));
+            eventually("the request upstream", || {
+                (upstream.recorded().len() == round + 1).then_some(())
+            });
         }
     }
 }

@@ -27,11 +27,19 @@ fn alice() -> String {
 
 /// What a refused request says, or `ok`.
 fn outcome(answer: &Answer) -> String {
-    if answer.status == 200 { "ok".to_owned() } else { answer.reason() }
+    if answer.status == 200 {
+        "ok".to_owned()
+    } else {
+        answer.reason()
+    }
 }
 
 fn ask(connection: &mut Connection<'_>, path: &str) -> String {
-    outcome(&connection.send(get(path)).expect("an answer on the open connection"))
+    outcome(
+        &connection
+            .send(get(path))
+            .expect("an answer on the open connection"),
+    )
 }
 
 #[test]
@@ -56,13 +64,26 @@ fn a_user_who_is_removed_is_out_at_the_next_request() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let both = alice() + &user("bob", &["GET /*"]);
     let gateway = Gateway::start(&config(&pki, &upstream, &both));
-    let (first, second) = (client(&pki, "alice", &gateway), client(&pki, "bob", &gateway));
+    let (first, second) = (
+        client(&pki, "alice", &gateway),
+        client(&pki, "bob", &gateway),
+    );
     for version in BOTH {
         gateway.reload_with(&config(&pki, &upstream, &both));
-        let (mut alice, mut bob) = (first.connect(version).unwrap(), second.connect(version).unwrap());
-        assert_eq!((ask(&mut alice, "/"), ask(&mut bob, "/")), ("ok".into(), "ok".into()));
+        let (mut alice, mut bob) = (
+            first.connect(version).unwrap(),
+            second.connect(version).unwrap(),
+        );
+        assert_eq!(
+            (ask(&mut alice, "/"), ask(&mut bob, "/")),
+            ("ok".into(), "ok".into())
+        );
         gateway.reload_with(&config(&pki, &upstream, &user("bob", &["GET /*"])));
-        assert_eq!((ask(&mut alice, "/"), ask(&mut bob, "/")), ("unknown_user".into(), "ok".into()), "{version:?}");
+        assert_eq!(
+            (ask(&mut alice, "/"), ask(&mut bob, "/")),
+            ("unknown_user".into(), "ok".into()),
+            "{version:?}"
+        );
     }
 }
 
@@ -76,9 +97,19 @@ fn narrowed_and_denied_permissions_count_at_the_next_request() {
         let mut connection = client.connect(version).unwrap();
         assert_eq!(ask(&mut connection, "/b"), "ok");
         gateway.reload_with(&config(&pki, &upstream, &user("alice", &["GET /a"])));
-        assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("ok".into(), "no_permission".into()));
-        gateway.reload_with(&config(&pki, &upstream, &(user("alice", &["*"]) + "deny = [\"GET /a\"]\n")));
-        assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("denied".into(), "ok".into()));
+        assert_eq!(
+            (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
+            ("ok".into(), "no_permission".into())
+        );
+        gateway.reload_with(&config(
+            &pki,
+            &upstream,
+            &(user("alice", &["*"]) + "deny = [\"GET /a\"]\n"),
+        ));
+        assert_eq!(
+            (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
+            ("denied".into(), "ok".into())
+        );
     }
 }
 
@@ -92,14 +123,19 @@ fn a_common_name_that_moves_to_another_user_is_that_user_at_once() {
     let renamed = alice().replace("[api_user.alice]", "[api_user.carol]");
     gateway.reload_with(&config(&pki, &upstream, &renamed));
     assert_eq!(ask(&mut connection, "/"), "ok");
-    let users: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("x-client-user").join(",")).collect();
+    let users: Vec<_> = upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.values("x-client-user").join(","))
+        .collect();
     assert_eq!(users, ["alice", "carol"]);
 }
 
 #[test]
 fn routes_and_upstreams_change_under_an_open_connection() {
     let (pki, one) = (Pki::new(), Upstream::start());
-    let two = Upstream::answering(|_| http::Response::new(crate::support::upstream::full("second")));
+    let two =
+        Upstream::answering(|_| http::Response::new(crate::support::upstream::full("second")));
     let gateway = Gateway::start(&config(&pki, &one, &alice()));
     let client = client(&pki, "alice", &gateway);
     let mut connection = client.connect(Version::Http2).unwrap();
@@ -108,7 +144,10 @@ fn routes_and_upstreams_change_under_an_open_connection() {
     assert_eq!(connection.send(get("/a")).unwrap().body, "second");
     let elsewhere = config(&pki, &two, &alice()).replace("path = \"/\"", "path = \"/b\"");
     gateway.reload_with(&elsewhere);
-    assert_eq!((ask(&mut connection, "/a"), ask(&mut connection, "/b")), ("no_route".into(), "ok".into()));
+    assert_eq!(
+        (ask(&mut connection, "/a"), ask(&mut connection, "/b")),
+        ("no_route".into(), "ok".into())
+    );
     assert_eq!(one.recorded().len(), 1);
 }
 
@@ -122,7 +161,11 @@ fn an_upstream_that_did_not_change_keeps_its_connections() {
         assert_eq!(ask(&mut connection, "/"), "ok");
         gateway.reload_with(&config(&pki, &upstream, &alice()));
     }
-    let connections: Vec<_> = upstream.recorded().iter().map(|seen| seen.connection).collect();
+    let connections: Vec<_> = upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
     assert_eq!(connections, [0, 0, 0]);
 }
 
@@ -141,7 +184,10 @@ fn the_access_log_counts_generations_and_each_request_has_one() {
         assert_eq!(line["generation"].as_u64(), expected.last().copied());
         gateway.reload_with(&config(&pki, &upstream, &alice()));
     }
-    assert!(expected.is_sorted() && expected[0] == 1 && expected[2] >= 3, "{expected:?}");
+    assert!(
+        expected.is_sorted() && expected[0] == 1 && expected[2] >= 3,
+        "{expected:?}"
+    );
 }
 
 #[test]
@@ -166,7 +212,8 @@ fn a_request_that_is_under_way_is_finished_as_it_began_if_it_may_go_on() {
 fn no_request_fails_while_snapshots_come_and_go() {
     const RELOADS: usize = 20;
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let texts = [alice(), alice() + &user("bob", &["*"])].map(|users| config(&pki, &upstream, &users));
+    let texts =
+        [alice(), alice() + &user("bob", &["*"])].map(|users| config(&pki, &upstream, &users));
     let gateway = Gateway::start(&texts[0]);
     let clients: Vec<Client> = (0..4).map(|_| client(&pki, "alice", &gateway)).collect();
     let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -178,7 +225,9 @@ fn no_request_fails_while_snapshots_come_and_go() {
                     // Half of the requests on a connection that stays, half on new ones.
                     let mut connection = client.connect(version).expect("a connection");
                     for _ in 0..5 {
-                        let answer = connection.send(request("GET", "/x", "body")).expect("an answer");
+                        let answer = connection
+                            .send(request("GET", "/x", "body"))
+                            .expect("an answer");
                         assert_eq!(answer.status, 200, "{answer:?}");
                         answered.fetch_add(1, Ordering::Relaxed);
                     }
@@ -193,9 +242,14 @@ fn no_request_fails_while_snapshots_come_and_go() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert!(answered.load(Ordering::Relaxed) > RELOADS, "there was some load");
+    assert!(
+        answered.load(Ordering::Relaxed) > RELOADS,
+        "there was some load"
+    );
     // A reload is counted when its snapshot is in force, and its files are watched.
-    eventually("all reloads are counted", || (gateway.reloads("success") >= RELOADS as f64).then_some(()));
+    eventually("all reloads are counted", || {
+        (gateway.reloads("success") >= RELOADS as f64).then_some(())
+    });
     assert_eq!(gateway.reloads("failure"), 0.0);
     assert_eq!(gateway.metric("portcullis_responses_cut_total", &[]), 0.0);
 }

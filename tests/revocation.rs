@@ -21,7 +21,12 @@ impl Scene {
     fn new() -> Self {
         let pki = Pki::new();
         let (alice, bob) = (pki.client("alice"), pki.client("bob"));
-        Self { pki, alice, bob, upstream: Upstream::start() }
+        Self {
+            pki,
+            alice,
+            bob,
+            upstream: Upstream::start(),
+        }
     }
 
     /// With these lines in the trust domain; paths are relative to the folder of the CA.
@@ -62,12 +67,18 @@ fn who_is_on_the_revocation_list_gets_the_alert_that_says_so() {
     let scene = Scene::new();
     scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], 1));
     let gateway = scene.start(CRLS);
-    assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+    assert_eq!(
+        scene.client(&gateway, &scene.alice).alert(),
+        Alert::CertificateRevoked
+    );
     assert_eq!(scene.client(&gateway, &scene.bob).get("/").status, 200);
     let labels = [("reason", "revoked")];
     gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
     let line = eventually("a log line", || gateway.find_log("handshake failed"));
-    assert_eq!((line["reason"].as_str(), line["subject"].as_str()), (Some("revoked"), Some("CN=alice")));
+    assert_eq!(
+        (line["reason"].as_str(), line["subject"].as_str()),
+        (Some("revoked"), Some("CN=alice"))
+    );
     let labels = [("trust_domain", "test"), ("issuer", "CN=Test CA")];
     gateway.wait_for_metric("portcullis_crl_entries", &labels, 1.0);
     let due = gateway.metric("portcullis_crl_next_update_timestamp_seconds", &labels);
@@ -79,10 +90,16 @@ fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
     let scene = Scene::new();
     scene.write("ca.crl", &scene.pki.crl(&[], 1));
     let gateway = scene.start(CRLS);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     for (round, version) in BOTH.into_iter().enumerate() {
         let number = 10 * (round as u64 + 1);
-        let (mut of_alice, mut of_bob) = (alice.connect(version).unwrap(), bob.connect(version).unwrap());
+        let (mut of_alice, mut of_bob) = (
+            alice.connect(version).unwrap(),
+            bob.connect(version).unwrap(),
+        );
         assert_eq!(of_alice.send(get("/")).unwrap().status, 200);
         assert_eq!(of_bob.send(get("/")).unwrap().status, 200);
         let before = gateway.generation();
@@ -93,12 +110,26 @@ fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
         let before = gateway.generation();
         scene.write("ca.crl", &scene.pki.crl(&[], number + 1));
         gateway.wait_for_generation_after(before);
-        assert_eq!(alice.send(version, get("/")).unwrap().status, 200, "taken back");
+        assert_eq!(
+            alice.send(version, get("/")).unwrap().status,
+            200,
+            "taken back"
+        );
     }
-    let is_refused = |line: &serde_json::Value| line["reason"] == "revoked" && line["decision"] == "refuse";
-    let line = eventually("a line", || gateway.access_log().into_iter().find(is_refused));
-    assert_eq!((line["serial"].as_str(), line.get("user")), (Some(&*scene.alice.serial_text()), None), "{line}");
-    assert!(line["detail"].as_str().unwrap().contains("CN=alice"), "{line}");
+    let is_refused =
+        |line: &serde_json::Value| line["reason"] == "revoked" && line["decision"] == "refuse";
+    let line = eventually("a line", || {
+        gateway.access_log().into_iter().find(is_refused)
+    });
+    assert_eq!(
+        (line["serial"].as_str(), line.get("user")),
+        (Some(&*scene.alice.serial_text()), None),
+        "{line}"
+    );
+    assert!(
+        line["detail"].as_str().unwrap().contains("CN=alice"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -106,7 +137,10 @@ fn a_revocation_reaches_every_idle_connection_of_a_client_and_no_other_client() 
     let scene = Scene::new();
     scene.write("denied", "");
     let gateway = scene.start(DENY_LIST);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     for version in BOTH {
         // What is known of a client is shared by its connections.
         let mut connections = Vec::new();
@@ -119,7 +153,9 @@ fn a_revocation_reaches_every_idle_connection_of_a_client_and_no_other_client() 
         scene.write("denied", "cn alice\n");
         gateway.wait_for_generation_after(before);
         for pair in connections.chunks_mut(2) {
-            let [of_alice, of_bob] = pair else { panic!("pairs") };
+            let [of_alice, of_bob] = pair else {
+                panic!("pairs")
+            };
             of_alice.must_be_refused("deny_listed");
             assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{version:?}");
         }
@@ -135,21 +171,34 @@ fn a_session_from_before_the_revocation_does_not_help() {
     scene.write("ca.crl", &scene.pki.crl(&[], 1));
     let gateway = scene.start(CRLS);
     let resumed = || gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
-    for (round, versions) in [&rustls::version::TLS13, &rustls::version::TLS12].into_iter().enumerate() {
+    for (round, versions) in [&rustls::version::TLS13, &rustls::version::TLS12]
+        .into_iter()
+        .enumerate()
+    {
         let number = 10 * (round as u64 + 1);
-        let client = |identity| Client::with_provider(&scene.pki, Some(identity), gateway.address(), &[versions]);
+        let client = |identity| {
+            Client::with_provider(&scene.pki, Some(identity), gateway.address(), &[versions])
+        };
         let (alice, bob) = (client(&scene.alice), client(&scene.bob));
         let before = resumed();
         for client in [&alice, &bob] {
             assert_eq!((client.get("/").status, client.get("/").status), (200, 200));
         }
-        assert_eq!(resumed(), before + 2.0, "{versions:?}: both have tickets that are taken");
+        assert_eq!(
+            resumed(),
+            before + 2.0,
+            "{versions:?}: both have tickets that are taken"
+        );
         let mut open = alice.connect(Version::Http1).unwrap();
         assert_eq!(open.send(get("/")).unwrap().status, 200);
         let generation = gateway.generation();
         scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], number));
         gateway.wait_for_generation_after(generation);
-        assert_eq!(open.send(get("/")).unwrap().reason(), "revoked", "{versions:?}: a resumed connection");
+        assert_eq!(
+            open.send(get("/")).unwrap().reason(),
+            "revoked",
+            "{versions:?}: a resumed connection"
+        );
         assert_eq!(alice.alert(), Alert::CertificateRevoked, "{versions:?}");
         assert_eq!(bob.get("/").status, 200, "{versions:?}");
         let generation = gateway.generation();
@@ -168,13 +217,26 @@ fn a_list_that_appears_in_a_folder_or_under_a_pattern_is_noticed() {
         replace(&folder.join("1.crl"), scene.pki.crl(&[], 1).as_bytes());
         let gateway = scene.start(lines);
         let mut open = [&scene.alice, &scene.bob].map(|identity| scene.client(&gateway, identity));
-        let [alice, bob] = open.each_mut().map(|client| client.connect(Version::Http1).unwrap());
+        let [alice, bob] = open
+            .each_mut()
+            .map(|client| client.connect(Version::Http1).unwrap());
         let (mut alice, mut bob) = (alice, bob);
-        assert_eq!((alice.send(get("/")).unwrap().status, bob.send(get("/")).unwrap().status), (200, 200));
+        assert_eq!(
+            (
+                alice.send(get("/")).unwrap().status,
+                bob.send(get("/")).unwrap().status
+            ),
+            (200, 200)
+        );
         let before = gateway.generation();
-        replace(&folder.join("2.crl"), scene.pki.crl(&[&scene.alice], 2).as_bytes());
+        replace(
+            &folder.join("2.crl"),
+            scene.pki.crl(&[&scene.alice], 2).as_bytes(),
+        );
         gateway.wait_for_generation_after(before);
-        eventually("the list is read", || (gateway.metric("portcullis_crl_entries", &[]) == 1.0).then_some(()));
+        eventually("the list is read", || {
+            (gateway.metric("portcullis_crl_entries", &[]) == 1.0).then_some(())
+        });
         assert_eq!(alice.send(get("/")).unwrap().reason(), "revoked", "{lines}");
         assert_eq!(bob.send(get("/")).unwrap().status, 200, "{lines}");
     }
@@ -190,21 +252,32 @@ fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force(
     let bob = scene.client(&gateway, &scene.bob);
     let mut open = bob.connect(Version::Http1).unwrap();
     for (bad, reason) in [
-        (stranger.crl(&[], 2), "is of \\\"CN=Stranger\\\", which is no CA of this trust domain"),
+        (
+            stranger.crl(&[], 2),
+            "is of \\\"CN=Stranger\\\", which is no CA of this trust domain",
+        ),
         (Pki::new().crl(&[], 2), "its signature is not that of"),
         ("nothing".to_owned(), "holds no certificate revocation list"),
     ] {
         let (failures, generation) = (gateway.reloads("failure"), gateway.generation());
         scene.write("ca.crl", &bad);
-        eventually("the reload is refused", || (gateway.reloads("failure") > failures).then_some(()));
+        eventually("the reload is refused", || {
+            (gateway.reloads("failure") > failures).then_some(())
+        });
         let said = |line: &serde_json::Value| {
             let text = line["message"].to_string();
             text.contains("ca.crl") && text.contains(reason)
         };
-        eventually("a log line with the reason", || gateway.log().iter().any(said).then_some(()));
+        eventually("a log line with the reason", || {
+            gateway.log().iter().any(said).then_some(())
+        });
         assert_eq!(gateway.generation(), generation);
         assert_eq!(open.send(get("/")).unwrap().status, 200);
-        assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked, "{reason}");
+        assert_eq!(
+            scene.client(&gateway, &scene.alice).alert(),
+            Alert::CertificateRevoked,
+            "{reason}"
+        );
         scene.write("ca.crl", &good);
         let file = gateway.config_file.clone();
         let (_, report, code) = run(PORTCULLIS, &["check", "-c", file.to_str().unwrap()]);
@@ -217,7 +290,12 @@ fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force(
 fn an_old_list_denies_the_clients_of_its_ca_from_the_start_unless_old_lists_count() {
     let scene = Scene::new();
     let past = OffsetDateTime::now_utc() - Duration::hours(3);
-    scene.write("ca.crl", &scene.pki.crl_valid(&[&scene.alice], 1, (past, past + Duration::hours(1))));
+    scene.write(
+        "ca.crl",
+        &scene
+            .pki
+            .crl_valid(&[&scene.alice], 1, (past, past + Duration::hours(1))),
+    );
     for (policy, counts) in [
         ("", false),
         ("stale_crls = { allow-for = \"1h\" }", false),
@@ -225,14 +303,21 @@ fn an_old_list_denies_the_clients_of_its_ca_from_the_start_unless_old_lists_coun
         ("stale_crls = \"ignore\"", true),
     ] {
         let gateway = scene.start(&format!("{CRLS}\n{policy}"));
-        assert_eq!(scene.client(&gateway, &scene.alice).alert(), Alert::CertificateRevoked);
+        assert_eq!(
+            scene.client(&gateway, &scene.alice).alert(),
+            Alert::CertificateRevoked
+        );
         let bob = scene.client(&gateway, &scene.bob);
         let (level, message) = match counts {
             true => ("WARN", "a revocation list is past its next update"),
             false => ("ERROR", "a revocation list is too old"),
         };
         let line = eventually("a line", || gateway.find_log(message));
-        assert_eq!((line["level"].as_str(), line["issuer"].as_str()), (Some(level), Some("CN=Test CA")), "{policy}");
+        assert_eq!(
+            (line["level"].as_str(), line["issuer"].as_str()),
+            (Some(level), Some("CN=Test CA")),
+            "{policy}"
+        );
         match counts {
             true => assert_eq!(bob.get("/").status, 200, "{policy}"),
             false => {
@@ -268,27 +353,51 @@ fn an_old_list_and_an_anchor_that_ends_hold_up_no_reload_of_another_domain() {
         "[trust_domain.other]\nanchors = [\"{folder}/ca.crt\", \"{old}/ca.crt\"]\n\
          crls = [\"{folder}/list\", \"{old}/list\"]\n"
     );
-    let of = |name: &str, domain: &str| user(name, &["*"]) + &format!("trust_domain = \"{domain}\"\n");
+    let of =
+        |name: &str, domain: &str| user(name, &["*"]) + &format!("trust_domain = \"{domain}\"\n");
     let config = |users: &str| {
         let listener = listener(&scene.pki);
         let domains = "trust_domains = [\"test\", \"other\"]\n[trust_domain.test]";
-        listener.replacen("[trust_domain.test]", domains, 1) + users + &domain + &route_to(scene.upstream.address)
+        listener.replacen("[trust_domain.test]", domains, 1)
+            + users
+            + &domain
+            + &route_to(scene.upstream.address)
     };
     let gateway = Gateway::start(&config(&(of("alice", "test") + &of("carol", "other"))));
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     let carol = scene.client(&gateway, &carol);
-    assert_eq!((alice.get("/").status, carol.alert()), (200, Alert::UnknownCA));
-    gateway.reload_with(&config(&(of("alice", "test") + &of("bob", "test") + &of("carol", "other"))));
-    assert_eq!((alice.get("/").status, bob.get("/").status, carol.alert()), (200, 200, Alert::UnknownCA));
+    assert_eq!(
+        (alice.get("/").status, carol.alert()),
+        (200, Alert::UnknownCA)
+    );
+    gateway.reload_with(&config(
+        &(of("alice", "test") + &of("bob", "test") + &of("carol", "other")),
+    ));
+    assert_eq!(
+        (alice.get("/").status, bob.get("/").status, carol.alert()),
+        (200, 200, Alert::UnknownCA)
+    );
     let status: serde_json::Value = serde_json::from_str(&gateway.admin("/status").1).unwrap();
     let mut domains = status["trust_domains"].as_array().unwrap().iter();
     let domain = domains.find(|domain| domain["name"] == "other").unwrap();
     let lists = domain["crls"].as_array().unwrap();
-    let of_other = lists.iter().find(|list| list["issuer"] == "CN=Other CA").unwrap();
-    assert_eq!((&of_other["stale"], &of_other["counts"]), (&true.into(), &false.into()), "{status}");
+    let of_other = lists
+        .iter()
+        .find(|list| list["issuer"] == "CN=Other CA")
+        .unwrap();
+    assert_eq!(
+        (&of_other["stale"], &of_other["counts"]),
+        (&true.into(), &false.into()),
+        "{status}"
+    );
     // A newer one lets its clients in again.
     replace(&other.path("list"), other.crl(&[], 2).as_bytes());
-    eventually("carol is in", || (gateway.reloads("success") >= 2.0).then_some(()));
+    eventually("carol is in", || {
+        (gateway.reloads("success") >= 2.0).then_some(())
+    });
     assert_eq!(carol.get("/").status, 200);
 }
 
@@ -296,33 +405,77 @@ fn an_old_list_and_an_anchor_that_ends_hold_up_no_reload_of_another_domain() {
 fn a_list_that_ends_while_the_gateway_runs_ends_connections_too() {
     let scene = Scene::new();
     let now = OffsetDateTime::now_utc();
-    scene.write("ca.crl", &scene.pki.crl_valid(&[], 1, (now - Duration::hours(1), now + Duration::seconds(4))));
-    let (strict, lenient) = (scene.start(CRLS), scene.start(&format!("{CRLS}\nstale_crls = {{ allow-for = \"1h\" }}")));
+    scene.write(
+        "ca.crl",
+        &scene.pki.crl_valid(
+            &[],
+            1,
+            (now - Duration::hours(1), now + Duration::seconds(4)),
+        ),
+    );
+    let (strict, lenient) = (
+        scene.start(CRLS),
+        scene.start(&format!("{CRLS}\nstale_crls = {{ allow-for = \"1h\" }}")),
+    );
     let clients = [&strict, &lenient].map(|gateway| scene.client(gateway, &scene.bob));
-    let [mut of_strict, mut of_lenient] = clients.each_ref().map(|client| client.connect(Version::Http1).unwrap());
+    let [mut of_strict, mut of_lenient] = clients
+        .each_ref()
+        .map(|client| client.connect(Version::Http1).unwrap());
     assert_eq!(of_strict.send(get("/")).unwrap().status, 200);
     eventually("the list is over", || {
         let answer = of_strict.send(get("/")).unwrap();
-        (answer.status != 200).then(|| assert_eq!((answer.status, answer.reason().as_str()), (403, "crl_stale")))
+        (answer.status != 200).then(|| {
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, "crl_stale")
+            )
+        })
     });
-    assert_eq!(clients[0].get("/").reason(), "crl_stale", "a session that is resumed");
-    assert_eq!(scene.client(&strict, &scene.bob).alert(), Alert::UnknownCA, "as other servers say it");
-    let line = eventually("an error", || strict.find_log("a revocation list is too old"));
-    assert_eq!((line["level"].as_str(), line["issuer"].as_str()), (Some("ERROR"), Some("CN=Test CA")));
-    let said = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("list is too old"));
-    assert_eq!(strict.settled_log().iter().filter(|line| said(line)).count(), 1, "once");
+    assert_eq!(
+        clients[0].get("/").reason(),
+        "crl_stale",
+        "a session that is resumed"
+    );
+    assert_eq!(
+        scene.client(&strict, &scene.bob).alert(),
+        Alert::UnknownCA,
+        "as other servers say it"
+    );
+    let line = eventually("an error", || {
+        strict.find_log("a revocation list is too old")
+    });
+    assert_eq!(
+        (line["level"].as_str(), line["issuer"].as_str()),
+        (Some("ERROR"), Some("CN=Test CA"))
+    );
+    let said = |line: &serde_json::Value| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("list is too old"))
+    };
+    assert_eq!(
+        strict
+            .settled_log()
+            .iter()
+            .filter(|line| said(line))
+            .count(),
+        1,
+        "once"
+    );
     assert_eq!(of_lenient.send(get("/")).unwrap().status, 200);
 }
 
 #[test]
 fn an_issuer_without_a_list_is_refused_unless_the_domain_allows_it() {
     let (scene, other) = (Scene::new(), Pki::named("Other CA"));
-    let both =
-        std::fs::read_to_string(scene.pki.ca_file()).unwrap() + &std::fs::read_to_string(other.ca_file()).unwrap();
+    let both = std::fs::read_to_string(scene.pki.ca_file()).unwrap()
+        + &std::fs::read_to_string(other.ca_file()).unwrap();
     scene.write("both.crt", &both);
     scene.write("ca.crl", &scene.pki.crl(&[], 1));
     for (policy, gets_in) in [("", false), ("unknown_revocation = \"allow\"", true)] {
-        let config = scene.config(&format!("{CRLS}\n{policy}")).replace("/ca.crt\"]", "/both.crt\"]");
+        let config = scene
+            .config(&format!("{CRLS}\n{policy}"))
+            .replace("/ca.crt\"]", "/both.crt\"]");
         let gateway = Gateway::start(&config);
         let stranger = scene.client(&gateway, &other.client("alice"));
         match gets_in {
@@ -342,20 +495,39 @@ fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
     let scene = Scene::new();
     scene.write("denied", "");
     let gateway = scene.start(DENY_LIST);
-    let (alice, bob) = (scene.client(&gateway, &scene.alice), scene.client(&gateway, &scene.bob));
+    let (alice, bob) = (
+        scene.client(&gateway, &scene.alice),
+        scene.client(&gateway, &scene.bob),
+    );
     for (entry, reason) in [
-        (format!("serial {}", scene.alice.serial_text()), "deny_listed"),
+        (
+            format!("serial {}", scene.alice.serial_text()),
+            "deny_listed",
+        ),
         ("cn alice".to_owned(), "deny_listed"),
         ("user alice".to_owned(), "revoked"),
     ] {
-        let (mut of_alice, mut of_bob) = (alice.connect(Version::Http1).unwrap(), bob.connect(Version::Http2).unwrap());
-        assert_eq!((of_alice.send(get("/")).unwrap().status, of_bob.send(get("/")).unwrap().status), (200, 200));
+        let (mut of_alice, mut of_bob) = (
+            alice.connect(Version::Http1).unwrap(),
+            bob.connect(Version::Http2).unwrap(),
+        );
+        assert_eq!(
+            (
+                of_alice.send(get("/")).unwrap().status,
+                of_bob.send(get("/")).unwrap().status
+            ),
+            (200, 200)
+        );
         let before = gateway.generation();
         scene.write("denied", &format!("# out\n{entry}\n"));
         gateway.wait_for_generation_after(before);
         assert_eq!(of_alice.send(get("/")).unwrap().reason(), reason, "{entry}");
         assert_eq!(of_bob.send(get("/")).unwrap().status, 200, "{entry}");
-        gateway.wait_for_metric("portcullis_deny_list_entries", &[("trust_domain", "test")], 1.0);
+        gateway.wait_for_metric(
+            "portcullis_deny_list_entries",
+            &[("trust_domain", "test")],
+            1.0,
+        );
         match reason {
             // The certificate counts, the user is out; so it is told over HTTP.
             "revoked" => assert_eq!(alice.get("/").reason(), "revoked"),
@@ -368,9 +540,13 @@ fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
     // A line that nobody understands refuses the reload, and says where it stands. The other lines are in force.
     let (failures, generation) = (gateway.reloads("failure"), gateway.generation());
     scene.write("denied", "cn bob\nuserr alice\n");
-    eventually("the reload is refused", || (gateway.reloads("failure") > failures).then_some(()));
+    eventually("the reload is refused", || {
+        (gateway.reloads("failure") > failures).then_some(())
+    });
     let said = |line: &serde_json::Value| line["message"].to_string().contains("line 2 of");
-    eventually("a log line", || gateway.log().iter().any(said).then_some(()));
+    eventually("a log line", || {
+        gateway.log().iter().any(said).then_some(())
+    });
     assert_eq!(gateway.generation(), generation);
     assert_eq!(bob.alert(), Alert::CertificateRevoked);
     assert_eq!(alice.get("/").status, 200);

@@ -26,10 +26,19 @@ impl Scene {
         std::fs::write(pki.path("denied"), "# who is out\n").unwrap();
         std::fs::write(pki.path("ca.crl"), pki.crl(&[], 0x1f)).unwrap();
         let folder = pki.folder.path().display();
-        let lines = format!("deny_list = \"{folder}/denied\"\ncrls = [\"{folder}/ca.crl\"]\n[admin]");
-        let config = listener(&pki).replace("[admin]", &lines) + &user("alice", &["*"]) + &user("bob", &["*"]);
+        let lines =
+            format!("deny_list = \"{folder}/denied\"\ncrls = [\"{folder}/ca.crl\"]\n[admin]");
+        let config = listener(&pki).replace("[admin]", &lines)
+            + &user("alice", &["*"])
+            + &user("bob", &["*"]);
         let gateway = Gateway::start(&(config + &route_to(upstream.address)));
-        Self { alice: pki.client("alice"), bob: pki.client("bob"), pki, gateway, _upstream: upstream }
+        Self {
+            alice: pki.client("alice"),
+            bob: pki.client("bob"),
+            pki,
+            gateway,
+            _upstream: upstream,
+        }
     }
 
     fn client(&self, identity: &Identity) -> Client {
@@ -74,7 +83,8 @@ fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
         assert_eq!(open.send(get("/")).unwrap().status, 200);
         let mode = std::fs::Permissions::from_mode(0o640);
         std::fs::set_permissions(scene.pki.path("denied"), mode).unwrap();
-        let (said, error, code) = scene.revoke(&[&who[..], &["--reason", "laptop stolen"]].concat());
+        let (said, error, code) =
+            scene.revoke(&[&who[..], &["--reason", "laptop stolen"]].concat());
         assert_eq!(code, 0, "{who:?}: {said}{error}");
         assert!(said.contains("\nin force since generation "), "{said}");
         open.must_be_refused(refusal);
@@ -84,8 +94,14 @@ fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
         }
         assert_eq!(scene.client(&scene.bob).get("/").status, 200, "{who:?}");
         let list = scene.list();
-        assert!(list.starts_with("# who is out\n# revoked 20") && list.contains("Z: laptop stolen\n"), "{list}");
-        let mode = std::fs::metadata(scene.pki.path("denied")).unwrap().permissions().mode();
+        assert!(
+            list.starts_with("# who is out\n# revoked 20") && list.contains("Z: laptop stolen\n"),
+            "{list}"
+        );
+        let mode = std::fs::metadata(scene.pki.path("denied"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o640, "the mode stays");
 
         let (said, _, code) = scene.revoke(&who);
@@ -103,27 +119,46 @@ fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
 fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
     let scene = Scene::new();
     for (arguments, reason) in [
-        (&["--user", "alicia"][..], "there is no api_user \"alicia\"; did you mean \"alice\"?"),
-        (&["--user", "nobody-here"], "there is no api_user \"nobody-here\"; for a certificate"),
+        (
+            &["--user", "alicia"][..],
+            "there is no api_user \"alicia\"; did you mean \"alice\"?",
+        ),
+        (
+            &["--user", "nobody-here"],
+            "there is no api_user \"nobody-here\"; for a certificate",
+        ),
         (&["--serial", "4g"], "a serial number is hexadecimal"),
         (&["--fingerprint", "abcd"], "64 hexadecimal digits"),
         (&["--cn", "a\nuser bob"], "control characters"),
         (&["--cert", "/nowhere.crt"], "cannot read /nowhere.crt"),
-        (&["--user", "alice", "--trust-domain", "other"], "there is no trust domain \"other\"; trust domains: test"),
-        (&["--user", "alice", "--reason", "a\nuser bob"], "must be one line"),
+        (
+            &["--user", "alice", "--trust-domain", "other"],
+            "there is no trust domain \"other\"; trust domains: test",
+        ),
+        (
+            &["--user", "alice", "--reason", "a\nuser bob"],
+            "must be one line",
+        ),
     ] {
         let (said, error, code) = scene.revoke(arguments);
         assert_eq!((code, said.as_str()), (1, ""), "{arguments:?}: {error}");
         assert!(error.contains(reason), "{arguments:?}: {error}");
         assert_eq!(scene.list(), "# who is out\n");
     }
-    for wrong in [&[][..], &["--user", "alice", "--cn", "alice"], &["--undo", "--user", "alice", "--reason", "x"]] {
+    for wrong in [
+        &[][..],
+        &["--user", "alice", "--cn", "alice"],
+        &["--undo", "--user", "alice", "--reason", "x"],
+    ] {
         assert_eq!(scene.revoke(wrong).2, 2, "{wrong:?}");
     }
     // A line that says nothing is told, and holds up no entry.
     std::fs::write(scene.pki.path("denied"), "userr bob\n").unwrap();
     let (said, error, code) = scene.revoke(&["--user", "alice"]);
-    assert!(code == 0 && error.contains("line 1 of ") && error.contains("an entry begins with"), "{said}{error}");
+    assert!(
+        code == 0 && error.contains("line 1 of ") && error.contains("an entry begins with"),
+        "{said}{error}"
+    );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
 }
 
@@ -134,10 +169,13 @@ fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
     let (said, error, code) = scene.revoke_elsewhere(&["--user", "alice"]);
     assert_eq!(code, 3, "{said}{error}");
     assert!(
-        said.starts_with("put on ") && error.contains("not confirmed: the config has no admin listener"),
+        said.starts_with("put on ")
+            && error.contains("not confirmed: the config has no admin listener"),
         "{error}"
     );
-    eventually("in force all the same", || (scene.client(&scene.alice).get("/").status == 403).then_some(()));
+    eventually("in force all the same", || {
+        (scene.client(&scene.alice).get("/").status == 403).then_some(())
+    });
     let closed = ReservedPort::new();
     let admin = closed.address().to_string();
     let (_, error, code) = scene.revoke_elsewhere(&["--user", "bob", "--admin", &admin]);
@@ -148,17 +186,27 @@ fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
 fn a_revocation_is_in_force_while_the_config_is_broken() {
     let scene = Scene::new();
     let good = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
-    scene.gateway.write_config(&(good.clone() + "\n[api_user.alice2]\nclient_cn = \"alice\"\n"));
+    scene
+        .gateway
+        .write_config(&(good.clone() + "\n[api_user.alice2]\nclient_cn = \"alice\"\n"));
     let (said, error, code) = scene.revoke(&["--user", "alice"]);
-    assert!(code == 0 && said.contains("in force since generation 1, overlay "), "{said}{error}");
+    assert!(
+        code == 0 && said.contains("in force since generation 1, overlay "),
+        "{said}{error}"
+    );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
     assert_eq!(scene.client(&scene.bob).get("/").status, 200);
-    let status = eventually("a refused reload", || Some(scene.status()).filter(|it| !it["last_reload"].is_null()));
+    let status = eventually("a refused reload", || {
+        Some(scene.status()).filter(|it| !it["last_reload"].is_null())
+    });
     assert_eq!(status["last_reload"]["result"], "failure");
     // What was revoked stays so until the config is right.
     let (said, error, code) = scene.revoke(&["--undo", "--user", "alice", "--timeout", "1s"]);
     assert_eq!(code, 1, "{said}{error}");
-    assert!(error.contains("still denies until a config is loaded") && error.contains("refused: error"), "{error}");
+    assert!(
+        error.contains("still denies until a config is loaded") && error.contains("refused: error"),
+        "{error}"
+    );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
     scene.gateway.write_config(&good);
     let (said, error, code) = scene.revoke(&["--undo", "--user", "alice"]);
@@ -182,10 +230,16 @@ fn where_there_is_no_deny_list_the_two_steps_that_make_one_are_enough() {
     assert!(code == 1 && error.contains(&steps), "{said}{error}");
     assert_eq!(scene.client(&scene.alice).get("/").status, 200);
     std::fs::write(&list, "").unwrap();
-    let with = without.replace("[trust_domain.test]", "[trust_domain.test]\ndeny_list = \"denied\"");
+    let with = without.replace(
+        "[trust_domain.test]",
+        "[trust_domain.test]\ndeny_list = \"denied\"",
+    );
     scene.gateway.reload_with(&with);
     let (said, error, code) = scene.revoke(&["--user", "alice"]);
-    assert!(code == 0 && said.contains("in force since generation"), "{said}{error}");
+    assert!(
+        code == 0 && said.contains("in force since generation"),
+        "{said}{error}"
+    );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
     assert_eq!(scene.client(&scene.bob).get("/").status, 200);
 }
@@ -198,17 +252,38 @@ fn what_does_not_come_into_force_in_time_is_an_error_with_the_reason() {
     // The running gateway has no such trust domain.
     let text = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
     let config = scene.pki.path("other.toml");
-    std::fs::write(&config, text.replace("[trust_domain.test]", "[trust_domain.elsewhere]")).unwrap();
+    std::fs::write(
+        &config,
+        text.replace("[trust_domain.test]", "[trust_domain.elsewhere]"),
+    )
+    .unwrap();
     let admin = scene.gateway.admin_address().to_string();
-    let arguments = ["revoke", "-c", config.to_str().unwrap(), "--admin", &admin, "--user", "alice", "--timeout", "1s"];
+    let arguments = [
+        "revoke",
+        "-c",
+        config.to_str().unwrap(),
+        "--admin",
+        &admin,
+        "--user",
+        "alice",
+        "--timeout",
+        "1s",
+    ];
     let (said, error, code) = run(PORTCULLIS, &arguments);
     assert_eq!(code, 1, "{said}{error}");
-    assert!(error.contains("NOT in force after 1s: the running gateway has no deny list"), "{error}");
+    assert!(
+        error.contains("NOT in force after 1s: the running gateway has no deny list"),
+        "{error}"
+    );
     // A list that the gateway does not read is no help, either.
     let other = other.to_str().unwrap();
-    let (said, error, code) = scene.revoke(&["--deny-list", other, "--cn", "alice", "--timeout", "1s"]);
+    let (said, error, code) =
+        scene.revoke(&["--deny-list", other, "--cn", "alice", "--timeout", "1s"]);
     assert_eq!(code, 1, "{said}{error}");
-    assert!(error.contains("no trust domain of the running gateway reads this file"), "{error}");
+    assert!(
+        error.contains("no trust domain of the running gateway reads this file"),
+        "{error}"
+    );
 }
 
 /// A way to break the config.
@@ -217,9 +292,21 @@ type Break = fn(&str) -> String;
 #[test]
 fn a_list_is_found_in_a_config_that_cannot_be_read_or_is_named() {
     let breaks: [(&str, Break, &[&str]); 3] = [
-        ("a syntax error behind it", |good| good.to_owned() + "[route\n", &[]),
-        ("a syntax error before it", |good| "[gateway\n".to_owned() + good, &[]),
-        ("nothing that could be read", |_| "[[[".to_owned(), &["--deny-list"]),
+        (
+            "a syntax error behind it",
+            |good| good.to_owned() + "[route\n",
+            &[],
+        ),
+        (
+            "a syntax error before it",
+            |good| "[gateway\n".to_owned() + good,
+            &[],
+        ),
+        (
+            "nothing that could be read",
+            |_| "[[[".to_owned(),
+            &["--deny-list"],
+        ),
     ];
     for (what, spoil, flags) in breaks {
         let scene = Scene::new();
@@ -234,9 +321,19 @@ fn a_list_is_found_in_a_config_that_cannot_be_read_or_is_named() {
             arguments.push(list.to_str().unwrap());
         }
         let (said, error, code) = scene.revoke(&arguments);
-        assert!(code == 0 && said.contains("in force since generation 1"), "{what}: {said}{error}");
-        assert!(error.contains("warning") && error.contains("gateway.toml"), "{what}: {error}");
-        assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked", "{what}");
+        assert!(
+            code == 0 && said.contains("in force since generation 1"),
+            "{what}: {said}{error}"
+        );
+        assert!(
+            error.contains("warning") && error.contains("gateway.toml"),
+            "{what}: {error}"
+        );
+        assert_eq!(
+            scene.client(&scene.alice).get("/").reason(),
+            "revoked",
+            "{what}"
+        );
         assert_eq!(scene.client(&scene.bob).get("/").status, 200, "{what}");
     }
 }
@@ -248,12 +345,20 @@ fn several_at_once_lose_nothing() {
         for number in 1..=8 {
             let scene = &scene;
             scope.spawn(move || {
-                let (_, error, code) = scene.revoke(&["--serial", &format!("{number}"), "--timeout", "30s"]);
+                let (_, error, code) =
+                    scene.revoke(&["--serial", &format!("{number}"), "--timeout", "30s"]);
                 assert_eq!(code, 0, "{error}");
             });
         }
     });
-    assert_eq!(scene.list().lines().filter(|line| line.starts_with("serial ")).count(), 8);
+    assert_eq!(
+        scene
+            .list()
+            .lines()
+            .filter(|line| line.starts_with("serial "))
+            .count(),
+        8
+    );
     let domain = &scene.status()["trust_domains"][0];
     assert_eq!(domain["deny_list"]["entries"], 8);
 }
@@ -263,22 +368,52 @@ fn status_says_what_is_in_force() {
     let scene = Scene::new();
     let status = scene.status();
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!((status["generation"].as_u64(), status["api_users"].as_u64()), (Some(1), Some(2)));
+    assert_eq!(
+        (status["generation"].as_u64(), status["api_users"].as_u64()),
+        (Some(1), Some(2))
+    );
     assert_eq!(status["last_reload"], Value::Null);
     assert_eq!(status["listeners"][0]["name"], "main");
-    assert_eq!(status["listeners"][0]["address"], scene.gateway.address().to_string());
+    assert_eq!(
+        status["listeners"][0]["address"],
+        scene.gateway.address().to_string()
+    );
     let domain = &status["trust_domains"][0];
-    assert_eq!((&domain["name"], &domain["anchors"][0]["subject"]), (&"test".into(), &"CN=Test CA".into()));
+    assert_eq!(
+        (&domain["name"], &domain["anchors"][0]["subject"]),
+        (&"test".into(), &"CN=Test CA".into())
+    );
     let list = &domain["crls"][0];
-    assert_eq!((&list["issuer"], &list["number"], &list["entries"]), (&"CN=Test CA".into(), &"1f".into(), &0.into()));
-    assert_eq!((&list["stale"], &list["counts"]), (&false.into(), &true.into()));
-    assert!(list["this_update"].as_str() < list["next_update"].as_str(), "{list}");
-    assert_eq!(domain["deny_list"]["path"], scene.pki.path("denied").to_str().unwrap());
+    assert_eq!(
+        (&list["issuer"], &list["number"], &list["entries"]),
+        (&"CN=Test CA".into(), &"1f".into(), &0.into())
+    );
+    assert_eq!(
+        (&list["stale"], &list["counts"]),
+        (&false.into(), &true.into())
+    );
+    assert!(
+        list["this_update"].as_str() < list["next_update"].as_str(),
+        "{list}"
+    );
+    assert_eq!(
+        domain["deny_list"]["path"],
+        scene.pki.path("denied").to_str().unwrap()
+    );
     scene.gateway.signal("HUP");
-    let status = eventually("a reload", || Some(scene.status()).filter(|it| it["generation"] == 2));
-    let last = eventually("its result", || Some(scene.status()["last_reload"].clone()).filter(|it| !it.is_null()));
-    assert_eq!((&last["result"], &last["cause"], &last["error"]), (&"success".into(), &"signal".into(), &Value::Null));
-    let digest = status["trust_domains"][0]["deny_list"]["sha256"].as_str().map(str::len);
+    let status = eventually("a reload", || {
+        Some(scene.status()).filter(|it| it["generation"] == 2)
+    });
+    let last = eventually("its result", || {
+        Some(scene.status()["last_reload"].clone()).filter(|it| !it.is_null())
+    });
+    assert_eq!(
+        (&last["result"], &last["cause"], &last["error"]),
+        (&"success".into(), &"signal".into(), &Value::Null)
+    );
+    let digest = status["trust_domains"][0]["deny_list"]["sha256"]
+        .as_str()
+        .map(str::len);
     assert_eq!(digest, Some(64));
 }
 
@@ -292,7 +427,10 @@ fn a_list_that_is_no_regular_file_is_refused_and_a_link_to_one_is_changed() {
     for (name, what) in [("fifo", "a named pipe"), ("endless", "a device")] {
         let (_, error, code) = scene.revoke(&["--cn", "alice", "--deny-list", &at(name)]);
         assert_eq!(code, 1, "{error}");
-        assert!(error.contains(what) && error.contains("only regular files"), "{error}");
+        assert!(
+            error.contains(what) && error.contains("only regular files"),
+            "{error}"
+        );
     }
     let (_, error, code) = scene.revoke(&["--cn", "alice", "--deny-list", &at("link")]);
     assert_eq!(code, 0, "{error}");
@@ -303,11 +441,19 @@ fn a_list_that_is_no_regular_file_is_refused_and_a_link_to_one_is_changed() {
 fn a_syntax_error_is_named_as_check_names_it() {
     let scene = Scene::new();
     let good = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
-    scene.gateway.write_config(&(good + "\n[[route]]\nbad = = 1\n"));
+    scene
+        .gateway
+        .write_config(&(good + "\n[[route]]\nbad = = 1\n"));
     let (_, error, code) = scene.revoke(&["--cn", "alice"]);
     assert_eq!(code, 0, "{error}");
     let config = scene.gateway.config_file.to_str().unwrap();
     let (_, check, _) = run(PORTCULLIS, &["check", "-c", config]);
-    let first = check.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
-    assert!(error.contains(first) && !error.contains("unknown key"), "{error}\n{check}");
+    let first = check
+        .lines()
+        .find_map(|line| line.strip_prefix("error: "))
+        .unwrap();
+    assert!(
+        error.contains(first) && !error.contains("unknown key"),
+        "{error}\n{check}"
+    );
 }

@@ -33,11 +33,19 @@ impl Scene {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let config = listener_with(&pki, lines) + &user("alice", &["*"]) + &api(&upstream) + routes;
         let gateway = Gateway::start(&config);
-        Self { pki, upstream, gateway }
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     fn client(&self, name: &str) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client(name)), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client(name)),
+            self.gateway.address(),
+        )
     }
 
     fn alice(&self) -> Client {
@@ -46,7 +54,10 @@ impl Scene {
 
     /// `GET target` as it is: what the upstream saw, or status and reason of the refusal.
     fn outcome(&self, target: &str) -> String {
-        self.outcome_of(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        self.outcome_of(
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
     }
 
     fn outcome_of(&self, request: &[u8]) -> String {
@@ -64,13 +75,18 @@ impl Scene {
     fn route_of(&self, version: Version, path: &str) -> String {
         let answer = self.alice().send(version, get(path)).unwrap();
         let id = answer.header("x-request-id").unwrap().to_owned();
-        let line = self.gateway.wait_for_access(|line| line["id"] == id.as_str());
+        let line = self
+            .gateway
+            .wait_for_access(|line| line["id"] == id.as_str());
         line["route"].as_str().unwrap_or("-").to_owned()
     }
 }
 
 fn api(upstream: &Upstream) -> String {
-    format!("[upstream.api]\nendpoints = [\"http://{}\"]\n", upstream.address)
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{}\"]\n",
+        upstream.address
+    )
 }
 
 /// A route with further lines.
@@ -104,7 +120,11 @@ fn the_most_specific_path_wins_whatever_the_order() {
             ("/v1/h%6Fsts", "/v1/hosts"),
             ("/V1/hosts", "/"),
         ] {
-            assert_eq!(scene.route_of(version, path), expected, "{path} {version:?}");
+            assert_eq!(
+                scene.route_of(version, path),
+                expected,
+                "{path} {version:?}"
+            );
         }
     }
 }
@@ -149,7 +169,11 @@ fn only_a_known_user_learns_that_there_is_no_route() {
         let client = Client::new(&pki, identity.as_ref(), gateway.address());
         for version in BOTH {
             let answer = client.send(version, get("/unknown")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (status, word), "{name:?}");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (status, word),
+                "{name:?}"
+            );
         }
     }
 }
@@ -163,14 +187,22 @@ fn a_route_may_belong_to_one_listener() {
         + &process()
         + &user("alice", &["*"])
         + &api(&upstream)
-        + &format!("[upstream.inner]\nendpoints = [\"http://{}\"]\n", inner.address)
+        + &format!(
+            "[upstream.inner]\nendpoints = [\"http://{}\"]\n",
+            inner.address
+        )
         + &route("/everywhere", "")
         + &route("/inside", "listeners = [\"inner\"]")
         + &route("/both", "")
         + "[[route]]\npath = \"/both\"\nupstream = \"inner\"\nlisteners = [\"inner\"]\n";
     let gateway = Gateway::start(&config);
     let get = |listener: &str, path: &str| {
-        Client::new(&pki, Some(&pki.client("alice")), gateway.address_of(listener)).get(path)
+        Client::new(
+            &pki,
+            Some(&pki.client("alice")),
+            gateway.address_of(listener),
+        )
+        .get(path)
     };
     for (listener, path, status) in [
         ("outer", "/everywhere", 200),
@@ -183,5 +215,9 @@ fn a_route_may_belong_to_one_listener() {
     }
     assert!(inner.recorded().is_empty());
     assert_eq!(get("inner", "/both").status, 200);
-    assert_eq!(inner.only().target, "/both", "a route that names its listener goes first");
+    assert_eq!(
+        inner.only().target,
+        "/both",
+        "a route that names its listener goes first"
+    );
 }

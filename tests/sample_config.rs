@@ -10,14 +10,20 @@ fn folder_for_the_sample() -> Pki {
     for folder in ["pki", "secrets", "users.d"] {
         std::fs::create_dir(root.join(folder)).unwrap();
     }
-    for (from, to) in
-        [("ca.crt", "ca.crt"), ("ca.crt", "icinga-ca.crt"), ("server.crt", "server.crt"), ("server.key", "server.key")]
-    {
+    for (from, to) in [
+        ("ca.crt", "ca.crt"),
+        ("ca.crt", "icinga-ca.crt"),
+        ("server.crt", "server.crt"),
+        ("server.key", "server.key"),
+    ] {
         std::fs::copy(root.join(from), root.join("pki").join(to)).unwrap();
     }
     std::fs::write(root.join("secrets/icinga"), "root:secret\n").unwrap();
-    std::fs::write(root.join("users.d/bob.toml"), "[api_user.bob]\nclient_cn = \"bob\"\npermissions = [\"*\"]\n")
-        .unwrap();
+    std::fs::write(
+        root.join("users.d/bob.toml"),
+        "[api_user.bob]\nclient_cn = \"bob\"\npermissions = [\"*\"]\n",
+    )
+    .unwrap();
     pki
 }
 
@@ -46,7 +52,9 @@ fn the_sample_is_good_and_has_no_warning() {
     let (out, err, code) = run(PORTCULLIS, &["check", "--config", file.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(
-        out.ends_with("gateway.toml: OK: 2 users, 6 routes, 2 upstreams, 0 warnings, 2 expectations met\n"),
+        out.ends_with(
+            "gateway.toml: OK: 2 users, 6 routes, 2 upstreams, 0 warnings, 2 expectations met\n"
+        ),
         "{out}"
     );
 }
@@ -59,12 +67,28 @@ fn every_example_in_a_comment_is_a_key_that_exists() {
     let file = pki.path("gateway.toml");
     std::fs::write(&file, text.join("\n")).unwrap();
     let (_, err, _) = run(PORTCULLIS, &["check", "--config", file.to_str().unwrap()]);
-    for complaint in ["unknown key", "cannot be", "is a TOML", "unclosed", "expected", "duplicate key"] {
+    for complaint in [
+        "unknown key",
+        "cannot be",
+        "is a TOML",
+        "unclosed",
+        "expected",
+        "duplicate key",
+    ] {
         assert!(!err.contains(complaint), "{err}");
     }
-    let examples = text.iter().filter(|line| !line.starts_with('#') && line.contains('=')).count();
-    let real = sample().lines().filter(|line| !line.starts_with('#') && line.contains('=')).count();
-    assert!(examples > real + 20, "the comments were taken off: {examples} keys, of which {real} were none");
+    let examples = text
+        .iter()
+        .filter(|line| !line.starts_with('#') && line.contains('='))
+        .count();
+    let real = sample()
+        .lines()
+        .filter(|line| !line.starts_with('#') && line.contains('='))
+        .count();
+    assert!(
+        examples > real + 20,
+        "the comments were taken off: {examples} keys, of which {real} were none"
+    );
 }
 
 fn uncommented(line: &str) -> String {
@@ -72,8 +96,17 @@ fn uncommented(line: &str) -> String {
         return line.to_owned();
     };
     let name = inner.split([' ', '=']).next().unwrap_or_default();
-    let is_key = inner.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    let is_table =
-        inner.starts_with('[') && inner.split(" #").next().is_some_and(|table| table.trim_end().ends_with(']'));
-    if is_key || is_table { inner.to_owned() } else { line.to_owned() }
+    let is_key = inner.contains(" = ")
+        && !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let is_table = inner.starts_with('[')
+        && inner
+            .split(" #")
+            .next()
+            .is_some_and(|table| table.trim_end().ends_with(']'));
+    if is_key || is_table {
+        inner.to_owned()
+    } else {
+        line.to_owned()
+    }
 }

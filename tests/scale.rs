@@ -19,7 +19,11 @@ const FILES: usize = 10;
 fn most_memory(users: usize) -> u64 {
     const OF_A_USER: u64 = 3_858;
     // Without users it takes 31 MiB in a build without optimisation, which grows with the code.
-    let without_users = if cfg!(debug_assertions) { 36 << 20 } else { 32 << 20 };
+    let without_users = if cfg!(debug_assertions) {
+        36 << 20
+    } else {
+        32 << 20
+    };
     without_users + OF_A_USER * users as u64
 }
 
@@ -40,7 +44,11 @@ enum Permissions {
 fn many_users_with_many_permissions_take_no_more_memory_than_promised() {
     let (users, pki, upstream) = (number_of_users(), Pki::new(), Upstream::start());
     let config = pki.path("gateway.toml");
-    for (form, files) in [(Permissions::Own, 1), (Permissions::Own, FILES), (Permissions::Shared, 1)] {
+    for (form, files) in [
+        (Permissions::Own, 1),
+        (Permissions::Own, FILES),
+        (Permissions::Shared, 1),
+    ] {
         let folder = pki.path("users.d");
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir(&folder).unwrap();
@@ -49,11 +57,17 @@ fn many_users_with_many_permissions_take_no_more_memory_than_promised() {
             let text: String = own.map(|user| user_with(user, form)).collect();
             std::fs::write(folder.join(format!("{number}.toml")), text).unwrap();
         }
-        let text = "include = [\"users.d/*.toml\"]\n".to_owned() + &listener(&pki) + &route_to(upstream.address);
+        let text = "include = [\"users.d/*.toml\"]\n".to_owned()
+            + &listener(&pki)
+            + &route_to(upstream.address);
         std::fs::write(&config, text).unwrap();
         let begun = Instant::now();
         let arguments = ["check", "-c", config.to_str().unwrap()];
-        let mut check = Command::new(PORTCULLIS).args(arguments).stdout(Stdio::null()).spawn().unwrap();
+        let mut check = Command::new(PORTCULLIS)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut peak = 0;
         while check.try_wait().unwrap().is_none() {
             peak = peak.max(peak_memory(check.id()).unwrap_or_default());
@@ -89,38 +103,71 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
         write_users(folder.path(), number, users, "v1");
     }
     let config = folder.path().join("gateway.toml");
-    let text = "include = [\"users.d/*.toml\"]\n".to_owned() + &listener(&pki) + &route_to(upstream.address);
+    let text = "include = [\"users.d/*.toml\"]\n".to_owned()
+        + &listener(&pki)
+        + &route_to(upstream.address);
     std::fs::write(&config, text).unwrap();
 
     let begun = Instant::now();
     let (out, err, code) = run(PORTCULLIS, &["check", "-c", config.to_str().unwrap()]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    eprintln!("check of {users} users with {PERMISSIONS} permissions each: {:?}", begun.elapsed());
+    eprintln!(
+        "check of {users} users with {PERMISSIONS} permissions each: {:?}",
+        begun.elapsed()
+    );
 
     let root = folder.path().to_owned();
     let begun = Instant::now();
     let gateway = Gateway::start_in(folder, config);
     let resident = || gateway.metric("process_resident_memory_bytes", &[]) / f64::from(1 << 20);
     let peak = gateway.peak_memory().unwrap_or_default();
-    eprintln!("started in {:?}, resident {:.0} MiB, at most {} MiB", begun.elapsed(), resident(), peak >> 20);
+    eprintln!(
+        "started in {:?}, resident {:.0} MiB, at most {} MiB",
+        begun.elapsed(),
+        resident(),
+        peak >> 20
+    );
     assert!(peak <= most_memory(users), "{} MiB", peak >> 20);
     gateway.wait_for_metric("portcullis_api_users", &[], users as f64);
 
     let last = users - 1;
-    let client = Client::new(&pki, Some(&pki.client(&format!("user-{last}"))), gateway.address());
+    let client = Client::new(
+        &pki,
+        Some(&pki.client(&format!("user-{last}"))),
+        gateway.address(),
+    );
     for version in BOTH {
-        assert_eq!(client.send(version, get(&format!("/v1/{last}/19/x"))).unwrap().status, 200);
-        let others = client.send(version, get(&format!("/v1/{}/19/x", last - 1))).unwrap();
-        assert_eq!(others.reason(), "no_permission", "another user's permission is not ours");
+        assert_eq!(
+            client
+                .send(version, get(&format!("/v1/{last}/19/x")))
+                .unwrap()
+                .status,
+            200
+        );
+        let others = client
+            .send(version, get(&format!("/v1/{}/19/x", last - 1)))
+            .unwrap();
+        assert_eq!(
+            others.reason(),
+            "no_permission",
+            "another user's permission is not ours"
+        );
     }
 
     let begun = Instant::now();
     let before = gateway.generation();
     write_users(&root, FILES - 1, users, "v2");
     gateway.wait_for_generation_after(before);
-    eprintln!("reloaded in {:?}, resident {:.0} MiB", begun.elapsed(), resident());
+    eprintln!(
+        "reloaded in {:?}, resident {:.0} MiB",
+        begun.elapsed(),
+        resident()
+    );
     assert_eq!(client.get(&format!("/v2/{last}/0/x")).status, 200);
-    assert_eq!(client.get(&format!("/v1/{last}/0/x")).reason(), "no_permission");
+    assert_eq!(
+        client.get(&format!("/v1/{last}/0/x")).reason(),
+        "no_permission"
+    );
     gateway.wait_for_metric("portcullis_api_users", &[], users as f64);
 }
 
@@ -128,7 +175,11 @@ fn many_users_with_many_permissions_load_serve_and_reload() {
 fn write_users(root: &Path, file: usize, users: usize, version: &str) {
     let mut text = String::new();
     for user in (0..users).filter(|user| user * FILES / users == file) {
-        write!(text, "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = [").unwrap();
+        write!(
+            text,
+            "[api_user.user-{user}]\nclient_cn = \"user-{user}\"\npermissions = ["
+        )
+        .unwrap();
         for permission in 0..PERMISSIONS {
             write!(text, "\"GET /{version}/{user}/{permission}/*\", ").unwrap();
         }

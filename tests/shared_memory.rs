@@ -55,7 +55,9 @@ impl HeldUpstream {
     }
 
     fn next_request(&self) -> TcpStream {
-        self.requests.recv_timeout(Duration::from_secs(30)).expect("a request at the upstream")
+        self.requests
+            .recv_timeout(Duration::from_secs(30))
+            .expect("a request at the upstream")
     }
 }
 
@@ -84,10 +86,16 @@ impl Memory {
         eventually("a stopped process", || is_stopped(id).then_some(()));
         let maps = read_to_string(format!("/proc/{id}/maps")).expect("maps");
         let memory = File::open(format!("/proc/{id}/mem")).expect("memory");
-        let mappings = maps.lines().filter_map(writable_mapping).filter_map(|(start, end)| {
-            let mut content = vec![0; end - start];
-            memory.read_exact_at(&mut content, start as u64).ok().map(|()| (start, content))
-        });
+        let mappings = maps
+            .lines()
+            .filter_map(writable_mapping)
+            .filter_map(|(start, end)| {
+                let mut content = vec![0; end - start];
+                memory
+                    .read_exact_at(&mut content, start as u64)
+                    .ok()
+                    .map(|()| (start, content))
+            });
         let copy = Self(mappings.collect());
         gateway.signal("CONT");
         copy
@@ -97,9 +105,18 @@ impl Memory {
     fn lines_changed_since(&self, before: &Self) -> HashSet<usize> {
         let mut changed = HashSet::new();
         for (start, content) in &self.0 {
-            let Some(old) = before.0.get(start) else { continue };
-            let lines = content.chunks(CACHE_LINE).zip(old.chunks(CACHE_LINE)).enumerate();
-            changed.extend(lines.filter(|(_, (new, old))| new != old).map(|(number, _)| start + number * CACHE_LINE));
+            let Some(old) = before.0.get(start) else {
+                continue;
+            };
+            let lines = content
+                .chunks(CACHE_LINE)
+                .zip(old.chunks(CACHE_LINE))
+                .enumerate();
+            changed.extend(
+                lines
+                    .filter(|(_, (new, old))| new != old)
+                    .map(|(number, _)| start + number * CACHE_LINE),
+            );
         }
         changed
     }
@@ -109,7 +126,8 @@ fn is_stopped(id: u32) -> bool {
     let all = std::fs::read_dir(format!("/proc/{id}/task")).expect("threads");
     all.filter_map(Result::ok).all(|thread| {
         let stat = read_to_string(thread.path().join("stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
     })
 }
 
@@ -118,19 +136,26 @@ fn writable_mapping(line: &str) -> Option<(usize, usize)> {
     let (range, rest) = line.split_once(' ')?;
     let (start, end) = range.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();
-    rest.starts_with("rw").then_some((address(start)?, address(end)?))
+    rest.starts_with("rw")
+        .then_some((address(start)?, address(end)?))
 }
 
 /// One connection to each worker.
 fn one_connection_each(gateway: &Gateway, client: &Client) -> Vec<Raw> {
     let open = || -> Vec<f64> {
-        let of =
-            |worker: usize| gateway.metric("portcullis_worker_connections_open", &[("worker", &worker.to_string())]);
+        let of = |worker: usize| {
+            gateway.metric(
+                "portcullis_worker_connections_open",
+                &[("worker", &worker.to_string())],
+            )
+        };
         (0..WORKERS).map(of).collect()
     };
     let connections = (1..=WORKERS).map(|count| {
         let connection = client.raw();
-        eventually("the connection is counted", || (open().iter().sum::<f64>() == count as f64).then_some(()));
+        eventually("the connection is counted", || {
+            (open().iter().sum::<f64>() == count as f64).then_some(())
+        });
         connection
     });
     let connections = connections.collect();
@@ -157,7 +182,10 @@ fn shared_lines(tables: &str, user_lines: &str) -> Vec<usize> {
     let config = listener(&pki).replace("level = \"debug,h2=info\"", "level = \"info\"")
         + &user("alice", &["*"])
         + user_lines
-        + &format!("[upstream.api]\nendpoints = [\"http://{}\"]\n", upstream.address)
+        + &format!(
+            "[upstream.api]\nendpoints = [\"http://{}\"]\n",
+            upstream.address
+        )
         + "[[route]]\npath = \"/\"\nupstream = \"api\"\n"
         + tables
         + &format!("[gateway]\nworkers = {WORKERS}\n");
@@ -200,16 +228,30 @@ fn shared_lines(tables: &str, user_lines: &str) -> Vec<usize> {
             }
         }
     }
+    let mut shared = written_by_two(&written, &without_request);
+    forget_what_changes_without_requests(&mut shared, &gateway);
+    shared
+}
+
+/// What more than one worker writes, and only by requests.
+fn written_by_two(written: &[HashSet<usize>], without_request: &HashSet<usize>) -> Vec<usize> {
     let mut shared: Vec<usize> = Vec::new();
     for (worker, lines) in written.iter().enumerate() {
-        assert!(lines.len() > 10, "every request writes something: {}", lines.len());
+        assert!(
+            lines.len() > 10,
+            "every request writes something: {}",
+            lines.len()
+        );
         for other in &written[worker + 1..] {
-            shared.extend(lines.intersection(other).filter(|line| !without_request.contains(*line)));
+            shared.extend(
+                lines
+                    .intersection(other)
+                    .filter(|line| !without_request.contains(*line)),
+            );
         }
     }
     shared.sort_unstable();
     shared.dedup();
-    forget_what_changes_without_requests(&mut shared, &gateway);
     shared
 }
 
@@ -232,8 +274,12 @@ fn forget_what_changes_without_requests(lines: &mut Vec<usize>, gateway: &Gatewa
 /// A pipe that nobody reads and that is full: whoever writes into it hangs.
 fn full_pipe(path: &Path) -> File {
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-    let mut pipe =
-        File::options().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(path).expect("a pipe");
+    let mut pipe = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)
+        .expect("a pipe");
     while pipe.write(&[b'\n'; 4096]).is_ok() {}
     pipe
 }
@@ -249,13 +295,23 @@ fn workers_write_no_cache_line_of_each_other_to_log_a_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name| folder.path().join(name);
     let _pipes = [full_pipe(&path("access")), full_pipe(&path("audit"))];
-    let tables = format!("[access_log]\npath = {:?}\n[audit_log]\npath = {:?}\n", path("access"), path("audit"));
+    let tables = format!(
+        "[access_log]\npath = {:?}\n[audit_log]\npath = {:?}\n",
+        path("access"),
+        path("audit")
+    );
     let shared = lines_shared_in_every_process(&tables);
     assert!(shared.is_empty(), "written by two workers: {shared:#x?}");
 }
 
 #[test]
 fn a_limit_is_shared_by_all_workers_and_seen_to_be() {
-    let shared = shared_lines("[access_log]\nformat = \"off\"\n", "request_rate = \"1000/s\"\n");
-    assert!(!shared.is_empty(), "the limit of a user holds for all workers together");
+    let shared = shared_lines(
+        "[access_log]\nformat = \"off\"\n",
+        "request_rate = \"1000/s\"\n",
+    );
+    assert!(
+        !shared.is_empty(),
+        "the limit of a user holds for all workers together"
+    );
 }

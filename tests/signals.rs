@@ -29,8 +29,14 @@ fn signals_that_come_before_the_gateway_is_ready_are_neither_its_end_nor_lost() 
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("gateway.toml");
     // Reading so many takes a while, in which the signals come.
-    let users: String = (0..20_000).map(|number| user(&format!("user-{number}"), &["GET /*"])).collect();
-    std::fs::write(&config, listener(&pki) + &users + &route_to(upstream.address)).unwrap();
+    let users: String = (0..20_000)
+        .map(|number| user(&format!("user-{number}"), &["GET /*"]))
+        .collect();
+    std::fs::write(
+        &config,
+        listener(&pki) + &users + &route_to(upstream.address),
+    )
+    .unwrap();
     let mut child = Command::new(PORTCULLIS)
         .args(["run", "--config"])
         .arg(&config)
@@ -45,26 +51,49 @@ fn signals_that_come_before_the_gateway_is_ready_are_neither_its_end_nor_lost() 
         catches(child.id(), &["HUP", "USR1", "USR2", "ALRM"])
     });
     for name in ["HUP", "USR1", "USR2", "ALRM"] {
-        nix::sys::signal::kill(process, format!("SIG{name}").parse::<nix::sys::signal::Signal>().unwrap()).unwrap();
+        nix::sys::signal::kill(
+            process,
+            format!("SIG{name}")
+                .parse::<nix::sys::signal::Signal>()
+                .unwrap(),
+        )
+        .unwrap();
     }
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
     for message in ["reloaded", "access log opened again", "SIGUSR2", "SIGALRM"] {
         eventually(message, || {
-            assert_eq!(child.try_wait().unwrap(), None, "the gateway runs: {}", log());
+            assert_eq!(
+                child.try_wait().unwrap(),
+                None,
+                "the gateway runs: {}",
+                log()
+            );
             log().contains(message).then_some(())
         });
     }
     nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert_eq!(eventually("the end", || child.try_wait().unwrap()).code(), Some(0));
+    assert_eq!(
+        eventually("the end", || child.try_wait().unwrap()).code(),
+        Some(0)
+    );
 }
 
 /// Whether a process catches these signals, as the system says.
 fn catches(process: u32, names: &[&str]) -> Option<()> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))?;
     let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
-    let number = |name: &&str| format!("SIG{name}").parse::<nix::sys::signal::Signal>().unwrap() as u32;
-    names.iter().all(|name| mask >> (number(name) - 1) & 1 == 1).then_some(())
+    let number = |name: &&str| {
+        format!("SIG{name}")
+            .parse::<nix::sys::signal::Signal>()
+            .unwrap() as u32
+    };
+    names
+        .iter()
+        .all(|name| mask >> (number(name) - 1) & 1 == 1)
+        .then_some(())
 }
 
 fn gateway(pki: &Pki, upstream: &Upstream) -> Gateway {

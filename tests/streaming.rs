@@ -18,10 +18,15 @@ const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 /// Bytes that show when some are missing, doubled or swapped.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8 ^ (at / 65_536) as u8).collect()
+    (0..length)
+        .map(|at| (at % 251) as u8 ^ (at / 65_536) as u8)
+        .collect()
 }
 
-fn next_data(chain: &Chain, answer: &mut Response<Incoming>) -> Option<Result<Bytes, hyper::Error>> {
+fn next_data(
+    chain: &Chain,
+    answer: &mut Response<Incoming>,
+) -> Option<Result<Bytes, hyper::Error>> {
     loop {
         let frame = chain.client.runtime().block_on(answer.body_mut().frame())?;
         match frame.map(|frame| frame.into_data().unwrap_or_default()) {
@@ -54,7 +59,9 @@ fn an_upstream_sees_the_beginning_of_a_body_before_its_end() {
         let (feed, body) = fed();
         feed.data("first");
         let mut connection = chain.client.connect(version).unwrap();
-        let mut answer = connection.start(request("POST", "/", "").map(|_| body)).unwrap();
+        let mut answer = connection
+            .start(request("POST", "/", "").map(|_| body))
+            .unwrap();
         assert_eq!(saw.recv().unwrap(), b"5\r\nfirst\r\n", "{version:?}");
         assert_eq!(next_data(&chain, &mut answer).unwrap().unwrap(), "yes");
         drop(feed);
@@ -63,7 +70,10 @@ fn an_upstream_sees_the_beginning_of_a_body_before_its_end() {
 
 #[test]
 fn a_client_sees_each_piece_of_an_answer_when_it_comes() {
-    for (version, chunked) in BOTH.into_iter().flat_map(|version| [(version, true), (version, false)]) {
+    for (version, chunked) in BOTH
+        .into_iter()
+        .flat_map(|version| [(version, true), (version, false)])
+    {
         let (go, gone) = channel::<()>();
         let gone = Mutex::new(gone);
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
@@ -72,7 +82,14 @@ fn a_client_sees_each_piece_of_an_answer_when_it_comes() {
             write(&mut stream, if chunked { CHUNKED } else { close_delimited });
             // Each piece waits until the client has seen the one before.
             for _ in gone.lock().unwrap().iter().take(3) {
-                write(&mut stream, if chunked { b"9\r\ndata: x\n\n\r\n" } else { b"data: x\n\n" });
+                write(
+                    &mut stream,
+                    if chunked {
+                        b"9\r\ndata: x\n\n\r\n"
+                    } else {
+                        b"data: x\n\n"
+                    },
+                );
             }
             if chunked {
                 write(&mut stream, b"0\r\n\r\n");
@@ -82,9 +99,15 @@ fn a_client_sees_each_piece_of_an_answer_when_it_comes() {
         let mut answer = connection.start(get("/")).unwrap();
         for _ in 0..3 {
             go.send(()).unwrap();
-            assert_eq!(next_data(&chain, &mut answer).unwrap().unwrap(), "data: x\n\n");
+            assert_eq!(
+                next_data(&chain, &mut answer).unwrap().unwrap(),
+                "data: x\n\n"
+            );
         }
-        assert!(next_data(&chain, &mut answer).is_none(), "a clean end ({version:?})");
+        assert!(
+            next_data(&chain, &mut answer).is_none(),
+            "a clean end ({version:?})"
+        );
         if version == Version::Http1 {
             assert_eq!(answer.headers()["transfer-encoding"], "chunked");
         }
@@ -94,19 +117,35 @@ fn a_client_sees_each_piece_of_an_answer_when_it_comes() {
 #[test]
 fn large_bodies_pass_whole_both_ways() {
     const LENGTH: usize = 20 * 1024 * 1024;
-    let chain = Chain::to(Upstream::answering(|seen| Response::new(full(seen.body.clone()))));
+    let chain = Chain::to(Upstream::answering(|seen| {
+        Response::new(full(seen.body.clone()))
+    }));
     let large = Bytes::from(pattern(LENGTH));
     for version in BOTH {
         let upload = request("POST", "/", "").map(|_| body(large.clone()));
         let mut connection = chain.client.connect(version).unwrap();
         let answer = connection.start(upload).unwrap();
-        assert_eq!(answer.headers()["content-length"], LENGTH.to_string().as_str());
-        let echoed = chain.client.runtime().block_on(answer.into_body().collect());
-        assert!(echoed.unwrap().to_bytes() == large, "the answer is what was sent ({version:?})");
+        assert_eq!(
+            answer.headers()["content-length"],
+            LENGTH.to_string().as_str()
+        );
+        let echoed = chain
+            .client
+            .runtime()
+            .block_on(answer.into_body().collect());
+        assert!(
+            echoed.unwrap().to_bytes() == large,
+            "the answer is what was sent ({version:?})"
+        );
         assert!(chain.upstream.recorded().pop().unwrap().body == large);
     }
-    let line = chain.gateway.wait_for_access(|line| line["protocol"] == "HTTP/2.0");
-    assert_eq!((&line["request_bytes"], &line["response_bytes"]), (&LENGTH.into(), &LENGTH.into()));
+    let line = chain
+        .gateway
+        .wait_for_access(|line| line["protocol"] == "HTTP/2.0");
+    assert_eq!(
+        (&line["request_bytes"], &line["response_bytes"]),
+        (&LENGTH.into(), &LENGTH.into())
+    );
 }
 
 #[test]
@@ -118,7 +157,10 @@ fn an_answer_that_nobody_reads_does_not_pile_up() {
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
             use std::io::Write;
             read_head(&mut stream);
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 209715200\r\n\r\n");
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 209715200\r\n\r\n",
+            );
             while let Ok(length) = stream.write(&[b'x'; 65_536]) {
                 count.fetch_add(length, Ordering::SeqCst);
             }
@@ -130,13 +172,23 @@ fn an_answer_that_nobody_reads_does_not_pile_up() {
         let mut still = 0;
         eventually("the upstream is held back", || {
             let now = pushed.load(Ordering::SeqCst);
-            still = if now == before && now > 0 { still + 1 } else { 0 };
+            still = if now == before && now > 0 {
+                still + 1
+            } else {
+                0
+            };
             before = now;
             (still > 25).then_some(())
         });
-        assert!(before < 60 * 1024 * 1024, "{before} bytes were taken from the upstream ({version:?})");
+        assert!(
+            before < 60 * 1024 * 1024,
+            "{before} bytes were taken from the upstream ({version:?})"
+        );
         let resident = chain.gateway.metric("process_resident_memory_bytes", &[]);
-        assert!(resident < MOST, "{resident} bytes are resident ({version:?})");
+        assert!(
+            resident < MOST,
+            "{resident} bytes are resident ({version:?})"
+        );
         drop(answer);
     }
 }
@@ -148,15 +200,24 @@ fn a_silent_answer_is_cut_after_the_idle_timeout() {
         let mut connection = chain.client.connect(version).unwrap();
         let mut answer = connection.start(get("/")).unwrap();
         assert_eq!(next_data(&chain, &mut answer).unwrap().unwrap(), "hello");
-        assert!(next_data(&chain, &mut answer).unwrap().is_err(), "{version:?}");
+        assert!(
+            next_data(&chain, &mut answer).unwrap().is_err(),
+            "{version:?}"
+        );
     }
-    let raw = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let raw = chain
+        .client
+        .exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(raw.ends_with("5\r\nhello\r\n"), "no last chunk: {raw:?}");
     for _ in 0..3 {
-        chain.gateway.wait_for_access(|line| line["end"] == "upstream_stalled");
+        chain
+            .gateway
+            .wait_for_access(|line| line["end"] == "upstream_stalled");
     }
     let cut = [("reason", "upstream_stalled")];
-    chain.gateway.wait_for_metric("portcullis_responses_cut_total", &cut, 3.0);
+    chain
+        .gateway
+        .wait_for_metric("portcullis_responses_cut_total", &cut, 3.0);
 }
 
 #[test]
@@ -169,7 +230,9 @@ fn a_silent_answer_may_be_silent_where_the_idle_timeout_is_off() {
         if head.starts_with("GET /cut") {
             return read_away(&mut stream);
         }
-        eventually("the end of the silence", || end.load(Ordering::SeqCst).then_some(()));
+        eventually("the end of the silence", || {
+            end.load(Ordering::SeqCst).then_some(())
+        });
         write(&mut stream, b"0\r\n\r\n");
     });
     let chain = Chain::with(
@@ -178,13 +241,19 @@ fn a_silent_answer_may_be_silent_where_the_idle_timeout_is_off() {
     );
     for version in BOTH {
         spoken.store(false, Ordering::SeqCst);
-        let (mut kept, mut cut) = (chain.client.connect(version).unwrap(), chain.client.connect(version).unwrap());
+        let (mut kept, mut cut) = (
+            chain.client.connect(version).unwrap(),
+            chain.client.connect(version).unwrap(),
+        );
         let mut kept = kept.start(get("/")).unwrap();
         assert_eq!(next_data(&chain, &mut kept).unwrap().unwrap(), "hello");
         // The other one, begun later, is the clock: when it was cut, this one would have been too.
         assert!(cut.send(get("/cut")).is_err());
         spoken.store(true, Ordering::SeqCst);
-        assert!(next_data(&chain, &mut kept).is_none(), "its end comes ({version:?})");
+        assert!(
+            next_data(&chain, &mut kept).is_none(),
+            "its end comes ({version:?})"
+        );
     }
 }
 
@@ -199,7 +268,10 @@ fn silent_in_the_middle() -> Upstream {
 
 #[test]
 fn a_client_that_goes_away_ends_the_work_upstream() {
-    for (version, answers) in BOTH.into_iter().flat_map(|version| [(version, true), (version, false)]) {
+    for (version, answers) in BOTH
+        .into_iter()
+        .flat_map(|version| [(version, true), (version, false)])
+    {
         let closed = Arc::new(AtomicBool::new(false));
         let arrived = Arc::new(AtomicBool::new(false));
         let has_arrived = arrived.clone();
@@ -223,15 +295,25 @@ fn a_client_that_goes_away_ends_the_work_upstream() {
             assert!(waiting.is_none(), "no answer yet");
         }
         drop(connection);
-        eventually("the upstream connection is closed", || closed.load(Ordering::SeqCst).then_some(()));
-        let line = chain.gateway.wait_for_access(|line| line["end"] == "client_gone");
-        assert_eq!(line["status"], if answers { 200 } else { 499 }, "{version:?}");
+        eventually("the upstream connection is closed", || {
+            closed.load(Ordering::SeqCst).then_some(())
+        });
+        let line = chain
+            .gateway
+            .wait_for_access(|line| line["end"] == "client_gone");
+        assert_eq!(
+            line["status"],
+            if answers { 200 } else { 499 },
+            "{version:?}"
+        );
     }
 }
 
 #[test]
 fn many_streams_share_a_connection() {
-    let chain = Chain::to(Upstream::answering(|seen| Response::new(full(seen.target.clone()))));
+    let chain = Chain::to(Upstream::answering(|seen| {
+        Response::new(full(seen.target.clone()))
+    }));
     let connection = chain.client.connect(Version::Http2).unwrap();
     let sender = connection.http2();
     let answers = chain.client.runtime().block_on(async {
@@ -252,6 +334,8 @@ fn many_streams_share_a_connection() {
     for (at, body) in answers {
         assert_eq!(body, format!("/{at}"));
     }
-    chain.gateway.wait_for_metric("portcullis_connections_total", &[], 1.0);
+    chain
+        .gateway
+        .wait_for_metric("portcullis_connections_total", &[], 1.0);
     assert_eq!(chain.upstream.recorded().len(), 500);
 }

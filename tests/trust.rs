@@ -9,7 +9,9 @@ use rustls::AlertDescription as Alert;
 /// One host, two domains, and in each of them an `alice`.
 fn two_domains(staff: &Pki, partners: &Pki, more: &str, upstream: &Upstream) -> String {
     let user = |name: &str, domain: &str| {
-        format!("[api_user.{name}]\nclient_cn = \"alice\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n")
+        format!(
+            "[api_user.{name}]\nclient_cn = \"alice\"\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n"
+        )
     };
     named_listener("main", staff, "trust_domains = [\"staff\", \"partners\"]")
         + &user("alice-of-staff", "staff")
@@ -30,10 +32,17 @@ fn one_common_name_is_another_user_in_each_domain_of_one_host() {
             // The server's certificate is of `staff`, for both.
             let client = Client::new(&staff, Some(&pki.client("alice")), gateway.address());
             assert_eq!(client.send(version, get("/")).unwrap().status, 200);
-            assert_eq!(upstream.recorded().last().unwrap().values("x-client-user"), [user]);
+            assert_eq!(
+                upstream.recorded().last().unwrap().values("x-client-user"),
+                [user]
+            );
         }
     }
-    let stranger = Client::new(&staff, Some(&Pki::named("Other").client("alice")), gateway.address());
+    let stranger = Client::new(
+        &staff,
+        Some(&Pki::named("Other").client("alice")),
+        gateway.address(),
+    );
     assert_eq!(stranger.alert(), Alert::UnknownCA);
 }
 
@@ -48,7 +57,10 @@ fn sessions_live_on_only_while_all_domains_of_the_host_stay_the_same() {
     gateway.reload_with(&(config.clone() + "# no change\n"));
     assert_eq!(client.get("/").status, 200);
     assert_eq!(resumed(), 1.0);
-    let other = config.replace("[trust_domain.staff]\n", "[trust_domain.staff]\nchain_depth = 1\n");
+    let other = config.replace(
+        "[trust_domain.staff]\n",
+        "[trust_domain.staff]\nchain_depth = 1\n",
+    );
     gateway.reload_with(&other);
     assert_eq!(client.get("/").status, 200);
     assert_eq!(resumed(), 1.0, "one domain of the host is another one now");
@@ -64,7 +76,10 @@ fn a_domain_that_is_taken_from_a_host_is_out_on_open_connections() {
     let theirs = Client::new(&staff, Some(&theirs), gateway.address());
     for version in BOTH {
         gateway.reload_with(&config);
-        let (mut ours, mut theirs) = (ours.connect(version).unwrap(), theirs.connect(version).unwrap());
+        let (mut ours, mut theirs) = (
+            ours.connect(version).unwrap(),
+            theirs.connect(version).unwrap(),
+        );
         assert_eq!(theirs.send(get("/")).unwrap().status, 200);
         gateway.reload_with(&config.replace("[\"staff\", \"partners\"]", "[\"staff\"]"));
         theirs.must_be_refused("unknown_issuer");
@@ -98,11 +113,22 @@ fn the_policy_on_usages_is_the_domains_own() {
     }
     let warning = "a client came with a certificate that is for servers only";
     let line = eventually("a warning", || gateway.find_log(warning));
-    assert_eq!((line["subject"].as_str(), line["level"].as_str()), (Some("CN=alice"), Some("WARN")));
+    assert_eq!(
+        (line["subject"].as_str(), line["level"].as_str()),
+        (Some("CN=alice"), Some("WARN"))
+    );
     let over = config.replace("2999-12-31", "2020-12-31");
     gateway.reload_with(&over);
-    let client = Client::new(&staff, Some(&partners.of_kind("alice", Kind::Server)), gateway.address());
-    assert_eq!(client.alert(), Alert::UnsupportedCertificate, "the exception is over");
+    let client = Client::new(
+        &staff,
+        Some(&partners.of_kind("alice", Kind::Server)),
+        gateway.address(),
+    );
+    assert_eq!(
+        client.alert(),
+        Alert::UnsupportedCertificate,
+        "the exception is over"
+    );
 }
 
 /// A CA and clients made by openssl, which still makes what nobody should take.
@@ -112,10 +138,11 @@ struct Weak {
 
 impl Weak {
     fn new(key: &str) -> Self {
-        let weak = Self { folder: tempfile::tempdir().unwrap() };
+        let weak = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         std::fs::write(weak.path("usage"), "extendedKeyUsage = clientAuth\n").unwrap();
-        let ca =
-            "req -x509 -sha256 -nodes -days 30 -subj /CN=Weak -addext keyUsage=keyCertSign -keyout ca.key -out ca.crt";
+        let ca = "req -x509 -sha256 -nodes -days 30 -subj /CN=Weak -addext keyUsage=keyCertSign -keyout ca.key -out ca.crt";
         weak.openssl(&format!("{ca} -newkey {key}"));
         weak
     }
@@ -126,24 +153,40 @@ impl Weak {
 
     fn openssl(&self, arguments: &str) -> String {
         let mut command = std::process::Command::new("openssl");
-        command.args(arguments.split(' ')).current_dir(self.folder.path()).stdin(std::process::Stdio::null());
+        command
+            .args(arguments.split(' '))
+            .current_dir(self.folder.path())
+            .stdin(std::process::Stdio::null());
         let output = command.output().expect("openssl runs");
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
     }
 
     /// A certificate for `alice` with a key of its own kind, signed with this digest.
     fn alice(&self, key: &str, digest: &str) -> Identity {
-        self.openssl(&format!("req -new -nodes -newkey {key} -subj /CN=alice -keyout alice.key -out alice.csr"));
+        self.openssl(&format!(
+            "req -new -nodes -newkey {key} -subj /CN=alice -keyout alice.key -out alice.csr"
+        ));
         let said = self.openssl(&format!(
             "x509 -req -in alice.csr -CA ca.crt -CAkey ca.key -{digest} -days 10 -extfile usage -out alice.crt"
         ));
-        let read = |name: &str| std::fs::read_to_string(self.path(name)).unwrap_or_else(|_| panic!("{said}"));
+        let read = |name: &str| {
+            std::fs::read_to_string(self.path(name)).unwrap_or_else(|_| panic!("{said}"))
+        };
         let (certificate_file, key_file) = (self.path("alice.crt"), self.path("alice.key"));
-        Identity { certificate: read("alice.crt"), key: read("alice.key"), certificate_file, key_file }
+        Identity {
+            certificate: read("alice.crt"),
+            key: read("alice.key"),
+            certificate_file,
+            key_file,
+        }
     }
 
     fn gateway(&self, pki: &Pki, upstream: &Upstream) -> Gateway {
-        let anchors = format!("[trust_domain.test]\nanchors = [\"{}\"]\n", self.path("ca.crt").display());
+        let anchors = format!(
+            "[trust_domain.test]\nanchors = [\"{}\"]\n",
+            self.path("ca.crt").display()
+        );
         Gateway::start(
             &(named_listener("main", pki, "")
                 + &anchors
@@ -168,7 +211,11 @@ fn weak_digests_are_no_signatures() {
         let client = Client::new(&pki, Some(&weak.alice(EC, digest)), gateway.address());
         assert_eq!(client.alert(), Alert::DecryptError, "{digest}");
         let invalid = [("reason", "invalid_certificate")];
-        gateway.wait_for_metric("portcullis_handshake_failures_total", &invalid, (count + 1) as f64);
+        gateway.wait_for_metric(
+            "portcullis_handshake_failures_total",
+            &invalid,
+            (count + 1) as f64,
+        );
     }
     for digest in ["sha256", "sha384", "sha512"] {
         let client = Client::new(&pki, Some(&weak.alice(EC, digest)), gateway.address());
@@ -207,6 +254,10 @@ fn short_keys_sign_nothing() {
             gateway.address()
         ));
         eventually("it was tried", || (tries() > tried).then_some(()));
-        assert_eq!(gateway.metric("portcullis_handshakes_total", &[]) - before, done, "{key}");
+        assert_eq!(
+            gateway.metric("portcullis_handshakes_total", &[]) - before,
+            done,
+            "{key}"
+        );
     }
 }

@@ -11,19 +11,27 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const HANDSHAKE: &[u8] = b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+const HANDSHAKE: &[u8] =
+    b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+const SWITCHING: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
       sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Switches, then gives back what it is sent.
 pub fn echoing() -> Upstream {
     Upstream::scripted(|mut stream, _| {
-        if read_head(&mut stream).to_ascii_lowercase().contains("upgrade: websocket") {
+        if read_head(&mut stream)
+            .to_ascii_lowercase()
+            .contains("upgrade: websocket")
+        {
             write(&mut stream, SWITCHING);
             echo(&mut stream);
         } else {
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+            );
         }
     })
 }
@@ -39,7 +47,11 @@ pub fn open_tunnel(client: &Client) -> Raw {
     raw.write(HANDSHAKE);
     let head = raw.read_until("\r\n\r\n").to_ascii_lowercase();
     assert_eq!(status(&head), 101, "{head}");
-    for field in ["connection: upgrade\r\n", "upgrade: websocket\r\n", "sec-websocket-accept: s3pp"] {
+    for field in [
+        "connection: upgrade\r\n",
+        "upgrade: websocket\r\n",
+        "sec-websocket-accept: s3pp",
+    ] {
         assert!(head.contains(field), "{field}: {head}");
     }
     raw
@@ -66,8 +78,14 @@ fn bytes_pass_both_ways_and_the_end_does_too() {
     assert_eq!(raw.read_to_end(), "last");
     tunnels_open(&chain, 0.0);
     let line = chain.gateway.wait_for_access(|line| line["status"] == 101);
-    assert_eq!((&line["end"], &line["path"]), (&"complete".into(), &"/chat".into()));
-    assert_eq!((&line["request_bytes"], &line["response_bytes"]), (&34.into(), &34.into()));
+    assert_eq!(
+        (&line["end"], &line["path"]),
+        (&"complete".into(), &"/chat".into())
+    );
+    assert_eq!(
+        (&line["request_bytes"], &line["response_bytes"]),
+        (&34.into(), &34.into())
+    );
     chain.is_unharmed();
 }
 
@@ -104,7 +122,11 @@ fn the_upstream_sees_the_handshake_and_the_identity() {
 
 #[test]
 fn bytes_sent_together_with_the_handshake_are_not_lost() {
-    for early in [b"\x81\x85early bytes".as_slice(), b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"\0"] {
+    for early in [
+        b"\x81\x85early bytes".as_slice(),
+        b"\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        b"\0",
+    ] {
         let chain = Chain::to(Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);
             write(&mut stream, &[SWITCHING, b"welcome"].concat());
@@ -136,7 +158,12 @@ fn an_end_from_the_upstream_leaves_the_other_direction_open() {
     raw.write(b"I heard");
     raw.close_writing();
     eventually("the upstream hears the rest", || {
-        heard.lock().unwrap().first().filter(|rest| *rest == "I heard").map(drop)
+        heard
+            .lock()
+            .unwrap()
+            .first()
+            .filter(|rest| *rest == "I heard")
+            .map(drop)
     });
     tunnels_open(&chain, 0.0);
 }
@@ -154,11 +181,16 @@ fn an_upgrade_that_the_upstream_refuses_is_an_ordinary_answer() {
         for _ in 0..3 {
             raw.write(HANDSHAKE);
             let answer = raw.read_until("\r\n\r\nno");
-            assert!(answer.starts_with(&format!("HTTP/1.1 {refusal}")), "{answer}");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {refusal}")),
+                "{answer}"
+            );
         }
         raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
         raw.read_until("\r\n\r\nno");
-        chain.gateway.wait_for_metric("portcullis_connections_total", &[], 1.0);
+        chain
+            .gateway
+            .wait_for_metric("portcullis_connections_total", &[], 1.0);
         tunnels_open(&chain, 0.0);
     }
 }
@@ -191,11 +223,16 @@ fn an_upgrade_that_the_client_did_not_ask_for_is_refused() {
         write(&mut stream, &[SWITCHING, b"smuggled"].concat());
         echo(&mut stream);
     }));
-    let answer = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = chain
+        .client
+        .exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(!answer.contains("smuggled"), "{answer}");
     assert_eq!(status(&answer), 502, "{answer}");
     let answer = chain.client.send(Version::Http2, get("/")).unwrap();
-    assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_upgraded"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (502, "upstream_upgraded")
+    );
     tunnels_open(&chain, 0.0);
 }
 
@@ -220,7 +257,9 @@ fn a_tunnel_on_which_nothing_moves_ends_after_the_idle_timeout() {
     raw.write(b"hello");
     assert_eq!(raw.read_exact(5), b"hello");
     assert_eq!(raw.read_to_end(), "");
-    chain.gateway.wait_for_access(|line| line["status"] == 101 && line["end"] == "idle");
+    chain
+        .gateway
+        .wait_for_access(|line| line["status"] == 101 && line["end"] == "idle");
     tunnels_open(&chain, 0.0);
 }
 
@@ -229,7 +268,9 @@ fn a_client_that_vanishes_ends_its_tunnel() {
     let chain = Chain::to(echoing());
     let raw = open_tunnel(&chain.client);
     tunnels_open(&chain, 1.0);
-    socket2::SockRef::from(raw.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+    socket2::SockRef::from(raw.socket())
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
     drop(raw);
     tunnels_open(&chain, 0.0);
     chain.is_unharmed();
@@ -244,7 +285,9 @@ fn tunnels_end_when_the_gateway_drains() {
     tunnels_open(&chain, 1.0);
     chain.gateway.signal("TERM");
     assert_eq!(raw.read_to_end(), "");
-    chain.gateway.wait_for_access(|line| line["status"] == 101 && line["end"] == "drained");
+    chain
+        .gateway
+        .wait_for_access(|line| line["status"] == 101 && line["end"] == "drained");
     assert_eq!(chain.gateway.wait_for_exit(), 0);
 }
 
@@ -256,12 +299,19 @@ fn a_tunnel_counts_as_an_open_connection() {
             (chain.gateway.metric("portcullis_connections_open", &[]) == wanted).then_some(())
         });
     };
-    let refused = || chain.gateway.metric("portcullis_connections_refused_total", &[("reason", "limit")]);
+    let refused = || {
+        chain.gateway.metric(
+            "portcullis_connections_refused_total",
+            &[("reason", "limit")],
+        )
+    };
     let mut tunnels: Vec<Raw> = (0..3).map(|_| open_tunnel(&chain.client)).collect();
     tunnels_open(&chain, 3.0);
     connections_open(3.0);
     let mut fourth = TcpStream::connect(chain.gateway.address()).unwrap();
-    fourth.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    fourth
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     assert_eq!(fourth.read(&mut [0]).unwrap(), 0, "closed at once");
     eventually_is("refused connections", &1.0, refused);
     // The others do not suffer from it.
@@ -289,14 +339,22 @@ fn a_tunnel_needs_permission() {
         echo(&mut stream);
     });
     let chain = Chain::configured(upstream, |_, address| {
-        crate::support::gateway::user("bob", &["GET /other"]) + &crate::support::gateway::route_to(address)
+        crate::support::gateway::user("bob", &["GET /other"])
+            + &crate::support::gateway::route_to(address)
     });
-    let bob = Client::new(&chain.pki, Some(&chain.pki.client("bob")), chain.gateway.address());
+    let bob = Client::new(
+        &chain.pki,
+        Some(&chain.pki.client("bob")),
+        chain.gateway.address(),
+    );
     let mut raw = bob.raw();
     raw.write(&[HANDSHAKE, b"not for you"].concat());
     let answer = raw.read_until("\r\n\r\n");
     assert_eq!(status(&answer), 403, "{answer}");
-    assert!(heads.lock().unwrap().is_empty(), "nothing reached the upstream");
+    assert!(
+        heads.lock().unwrap().is_empty(),
+        "nothing reached the upstream"
+    );
     open_tunnel(&chain.client);
 }
 

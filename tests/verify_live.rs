@@ -16,18 +16,35 @@ impl Verified {
     /// Tries listener `main` of a running gateway by the config in a file, with the CA that makes certificates.
     fn by(config: &Path, gateway: &Gateway, rest: &[&str]) -> Self {
         let address = gateway.address().to_string();
-        let mut arguments = vec!["verify", "--live", "--json", "--listener", "main", "--connect", &address, "-c"];
+        let mut arguments = vec![
+            "verify",
+            "--live",
+            "--json",
+            "--listener",
+            "main",
+            "--connect",
+            &address,
+            "-c",
+        ];
         arguments.push(config.to_str().unwrap());
         arguments.extend(rest);
         let (out, err, code) = run(PORTCULLIS, &arguments);
-        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no JSON: {out}{err}"));
+        let report: Value =
+            serde_json::from_str(&out).unwrap_or_else(|_| panic!("no JSON: {out}{err}"));
         let attempts = report["attempts"].as_array().unwrap().clone();
-        Self { code, attempts, summary: report["summary"].clone() }
+        Self {
+            code,
+            attempts,
+            summary: report["summary"].clone(),
+        }
     }
 
     /// `expected`, `happened` and `result` of what was tried under the entry with this label.
     fn line(&self, host: &str, tried: &str) -> (&str, &str, &str) {
-        let line = self.attempts.iter().find(|line| line["host"] == host && line["tried"] == tried);
+        let line = self
+            .attempts
+            .iter()
+            .find(|line| line["host"] == host && line["tried"] == tried);
         let line = line.unwrap_or_else(|| panic!("{tried} at {host}: {:#?}", self.attempts));
         let text = |key: &str| line[key].as_str().unwrap();
         (text("expected"), text("happened"), text("result"))
@@ -43,7 +60,12 @@ impl Verified {
 fn mint(pki: &Pki) -> [String; 4] {
     let path = |name: &str| pki.path(name).to_str().unwrap().to_owned();
     std::fs::write(pki.path("ca.key"), pki.authority_key()).unwrap();
-    ["--ca-cert".into(), path("ca.crt"), "--ca-key".into(), path("ca.key")]
+    [
+        "--ca-cert".into(),
+        path("ca.crt"),
+        "--ca-key".into(),
+        path("ca.key"),
+    ]
 }
 
 fn words(arguments: &[String]) -> Vec<&str> {
@@ -69,7 +91,10 @@ fn a_right_gateway_passes_and_everything_is_proven_with_a_ca() {
         ("a valid certificate", "400 method_not_forwarded"),
         ("of an unknown CA", "alert unknown_ca"),
         ("self-signed", "alert unknown_ca"),
-        ("of a CA with the name of test's anchor", "alert decrypt_error"),
+        (
+            "of a CA with the name of test's anchor",
+            "alert decrypt_error",
+        ),
         ("expired", "alert certificate_expired"),
         ("not yet valid", "alert certificate_expired"),
         ("for servers only", "alert unsupported_certificate"),
@@ -78,10 +103,16 @@ fn a_right_gateway_passes_and_everything_is_proven_with_a_ca() {
         let line = verified.line("*", tried);
         assert_eq!((line.1, line.2), (happened, "ok"), "{tried}");
     }
-    assert_eq!(verified.line("", "plain HTTP"), ("400", "400 plain_http", "ok"));
+    assert_eq!(
+        verified.line("", "plain HTTP"),
+        ("400", "400 plain_http", "ok")
+    );
     assert_eq!(verified.line("", "TLS 1.1").1, "alert protocol_version");
     assert_eq!(verified.summary["failed"], 0);
-    assert!(upstream.recorded().is_empty(), "no attempt reaches an upstream");
+    assert!(
+        upstream.recorded().is_empty(),
+        "no attempt reaches an upstream"
+    );
 }
 
 #[test]
@@ -91,16 +122,36 @@ fn without_a_good_certificate_refusals_are_unproven_and_with_one_they_are_proven
     let gateway = Gateway::start(&config);
     let verified = Verified::by(&gateway.config_file, &gateway, &[]);
     assert_eq!(verified.code, 2, "what proves nothing is no success");
-    assert_eq!(verified.results("unproven").len(), 3, "{:#?}", verified.attempts);
+    assert_eq!(
+        verified.results("unproven").len(),
+        3,
+        "{:#?}",
+        verified.attempts
+    );
     assert_eq!(verified.line("*", "expired").2, "skipped");
-    assert_eq!(Verified::by(&gateway.config_file, &gateway, &["--allow-skipped"]).code, 0);
+    assert_eq!(
+        Verified::by(&gateway.config_file, &gateway, &["--allow-skipped"]).code,
+        0
+    );
 
     let alice = pki.client("alice");
-    let [certificate, key] = [alice.certificate_file, alice.key_file].map(|file| file.to_str().unwrap().to_owned());
-    let verified = Verified::by(&gateway.config_file, &gateway, &["--cert", &certificate, "--key", &key]);
-    assert_eq!((verified.code, verified.results("unproven").len()), (2, 0), "without a CA some are skipped");
+    let [certificate, key] =
+        [alice.certificate_file, alice.key_file].map(|file| file.to_str().unwrap().to_owned());
+    let verified = Verified::by(
+        &gateway.config_file,
+        &gateway,
+        &["--cert", &certificate, "--key", &key],
+    );
+    assert_eq!(
+        (verified.code, verified.results("unproven").len()),
+        (2, 0),
+        "without a CA some are skipped"
+    );
     assert_eq!(verified.line("*", "a valid certificate").2, "ok");
-    assert!(upstream.recorded().is_empty(), "also where the certificate may do everything");
+    assert!(
+        upstream.recorded().is_empty(),
+        "also where the certificate may do everything"
+    );
 }
 
 #[test]
@@ -108,23 +159,34 @@ fn a_gateway_that_lets_in_more_than_the_config_says_is_found() {
     let (pki, other, upstream) = (Pki::new(), Pki::named("Other CA"), Upstream::start());
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
     let both = format!("anchors = [\"{}\", ", other.ca_file().display());
-    let running = listener_with(&pki, "client_auth = \"optional\"").replace("anchors = [", &both) + &rest;
+    let running =
+        listener_with(&pki, "client_auth = \"optional\"").replace("anchors = [", &both) + &rest;
     let gateway = Gateway::start(&running);
     let said = config_file(&pki, &(listener(&pki) + &rest));
     let verified = Verified::by(&said, &gateway, &words(&mint(&pki)));
     assert_eq!(verified.code, 1);
     assert_eq!(
         verified.line("*", "no certificate"),
-        ("alert certificate_required", "LET IN: 401 no_certificate", "failed")
+        (
+            "alert certificate_required",
+            "LET IN: 401 no_certificate",
+            "failed"
+        )
     );
     assert_eq!(verified.results("failed"), ["no certificate"]);
     // The very same gateway, by the config that it runs.
-    assert_eq!(Verified::by(&gateway.config_file, &gateway, &words(&mint(&pki))).code, 0);
+    assert_eq!(
+        Verified::by(&gateway.config_file, &gateway, &words(&mint(&pki))).code,
+        0
+    );
 
     // A CA that the config trusts no more, and the gateway still does.
     let verified = Verified::by(&said, &gateway, &words(&mint(&other)));
     assert_eq!(verified.code, 1);
-    assert_eq!(verified.line("*", "of the CA of --ca-cert"), ("refused", "LET IN: 400 method_not_forwarded", "failed"));
+    assert_eq!(
+        verified.line("*", "of the CA of --ca-cert"),
+        ("refused", "LET IN: 400 method_not_forwarded", "failed")
+    );
 }
 
 #[test]
@@ -133,10 +195,16 @@ fn a_gateway_that_refuses_what_the_config_lets_in_is_found() {
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&(listener(&pki) + &rest));
     let anchor = format!("{}/ca.crt\"]", pki.folder.path().display());
-    let said = listener(&pki).replace(&anchor, &format!("{}/ca.crt\"]", other.folder.path().display())) + &rest;
+    let said = listener(&pki).replace(
+        &anchor,
+        &format!("{}/ca.crt\"]", other.folder.path().display()),
+    ) + &rest;
     let verified = Verified::by(&config_file(&pki, &said), &gateway, &words(&mint(&other)));
     assert_eq!(verified.code, 1);
-    assert_eq!(verified.line("*", "a valid certificate").1, "alert unknown_ca");
+    assert_eq!(
+        verified.line("*", "a valid certificate").1,
+        "alert unknown_ca"
+    );
     assert!(verified.results("failed").contains(&"a valid certificate"));
 }
 
@@ -163,17 +231,33 @@ fn hosts_and_server_names_are_kept_apart() {
     let verified = Verified::by(&gateway.config_file, &gateway, &words(&mint(&pki)));
     assert_eq!(verified.code, 0, "{:#?}", verified.attempts);
     for host in ["a.example.org", "*.example.org"] {
-        for tried in ["Host of another entry", "HTTP/2 :authority of another entry"] {
-            assert_eq!(verified.line(host, tried), ("421", "421 misdirected", "ok"), "{host}");
+        for tried in [
+            "Host of another entry",
+            "HTTP/2 :authority of another entry",
+        ] {
+            assert_eq!(
+                verified.line(host, tried),
+                ("421", "421 misdirected", "ok"),
+                "{host}"
+            );
         }
     }
-    assert_eq!(verified.line("*.example.org", "no certificate"), ("401", "401 no_certificate", "ok"));
+    assert_eq!(
+        verified.line("*.example.org", "no certificate"),
+        ("401", "401 no_certificate", "ok")
+    );
     for tried in ["an unknown server name", "no server name"] {
         assert_eq!(verified.line("", tried).1, "alert unrecognized_name");
     }
     // Without a certificate, what lies behind TLS cannot be tried.
     let verified = Verified::by(&gateway.config_file, &gateway, &[]);
-    assert_eq!((verified.code, verified.line("a.example.org", "Host of another entry").2), (2, "skipped"));
+    assert_eq!(
+        (
+            verified.code,
+            verified.line("a.example.org", "Host of another entry").2
+        ),
+        (2, "skipped")
+    );
 }
 
 #[test]
@@ -181,52 +265,105 @@ fn another_certificate_than_the_configs_is_another_gateway() {
     let (pki, other, upstream) = (Pki::new(), Pki::new(), Upstream::start());
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&(listener(&pki) + &rest));
-    let verified = Verified::by(&config_file(&other, &(listener(&other) + &rest)), &gateway, &[]);
+    let verified = Verified::by(
+        &config_file(&other, &(listener(&other) + &rest)),
+        &gateway,
+        &[],
+    );
     assert_eq!(verified.code, 1);
     assert_eq!(
         verified.line("*", "the server's certificate"),
-        ("that of the config", "another certificate is shown", "failed")
+        (
+            "that of the config",
+            "another certificate is shown",
+            "failed"
+        )
     );
 }
 
 #[test]
 fn what_cannot_be_tried_is_no_success() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let file = config_file(&pki, &(listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address)));
+    let file = config_file(
+        &pki,
+        &(listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address)),
+    );
     let file = file.to_str().unwrap();
     let closed = ReservedPort::new();
     let nobody = closed.address().to_string();
     for (arguments, says) in [
         (vec!["-c", file], "say --live"),
         (vec!["--live", "-c", file], "port 0"),
-        (vec!["--live", "-c", file, "--listener", "x"], "there is no listener \"x\""),
+        (
+            vec!["--live", "-c", file, "--listener", "x"],
+            "there is no listener \"x\"",
+        ),
         (vec!["--live", "-c", "/nowhere.toml"], "nowhere.toml"),
         (vec!["--live", "-c", file, "--connect", &nobody], "not run"),
         (
-            vec!["--live", "-c", file, "--connect", &nobody, "--ca-cert", file, "--ca-key", file],
+            vec![
+                "--live",
+                "-c",
+                file,
+                "--connect",
+                &nobody,
+                "--ca-cert",
+                file,
+                "--ca-key",
+                file,
+            ],
             "not a certificate in PEM",
         ),
     ] {
         let arguments: Vec<&str> = ["verify"].into_iter().chain(arguments).collect();
         let (out, err, code) = run(PORTCULLIS, &arguments);
-        assert!(code == 2 && (out + &err).contains(says), "{arguments:?}: {code} {err}");
+        assert!(
+            code == 2 && (out + &err).contains(says),
+            "{arguments:?}: {code} {err}"
+        );
     }
 }
 
 #[test]
 fn the_table_is_for_people() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address)));
-    let (address, config) = (gateway.address().to_string(), gateway.config_file.to_str().unwrap());
-    let (out, err, code) = run(PORTCULLIS, &["verify", "--live", "-c", config, "--connect", &address]);
+    let gateway =
+        Gateway::start(&(listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address)));
+    let (address, config) = (
+        gateway.address().to_string(),
+        gateway.config_file.to_str().unwrap(),
+    );
+    let (out, err, code) = run(
+        PORTCULLIS,
+        &["verify", "--live", "-c", config, "--connect", &address],
+    );
     assert_eq!((code, err.as_str()), (2, ""));
     let headings: Vec<&str> = out.lines().next().unwrap().split_whitespace().collect();
-    assert_eq!(headings, ["tried", "expected", "happened", "result"], "{out}");
-    assert!(out.contains(&format!("\nlistener main at {address}\n  host *\n")), "{out}");
-    let line = out.lines().find(|line| line.trim_start().starts_with("no certificate ")).unwrap();
-    assert!(line.contains("alert certificate_required") && line.ends_with("  ok"), "{line}");
-    assert!(out.contains("\n4 as expected, 3 as expected but unproven, 5 skipped, 4 not applicable\n"), "{out}");
-    assert!(out.ends_with("incomplete: exit code 2; with --allow-skipped it is 0\n"), "{out}");
+    assert_eq!(
+        headings,
+        ["tried", "expected", "happened", "result"],
+        "{out}"
+    );
+    assert!(
+        out.contains(&format!("\nlistener main at {address}\n  host *\n")),
+        "{out}"
+    );
+    let line = out
+        .lines()
+        .find(|line| line.trim_start().starts_with("no certificate "))
+        .unwrap();
+    assert!(
+        line.contains("alert certificate_required") && line.ends_with("  ok"),
+        "{line}"
+    );
+    assert!(
+        out.contains("\n4 as expected, 3 as expected but unproven, 5 skipped, 4 not applicable\n"),
+        "{out}"
+    );
+    assert!(
+        out.ends_with("incomplete: exit code 2; with --allow-skipped it is 0\n"),
+        "{out}"
+    );
 }
 
 /// A gateway whose trust domain has a deny list, in a file of the CA's folder.
@@ -235,7 +372,10 @@ fn with_deny_list(pki: &Pki, upstream: &Upstream) -> (Gateway, std::path::PathBu
     std::fs::write(&list, "# nobody yet\nuser carol\n").unwrap();
     let domain = format!("[trust_domain.test]\ndeny_list = \"{}\"\n", list.display());
     let config = listener(pki).replace("[trust_domain.test]\n", &domain);
-    (Gateway::start(&(config + &user("alice", &["GET /*"]) + &route_to(upstream.address))), list)
+    (
+        Gateway::start(&(config + &user("alice", &["GET /*"]) + &route_to(upstream.address))),
+        list,
+    )
 }
 
 #[test]
@@ -247,10 +387,21 @@ fn revocation_is_tried_from_end_to_end_and_leaves_nothing_behind() {
     let arguments: Vec<&str> = words(&mint).into_iter().chain(["--revocation"]).collect();
     let verified = Verified::by(&gateway.config_file, &gateway, &arguments);
     assert_eq!(verified.code, 0, "{:#?}", verified.attempts);
-    for tried in ["not denied yet", "not denied yet, resumed session", "no longer denied"] {
-        assert_eq!(verified.line("*", tried).1, "400 method_not_forwarded", "{tried}");
+    for tried in [
+        "not denied yet",
+        "not denied yet, resumed session",
+        "no longer denied",
+    ] {
+        assert_eq!(
+            verified.line("*", tried).1,
+            "400 method_not_forwarded",
+            "{tried}"
+        );
     }
-    assert_eq!(verified.line("*", "denied"), ("refused", "alert certificate_revoked", "ok"));
+    assert_eq!(
+        verified.line("*", "denied"),
+        ("refused", "alert certificate_revoked", "ok")
+    );
     assert_eq!(verified.line("*", "denied, resumed session").2, "ok");
     assert_eq!(verified.line("*", "denied, open connection").2, "ok");
     assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
@@ -265,31 +416,52 @@ fn config_with_deny_list(pki: &Pki, list: &Path) -> PathBuf {
 #[test]
 fn a_gateway_that_does_not_read_the_deny_list_is_found() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)));
+    let gateway = Gateway::start(
+        &(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)),
+    );
     let list = pki.path("denied");
     std::fs::write(&list, "").unwrap();
     let said = config_with_deny_list(&pki, &list);
     let mint = mint(&pki);
-    let arguments: Vec<&str> =
-        words(&mint).into_iter().chain(["--revocation", "--revocation-deadline", "1s"]).collect();
+    let arguments: Vec<&str> = words(&mint)
+        .into_iter()
+        .chain(["--revocation", "--revocation-deadline", "1s"])
+        .collect();
     let verified = Verified::by(&said, &gateway, &arguments);
     assert_eq!(verified.code, 1);
-    for tried in ["denied", "denied, resumed session", "denied, open connection"] {
-        assert_eq!(verified.line("*", tried), ("refused", "LET IN: 400 method_not_forwarded", "failed"), "{tried}");
+    for tried in [
+        "denied",
+        "denied, resumed session",
+        "denied, open connection",
+    ] {
+        assert_eq!(
+            verified.line("*", tried),
+            ("refused", "LET IN: 400 method_not_forwarded", "failed"),
+            "{tried}"
+        );
     }
-    assert_eq!(std::fs::read_to_string(&list).unwrap(), "", "taken out also after a failure");
+    assert_eq!(
+        std::fs::read_to_string(&list).unwrap(),
+        "",
+        "taken out also after a failure"
+    );
 
     let verified = Verified::by(&gateway.config_file, &gateway, &arguments);
     let skipped = ("refused", "trust domain test has no `deny_list`", "skipped");
     assert_eq!((verified.code, verified.line("*", "denied")), (2, skipped));
     let arguments: Vec<&str> = arguments.into_iter().chain(["--allow-skipped"]).collect();
-    assert_eq!(Verified::by(&gateway.config_file, &gateway, &arguments).code, 0);
+    assert_eq!(
+        Verified::by(&gateway.config_file, &gateway, &arguments).code,
+        0
+    );
 }
 
 #[test]
 fn an_interrupted_trial_leaves_nothing_behind_either() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let gateway = Gateway::start(&(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)));
+    let gateway = Gateway::start(
+        &(listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address)),
+    );
     let list = pki.path("denied");
     std::fs::write(&list, "").unwrap();
     // The gateway does not read it, so that the trial waits.
@@ -297,13 +469,24 @@ fn an_interrupted_trial_leaves_nothing_behind_either() {
     let address = gateway.address().to_string();
     let mut command = std::process::Command::new(PORTCULLIS);
     command
-        .args(["verify", "--live", "--revocation", "--revocation-deadline", "1h", "--connect", &address, "-c"])
+        .args([
+            "verify",
+            "--live",
+            "--revocation",
+            "--revocation-deadline",
+            "1h",
+            "--connect",
+            &address,
+            "-c",
+        ])
         .arg(said)
         .args(mint(&pki))
         .stdout(std::process::Stdio::null());
     let mut trial = Peer::start(&mut command);
     let denied = || std::fs::read_to_string(&list).unwrap();
-    eventually("the entry", || denied().contains("fingerprint ").then_some(()));
+    eventually("the entry", || {
+        denied().contains("fingerprint ").then_some(())
+    });
     trial.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(trial.wait().code(), Some(2));
     assert_eq!(denied(), "");

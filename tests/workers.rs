@@ -22,12 +22,18 @@ fn scene(workers: usize) -> Scene {
     // Thousands of connections without a handshake would make as many lines.
     let gateway = Gateway::start(&config.replace("level = \"debug,h2=info\"", "level = \"info\""));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-    Scene { gateway, client, upstream, _pki: pki }
+    Scene {
+        gateway,
+        client,
+        upstream,
+        _pki: pki,
+    }
 }
 
 impl Scene {
     fn of_worker(&self, name: &str, worker: usize) -> f64 {
-        self.gateway.metric(name, &[("worker", &worker.to_string())])
+        self.gateway
+            .metric(name, &[("worker", &worker.to_string())])
     }
 }
 
@@ -40,17 +46,26 @@ fn few_long_connections_are_spread_over_all_workers() {
             connection.write(REQUEST);
             connection.read_until("hello");
         }
-        let open: Vec<f64> =
-            (0..workers).map(|worker| scene.of_worker("portcullis_worker_connections_open", worker)).collect();
+        let open: Vec<f64> = (0..workers)
+            .map(|worker| scene.of_worker("portcullis_worker_connections_open", worker))
+            .collect();
         assert_eq!(open.iter().sum::<f64>(), 8.0);
-        let (least, most) = open.iter().fold((f64::MAX, 0.0f64), |(low, high), one| (low.min(*one), high.max(*one)));
+        let (least, most) = open.iter().fold((f64::MAX, 0.0f64), |(low, high), one| {
+            (low.min(*one), high.max(*one))
+        });
         // All came at once, so two workers may have chosen the same third.
         assert!(most - least <= 2.0, "{workers}: {open:?}");
-        let handed_over = scene.gateway.metric("portcullis_connections_handed_over_total", &[]);
+        let handed_over = scene
+            .gateway
+            .metric("portcullis_connections_handed_over_total", &[]);
         assert!(workers > 1 || handed_over == 0.0);
         drop(connections);
         eventually("all are closed", || {
-            (scene.gateway.metric("portcullis_worker_connections_open", &[]) == 0.0).then_some(())
+            (scene
+                .gateway
+                .metric("portcullis_worker_connections_open", &[])
+                == 0.0)
+                .then_some(())
         });
     }
 }
@@ -67,14 +82,22 @@ fn many_short_connections_are_spread_over_all_workers() {
                 drop(TcpStream::connect(scene.gateway.address()).unwrap());
             }
             eventually("all are accepted and closed", || {
-                let total = scene.gateway.metric("portcullis_worker_connections_total", &[]);
-                let open = scene.gateway.metric("portcullis_worker_connections_open", &[]);
+                let total = scene
+                    .gateway
+                    .metric("portcullis_worker_connections_total", &[]);
+                let open = scene
+                    .gateway
+                    .metric("portcullis_worker_connections_open", &[]);
                 (total == opened as f64 && open == 0.0).then_some(())
             });
         }
         for worker in 0..workers {
-            let share = scene.of_worker("portcullis_worker_connections_total", worker) * workers as f64;
-            assert!(share > CONNECTIONS as f64 * 0.6, "worker {worker} of {workers}: {share}");
+            let share =
+                scene.of_worker("portcullis_worker_connections_total", worker) * workers as f64;
+            assert!(
+                share > CONNECTIONS as f64 * 0.6,
+                "worker {worker} of {workers}: {share}"
+            );
         }
         assert_eq!(scene.client.get("/").status, 200);
     }
@@ -84,17 +107,34 @@ fn many_short_connections_are_spread_over_all_workers() {
 fn what_the_workers_count_is_one_number() {
     let scene = scene(4);
     for at in 1..=20 {
-        assert_eq!(scene.client.send(Version::Http1, get("/")).unwrap().status, 200);
+        assert_eq!(
+            scene.client.send(Version::Http1, get("/")).unwrap().status,
+            200
+        );
         let done = [("route", "/"), ("code", "200")];
         eventually("it is counted", || {
-            (scene.gateway.metric("portcullis_requests_total", &done) == f64::from(at)).then_some(())
+            (scene.gateway.metric("portcullis_requests_total", &done) == f64::from(at))
+                .then_some(())
         });
     }
-    scene.gateway.wait_for_metric("portcullis_request_duration_seconds_count", &[], 20.0);
-    scene.gateway.wait_for_metric("portcullis_decisions_total", &[("decision", "permit")], 20.0);
-    scene.gateway.wait_for_metric("portcullis_upstream_connections_total", &[], 20.0);
-    let ids: HashSet<String> =
-        scene.upstream.recorded().iter().flat_map(|seen| seen.values("x-request-id")).map(str::to_owned).collect();
+    scene
+        .gateway
+        .wait_for_metric("portcullis_request_duration_seconds_count", &[], 20.0);
+    scene.gateway.wait_for_metric(
+        "portcullis_decisions_total",
+        &[("decision", "permit")],
+        20.0,
+    );
+    scene
+        .gateway
+        .wait_for_metric("portcullis_upstream_connections_total", &[], 20.0);
+    let ids: HashSet<String> = scene
+        .upstream
+        .recorded()
+        .iter()
+        .flat_map(|seen| seen.values("x-request-id"))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(ids.len(), 20, "no two workers give the same name");
 }
 
@@ -108,7 +148,12 @@ fn upstream_connections_stay_with_their_worker_and_are_used_again() {
             connection.read_until("hello");
         }
     }
-    let upstream: HashSet<_> = scene.upstream.recorded().iter().map(|seen| seen.connection).collect();
+    let upstream: HashSet<_> = scene
+        .upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
     // The next request may come before the last answer's connection is back.
     assert!(upstream.len() <= 8, "{upstream:?}");
     assert_eq!(scene.upstream.recorded().len(), 40);
@@ -127,9 +172,13 @@ fn a_second_gateway_at_the_same_address_does_not_start() {
         let file = folder.path().join("gateway.toml");
         std::fs::write(&file, config(&gateway.address().to_string(), second)).unwrap();
         let path = file.display().to_string();
-        let (_, log, code) = crate::support::run(crate::support::PORTCULLIS, &["run", "--config", &path]);
+        let (_, log, code) =
+            crate::support::run(crate::support::PORTCULLIS, &["run", "--config", &path]);
         assert_eq!(code, 1, "{log}");
-        assert!(log.contains("cannot listen on") && log.contains("in use"), "{log}");
+        assert!(
+            log.contains("cannot listen on") && log.contains("in use"),
+            "{log}"
+        );
     }
 }
 
@@ -142,7 +191,9 @@ fn who_connects_before_a_shutdown_is_served() {
     let waiting: Vec<Raw> = (0..6).map(|_| client.raw()).collect();
     scene.gateway.signal("TERM");
     scene.gateway.signal("CONT");
-    eventually("a new client is refused", || TcpStream::connect(address).err());
+    eventually("a new client is refused", || {
+        TcpStream::connect(address).err()
+    });
     std::thread::scope(|scope| {
         for mut connection in waiting {
             scope.spawn(move || {

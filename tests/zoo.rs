@@ -34,9 +34,9 @@ fn at_its_time<T>(row: &Row, judge: impl Fn(&Shown) -> T, is_expected: impl Fn(&
             let verdict = judge(&make());
             (certificate::now() == second).then_some(verdict)
         }),
-        When::OnceTheListIsOld(shown) => {
-            eventually(row.name, || Some(judge(shown)).filter(|verdict| is_expected(verdict)))
-        }
+        When::OnceTheListIsOld(shown) => eventually(row.name, || {
+            Some(judge(shown)).filter(|verdict| is_expected(verdict))
+        }),
     }
 }
 
@@ -45,12 +45,17 @@ fn verdict(gateway: &Gateway, zoo: &Zoo, row: &Row, shown: &Shown) -> Verdict {
     let (outcome, address) = show(&zoo.pki, gateway.address(), row.host, row.path, shown);
     match outcome {
         Outcome::Answer(200, user) => Verdict::User(user),
-        Outcome::Answer(status, body) => Verdict::Refused(status, reason(&format!("\r\n\r\n{body}"))),
+        Outcome::Answer(status, body) => {
+            Verdict::Refused(status, reason(&format!("\r\n\r\n{body}")))
+        }
         Outcome::Alert(alert) => {
             let client = address.to_string();
-            let is_it =
-                |line: &serde_json::Value| line["message"] == "handshake failed" && line["client"] == client.as_str();
-            let line = eventually("a line in the log", || gateway.log().into_iter().find(is_it));
+            let is_it = |line: &serde_json::Value| {
+                line["message"] == "handshake failed" && line["client"] == client.as_str()
+            };
+            let line = eventually("a line in the log", || {
+                gateway.log().into_iter().find(is_it)
+            });
             Verdict::Alert(alert, line["reason"].as_str().unwrap().to_owned())
         }
         Outcome::Closed => panic!("{}: closed without a word", row.name),
@@ -72,11 +77,21 @@ fn each_certificate_has_the_verdict_of_the_table() {
     let (zoo, upstream) = (Zoo::new(), upstream());
     let gateway = start(&zoo, &upstream);
     let mut wrong = Vec::new();
-    let rows: Vec<Row> = table::table(&zoo).into_iter().flat_map(|(_, rows)| rows).collect();
+    let rows: Vec<Row> = table::table(&zoo)
+        .into_iter()
+        .flat_map(|(_, rows)| rows)
+        .collect();
     for row in &rows {
-        let found = at_its_time(row, |shown| verdict(&gateway, &zoo, row, shown), |found| *found == row.verdict);
+        let found = at_its_time(
+            row,
+            |shown| verdict(&gateway, &zoo, row, shown),
+            |found| *found == row.verdict,
+        );
         if found != row.verdict {
-            wrong.push(format!("{}: expected {}, found {found}", row.name, row.verdict));
+            wrong.push(format!(
+                "{}: expected {}, found {found}",
+                row.name, row.verdict
+            ));
         }
     }
     assert_eq!(gateway.metric("portcullis_panics_total", &[]), 0.0);
@@ -88,14 +103,25 @@ fn each_certificate_has_the_verdict_of_the_table() {
 #[test]
 fn whatever_is_refused_has_a_twin_that_gets_in() {
     let zoo = Zoo::new();
-    let rows: Vec<Row> = table::table(&zoo).into_iter().flat_map(|(_, rows)| rows).collect();
-    let accepted: HashSet<_> = rows.iter().filter(|row| row.is_accepted()).map(|row| row.name).collect();
+    let rows: Vec<Row> = table::table(&zoo)
+        .into_iter()
+        .flat_map(|(_, rows)| rows)
+        .collect();
+    let accepted: HashSet<_> = rows
+        .iter()
+        .filter(|row| row.is_accepted())
+        .map(|row| row.name)
+        .collect();
     let mut seen = HashMap::new();
     for row in &rows {
         assert_eq!(seen.insert(row.name, ()), None, "{} stands twice", row.name);
         assert_eq!(row.twin.is_none(), row.is_accepted(), "{}", row.name);
         if let Some(twin) = row.twin {
-            assert!(accepted.contains(twin), "{}: its twin \"{twin}\" is not accepted", row.name);
+            assert!(
+                accepted.contains(twin),
+                "{}: its twin \"{twin}\" is not accepted",
+                row.name
+            );
         }
     }
     assert!(rows.len() >= 60, "{}", rows.len());

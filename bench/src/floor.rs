@@ -30,7 +30,11 @@ pub fn run(address: SocketAddr, upstream: SocketAddr, pki: &Path) -> Result<(), 
     })
 }
 
-async fn serve(mut client: TcpStream, upstream: SocketAddr, config: Arc<ServerConfig>) -> io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    upstream: SocketAddr,
+    config: Arc<ServerConfig>,
+) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut input = Input::new();
     let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
@@ -69,13 +73,20 @@ async fn up(
     }
 }
 
-async fn write_pieces(upstream: &mut WriteHalf<'_>, buffer: &[u8], pieces: &[Range<usize>]) -> io::Result<()> {
+async fn write_pieces(
+    upstream: &mut WriteHalf<'_>,
+    buffer: &[u8],
+    pieces: &[Range<usize>],
+) -> io::Result<()> {
     match pieces {
         [] => return Ok(()),
         [piece] => return upstream.write_all(&buffer[piece.clone()]).await,
         _ => {}
     }
-    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(&buffer[piece.clone()])).collect();
+    let mut slices: Vec<IoSlice<'_>> = pieces
+        .iter()
+        .map(|piece| IoSlice::new(&buffer[piece.clone()]))
+        .collect();
     let mut left = &mut slices[..];
     while !left.is_empty() {
         let written = upstream.write_vectored(left).await?;
@@ -84,10 +95,16 @@ async fn write_pieces(upstream: &mut WriteHalf<'_>, buffer: &[u8], pieces: &[Ran
     Ok(())
 }
 
-async fn down(upstream: &mut ReadHalf<'_>, sealing: &mut Direction, client: &mut WriteHalf<'_>) -> io::Result<()> {
+async fn down(
+    upstream: &mut ReadHalf<'_>,
+    sealing: &mut Direction,
+    client: &mut WriteHalf<'_>,
+) -> io::Result<()> {
     let mut records = vec![0; RECORD];
     loop {
-        let first = upstream.read(&mut records[HEADER..HEADER + CONTENT]).await?;
+        let first = upstream
+            .read(&mut records[HEADER..HEADER + CONTENT])
+            .await?;
         if first == 0 {
             return Ok(());
         }
@@ -112,8 +129,10 @@ async fn down(upstream: &mut ReadHalf<'_>, sealing: &mut Direction, client: &mut
 
 /// Scatters what is there over further records, each behind room for its header.
 fn read_more(upstream: &ReadHalf<'_>, records: &mut [u8]) -> io::Result<usize> {
-    let mut slots: Vec<io::IoSliceMut<'_>> =
-        records.chunks_exact_mut(RECORD).map(|slot| io::IoSliceMut::new(&mut slot[HEADER..HEADER + CONTENT])).collect();
+    let mut slots: Vec<io::IoSliceMut<'_>> = records
+        .chunks_exact_mut(RECORD)
+        .map(|slot| io::IoSliceMut::new(&mut slot[HEADER..HEADER + CONTENT]))
+        .collect();
     match upstream.try_read_vectored(&mut slots) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         outcome => outcome,

@@ -14,7 +14,10 @@ pub struct Histogram {
 impl Histogram {
     /// An empty one.
     pub fn new() -> Self {
-        Self { counts: vec![0; BUCKETS], total: 0 }
+        Self {
+            counts: vec![0; BUCKETS],
+            total: 0,
+        }
     }
 
     /// Counts one request.
@@ -66,7 +69,10 @@ mod tests {
             let index = bucket(value);
             assert!(value <= upper_bound(index), "{value}");
             assert!(index == 0 || value > upper_bound(index - 1), "{value}");
-            assert!(upper_bound(index) as f64 <= value as f64 * 1.016 + 1.0, "{value}");
+            assert!(
+                upper_bound(index) as f64 <= value as f64 * 1.016 + 1.0,
+                "{value}"
+            );
         }
         assert!(bucket(u64::MAX) < BUCKETS);
     }

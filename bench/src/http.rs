@@ -32,10 +32,16 @@ pub fn head(bytes: &[u8]) -> io::Result<Option<Head<'_>>> {
             let text = std::str::from_utf8(value).map_err(io::Error::other)?;
             body = text.trim().parse().map_err(io::Error::other)?;
         } else if value_of(line, b"transfer-encoding:").is_some() {
-            return Err(io::Error::other("a chunked body, which this program does not read"));
+            return Err(io::Error::other(
+                "a chunked body, which this program does not read",
+            ));
         }
     }
-    Ok(Some(Head { first_line, length: end + 4, body }))
+    Ok(Some(Head {
+        first_line,
+        length: end + 4,
+        body,
+    }))
 }
 
 fn next_line<'a>(lines: &mut &'a [u8]) -> &'a [u8] {
@@ -58,7 +64,10 @@ pub fn require_ok(first_line: &[u8]) -> io::Result<()> {
     if first_line.starts_with(b"HTTP/1.1 200") {
         return Ok(());
     }
-    Err(io::Error::other(format!("answered {}", String::from_utf8_lossy(first_line))))
+    Err(io::Error::other(format!(
+        "answered {}",
+        String::from_utf8_lossy(first_line)
+    )))
 }
 
 #[cfg(test)]

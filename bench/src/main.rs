@@ -101,7 +101,16 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Icinga(options) => icinga::run(&options),
         Command::Load(load) => load::run(load),
         Command::Upstream { address } => upstream::run(address),
-        Command::Verify { target, pki, client, stranger } => verify::run(target, &pki, &client, &stranger),
-        Command::Floor { address, upstream, pki } => floor::run(address, upstream, &pki),
+        Command::Verify {
+            target,
+            pki,
+            client,
+            stranger,
+        } => verify::run(target, &pki, &client, &stranger),
+        Command::Floor {
+            address,
+            upstream,
+            pki,
+        } => floor::run(address, upstream, &pki),
     }
 }

@@ -1,7 +1,9 @@
 //! TLS 1.3 records (RFC 8446, section 5) sealed and opened where they lie, with keys from a finished rustls handshake.
 //! Makes the load generator and the floor as cheap as they can be; no KeyUpdate, hence for measuring only.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
+};
 use rustls::ConnectionTrafficSecrets;
 use std::io;
 use std::ops::Range;
@@ -45,10 +47,17 @@ impl Direction {
             ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (&CHACHA20_POLY1305, key, iv),
             _ => return Err(io::Error::other("a cipher that is not known here")),
         };
-        let key =
-            UnboundKey::new(algorithm, key.as_ref()).map_err(|_| io::Error::other("a key of the wrong length"))?;
-        let iv = iv.as_ref().try_into().map_err(|_| io::Error::other("an IV of the wrong length"))?;
-        Ok(Self { key: LessSafeKey::new(key), iv, sequence })
+        let key = UnboundKey::new(algorithm, key.as_ref())
+            .map_err(|_| io::Error::other("a key of the wrong length"))?;
+        let iv = iv
+            .as_ref()
+            .try_into()
+            .map_err(|_| io::Error::other("an IV of the wrong length"))?;
+        Ok(Self {
+            key: LessSafeKey::new(key),
+            iv,
+            sequence,
+        })
     }
 
     /// Makes a record of `record`, whose content already stands behind `HEADER` free bytes and before `TRAILER` ones.
@@ -74,13 +83,18 @@ impl Direction {
         let (start, record) = (place.start + HEADER, &mut buffer[place]);
         let (header, body) = record.split_at_mut(HEADER);
         if header[0] != APPLICATION_DATA {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a record in the clear"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a record in the clear",
+            ));
         }
         let nonce = self.next_nonce();
         let inner = self
             .key
             .open_in_place(nonce, Aad::from(&*header), body)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a record that does not open"))?;
+            .map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, "a record that does not open")
+            })?;
         let kind = inner.iter().rposition(|byte| *byte != 0).unwrap_or(0);
         match inner.get(kind) {
             Some(&APPLICATION_DATA) => Ok(Opened::Data(start..start + kind)),
@@ -92,7 +106,10 @@ impl Direction {
     /// RFC 8446, section 5.3.
     fn next_nonce(&mut self) -> Nonce {
         let mut nonce = self.iv;
-        for (byte, count) in nonce[NONCE_LEN - 8..].iter_mut().zip(self.sequence.to_be_bytes()) {
+        for (byte, count) in nonce[NONCE_LEN - 8..]
+            .iter_mut()
+            .zip(self.sequence.to_be_bytes())
+        {
             *byte ^= count;
         }
         self.sequence += 1;
@@ -113,7 +130,11 @@ mod tests {
 
     fn direction() -> Direction {
         let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap();
-        Direction { key: LessSafeKey::new(key), iv: [9; 12], sequence: 5 }
+        Direction {
+            key: LessSafeKey::new(key),
+            iv: [9; 12],
+            sequence: 5,
+        }
     }
 
     fn sealed(sender: &mut Direction, content: &[u8]) -> Vec<u8> {

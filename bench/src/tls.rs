@@ -8,7 +8,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
-    ClientConfig, ClientConnection, ConnectionCommon, ExtractedSecrets, RootCertStore, ServerConfig, version,
+    ClientConfig, ClientConnection, ConnectionCommon, ExtractedSecrets, RootCertStore,
+    ServerConfig, version,
 };
 use std::error::Error;
 use std::io;
@@ -72,7 +73,8 @@ pub fn anonymous_config(ca: &Path) -> Result<ClientConfig, Box<dyn Error>> {
 /// What a server with the certificate `server.crt` of the folder `pki` needs, which asks for client certificates.
 pub fn server_config(pki: &Path) -> Result<ServerConfig, Box<dyn Error>> {
     let (chain, key) = identity(pki, "server")?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(anchors(pki)?), provider()).build()?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(anchors(pki)?), provider()).build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(verifier)
@@ -101,8 +103,12 @@ fn anchors(pki: &Path) -> Result<RootCertStore, Box<dyn Error>> {
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn identity(pki: &Path, name: &str) -> Result<Identity, Box<dyn Error>> {
-    let chain = CertificateDer::pem_file_iter(pki.join(format!("{name}.crt")))?.collect::<Result<_, _>>()?;
-    Ok((chain, PrivateKeyDer::from_pem_file(pki.join(format!("{name}.key")))?))
+    let chain = CertificateDer::pem_file_iter(pki.join(format!("{name}.crt")))?
+        .collect::<Result<_, _>>()?;
+    Ok((
+        chain,
+        PrivateKeyDer::from_pem_file(pki.join(format!("{name}.key")))?,
+    ))
 }
 
 /// Bytes that have arrived and are not yet used.
@@ -114,7 +120,10 @@ pub struct Input {
 impl Input {
     /// An empty one.
     pub fn new() -> Self {
-        Self { bytes: vec![0; ROOM_AT_FIRST], unused: 0..0 }
+        Self {
+            bytes: vec![0; ROOM_AT_FIRST],
+            unused: 0..0,
+        }
     }
 
     /// Takes the next record if all of it is there.
@@ -146,13 +155,21 @@ impl Input {
         if self.unused.end == self.bytes.len() && length > 0 {
             self.bytes.resize(ROOM_FOR_BULK, 0);
         }
-        if length == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+        if length == 0 {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// Shakes hands. Only whole records are given to rustls, one by one, and none after its last: what follows stays in
 /// `input`, so that the keys can be taken out without loss.
-pub async fn handshake<D>(tls: &mut ConnectionCommon<D>, tcp: &mut TcpStream, input: &mut Input) -> io::Result<()> {
+pub async fn handshake<D>(
+    tls: &mut ConnectionCommon<D>,
+    tcp: &mut TcpStream,
+    input: &mut Input,
+) -> io::Result<()> {
     loop {
         flush(tls, tcp).await?;
         if !tls.is_handshaking() {
@@ -168,11 +185,19 @@ pub async fn flush<D>(tls: &mut ConnectionCommon<D>, tcp: &mut TcpStream) -> io:
     while tls.wants_write() {
         tls.write_tls(&mut output)?;
     }
-    if output.is_empty() { Ok(()) } else { tcp.write_all(&output).await }
+    if output.is_empty() {
+        Ok(())
+    } else {
+        tcp.write_all(&output).await
+    }
 }
 
 /// Gives rustls the next record.
-pub async fn read_record<D>(tls: &mut ConnectionCommon<D>, tcp: &mut TcpStream, input: &mut Input) -> io::Result<()> {
+pub async fn read_record<D>(
+    tls: &mut ConnectionCommon<D>,
+    tcp: &mut TcpStream,
+    input: &mut Input,
+) -> io::Result<()> {
     let place = loop {
         if let Some(place) = input.take_record() {
             break place;
@@ -192,17 +217,25 @@ pub async fn read_record<D>(tls: &mut ConnectionCommon<D>, tcp: &mut TcpStream, 
 }
 
 /// Both directions' keys of a finished handshake.
-pub fn directions(secrets: Result<ExtractedSecrets, rustls::Error>) -> io::Result<(Direction, Direction)> {
+pub fn directions(
+    secrets: Result<ExtractedSecrets, rustls::Error>,
+) -> io::Result<(Direction, Direction)> {
     let secrets = secrets.map_err(io::Error::other)?;
     Ok((Direction::new(secrets.tx)?, Direction::new(secrets.rx)?))
 }
 
 /// Opens a TCP connection and begins TLS on it.
-pub async fn connect(target: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<(TcpStream, ClientConnection)> {
+pub async fn connect(
+    target: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> io::Result<(TcpStream, ClientConnection)> {
     let tcp = TcpStream::connect(target).await?;
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(SERVER_NAME).map_err(io::Error::other)?;
-    Ok((tcp, ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?))
+    Ok((
+        tcp,
+        ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?,
+    ))
 }
 
 /// A client's connection behind the handshake.
@@ -221,7 +254,13 @@ impl Channel {
         let mut input = Input::new();
         handshake(&mut tls, &mut tcp, &mut input).await?;
         let (sealing, opening) = directions(tls.dangerous_extract_secrets())?;
-        Ok(Self { tcp, sealing, opening, input, output: Vec::new() })
+        Ok(Self {
+            tcp,
+            sealing,
+            opening,
+            input,
+            output: Vec::new(),
+        })
     }
 
     /// Sends all of `content`, in as few records as it takes.

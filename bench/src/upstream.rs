@@ -42,10 +42,16 @@ async fn serve(mut tcp: TcpStream) -> io::Result<()> {
                 continue;
             }
         };
-        let Head { length, body, first_line } = head;
+        let Head {
+            length,
+            body,
+            first_line,
+        } = head;
         let early = (used - length) as u64;
         if early > body {
-            return Err(io::Error::other("a request before the answer to the last one"));
+            return Err(io::Error::other(
+                "a request before the answer to the last one",
+            ));
         }
         match what_for(first_line) {
             Wanted::Small if early == body => tcp.write_all(&small).await?,
@@ -54,7 +60,8 @@ async fn serve(mut tcp: TcpStream) -> io::Result<()> {
                 tcp.write_all(&small).await?;
             }
             Wanted::Seen => {
-                tcp.write_all(&[&answer_head(length as u64), &buffer[..length]].concat()).await?;
+                tcp.write_all(&[&answer_head(length as u64), &buffer[..length]].concat())
+                    .await?;
             }
             Wanted::Bytes(count) => send(&mut tcp, count).await?,
         }

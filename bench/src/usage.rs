@@ -23,14 +23,19 @@ pub fn cpu(pid: u32) -> Cpu {
     family(pid)
         .iter()
         .map(|pid| cpu_of_one(*pid))
-        .fold(Cpu::default(), |sum, one| Cpu { total: sum.total + one.total, system: sum.system + one.system })
+        .fold(Cpu::default(), |sum, one| Cpu {
+            total: sum.total + one.total,
+            system: sum.system + one.system,
+        })
 }
 
 /// Resident memory of a process and its children, in bytes.
 pub fn memory(pid: u32) -> u64 {
     let resident = |pid: &u32| -> Option<u64> {
         let status = read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches(" kB").parse().ok()
     };
     family(pid).iter().filter_map(resident).sum::<u64>() * 1024
@@ -40,8 +45,14 @@ pub fn memory(pid: u32) -> u64 {
 pub fn busy(core: usize) -> Duration {
     let text = read_to_string("/proc/stat").unwrap_or_default();
     let name = format!("cpu{core} ");
-    let fields = text.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or_default();
-    let ticks: Vec<u32> = fields.split(' ').filter_map(|field| field.parse().ok()).collect();
+    let fields = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&name))
+        .unwrap_or_default();
+    let ticks: Vec<u32> = fields
+        .split(' ')
+        .filter_map(|field| field.parse().ok())
+        .collect();
     // user, nice, system, idle, iowait, irq, softirq, steal; the rest is part of the first two.
     let busy = |index: &usize| ticks.get(*index).copied().unwrap_or(0);
     TICK * [0, 1, 2, 5, 6, 7].iter().map(busy).sum::<u32>()
@@ -52,8 +63,13 @@ pub fn family(pid: u32) -> Vec<u32> {
     let mut family = vec![pid];
     let mut next = 0;
     while let Some(pid) = family.get(next) {
-        let children = read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        family.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        let children =
+            read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        family.extend(
+            children
+                .split_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok()),
+        );
         next += 1;
     }
     family
@@ -62,7 +78,10 @@ pub fn family(pid: u32) -> Vec<u32> {
 fn cpu_of_one(pid: u32) -> Cpu {
     let exact = clock_getcpuclockid(Pid::from_raw(pid as i32)).and_then(clock_gettime);
     let total = exact.map_or(Duration::ZERO, Duration::from);
-    Cpu { total, system: system_ticks(pid).map_or(Duration::ZERO, |ticks| TICK * ticks) }
+    Cpu {
+        total,
+        system: system_ticks(pid).map_or(Duration::ZERO, |ticks| TICK * ticks),
+    }
 }
 
 fn system_ticks(pid: u32) -> Option<u32> {

@@ -9,16 +9,23 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-const FORGED: &str =
-    "GET /seen HTTP/1.1\r\nHost: localhost\r\nx-cLiEnT-cn: admin\r\nConnection: keep-alive\r\nAccept: */*\r\n\r\n";
+const FORGED: &str = "GET /seen HTTP/1.1\r\nHost: localhost\r\nx-cLiEnT-cn: admin\r\nConnection: keep-alive\r\nAccept: */*\r\n\r\n";
 
 /// Asks the proxy at `target` as `client` and as `stranger`, whose certificates are in the folder `pki`.
-pub fn run(target: SocketAddr, pki: &Path, client: &str, stranger: &str) -> Result<(), Box<dyn Error>> {
+pub fn run(
+    target: SocketAddr,
+    pki: &Path,
+    client: &str,
+    stranger: &str,
+) -> Result<(), Box<dyn Error>> {
     local::run(async {
         let seen = answer(target, pki, client).await?;
         let names: Vec<&str> = seen.lines().filter_map(identity).collect();
         if names != [client] {
-            return Err(format!("the upstream sees identity {names:?} instead of {client:?}:\n{seen}").into());
+            return Err(format!(
+                "the upstream sees identity {names:?} instead of {client:?}:\n{seen}"
+            )
+            .into());
         }
         if seen.to_lowercase().contains("connection: close") {
             return Err(format!("the upstream's connection is not kept:\n{seen}").into());
@@ -33,7 +40,8 @@ pub fn run(target: SocketAddr, pki: &Path, client: &str, stranger: &str) -> Resu
 
 fn identity(line: &str) -> Option<&str> {
     let (name, value) = line.split_once(':')?;
-    name.eq_ignore_ascii_case("x-client-cn").then(|| value.trim())
+    name.eq_ignore_ascii_case("x-client-cn")
+        .then(|| value.trim())
 }
 
 async fn answer(target: SocketAddr, pki: &Path, name: &str) -> Result<String, Box<dyn Error>> {

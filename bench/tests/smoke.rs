@@ -24,21 +24,50 @@ fn every_mode_works_with_every_proxy_and_the_results_are_written() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    eprintln!("{}", said.lines().filter(|line| line.starts_with("portcullis-bench")).collect::<Vec<_>>().join("\n"));
+    eprintln!(
+        "{}",
+        said.lines()
+            .filter(|line| line.starts_with("portcullis-bench"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     assert!(!required || !said.contains("is not installed"), "{said}");
 
     let text = std::fs::read_to_string(folder.path().join("results.json")).unwrap();
     let results: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = results["rows"].as_array().unwrap();
-    for mode in ["get-1", "get-64", "full", "resumed", "http2", "latency", "download-1m", "upload-1m", "idle", "reload"]
-    {
-        let row = rows.iter().find(|row| row["mode"] == mode).unwrap_or_else(|| panic!("no {mode}"));
+    for mode in [
+        "get-1",
+        "get-64",
+        "full",
+        "resumed",
+        "http2",
+        "latency",
+        "download-1m",
+        "upload-1m",
+        "idle",
+        "reload",
+    ] {
+        let row = rows
+            .iter()
+            .find(|row| row["mode"] == mode)
+            .unwrap_or_else(|| panic!("no {mode}"));
         let cells = row["cells"].as_array().unwrap();
-        assert!(cells.iter().all(|cell| cell["rounds"][0]["failures"] == 0), "{mode}");
+        assert!(
+            cells.iter().all(|cell| cell["rounds"][0]["failures"] == 0),
+            "{mode}"
+        );
     }
     let tables = std::fs::read_to_string(folder.path().join("results.md")).unwrap();
-    assert!(tables.contains("Portcullis") && tables.contains("| floor |"), "{tables}");
-    assert!(std::fs::read_to_string(folder.path().join("results.svg")).unwrap().ends_with("</svg>\n"));
+    assert!(
+        tables.contains("Portcullis") && tables.contains("| floor |"),
+        "{tables}"
+    );
+    assert!(
+        std::fs::read_to_string(folder.path().join("results.svg"))
+            .unwrap()
+            .ends_with("</svg>\n")
+    );
 }
 
 #[test]
@@ -93,5 +122,8 @@ fn more_instructions_than_the_budget_are_an_error() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("over the budget"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("over the budget"),
+        "{said}"
+    );
 }

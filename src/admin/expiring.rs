@@ -23,15 +23,21 @@ pub(super) fn expiring(telemetry: &Telemetry, query: &str) -> Result<String, Str
 fn limit(query: &str) -> Result<usize, String> {
     let mut limit = FEW;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let said = pair.strip_prefix("limit=").and_then(|number| number.parse().ok());
+        let said = pair
+            .strip_prefix("limit=")
+            .and_then(|number| number.parse().ok());
         let within = said.filter(|number| (1..=MOST_CERTIFICATES).contains(number));
-        limit = within.ok_or_else(|| format!("write ?limit=N with N from 1 to {MOST_CERTIFICATES}\n"))?;
+        limit = within
+            .ok_or_else(|| format!("write ?limit=N with N from 1 to {MOST_CERTIFICATES}\n"))?;
     }
     Ok(limit)
 }
 
 fn described(seen: &SeenCertificate, now: i64) -> Value {
-    let SeenCertificate { sighting, replaced_by } = seen;
+    let SeenCertificate {
+        sighting,
+        replaced_by,
+    } = seen;
     json!({
         "user": sighting.user.as_deref(),
         "cn": sighting.common_name.as_deref(),
@@ -52,8 +58,19 @@ mod tests {
 
     #[test]
     fn the_limit_is_a_number_within_bounds() {
-        assert_eq!((limit(""), limit("limit=1"), limit("limit=1000")), (Ok(100), Ok(1), Ok(1000)));
-        for bad in ["limit=0", "limit=1001", "limit=", "limit=-1", "limit=x", "count=5", "limit=5&x"] {
+        assert_eq!(
+            (limit(""), limit("limit=1"), limit("limit=1000")),
+            (Ok(100), Ok(1), Ok(1000))
+        );
+        for bad in [
+            "limit=0",
+            "limit=1001",
+            "limit=",
+            "limit=-1",
+            "limit=x",
+            "count=5",
+            "limit=5&x",
+        ] {
             assert!(limit(bad).is_err(), "{bad}");
         }
     }

@@ -20,22 +20,45 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Questions about many users take a while, and are not what the gateway is for.
 static ASKING: Semaphore = Semaphore::const_new(2);
 
-pub(super) async fn explain(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(super) async fn explain(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     if !is_json(request.headers()) {
-        return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a question is application/json\n".to_owned());
+        return text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a question is application/json\n".to_owned(),
+        );
     }
     let body = Limited::new(request.into_body(), LARGEST).collect();
     let body = match tokio::time::timeout(PATIENCE, body).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, format!("a question has at most {LARGEST} octets\n")),
-        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the question took too long\n".to_owned()),
+        Ok(Err(_)) => {
+            return text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("a question has at most {LARGEST} octets\n"),
+            );
+        }
+        Err(_) => {
+            return text(
+                StatusCode::REQUEST_TIMEOUT,
+                "the question took too long\n".to_owned(),
+            );
+        }
     };
     let question: Question = match serde_json::from_slice(&body) {
         Ok(question) => question,
-        Err(error) => return text(StatusCode::BAD_REQUEST, format!("this is no question: {error}\n")),
+        Err(error) => {
+            return text(
+                StatusCode::BAD_REQUEST,
+                format!("this is no question: {error}\n"),
+            );
+        }
     };
     let snapshot = shared.snapshot.load_full();
-    let Ok(_asking) = ASKING.acquire().await else { return failed("nobody answers any more") };
+    let Ok(_asking) = ASKING.acquire().await else {
+        return failed("nobody answers any more");
+    };
     let answered = tokio::task::spawn_blocking(move || {
         answer(&snapshot, &question).map(|answer| answer.of_generation(snapshot.generation))
     });
@@ -44,7 +67,9 @@ pub(super) async fn explain(shared: &Arc<Shared>, request: Request<Incoming>) ->
             Ok(answer) => json(answer + "\n"),
             Err(_) => failed("the answer cannot be written"),
         },
-        Ok(Err(NoAnswer::Question(message))) => text(StatusCode::UNPROCESSABLE_ENTITY, message + "\n"),
+        Ok(Err(NoAnswer::Question(message))) => {
+            text(StatusCode::UNPROCESSABLE_ENTITY, message + "\n")
+        }
         Ok(Err(contradiction)) => {
             tracing::error!(error = %contradiction, "an explanation does not fit the judgement");
             failed(&contradiction.to_string())
@@ -59,6 +84,13 @@ fn failed(message: &str) -> Response<Full<Bytes>> {
 
 /// A page of another origin cannot send this type unasked.
 fn is_json(fields: &HeaderMap) -> bool {
-    let kind = fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    let kind = fields
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kind.split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/json")
 }

@@ -49,7 +49,10 @@ impl SideListener {
                 AdminSocket::Unix(UnixListener::from_std(listener)?, file)
             }
         };
-        Ok(Self { socket, audience: Audience::Operators })
+        Ok(Self {
+            socket,
+            audience: Audience::Operators,
+        })
     }
 
     /// Binds the metrics listener. A socket of ours that is bound already (`bound`) is used again.
@@ -57,13 +60,19 @@ impl SideListener {
     /// # Errors
     /// Those of the operating system.
     pub async fn bind_metrics(address: SocketAddr, bound: Option<StdListener>) -> io::Result<Self> {
-        Ok(Self { socket: AdminSocket::Tcp(bind(address, bound).await?), audience: Audience::Monitoring })
+        Ok(Self {
+            socket: AdminSocket::Tcp(bind(address, bound).await?),
+            audience: Audience::Monitoring,
+        })
     }
 
     /// Its socket once more, for a successor at the same address. `None` for a unix socket.
     pub fn duplicate(&self) -> Option<StdListener> {
         match &self.socket {
-            AdminSocket::Tcp(listener) => SockRef::from(listener).try_clone().ok().map(StdListener::from),
+            AdminSocket::Tcp(listener) => SockRef::from(listener)
+                .try_clone()
+                .ok()
+                .map(StdListener::from),
             AdminSocket::Unix(..) => None,
         }
     }
@@ -93,7 +102,12 @@ impl SideListener {
             Audience::Operators => ADMIN_CONNECTIONS,
             Audience::Monitoring => METRICS_CONNECTIONS,
         };
-        let server = Server { slots: ConnectionSlots::new(most), audience: self.audience, state, stop: stop.clone() };
+        let server = Server {
+            slots: ConnectionSlots::new(most),
+            audience: self.audience,
+            state,
+            stop: stop.clone(),
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             () = server.accept(&self.socket) => {}
@@ -120,8 +134,14 @@ impl Server {
     async fn accept(&self, socket: &AdminSocket) {
         loop {
             let accepted = match socket {
-                AdminSocket::Tcp(listener) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
-                AdminSocket::Unix(listener, _) => listener.accept().await.map(|(stream, _)| self.begin(stream)),
+                AdminSocket::Tcp(listener) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| self.begin(stream)),
+                AdminSocket::Unix(listener, _) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| self.begin(stream)),
             };
             match accepted {
                 // The one that gives way is closed before the next one comes.
@@ -132,7 +152,9 @@ impl Server {
     }
 
     fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Some(slot) = self.slots.take() else { return };
+        let Some(slot) = self.slots.take() else {
+            return;
+        };
         let stop = self.stop.clone();
         let connection = serve_connection(stream, slot, self.state.clone(), self.audience);
         tokio::spawn(async move {

@@ -57,7 +57,11 @@ const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 w
 const METRICS_INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
                              /readyz   200 while it takes connections, 503 while it drains\n";
 
-async fn answer(state: &AdminState, audience: Audience, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    state: &AdminState,
+    audience: Audience,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     match audience {
         Audience::Operators => answer_operators(state, request).await,
         Audience::Monitoring => answer_monitoring(state, &request).await,
@@ -72,27 +76,44 @@ async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Res
         return explain::explain(&state.shared, request).await;
     }
     if !is_read(request.method()) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET, and POST to /explain\n".to_owned());
+        return text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET, and POST to /explain\n".to_owned(),
+        );
     }
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX.to_owned()),
-        "/expiring" => match expiring::expiring(&state.telemetry, request.uri().query().unwrap_or_default()) {
-            Ok(listing) => json(listing),
-            Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
-        },
-        "/explain" => text(StatusCode::METHOD_NOT_ALLOWED, "POST a question\n".to_owned()),
+        "/expiring" => {
+            match expiring::expiring(&state.telemetry, request.uri().query().unwrap_or_default()) {
+                Ok(listing) => json(listing),
+                Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
+            }
+        }
+        "/explain" => text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "POST a question\n".to_owned(),
+        ),
         "/status" => json(status::status(state)),
         "/decisions" => decisions(&state.telemetry).await,
         "/.well-known/jwks.json" => match &state.shared.snapshot.load().assertions {
-            Some(signer) => of_kind("application/jwk-set+json", text(StatusCode::OK, signer.key_set().to_string())),
-            None => text(StatusCode::NOT_FOUND, "no keys for assertions are configured\n".to_owned()),
+            Some(signer) => of_kind(
+                "application/jwk-set+json",
+                text(StatusCode::OK, signer.key_set().to_string()),
+            ),
+            None => text(
+                StatusCode::NOT_FOUND,
+                "no keys for assertions are configured\n".to_owned(),
+            ),
         },
         path => probe_or_metrics(state, path).await,
     }
 }
 
 /// Any Host will do: a kubelet asks by the address of the pod.
-async fn answer_monitoring(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer_monitoring(
+    state: &AdminState,
+    request: &Request<Incoming>,
+) -> Response<Full<Bytes>> {
     if !is_read(request.method()) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
     }
@@ -122,19 +143,28 @@ fn problem(rejected: Rejected) -> Response<Full<Bytes>> {
     let Rejected { status, detail } = rejected;
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    of_kind("application/problem+json", text(status, format!("{body}\n")))
+    of_kind(
+        "application/problem+json",
+        text(status, format!("{body}\n")),
+    )
 }
 
 async fn decisions(telemetry: &Telemetry) -> Response<Full<Bytes>> {
     if !telemetry.remembers_decisions() {
-        return text(StatusCode::NOT_FOUND, "write `recent_decisions = \"10m\"` below [admin]\n".to_owned());
+        return text(
+            StatusCode::NOT_FOUND,
+            "write `recent_decisions = \"10m\"` below [admin]\n".to_owned(),
+        );
     }
     let lines = telemetry.recent_decisions().await.concat();
     of_kind("application/x-ndjson", Response::new(Full::from(lines)))
 }
 
 fn of_kind(kind: &'static str, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static(kind),
+    );
     response
 }
 
@@ -142,13 +172,17 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
     response
 }
 
 fn json(body: String) -> Response<Full<Bytes>> {
     let mut response = text(StatusCode::OK, body);
     let kind = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
     response
 }

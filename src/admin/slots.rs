@@ -32,21 +32,31 @@ pub(super) struct AnswerGuard<'s>(&'s ConnectionSlot);
 
 impl ConnectionSlots {
     pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, open: Mutex::default(), clock: AtomicU64::new(0) })
+        Arc::new(Self {
+            most,
+            open: Mutex::default(),
+            clock: AtomicU64::new(0),
+        })
     }
 
     /// A slot for a new connection. `None` if all are taken and no connection is idle.
     pub(super) fn take(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut open = self.open();
         if open.len() >= self.most {
-            let idle = open.iter().enumerate().filter(|(_, slot)| slot.answering.load(Ordering::Relaxed) == 0);
+            let idle = open
+                .iter()
+                .enumerate()
+                .filter(|(_, slot)| slot.answering.load(Ordering::Relaxed) == 0);
             let (at, _) = idle.min_by_key(|(_, slot)| slot.last_active.load(Ordering::Relaxed))?;
             open.swap_remove(at).give_way.notify_one();
         }
         let here = Arc::<SlotUse>::default();
         open.push(here.clone());
         drop(open);
-        let slot = ConnectionSlot { slots: self.clone(), here };
+        let slot = ConnectionSlot {
+            slots: self.clone(),
+            here,
+        };
         slot.touch();
         Some(slot)
     }
@@ -68,13 +78,18 @@ impl ConnectionSlot {
     }
 
     fn touch(&self) {
-        self.here.last_active.store(self.slots.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.here.last_active.store(
+            self.slots.clock.fetch_add(1, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.slots.open().retain(|slot| !Arc::ptr_eq(slot, &self.here));
+        self.slots
+            .open()
+            .retain(|slot| !Arc::ptr_eq(slot, &self.here));
     }
 }
 

@@ -41,14 +41,29 @@ impl GatewayFacts {
 
     /// Files that revoke and cannot be read: trust domain, and why.
     pub fn revocation_faults(&self, faults: Vec<(String, String)>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).revocation_faults = faults;
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .revocation_faults = faults;
     }
 
     /// A reload has ended, well or with an error text.
     pub fn reloaded(&self, cause: &'static str, error: Option<&str>) {
-        let first_line = |text: &str| text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        let last = LastReload { at: clock::signed_seconds(), cause, error: error.map(first_line) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_reload = Some(last);
+        let first_line = |text: &str| {
+            text.lines()
+                .find(|line| !line.trim().is_empty())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let last = LastReload {
+            at: clock::signed_seconds(),
+            cause,
+            error: error.map(first_line),
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last_reload = Some(last);
     }
 }
 
@@ -58,9 +73,14 @@ pub(super) fn status(state: &AdminState) -> String {
     // One snapshot for all of it, so that a digest and the generation beside it belong together.
     let snapshot = state.shared.snapshot.load_full();
     let facts = state.facts.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let listeners = facts.listeners.iter().map(|(name, address)| json!({ "name": &**name, "address": address }));
-    let faults =
-        facts.revocation_faults.iter().map(|(domain, error)| json!({ "trust_domain": domain, "error": error }));
+    let listeners = facts
+        .listeners
+        .iter()
+        .map(|(name, address)| json!({ "name": &**name, "address": address }));
+    let faults = facts
+        .revocation_faults
+        .iter()
+        .map(|(domain, error)| json!({ "trust_domain": domain, "error": error }));
     let last_reload = facts.last_reload.as_ref().map(|last| {
         let result = if last.error.is_none() { "success" } else { "failure" };
         json!({ "at": rfc3339(last.at), "cause": last.cause, "result": result, "error": last.error })
@@ -101,8 +121,9 @@ fn descriptors() -> Value {
 
 fn trust_domain(domain: &TrustDomain, now: i64) -> Value {
     let revocation = domain.revocation();
-    let anchors =
-        domain.anchors().map(|(subject, not_after)| json!({ "subject": subject, "not_after": rfc3339(not_after) }));
+    let anchors = domain
+        .anchors()
+        .map(|(subject, not_after)| json!({ "subject": subject, "not_after": rfc3339(not_after) }));
     let denied = revocation.deny_list();
     let deny_list = denied
         .path()
@@ -146,7 +167,13 @@ mod tests {
     fn of_an_error_only_the_first_line_is_kept() {
         let facts = GatewayFacts::default();
         facts.reloaded("signal", Some("\nerror: a\n  --> b\n"));
-        let error = facts.0.lock().unwrap().last_reload.as_ref().and_then(|last| last.error.clone());
+        let error = facts
+            .0
+            .lock()
+            .unwrap()
+            .last_reload
+            .as_ref()
+            .and_then(|last| last.error.clone());
         assert_eq!(error.as_deref(), Some("error: a"));
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_what_is_left(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile { path: path.to_owned() };
+    let file = SocketFile {
+        path: path.to_owned(),
+    };
     // Before it listens: until then nobody can connect, so there is no moment in which the umask decides.
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.set_nonblocking(true)?;
@@ -52,10 +54,12 @@ fn remove_what_is_left(path: &Path) -> io::Result<()> {
     // A full queue must not hold up a reload.
     probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        },
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
         _ => in_use("another process answers there"),
@@ -94,7 +98,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
         let (listener, file) = bind(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            MODE
+        );
         assert!(UnixStream::connect(&path).is_ok());
         drop(listener);
         drop(file);
@@ -106,7 +113,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
         let (listener, file) = bind(&path).unwrap();
-        assert_eq!(bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+        assert_eq!(
+            bind(&path).err().map(|error| error.kind()),
+            Some(io::ErrorKind::AddrInUse)
+        );
         drop(listener);
         let (second, second_file) = bind(&path).unwrap();
         drop(file);
@@ -115,7 +125,10 @@ mod tests {
         drop(second_file);
         assert!(!path.exists());
         fs::write(&path, "text").unwrap();
-        assert_eq!(bind(&path).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+        assert_eq!(
+            bind(&path).err().map(|error| error.kind()),
+            Some(io::ErrorKind::AddrInUse)
+        );
         assert_eq!(fs::read(&path).unwrap(), b"text");
     }
 }

@@ -14,7 +14,11 @@ pub struct Asked<'a> {
 
 /// The kinds of requirements, as [`Requirement`] has them.
 pub(super) enum What<'a> {
-    MethodAndPath { method: &'a str, method_subject: Subject<'a>, path: Subject<'a> },
+    MethodAndPath {
+        method: &'a str,
+        method_subject: Subject<'a>,
+        path: Subject<'a>,
+    },
     Named(Subject<'a>),
     AnyApiUser,
 }
@@ -24,20 +28,38 @@ impl<'a> Asked<'a> {
     pub fn of(requirement: &'a Requirement<'a>) -> Self {
         let (what, text) = match requirement {
             Requirement::MethodAndPath { method, path } => {
-                let (method_subject, path_subject) = (Subject::new(method.as_bytes()), Subject::new(path.as_bytes()));
-                (What::MethodAndPath { method, method_subject, path: path_subject }, path.as_ref())
+                let (method_subject, path_subject) = (
+                    Subject::new(method.as_bytes()),
+                    Subject::new(path.as_bytes()),
+                );
+                (
+                    What::MethodAndPath {
+                        method,
+                        method_subject,
+                        path: path_subject,
+                    },
+                    path.as_ref(),
+                )
             }
             Requirement::Named(name) => return Self::of_name(name),
             // Several names are asked one after the other.
             Requirement::Every(_) | Requirement::AnyApiUser => (What::AnyApiUser, ""),
         };
-        Self { what, text, other_readings: OnceCell::new() }
+        Self {
+            what,
+            text,
+            other_readings: OnceCell::new(),
+        }
     }
 
     /// Makes one name ready.
     pub fn of_name(name: &'a Name<'_>) -> Self {
         let what = What::Named(Subject::new(name.as_octets()));
-        Self { what, text: name.as_str(), other_readings: OnceCell::new() }
+        Self {
+            what,
+            text: name.as_str(),
+            other_readings: OnceCell::new(),
+        }
     }
 
     /// Whether this holds for the path or name as an upstream may read it, where that differs by more than case: without the
@@ -47,7 +69,10 @@ impl<'a> Asked<'a> {
         if without_slash.is_some_and(|text| matches(text.as_bytes())) {
             return true;
         }
-        match self.other_readings.get_or_init(|| other_readings(self.text)) {
+        match self
+            .other_readings
+            .get_or_init(|| other_readings(self.text))
+        {
             OtherReadings::All(readings) => readings.iter().any(|reading| matches(reading)),
             OtherReadings::TooMany => true,
         }

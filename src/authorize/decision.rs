@@ -77,10 +77,14 @@ impl Denied<'_> {
     /// What the log says beside the word.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::ConditionFailed(matched, error) => Some(format!("of \"{}\": {error}", matched.permission.text())),
+            Self::ConditionFailed(matched, error) => {
+                Some(format!("of \"{}\": {error}", matched.permission.text()))
+            }
             Self::RouteConditionFailed(_, error) => Some(format!("of the route: {error}")),
             Self::RouteConditionNotMet(_) => Some("of the route".to_owned()),
-            Self::AuthorizerDenied(detail) | Self::AuthorizerUnavailable(detail) => Some(detail.clone()),
+            Self::AuthorizerDenied(detail) | Self::AuthorizerUnavailable(detail) => {
+                Some(detail.clone())
+            }
             _ => None,
         }
     }
@@ -88,9 +92,9 @@ impl Denied<'_> {
     /// The permission that decided.
     pub fn matched(&self) -> Option<Matched<'_>> {
         match self {
-            Self::DeniedBy(matched) | Self::ConditionNotMet(matched) | Self::ConditionFailed(matched, _) => {
-                Some(*matched)
-            }
+            Self::DeniedBy(matched)
+            | Self::ConditionNotMet(matched)
+            | Self::ConditionFailed(matched, _) => Some(*matched),
             _ => None,
         }
     }
@@ -103,19 +107,29 @@ impl Denied<'_> {
 
 impl<'s> Permit<'s> {
     pub(super) fn of(grant: Grant<'s>, shadowed: Option<Denied<'s>>) -> Self {
-        Self { grant, shadowed: shadowed.map(Box::new) }
+        Self {
+            grant,
+            shadowed: shadowed.map(Box::new),
+        }
     }
 
     /// The same, where this would refuse it if nothing were on trial.
     pub fn marked(self, on_trial: Option<Denied<'s>>) -> Self {
-        Self { shadowed: self.shadowed.or(on_trial.map(Box::new)), ..self }
+        Self {
+            shadowed: self.shadowed.or(on_trial.map(Box::new)),
+            ..self
+        }
     }
 
     /// The same, unless somebody else refuses it, and that is enforced.
     ///
     /// # Errors
     /// That refusal.
-    pub fn unless(self, refused: Option<Denied<'s>>, enforcement: Enforcement) -> Result<Self, Denied<'s>> {
+    pub fn unless(
+        self,
+        refused: Option<Denied<'s>>,
+        enforcement: Enforcement,
+    ) -> Result<Self, Denied<'s>> {
         match (refused, enforcement) {
             (Some(denied), Enforcement::Enforce) => Err(denied),
             (on_trial, _) => Ok(self.marked(on_trial)),
@@ -142,7 +156,9 @@ pub fn in_force<'s>(
     enforcement: Enforcement,
 ) -> Result<Permit<'s>, Denied<'s>> {
     match (decided, enforcement) {
-        (Err(denied), Enforcement::Shadow) if denied.may_be_shadowed() => Ok(Permit::of(Grant::Shadow, Some(denied))),
+        (Err(denied), Enforcement::Shadow) if denied.may_be_shadowed() => {
+            Ok(Permit::of(Grant::Shadow, Some(denied)))
+        }
         (decided, _) => decided,
     }
 }
@@ -151,7 +167,9 @@ pub fn in_force<'s>(
 pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
     match admission {
         Admission::Authorized => None,
-        Admission::PublicWithIdentity | Admission::Public => Some(Permit::of(Grant::PublicRoute, None)),
+        Admission::PublicWithIdentity | Admission::Public => {
+            Some(Permit::of(Grant::PublicRoute, None))
+        }
     }
 }
 

@@ -11,5 +11,7 @@ mod verdicts;
 pub use crate::pattern::{Case, Coverage, Part, Pattern, Subject};
 pub use asked::Asked;
 pub use decision::{Denied, Grant, Matched, Permit, RouteRule, in_force, public_permit};
-pub use permission::{CompiledPermission, DenyCoverage, Effect, Form, Permission, UnusablePermission, granted_by_any};
+pub use permission::{
+    CompiledPermission, DenyCoverage, Effect, Form, Permission, UnusablePermission, granted_by_any,
+};
 pub use policy::{PermissionSet, Policy, UserPermissions};

@@ -72,12 +72,16 @@ impl ReadingPatterns {
     fn of(canonical: &str) -> Box<Self> {
         let decoded = decoded(canonical);
         let folded = Pattern::new(folded_pattern(&decoded), Case::Folds);
-        let decoded = (decoded != canonical.as_bytes()).then(|| Pattern::new(decoded, Case::Matters));
+        let decoded =
+            (decoded != canonical.as_bytes()).then(|| Pattern::new(decoded, Case::Matters));
         Box::new(Self { decoded, folded })
     }
 
     fn matches(&self, path: &Subject<'_>) -> bool {
-        self.decoded.as_ref().is_some_and(|decoded| decoded.matches_subject(path)) || self.folded.matches_subject(path)
+        self.decoded
+            .as_ref()
+            .is_some_and(|decoded| decoded.matches_subject(path))
+            || self.folded.matches_subject(path)
     }
 }
 
@@ -88,7 +92,10 @@ static METHODS: LazyLock<[(&str, Arc<Pattern>); 7]> = LazyLock::new(|| {
 });
 
 fn method_pattern(text: &str) -> Arc<Pattern> {
-    let known = METHODS.iter().find(|(known, _)| *known == text).map(|(_, pattern)| pattern.clone());
+    let known = METHODS
+        .iter()
+        .find(|(known, _)| *known == text)
+        .map(|(_, pattern)| pattern.clone());
     known.unwrap_or_else(|| Arc::new(Pattern::new(text, Case::Matters)))
 }
 
@@ -131,14 +138,24 @@ impl CompiledPermission {
         let scope = match text.split_once(' ') {
             _ if &*text == "*" => Scope::Everything,
             Some((method, path))
-                if !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?']) =>
+                if !method.is_empty()
+                    && !method.contains('/')
+                    && path.starts_with(['/', '*', '?']) =>
             {
                 // Written as canonical paths are, so that `GET /a b` and `GET /a%20b` are the same permission.
                 let canonical = canonical_literal(path, b"*?\\");
                 let readings = (effect == Effect::Deny).then(|| ReadingPatterns::of(&canonical));
-                let path = if canonical == path { text.behind(method.len() + 1) } else { canonical.into() };
+                let path = if canonical == path {
+                    text.behind(method.len() + 1)
+                } else {
+                    canonical.into()
+                };
                 let method = Some(method_pattern(method));
-                Scope::One(One { method, pattern: Pattern::over(path, Case::Matters), readings })
+                Scope::One(One {
+                    method,
+                    pattern: Pattern::over(path, Case::Matters),
+                    readings,
+                })
             }
             _ => {
                 // What stands behind a NUL has never counted for Icinga; and a name has none.
@@ -150,16 +167,33 @@ impl CompiledPermission {
                 // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
                 // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
                 let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
-                if is_nothing { Scope::Nothing } else { Scope::One(One { method: None, pattern, readings: None }) }
+                if is_nothing {
+                    Scope::Nothing
+                } else {
+                    Scope::One(One {
+                        method: None,
+                        pattern,
+                        readings: None,
+                    })
+                }
             }
         };
-        Self { text, scope, qualifiers: None }
+        Self {
+            text,
+            scope,
+            qualifiers: None,
+        }
     }
 
     /// The same, which counts only where the condition holds, and maybe only on trial.
     pub fn qualified(self, condition: Option<Condition>, enforcement: Enforcement) -> Self {
         let always = condition.is_none() && enforcement == Enforcement::Enforce;
-        let qualifiers = (!always).then(|| Box::new(Qualifiers { condition, enforcement }));
+        let qualifiers = (!always).then(|| {
+            Box::new(Qualifiers {
+                condition,
+                enforcement,
+            })
+        });
         Self { qualifiers, ..self }
     }
 
@@ -192,7 +226,10 @@ impl Permission {
 
     /// Whether it counts, or only on trial.
     pub fn enforcement(&self) -> Enforcement {
-        self.compiled.qualifiers.as_ref().map_or_else(Enforcement::default, |qualifiers| qualifiers.enforcement)
+        self.compiled
+            .qualifiers
+            .as_ref()
+            .map_or_else(Enforcement::default, |qualifiers| qualifiers.enforcement)
     }
 
     /// Whether its condition holds; without one it does.
@@ -200,17 +237,33 @@ impl Permission {
     /// # Errors
     /// If the condition cannot be evaluated for this request.
     pub fn holds(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
-        self.condition().map_or(Ok(true), |condition| condition.holds(facts))
+        self.condition()
+            .map_or(Ok(true), |condition| condition.holds(facts))
     }
 
     /// Whether it grants a requirement.
     pub fn grants(&self, asked: &Asked<'_>) -> bool {
         match (&self.compiled.scope, &asked.what) {
             (Scope::Everything, _) => true,
-            (Scope::One(One { method: None, pattern, .. }), What::Named(name)) => pattern.matches_subject(name),
             (
-                Scope::One(One { method: Some(granted), pattern, .. }),
-                What::MethodAndPath { method_subject, path, .. },
+                Scope::One(One {
+                    method: None,
+                    pattern,
+                    ..
+                }),
+                What::Named(name),
+            ) => pattern.matches_subject(name),
+            (
+                Scope::One(One {
+                    method: Some(granted),
+                    pattern,
+                    ..
+                }),
+                What::MethodAndPath {
+                    method_subject,
+                    path,
+                    ..
+                },
             ) => {
                 // The path settles most, and lies nearer.
                 pattern.matches_subject(path) && granted.matches_subject(method_subject)
@@ -224,18 +277,35 @@ impl Permission {
     pub fn denies(&self, asked: &Asked<'_>) -> bool {
         let otherwise_read = match (&self.compiled.scope, &asked.what) {
             (
-                Scope::One(One { method: Some(denied), pattern, readings }),
-                What::MethodAndPath { method, method_subject, path },
+                Scope::One(One {
+                    method: Some(denied),
+                    pattern,
+                    readings,
+                }),
+                What::MethodAndPath {
+                    method,
+                    method_subject,
+                    path,
+                },
             ) => {
                 let path_matches = |path: &Subject<'_>| {
-                    pattern.matches_subject(path) || readings.as_ref().is_some_and(|readings| readings.matches(path))
+                    pattern.matches_subject(path)
+                        || readings
+                            .as_ref()
+                            .is_some_and(|readings| readings.matches(path))
                 };
                 matches_method(denied, method, method_subject)
-                    && (path_matches(path) || asked.is_any_reading(|path| path_matches(&Subject::new(path))))
+                    && (path_matches(path)
+                        || asked.is_any_reading(|path| path_matches(&Subject::new(path))))
             }
-            (Scope::One(One { method: None, pattern, .. }), What::Named(_)) => {
-                asked.is_any_reading(|name| pattern.matches(name))
-            }
+            (
+                Scope::One(One {
+                    method: None,
+                    pattern,
+                    ..
+                }),
+                What::Named(_),
+            ) => asked.is_any_reading(|name| pattern.matches(name)),
             _ => false,
         };
         otherwise_read || self.grants(asked)
@@ -243,24 +313,31 @@ impl Permission {
 
     /// Whether some request on a route with this rule could need it, or be denied by it. `path` is the route's path with `*`.
     pub fn could_match(&self, rule: &RequirementRule, path: &str) -> bool {
-        let name_meets = |pattern: &Pattern<Text>, name: String| pattern.overlaps(&Pattern::new(&name, Case::Folds));
-        let One { method, pattern, readings } = match &self.compiled.scope {
+        let name_meets = |pattern: &Pattern<Text>, name: String| {
+            pattern.overlaps(&Pattern::new(&name, Case::Folds))
+        };
+        let One {
+            method,
+            pattern,
+            readings,
+        } = match &self.compiled.scope {
             Scope::Everything => return true,
             Scope::Nothing => return false,
             Scope::One(one) => one,
         };
         match (method, rule) {
             (None, RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),
-            (None, RequirementRule::ByMethod(names)) => {
-                names.iter().any(|(_, demand)| name_meets(pattern, demand.name.as_pattern()))
-            }
-            (None, RequirementRule::Icinga2) => {
-                icinga2::all_names().any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds)))
-            }
+            (None, RequirementRule::ByMethod(names)) => names
+                .iter()
+                .any(|(_, demand)| name_meets(pattern, demand.name.as_pattern())),
+            (None, RequirementRule::Icinga2) => icinga2::all_names()
+                .any(|name| pattern.overlaps(&Pattern::new(name.as_bytes(), Case::Folds))),
             (Some(_), RequirementRule::MethodAndPath) => {
                 let folded = || Pattern::new(folded_pattern(&decoded(path)), Case::Folds);
                 pattern.overlaps(&Pattern::new(path, Case::Matters))
-                    || readings.as_ref().is_some_and(|readings| readings.folded.overlaps(&folded()))
+                    || readings
+                        .as_ref()
+                        .is_some_and(|readings| readings.folded.overlaps(&folded()))
             }
             _ => false,
         }

@@ -53,8 +53,17 @@ type Found<'s> = Result<(Grant<'s>, Option<Denied<'s>>), Denied<'s>>;
 
 impl Policy {
     /// A policy where the permissions stand in the order of the users' ids, and the roles in that of theirs.
-    pub fn new(users: Vec<UserPermissions>, roles: Vec<Arc<PermissionSet>>, enforcement: Enforcement) -> Self {
-        Self { users: Arc::new(users), roles: Arc::new(roles), enforcement, cut_short: Arc::default() }
+    pub fn new(
+        users: Vec<UserPermissions>,
+        roles: Vec<Arc<PermissionSet>>,
+        enforcement: Enforcement,
+    ) -> Self {
+        Self {
+            users: Arc::new(users),
+            roles: Arc::new(roles),
+            enforcement,
+            cut_short: Arc::default(),
+        }
     }
 
     /// The same policy, in which these users count until these seconds at most.
@@ -62,35 +71,56 @@ impl Policy {
     pub fn cut_short(&self, ends: &HashMap<UserId, i64>) -> Self {
         let mut cut_short = HashMap::clone(&self.cut_short);
         for (user, end) in ends {
-            cut_short.entry(*user).and_modify(|known| *known = (*end).min(*known)).or_insert(*end);
+            cut_short
+                .entry(*user)
+                .and_modify(|known| *known = (*end).min(*known))
+                .or_insert(*end);
         }
-        Self { cut_short: Arc::new(cut_short), ..self.clone() }
+        Self {
+            cut_short: Arc::new(cut_short),
+            ..self.clone()
+        }
     }
 
     /// The last second, since 1970, in which a user counts.
     pub fn enabled_until(&self, user: UserId) -> Option<i64> {
-        let said = self.users.get(user.index()).and_then(|user| user.enabled_until);
-        said.into_iter().chain(self.cut_short.get(&user).copied()).min()
+        let said = self
+            .users
+            .get(user.index())
+            .and_then(|user| user.enabled_until);
+        said.into_iter()
+            .chain(self.cut_short.get(&user).copied())
+            .min()
     }
 
     /// What somebody has: the user's own set, then its roles' in the order of the config, then those of the roles that
     /// the certificate brings. Nothing for an id of another snapshot, whatever roles it has.
     pub fn sets<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
-        self.user(principal).into_iter().flat_map(|user| self.sets_of((user, principal)))
+        self.user(principal)
+            .into_iter()
+            .flat_map(|user| self.sets_of((user, principal)))
     }
 
-    fn sets_of<'s>(&'s self, (user, principal): Whose<'s, '_>) -> impl Iterator<Item = &'s PermissionSet> {
+    fn sets_of<'s>(
+        &'s self,
+        (user, principal): Whose<'s, '_>,
+    ) -> impl Iterator<Item = &'s PermissionSet> {
         let own = std::iter::once(&user.own).chain(user.roles.iter().map(AsRef::as_ref));
         own.chain(self.brought(principal))
     }
 
     fn brought<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
-        principal.extra_roles.iter().filter_map(|role| self.roles.get(role.index())).map(AsRef::as_ref)
+        principal
+            .extra_roles
+            .iter()
+            .filter_map(|role| self.roles.get(role.index()))
+            .map(AsRef::as_ref)
     }
 
     /// The names of the roles that somebody's certificate brings.
     pub fn brought_roles<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s str> {
-        self.brought(principal).filter_map(|set| set.role.as_deref())
+        self.brought(principal)
+            .filter_map(|set| set.role.as_deref())
     }
 
     /// What is said of somebody. `None` for an id of another snapshot.
@@ -101,7 +131,8 @@ impl Policy {
     /// All permissions, those of `deny` included.
     pub fn permissions(&self) -> impl Iterator<Item = &Permission> {
         let own = self.users.iter().map(|user| &user.own);
-        own.chain(self.roles.iter().map(AsRef::as_ref)).flat_map(|set| set.granted.iter().chain(&set.denied))
+        own.chain(self.roles.iter().map(AsRef::as_ref))
+            .flat_map(|set| set.granted.iter().chain(&set.denied))
     }
 
     /// All permissions that grant something, those of roles first.
@@ -126,10 +157,18 @@ impl Policy {
 
     /// What becomes of a refusal of somebody on a route that says this: shadow mode has to be said, and whoever says
     /// that it is off, user or route, is stronger than whoever says that it is on.
-    pub fn enforcement(&self, principal: Option<&Principal>, route: Option<Enforcement>) -> Enforcement {
-        let user = principal.and_then(|principal| self.user(principal)).and_then(|user| user.enforcement);
+    pub fn enforcement(
+        &self,
+        principal: Option<&Principal>,
+        route: Option<Enforcement>,
+    ) -> Enforcement {
+        let user = principal
+            .and_then(|principal| self.user(principal))
+            .and_then(|user| user.enforcement);
         match (user, route) {
-            (Some(Enforcement::Enforce), _) | (_, Some(Enforcement::Enforce)) => Enforcement::Enforce,
+            (Some(Enforcement::Enforce), _) | (_, Some(Enforcement::Enforce)) => {
+                Enforcement::Enforce
+            }
             (Some(Enforcement::Shadow), _) | (_, Some(Enforcement::Shadow)) => Enforcement::Shadow,
             (None, None) => self.enforcement,
         }
@@ -148,9 +187,10 @@ impl Policy {
         let user = self.counting(principal, facts)?;
         let (grant, on_trial) = match requirement {
             Requirement::Every(names) => self.every(user, principal, (names, facts))?,
-            Requirement::AnyApiUser => {
-                (Grant::AnyApiUser, self.denying((user, principal), &Asked::of(requirement), facts)?)
-            }
+            Requirement::AnyApiUser => (
+                Grant::AnyApiUser,
+                self.denying((user, principal), &Asked::of(requirement), facts)?,
+            ),
             one => self.one((user, principal), &Asked::of(one), facts)?,
         };
         Ok(Permit::of(grant, on_trial))
@@ -172,9 +212,16 @@ impl Policy {
     }
 
     /// A user of another snapshot has no right, and one whose time is over has none any more.
-    fn counting(&self, principal: &Principal, facts: &Facts<'_>) -> Result<&UserPermissions, Denied<'_>> {
+    fn counting(
+        &self,
+        principal: &Principal,
+        facts: &Facts<'_>,
+    ) -> Result<&UserPermissions, Denied<'_>> {
         let user = self.user(principal).ok_or(Denied::NoPermission)?;
-        if self.enabled_until(principal.id).is_some_and(|until| facts.now > until) {
+        if self
+            .enabled_until(principal.id)
+            .is_some_and(|until| facts.now > until)
+        {
             Err(Denied::UserDisabled)
         } else {
             Ok(user)
@@ -206,13 +253,27 @@ impl Policy {
     }
 
     /// The first permission that grants. One that is on trial grants, too, but it is told that no other does.
-    fn granting<'s>(&'s self, whose: Whose<'s, '_>, asked: &Asked<'_>, facts: &Facts<'_>) -> Found<'s> {
+    fn granting<'s>(
+        &'s self,
+        whose: Whose<'s, '_>,
+        asked: &Asked<'_>,
+        facts: &Facts<'_>,
+    ) -> Found<'s> {
         let (mut why_not, mut on_trial) = (Denied::NoPermission, None);
         for set in self.sets_of(whose) {
-            for permission in set.granted.iter().filter(|permission| permission.grants(asked)) {
-                let matched = Matched { permission, role: set.role.as_deref() };
+            for permission in set
+                .granted
+                .iter()
+                .filter(|permission| permission.grants(asked))
+            {
+                let matched = Matched {
+                    permission,
+                    role: set.role.as_deref(),
+                };
                 match (permission.holds(facts), permission.enforcement()) {
-                    (Ok(true), Enforcement::Enforce) => return Ok((Grant::Permission(matched), None)),
+                    (Ok(true), Enforcement::Enforce) => {
+                        return Ok((Grant::Permission(matched), None));
+                    }
                     (Ok(true), Enforcement::Shadow) => on_trial = on_trial.or(Some(matched)),
                     // Of several reasons the one that needs looking after is told.
                     (Err(error), _) => why_not = Denied::ConditionFailed(matched, error),
@@ -237,8 +298,15 @@ impl Policy {
     ) -> Result<Option<Denied<'s>>, Denied<'s>> {
         let mut on_trial = None;
         for set in self.sets_of(whose) {
-            for permission in set.denied.iter().filter(|permission| permission.denies(asked)) {
-                let matched = Matched { permission, role: set.role.as_deref() };
+            for permission in set
+                .denied
+                .iter()
+                .filter(|permission| permission.denies(asked))
+            {
+                let matched = Matched {
+                    permission,
+                    role: set.role.as_deref(),
+                };
                 let denied = match permission.holds(facts) {
                     Ok(false) => continue,
                     Ok(true) => Denied::DeniedBy(matched),

@@ -35,27 +35,43 @@ fn cases() -> Vec<Case> {
 }
 
 fn has(permissions: &[String], name: &Name<'_>) -> bool {
-    let file = Sources::default().add("test".into(), String::new()).unwrap();
+    let file = Sources::default()
+        .add("test".into(), String::new())
+        .unwrap();
     let requirement = Requirement::Named(name.clone());
-    permissions.iter().filter(|text| CompiledPermission::check(text).is_ok()).any(|text| {
-        let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
-        Permission::new(compiled, Place::new(file, &(0..0))).grants(&Asked::of(&requirement))
-    })
+    permissions
+        .iter()
+        .filter(|text| CompiledPermission::check(text).is_ok())
+        .any(|text| {
+            let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
+            Permission::new(compiled, Place::new(file, &(0..0))).grants(&Asked::of(&requirement))
+        })
 }
 
 fn all_needed(needs: &Needs<'_>) -> Vec<String> {
     match needs {
         Needs::Permission(name) => vec![name.as_str().to_lowercase()],
-        Needs::Every(names) => names.iter().map(|name| name.as_str().to_lowercase()).collect(),
+        Needs::Every(names) => names
+            .iter()
+            .map(|name| name.as_str().to_lowercase())
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 fn judged(case: &Case) -> (Verdict, Vec<String>) {
-    let overriding = case.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-http-method-override"));
+    let overriding = case
+        .fields
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-http-method-override"));
     let method = effective_method(&case.method, overriding.map(|(_, value)| value.as_bytes()));
-    let origin_form = case.target.strip_prefix("https://icinga-master.lab").unwrap_or(&case.target);
-    let Ok(target) = CanonicalTarget::parse(origin_form) else { return (Verdict::BadRequest, vec![]) };
+    let origin_form = case
+        .target
+        .strip_prefix("https://icinga-master.lab")
+        .unwrap_or(&case.target);
+    let Ok(target) = CanonicalTarget::parse(origin_form) else {
+        return (Verdict::BadRequest, vec![]);
+    };
     if target.oddities.first_beyond(accepted_oddities()).is_some() {
         return (Verdict::BadRequest, vec![]);
     }
@@ -102,7 +118,9 @@ fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
         let (verdict, needed) = judged(&case);
         let fits = match case.verdict.as_str() {
             // Icinga's own filters come behind the permission.
-            "allowed" | "filtered" => verdict == Verdict::Allowed || stricter_on_purpose(&case).is_some(),
+            "allowed" | "filtered" => {
+                verdict == Verdict::Allowed || stricter_on_purpose(&case).is_some()
+            }
             "denied" => verdict == Verdict::Denied || stricter_on_purpose(&case).is_some(),
             "no-route" => verdict != Verdict::Allowed,
             "bad-request" => verdict != Verdict::Allowed || answered_by_icinga(&case),
@@ -110,9 +128,9 @@ fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
         };
         // Of several that are missing, Icinga names the first.
         let names_the_same = match (&case.required, verdict) {
-            (Some(required), Verdict::Allowed | Verdict::Denied) => {
-                needed.iter().any(|name| required.to_lowercase().split('\0').next() == Some(name))
-            }
+            (Some(required), Verdict::Allowed | Verdict::Denied) => needed
+                .iter()
+                .any(|name| required.to_lowercase().split('\0').next() == Some(name)),
             _ => true,
         };
         if !fits || !names_the_same {
@@ -122,5 +140,10 @@ fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} verdicts differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} verdicts differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

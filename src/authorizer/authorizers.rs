@@ -15,7 +15,10 @@ pub struct Authorizers {
 impl Authorizers {
     /// With the names of all fields that one of them may say.
     pub fn new(all: impl IntoIterator<Item = Arc<Authorizer>>, reserved: FieldNames) -> Self {
-        Self { by_name: all.into_iter().map(|one| (one.name.clone(), one)).collect(), reserved }
+        Self {
+            by_name: all.into_iter().map(|one| (one.name.clone(), one)).collect(),
+            reserved,
+        }
     }
 
     /// The one with this name.

@@ -2,8 +2,8 @@
 //! Knows no connection.
 
 use super::messages::{
-    Address, AttributeContext, CheckRequest, CheckResponse, HttpRequest, HttpResponse, OkHttpResponse, Peer, Request,
-    SocketAddress, Timestamp, TlsSession,
+    Address, AttributeContext, CheckRequest, CheckResponse, HttpRequest, HttpResponse,
+    OkHttpResponse, Peer, Request, SocketAddress, Timestamp, TlsSession,
 };
 use super::question::Question;
 use super::verdict::{AnswerFields, Answered, Denial, Silence};
@@ -33,19 +33,32 @@ pub(super) fn request(question: &Question<'_>, now: SystemTime) -> Vec<u8> {
             principal: question.known.own_uri.unwrap_or_default().to_owned(),
             certificate: String::new(),
         }),
-        request: Some(Request { time: Some(time), http: Some(http_request(question)) }),
+        request: Some(Request {
+            time: Some(time),
+            http: Some(http_request(question)),
+        }),
         context_extensions: context(question),
-        tls_session: question.server_name.map(|name| TlsSession { sni: name.to_owned() }),
+        tls_session: question.server_name.map(|name| TlsSession {
+            sni: name.to_owned(),
+        }),
     };
-    CheckRequest { attributes: Some(attributes) }.encode_to_vec()
+    CheckRequest {
+        attributes: Some(attributes),
+    }
+    .encode_to_vec()
 }
 
 fn source(client: SocketAddr, known: &KnownClient<'_>) -> Peer {
     let certificate = known.certificate.as_ref();
     Peer {
         address: Some(address(client)),
-        principal: certificate.map(|certificate| principal(certificate.peer)).unwrap_or_default(),
-        certificate: certificate.and_then(|it| it.chain.first()).map(url_encoded_pem).unwrap_or_default(),
+        principal: certificate
+            .map(|certificate| principal(certificate.peer))
+            .unwrap_or_default(),
+        certificate: certificate
+            .and_then(|it| it.chain.first())
+            .map(url_encoded_pem)
+            .unwrap_or_default(),
     }
 }
 
@@ -57,7 +70,12 @@ fn principal(peer: &PeerCertificate) -> String {
 
 fn address(of: SocketAddr) -> Address {
     let (address, port_value) = (of.ip().to_string(), u32::from(of.port()));
-    Address { socket_address: Some(SocketAddress { address, port_value }) }
+    Address {
+        socket_address: Some(SocketAddress {
+            address,
+            port_value,
+        }),
+    }
 }
 
 fn http_request(question: &Question<'_>) -> HttpRequest {
@@ -82,7 +100,11 @@ fn headers(question: &Question<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in &question.fields {
         let value = String::from_utf8_lossy(value);
-        let between = if *name == http::header::COOKIE { "; " } else { "," };
+        let between = if *name == http::header::COOKIE {
+            "; "
+        } else {
+            ","
+        };
         headers
             .entry(name.as_str().to_owned())
             .and_modify(|all| all.extend([between, &value]))
@@ -98,16 +120,27 @@ fn context(question: &Question<'_>) -> BTreeMap<String, String> {
         ("listener", Some(question.listener)),
         ("route", Some(question.route)),
         ("api_user", known.user.map(|user| &*user.name)),
-        ("trust_domain", known.certificate.as_ref().map(|certificate| certificate.domain)),
+        (
+            "trust_domain",
+            known
+                .certificate
+                .as_ref()
+                .map(|certificate| certificate.domain),
+        ),
         ("forwarded_by", known.forwarded_by),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
+    all.into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect()
 }
 
 /// The verdict of a `CheckResponse`. One without a status says nothing; one that also has a `denied_response` refuses.
 pub(super) fn answer(message: &[u8], taken: &FieldNames) -> Answered {
-    let response = CheckResponse::decode(message).map_err(|_| Silence::Malformed("no CheckResponse"))?;
-    let status = response.status.ok_or(Silence::Malformed("a CheckResponse without a status"))?;
+    let response =
+        CheckResponse::decode(message).map_err(|_| Silence::Malformed("no CheckResponse"))?;
+    let status = response
+        .status
+        .ok_or(Silence::Malformed("a CheckResponse without a status"))?;
     match (status.code, response.http_response) {
         (0, Some(HttpResponse::Refusal(_))) => Ok(Err(Denial::Response)),
         (0, None) => Ok(Ok(Vec::new())),
@@ -119,10 +152,22 @@ pub(super) fn answer(message: &[u8], taken: &FieldNames) -> Answered {
 fn fields(said: OkHttpResponse, taken: &FieldNames) -> Result<AnswerFields, Silence> {
     let mut fields = Vec::new();
     for header in said.headers.into_iter().filter_map(|option| option.header) {
-        let Some(name) = taken.iter().find(|name| header.key.eq_ignore_ascii_case(name.as_str())) else { continue };
-        let octets = if header.raw_value.is_empty() { header.value.into_bytes() } else { header.raw_value };
+        let Some(name) = taken
+            .iter()
+            .find(|name| header.key.eq_ignore_ascii_case(name.as_str()))
+        else {
+            continue;
+        };
+        let octets = if header.raw_value.is_empty() {
+            header.value.into_bytes()
+        } else {
+            header.raw_value
+        };
         let value = HeaderValue::from_bytes(&octets);
-        fields.push((name.clone(), value.map_err(|_| Silence::Malformed("a header value that is none"))?));
+        fields.push((
+            name.clone(),
+            value.map_err(|_| Silence::Malformed("a header value that is none"))?,
+        ));
     }
     Ok(fields)
 }

@@ -12,7 +12,10 @@ use http_body_util::Empty;
 use std::sync::Arc;
 
 /// The question as it is sent. What cannot be written as a field is a mistake of ours, and then nothing is asked.
-pub(super) fn request(url: &FetchUrl, question: &Question<'_>) -> Result<Request<Empty<Bytes>>, Silence> {
+pub(super) fn request(
+    url: &FetchUrl,
+    question: &Question<'_>,
+) -> Result<Request<Empty<Bytes>>, Silence> {
     let mut fields = HeaderMap::new();
     let host = url.usual_host().unwrap_or_else(|| url.authority());
     fields.insert(HOST, value(host.as_bytes())?);
@@ -29,7 +32,10 @@ pub(super) fn request(url: &FetchUrl, question: &Question<'_>) -> Result<Request
         fields.insert(HeaderName::from_static(name), value(said.as_bytes())?);
     }
     let sets = vec![IdentitySet::XClient, IdentitySet::Rfc9440];
-    let selection = IdentitySelection { sets, audience: Arc::default() };
+    let selection = IdentitySelection {
+        sets,
+        audience: Arc::default(),
+    };
     for (name, said) in IdentityBlock::new(&selection, &question.known, None, 0).fields() {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| UNSAYABLE)?;
         fields.insert(name, value(said.as_bytes())?);
@@ -37,7 +43,9 @@ pub(super) fn request(url: &FetchUrl, question: &Question<'_>) -> Result<Request
     for (name, said) in &question.fields {
         fields.append((*name).clone(), value(said)?);
     }
-    let mut request = Request::get(url.target()).body(Empty::new()).map_err(|_| UNSAYABLE)?;
+    let mut request = Request::get(url.target())
+        .body(Empty::new())
+        .map_err(|_| UNSAYABLE)?;
     *request.headers_mut() = fields;
     Ok(request)
 }
@@ -53,7 +61,9 @@ fn value(octets: &[u8]) -> Result<HeaderValue, Silence> {
 pub(super) fn answer(head: &http::response::Parts, taken: &FieldNames) -> Answered {
     match head.status {
         status if status.is_success() => Ok(Ok(fields(&head.headers, taken))),
-        status if status.is_redirection() || status.is_client_error() => Ok(Err(Denial::Status(status))),
+        status if status.is_redirection() || status.is_client_error() => {
+            Ok(Err(Denial::Status(status)))
+        }
         StatusCode::SWITCHING_PROTOCOLS => Err(Silence::Malformed("it leaves HTTP")),
         status => Err(Silence::Failed(status)),
     }
@@ -61,7 +71,14 @@ pub(super) fn answer(head: &http::response::Parts, taken: &FieldNames) -> Answer
 
 fn fields(headers: &HeaderMap, taken: &FieldNames) -> AnswerFields {
     let said = |name: &HeaderName| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
-    taken.iter().flat_map(|name| said(name).into_iter().map(move |value| (name.clone(), value))).collect()
+    taken
+        .iter()
+        .flat_map(|name| {
+            said(name)
+                .into_iter()
+                .map(move |value| (name.clone(), value))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -76,9 +93,18 @@ mod tests {
         let mut asked = question();
         asked.fields = vec![(&language, b"en"), (&language, b"de")];
         let request = request(&url, &asked).unwrap();
-        assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("GET", "/check?tenant=a"));
-        let mut said: Vec<_> =
-            request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(
+            (
+                request.method().as_str(),
+                request.uri().to_string().as_str()
+            ),
+            ("GET", "/check?tenant=a")
+        );
+        let mut said: Vec<_> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
         said.sort_unstable();
         assert_eq!(
             said,
@@ -104,13 +130,21 @@ mod tests {
         let mut taken = FieldNames::default();
         taken.add_reserved("x-org").unwrap();
         for code in 100..=599 {
-            let (mut head, ()) = http::Response::builder().status(code).body(()).unwrap().into_parts();
+            let (mut head, ()) = http::Response::builder()
+                .status(code)
+                .body(())
+                .unwrap()
+                .into_parts();
             head.headers.append("x-org", HeaderValue::from_static("a"));
             head.headers.append("x-org", HeaderValue::from_static("b"));
-            head.headers.append("x-other", HeaderValue::from_static("c"));
+            head.headers
+                .append("x-other", HeaderValue::from_static("c"));
             match (code, answer(&head, &taken)) {
                 (200..300, Ok(Ok(fields))) => {
-                    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+                    let fields: Vec<_> = fields
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                        .collect();
                     assert_eq!(fields, [("x-org", &b"a"[..]), ("x-org", b"b")]);
                 }
                 (300..500, Ok(Err(Denial::Status(status)))) => assert_eq!(status.as_u16(), code),

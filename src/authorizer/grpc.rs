@@ -26,7 +26,10 @@ pub(super) fn request(url: &str, message: &[u8], timeout: Duration) -> Option<Re
         .header("te", "trailers")
         .header("content-type", "application/grpc")
         .header("grpc-timeout", format!("{timeout}m"))
-        .header("user-agent", concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        .header(
+            "user-agent",
+            concat!("portcullis/", env!("CARGO_PKG_VERSION")),
+        )
         .body(body.freeze())
         .ok()
 }
@@ -37,15 +40,26 @@ pub(super) async fn message(answer: Response<Incoming>) -> Result<Bytes, Silence
     if head.status != StatusCode::OK {
         return Err(Silence::Failed(head.status));
     }
-    let kind = head.headers.get("content-type").map(|kind| kind.as_bytes()).unwrap_or_default();
+    let kind = head
+        .headers
+        .get("content-type")
+        .map(|kind| kind.as_bytes())
+        .unwrap_or_default();
     if !kind.starts_with(b"application/grpc") {
         return Err(Silence::Malformed("no gRPC"));
     }
     // Trailers alone come as the head.
     if let Some(status) = status(&head.headers)? {
-        return Err(if status == 0 { Silence::Malformed("no message") } else { Silence::Status(status) });
+        return Err(if status == 0 {
+            Silence::Malformed("no message")
+        } else {
+            Silence::Status(status)
+        });
     }
-    let collected = Limited::new(body, LARGEST + PREFIX).collect().await.map_err(broken)?;
+    let collected = Limited::new(body, LARGEST + PREFIX)
+        .collect()
+        .await
+        .map_err(broken)?;
     match collected.trailers().map(status).transpose()?.flatten() {
         Some(0) => unframed(collected.to_bytes()),
         Some(status) => Err(Silence::Status(status)),
@@ -66,7 +80,9 @@ fn status(fields: &HeaderMap) -> Result<Option<u32>, Silence> {
         (None, _) => Ok(None),
         (Some(one), None) => {
             let number = one.to_str().ok().and_then(|text| text.parse().ok());
-            number.map(Some).ok_or(Silence::Malformed("a grpc-status that is no number"))
+            number
+                .map(Some)
+                .ok_or(Silence::Malformed("a grpc-status that is no number"))
         }
         _ => Err(Silence::Malformed("two grpc-status")),
     }
@@ -93,16 +109,30 @@ mod tests {
 
     #[test]
     fn a_call_says_how_long_its_message_is() {
-        let request = request("http://a:1/service/Method", b"abc", Duration::from_millis(500)).unwrap();
-        assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/service/Method"));
+        let request = request(
+            "http://a:1/service/Method",
+            b"abc",
+            Duration::from_millis(500),
+        )
+        .unwrap();
+        assert_eq!(
+            (request.method().as_str(), request.uri().path()),
+            ("POST", "/service/Method")
+        );
         assert_eq!(request.headers()["grpc-timeout"], "500m");
         assert_eq!(request.into_body(), b"\0\0\0\0\x03abc"[..]);
     }
 
     #[test]
     fn an_answer_is_one_message_that_is_not_compressed() {
-        assert_eq!(unframed(Bytes::from_static(b"\0\0\0\0\x03abc")).unwrap(), b"abc"[..]);
-        assert_eq!(unframed(Bytes::from_static(b"\0\0\0\0\0")).unwrap(), b""[..]);
+        assert_eq!(
+            unframed(Bytes::from_static(b"\0\0\0\0\x03abc")).unwrap(),
+            b"abc"[..]
+        );
+        assert_eq!(
+            unframed(Bytes::from_static(b"\0\0\0\0\0")).unwrap(),
+            b""[..]
+        );
         for bad in [
             &b""[..],
             b"\0\0\0\0",
@@ -112,7 +142,13 @@ mod tests {
             b"\0\xff\xff\xff\xffabc",
             b"\0\0\0\0\x01a\0\0\0\0\x01b",
         ] {
-            assert!(matches!(unframed(Bytes::copy_from_slice(bad)), Err(Silence::Malformed(_))), "{bad:?}");
+            assert!(
+                matches!(
+                    unframed(Bytes::copy_from_slice(bad)),
+                    Err(Silence::Malformed(_))
+                ),
+                "{bad:?}"
+            );
         }
     }
 

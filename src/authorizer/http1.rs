@@ -41,7 +41,11 @@ impl pool::Connection for Link {
 impl Http1 {
     /// Each worker keeps so many connections.
     pub(super) fn new(endpoint: Endpoint, kept: usize, patience: Duration) -> Self {
-        Self { endpoint, pool: PoolKey::new(Capacity::AtMost(kept), IDLE_TIMEOUT), patience }
+        Self {
+            endpoint,
+            pool: PoolKey::new(Capacity::AtMost(kept), IDLE_TIMEOUT),
+            patience,
+        }
     }
 
     /// Asks on a connection that is there, and once more on a new one if that turned out to be closed: to ask twice
@@ -49,7 +53,9 @@ impl Http1 {
     pub(super) async fn ask(&self, request: Request<Empty<Bytes>>) -> Result<Parts, Silence> {
         if let Some(link) = pool::take::<Link>(&self.pool, None) {
             match self.ask_on(link, request.clone()).await {
-                Err(Silence::Unreachable(error)) => tracing::debug!(error, "an authorizer closed a connection"),
+                Err(Silence::Unreachable(error)) => {
+                    tracing::debug!(error, "an authorizer closed a connection")
+                }
                 answered => return answered,
             }
         }
@@ -58,18 +64,33 @@ impl Http1 {
     }
 
     async fn connect(&self) -> Result<Link, Silence> {
-        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::not_connected)?;
-        let made = Builder::new().max_buf_size(LARGEST_HEAD).handshake(TokioIo::new(stream)).await;
+        let stream = self
+            .endpoint
+            .connect(None, None, self.patience)
+            .await
+            .map_err(Silence::not_connected)?;
+        let made = Builder::new()
+            .max_buf_size(LARGEST_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await;
         let (sender, connection) = made.map_err(Silence::unreachable)?;
         spawn_local(serve(connection));
         Ok(Link(sender))
     }
 
-    async fn ask_on(&self, mut link: Link, request: Request<Empty<Bytes>>) -> Result<Parts, Silence> {
-        let answer = link.0.send_request(request).await.map_err(|error| match error.is_parse() {
-            true => Silence::Malformed("no HTTP"),
-            false => Silence::unreachable(error),
-        })?;
+    async fn ask_on(
+        &self,
+        mut link: Link,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Parts, Silence> {
+        let answer =
+            link.0
+                .send_request(request)
+                .await
+                .map_err(|error| match error.is_parse() {
+                    true => Silence::Malformed("no HTTP"),
+                    false => Silence::unreachable(error),
+                })?;
         let (head, body) = answer.into_parts();
         if body.is_end_stream() {
             pool::put(self.pool.id(), link);
@@ -88,7 +109,9 @@ async fn serve(connection: Connection<TokioIo<EndpointStream>, Empty<Bytes>>) {
 }
 
 async fn pass_over(body: Incoming, patience: Duration, (pool, link): (PoolId, Link)) {
-    if let Ok(Ok(_)) = tokio::time::timeout(patience, Limited::new(body, PASSED_OVER).collect()).await {
+    if let Ok(Ok(_)) =
+        tokio::time::timeout(patience, Limited::new(body, PASSED_OVER).collect()).await
+    {
         pool::put(pool, link);
     }
 }

@@ -39,7 +39,11 @@ struct Session(Rc<Mutex<Option<Sender>>>);
 
 impl State for Session {
     fn take_stale(&mut self) -> Box<dyn Any> {
-        let kept = self.0.try_lock().ok().and_then(|mut kept| kept.take_if(|sender| sender.is_closed()));
+        let kept = self
+            .0
+            .try_lock()
+            .ok()
+            .and_then(|mut kept| kept.take_if(|sender| sender.is_closed()));
         Box::new(kept)
     }
 }
@@ -53,12 +57,20 @@ enum Origin {
 
 impl Http2 {
     pub(super) fn new(endpoint: Endpoint, patience: Duration) -> Self {
-        Self { endpoint, key: Key::new(), patience }
+        Self {
+            endpoint,
+            key: Key::new(),
+            patience,
+        }
     }
 
     /// Asks, and once more on a new connection if the one that was there turned out to be closed: to ask twice changes
     /// nothing.
-    pub(super) async fn ask(&self, request: Request<Bytes>, progress: &QuestionProgress) -> Result<Bytes, Silence> {
+    pub(super) async fn ask(
+        &self,
+        request: Request<Bytes>,
+        progress: &QuestionProgress,
+    ) -> Result<Bytes, Silence> {
         let (sender, origin) = self.sender().await?;
         match (ask_on(sender, request.clone(), progress).await, origin) {
             (Err(Silence::Unreachable(error)), Origin::Kept) => {
@@ -73,16 +85,22 @@ impl Http2 {
 
     /// The next question goes on a new connection. What is under way on the old one stays.
     pub(super) fn forget(&self) {
-        let kept = self.session().and_then(|session| session.0.try_lock().ok().and_then(|mut kept| kept.take()));
+        let kept = self
+            .session()
+            .and_then(|session| session.0.try_lock().ok().and_then(|mut kept| kept.take()));
         drop(kept);
     }
 
     fn session(&self) -> Option<Session> {
-        here::with(&self.key, Session::default, |session: &mut Session| session.clone())
+        here::with(&self.key, Session::default, |session: &mut Session| {
+            session.clone()
+        })
     }
 
     async fn sender(&self) -> Result<(Sender, Origin), Silence> {
-        let session = self.session().ok_or(Silence::Unaskable("no place for a connection"))?;
+        let session = self
+            .session()
+            .ok_or(Silence::Unaskable("no place for a connection"))?;
         let mut kept = session.0.lock().await;
         if let Some(sender) = kept.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok((sender.clone(), Origin::Kept));
@@ -93,7 +111,11 @@ impl Http2 {
     }
 
     async fn connect(&self) -> Result<Sender, Silence> {
-        let stream = self.endpoint.connect(None, None, self.patience).await.map_err(Silence::not_connected)?;
+        let stream = self
+            .endpoint
+            .connect(None, None, self.patience)
+            .await
+            .map_err(Silence::not_connected)?;
         let made = Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE)
@@ -112,7 +134,14 @@ impl Http2 {
     }
 }
 
-async fn ask_on(mut sender: Sender, request: Request<Bytes>, progress: &QuestionProgress) -> Result<Bytes, Silence> {
-    let answer = sender.send_request(request.map(|body| progress.queue(body))).await.map_err(Silence::unreachable)?;
+async fn ask_on(
+    mut sender: Sender,
+    request: Request<Bytes>,
+    progress: &QuestionProgress,
+) -> Result<Bytes, Silence> {
+    let answer = sender
+        .send_request(request.map(|body| progress.queue(body)))
+        .await
+        .map_err(Silence::unreachable)?;
     grpc::message(answer).await
 }

@@ -68,21 +68,29 @@ const MOST_LATELY: usize = 8192;
 
 impl Memory {
     pub(super) fn new(lasting: Duration, parts: Vec<KeyPart>) -> Self {
-        Self { lasting, parts, kept: Mutex::default() }
+        Self {
+            lasting,
+            parts,
+            kept: Mutex::default(),
+        }
     }
 
     /// By what the verdict of this question is known again. The route is always part of it.
     pub(super) fn key(&self, question: &Question<'_>) -> Option<Key> {
         let mut digest = Digest(Context::new(&SHA256));
         digest.add(question.route.as_bytes());
-        self.parts.iter().for_each(|part| digest.add_part(part, question));
+        self.parts
+            .iter()
+            .for_each(|part| digest.add_part(part, question));
         digest.0.finish().as_ref().try_into().ok().map(Key)
     }
 
     pub(super) fn get(&self, key: &Key, now: Instant) -> Option<Remembered> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.lately.get(key).or_else(|| kept.before.get(key));
-        found.filter(|(until, _)| now < *until).map(|(_, verdict)| verdict.clone())
+        found
+            .filter(|(until, _)| now < *until)
+            .map(|(_, verdict)| verdict.clone())
     }
 
     /// Remembers what was said just now.
@@ -117,7 +125,11 @@ impl Digest {
                 self.add_optional(question.server_name);
             }
             KeyPart::Field(name) => {
-                let values: Vec<_> = question.fields.iter().filter(|(is, _)| *is == name).collect();
+                let values: Vec<_> = question
+                    .fields
+                    .iter()
+                    .filter(|(is, _)| *is == name)
+                    .collect();
                 self.add(&values.len().to_be_bytes());
                 values.into_iter().for_each(|(_, value)| self.add(value));
             }
@@ -131,7 +143,9 @@ impl Digest {
         let certificate = known.certificate.as_ref();
         self.add_optional(certificate.map(|certificate| certificate.domain));
         // All that is told about it: the chain as well.
-        let chain = certificate.map(|certificate| certificate.chain).unwrap_or_default();
+        let chain = certificate
+            .map(|certificate| certificate.chain)
+            .unwrap_or_default();
         self.add(&chain.len().to_be_bytes());
         chain.iter().for_each(|der| self.add(der));
     }

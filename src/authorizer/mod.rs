@@ -110,12 +110,27 @@ enum Message {
 
 impl Authorizer {
     /// Makes an authorizer.
-    pub fn new(settings: AuthorizerSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
-        let AuthorizerSettings { endpoint, timeout, concurrency, .. } = settings;
+    pub fn new(
+        settings: AuthorizerSettings,
+        signature: Vec<u8>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let AuthorizerSettings {
+            endpoint,
+            timeout,
+            concurrency,
+            ..
+        } = settings;
         let peer = match settings.protocol {
-            Protocol::ForwardAuth(url) => Peer::ForwardAuth(url, http1::Http1::new(endpoint, concurrency, timeout)),
+            Protocol::ForwardAuth(url) => {
+                Peer::ForwardAuth(url, http1::Http1::new(endpoint, concurrency, timeout))
+            }
             Protocol::ExtAuthz(scheme) => {
-                let scheme = if scheme == Scheme::Https { "https" } else { "http" };
+                let scheme = if scheme == Scheme::Https {
+                    "https"
+                } else {
+                    "http"
+                };
                 let url = format!("{scheme}://{}{}", endpoint.authority, ext_authz::METHOD);
                 Peer::ExtAuthz(url, http2::Http2::new(endpoint, timeout))
             }
@@ -128,7 +143,9 @@ impl Authorizer {
             peer,
             timeout,
             unavailable: settings.unavailable,
-            memory: settings.cache.map(|(lasting, parts)| Memory::new(lasting, parts)),
+            memory: settings
+                .cache
+                .map(|(lasting, parts)| Memory::new(lasting, parts)),
             places: Semaphore::new(concurrency),
             answers: AtomicBool::new(true),
             telemetry,
@@ -146,19 +163,30 @@ impl Authorizer {
             }
         };
         let about = question.known.user.map(|user| user.name.clone());
-        Asking { about, key: self.memory.as_ref().and_then(|memory| memory.key(question)), message }
+        Asking {
+            about,
+            key: self.memory.as_ref().and_then(|memory| memory.key(question)),
+            message,
+        }
     }
 
     /// Asks, unless the answer is known. Never longer than the timeout.
     pub async fn ask(&self, asking: Asking) -> Verdict {
         let remembered = self.memory.as_ref().zip(asking.key);
-        if let Some(known) = remembered.as_ref().and_then(|(memory, key)| memory.get(key, Instant::now())) {
+        if let Some(known) = remembered
+            .as_ref()
+            .and_then(|(memory, key)| memory.get(key, Instant::now()))
+        {
             self.count("remembered");
             return self.verdict(known, asking.about);
         }
         let begun = Instant::now();
         let answered = self.answer(asking.message).await;
-        let duration = self.telemetry.metrics.authorizer_duration.with_label_values(&[&*self.name]);
+        let duration = self
+            .telemetry
+            .metrics
+            .authorizer_duration
+            .with_label_values(&[&*self.name]);
         duration.observe(begun.elapsed().as_secs_f64());
         self.count(match &answered {
             Ok(Ok(_)) => "permitted",
@@ -224,19 +252,39 @@ impl Authorizer {
 
     fn verdict(&self, said: Remembered, about: Option<Arc<str>>) -> Verdict {
         let opinion = said.map_or_else(Opinion::Deny, Opinion::Permit);
-        Verdict { by: self.name.clone(), about, opinion }
+        Verdict {
+            by: self.name.clone(),
+            about,
+            opinion,
+        }
     }
 
     fn without_answer(&self, silence: Silence, about: Option<Arc<str>>) -> Verdict {
-        let unavailable = if silence.is_our_own() { WhenUnavailable::Refuse } else { self.unavailable };
+        let unavailable = if silence.is_our_own() {
+            WhenUnavailable::Refuse
+        } else {
+            self.unavailable
+        };
         if unavailable == WhenUnavailable::Permit {
-            self.telemetry.metrics.authorizer_unavailable_permits.with_label_values(&[&*self.name]).inc();
+            self.telemetry
+                .metrics
+                .authorizer_unavailable_permits
+                .with_label_values(&[&*self.name])
+                .inc();
         }
-        Verdict { by: self.name.clone(), about, opinion: Opinion::Nothing(Arc::new(silence), unavailable) }
+        Verdict {
+            by: self.name.clone(),
+            about,
+            opinion: Opinion::Nothing(Arc::new(silence), unavailable),
+        }
     }
 
     fn count(&self, result: &str) {
-        self.telemetry.metrics.authorizer_requests.with_label_values(&[&*self.name, result]).inc();
+        self.telemetry
+            .metrics
+            .authorizer_requests
+            .with_label_values(&[&*self.name, result])
+            .inc();
     }
 
     fn tell(&self, silence: Option<&Silence>) {
@@ -249,7 +297,9 @@ impl Authorizer {
                 };
                 tracing::warn!(authorizer = %self.name, error = with_causes(silence), consequence, "no answer from an authorizer");
             }
-            None if !before => tracing::info!(authorizer = %self.name, "the authorizer answers again"),
+            None if !before => {
+                tracing::info!(authorizer = %self.name, "the authorizer answers again")
+            }
             _ => {}
         }
     }

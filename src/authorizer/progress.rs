@@ -21,7 +21,10 @@ struct Waits {
 
 impl Waits {
     fn total(self, now: Instant) -> Duration {
-        self.ended + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.ended
+            + self
+                .since
+                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
@@ -39,12 +42,21 @@ impl QuestionProgress {
     /// The question as it waits for a stream.
     pub(super) fn queue(&self, message: Bytes) -> QueuedBody {
         let now = Instant::now();
-        self.0.set(Waits { ended: self.0.get().total(now), since: Some(now) });
-        QueuedBody { rest: message, progress: self.clone() }
+        self.0.set(Waits {
+            ended: self.0.get().total(now),
+            since: Some(now),
+        });
+        QueuedBody {
+            rest: message,
+            progress: self.clone(),
+        }
     }
 
     fn sent(&self) {
-        self.0.set(Waits { ended: self.queued_for(), since: None });
+        self.0.set(Waits {
+            ended: self.queued_for(),
+            since: None,
+        });
     }
 }
 
@@ -93,7 +105,9 @@ mod tests {
 
     fn next(body: &mut QueuedBody) -> Bytes {
         let polled = Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
-        let Poll::Ready(Some(Ok(frame))) = polled else { panic!("a piece") };
+        let Poll::Ready(Some(Ok(frame))) = polled else {
+            panic!("a piece")
+        };
         frame.into_data().unwrap()
     }
 
@@ -110,9 +124,15 @@ mod tests {
         assert!(!waits(&progress), "there is no connection yet");
         let mut body = progress.queue(Bytes::from_static(b"abc"));
         assert!(waits(&progress));
-        assert_eq!((next(&mut body), body.is_end_stream()), (Bytes::from_static(b"ab"), false));
+        assert_eq!(
+            (next(&mut body), body.is_end_stream()),
+            (Bytes::from_static(b"ab"), false)
+        );
         assert!(waits(&progress), "there may be no room for it");
-        assert_eq!((next(&mut body), body.is_end_stream()), (Bytes::from_static(b"c"), true));
+        assert_eq!(
+            (next(&mut body), body.is_end_stream()),
+            (Bytes::from_static(b"c"), true)
+        );
         assert!(waits(&progress));
         drop(body);
         assert!(!waits(&progress), "it has left");

@@ -1,5 +1,7 @@
 //! Authorizers that permit, refuse and fail, asked as a worker asks.
 
+mod silence;
+
 use super::*;
 use crate::endpoint::EndpointAddress;
 use crate::tls::{PeerCertificate, TrustDomainId};
@@ -38,7 +40,9 @@ pub(super) fn known(name: &str) -> PeerCertificate {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
     PeerCertificate::read(TrustDomainId(0), params.self_signed(&key).unwrap().der()).unwrap()
 }
 
@@ -53,7 +57,12 @@ struct Unusual {
 impl Default for Unusual {
     fn default() -> Self {
         let (timeout, unavailable) = (Duration::from_secs(20), WhenUnavailable::Refuse);
-        Self { timeout, unavailable, cache: None, concurrency: 10 }
+        Self {
+            timeout,
+            unavailable,
+            cache: None,
+            concurrency: 10,
+        }
     }
 }
 
@@ -71,10 +80,14 @@ fn authorizer(at: std::net::SocketAddr, speaks: Speaks, unusual: Unusual) -> Aut
     let settings = AuthorizerSettings {
         name: "opa".into(),
         protocol: match speaks {
-            Speaks::ForwardAuth => Protocol::ForwardAuth(FetchUrl::parse(&format!("http://{at}/check")).unwrap()),
+            Speaks::ForwardAuth => {
+                Protocol::ForwardAuth(FetchUrl::parse(&format!("http://{at}/check")).unwrap())
+            }
             Speaks::ExtAuthz => Protocol::ExtAuthz(Scheme::Http),
         },
-        endpoint: EndpointAddress::parse(&format!("http://{at}")).unwrap().into_endpoint(None),
+        endpoint: EndpointAddress::parse(&format!("http://{at}"))
+            .unwrap()
+            .into_endpoint(None),
         timeout: unusual.timeout,
         unavailable: unusual.unavailable,
         cache: unusual.cache,
@@ -98,22 +111,12 @@ async fn ask(authorizer: &Authorizer) -> Verdict {
     authorizer.ask(authorizer.asking(&question())).await
 }
 
-/// Asks again while a question was not sent in time, as happens on a busy machine. The authorizer had none of these for the
-/// whole timeout, so none of them is permitted.
-async fn ask_in_time(authorizer: &Authorizer) -> Verdict {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let verdict = ask(authorizer).await;
-        if word(&verdict) != "busy" || Instant::now() > deadline {
-            return verdict;
-        }
-        assert!(!verdict.permits());
-    }
-}
-
 /// Runs on a thread like a worker's.
 fn run<T>(task: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(LocalSet::new().run_until(task))
 }
 
@@ -133,7 +136,11 @@ async fn serving<F: Future<Output = ()> + 'static>(
 }
 
 /// Answers each request with this status of HTTP, or this message of gRPC; counts connections and requests.
-async fn answering(speaks: Speaks, status: u16, counts: Rc<Cell<(usize, usize)>>) -> std::net::SocketAddr {
+async fn answering(
+    speaks: Speaks,
+    status: u16,
+    counts: Rc<Cell<(usize, usize)>>,
+) -> std::net::SocketAddr {
     serving(move |stream, _| {
         counts.set((counts.get().0 + 1, counts.get().1));
         let counts = counts.clone();
@@ -150,8 +157,11 @@ async fn answering(speaks: Speaks, status: u16, counts: Rc<Cell<(usize, usize)>>
                     Speaks::ExtAuthz => {
                         answer = answer.header("content-type", "application/grpc");
                         // status { code: 0 } or { code: 7 }
-                        let message =
-                            if status == 200 { &b"\0\0\0\0\x02\x0a\0"[..] } else { b"\0\0\0\0\x04\x0a\x02\x08\x07" };
+                        let message = if status == 200 {
+                            &b"\0\0\0\0\x02\x0a\0"[..]
+                        } else {
+                            b"\0\0\0\0\x04\x0a\x02\x08\x07"
+                        };
                         let mut trailers = http::HeaderMap::new();
                         let code = if status >= 500 { "14" } else { "0" };
                         trailers.insert("grpc-status", code.parse().unwrap());
@@ -165,7 +175,11 @@ async fn answering(speaks: Speaks, status: u16, counts: Rc<Cell<(usize, usize)>>
         async move {
             let io = TokioIo::new(stream);
             let _ = match speaks {
-                Speaks::ForwardAuth => hyper::server::conn::http1::Builder::new().serve_connection(io, service).await,
+                Speaks::ForwardAuth => {
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(io, service)
+                        .await
+                }
                 Speaks::ExtAuthz => {
                     hyper::server::conn::http2::Builder::new(crate::worker::LocalExecutor)
                         .serve_connection(io, service)
@@ -182,9 +196,17 @@ fn both_ways_permit_refuse_and_fail() {
     for speaks in BOTH {
         for (status, expected) in [(200, "permit"), (403, "deny"), (500, "failed")] {
             let verdict = run(async {
-                ask(&authorizer(answering(speaks, status, Rc::default()).await, speaks, Unusual::default())).await
+                ask(&authorizer(
+                    answering(speaks, status, Rc::default()).await,
+                    speaks,
+                    Unusual::default(),
+                ))
+                .await
             });
-            assert_eq!((word(&verdict), verdict.permits()), (expected, status == 200));
+            assert_eq!(
+                (word(&verdict), verdict.permits()),
+                (expected, status == 200)
+            );
             assert_eq!(&*verdict.by, "opa");
         }
     }
@@ -195,7 +217,11 @@ fn connections_are_used_again() {
     for speaks in BOTH {
         run(async {
             let counts = Rc::new(Cell::new((0, 0)));
-            let authorizer = authorizer(answering(speaks, 200, counts.clone()).await, speaks, Unusual::default());
+            let authorizer = authorizer(
+                answering(speaks, 200, counts.clone()).await,
+                speaks,
+                Unusual::default(),
+            );
             // The rest of an answer is passed over behind the verdict, so one may be busy still.
             for asked in 1.. {
                 assert_eq!(word(&ask(&authorizer).await), "permit");
@@ -227,149 +253,51 @@ fn a_connection_that_was_closed_is_replaced() {
 }
 
 #[test]
-fn what_does_not_answer_says_nothing_and_what_follows_was_configured() {
-    for speaks in BOTH {
-        for unavailable in [WhenUnavailable::Refuse, WhenUnavailable::Permit] {
-            let silent = async |script: fn(TcpStream), timeout| {
-                let address = serving(move |stream, _| async move { script(stream) }).await;
-                let unusual = Unusual { timeout, unavailable, ..Default::default() };
-                let verdict = ask_in_time(&authorizer(address, speaks, unusual)).await;
-                assert_eq!(verdict.permits(), unavailable == WhenUnavailable::Permit);
-                assert!(verdict.fields().is_empty() && verdict.detail().is_some());
-                word(&verdict)
-            };
-            run(async {
-                // Only what hangs is to run into a timeout.
-                let (short, long) = (Duration::from_millis(100), Duration::from_secs(20));
-                assert_eq!(silent(drop, long).await, "unreachable");
-                assert_eq!(silent(std::mem::forget, short).await, "timeout");
-                let garbage = |mut stream: TcpStream| {
-                    spawn_local(async move {
-                        let _ = stream.write_all(b"SSH-2.0-OpenSSH\r\n\r\n").await;
-                        std::mem::forget(stream);
-                    });
-                };
-                assert_ne!(silent(garbage, short).await, "permit");
-            });
-        }
-    }
-}
-
-#[test]
 fn no_more_questions_are_open_than_may_be() {
     run(async {
         let address = answering(Speaks::ForwardAuth, 200, Rc::default()).await;
-        let patient = authorizer(address, Speaks::ForwardAuth, Unusual { concurrency: 1, ..Default::default() });
+        let patient = authorizer(
+            address,
+            Speaks::ForwardAuth,
+            Unusual {
+                concurrency: 1,
+                ..Default::default()
+            },
+        );
         let (one, other) = tokio::join!(ask(&patient), ask(&patient));
-        assert_eq!((word(&one), word(&other)), ("permit", "permit"), "one after the other");
-        let unusual = Unusual { timeout: Duration::from_millis(100), concurrency: 1, ..Default::default() };
+        assert_eq!(
+            (word(&one), word(&other)),
+            ("permit", "permit"),
+            "one after the other"
+        );
+        let unusual = Unusual {
+            timeout: Duration::from_millis(100),
+            concurrency: 1,
+            ..Default::default()
+        };
         let hasty = authorizer(address, Speaks::ForwardAuth, unusual);
         let _place = hasty.places.acquire().await.unwrap();
         assert_eq!(word(&ask(&hasty).await), "busy");
     });
 }
 
-/// Impatient, with one question at a time, and silence permits.
-fn lenient() -> Unusual {
-    let timeout = Duration::from_millis(300);
-    Unusual { timeout, unavailable: WhenUnavailable::Permit, concurrency: 1, ..Default::default() }
-}
-
-#[test]
-fn waiting_in_our_own_queue_is_never_taken_for_silence() {
-    for speaks in BOTH {
-        run(async {
-            let hanging = serving(|stream, _| async move { std::mem::forget(stream) }).await;
-            let authorizer = authorizer(hanging, speaks, lenient());
-            let held = authorizer.places.acquire().await.unwrap();
-            let queued = ask(&authorizer).await;
-            assert!(word(&queued) == "busy" && !queued.permits());
-            // Who waits does not give the authorizer its whole time.
-            let frees = async {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                drop(held);
-            };
-            let (late, ()) = tokio::join!(ask(&authorizer), frees);
-            assert!(word(&late) == "busy" && !late.permits());
-            let silent = ask_in_time(&authorizer).await;
-            assert!(word(&silent) == "timeout" && silent.permits(), "the whole time was the authorizer's");
-        });
-    }
-}
-
-#[test]
-fn what_the_gateway_itself_lacks_is_never_taken_for_silence() {
-    for code in [nix::errno::Errno::EMFILE, nix::errno::Errno::EADDRNOTAVAIL] {
-        let error = std::io::Error::from_raw_os_error(code as i32);
-        assert!(Silence::unreachable(crate::endpoint::ConnectError::Tcp(error)).is_our_own(), "{code}");
-    }
-    let refused = std::io::Error::from_raw_os_error(nix::errno::Errno::ECONNREFUSED as i32);
-    assert!(!Silence::unreachable(crate::endpoint::ConnectError::Tcp(refused)).is_our_own());
-    assert!(Silence::Unaskable("x").is_our_own() && !Silence::Timeout.is_our_own());
-    let reset = |reason| Silence::unreachable(h2::Error::from(reason));
-    assert!(reset(h2::Reason::REFUSED_STREAM).is_our_own(), "more streams than it takes");
-    assert!(!reset(h2::Reason::INTERNAL_ERROR).is_our_own());
-}
-
-#[test]
-fn waiting_for_a_stream_of_the_authorizer_is_never_taken_for_silence() {
-    run(async {
-        // One stream at a time. The first request on a connection is answered, later ones are not.
-        let address = serving(move |stream, _| {
-            let answered = Cell::new(false);
-            async move {
-                let first_only = service_fn(move |_: http::Request<Incoming>| {
-                    let first = !answered.replace(true);
-                    async move {
-                        if !first {
-                            std::future::pending::<()>().await;
-                        }
-                        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::new())))
-                    }
-                });
-                let one_at_a_time = hyper::server::conn::http2::Builder::new(crate::worker::LocalExecutor)
-                    .max_concurrent_streams(1)
-                    .clone();
-                let _ = one_at_a_time.serve_connection(TokioIo::new(stream), first_only).await;
-            }
-        })
-        .await;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        // Who asks later is sent when the first one is given up, and has the authorizer for the rest of its time only.
-        let mut delays = [Duration::ZERO, Duration::from_millis(150)].into_iter();
-        let mut delay = delays.next();
-        while let Some(later) = delay {
-            let authorizer = authorizer(address, Speaks::ExtAuthz, Unusual { concurrency: 10, ..lenient() });
-            // SETTINGS come before the response: with it, the number of streams is known.
-            if word(&ask(&authorizer).await) != "malformed" {
-                // It came too late, on a busy machine, and its connection was given up.
-                assert!(Instant::now() < deadline, "no answer in time");
-                continue;
-            }
-            let delayed = async {
-                tokio::time::sleep(later).await;
-                ask(&authorizer).await
-            };
-            let (one, other) = tokio::join!(ask(&authorizer), delayed);
-            let permits = [one.permits(), other.permits()];
-            let words = [word(&one), word(&other)];
-            // On a busy machine it may be that neither was sent in time.
-            if words == ["busy"; 2] && Instant::now() < deadline {
-                continue;
-            }
-            assert_eq!(permits.iter().filter(|permits| **permits).count(), 1, "{permits:?} {words:?}");
-            delay = delays.next();
-        }
-    });
-}
-
 #[test]
 fn a_verdict_is_remembered_only_where_that_was_said() {
-    for (cache, questions) in [(None, 3), (Some((Duration::from_secs(600), vec![KeyPart::User])), 1)] {
+    for (cache, questions) in [
+        (None, 3),
+        (Some((Duration::from_secs(600), vec![KeyPart::User])), 1),
+    ] {
         run(async {
             let counts = Rc::new(Cell::new((0, 0)));
             let address = answering(Speaks::ForwardAuth, 403, counts.clone()).await;
-            let authorizer = authorizer(address, Speaks::ForwardAuth, Unusual { cache, ..Default::default() });
+            let authorizer = authorizer(
+                address,
+                Speaks::ForwardAuth,
+                Unusual {
+                    cache,
+                    ..Default::default()
+                },
+            );
             for _ in 0..3 {
                 assert_eq!(word(&ask(&authorizer).await), "deny");
             }
@@ -384,7 +312,14 @@ fn that_nobody_answers_is_never_remembered() {
         let counts = Rc::new(Cell::new((0, 0)));
         let address = answering(Speaks::ExtAuthz, 503, counts.clone()).await;
         let cache = Some((Duration::from_secs(600), vec![KeyPart::User]));
-        let authorizer = authorizer(address, Speaks::ExtAuthz, Unusual { cache, ..Default::default() });
+        let authorizer = authorizer(
+            address,
+            Speaks::ExtAuthz,
+            Unusual {
+                cache,
+                ..Default::default()
+            },
+        );
         for _ in 0..3 {
             assert_eq!(word(&ask(&authorizer).await), "failed");
         }

@@ -35,7 +35,10 @@ pub enum Opinion {
 impl Verdict {
     /// Whether the request may go on.
     pub fn permits(&self) -> bool {
-        matches!(&self.opinion, Opinion::Permit(_) | Opinion::Nothing(_, WhenUnavailable::Permit))
+        matches!(
+            &self.opinion,
+            Opinion::Permit(_) | Opinion::Nothing(_, WhenUnavailable::Permit)
+        )
     }
 
     /// What goes up with the request.
@@ -52,8 +55,16 @@ impl Verdict {
             Opinion::Permit(_) => None,
             Opinion::Deny(denial) => Some(format!("authorizer \"{}\" says {denial}", self.by)),
             Opinion::Nothing(silence, when) => {
-                let so = if *when == WhenUnavailable::Permit { ", which permits" } else { "" };
-                Some(format!("authorizer \"{}\": {}{so}", self.by, with_causes(silence)))
+                let so = if *when == WhenUnavailable::Permit {
+                    ", which permits"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "authorizer \"{}\": {}{so}",
+                    self.by,
+                    with_causes(silence)
+                ))
             }
         }
     }
@@ -149,13 +160,25 @@ impl Silence {
 /// connection to the peer has no stream left.
 fn lacks_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     use nix::errno::Errno;
-    let own = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EADDRNOTAVAIL, Errno::EAGAIN];
+    let own = [
+        Errno::EMFILE,
+        Errno::ENFILE,
+        Errno::ENOMEM,
+        Errno::ENOBUFS,
+        Errno::EADDRNOTAVAIL,
+        Errno::EAGAIN,
+    ];
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.any(|cause| {
-        let code = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-        let refused = cause.downcast_ref::<h2::Error>().and_then(h2::Error::reason);
+        let code = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error);
+        let refused = cause
+            .downcast_ref::<h2::Error>()
+            .and_then(h2::Error::reason);
         // More questions at once than the peer takes, which is said only after the first of them (RFC 9113 section 8.7).
-        code.is_some_and(|code| own.contains(&Errno::from_raw(code))) || refused == Some(h2::Reason::REFUSED_STREAM)
+        code.is_some_and(|code| own.contains(&Errno::from_raw(code)))
+            || refused == Some(h2::Reason::REFUSED_STREAM)
     })
 }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 /// # Errors
 /// In words, what is wrong with the config.
 pub(super) fn of_config(config: &Config, sources: &Sources) -> Result<Option<AdminPlace>, String> {
-    let Some(said) = &config.admin else { return Ok(None) };
+    let Some(said) = &config.admin else {
+        return Ok(None);
+    };
     let place = AdminPlace::of(said, sources)
         .map_err(|error| format!("{}: {}", sources.describe(error.place), error.message))?;
     Ok(place.filter(|place| !matches!(place, AdminPlace::Tcp(address) if address.port() == 0)))
@@ -23,8 +25,9 @@ pub(super) fn of_config(config: &Config, sources: &Sources) -> Result<Option<Adm
 /// # Errors
 /// In words, for the flag.
 pub(super) fn parse(text: &str) -> Result<AdminPlace, String> {
-    AdminPlace::parse(text)
-        .ok_or_else(|| format!("\"{text}\" is no admin listener: write unix:PATH, IP:PORT or http://IP:PORT"))
+    AdminPlace::parse(text).ok_or_else(|| {
+        format!("\"{text}\" is no admin listener: write unix:PATH, IP:PORT or http://IP:PORT")
+    })
 }
 
 /// What was answered.
@@ -45,7 +48,12 @@ impl Answer {
 /// # Errors
 /// In words, what came instead.
 pub(super) fn get(place: &AdminPlace, path: &str) -> Result<String, String> {
-    let answer = ask(place, &format!("GET {path} HTTP/1.1\r\n"), "", Duration::from_secs(5))?;
+    let answer = ask(
+        place,
+        &format!("GET {path} HTTP/1.1\r\n"),
+        "",
+        Duration::from_secs(5),
+    )?;
     if answer.is_good() {
         return Ok(answer.body);
     }
@@ -59,7 +67,9 @@ pub(super) fn get(place: &AdminPlace, path: &str) -> Result<String, String> {
 /// In words, where there was no answer.
 pub(super) fn post(place: &AdminPlace, path: &str, json: &str) -> Result<Answer, String> {
     let length = json.len();
-    let begin = format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
+    let begin = format!(
+        "POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+    );
     ask(place, &begin, json, Duration::from_secs(60))
 }
 
@@ -93,7 +103,10 @@ fn ask(place: &AdminPlace, begin: &str, body: &str, patience: Duration) -> Resul
             AdminPlace::Tcp(address) => address.to_string(),
             AdminPlace::Unix(_) => "localhost".to_owned(),
         };
-        write!(stream, "{begin}Host: {host}\r\nConnection: close\r\n\r\n{body}")?;
+        write!(
+            stream,
+            "{begin}Host: {host}\r\nConnection: close\r\n\r\n{body}"
+        )?;
         let mut answer = String::new();
         stream.take(LARGEST).read_to_string(&mut answer)?;
         Ok(answer)
@@ -109,7 +122,10 @@ fn ask(place: &AdminPlace, begin: &str, body: &str, patience: Duration) -> Resul
     if length.is_some_and(|length| length != body.len()) {
         return Err(cut_short());
     }
-    Ok(Answer { status_line, body: body.to_owned() })
+    Ok(Answer {
+        status_line,
+        body: body.to_owned(),
+    })
 }
 
 /// An error with what to do about it.

@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 /// The flags of `portcullis check`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 no error; 1 errors, or warnings with --strict; 2 wrong usage.")]
+#[command(
+    after_help = "Exit codes: 0 no error; 1 errors, or warnings with --strict; 2 wrong usage."
+)]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigFlag,
@@ -50,10 +52,21 @@ struct CheckSummary {
 
 impl Check {
     pub(super) fn run(&self) -> ExitCode {
-        let mut outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Warnings);
+        let mut outcome = load(
+            &self.config.config,
+            None,
+            &Arc::new(Telemetry::default()),
+            Depth::Warnings,
+        );
         let expectations_met = self.expectations(&mut outcome);
         self.look_as_user(&mut outcome);
-        let count = |severity| outcome.problems.iter().filter(|problem| problem.severity == severity).count();
+        let count = |severity| {
+            outcome
+                .problems
+                .iter()
+                .filter(|problem| problem.severity == severity)
+                .count()
+        };
         let errors = count(Severity::Error);
         let warnings = count(Severity::Warning);
         let summary = CheckSummary {
@@ -63,16 +76,29 @@ impl Check {
                 Some(_) if self.strict && warnings > 0 => CheckResult::TooManyWarnings,
                 Some(_) => CheckResult::Good,
             },
-            sizes: outcome.snapshot.as_ref().map(|snapshot| snapshot.sizes).unwrap_or_default(),
+            sizes: outcome
+                .snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.sizes)
+                .unwrap_or_default(),
             errors,
             warnings,
             expectations_met,
         };
         match self.json {
-            true => say(&json::json(&self.config.config, &summary, &outcome.problems, &outcome.sources)),
+            true => say(&json::json(
+                &self.config.config,
+                &summary,
+                &outcome.problems,
+                &outcome.sources,
+            )),
             false => self.say_report(&summary, &render(&outcome.problems, &outcome.sources)),
         }
-        if summary.verdict == CheckResult::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if summary.verdict == CheckResult::Good {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 
     fn say_report(&self, summary: &CheckSummary, problems: &str) {
@@ -84,15 +110,24 @@ impl Check {
             CheckResult::Good => say(&format!("{file}: {}", summary.of_success())),
             CheckResult::Errors => say_error(&format!("{file}: {}", summary.of_errors())),
             CheckResult::TooManyWarnings => {
-                say_error(&format!("{file}: {}, and --strict allows none", counted(summary.warnings, "warning")));
+                say_error(&format!(
+                    "{file}: {}, and --strict allows none",
+                    counted(summary.warnings, "warning")
+                ));
             }
         }
     }
 
     /// Whether the user that the gateway becomes can read all files; found out last, since that changes this process.
     fn look_as_user(&self, outcome: &mut Outcome) {
-        let Some(snapshot) = &outcome.snapshot else { return };
-        let from = LoadedFrom { config: &self.config.config, watched: &outcome.watched, snapshot };
+        let Some(snapshot) = &outcome.snapshot else {
+            return;
+        };
+        let from = LoadedFrom {
+            config: &self.config.config,
+            watched: &outcome.watched,
+            snapshot,
+        };
         if let Err(unreadable) = check_access_as_root(from) {
             let problem = Problem {
                 severity: Severity::Error,
@@ -109,7 +144,9 @@ impl Check {
     fn expectations(&self, outcome: &mut Outcome) -> usize {
         let problems = Problems::default();
         for file in &self.expect {
-            outcome.expectations.extend(load_expectations(file, &mut outcome.sources, &problems));
+            outcome
+                .expectations
+                .extend(load_expectations(file, &mut outcome.sources, &problems));
         }
         let mut found = problems.into_sorted();
         let before = found.len();
@@ -130,15 +167,31 @@ impl Check {
 
 impl CheckSummary {
     fn of_success(&self) -> String {
-        let ConfigSizes { users, routes, upstreams } = self.sizes;
-        let things = [counted(users, "user"), counted(routes, "route"), counted(upstreams, "upstream")].join(", ");
-        format!("OK: {things}, {}{}", counted(self.warnings, "warning"), self.met())
+        let ConfigSizes {
+            users,
+            routes,
+            upstreams,
+        } = self.sizes;
+        let things = [
+            counted(users, "user"),
+            counted(routes, "route"),
+            counted(upstreams, "upstream"),
+        ]
+        .join(", ");
+        format!(
+            "OK: {things}, {}{}",
+            counted(self.warnings, "warning"),
+            self.met()
+        )
     }
 
     /// Warnings only if there are any: errors come first.
     fn of_errors(&self) -> String {
-        let warnings =
-            if self.warnings > 0 { format!(", {}", counted(self.warnings, "warning")) } else { String::new() };
+        let warnings = if self.warnings > 0 {
+            format!(", {}", counted(self.warnings, "warning"))
+        } else {
+            String::new()
+        };
         format!("{}{}{warnings}", counted(self.errors, "error"), self.met())
     }
 
@@ -157,7 +210,12 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 fn problem(snapshot: &Snapshot, expected: &Expectation, outcome: &Outcome) -> Option<Problem> {
-    let unmet = meets(snapshot, expected, outcome.sources.folder(expected.place.file)).err()?;
+    let unmet = meets(
+        snapshot,
+        expected,
+        outcome.sources.folder(expected.place.file),
+    )
+    .err()?;
     Some(Problem {
         severity: Severity::Error,
         message: unmet.message,

@@ -56,7 +56,9 @@ impl LockedList {
     pub(super) fn replace(&self, text: &str) -> io::Result<()> {
         let old = fs::metadata(&self.file)?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let new = self.file.with_file_name(format!(".{name}.portcullis-{}", std::process::id()));
+        let new = self
+            .file
+            .with_file_name(format!(".{name}.portcullis-{}", std::process::id()));
         let written = File::create_new(&new).and_then(|mut open| {
             let made = open.metadata()?;
             if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
@@ -81,6 +83,10 @@ impl LockedList {
 
 /// A list with these lines at its end, whether or not its last line had one.
 pub(super) fn with_lines(before: &str, lines: &str) -> String {
-    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    let gap = if before.is_empty() || before.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     format!("{before}{gap}{lines}")
 }

@@ -23,8 +23,14 @@ pub(super) fn given_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
 }
 
 fn explained(path: &Path, wanted: FileKind, error: &PemError) -> String {
-    let Some(FileAdvice { what, hint }) = FileFormat::misplaced_file(path, wanted) else { return error.to_string() };
-    let hint = if is_swapped(path, wanted) { "the certificate and its key may be swapped".to_owned() } else { hint };
+    let Some(FileAdvice { what, hint }) = FileFormat::misplaced_file(path, wanted) else {
+        return error.to_string();
+    };
+    let hint = if is_swapped(path, wanted) {
+        "the certificate and its key may be swapped".to_owned()
+    } else {
+        hint
+    };
     format!("{} {what}; {hint}", path.display())
 }
 
@@ -32,6 +38,7 @@ fn explained(path: &Path, wanted: FileKind, error: &PemError) -> String {
 fn is_swapped(path: &Path, wanted: FileKind) -> bool {
     matches!(
         (FileFormat::of_file(path, wanted), wanted),
-        (Some(FileFormat::PrivateKey), FileKind::Certificates) | (Some(FileFormat::Certificate), FileKind::PrivateKey)
+        (Some(FileFormat::PrivateKey), FileKind::Certificates)
+            | (Some(FileFormat::Certificate), FileKind::PrivateKey)
     )
 }

@@ -66,6 +66,8 @@ fn password() -> Result<Zeroizing<String>, PasswordInputError> {
 
 /// The line end is not part of the password.
 fn without_line_end(text: &str) -> Zeroizing<String> {
-    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    let line = text
+        .strip_suffix('\n')
+        .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     Zeroizing::new(line.to_owned())
 }

@@ -63,7 +63,9 @@ pub(super) struct Clients {
 }
 
 fn permission(text: &str) -> Result<String, String> {
-    CompiledPermission::check(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+    CompiledPermission::check(text)
+        .map(|()| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 /// Exit code for what could not be read.
@@ -74,7 +76,9 @@ pub(super) fn run(command: &ImportCommand) -> ExitCode {
         ImportCommand::Icinga2(flags) => {
             ImportFile::read(&flags.file).and_then(|file| icinga2(&file, &flags.node_name))
         }
-        ImportCommand::Nginx(flags) => ImportFile::read(&flags.file).and_then(|file| nginx(&file, &flags.permission)),
+        ImportCommand::Nginx(flags) => {
+            ImportFile::read(&flags.file).and_then(|file| nginx(&file, &flags.permission))
+        }
         ImportCommand::Haproxy(flags) => {
             ImportFile::read(&flags.file).and_then(|file| haproxy(&file, &flags.permission))
         }
@@ -88,13 +92,25 @@ pub(super) fn run(command: &ImportCommand) -> ExitCode {
 fn report(imported: &Imported) -> ExitCode {
     say(&imported.config);
     for note in &imported.notes {
-        let word = if note.weight == Weight::Attention { "attention" } else { "note" };
+        let word = if note.weight == Weight::Attention {
+            "attention"
+        } else {
+            "note"
+        };
         say_error(&format!("{word}: {note}"));
     }
-    if imported.needs_attention() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if imported.needs_attention() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn failed(error: &ImportError) -> ExitCode {
-    say_error(&format!("error: {}\n  help: {}", with_causes(error), error.hint()));
+    say_error(&format!(
+        "error: {}\n  help: {}",
+        with_causes(error),
+        error.hint()
+    ));
     ExitCode::from(NOTHING_READ)
 }

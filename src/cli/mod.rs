@@ -89,7 +89,13 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ConfigFlag {
     /// The config file
-    #[arg(short, long, value_name = "FILE", default_value = "./gateway.toml", env = "PORTCULLIS_CONFIG")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "./gateway.toml",
+        env = "PORTCULLIS_CONFIG"
+    )]
     config: PathBuf,
 }
 
@@ -104,22 +110,28 @@ struct LogFlag {
 impl LogFlag {
     /// `None` if neither the flag nor the environment says anything.
     fn filter(&self) -> Option<&str> {
-        self.log_level.as_deref().filter(|filter| !filter.is_empty())
+        self.log_level
+            .as_deref()
+            .filter(|filter| !filter.is_empty())
     }
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
-    let hint =
-        "--log-level and RUST_LOG take a level such as `debug`, or a filter such as `info,portcullis::tls=debug`";
-    check_filter(text).map(|()| text.to_owned()).map_err(|error| format!("{error}; {hint}"))
+    let hint = "--log-level and RUST_LOG take a level such as `debug`, or a filter such as `info,portcullis::tls=debug`";
+    check_filter(text)
+        .map(|()| text.to_owned())
+        .map_err(|error| format!("{error}; {hint}"))
 }
 
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
     let first = std::env::args().nth(1);
-    let cli = Cli::try_parse().unwrap_or_else(|error| suggestion::with_suggestion(error, first.as_deref()).exit());
+    let cli = Cli::try_parse()
+        .unwrap_or_else(|error| suggestion::with_suggestion(error, first.as_deref()).exit());
     // Own code names its provider; this is for libraries that ask for the process's default.
-    let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::aws_lc_rs::default_provider());
+    let _ = rustls::crypto::CryptoProvider::install_default(
+        rustls::crypto::aws_lc_rs::default_provider(),
+    );
     if let Err(error) = crate::tls::check_provider() {
         return failed(&error);
     }
@@ -159,7 +171,11 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 
 /// With the prefix of an error. A report of the config has it already, before each of its errors.
 fn as_error(text: &str) -> String {
-    if text.starts_with("error: ") { text.to_owned() } else { format!("error: {text}") }
+    if text.starts_with("error: ") {
+        text.to_owned()
+    } else {
+        format!("error: {text}")
+    }
 }
 
 /// To standard error. If that is closed, there is nobody to tell.

@@ -8,8 +8,9 @@ use clap::{ArgGroup, Args, Subcommand, value_parser};
 
 use crate::file_read::FileKind;
 use crate::pki::{
-    Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile, RevocationList,
-    SerialNumberText, Signed, create_folder, refuse_shared_paths, self_signed, write_files,
+    Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile,
+    RevocationList, SerialNumberText, Signed, create_folder, refuse_shared_paths, self_signed,
+    write_files,
 };
 
 /// As Icinga 2's certificates.
@@ -39,7 +40,9 @@ pub enum PkiCommand {
     ///
     /// If the file exists, the new list says all that it says, and replaces it. Make a new one before the days are over,
     /// also if nobody else is to be revoked: a list that is too old lets nobody in.
-    #[command(after_help = "Example:\n  portcullis pki new-crl --crl pki/ca.crl --cert my-api-client.crt")]
+    #[command(
+        after_help = "Example:\n  portcullis pki new-crl --crl pki/ca.crl --cert my-api-client.crt"
+    )]
     NewCrl(NewCrl),
 }
 
@@ -157,21 +160,32 @@ fn new_cert(flags: &NewCert, out: &mut dyn Write) -> Result<(), PkiError> {
     }
     if let Some(path) = &flags.cert {
         let signed = self_signed(&flags.cn, &key, LEAF_DAYS)?;
-        files.push(OutputFile::certificate(path, &signed.certificate_pem, signed.valid_until));
+        files.push(OutputFile::certificate(
+            path,
+            &signed.certificate_pem,
+            signed.valid_until,
+        ));
     }
     write_and_report(&files, overwrite(flags.force), out)
 }
 
 fn sign_csr(flags: &SignCsr, out: &mut dyn Write) -> Result<(), PkiError> {
     let profile = match flags.server {
-        true => Profile::Server { dns: flags.dns.clone(), ip: flags.ip.clone() },
+        true => Profile::Server {
+            dns: flags.dns.clone(),
+            ip: flags.ip.clone(),
+        },
         false => Profile::Client,
     };
     let authority = Authority::load(&flags.ca_dir)?;
     let request = CertificateRequest::load(&flags.csr)?;
     let signed = authority.sign(&request, &profile, flags.days)?;
     let inputs = authority.files(&flags.ca_dir);
-    let inputs: Vec<&Path> = inputs.iter().map(OutputFile::path).chain([flags.csr.as_path()]).collect();
+    let inputs: Vec<&Path> = inputs
+        .iter()
+        .map(OutputFile::path)
+        .chain([flags.csr.as_path()])
+        .collect();
     refuse_shared_paths(&[&flags.cert], &inputs)?;
     let file = OutputFile::certificate(&flags.cert, &signed.certificate_pem, signed.valid_until);
     write_and_report(&[file], overwrite(flags.force), out)?;
@@ -181,10 +195,18 @@ fn sign_csr(flags: &SignCsr, out: &mut dyn Write) -> Result<(), PkiError> {
 fn new_crl(flags: &NewCrl, out: &mut dyn Write) -> Result<(), PkiError> {
     let authority = Authority::load(&flags.ca_dir)?;
     let inputs = authority.files(&flags.ca_dir);
-    let inputs: Vec<&Path> =
-        inputs.iter().map(OutputFile::path).chain(flags.cert.iter().map(PathBuf::as_path)).collect();
+    let inputs: Vec<&Path> = inputs
+        .iter()
+        .map(OutputFile::path)
+        .chain(flags.cert.iter().map(PathBuf::as_path))
+        .collect();
     refuse_shared_paths(&[&flags.crl], &inputs)?;
-    let read = |path: &Path| std::fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source });
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| PkiError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    };
     let mut list = match flags.crl.exists() {
         true => RevocationList::from_last(&read(&flags.crl)?, &authority)
             .map_err(|error| error.in_file(&flags.crl, FileKind::RevocationList))?,
@@ -202,12 +224,23 @@ fn new_crl(flags: &NewCrl, out: &mut dyn Write) -> Result<(), PkiError> {
 }
 
 fn overwrite(force: bool) -> Overwrite {
-    if force { Overwrite::Replace } else { Overwrite::Refuse }
+    if force {
+        Overwrite::Replace
+    } else {
+        Overwrite::Refuse
+    }
 }
 
-fn write_and_report(files: &[OutputFile], overwrite: Overwrite, out: &mut dyn Write) -> Result<(), PkiError> {
+fn write_and_report(
+    files: &[OutputFile],
+    overwrite: Overwrite,
+    out: &mut dyn Write,
+) -> Result<(), PkiError> {
     write_files(files, overwrite)?;
-    files.iter().try_for_each(|file| writeln!(out, "information: wrote {file}")).map_err(PkiError::Report)
+    files
+        .iter()
+        .try_for_each(|file| writeln!(out, "information: wrote {file}"))
+        .map_err(PkiError::Report)
 }
 
 fn report_signed(
@@ -217,27 +250,51 @@ fn report_signed(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if signed.lifetime == Lifetime::CutToAuthority {
-        writeln!(out, "information: cut short: the CA itself is valid until {} only", signed.valid_until)?;
+        writeln!(
+            out,
+            "information: cut short: the CA itself is valid until {} only",
+            signed.valid_until
+        )?;
     }
     if !signed.left_out.is_empty() {
         let names = signed.left_out.join(", ");
-        writeln!(out, "information: not in the certificate, but in the request: {names}")?;
+        writeln!(
+            out,
+            "information: not in the certificate, but in the request: {names}"
+        )?;
         if *profile != Profile::Client {
-            writeln!(out, "hint: if the server has this name, give it with --dns or --ip")?;
+            writeln!(
+                out,
+                "hint: if the server has this name, give it with --dns or --ip"
+            )?;
         }
     }
     if *profile == Profile::Client {
         let name = request.common_name();
         writeln!(out, "hint: to let this client in, add to the config:\n")?;
-        writeln!(out, "[api_user.{}]\nclient_cn = {}", toml_key(name), toml_string(name))?;
-        writeln!(out, "permissions = [\"GET /*\"]   # what it may do; `*` stands for any text")?;
+        writeln!(
+            out,
+            "[api_user.{}]\nclient_cn = {}",
+            toml_key(name),
+            toml_string(name)
+        )?;
+        writeln!(
+            out,
+            "permissions = [\"GET /*\"]   # what it may do; `*` stands for any text"
+        )?;
     }
     Ok(())
 }
 
 fn toml_key(name: &str) -> String {
-    let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
-    if is_bare { name.to_owned() } else { toml_string(name) }
+    let is_bare = name
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+    if is_bare {
+        name.to_owned()
+    } else {
+        toml_string(name)
+    }
 }
 
 /// Escapes what cannot be seen, too: a name must not look like another one.

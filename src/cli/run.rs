@@ -35,7 +35,11 @@ pub(super) fn run(flags: Run) -> ExitCode {
     };
     let telemetry = Arc::new(Telemetry::default());
     let outcome = load(&config, None, &telemetry, Depth::Errors);
-    let Some(process) = outcome.snapshot.as_ref().map(|snapshot| snapshot.process.clone()) else {
+    let Some(process) = outcome
+        .snapshot
+        .as_ref()
+        .map(|snapshot| snapshot.process.clone())
+    else {
         say_error(&outcome.report());
         return ExitCode::FAILURE;
     };
@@ -56,7 +60,10 @@ pub(super) fn run(flags: Run) -> ExitCode {
             Ok(gateway) => gateway,
             Err(error) => {
                 let code = failed(&error);
-                error.help().iter().for_each(|help| say_error(&format!("  = help: {help}")));
+                error
+                    .help()
+                    .iter()
+                    .for_each(|help| say_error(&format!("  = help: {help}")));
                 return code;
             }
         };
@@ -76,5 +83,8 @@ pub(super) fn run(flags: Run) -> ExitCode {
 
 /// For signals, reloads and admin: what must not wait for requests, nor hold them up. The workers have their own.
 pub(super) fn control_runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().thread_name("portcullis-load").build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("portcullis-load")
+        .build()
 }

@@ -15,7 +15,10 @@ mod tests {
 
     #[test]
     fn only_words_that_need_quotes_get_them() {
-        assert_eq!(shell_word("./target/release/portcullis"), "./target/release/portcullis");
+        assert_eq!(
+            shell_word("./target/release/portcullis"),
+            "./target/release/portcullis"
+        );
         assert_eq!(shell_word("my folder/x"), "'my folder/x'");
         assert_eq!(shell_word("it's"), "'it'\\''s'");
         assert_eq!(shell_word("$HOME"), "'$HOME'");

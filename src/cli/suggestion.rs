@@ -25,7 +25,10 @@ const LIKENESS: f64 = 0.7;
 /// that exist.
 pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
     if let Some(tip) = first.and_then(|command| missing_config_flag(&error, command)) {
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![StyledStr::from(tip)]),
+        );
         return error;
     }
     let is_found = error.get(ContextKind::SuggestedSubcommand).is_some();
@@ -33,23 +36,35 @@ pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
         return error;
     }
     // Not for a word below `pki` or `import`.
-    let is_first =
-        |word: &ContextValue| matches!((word, first), (ContextValue::String(word), Some(first)) if word == first);
-    if error.get(ContextKind::InvalidSubcommand).is_some_and(is_first)
+    let is_first = |word: &ContextValue| matches!((word, first), (ContextValue::String(word), Some(first)) if word == first);
+    if error
+        .get(ContextKind::InvalidSubcommand)
+        .is_some_and(is_first)
         && let Some(known) = first.and_then(nearest)
     {
-        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![known.to_owned()]));
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(vec![known.to_owned()]),
+        );
     }
     error
 }
 
 /// The tip for `run gateway.toml`: a command that takes no file without a flag, and a config after it.
 fn missing_config_flag(error: &Error, command: &str) -> Option<String> {
-    let Some(ContextValue::String(file)) = error.get(ContextKind::InvalidArg) else { return None };
-    let is_config = error.kind() == ErrorKind::UnknownArgument && !file.starts_with('-') && file.ends_with(".toml");
+    let Some(ContextValue::String(file)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let is_config = error.kind() == ErrorKind::UnknownArgument
+        && !file.starts_with('-')
+        && file.ends_with(".toml");
     let cli = Cli::command();
-    let takes_config = cli.find_subcommand(command)?.get_arguments().any(|argument| argument.get_id() == "config");
-    (is_config && takes_config).then(|| format!("name the config with a flag: `portcullis {command} -c {file}`"))
+    let takes_config = cli
+        .find_subcommand(command)?
+        .get_arguments()
+        .any(|argument| argument.get_id() == "config");
+    (is_config && takes_config)
+        .then(|| format!("name the config with a flag: `portcullis {command} -c {file}`"))
 }
 
 fn nearest(word: &str) -> Option<&'static str> {

@@ -1,6 +1,8 @@
 //! `portcullis --version`: which TLS and which cryptography this binary has, so that nobody must guess from a package.
 
-use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, FIPS, RUSTLS_VERSION, VERSION};
+use crate::telemetry::build::{
+    CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, FIPS, RUSTLS_VERSION, VERSION,
+};
 use crate::tls::provider;
 use std::sync::OnceLock;
 
@@ -17,8 +19,16 @@ pub(super) fn long() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
         let provider = provider();
-        let groups: Vec<String> = provider.kx_groups.iter().map(|group| format!("{:?}", group.name())).collect();
-        let suites: Vec<String> = provider.cipher_suites.iter().map(|suite| format!("{:?}", suite.suite())).collect();
+        let groups: Vec<String> = provider
+            .kx_groups
+            .iter()
+            .map(|group| format!("{:?}", group.name()))
+            .collect();
+        let suites: Vec<String> = provider
+            .cipher_suites
+            .iter()
+            .map(|suite| format!("{:?}", suite.suite()))
+            .collect();
         format!(
             "{VERSION}\n\
              TLS library:    rustls {RUSTLS_VERSION}, TLS 1.3 and 1.2\n\

@@ -20,17 +20,27 @@ pub(super) fn time_of_seconds(seconds: i64) -> Result<i128, EvaluationError> {
 
 /// The time, if it can be written.
 pub(super) fn within_calendar(time: i128) -> Result<i128, EvaluationError> {
-    if (FIRST..=LAST).contains(&time) { Ok(time) } else { Err(EvaluationError::OutOfRange) }
+    if (FIRST..=LAST).contains(&time) {
+        Ok(time)
+    } else {
+        Err(EvaluationError::OutOfRange)
+    }
 }
 
 /// The span, if it is not too long.
 pub(super) fn within_ages(span: i128) -> Result<i128, EvaluationError> {
-    if (-LONGEST..=LONGEST).contains(&span) { Ok(span) } else { Err(EvaluationError::OutOfRange) }
+    if (-LONGEST..=LONGEST).contains(&span) {
+        Ok(span)
+    } else {
+        Err(EvaluationError::OutOfRange)
+    }
 }
 
 /// A time as RFC 3339 writes it.
 pub(super) fn read_time(text: &str) -> Option<i128> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()?
+        .unix_timestamp_nanos();
     within_calendar(time).ok()
 }
 
@@ -49,7 +59,9 @@ pub(super) fn read_span(text: &str) -> Option<i128> {
     loop {
         let unit_at = rest.find(|c: char| c.is_ascii_alphabetic())?;
         let (number, tail) = rest.split_at_checked(unit_at)?;
-        let number_at = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let number_at = tail
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(tail.len());
         let (unit, after) = tail.split_at_checked(number_at)?;
         span = within_ages(span.checked_add(scaled(number, unit_length(unit)?)?)?).ok()?;
         if after.is_empty() {
@@ -124,7 +136,8 @@ impl Part {
     /// The part of a time in a zone that is so many seconds ahead of UTC.
     pub(super) fn of(self, time: i128, ahead: i32) -> Result<i64, EvaluationError> {
         let local = within_calendar(time + i128::from(ahead) * SECOND)?;
-        let date = OffsetDateTime::from_unix_timestamp_nanos(local).map_err(|_| EvaluationError::OutOfRange)?;
+        let date = OffsetDateTime::from_unix_timestamp_nanos(local)
+            .map_err(|_| EvaluationError::OutOfRange)?;
         Ok(match self {
             Self::FullYear => i64::from(date.year()),
             Self::Month => i64::from(u8::from(date.month())) - 1,
@@ -150,7 +163,9 @@ pub(super) fn read_zone(text: &str) -> Option<i32> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let (hours, minutes) = clock.split_once(':')?;
-    let two = |text: &str| (text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_digit())).then(|| text.parse());
+    let two = |text: &str| {
+        (text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_digit())).then(|| text.parse())
+    };
     let (hours, minutes): (i32, i32) = (two(hours)?.ok()?, two(minutes)?.ok()?);
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
@@ -161,7 +176,13 @@ mod tests {
 
     #[test]
     fn spans_are_read_as_cel_writes_them() {
-        for (text, seconds) in [("90s", 90), ("1h30m", 5400), ("1.5h", 5400), ("-2m", -120), ("0s", 0)] {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("1h30m", 5400),
+            ("1.5h", 5400),
+            ("-2m", -120),
+            ("0s", 0),
+        ] {
             assert_eq!(read_span(text), Some(seconds * SECOND), "{text}");
         }
         assert_eq!(read_span("250ms"), Some(SECOND / 4));
@@ -188,10 +209,25 @@ mod tests {
 
     #[test]
     fn a_zone_is_utc_or_a_fixed_distance() {
-        for (text, ahead) in [("UTC", 0), ("+02:00", 7200), ("02:00", 7200), ("-08:30", -30_600)] {
+        for (text, ahead) in [
+            ("UTC", 0),
+            ("+02:00", 7200),
+            ("02:00", 7200),
+            ("-08:30", -30_600),
+        ] {
             assert_eq!(read_zone(text), Some(ahead), "{text}");
         }
-        for bad in ["", "Z", "utc", "Europe/Berlin", "+2:00", "+24:00", "+02:60", "+-2:00", "+02:00:00"] {
+        for bad in [
+            "",
+            "Z",
+            "utc",
+            "Europe/Berlin",
+            "+2:00",
+            "+24:00",
+            "+02:60",
+            "+-2:00",
+            "+02:00:00",
+        ] {
             assert_eq!(read_zone(bad), None, "{bad}");
         }
     }

@@ -59,7 +59,12 @@ impl Condition {
             });
         }
         let check::Checked { node, reads: named } = with_stack(|| check::check(text))?;
-        Ok(Self { text: text.into(), node, reads: Reads::of(&named), named })
+        Ok(Self {
+            text: text.into(),
+            node,
+            reads: Reads::of(&named),
+            named,
+        })
     }
 
     /// The expression as it was written.
@@ -77,7 +82,12 @@ impl Condition {
 
     /// Each part of the request that it names, with its value as text: for explanations. Credentials are not shown.
     pub fn values(&self, facts: &Facts<'_>) -> Vec<(String, String)> {
-        let shown = |read| (Read::written(read).to_string(), Evaluation::of(facts).shown(read));
+        let shown = |read| {
+            (
+                Read::written(read).to_string(),
+                Evaluation::of(facts).shown(read),
+            )
+        };
         self.named.iter().map(shown).collect()
     }
 
@@ -88,16 +98,24 @@ impl Condition {
 }
 
 /// Works on a stack that holds the parser, which recurses deep and is not ours. Should it panic, this is an error too.
-fn with_stack<T: Send>(work: impl FnOnce() -> Result<T, ConditionError> + Send) -> Result<T, ConditionError> {
+fn with_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, ConditionError> + Send,
+) -> Result<T, ConditionError> {
     let failed = |reason: &str| ConditionError {
         message: format!("the expression cannot be read: {reason}"),
         hint: "this is not the expression's fault if others are read".to_owned(),
         offset: None,
     };
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("condition".to_owned()).stack_size(parse::STACK);
-        let thread = thread.spawn_scoped(scope, work).map_err(|error| failed(&error.to_string()))?;
-        thread.join().unwrap_or_else(|_| Err(failed("the parser gave up")))
+        let thread = std::thread::Builder::new()
+            .name("condition".to_owned())
+            .stack_size(parse::STACK);
+        let thread = thread
+            .spawn_scoped(scope, work)
+            .map_err(|error| failed(&error.to_string()))?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(failed("the parser gave up")))
     })
 }
 

@@ -23,13 +23,18 @@ impl Places<'_> {
     /// The octet where a node stands: of an operator its sign, of a call its bracket.
     pub(super) fn of(&self, id: u64) -> Option<usize> {
         let (start, _) = self.info.offset_for(id)?;
-        usize::try_from(start).ok().filter(|start| self.text.is_char_boundary(*start))
+        usize::try_from(start)
+            .ok()
+            .filter(|start| self.text.is_char_boundary(*start))
     }
 
     /// The octet where the name begins that stands before this one.
     pub(super) fn name_before(&self, octet: Option<usize>, name: &str) -> Option<usize> {
         let before = self.text.get(..octet?)?.trim_end();
-        before.ends_with(name).then(|| before.len() - name.len()).or(octet)
+        before
+            .ends_with(name)
+            .then(|| before.len() - name.len())
+            .or(octet)
     }
 
     /// The octet where the next word begins behind this one.
@@ -42,7 +47,10 @@ impl Places<'_> {
 /// The parser counts octets in trees and characters in errors.
 fn octet_of(text: &str, character: usize) -> Option<usize> {
     let ends = std::iter::once(text.len());
-    text.char_indices().map(|(at, _)| at).chain(ends).nth(character)
+    text.char_indices()
+        .map(|(at, _)| at)
+        .chain(ends)
+        .nth(character)
 }
 
 /// Reads a text. Macros are left as the calls that they are written as. To be called with [`STACK`].
@@ -66,19 +74,35 @@ fn unreadable(text: &str, errors: &ParseErrors) -> ConditionError {
     };
     let offset = offset_of(text, first.pos);
     let rest = offset.and_then(|at| text.get(at..)).unwrap_or_default();
-    if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) {
+    if errors
+        .errors
+        .iter()
+        .any(|error| error.msg.contains("Recursion limit"))
+    {
         return too_deep(None);
     }
-    let reason = first.msg.split(" expecting ").next().unwrap_or_default().trim_start_matches("Syntax error: ");
+    let reason = first
+        .msg
+        .split(" expecting ")
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("Syntax error: ");
     let message = match rest.chars().next() {
-        _ if reason.contains("literal") || reason.contains("reserved") || reason.contains("unsupported") => {
+        _ if reason.contains("literal")
+            || reason.contains("reserved")
+            || reason.contains("unsupported") =>
+        {
             let reason = reason.split(": InvalidUnicode").next().unwrap_or_default();
             format!("the expression cannot be read: {reason}")
         }
         None => "the expression ends too early".to_owned(),
         Some(next) => format!("the expression cannot be read at `{next}`"),
     };
-    ConditionError { message, hint: hint_at(rest).to_owned(), offset }
+    ConditionError {
+        message,
+        hint: hint_at(rest).to_owned(),
+        offset,
+    }
 }
 
 /// The parser gives lines and columns in characters, both from 1.
@@ -97,7 +121,9 @@ fn hint_at(rest: &str) -> &'static str {
             "a text ends with the quote that it begins with; a backslash begins an escape, but not in r\"...\""
         }
         [] => "something is missing at the end",
-        _ => "conditions are written in CEL, as in: request.method == \"GET\" && certificate.cn.startsWith(\"web-\")",
+        _ => {
+            "conditions are written in CEL, as in: request.method == \"GET\" && certificate.cn.startsWith(\"web-\")"
+        }
     }
 }
 

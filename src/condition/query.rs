@@ -26,7 +26,11 @@ pub(super) fn find<'q>(query: &'q str, wanted: &str) -> Result<Found<'q>, Unclea
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = decoded(value)?;
         if *decoded(name)? == *wanted.as_bytes() {
-            found = if found == Found::Nothing { Found::One(as_text(value)) } else { Found::Several };
+            found = if found == Found::Nothing {
+                Found::One(as_text(value))
+            } else {
+                Found::Several
+            };
         }
     }
     Ok(found)
@@ -97,7 +101,16 @@ mod tests {
         for query in ["a=1&a=1", "a=1&%61=2", "a&b&a"] {
             assert_eq!(find(query, "a"), Ok(Found::Several), "{query}");
         }
-        for query in ["a=1;b=2", "a=%", "a=%4", "a=%zz", "b=%zz&a=1", "a=1&%zz=1", "%+1=", "a=%\u{e4}"] {
+        for query in [
+            "a=1;b=2",
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "b=%zz&a=1",
+            "a=1&%zz=1",
+            "%+1=",
+            "a=%\u{e4}",
+        ] {
             assert_eq!(find(query, "a"), Err(Unclear), "{query}");
         }
         assert_eq!(find("a=%ff", "a"), Ok(Found::One(None)));

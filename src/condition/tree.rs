@@ -87,8 +87,16 @@ impl CertificateField {
         ("dns", "certificate.dns", Self::DnsNames),
         ("uris", "certificate.uris", Self::Uris),
         ("emails", "certificate.emails", Self::Emails),
-        ("organizations", "certificate.organizations", Self::Organizations),
-        ("organizational_units", "certificate.organizational_units", Self::OrganizationalUnits),
+        (
+            "organizations",
+            "certificate.organizations",
+            Self::Organizations,
+        ),
+        (
+            "organizational_units",
+            "certificate.organizational_units",
+            Self::OrganizationalUnits,
+        ),
         ("subject", "certificate.subject", Self::Subject),
         ("issuer", "certificate.issuer", Self::Issuer),
         ("serial", "certificate.serial", Self::Serial),
@@ -100,7 +108,9 @@ impl CertificateField {
 
     fn written(self) -> &'static str {
         let mut names = Self::NAMES.into_iter();
-        names.find(|(_, _, field)| *field == self).map_or("certificate", |(_, written, _)| written)
+        names
+            .find(|(_, _, field)| *field == self)
+            .map_or("certificate", |(_, written, _)| written)
     }
 }
 
@@ -108,7 +118,10 @@ impl Read {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Source => Kind::ADDRESS,
-            Self::Now | Self::Certificate(CertificateField::NotBefore | CertificateField::NotAfter) => Kind::TIME,
+            Self::Now
+            | Self::Certificate(CertificateField::NotBefore | CertificateField::NotAfter) => {
+                Kind::TIME
+            }
             Self::Certificate(
                 CertificateField::DnsNames
                 | CertificateField::Uris
@@ -129,7 +142,9 @@ impl Read {
             Self::User => "user".into(),
             Self::Source => "source".into(),
             Self::Now => "now".into(),
-            Self::Query(named) | Self::Header(named) | Self::Capture(named) => named.written.clone(),
+            Self::Query(named) | Self::Header(named) | Self::Capture(named) => {
+                named.written.clone()
+            }
             Self::Certificate(field) => field.written().into(),
         }
     }

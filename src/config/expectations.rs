@@ -12,11 +12,18 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 /// Reads a file of expectations. What is wrong with it is among the problems.
-pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems) -> Vec<Expectation> {
+pub fn load_expectations(
+    path: &Path,
+    sources: &mut Sources,
+    problems: &Problems,
+) -> Vec<Expectation> {
     let text = match file_read::read_text_or_pipe(path, FileKind::Config) {
         Ok(text) => Arc::new(text),
         Err(error) => {
-            problems.error_without_place(format!("cannot read {}: {error}", path.display()), "check --expect FILE");
+            problems.error_without_place(
+                format!("cannot read {}: {error}", path.display()),
+                "check --expect FILE",
+            );
             return Vec::new();
         }
     };
@@ -25,13 +32,30 @@ pub fn load_expectations(path: &Path, sources: &mut Sources, problems: &Problems
         return Vec::new();
     };
     let (root, errors) = DeTable::parse_recoverable(&text);
-    syntax::report(&errors, SyntaxSource { path, file, text: &text }, problems);
+    syntax::report(
+        &errors,
+        SyntaxSource {
+            path,
+            file,
+            text: &text,
+        },
+        problems,
+    );
     if !errors.is_empty() {
         return Vec::new();
     }
     let mut config = Config::default();
-    let reading = Reading { problems, text: &text, offset: 0 };
-    let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), reading);
+    let reading = Reading {
+        problems,
+        text: &text,
+        offset: 0,
+    };
+    let mut reader = TableReader::new(
+        String::new(),
+        root.get_ref(),
+        Place::new(file, &(0..0)),
+        reading,
+    );
     decode::expectations(&mut reader, &mut config);
     config.expectations
 }

@@ -36,7 +36,11 @@ pub enum TableName {
 
 impl fmt::Display for UnreadSection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first_line, last_line, .. } = self;
+        let Self {
+            first_line,
+            last_line,
+            ..
+        } = self;
         match first_line == last_line {
             true => write!(f, "line {first_line}")?,
             false => write!(f, "lines {first_line} to {last_line}")?,
@@ -59,7 +63,13 @@ impl ReadableText {
     /// What can be read of this text.
     pub(super) fn of(text: &str) -> Self {
         let mut readable = Self::default();
-        for section in sections(&Section { text, first_line: 1 }, MultiLine::Respected) {
+        for section in sections(
+            &Section {
+                text,
+                first_line: 1,
+            },
+            MultiLine::Respected,
+        ) {
             // A string that is not closed hides the headings behind it.
             let inner = match is_toml(section.text) {
                 true => vec![section],
@@ -89,7 +99,9 @@ impl ReadableText {
         }
         let Some(heading) = heading(first) else {
             // Its keys belong to no table.
-            return self.unread.push(unread(Some(first), lines, TableName::Unknown));
+            return self
+                .unread
+                .push(unread(Some(first), lines, TableName::Unknown));
         };
         let body = section.text.split_once('\n').map_or("", |(_, body)| body);
         let corrected = format!("{heading}\n{body}");
@@ -97,7 +109,8 @@ impl ReadableText {
             self.unread.push(unread(Some(first), 1, TableName::Known));
             return self.push(&corrected);
         }
-        self.unread.push(unread(Some(first), lines, TableName::Known));
+        self.unread
+            .push(unread(Some(first), lines, TableName::Known));
         self.push(&format!("{heading}\n{}", kept_lines(body)));
     }
 
@@ -142,7 +155,9 @@ fn sections<'t>(whole: &Section<'t>, multi_line: MultiLine) -> Vec<Section<'t>> 
             length += line.len();
             lines += 1;
         }
-        let Some((text, behind)) = rest.split_at_checked(length) else { break };
+        let Some((text, behind)) = rest.split_at_checked(length) else {
+            break;
+        };
         found.push(Section { text, first_line });
         first_line += lines;
         rest = behind;
@@ -164,27 +179,45 @@ fn heading(line: &str) -> Option<String> {
     let closing = behind.len() - key.len();
     let key = key.trim();
     // The last line of a list ends with a bracket as well.
-    let is_heading = opening > 0 || closing > 0 && key.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let is_heading =
+        opening > 0 || closing > 0 && key.starts_with(|letter: char| letter.is_ascii_alphabetic());
     if !is_heading || key.is_empty() {
         return None;
     }
     let last_name = key.rsplit('.').next().unwrap_or(key);
-    let is_listed = if opening == closing { opening == 2 } else { LISTED_TABLES.contains(&last_name) };
-    let heading = if is_listed { format!("[[{key}]]") } else { format!("[{key}]") };
+    let is_listed = if opening == closing {
+        opening == 2
+    } else {
+        LISTED_TABLES.contains(&last_name)
+    };
+    let heading = if is_listed {
+        format!("[[{key}]]")
+    } else {
+        format!("[{key}]")
+    };
     is_toml(&heading).then_some(heading)
 }
 
 /// The lines that are well-formed alone and whose key is needed. A key that is written twice may mean either.
 fn kept_lines(text: &str) -> String {
-    let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| Some((kept_key(line)?, line))).collect();
+    let lines: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| Some((kept_key(line)?, line)))
+        .collect();
     let is_single = |key: &str| lines.iter().filter(|(other, _)| *other == key).count() == 1;
-    lines.iter().filter(|(key, _)| is_single(key)).map(|(_, line)| format!("{line}\n")).collect()
+    lines
+        .iter()
+        .filter(|(key, _)| is_single(key))
+        .map(|(_, line)| format!("{line}\n"))
+        .collect()
 }
 
 fn kept_key(line: &str) -> Option<&'static str> {
     let (root, errors) = DeTable::parse_recoverable(line);
     let key = root.get_ref().keys().next()?.get_ref().as_ref();
-    KEPT_KEYS.into_iter().find(|kept| errors.is_empty() && *kept == key)
+    KEPT_KEYS
+        .into_iter()
+        .find(|kept| errors.is_empty() && *kept == key)
 }
 
 fn is_toml(text: &str) -> bool {
@@ -203,7 +236,9 @@ fn string_left_open(line: &str, open: Option<&'static str>) -> Option<&'static s
             }
         }
         rest = rest.find(['#', '"', '\'']).and_then(|at| rest.get(at..))?;
-        open = ["\"\"\"", "'''"].into_iter().find(|quotes| rest.starts_with(quotes));
+        open = ["\"\"\"", "'''"]
+            .into_iter()
+            .find(|quotes| rest.starts_with(quotes));
         if let Some(quotes) = open {
             rest = rest.strip_prefix(quotes)?;
             continue;
@@ -245,8 +280,7 @@ mod tests {
     fn sections_around_a_broken_one_are_read_and_keys_in_it_that_are_needed() {
         let text = "workers 2\ninclude = [\"a\"]\n\n[a.b]\nx: 1\ndeny_list = \"d\"\nother = 1\n\n[[route]\npath = \"/\"\nadmin]\npath = \"s\"\n[c d]\npath = 1\n[e]\ny = 1\n";
         let readable = ReadableText::of(text);
-        let expected =
-            "include = [\"a\"]\n[a.b]\ndeny_list = \"d\"\n[[route]]\npath = \"/\"\n[admin]\npath = \"s\"\n[e]\ny = 1\n";
+        let expected = "include = [\"a\"]\n[a.b]\ndeny_list = \"d\"\n[[route]]\npath = \"/\"\n[admin]\npath = \"s\"\n[e]\ny = 1\n";
         assert_eq!(readable.text, expected);
         assert_eq!(
             unread(text),
@@ -262,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_heading_in_a_string_or_the_end_of_a_list_begins_no_section() {
-        let text = "[a]\nx = '''\n[b]\n''' # '''\ny = [\n  \"GET /\\\"a\"\n  ]\nz = [\n\"u\"]\n[c]\n= 1\n";
+        let text =
+            "[a]\nx = '''\n[b]\n''' # '''\ny = [\n  \"GET /\\\"a\"\n  ]\nz = [\n\"u\"]\n[c]\n= 1\n";
         assert_eq!(unread(text), ["lines 10 to 11 ([c])"]);
         let unclosed = "[a]\nx = \"\"\"\n[b]\ny = 1\n";
         assert_eq!(ReadableText::of(unclosed).text, "[a]\n[b]\ny = 1\n");

@@ -45,7 +45,8 @@ impl Mistake {
             Consequences::Line => end_of_line,
             Consequences::Table => {
                 let rest = text.get(end_of_line..).unwrap_or_default();
-                rest.find("\n[").map_or(usize::MAX, |header| end_of_line + header + 1)
+                rest.find("\n[")
+                    .map_or(usize::MAX, |header| end_of_line + header + 1)
             }
             Consequences::Rest => usize::MAX,
         }
@@ -71,15 +72,22 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
         return Some(unclosed);
     }
     let column = at.saturating_sub(range.start);
-    let error =
-        ErrorAt { before: line.get(..column).unwrap_or(line), behind: line.get(column..).unwrap_or_default(), message };
+    let error = ErrorAt {
+        before: line.get(..column).unwrap_or(line),
+        behind: line.get(column..).unwrap_or_default(),
+        message,
+    };
     let hint = comment(written, error.behind)
         .or_else(|| quotes(written))
         .or_else(|| header(written))
         .or_else(|| braces(written))
         .or_else(|| of_key(written, message))
         .or_else(|| of_value(written, &error))?;
-    Some(Mistake { hint, explains: Consequences::Line, unclosed: None })
+    Some(Mistake {
+        hint,
+        explains: Consequences::Line,
+        unclosed: None,
+    })
 }
 
 /// What to do about an error whose mistake is not known.
@@ -98,18 +106,29 @@ pub(super) fn line_at(text: &str, at: usize) -> Option<Range<usize>> {
 fn unclosed(text: &str, at: usize, message: &str) -> Option<Mistake> {
     let (bracket, open) = match open_list_at(text, at, message) {
         Some(open) => (Bracket::Square, open),
-        None if message.contains("unclosed inline table") => (Bracket::Curly, first_open(text, Bracket::Curly)?),
+        None if message.contains("unclosed inline table") => {
+            (Bracket::Curly, first_open(text, Bracket::Curly)?)
+        }
         None => return None,
     };
     let line = text.get(line_at(text, open)?)?;
-    let is_without_quote = ['"', '\''].iter().any(|quote| without_comment(line).matches(*quote).count() % 2 == 1);
+    let is_without_quote = ['"', '\'']
+        .iter()
+        .any(|quote| without_comment(line).matches(*quote).count() % 2 == 1);
     let (message, hint) = match bracket {
-        _ if is_without_quote => ("a text that begins here is not closed", "a quote is missing in this line"),
+        _ if is_without_quote => (
+            "a text that begins here is not closed",
+            "a quote is missing in this line",
+        ),
         Bracket::Square => ("this list is not closed", "close the list with `]`"),
         Bracket::Curly => ("this table is not closed", "close the table with `}`"),
     };
     let unclosed = Some(Unclosed { at: open, message });
-    Some(Mistake { hint: hint.to_owned(), explains: Consequences::Rest, unclosed })
+    Some(Mistake {
+        hint: hint.to_owned(),
+        explains: Consequences::Rest,
+        unclosed,
+    })
 }
 
 /// Where the list begins that is still open at an error: the text ends in it, or the error's line is no element of it.
@@ -118,7 +137,8 @@ fn open_list_at(text: &str, at: usize, message: &str) -> Option<usize> {
         let before = text.get(..text.floor_char_boundary(at))?;
         return first_open(before, Bracket::Square).or_else(|| first_open(text, Bracket::Square));
     }
-    let is_in_list = message.contains("comma between array elements") || message.contains("in array");
+    let is_in_list =
+        message.contains("comma between array elements") || message.contains("in array");
     // The library names the end of the line before, or the line itself.
     let from = text.get(text.floor_char_boundary(at)..)?.trim_start();
     let at = text.len() - from.len();
@@ -142,28 +162,46 @@ fn duplicate(line: &str) -> Option<Mistake> {
     if name.starts_with('[') {
         return None;
     }
-    let is_listed = LISTED.contains(&name) || name.starts_with("listener.") && name.ends_with(".host");
+    let is_listed =
+        LISTED.contains(&name) || name.starts_with("listener.") && name.ends_with(".host");
     let hint = match is_listed {
         true => format!("there may be several of these: write `[[{name}]]`, also above"),
-        false => format!("`[{name}]` stands above already: put the keys together, or give one another name"),
+        false => format!(
+            "`[{name}]` stands above already: put the keys together, or give one another name"
+        ),
     };
-    Some(Mistake { hint, explains: Consequences::Table, unclosed: None })
+    Some(Mistake {
+        hint,
+        explains: Consequences::Table,
+        unclosed: None,
+    })
 }
 
 fn comment(line: &str, behind: &str) -> Option<String> {
-    let is_number_before = behind.split_once(" //").is_some_and(|(number, _)| !number.contains(['"', '\'', '/']));
+    let is_number_before = behind
+        .split_once(" //")
+        .is_some_and(|(number, _)| !number.contains(['"', '\'', '/']));
     if is_number_before {
         return Some("a comment begins with `#`".to_owned());
     }
-    if FOREIGN_COMMENTS.iter().any(|mark| line.starts_with(mark) || behind.starts_with(mark) && *mark != ";") {
+    if FOREIGN_COMMENTS
+        .iter()
+        .any(|mark| line.starts_with(mark) || behind.starts_with(mark) && *mark != ";")
+    {
         return Some("a comment begins with `#`".to_owned());
     }
-    behind.starts_with(';').then(|| "a line ends without `;`, and a comment begins with `#`".to_owned())
+    behind
+        .starts_with(';')
+        .then(|| "a line ends without `;`, and a comment begins with `#`".to_owned())
 }
 
 fn quotes(line: &str) -> Option<String> {
-    let found = line.chars().find(|letter| TYPOGRAPHIC_QUOTES.contains(letter))?;
-    Some(format!("write straight quotes (`\"`) in place of `{found}`"))
+    let found = line
+        .chars()
+        .find(|letter| TYPOGRAPHIC_QUOTES.contains(letter))?;
+    Some(format!(
+        "write straight quotes (`\"`) in place of `{found}`"
+    ))
 }
 
 fn header(line: &str) -> Option<String> {
@@ -177,7 +215,9 @@ fn header(line: &str) -> Option<String> {
         && !without_comment(rest).is_empty()
         && !rest.trim_start().starts_with('#')
     {
-        return Some("a header stands in a line of its own, and its keys in the lines below".to_owned());
+        return Some(
+            "a header stands in a line of its own, and its keys in the lines below".to_owned(),
+        );
     }
     if name.is_empty() || name.split('.').any(|part| part.trim().is_empty()) {
         return Some(
@@ -188,7 +228,11 @@ fn header(line: &str) -> Option<String> {
         return Some("a quote is missing in the header".to_owned());
     }
     let close = inner.matches(']').count();
-    let (left, right) = if open == 2 || close >= 2 { ("[[", "]]") } else { ("[", "]") };
+    let (left, right) = if open == 2 || close >= 2 {
+        ("[[", "]]")
+    } else {
+        ("[", "]")
+    };
     let quoted = quoted_name(name);
     if close == open && quoted == name {
         return None;
@@ -213,7 +257,10 @@ fn quoted_name(name: &str) -> String {
 }
 
 fn is_bare(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
 }
 
 fn braces(line: &str) -> Option<String> {
@@ -230,31 +277,48 @@ fn of_key(line: &str, message: &str) -> Option<String> {
         return Some("the key is missing in front of `=`".to_owned());
     }
     if message.contains("cannot extend value") {
-        return Some("a key with a value has no keys below it: give one of the two another name".to_owned());
+        return Some(
+            "a key with a value has no keys below it: give one of the two another name".to_owned(),
+        );
     }
-    let is_open = |quote| line.strip_prefix(quote).is_some_and(|rest: &str| !rest.contains(quote));
+    let is_open = |quote| {
+        line.strip_prefix(quote)
+            .is_some_and(|rest: &str| !rest.contains(quote))
+    };
     if is_open('"') || is_open('\'') {
-        return Some("a quote is missing behind the key; most keys stand without quotes".to_owned());
+        return Some(
+            "a quote is missing behind the key; most keys stand without quotes".to_owned(),
+        );
     }
     if let Some((key, value)) = other_assignment(line) {
-        return Some(format!("write one `=` between key and value: `{key} = {value}`"));
+        return Some(format!(
+            "write one `=` between key and value: `{key} = {value}`"
+        ));
     }
     if let Some((key, value)) = line.split_once('=')
         && key.trim().contains(' ')
         && key.split_whitespace().all(is_bare)
     {
         let key: Vec<&str> = key.split_whitespace().collect();
-        return Some(format!("a key has no blanks: `{} = {}`", key.join("_"), value.trim()));
+        return Some(format!(
+            "a key has no blanks: `{} = {}`",
+            key.join("_"),
+            value.trim()
+        ));
     }
     without_equals_sign(line)
 }
 
 /// Key and value of `key := value` and the like.
 fn other_assignment(line: &str) -> Option<(&str, &str)> {
-    let end = line.find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.'))?;
+    let end = line.find(|letter: char| {
+        !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.')
+    })?;
     let (key, rest) = line.split_at_checked(end)?;
     let signs = [":=", "+=", "=>", "==", "?=", "->"];
-    let value = signs.iter().find_map(|sign| rest.trim_start().strip_prefix(sign))?;
+    let value = signs
+        .iter()
+        .find_map(|sign| rest.trim_start().strip_prefix(sign))?;
     is_bare(key).then(|| (key, value.trim()))
 }
 
@@ -262,7 +326,9 @@ fn without_equals_sign(line: &str) -> Option<String> {
     if key_and_value(line).is_some() {
         return None;
     }
-    let end = line.find(|letter: char| letter.is_whitespace() || letter == ':').unwrap_or(line.len());
+    let end = line
+        .find(|letter: char| letter.is_whitespace() || letter == ':')
+        .unwrap_or(line.len());
     let (key, rest) = line.split_at_checked(end)?;
     if !is_bare(key) {
         return None;
@@ -290,13 +356,24 @@ fn key_and_value(line: &str) -> Option<(&str, &str)> {
 }
 
 fn without_comment(value: &str) -> &str {
-    value.split_once(" #").map_or(value, |(value, _)| value).trim()
+    value
+        .split_once(" #")
+        .map_or(value, |(value, _)| value)
+        .trim()
 }
 
 /// The header of a table as it would be with its name in quotes, where dots in the name made tables in tables:
 /// `[api_user.host1.example.org]`. `at` is a position in the header.
 pub(super) fn header_with_quotes(text: &str, at: usize) -> Option<String> {
-    const NAMED: [&str; 7] = ["api_user", "role", "listener", "upstream", "trust_domain", "token_issuer", "authorizer"];
+    const NAMED: [&str; 7] = [
+        "api_user",
+        "role",
+        "listener",
+        "upstream",
+        "trust_domain",
+        "token_issuer",
+        "authorizer",
+    ];
     let line = text.get(line_at(text, at)?)?.trim();
     let name = line.strip_prefix('[')?.split(']').next()?.trim();
     let (table, rest) = name.split_once('.')?;

@@ -2,6 +2,7 @@
 
 mod decode;
 mod expectations;
+mod include;
 mod lenient;
 mod mistake;
 mod model;
@@ -18,6 +19,7 @@ mod watched;
 mod written;
 
 pub use expectations::load_expectations;
+pub use include::Include;
 pub use lenient::{TableName, UnreadSection};
 pub use model::*;
 pub use places::Places;
@@ -75,15 +77,6 @@ pub enum Readable {
     No,
 }
 
-/// A pattern of included files, from the folder of the main file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Include {
-    /// As it is written.
-    pattern: String,
-    /// Where the main file is.
-    folder: PathBuf,
-}
-
 /// What may stand in for the main file, and for what it includes.
 #[derive(Clone, Copy, Debug)]
 pub enum Occasion<'a> {
@@ -111,7 +104,10 @@ pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
     };
     let mut singles = Vec::new();
     let folder = main.parent().unwrap_or(Path::new(""));
-    let include = |said: &Spanned<String>| Include { pattern: said.value.clone(), folder: folder.to_owned() };
+    let include = |said: &Spanned<String>| Include {
+        pattern: said.value.clone(),
+        folder: folder.to_owned(),
+    };
     match (loaded.read_main(main, occasion, &mut singles), occasion) {
         (Some(patterns), _) => {
             loaded.includes = patterns.iter().map(include).collect();
@@ -150,14 +146,17 @@ impl Loaded {
     ) -> Option<Vec<Spanned<String>>> {
         self.watched.push(WatchedFile::new(path));
         let text = match occasion {
-            Occasion::First | Occasion::Lenient => file_read::read_text_or_pipe(path, FileKind::Config),
+            Occasion::First | Occasion::Lenient => {
+                file_read::read_text_or_pipe(path, FileKind::Config)
+            }
             Occasion::Again(_) => file_read::read_text(path, FileKind::Config),
         };
         self.read_text(path, text, FileRole::Main, singles)
     }
 
     fn read_included(&mut self, include: &Include, place: Place, singles: &mut Singles) {
-        for path in self.expand(include, place) {
+        let files = include.expand(place, &self.problems, &mut self.watched, &mut self.unread);
+        for path in files {
             self.watched.push(WatchedFile::new(&path));
             let text = file_read::read_text(&path, FileKind::Config);
             self.read_text(&path, text, FileRole::Included(place), singles);
@@ -198,7 +197,11 @@ impl Loaded {
         };
         let text = self.sources.file(file)?.text.clone();
         if text.len() > LARGE
-            && let Some(Parts { rest, api_users, problems }) = parts::read(file, &text, PART)
+            && let Some(Parts {
+                rest,
+                api_users,
+                problems,
+            }) = parts::read(file, &text, PART)
         {
             // Users alone, in many small steps; what is left is small.
             self.config.api_users.extend(api_users);
@@ -217,8 +220,19 @@ impl Loaded {
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
         let (mut root, errors) = DeTable::parse_recoverable(parsed);
-        let path = self.sources.file(file).map_or(Path::new(""), |source| &source.path);
-        let readable = syntax::report(&errors, SyntaxSource { path, file, text: parsed }, &self.problems);
+        let path = self
+            .sources
+            .file(file)
+            .map_or(Path::new(""), |source| &source.path);
+        let readable = syntax::report(
+            &errors,
+            SyntaxSource {
+                path,
+                file,
+                text: parsed,
+            },
+            &self.problems,
+        );
         if readable == Readable::No && !self.takes_parts {
             return None;
         }
@@ -226,34 +240,68 @@ impl Loaded {
         if readable == Readable::No {
             mended = ReadableText::of(parsed);
             let sections = mended.unread.iter().cloned();
-            self.unread_sections.extend(sections.map(|section| UnreadSection { path: path.to_owned(), ..section }));
+            self.unread_sections
+                .extend(sections.map(|section| UnreadSection {
+                    path: path.to_owned(),
+                    ..section
+                }));
             root = DeTable::parse_recoverable(&mended.text).0;
         }
         let place = Place::new(file, &(0..0));
         // Behind a syntax error, further errors mislead: what is read there is only a guess.
         let misleading = Problems::default();
-        let problems = if readable == Readable::No { &misleading } else { &self.problems };
-        let reading = Reading { problems, text, offset: 0 };
+        let problems = if readable == Readable::No {
+            &misleading
+        } else {
+            &self.problems
+        };
+        let reading = Reading {
+            problems,
+            text,
+            offset: 0,
+        };
         let mut reader = TableReader::new(String::new(), root.get_ref(), place, reading);
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
-            problems.error(first.place, "an included file cannot include others", "list the files in the main file");
+            problems.error(
+                first.place,
+                "an included file cannot include others",
+                "list the files in the main file",
+            );
         }
         decode::decode(reader, &mut self.config, singles);
         Some(includes)
     }
 
     fn unreadable(&self, role: FileRole, path: &Path, error: &std::io::Error) {
-        let is_known = matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory);
-        let misplaced = is_known.then(|| FileFormat::misplaced_file(path, FileKind::Config)).flatten();
+        let is_known = matches!(
+            error.kind(),
+            ErrorKind::InvalidData | ErrorKind::IsADirectory
+        );
+        let misplaced = is_known
+            .then(|| FileFormat::misplaced_file(path, FileKind::Config))
+            .flatten();
         match misplaced {
             Some(FileAdvice { what, hint }) => {
-                self.report(role, format!("cannot read {}: it {what}", path.display()), Some(hint));
+                self.report(
+                    role,
+                    format!("cannot read {}: it {what}", path.display()),
+                    Some(hint),
+                );
             }
             None => {
-                let part = |part: std::path::Component<'_>| unexpanded(&part.as_os_str().to_string_lossy());
-                let hint = path.components().find_map(part).or_else(|| hint_without_config(role, error));
-                self.report(role, format!("cannot read {}: {error}", path.display()), hint);
+                let part = |part: std::path::Component<'_>| {
+                    unexpanded(&part.as_os_str().to_string_lossy())
+                };
+                let hint = path
+                    .components()
+                    .find_map(part)
+                    .or_else(|| hint_without_config(role, error));
+                self.report(
+                    role,
+                    format!("cannot read {}: {error}", path.display()),
+                    hint,
+                );
             }
         }
     }
@@ -261,62 +309,14 @@ impl Loaded {
     fn report(&self, role: FileRole, message: String, hint: Option<String>) {
         let or = |usual: &str| hint.clone().unwrap_or_else(|| usual.to_owned());
         match role {
-            FileRole::Main => self.problems.error_without_place(message, or("name the config file with --config FILE")),
-            FileRole::Included(place) => self.problems.error(place, message, or("check the file and its mode")),
-        }
-    }
-
-    /// The files of one include pattern in the order of their names. A pattern without wildcards must exist.
-    fn expand(&mut self, include: &Include, place: Place) -> Vec<PathBuf> {
-        let full = include.folder.join(&include.pattern);
-        let folder = full.parent().unwrap_or(Path::new(""));
-        let name = full.file_name().unwrap_or_default().to_string_lossy();
-        let said_folder = Path::new(&include.pattern).parent().unwrap_or(Path::new(""));
-        if has_wildcard(&said_folder.to_string_lossy()) {
-            let message = "wildcards are for file names, not for folders";
-            self.problems.error(place, message, "list the folders, one pattern for each");
-            return Vec::new();
-        }
-        if !has_wildcard(&name) {
-            return vec![full.clone()];
-        }
-        // New files appear in the folder, so the folder itself is watched.
-        self.watched.push(WatchedFile::new(folder));
-        let wanted = match glob::Pattern::new(&name) {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                let message = format!("bad include pattern: {error}");
-                self.problems.error(place, message, "use * and ? in file names");
-                return Vec::new();
-            }
-        };
-        match file_read::entries(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) {
-            Ok(entries) => {
-                let mut paths: Vec<PathBuf> =
-                    entries.into_iter().filter_map(|path| Some(folder.join(path.file_name()?))).collect();
-                let name_of = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-                paths.retain(|path| name_of(path).is_some_and(|name| !name.starts_with('.') && wanted.matches(&name)));
-                paths.sort_unstable();
-                paths
-            }
-            Err(error) => {
-                self.folder_unread(folder, place, &error);
-                Vec::new()
+            FileRole::Main => self
+                .problems
+                .error_without_place(message, or("name the config file with --config FILE")),
+            FileRole::Included(place) => {
+                self.problems
+                    .error(place, message, or("check the file and its mode"))
             }
         }
-    }
-
-    /// No file in a folder is fine, but a folder that is not there (a volume that is not mounted) is not: all its
-    /// users would be gone without a word.
-    fn folder_unread(&mut self, folder: &Path, place: Place, error: &std::io::Error) {
-        let (message, hint) = match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-                (format!("there is no folder {}", folder.display()), "make it, or remove it from `include`")
-            }
-            _ => (format!("cannot read {}: {error}", folder.display()), "check the folder and its mode"),
-        };
-        self.problems.error(place, message, hint);
-        self.unread.push(folder.to_owned());
     }
 }
 
@@ -327,10 +327,6 @@ fn hint_without_config(role: FileRole, error: &std::io::Error) -> Option<String>
         "name the config file with --config FILE; `portcullis quickstart` makes a config that runs, with certificates"
             .to_owned()
     })
-}
-
-fn has_wildcard(text: &str) -> bool {
-    text.contains(['*', '?', '['])
 }
 
 #[cfg(test)]

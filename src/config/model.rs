@@ -9,9 +9,11 @@ mod engines;
 mod expect;
 mod front_proxy;
 mod limits;
+mod listener;
 mod policy;
 mod preset;
 mod manners;
+mod route;
 mod trust;
 
 pub use admin::{Admin, MetricsTable};
@@ -22,9 +24,13 @@ pub use engines::{Http1Engine, RecordLayer};
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
 pub use limits::{Limits, RequestLimits, RequestRate};
+pub use listener::{ClientAuth, Host, Listener};
 pub use manners::*;
-pub use policy::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+pub use policy::{
+    Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry,
+};
 pub use preset::{Forbidden, MethodOverride, Preset};
+pub use route::{PathMatch, Respond, Route};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
@@ -148,59 +154,6 @@ pub struct Expiry {
     pub response_header: Option<Spanned<String>>,
 }
 
-/// Whether a client must show a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// No certificate, no entry.
-    Required,
-    /// Verified if shown.
-    Optional,
-    /// Not asked for.
-    Off,
-}
-
-/// A server certificate and who may show which client certificate for it.
-#[derive(Debug)]
-pub struct Host {
-    /// Where the entry stands.
-    pub place: Place,
-    /// Server names (SNI); empty for the listener's own entry, which takes every name.
-    pub names: Vec<Spanned<String>>,
-    /// PEM file with the chain.
-    pub certificate: Option<Spanned<String>>,
-    /// PEM file with the key.
-    pub private_key: Option<Spanned<String>>,
-    /// Whether clients must show a certificate.
-    pub client_auth: Option<Spanned<ClientAuth>>,
-    /// Whose certificates count.
-    pub trust_domain: Option<Spanned<String>>,
-    /// The same for several domains.
-    pub trust_domains: Vec<Spanned<String>>,
-}
-
-/// `[listener.NAME]`
-#[derive(Debug)]
-pub struct Listener {
-    /// The NAME.
-    pub name: Spanned<String>,
-    /// `IP:PORT`
-    pub address: Option<Spanned<String>>,
-    /// The entry for every server name, if the listener itself has a certificate.
-    pub default_host: Option<Host>,
-    /// `[[listener.NAME.host]]`
-    pub hosts: Vec<Host>,
-    /// Who opens and seals records.
-    pub record_layer: Option<Spanned<RecordLayer>>,
-    /// Who serves HTTP/1.1.
-    pub http1_engine: Option<Spanned<Http1Engine>>,
-    /// Who may speak for others.
-    pub front_proxy: Option<FrontProxy>,
-    /// Networks whose half-open connections are not limited.
-    pub half_open_exempt: Vec<Spanned<String>>,
-    /// Limits said here.
-    pub limits: Limits,
-}
-
 /// `[api_user.NAME]`
 #[derive(Debug)]
 pub struct ApiUser {
@@ -321,75 +274,4 @@ pub struct Upstream {
     pub manners: Manners,
     /// Limits said here.
     pub limits: Limits,
-}
-
-/// How a route's path compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathMatch {
-    /// The path and everything below it.
-    Prefix,
-    /// The path alone.
-    Exact,
-}
-
-/// What the gateway answers by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Respond {
-    /// Who the client is and what it may do.
-    Whoami,
-    /// The keys that assertions are verified with.
-    Jwks,
-}
-
-/// `[[route]]`
-#[derive(Debug)]
-pub struct Route {
-    /// Where the entry stands.
-    pub place: Place,
-    /// Path pattern with `{captures}`.
-    pub path: Option<Spanned<String>>,
-    /// How the path compares.
-    pub path_match: Option<Spanned<PathMatch>>,
-    /// Host names; empty for all.
-    pub hosts: Vec<Spanned<String>>,
-    /// Listeners; empty for all.
-    pub listeners: Vec<Spanned<String>>,
-    /// Where requests go.
-    pub upstream: Option<Spanned<String>>,
-    /// Whom the gateway asks about each request that it permits itself.
-    pub authorizer: Option<Spanned<String>>,
-    /// What the gateway answers instead.
-    pub respond: Option<Spanned<Respond>>,
-    /// What a client needs; `METHOD /path` if not said.
-    pub requirement: Option<Requirement>,
-    /// The API that it leads to; `requirement` need not be said then.
-    pub preset: Option<Spanned<Preset>>,
-    /// What ApiUsers without the right are told.
-    pub forbidden: Option<Spanned<Forbidden>>,
-    /// What else must be true of a request, whoever asks.
-    pub when: Option<Spanned<String>>,
-    /// Until when the route is there.
-    pub enabled_until: Option<Spanned<String>>,
-    /// Whether refusals on it are only marked.
-    pub shadow: Option<Spanned<Enforcement>>,
-    /// Whether a client must be known.
-    pub client_auth: Option<Spanned<ClientAuth>>,
-    /// The domain that must have vouched.
-    pub trust_domain: Option<Spanned<String>>,
-    /// The domains of which one must have vouched.
-    pub trust_domains: Vec<Spanned<String>>,
-    /// Overriding methods.
-    pub method_override: Option<Spanned<MethodOverride>>,
-    /// Oddities of paths that this route takes: (name in the config, place).
-    pub path_relaxations: Vec<Spanned<&'static str>>,
-    /// Clients' header fields that are sent on, and removed elsewhere.
-    pub keep_headers: Vec<Spanned<String>>,
-    /// Limits said here.
-    pub limits: Limits,
-    /// How much all of its requests together may use.
-    pub request_limits: RequestLimits,
-    /// What a client may prove itself by; `None` means by its certificate.
-    pub credentials: Option<Vec<Spanned<CredentialKind>>>,
-    /// Whether all of them are needed.
-    pub credentials_required: Option<Spanned<CredentialsRequired>>,
 }

@@ -40,7 +40,11 @@ enum PartOf {
 /// parsing it at once.
 pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Parts> {
     let parts = parts(text, size)?;
-    let mut read = Parts { rest: String::new(), api_users: Vec::new(), problems: Problems::default() };
+    let mut read = Parts {
+        rest: String::new(),
+        api_users: Vec::new(),
+        problems: Problems::default(),
+    };
     for part in &parts {
         let own = text.get(part.range.clone())?;
         let (root, errors) = DeTable::parse_recoverable(own);
@@ -48,8 +52,17 @@ pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Part
             return None;
         }
         if part.is == PartOf::Users {
-            let reading = Reading { problems: &read.problems, text, offset: part.range.start };
-            let mut reader = TableReader::new(String::new(), root.get_ref(), Place::new(file, &(0..0)), reading);
+            let reading = Reading {
+                problems: &read.problems,
+                text,
+                offset: part.range.start,
+            };
+            let mut reader = TableReader::new(
+                String::new(),
+                root.get_ref(),
+                Place::new(file, &(0..0)),
+                reading,
+            );
             read.api_users.extend(decode::api_users(&mut reader));
         }
     }
@@ -66,7 +79,10 @@ pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Part
 
 /// The parts in their order. `None` if a user stands in two places.
 fn parts(text: &str, size: usize) -> Option<Vec<Part>> {
-    let mut parts: Vec<Part> = vec![Part { range: 0..0, is: PartOf::Rest }];
+    let mut parts: Vec<Part> = vec![Part {
+        range: 0..0,
+        is: PartOf::Rest,
+    }];
     let mut seen: HashSet<&str> = HashSet::new();
     let mut user: Option<&str> = None;
     let mut at = 0;
@@ -79,10 +95,14 @@ fn parts(text: &str, size: usize) -> Option<Vec<Part>> {
                 return None;
             }
             user = named;
-            let is = if named.is_some() { PartOf::Users } else { PartOf::Rest };
-            let is_other = parts
-                .last()
-                .is_none_or(|part| part.is != is || is == PartOf::Users && begins && part.range.len() >= size);
+            let is = if named.is_some() {
+                PartOf::Users
+            } else {
+                PartOf::Rest
+            };
+            let is_other = parts.last().is_none_or(|part| {
+                part.is != is || is == PartOf::Users && begins && part.range.len() >= size
+            });
             if is_other {
                 parts.push(Part { range: at..at, is });
             }
@@ -99,7 +119,10 @@ fn parts(text: &str, size: usize) -> Option<Vec<Part>> {
 fn user_of(heading: &str) -> Option<&str> {
     let rest = heading.strip_prefix("[api_user.")?;
     let (name, behind) = match rest.as_bytes().first()? {
-        b'"' => rest.get(1..)?.split_once('"').filter(|(name, _)| !name.contains('\\'))?,
+        b'"' => rest
+            .get(1..)?
+            .split_once('"')
+            .filter(|(name, _)| !name.contains('\\'))?,
         b'\'' => rest.get(1..)?.split_once('\'')?,
         _ => {
             let bare = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');

@@ -21,20 +21,30 @@ struct Lines {
 impl Places {
     /// Those of these files.
     pub fn of(sources: &Sources) -> Self {
-        Self { files: sources.files().map(Lines::of).collect() }
+        Self {
+            files: sources.files().map(Lines::of).collect(),
+        }
     }
 
     /// The file of a place.
     pub fn path(&self, place: Place) -> Option<&Path> {
-        self.files.get(place.file.index()).map(|file| file.path.as_path())
+        self.files
+            .get(place.file.index())
+            .map(|file| file.path.as_path())
     }
 
     /// As [`Sources::describe`]: `path:line:column`. Costs the same however long the file is.
     pub fn describe(&self, place: Place) -> String {
-        let Some(file) = self.files.get(place.file.index()) else { return String::new() };
+        let Some(file) = self.files.get(place.file.index()) else {
+            return String::new();
+        };
         let start = u32::try_from(place.range().start).unwrap_or(u32::MAX);
         let line = file.starts.partition_point(|begin| *begin <= start);
-        let begin = line.checked_sub(1).and_then(|at| file.starts.get(at)).copied().unwrap_or(0);
+        let begin = line
+            .checked_sub(1)
+            .and_then(|at| file.starts.get(at))
+            .copied()
+            .unwrap_or(0);
         let inner_before = |octet: u32| file.inner.partition_point(|inner| *inner < octet);
         let column = (start - begin) as usize - (inner_before(start) - inner_before(begin)) + 1;
         format!("{}:{line}:{column}", file.path.display())
@@ -51,7 +61,11 @@ impl Lines {
                 _ => {}
             }
         }
-        Self { path: file.path.clone(), starts, inner }
+        Self {
+            path: file.path.clone(),
+            starts,
+            inner,
+        }
     }
 }
 

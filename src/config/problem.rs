@@ -50,7 +50,12 @@ impl Problems {
     }
 
     /// Reports an error about what may be a secret: where it stands is said, and nothing of it is shown.
-    pub fn error_about_secret(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+    pub fn error_about_secret(
+        &self,
+        place: Place,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.push(Severity::Error, Some(place), message.into(), hint.into());
         if let Some(problem) = self.found.borrow_mut().last_mut() {
             problem.excerpt = Excerpt::Withheld;
@@ -69,18 +74,27 @@ impl Problems {
 
     /// Takes over what was found elsewhere.
     pub(super) fn append(&self, others: Self) {
-        self.found.borrow_mut().append(&mut others.found.into_inner());
+        self.found
+            .borrow_mut()
+            .append(&mut others.found.into_inner());
     }
 
     /// Whether anything was found that refuses the config.
     pub fn any_error(&self) -> bool {
-        self.found.borrow().iter().any(|problem| problem.severity == Severity::Error)
+        self.found
+            .borrow()
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
     }
 
     /// The first of this kind, in the order of the files.
     pub fn first_of(&self, severity: Severity) -> Option<Problem> {
         let found = self.found.borrow();
-        found.iter().filter(|problem| problem.severity == severity).min_by_key(|problem| problem.place).cloned()
+        found
+            .iter()
+            .filter(|problem| problem.severity == severity)
+            .min_by_key(|problem| problem.place)
+            .cloned()
     }
 
     /// All that was found: errors first, then in the order of the files.
@@ -93,13 +107,22 @@ impl Problems {
     fn push(&self, severity: Severity, place: Option<Place>, message: String, hint: String) {
         let hint = (!hint.is_empty()).then_some(hint);
         let excerpt = Excerpt::Shown;
-        self.found.borrow_mut().push(Problem { severity, message, place, excerpt, hint });
+        self.found.borrow_mut().push(Problem {
+            severity,
+            message,
+            place,
+            excerpt,
+            hint,
+        });
     }
 }
 
 /// Renders problems as people know them from compilers, each with its lines of source.
 pub fn render(problems: &[Problem], sources: &Sources) -> String {
-    problems.iter().map(|problem| render_one(problem, sources) + "\n").collect()
+    problems
+        .iter()
+        .map(|problem| render_one(problem, sources) + "\n")
+        .collect()
 }
 
 fn render_one(problem: &Problem, sources: &Sources) -> String {
@@ -108,8 +131,12 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(&problem.message);
-    let place = problem.place.and_then(|place| Some((place, sources.file(place.file)?)));
-    let path = place.map(|(_, file)| file.path.display().to_string()).unwrap_or_default();
+    let place = problem
+        .place
+        .and_then(|place| Some((place, sources.file(place.file)?)));
+    let path = place
+        .map(|(_, file)| file.path.display().to_string())
+        .unwrap_or_default();
     let mut group = match place {
         Some((place, file)) if problem.excerpt == Excerpt::Withheld => {
             let before = file.text.get(..place.range().start).unwrap_or_default();
@@ -133,7 +160,9 @@ fn visible_span(place: Place, text: &str) -> std::ops::Range<usize> {
     let range = place.range();
     // A long span may be cut inside a character.
     let range = range.start..text.floor_char_boundary(range.end);
-    let end =
-        text.get(range.clone()).and_then(|span| span.find('\n')).map_or(range.end, |newline| range.start + newline);
+    let end = text
+        .get(range.clone())
+        .and_then(|span| span.find('\n'))
+        .map_or(range.end, |newline| range.start + newline);
     range.start..end
 }

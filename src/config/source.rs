@@ -29,12 +29,20 @@ impl Place {
     /// The span `range` of `file`.
     pub fn new(file: FileId, range: &Range<usize>) -> Self {
         let start = u32::try_from(range.start).unwrap_or(u32::MAX);
-        Self { file, start, length: u16::try_from(range.len()).unwrap_or(u16::MAX) }
+        Self {
+            file,
+            start,
+            length: u16::try_from(range.len()).unwrap_or(u16::MAX),
+        }
     }
 
     /// The place of what stands in no file.
     pub fn nowhere() -> Self {
-        Self { file: FileId(u16::MAX), start: 0, length: 0 }
+        Self {
+            file: FileId(u16::MAX),
+            start: 0,
+            length: 0,
+        }
     }
 
     /// The span as byte offsets into the file's text.
@@ -56,7 +64,10 @@ pub struct Spanned<T> {
 impl<T> Spanned<T> {
     /// The same place with another value, for parsing text into meaning.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned { value: f(self.value), place: self.place }
+        Spanned {
+            value: f(self.value),
+            place: self.place,
+        }
     }
 }
 
@@ -90,7 +101,10 @@ impl Sources {
     /// Adds a file. `None` if there are more files than a [`FileId`] can count.
     pub fn add(&mut self, path: PathBuf, text: String) -> Option<FileId> {
         let id = u16::try_from(self.files.len()).ok()?;
-        self.files.push(SourceFile { path, text: Arc::new(text) });
+        self.files.push(SourceFile {
+            path,
+            text: Arc::new(text),
+        });
         Some(FileId(id))
     }
 
@@ -111,19 +125,28 @@ impl Sources {
 
     /// The folder against which paths in this file are resolved.
     pub fn folder(&self, id: FileId) -> &Path {
-        self.file(id).and_then(|file| file.path.parent()).unwrap_or_else(|| Path::new(""))
+        self.file(id)
+            .and_then(|file| file.path.parent())
+            .unwrap_or_else(|| Path::new(""))
     }
 
     /// `path:line:column`, both counted from 1 as editors do.
     pub fn describe(&self, place: Place) -> String {
-        self.locate(place).map_or_else(String::new, |Location { path, line, column }| format!("{path}:{line}:{column}"))
+        self.locate(place)
+            .map_or_else(String::new, |Location { path, line, column }| {
+                format!("{path}:{line}:{column}")
+            })
     }
 
     /// The parts of [`Self::describe`]; `None` for what stands in no file.
     pub fn locate(&self, place: Place) -> Option<Location> {
         let file = self.file(place.file)?;
         let (line, column) = line_and_column(&file.text, place.start as usize);
-        Some(Location { path: file.path.display().to_string(), line, column })
+        Some(Location {
+            path: file.path.display().to_string(),
+            line,
+            column,
+        })
     }
 }
 
@@ -142,6 +165,10 @@ mod tests {
     fn lines_and_columns_count_from_one() {
         assert_eq!(line_and_column("a\nbc", 0), (1, 1));
         assert_eq!(line_and_column("a\nbc", 3), (2, 2));
-        assert_eq!(line_and_column("ä\nö!", 5), (2, 2), "columns count characters");
+        assert_eq!(
+            line_and_column("ä\nö!", 5),
+            (2, 2),
+            "columns count characters"
+        );
     }
 }

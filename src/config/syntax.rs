@@ -18,17 +18,30 @@ pub(super) struct SyntaxSource<'t> {
 
 /// Reports syntax errors, but none that follows from the mistake before it, and one alone for a file that is something else
 /// altogether. Says whether the file can be read all the same.
-pub(super) fn report(errors: &[toml::de::Error], parsed: SyntaxSource<'_>, problems: &Problems) -> Readable {
+pub(super) fn report(
+    errors: &[toml::de::Error],
+    parsed: SyntaxSource<'_>,
+    problems: &Problems,
+) -> Readable {
     let SyntaxSource { path, file, text } = parsed;
     let is_duplicate = |error: &toml::de::Error| error.message().contains("duplicate key");
     // A duplicate key leaves the rest readable; any other error does not.
-    let readable = if errors.iter().all(is_duplicate) { Readable::Yes } else { Readable::No };
+    let readable = if errors.iter().all(is_duplicate) {
+        Readable::Yes
+    } else {
+        Readable::No
+    };
     if readable == Readable::No
-        && let Some(FileAdvice { what, hint }) = FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
+        && let Some(FileAdvice { what, hint }) =
+            FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
     {
         let first_line = line_at(text, 0).unwrap_or(0..0);
         // Shown without its content, which may be a key or a password.
-        problems.error_about_secret(Place::new(file, &first_line), format!("{} {what}", path.display()), hint);
+        problems.error_about_secret(
+            Place::new(file, &first_line),
+            format!("{} {what}", path.display()),
+            hint,
+        );
         return readable;
     }
     let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
@@ -43,8 +56,14 @@ pub(super) fn report(errors: &[toml::de::Error], parsed: SyntaxSource<'_>, probl
             continue;
         }
         let mistake = mistake::likely(text, span.start, error.message());
-        explained_until = mistake.as_ref().map_or(0, |mistake| mistake.explains_until(text, span.start));
-        let general = if is_duplicate(error) { "keep one of the two" } else { GENERAL };
+        explained_until = mistake
+            .as_ref()
+            .map_or(0, |mistake| mistake.explains_until(text, span.start));
+        let general = if is_duplicate(error) {
+            "keep one of the two"
+        } else {
+            GENERAL
+        };
         let unclosed = mistake.as_ref().and_then(|mistake| mistake.unclosed);
         let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
         match unclosed {

@@ -1,15 +1,16 @@
 //! Reads one TOML table strictly: each key is asked for by name, and what nobody asked for is an error.
 //! Knows types of values, not what they mean.
 
+mod choices;
 mod entries;
 mod hints;
+mod tables;
+mod units;
 
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
-use super::unit::{duration_near, expected, size_near};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// A table that is being read. Dropping it reports the keys that were never asked for.
@@ -39,10 +40,29 @@ pub(super) struct Reading<'a> {
 type Value<'a> = toml::Spanned<DeValue<'a>>;
 
 impl<'a> TableReader<'a> {
-    pub(super) fn new(name: String, table: &'a DeTable<'a>, place: Place, reading: Reading<'a>) -> Self {
+    pub(super) fn new(
+        name: String,
+        table: &'a DeTable<'a>,
+        place: Place,
+        reading: Reading<'a>,
+    ) -> Self {
         let unknown_keys = UnknownKeys::Refuse;
-        let Reading { problems, text, offset } = reading;
-        Self { name, table, file: place.file, place, problems, text, offset, known: Vec::new(), unknown_keys }
+        let Reading {
+            problems,
+            text,
+            offset,
+        } = reading;
+        Self {
+            name,
+            table,
+            file: place.file,
+            place,
+            problems,
+            text,
+            offset,
+            known: Vec::new(),
+            unknown_keys,
+        }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -54,12 +74,20 @@ impl<'a> TableReader<'a> {
     }
 
     fn reading(&self) -> Reading<'a> {
-        Reading { problems: self.problems, text: self.text, offset: self.offset }
+        Reading {
+            problems: self.problems,
+            text: self.text,
+            offset: self.offset,
+        }
     }
 
     /// What the operator would call this key: `listener.main.address`.
     fn full_name(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        if self.name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.name)
+        }
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
@@ -71,7 +99,10 @@ impl<'a> TableReader<'a> {
 
     /// Where a part of the table stands in its file.
     fn place_at(&self, span: Range<usize>) -> Place {
-        Place::new(self.file, &(span.start + self.offset..span.end + self.offset))
+        Place::new(
+            self.file,
+            &(span.start + self.offset..span.end + self.offset),
+        )
     }
 
     fn place_of(&self, value: &Value<'_>) -> Place {
@@ -82,14 +113,21 @@ impl<'a> TableReader<'a> {
         let found = value.get_ref().type_str();
         self.problems.error(
             self.place_of(value),
-            format!("`{}` is a TOML {found}, not {expected}", self.full_name(key)),
+            format!(
+                "`{}` is a TOML {found}, not {expected}",
+                self.full_name(key)
+            ),
             format!("write {expected}"),
         );
     }
 
     /// Reports that a key must be there.
     pub(super) fn missing(&self, key: &str, hint: &str) {
-        self.problems.error(self.place, format!("`{}` is missing", self.full_name(key)), hint);
+        self.problems.error(
+            self.place,
+            format!("`{}` is missing", self.full_name(key)),
+            hint,
+        );
     }
 
     pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
@@ -98,10 +136,17 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "a string in quotes");
             return None;
         };
-        Some(Spanned { value: text.to_owned(), place: self.place_of(value) })
+        Some(Spanned {
+            value: text.to_owned(),
+            place: self.place_of(value),
+        })
     }
 
-    pub(super) fn required_string(&mut self, key: &'static str, hint: &str) -> Option<Spanned<String>> {
+    pub(super) fn required_string(
+        &mut self,
+        key: &'static str,
+        hint: &str,
+    ) -> Option<Spanned<String>> {
         if !self.table.contains_key(key) {
             self.known.push(key);
             self.missing(key, hint);
@@ -116,7 +161,10 @@ impl<'a> TableReader<'a> {
             return Vec::new();
         };
         if let Some(text) = value.get_ref().as_str() {
-            return vec![Spanned { value: text.to_owned(), place: self.place_of(value) }];
+            return vec![Spanned {
+                value: text.to_owned(),
+                place: self.place_of(value),
+            }];
         }
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, "a string or an array of strings");
@@ -125,7 +173,10 @@ impl<'a> TableReader<'a> {
         let mut strings = Vec::with_capacity(array.len());
         for item in array.iter() {
             match item.get_ref().as_str() {
-                Some(text) => strings.push(Spanned { value: text.to_owned(), place: self.place_of(item) }),
+                Some(text) => strings.push(Spanned {
+                    value: text.to_owned(),
+                    place: self.place_of(item),
+                }),
                 None => self.wrong_type(key, item, "a string in quotes"),
             }
         }
@@ -139,114 +190,6 @@ impl<'a> TableReader<'a> {
         said.then_some(strings)
     }
 
-    /// A string that must be one of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Spanned<T>> {
-        let text = self.string(key)?;
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
-            return Some(Spanned { value: *value, place: text.place });
-        }
-        let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        self.problems.error(
-            text.place,
-            format!("`{}` cannot be \"{}\"", self.full_name(key), text.value),
-            format!("use one of {}", allowed.join(", ")),
-        );
-        None
-    }
-
-    /// A string or a list of strings that must be some of a few words. `None` if the key is missing, or any of them wrong.
-    pub(super) fn choices<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Vec<Spanned<T>>> {
-        let said = self.table.contains_key(key);
-        let mut chosen = Some(Vec::new());
-        for text in self.strings(key) {
-            let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) else {
-                let allowed: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-                let message = format!("`{}` cannot hold \"{}\"", self.full_name(key), text.value);
-                self.problems.error(text.place, message, format!("use some of {}", allowed.join(", ")));
-                chosen = None;
-                continue;
-            };
-            chosen.iter_mut().for_each(|chosen| chosen.push(Spanned { value: *value, place: text.place }));
-        }
-        chosen.filter(|_| said)
-    }
-
-    /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
-    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        let text = self.string_with_unit(key, duration_near)?;
-        match humantime::parse_duration(&text.value) {
-            Ok(duration) if duration > Duration::ZERO => Some(duration),
-            _ => {
-                let what = "a duration above zero such as \"500ms\", \"10s\" or \"5m\"";
-                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
-            }
-        }
-    }
-
-    /// A string that has a unit. `near` makes a hint of a number without one.
-    pub(super) fn string_with_unit(
-        &mut self,
-        key: &'static str,
-        near: fn(&str) -> Option<String>,
-    ) -> Option<Spanned<String>> {
-        let value = self.value(key)?;
-        let Some(integer) = value.get_ref().as_integer() else { return self.string(key) };
-        let example = near(integer.as_str()).map(|near| format!(" with its unit: \"{near}\"")).unwrap_or_default();
-        let message = format!("`{}` is a TOML integer, not a string in quotes", self.full_name(key));
-        self.problems.error(self.place_of(value), message, format!("write a string in quotes{example}"));
-        None
-    }
-
-    /// The same with its place.
-    pub(super) fn spanned_duration(&mut self, key: &'static str) -> Option<Spanned<Duration>> {
-        let value = self.duration(key)?;
-        let place = self.place_of_key(key)?;
-        Some(Spanned { value, place })
-    }
-
-    pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {
-        let text = self.string_with_unit(key, duration_near)?;
-        match humantime::parse_duration(&text.value) {
-            Ok(duration) => Some(duration),
-            Err(_) => {
-                let what = "a duration such as \"0s\" or \"5s\"";
-                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
-            }
-        }
-    }
-
-    pub(super) fn duration_or_off(&mut self, key: &'static str) -> Option<Option<Duration>> {
-        if self.is_off(key) { Some(None) } else { self.duration(key).map(Some) }
-    }
-
-    /// A size in bytes such as `"32KiB"`.
-    pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
-        self.size_up_to(key, u64::MAX, "a size above zero such as \"32KiB\" or \"10MiB\"")
-    }
-
-    fn size_up_to(&mut self, key: &'static str, most: u64, what: &str) -> Option<u64> {
-        let text = self.string_with_unit(key, size_near)?;
-        match text.value.parse::<bytesize::ByteSize>() {
-            Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
-            Ok(_) => self.bad_text(key, &text, what),
-            Err(_) => self.bad_text(key, &text, &expected(what, size_near(&text.value))),
-        }
-    }
-
-    /// A size or `"off"`, not above `most` if that is said.
-    pub(super) fn size_or_off(&mut self, key: &'static str, most: Option<u64>) -> Option<Option<u64>> {
-        if self.is_off(key) {
-            return Some(None);
-        }
-        let Some(most) = most else { return self.size(key).map(Some) };
-        let what = format!("a size above zero and not above {}, or \"off\"", bytesize::ByteSize(most));
-        self.size_up_to(key, most, &what).map(Some)
-    }
-
-    fn is_off(&mut self, key: &'static str) -> bool {
-        self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
-    }
-
     /// Where the value of a key stands.
     pub(super) fn place_of_key(&self, key: &str) -> Option<Place> {
         self.table.get(key).map(|value| self.place_of(value))
@@ -254,19 +197,34 @@ impl<'a> TableReader<'a> {
 
     /// Where the value of a key stands, if that is a list without elements.
     pub(super) fn place_of_empty_list(&self, key: &str) -> Option<Place> {
-        let is_empty = self.table.get(key)?.get_ref().as_array().is_some_and(|list| list.is_empty());
+        let is_empty = self
+            .table
+            .get(key)?
+            .get_ref()
+            .as_array()
+            .is_some_and(|list| list.is_empty());
         self.place_of_key(key).filter(|_| is_empty)
     }
 
     /// Reports a text that means nothing here.
-    pub(super) fn bad_text<T>(&self, key: &str, text: &Spanned<String>, expected: &str) -> Option<T> {
+    pub(super) fn bad_text<T>(
+        &self,
+        key: &str,
+        text: &Spanned<String>,
+        expected: &str,
+    ) -> Option<T> {
         let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);
-        self.problems.error(text.place, message, format!("write {expected}"));
+        self.problems
+            .error(text.place, message, format!("write {expected}"));
         None
     }
 
     /// A whole number within `range`.
-    pub(super) fn integer(&mut self, key: &'static str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn integer(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
         let value = self.value(key)?;
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let Some(integer) = value.get_ref().as_integer() else {
@@ -274,17 +232,22 @@ impl<'a> TableReader<'a> {
             return None;
         };
         let parsed = i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
-        let number = parsed.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+        let number = parsed
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!("`{}` cannot be {}", self.full_name(key), integer.as_str());
-            self.problems.error(self.place_of(value), message, format!("write {expected}"));
+            self.problems
+                .error(self.place_of(value), message, format!("write {expected}"));
         }
         number
     }
 
     /// Whether a key holds a string, for keys that take a string or something else.
     pub(super) fn holds_string(&self, key: &str) -> bool {
-        self.table.get(key).is_some_and(|value| value.get_ref().is_str())
+        self.table
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_str())
     }
 
     /// Whether a key is there at all.
@@ -294,67 +257,9 @@ impl<'a> TableReader<'a> {
 
     /// Whether a key holds a table, for keys that take a word or a table.
     pub(super) fn holds_table(&self, key: &str) -> bool {
-        self.table.get(key).is_some_and(|value| value.get_ref().is_table())
-    }
-
-    pub(super) fn table(&mut self, key: &'static str) -> Option<TableReader<'a>> {
-        let value = self.value(key)?;
-        let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, value, "a table");
-            return None;
-        };
-        Some(TableReader::new(self.full_name(key), table, self.place_of(value), self.reading()))
-    }
-
-    /// The tables `[key.NAME]`, each with its name.
-    pub(super) fn named_tables(&mut self, key: &'static str) -> Vec<(Spanned<String>, TableReader<'a>)> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, value, &format!("tables `[{key}.NAME]`"));
-            return Vec::new();
-        };
-        let mut readers = Vec::with_capacity(table.len());
-        for (name, entry) in table {
-            let full = format!("{}.{}", self.full_name(key), name.get_ref());
-            let place = self.place_at(name.span());
-            match entry.get_ref().as_table() {
-                Some(inner) => {
-                    let name = Spanned { value: name.get_ref().to_string(), place };
-                    readers.push((name, TableReader::new(full, inner, place, self.reading())));
-                }
-                None => self.problems.error(
-                    self.place_of(entry),
-                    format!("`{full}` is a TOML {}, not a table", entry.get_ref().type_str()),
-                    format!("write `[{key}.NAME]` and its keys below"),
-                ),
-            }
-        }
-        readers
-    }
-
-    /// The entries of `[[key]]`.
-    pub(super) fn listed_tables(&mut self, key: &'static str) -> Vec<TableReader<'a>> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let expected = format!("a list of tables `[[{}]]`", self.full_name(key));
-        let Some(array) = value.get_ref().as_array() else {
-            self.wrong_type(key, value, &expected);
-            return Vec::new();
-        };
-        let mut readers = Vec::with_capacity(array.len());
-        for (index, item) in array.iter().enumerate() {
-            match item.get_ref().as_table() {
-                Some(table) => {
-                    let name = format!("{}[{index}]", self.full_name(key));
-                    readers.push(TableReader::new(name, table, self.place_of(item), self.reading()));
-                }
-                None => self.wrong_type(key, item, &expected),
-            }
-        }
-        readers
+        self.table
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_table())
     }
 }
 
@@ -371,10 +276,15 @@ impl Drop for TableReader<'_> {
         if self.unknown_keys == UnknownKeys::Allow {
             return;
         }
-        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+        for key in self
+            .table
+            .keys()
+            .filter(|key| !self.known.contains(&key.get_ref().as_ref()))
+        {
             let place = self.place_at(key.span());
             let message = format!("unknown key `{}`", self.full_name(key.get_ref()));
-            self.problems.error(place, message, self.hint_for_unknown(key.get_ref(), place));
+            self.problems
+                .error(place, message, self.hint_for_unknown(key.get_ref(), place));
         }
     }
 }

@@ -8,7 +8,10 @@ use proptest::test_runner::Config as Cases;
 const SAMPLE: &str = include_str!("../../docs/gateway-all-keys.toml");
 
 fn cases() -> u32 {
-    std::env::var("PORTCULLIS_FUZZ_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+    std::env::var("PORTCULLIS_FUZZ_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(300)
 }
 
 /// Reads a content as a main file, and shows all that is wrong with it.
@@ -26,12 +29,26 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<&str> = SAMPLE.lines().collect();
     let pieces = "[\\[\\]{}=\"'#:;,. \n\\\\“0-9a-z~$\u{0}é]{0,4}";
     let from = 0..lines.len().saturating_sub(20);
-    (from, 1..20usize, 0..2000usize, 0..3usize, pieces).prop_map(move |(from, count, at, gone, piece)| {
-        let part = lines.get(from..from + count).unwrap_or_default().join("\n").replace("\n# ", "\n");
-        let at = part.floor_char_boundary(at.min(part.len()));
-        let end = part.floor_char_boundary((at + gone).min(part.len())).max(at);
-        [part.get(..at).unwrap_or_default(), &piece, part.get(end..).unwrap_or_default()].concat().into_bytes()
-    })
+    (from, 1..20usize, 0..2000usize, 0..3usize, pieces).prop_map(
+        move |(from, count, at, gone, piece)| {
+            let part = lines
+                .get(from..from + count)
+                .unwrap_or_default()
+                .join("\n")
+                .replace("\n# ", "\n");
+            let at = part.floor_char_boundary(at.min(part.len()));
+            let end = part
+                .floor_char_boundary((at + gone).min(part.len()))
+                .max(at);
+            [
+                part.get(..at).unwrap_or_default(),
+                &piece,
+                part.get(end..).unwrap_or_default(),
+            ]
+            .concat()
+            .into_bytes()
+        },
+    )
 }
 
 proptest! {

@@ -17,19 +17,33 @@ pub struct Text {
 impl Text {
     /// The part `range` of a file, if it is this text.
     pub(super) fn within(whole: &Arc<String>, range: Range<usize>, text: &str) -> Option<Self> {
-        let (start, end) = (u32::try_from(range.start).ok()?, u32::try_from(range.end).ok()?);
-        (whole.get(range)? == text).then(|| Self { whole: whole.clone(), start, end })
+        let (start, end) = (
+            u32::try_from(range.start).ok()?,
+            u32::try_from(range.end).ok()?,
+        );
+        (whole.get(range)? == text).then(|| Self {
+            whole: whole.clone(),
+            start,
+            end,
+        })
     }
 
     /// What stands behind this many octets, without a copy.
     pub fn behind(&self, octets: usize) -> Self {
-        let start = u32::try_from(octets).map_or(self.end, |octets| self.start.saturating_add(octets).min(self.end));
-        Self { start, ..self.clone() }
+        let start = u32::try_from(octets).map_or(self.end, |octets| {
+            self.start.saturating_add(octets).min(self.end)
+        });
+        Self {
+            start,
+            ..self.clone()
+        }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.whole.get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.whole
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -37,7 +51,11 @@ impl From<String> for Text {
     /// A text of more than 4 GiB is cut off; a config file has none.
     fn from(text: String) -> Self {
         let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        Self { whole: Arc::new(text), start: 0, end }
+        Self {
+            whole: Arc::new(text),
+            start: 0,
+            end,
+        }
     }
 }
 
@@ -58,7 +76,10 @@ impl Deref for Text {
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
         // Compared with each request, so without a look at where characters begin.
-        self.whole.as_bytes().get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.whole
+            .as_bytes()
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -99,7 +120,9 @@ mod tests {
         assert_eq!((text.as_str(), Arc::strong_count(&file)), ("b c", 2));
         assert_eq!(text.behind(2).as_str(), "c");
         assert_eq!(text.behind(9).as_str(), "");
-        assert!(Text::within(&file, 5..8, "b").is_none() && Text::within(&file, 5..99, "b c").is_none());
+        assert!(
+            Text::within(&file, 5..8, "b").is_none() && Text::within(&file, 5..99, "b c").is_none()
+        );
         assert_eq!(Text::from("b c"), text);
         assert!(size_of::<Text>() <= 16, "there may be millions");
     }

@@ -5,16 +5,21 @@ use std::path::Path;
 /// What to write in place of a path with something that is not expanded; `None` if there is nothing of the kind.
 pub fn unexpanded(path: &str) -> Option<String> {
     if let Some(rest) = path.strip_prefix('~') {
-        let home = std::env::var("HOME").ok().filter(|home| Path::new(home).is_absolute());
+        let home = std::env::var("HOME")
+            .ok()
+            .filter(|home| Path::new(home).is_absolute());
         let is_own = rest.is_empty() || rest.starts_with('/');
         return Some(match home.filter(|_| is_own) {
-            Some(home) => format!("`~` is not expanded in a config: write the whole path, \"{home}{rest}\""),
+            Some(home) => {
+                format!("`~` is not expanded in a config: write the whole path, \"{home}{rest}\"")
+            }
             None => "`~` is not expanded in a config: write the whole path".to_owned(),
         });
     }
     let (_, behind) = path.split_once('$')?;
-    let is_variable = behind
-        .starts_with(|letter: char| letter == '{' || letter == '(' || letter == '_' || letter.is_ascii_alphabetic());
+    let is_variable = behind.starts_with(|letter: char| {
+        letter == '{' || letter == '(' || letter == '_' || letter.is_ascii_alphabetic()
+    });
     is_variable.then(|| {
         "`$` and variables are not expanded in a config: write the path itself, which may be relative to this file"
             .to_owned()
@@ -27,9 +32,15 @@ mod tests {
 
     #[test]
     fn homes_and_variables_are_not_expanded_and_all_else_is_a_path() {
-        for path in
-            ["~", "~/pki/ca.crt", "~alice/ca.crt", "$HOME/ca.crt", "${PKI}/ca.crt", "pki/$(hostname).crt", "/a/$x"]
-        {
+        for path in [
+            "~",
+            "~/pki/ca.crt",
+            "~alice/ca.crt",
+            "$HOME/ca.crt",
+            "${PKI}/ca.crt",
+            "pki/$(hostname).crt",
+            "/a/$x",
+        ] {
             assert!(unexpanded(path).is_some(), "{path}");
         }
         for path in ["pki/ca.crt", "a~", "price$", "$1", "", "/~x"] {

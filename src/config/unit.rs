@@ -3,8 +3,18 @@
 /// The duration that was probably meant: `30` is `30s`, and `5 min.` is `5m`.
 pub(super) fn duration_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
-    let unit =
-        unit_beginning(unit, &[("ms", "ms"), ("milli", "ms"), ("s", "s"), ("m", "m"), ("h", "h"), ("d", "d")], "s")?;
+    let unit = unit_beginning(
+        unit,
+        &[
+            ("ms", "ms"),
+            ("milli", "ms"),
+            ("s", "s"),
+            ("m", "m"),
+            ("h", "h"),
+            ("d", "d"),
+        ],
+        "s",
+    )?;
     Some(format!("{number}{unit}"))
 }
 
@@ -12,9 +22,20 @@ pub(super) fn duration_near(text: &str) -> Option<String> {
 pub(super) fn size_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
     let unit = unit.split('/').next()?.trim();
-    let exact = [("b", "B"), ("byte", "B"), ("bytes", "B"), ("kb", "KB"), ("mb", "MB"), ("gb", "GB")];
-    let exact = exact.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(unit)).map(|(_, unit)| unit);
-    let unit = exact.or_else(|| unit_beginning(unit, &[("k", "KiB"), ("m", "MiB"), ("g", "GiB")], "B"))?;
+    let exact = [
+        ("b", "B"),
+        ("byte", "B"),
+        ("bytes", "B"),
+        ("kb", "KB"),
+        ("mb", "MB"),
+        ("gb", "GB"),
+    ];
+    let exact = exact
+        .into_iter()
+        .find(|(word, _)| word.eq_ignore_ascii_case(unit))
+        .map(|(_, unit)| unit);
+    let unit =
+        exact.or_else(|| unit_beginning(unit, &[("k", "KiB"), ("m", "MiB"), ("g", "GiB")], "B"))?;
     Some(format!("{number}{unit}"))
 }
 
@@ -24,14 +45,23 @@ fn unit_beginning<'u>(word: &str, units: &[(&str, &'u str)], default: &'u str) -
     if word.is_empty() {
         return Some(default);
     }
-    units.iter().find(|(beginning, _)| word.starts_with(beginning)).map(|(_, unit)| *unit)
+    units
+        .iter()
+        .find(|(beginning, _)| word.starts_with(beginning))
+        .map(|(_, unit)| *unit)
 }
 
 /// The rate of requests that was probably meant: `100` and `100r/s` are `100/s`.
 pub(super) fn rate_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
-    let (what, per) = unit.split_once('/').or_else(|| unit.split_once("per")).unwrap_or((unit, "s"));
-    let is_of_requests = matches!(what.trim().to_ascii_lowercase().as_str(), "" | "r" | "req" | "requests" | "request");
+    let (what, per) = unit
+        .split_once('/')
+        .or_else(|| unit.split_once("per"))
+        .unwrap_or((unit, "s"));
+    let is_of_requests = matches!(
+        what.trim().to_ascii_lowercase().as_str(),
+        "" | "r" | "req" | "requests" | "request"
+    );
     let per = match per.trim().to_ascii_lowercase().chars().next() {
         Some('s') => "s",
         Some('m') => "m",
@@ -43,7 +73,10 @@ pub(super) fn rate_near(text: &str) -> Option<String> {
 
 /// What is expected, and what was probably meant.
 pub(super) fn expected(what: &str, near: Option<String>) -> String {
-    near.map_or_else(|| what.to_owned(), |near| format!("{what}; did you mean \"{near}\"?"))
+    near.map_or_else(
+        || what.to_owned(),
+        |near| format!("{what}; did you mean \"{near}\"?"),
+    )
 }
 
 /// A whole number above zero, and what stands behind it.
@@ -55,10 +88,15 @@ struct Quantity<'t> {
 impl<'t> Quantity<'t> {
     fn read(text: &'t str) -> Option<Self> {
         let text = text.trim();
-        let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+        let end = text
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at_checked(end)?;
         let number = number.parse().ok().filter(|number| *number > 0)?;
-        Some(Self { number, unit: unit.trim() })
+        Some(Self {
+            number,
+            unit: unit.trim(),
+        })
     }
 }
 
@@ -87,7 +125,15 @@ mod tests {
                 ("10 x", None),
             ],
         );
-        all(size_near, &[("10 MB/s", Some("10MB")), ("10 mega", Some("10MiB")), ("5", Some("5B")), ("big", None)]);
+        all(
+            size_near,
+            &[
+                ("10 MB/s", Some("10MB")),
+                ("10 mega", Some("10MiB")),
+                ("5", Some("5B")),
+                ("big", None),
+            ],
+        );
         all(
             rate_near,
             &[

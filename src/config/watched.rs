@@ -42,7 +42,12 @@ fn stamp(path: &Path) -> u64 {
         if metadata.is_dir() {
             names_in(path).hash(&mut hasher);
         } else {
-            let times = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+            let times = (
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
+            );
             (metadata.len(), times).hash(&mut hasher);
         }
     }

@@ -94,12 +94,18 @@ impl Written {
             }
             DeValue::Array(entries) if entries.iter().any(|entry| entry.get_ref().is_table()) => {
                 for entry in entries.iter() {
-                    self.add_table(&format!("{key} {}", title(entry.get_ref())), entry.get_ref());
+                    self.add_table(
+                        &format!("{key} {}", title(entry.get_ref())),
+                        entry.get_ref(),
+                    );
                 }
             }
             DeValue::Table(_) => self.add_table(key, value),
             other => {
-                self.tables.entry("(top)".to_owned()).or_default().insert(key.to_owned(), Value::of(key, other));
+                self.tables
+                    .entry("(top)".to_owned())
+                    .or_default()
+                    .insert(key.to_owned(), Value::of(key, other));
             }
         }
     }
@@ -124,7 +130,12 @@ impl Written {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            let mut tell = |kind| changes.push(Change { table: name.clone(), kind });
+            let mut tell = |kind| {
+                changes.push(Change {
+                    table: name.clone(),
+                    kind,
+                })
+            };
             match (before.tables.get(name), self.tables.get(name)) {
                 (Some(old), Some(new)) => keys_changed(old, new, &mut tell),
                 (None, Some(new)) => tell(ChangeKind::Added { new: shown(new) }),
@@ -146,11 +157,19 @@ fn keys_changed(old: &Keys, new: &Keys, tell: &mut impl FnMut(ChangeKind)) {
         match (old.get(key), new.get(key)) {
             (one, other) if one == other => {}
             (Some(Value::List(one)), Some(Value::List(other))) if has_other_entries(one, other) => {
-                tell(ChangeKind::List { key: key.clone(), added: only_in(other, one), removed: only_in(one, other) });
+                tell(ChangeKind::List {
+                    key: key.clone(),
+                    added: only_in(other, one),
+                    removed: only_in(one, other),
+                });
             }
             (one, other) => {
                 let (old, new) = (one.map(Value::shown), other.map(Value::shown));
-                tell(ChangeKind::Value { key: key.clone(), old, new });
+                tell(ChangeKind::Value {
+                    key: key.clone(),
+                    old,
+                    new,
+                });
             }
         }
     }
@@ -163,11 +182,17 @@ fn has_other_entries(one: &[String], other: &[String]) -> bool {
 
 fn only_in(these: &[String], those: &[String]) -> Vec<String> {
     let those: std::collections::BTreeSet<&String> = those.iter().collect();
-    these.iter().filter(|entry| !those.contains(entry)).cloned().collect()
+    these
+        .iter()
+        .filter(|entry| !those.contains(entry))
+        .cloned()
+        .collect()
 }
 
 fn shown(keys: &Keys) -> BTreeMap<String, String> {
-    keys.iter().map(|(key, value)| (key.clone(), value.shown())).collect()
+    keys.iter()
+        .map(|(key, value)| (key.clone(), value.shown()))
+        .collect()
 }
 
 impl Value {
@@ -178,7 +203,9 @@ impl Value {
             return Self::Secret(hasher.finish());
         }
         match value {
-            DeValue::Array(entries) => Self::List(entries.iter().map(|entry| text(entry.get_ref())).collect()),
+            DeValue::Array(entries) => {
+                Self::List(entries.iter().map(|entry| text(entry.get_ref())).collect())
+            }
             // A list of one may be written without brackets.
             DeValue::String(_) => Self::List(vec![text(value)]),
             other => Self::Text(text(other)),
@@ -203,7 +230,11 @@ fn is_secret(key: &str, value: &DeValue<'_>) -> bool {
     // A file's name is none.
     let named = (name.contains("password") || name.contains("secret")) && !name.ends_with("_file");
     let looks = |value: &DeValue<'_>| value.as_str().is_some_and(|text| text.starts_with('$'));
-    named || looks(value) || value.as_array().is_some_and(|entries| entries.iter().any(|it| looks(it.get_ref())))
+    named
+        || looks(value)
+        || value
+            .as_array()
+            .is_some_and(|entries| entries.iter().any(|it| looks(it.get_ref())))
 }
 
 /// The tables below a heading such as `[api_user]`, which says nothing itself.
@@ -213,14 +244,30 @@ fn holds_only_tables(table: &DeTable<'_>) -> bool {
 
 /// What tells entries of a list of tables apart.
 fn title(entry: &DeValue<'_>) -> String {
-    let said = |key: &str| entry.as_table().and_then(|table| table.get(key)).map(|value| text(value.get_ref()));
-    let first = said("path").or_else(|| said("names")).or_else(|| said("name")).unwrap_or_default();
-    let more = ["host", "listeners", "match"].into_iter().filter_map(|key| Some(format!(" {key} {}", said(key)?)));
+    let said = |key: &str| {
+        entry
+            .as_table()
+            .and_then(|table| table.get(key))
+            .map(|value| text(value.get_ref()))
+    };
+    let first = said("path")
+        .or_else(|| said("names"))
+        .or_else(|| said("name"))
+        .unwrap_or_default();
+    let more = ["host", "listeners", "match"]
+        .into_iter()
+        .filter_map(|key| Some(format!(" {key} {}", said(key)?)));
     first + &more.collect::<String>()
 }
 
 fn flatten(prefix: &str, value: &DeValue<'_>, keys: &mut Keys) {
-    let full = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+    let full = |key: &str| {
+        if prefix.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{prefix}.{key}")
+        }
+    };
     match value {
         DeValue::Table(table) => {
             for (key, inner) in table {
@@ -228,9 +275,15 @@ fn flatten(prefix: &str, value: &DeValue<'_>, keys: &mut Keys) {
             }
         }
         // An entry that is more than a name is a table of its own, as are hosts of a listener.
-        DeValue::Array(entries) if !entries.is_empty() && entries.iter().all(|entry| is_large(entry.get_ref())) => {
+        DeValue::Array(entries)
+            if !entries.is_empty() && entries.iter().all(|entry| is_large(entry.get_ref())) =>
+        {
             for entry in entries.iter() {
-                flatten(&format!("{prefix} {}", title(entry.get_ref())), entry.get_ref(), keys);
+                flatten(
+                    &format!("{prefix} {}", title(entry.get_ref())),
+                    entry.get_ref(),
+                    keys,
+                );
             }
         }
         other => {
@@ -240,7 +293,9 @@ fn flatten(prefix: &str, value: &DeValue<'_>, keys: &mut Keys) {
 }
 
 fn is_large(entry: &DeValue<'_>) -> bool {
-    entry.as_table().is_some_and(|table| table.contains_key("names"))
+    entry
+        .as_table()
+        .is_some_and(|table| table.contains_key("names"))
 }
 
 /// A value as TOML has it.
@@ -256,7 +311,13 @@ fn text(value: &DeValue<'_>) -> String {
             format!("[{}]", entries.join(", "))
         }
         DeValue::Table(table) => {
-            let shown = |key: &str, value| if is_secret(key, value) { SECRET.to_owned() } else { text(value) };
+            let shown = |key: &str, value| {
+                if is_secret(key, value) {
+                    SECRET.to_owned()
+                } else {
+                    text(value)
+                }
+            };
             let pairs = table.iter().map(|(key, value)| {
                 let key: &str = key.get_ref();
                 format!("{key} = {}", shown(key, value.get_ref()))
@@ -267,75 +328,4 @@ fn text(value: &DeValue<'_>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(text: &str) -> Written {
-        let mut sources = Sources::default();
-        sources.add("gateway.toml".into(), text.to_owned()).unwrap();
-        Written::of(&sources)
-    }
-
-    fn changes(old: &str, new: &str) -> serde_json::Value {
-        serde_json::to_value(written(new).changes_since(&written(old)).0).unwrap()
-    }
-
-    #[test]
-    fn tables_are_added_and_removed_and_keys_change() {
-        let old = "include = [\"a\"]\n[api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"a\", \"b\"]\n\
-                   [api_user.bob]\nclient_cn = \"bob\"\n[gateway]\ndrain_delay = \"1s\"\n[[route]]\npath = \"/\"\nupstream = \"api\"\n";
-        let new = "include = [\"a\"]\n[api_user.alice]\nclient_cn = [\"alice\"]\npermissions = [\"c\", \"b\"]\n\
-                   [gateway]\nworkers = 2\n[[route]]\npath = \"/\"\nupstream = \"other\"\n[[route]]\npath = \"/x\"\nhost = \"h\"\n";
-        let expected = serde_json::json!([
-            { "table": "api_user.alice", "change": "list", "key": "permissions", "added": ["\"c\""], "removed": ["\"a\""] },
-            { "table": "api_user.bob", "change": "removed", "old": { "client_cn": "\"bob\"" } },
-            { "table": "gateway", "change": "value", "key": "drain_delay", "old": "\"1s\"", "new": null },
-            { "table": "gateway", "change": "value", "key": "workers", "old": null, "new": "2" },
-            { "table": "route \"/\"", "change": "list", "key": "upstream", "added": ["\"other\""], "removed": ["\"api\""] },
-            { "table": "route \"/x\" host \"h\"", "change": "added", "new": { "host": "\"h\"", "path": "\"/x\"" } },
-        ]);
-        assert_eq!(changes(old, new), expected);
-        assert_eq!(changes(new, new), serde_json::json!([]));
-    }
-
-    #[test]
-    fn an_order_that_changes_is_a_change() {
-        let found = changes("[a]\nkeys = [\"x\", \"y\"]", "[a]\nkeys = [\"y\", \"x\"]");
-        let expected = serde_json::json!([
-            { "table": "a", "change": "value", "key": "keys", "old": "[\"x\", \"y\"]", "new": "[\"y\", \"x\"]" }
-        ]);
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_secret_is_seen_to_change_and_never_shown() {
-        let config =
-            |hash: &str| format!("[api_user.a]\npassword_hash = \"$5$hush{hash}\"\nother = [\"$2b$hush{hash}\"]\n");
-        for (old, new) in [(config("1"), config("2")), (String::new(), config("1")), (config("1"), String::new())] {
-            let found = changes(&old, &new).to_string();
-            assert!(found.contains("password_hash") && found.contains(SECRET) && !found.contains("hush"), "{found}");
-        }
-        let inline = changes("", "[a]\nlist = [{ name = \"n\", secret = \"hush\" }]").to_string();
-        assert!(inline.contains(SECRET) && !inline.contains("hush"), "{inline}");
-        let file = changes("", "[a]\npassword_hash_file = \"secrets/a\"").to_string();
-        assert!(file.contains("secrets/a"), "{file}");
-    }
-
-    #[test]
-    fn hosts_of_a_listener_and_conditions_are_told_apart() {
-        let host = |names: &str, file: &str| {
-            format!("[[listener.main.host]]\nnames = [\"{names}\"]\ncertificate = \"{file}\"\n")
-        };
-        let old = "[listener.main]\naddress = \"a\"\n".to_owned() + &host("one", "1") + &host("two", "2");
-        let new = "[listener.main]\naddress = \"a\"\n".to_owned() + &host("one", "1") + &host("two", "3");
-        let expected = serde_json::json!([
-            { "table": "listener.main", "change": "list", "key": "host [\"two\"].certificate", "added": ["\"3\""], "removed": ["\"2\""] },
-        ]);
-        assert_eq!(changes(&old, &new), expected);
-        let found = changes(
-            "[role.r]\npermissions = [\"a\"]",
-            "[role.r]\npermissions = [\"a\", { permission = \"b\", when = \"true\" }]",
-        );
-        assert_eq!(found[0]["added"][0], "{ permission = \"b\", when = \"true\" }");
-    }
-}
+mod tests;

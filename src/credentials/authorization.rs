@@ -36,7 +36,9 @@ pub struct BasicCredentials {
 
 impl std::fmt::Debug for BasicCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BasicCredentials").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("BasicCredentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -48,13 +50,23 @@ impl Shown {
             Ok(None) => return Self::Nothing,
             Err(_) => return Self::Malformed,
         };
-        let Ok(value) = std::str::from_utf8(value) else { return Self::Malformed };
-        let taken = [("basic", CredentialKind::Password), ("bearer", CredentialKind::Token)];
-        let mut taken = taken.into_iter().filter(|(_, kind)| rule.accepts(*kind)).peekable();
+        let Ok(value) = std::str::from_utf8(value) else {
+            return Self::Malformed;
+        };
+        let taken = [
+            ("basic", CredentialKind::Password),
+            ("bearer", CredentialKind::Token),
+        ];
+        let mut taken = taken
+            .into_iter()
+            .filter(|(_, kind)| rule.accepts(*kind))
+            .peekable();
         if taken.peek().is_none() {
             return Self::Nothing;
         }
-        let Some((scheme, rest)) = split_scheme(value) else { return Self::Malformed };
+        let Some((scheme, rest)) = split_scheme(value) else {
+            return Self::Malformed;
+        };
         // `Basic.YTpi` is Basic for a reader that looks at the first letters alone.
         match taken.find(|(name, _)| begins_with(scheme, name)) {
             None => Self::Nothing,
@@ -79,12 +91,19 @@ fn is_token_byte(byte: u8) -> bool {
 
 /// Compared without case.
 fn begins_with(scheme: &str, name: &str) -> bool {
-    scheme.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+    scheme
+        .get(..name.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 fn read_token(text: &str) -> Shown {
-    let is_token = !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_token_octet);
-    if is_token { Shown::Token(text.into()) } else { Shown::Malformed }
+    let is_token =
+        !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_token_octet);
+    if is_token {
+        Shown::Token(text.into())
+    } else {
+        Shown::Malformed
+    }
 }
 
 /// What a JWT is made of: base64url and dots.
@@ -104,7 +123,10 @@ impl BasicCredentials {
         if user.is_empty() || text.chars().any(char::is_control) {
             return None;
         }
-        Some(Self { user: user.into(), password: Zeroizing::new(password.to_owned()) })
+        Some(Self {
+            user: user.into(),
+            password: Zeroizing::new(password.to_owned()),
+        })
     }
 }
 
@@ -115,8 +137,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(values: &[&str]) -> Shown {
-        let rule = CredentialRule::new([CredentialKind::Password, CredentialKind::Token], CredentialsRequired::Any);
-        let fields: Vec<(&str, &[u8])> = values.iter().map(|value| ("Authorization", value.as_bytes())).collect();
+        let rule = CredentialRule::new(
+            [CredentialKind::Password, CredentialKind::Token],
+            CredentialsRequired::Any,
+        );
+        let fields: Vec<(&str, &[u8])> = values
+            .iter()
+            .map(|value| ("Authorization", value.as_bytes()))
+            .collect();
         Shown::of(fields.as_slice(), rule.unwrap())
     }
 
@@ -155,11 +183,18 @@ mod tests {
             assert!(matches!(shown(bad), Shown::Malformed), "{bad:?}");
         }
         assert!(matches!(shown(&[]), Shown::Nothing));
-        for other in ["Negotiate abc", "Negotiate", "Digest username=\"a\", realm=\"b\"", "Bas YTpi"] {
+        for other in [
+            "Negotiate abc",
+            "Negotiate",
+            "Digest username=\"a\", realm=\"b\"",
+            "Bas YTpi",
+        ] {
             assert!(matches!(shown(&[other]), Shown::Nothing), "{other}");
         }
         assert!(matches!(shown(&["bearer a.b-c_D"]), Shown::Token(token) if &*token == "a.b-c_D"));
-        let Shown::Password(read) = shown(&["bAsIc YTpiOmM="]) else { panic!("credentials") };
+        let Shown::Password(read) = shown(&["bAsIc YTpiOmM="]) else {
+            panic!("credentials")
+        };
         assert_eq!((&*read.user, read.password.as_str()), ("a", "b:c"));
         assert!(!format!("{read:?}").contains("b:c"));
     }
@@ -167,7 +202,10 @@ mod tests {
     #[test]
     fn what_the_route_does_not_take_is_not_looked_at() {
         let fields: &[(&str, &[u8])] = &[("authorization", b"Basic !")];
-        assert!(matches!(Shown::of(fields, CredentialRule::default()), Shown::Nothing));
+        assert!(matches!(
+            Shown::of(fields, CredentialRule::default()),
+            Shown::Nothing
+        ));
     }
 
     proptest! {

@@ -7,13 +7,13 @@ mod token;
 
 pub use authorization::{BasicCredentials, Shown};
 pub use password::{
-    AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash, Passwords, Source, Verdict,
-    hash_password,
+    AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash, Passwords,
+    Source, Verdict, hash_password,
 };
 pub use rule::{CredentialRule, RuleError};
 pub use token::{
-    Algorithm, IssuerSettings, KeyDigest, KeyFetchError, KeySet, KeySetError, KeySource, RemoteKeys, TokenError,
-    TokenIssuer, TokenIssuers, TokenProof,
+    Algorithm, IssuerSettings, KeyDigest, KeyFetchError, KeySet, KeySetError, KeySource,
+    RemoteKeys, TokenError, TokenIssuer, TokenIssuers, TokenProof,
 };
 
 use crate::config::CredentialKind;
@@ -60,16 +60,30 @@ impl Proof {
 impl Credentials {
     /// The kinds of credentials beside certificates that a user has.
     pub fn kinds_of(&self, user: &str) -> impl Iterator<Item = CredentialKind> {
-        let password = self.passwords.has_any(user).then_some(CredentialKind::Password);
-        password.into_iter().chain(self.issuers.names(user).then_some(CredentialKind::Token))
+        let password = self
+            .passwords
+            .has_any(user)
+            .then_some(CredentialKind::Password);
+        password
+            .into_iter()
+            .chain(self.issuers.names(user).then_some(CredentialKind::Token))
     }
 
     /// A proof as the user would give it, for explanations: nothing was looked at.
     pub fn assumed(&self, users: &ApiUsers, user: &str, rule: CredentialRule) -> Option<Proof> {
         let principal = users.named(user)?;
-        let password = self.passwords.any_of(user).filter(|_| rule.accepts(CredentialKind::Password));
-        let token = || self.issuers.assumed(user).filter(|_| rule.accepts(CredentialKind::Token));
-        let by = password.map(ProvenBy::Password).or_else(|| token().map(ProvenBy::Token))?;
+        let password = self
+            .passwords
+            .any_of(user)
+            .filter(|_| rule.accepts(CredentialKind::Password));
+        let token = || {
+            self.issuers
+                .assumed(user)
+                .filter(|_| rule.accepts(CredentialKind::Token))
+        };
+        let by = password
+            .map(ProvenBy::Password)
+            .or_else(|| token().map(ProvenBy::Token))?;
         Some(Proof { principal, by })
     }
 
@@ -125,22 +139,27 @@ mod tests {
         "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
     ];
     const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-    const OTHER_KEYS: &str =
-        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik"}]}"#;
+    const OTHER_KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik"}]}"#;
 
     fn users(names: &[&str]) -> ApiUsers {
         let place = crate::config::Place::new(
-            crate::config::Sources::default().add("x".into(), String::new()).unwrap(),
+            crate::config::Sources::default()
+                .add("x".into(), String::new())
+                .unwrap(),
             &(0..0),
         );
         let mut users = ApiUsers::default();
-        names.iter().for_each(|name| drop(users.add(name, place, Duration::ZERO)));
+        names
+            .iter()
+            .for_each(|name| drop(users.add(name, place, Duration::ZERO)));
         users
     }
 
     fn credentials(hash: &str, keys: &str, subject: &str) -> Credentials {
         let mut credentials = Credentials::default();
-        credentials.passwords.add("alice", vec![PasswordHash::parse(hash).unwrap()]);
+        credentials
+            .passwords
+            .add("alice", vec![PasswordHash::parse(hash).unwrap()]);
         let settings = IssuerSettings {
             name: "idp".into(),
             issuer: "https://idp".to_owned(),
@@ -164,22 +183,52 @@ mod tests {
             by: ProvenBy::Password(before.passwords.any_of("alice").unwrap()),
         };
         let later = users(&["bob", "alice"]);
-        assert_eq!(before.still_names(&later, &proof, 5).map(|user| user.id.index()), Some(1), "in the later snapshot");
+        assert_eq!(
+            before
+                .still_names(&later, &proof, 5)
+                .map(|user| user.id.index()),
+            Some(1),
+            "in the later snapshot"
+        );
         assert!(before.still_names(&users(&["bob"]), &proof, 5).is_none());
-        assert!(credentials(HASHES[1], KEYS, "a").still_names(&later, &proof, 5).is_none());
-        assert!(Credentials::default().still_names(&later, &proof, 5).is_none());
+        assert!(
+            credentials(HASHES[1], KEYS, "a")
+                .still_names(&later, &proof, 5)
+                .is_none()
+        );
+        assert!(
+            Credentials::default()
+                .still_names(&later, &proof, 5)
+                .is_none()
+        );
     }
 
     #[test]
     fn a_token_stands_for_as_long_as_its_user_its_key_and_its_time() {
         let before = credentials(HASHES[0], KEYS, "a");
         let key = before.issuers.iter().next().unwrap().any_key().unwrap();
-        let token = TokenProof { issuer: "https://idp".into(), subject: "a".into(), key, until: 100 };
+        let token = TokenProof {
+            issuer: "https://idp".into(),
+            subject: "a".into(),
+            key,
+            until: 100,
+        };
         let users = users(&["alice"]);
-        let proof = Proof { principal: users.named("alice").unwrap(), by: ProvenBy::Token(token) };
+        let proof = Proof {
+            principal: users.named("alice").unwrap(),
+            by: ProvenBy::Token(token),
+        };
         assert!(before.still_names(&users, &proof, 100).is_some());
         assert!(before.still_names(&users, &proof, 101).is_none());
-        assert!(credentials(HASHES[0], KEYS, "b").still_names(&users, &proof, 5).is_none());
-        assert!(credentials(HASHES[0], OTHER_KEYS, "a").still_names(&users, &proof, 5).is_none());
+        assert!(
+            credentials(HASHES[0], KEYS, "b")
+                .still_names(&users, &proof, 5)
+                .is_none()
+        );
+        assert!(
+            credentials(HASHES[0], OTHER_KEYS, "a")
+                .still_names(&users, &proof, 5)
+                .is_none()
+        );
     }
 }

@@ -27,7 +27,10 @@ pub enum RuleError {
 impl Default for CredentialRule {
     /// Certificates alone.
     fn default() -> Self {
-        Self { accepted: bit(CredentialKind::Certificate), required: CredentialsRequired::Any }
+        Self {
+            accepted: bit(CredentialKind::Certificate),
+            required: CredentialsRequired::Any,
+        }
     }
 }
 
@@ -59,7 +62,8 @@ impl CredentialRule {
         match required {
             _ if accepted == 0 => Err(RuleError::Empty),
             CredentialsRequired::All
-                if rule.accepts(CredentialKind::Password) && rule.accepts(CredentialKind::Token) =>
+                if rule.accepts(CredentialKind::Password)
+                    && rule.accepts(CredentialKind::Token) =>
             {
                 Err(RuleError::BothInOneField)
             }
@@ -90,10 +94,18 @@ mod tests {
 
     #[test]
     fn rules_that_nobody_could_mean_are_refused() {
-        let rule = |kinds: &[CredentialKind], required| CredentialRule::new(kinds.iter().copied(), required);
+        let rule = |kinds: &[CredentialKind], required| {
+            CredentialRule::new(kinds.iter().copied(), required)
+        };
         assert_eq!(rule(&[], CredentialsRequired::Any), Err(RuleError::Empty));
-        assert_eq!(rule(&[Token, Token], CredentialsRequired::Any), Err(RuleError::Twice));
-        assert_eq!(rule(&[Password, Token], CredentialsRequired::All), Err(RuleError::BothInOneField));
+        assert_eq!(
+            rule(&[Token, Token], CredentialsRequired::Any),
+            Err(RuleError::Twice)
+        );
+        assert_eq!(
+            rule(&[Password, Token], CredentialsRequired::All),
+            Err(RuleError::BothInOneField)
+        );
         let either = rule(&[Password, Token], CredentialsRequired::Any).unwrap();
         assert!(either.accepts(Password) && either.accepts(Token) && !either.accepts(Certificate));
         let both = rule(&[Certificate, Token], CredentialsRequired::All).unwrap();

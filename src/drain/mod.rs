@@ -37,7 +37,10 @@ impl Default for Beginning {
 impl Beginning {
     fn of(token: CancellationToken) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        Self { token, id: COUNT.fetch_add(1, Ordering::Relaxed) }
+        Self {
+            token,
+            id: COUNT.fetch_add(1, Ordering::Relaxed),
+        }
     }
 }
 
@@ -88,7 +91,10 @@ impl Drain {
 
     /// A drain that begins with this one, or earlier on its own: for one listener.
     pub fn child(&self) -> Self {
-        Self { begun: Beginning::of(self.begun.token.child_token()), ..self.clone() }
+        Self {
+            begun: Beginning::of(self.begun.token.child_token()),
+            ..self.clone()
+        }
     }
 
     /// Begins this drain alone, without waiting for others.
@@ -99,7 +105,11 @@ impl Drain {
     /// The same drain, as those see it who came at the last moment: it begins no sooner than `grace` from now.
     pub fn later(&self, grace: Duration) -> Self {
         let begun = Beginning::of(self.begun.token.clone());
-        Self { begun, not_before: Some(Instant::now() + grace), ..self.clone() }
+        Self {
+            begun,
+            not_before: Some(Instant::now() + grace),
+            ..self.clone()
+        }
     }
 
     /// Runs a task that a drain waits for.
@@ -114,7 +124,9 @@ impl Drain {
 
     /// A drain waits until this is dropped, as for a task: for one that is under way to another thread.
     pub fn hold(&self) -> Held {
-        Held { _running: self.running.token() }
+        Held {
+            _running: self.running.token(),
+        }
     }
 
     /// Waits for all tasks, at most `deadline`. Call [`Self::begin`] before.
@@ -148,7 +160,10 @@ mod tests {
         let drain = Drain::default();
         let held = drain.child().hold();
         drain.begin();
-        assert_eq!(drain.finished(Duration::ZERO).await, Drained::DeadlinePassed);
+        assert_eq!(
+            drain.finished(Duration::ZERO).await,
+            Drained::DeadlinePassed
+        );
         drop(held);
         assert_eq!(drain.finished(LONG).await, Drained::Complete);
     }

@@ -13,7 +13,11 @@ impl Drain {
     /// Watches for the beginning from one task of this thread. Needs a `LocalSet`.
     pub fn watch(&self) -> DrainWatch {
         let id = self.begun.id;
-        let known = WATCHED.with_borrow(|all| all.iter().find(|(other, _)| *other == id).map(|(_, here)| here.clone()));
+        let known = WATCHED.with_borrow(|all| {
+            all.iter()
+                .find(|(other, _)| *other == id)
+                .map(|(_, here)| here.clone())
+        });
         let here = known.unwrap_or_else(|| self.watched_here());
         let slot = here.add();
         DrainWatch { here, slot }
@@ -21,7 +25,10 @@ impl Drain {
 
     /// What this thread's tasks know of the drain, kept up to date by one task for all of them.
     fn watched_here(&self) -> Rc<WatchedHere> {
-        let here = Rc::new(WatchedHere { begun: Cell::new(self.has_begun()), tasks: RefCell::default() });
+        let here = Rc::new(WatchedHere {
+            begun: Cell::new(self.has_begun()),
+            tasks: RefCell::default(),
+        });
         if here.begun.get() {
             return here;
         }
@@ -70,7 +77,13 @@ impl WatchedHere {
     }
 
     fn wake_all(&self) {
-        let wakers: Vec<Waker> = self.tasks.borrow_mut().wakers.iter_mut().filter_map(Option::take).collect();
+        let wakers: Vec<Waker> = self
+            .tasks
+            .borrow_mut()
+            .wakers
+            .iter_mut()
+            .filter_map(Option::take)
+            .collect();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -88,7 +101,9 @@ impl DrainWatch {
             return true;
         }
         if let Some(place) = self.here.tasks.borrow_mut().wakers.get_mut(self.slot)
-            && !place.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
+            && !place
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(context.waker()))
         {
             *place = Some(context.waker().clone());
         }

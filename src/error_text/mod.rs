@@ -25,19 +25,30 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
 /// One error, without its causes.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     // An I/O error prints what it wraps, and gives the cause of that as its own.
-    if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+    if let Some(wrapped) = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
         return error_text(wrapped);
     }
     let of_tls = error.downcast_ref().map(tls_error_text);
     let of_chain = || error.downcast_ref().map(chain_error_text);
-    of_tls.or_else(of_chain).unwrap_or_else(|| error.to_string())
+    of_tls
+        .or_else(of_chain)
+        .unwrap_or_else(|| error.to_string())
 }
 
 /// The name of a variant as words: `NoCipherSuitesInCommon` is `no cipher suites in common`. What a variant holds is left out.
 fn words(variant: impl std::fmt::Debug) -> String {
     let text = format!("{variant:?}");
-    let name = text.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default();
-    let words = separated(name, ' ').replace("tls12", "TLS 1.2").replace("tls13", "TLS 1.3").replace("tls ", "TLS ");
+    let name = text
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let words = separated(name, ' ')
+        .replace("tls12", "TLS 1.2")
+        .replace("tls13", "TLS 1.3")
+        .replace("tls ", "TLS ");
     let words: Vec<&str> = words.split(' ').map(long_form).collect();
     words.join(" ")
 }

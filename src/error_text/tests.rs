@@ -16,7 +16,10 @@ fn assert_plain(text: &str, of: &impl std::fmt::Debug) {
         let mut pairs = word.chars().zip(word.chars().skip(1));
         !KNOWN.contains(&word) && pairs.any(|(one, next)| one.is_lowercase() && next.is_uppercase())
     };
-    assert!(!text.is_empty() && !text.contains(['{', '[', '"', '_']), "{of:?}: {text}");
+    assert!(
+        !text.is_empty() && !text.contains(['{', '[', '"', '_']),
+        "{of:?}: {text}"
+    );
     assert!(!text.contains('(') || text.contains(" ("), "{of:?}: {text}");
     assert!(!text.split(' ').any(shows_a_variant), "{of:?}: {text}");
     assert!(text.split(' ').count() > 2, "a sentence: {of:?}: {text}");
@@ -37,31 +40,55 @@ fn certificate_errors() -> Vec<CertificateError> {
     let mut all = vec![
         E::BadEncoding,
         E::Expired,
-        E::ExpiredContext { time: time(), not_after: time() },
+        E::ExpiredContext {
+            time: time(),
+            not_after: time(),
+        },
         E::NotValidYet,
-        E::NotValidYetContext { time: time(), not_before: time() },
+        E::NotValidYetContext {
+            time: time(),
+            not_before: time(),
+        },
         E::Revoked,
         E::UnhandledCriticalExtension,
         E::UnknownIssuer,
         E::UnknownRevocationStatus,
         E::ExpiredRevocationList,
-        E::ExpiredRevocationListContext { time: time(), next_update: time() },
+        E::ExpiredRevocationListContext {
+            time: time(),
+            next_update: time(),
+        },
         E::BadSignature,
         E::UnsupportedSignatureAlgorithm,
-        E::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: vec![6], supported_algorithms: vec![] },
+        E::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: vec![6],
+            supported_algorithms: vec![],
+        },
         E::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id: vec![6],
             public_key_algorithm_id: vec![6],
         },
         E::NotValidForName,
-        E::NotValidForNameContext { expected: name(), presented: vec![] },
         E::NotValidForNameContext {
             expected: name(),
-            presented: vec!["DnsName(\"www.example.org\")".into(), "IpAddress(127.0.0.1)".into()],
+            presented: vec![],
+        },
+        E::NotValidForNameContext {
+            expected: name(),
+            presented: vec![
+                "DnsName(\"www.example.org\")".into(),
+                "IpAddress(127.0.0.1)".into(),
+            ],
         },
         E::InvalidPurpose,
-        E::InvalidPurposeContext { required: ExtendedKeyPurpose::ClientAuth, presented: vec![] },
-        E::InvalidPurposeContext { required: ExtendedKeyPurpose::Other(vec![1, 3, 6]), presented: vec![] },
+        E::InvalidPurposeContext {
+            required: ExtendedKeyPurpose::ClientAuth,
+            presented: vec![],
+        },
+        E::InvalidPurposeContext {
+            required: ExtendedKeyPurpose::Other(vec![1, 3, 6]),
+            presented: vec![],
+        },
         E::InvalidOcspResponse,
         E::ApplicationVerificationFailure,
     ];
@@ -72,26 +99,31 @@ fn certificate_errors() -> Vec<CertificateError> {
 #[expect(deprecated, reason = "a library may still give them")]
 fn chain_errors() -> Vec<webpki::Error> {
     use webpki::Error as E;
-    vec![
+    let mut all = vec![
         E::BadDer,
         E::BadDerTime,
         E::CaUsedAsEndEntity,
         E::CertDistrusted,
-        E::CertExpired { time: time(), not_after: time() },
-        E::CertNotValidForName(webpki::InvalidNameContext { expected: name(), presented: vec![] }),
-        E::CertNotValidYet { time: time(), not_before: time() },
+        E::CertExpired {
+            time: time(),
+            not_after: time(),
+        },
+        E::CertNotValidForName(webpki::InvalidNameContext {
+            expected: name(),
+            presented: vec![],
+        }),
+        E::CertNotValidYet {
+            time: time(),
+            not_before: time(),
+        },
         E::CertRevoked,
-        E::CrlExpired { time: time(), next_update: time() },
         E::EmptyEkuExtension,
         E::EndEntityUsedAsCa,
         E::ExtensionValueInvalid,
         E::InvalidCertValidity,
-        E::InvalidCrlNumber,
         E::InvalidNetworkMaskConstraint,
         E::InvalidSerialNumber,
-        E::InvalidCrlSignatureForPublicKey,
         E::InvalidSignatureForPublicKey,
-        E::IssuerNotCrlSigner,
         E::MalformedDnsIdentifier,
         E::MalformedExtensions,
         E::MalformedNameConstraint,
@@ -105,31 +137,51 @@ fn chain_errors() -> Vec<webpki::Error> {
         E::SignatureAlgorithmMismatch,
         E::TrailingData(webpki::DerTypeId::Certificate),
         E::UnknownIssuer,
-        E::UnknownRevocationStatus,
         E::UnsupportedCertVersion,
         E::UnsupportedCriticalExtension,
-        E::UnsupportedCrlIssuingDistributionPoint,
-        E::UnsupportedCrlVersion,
-        E::UnsupportedDeltaCrl,
-        E::UnsupportedIndirectCrl,
         E::UnsupportedNameType,
-        E::UnsupportedRevocationReason,
-        E::UnsupportedRevocationReasonsPartitioning,
         E::UnsupportedCrlSignatureAlgorithm,
         E::UnsupportedSignatureAlgorithm,
         E::UnsupportedCrlSignatureAlgorithmForPublicKey,
         E::UnsupportedSignatureAlgorithmForPublicKey,
+    ];
+    all.extend(revocation_errors());
+    all
+}
+
+fn revocation_errors() -> Vec<webpki::Error> {
+    use webpki::Error as E;
+    vec![
+        E::CrlExpired {
+            time: time(),
+            next_update: time(),
+        },
+        E::InvalidCrlNumber,
+        E::InvalidCrlSignatureForPublicKey,
+        E::IssuerNotCrlSigner,
+        E::UnknownRevocationStatus,
+        E::UnsupportedCrlIssuingDistributionPoint,
+        E::UnsupportedCrlVersion,
+        E::UnsupportedDeltaCrl,
+        E::UnsupportedIndirectCrl,
+        E::UnsupportedRevocationReason,
+        E::UnsupportedRevocationReasonsPartitioning,
     ]
 }
 
 fn tls_errors() -> Vec<rustls::Error> {
-    use rustls::{ContentType, EncryptedClientHelloError, Error as E, HandshakeType, InconsistentKeys};
+    use rustls::{
+        ContentType, EncryptedClientHelloError, Error as E, HandshakeType, InconsistentKeys,
+    };
     let mut all = vec![
         E::InappropriateMessage {
             expect_types: vec![ContentType::Handshake, ContentType::Alert],
             got_type: ContentType::ApplicationData,
         },
-        E::InappropriateMessage { expect_types: vec![], got_type: ContentType::Unknown(99) },
+        E::InappropriateMessage {
+            expect_types: vec![],
+            got_type: ContentType::Unknown(99),
+        },
         E::InappropriateHandshakeMessage {
             expect_types: vec![HandshakeType::CertificateVerify],
             got_type: HandshakeType::Finished,
@@ -198,7 +250,10 @@ fn errors_of_the_other_side() -> Vec<rustls::Error> {
     ];
     let messages = messages.map(E::InvalidMessage).into_iter();
     let incompatible = incompatible.map(E::PeerIncompatible);
-    messages.chain(incompatible).chain(misbehaved.map(E::PeerMisbehaved)).collect()
+    messages
+        .chain(incompatible)
+        .chain(misbehaved.map(E::PeerMisbehaved))
+        .collect()
 }
 
 #[test]
@@ -216,7 +271,11 @@ fn each_error_of_tls_is_a_plain_sentence() {
     for error in tls_errors() {
         // Alerts are named as RFC 8446 names them.
         let text = tls_error_text(&error);
-        let text = if matches!(error, rustls::Error::AlertReceived(_)) { text.replace('_', " ") } else { text };
+        let text = if matches!(error, rustls::Error::AlertReceived(_)) {
+            text.replace('_', " ")
+        } else {
+            text
+        };
         assert_plain(&text, &error);
     }
 }
@@ -229,29 +288,50 @@ fn errors_are_put_into_words_also_where_others_wrap_them() {
     assert_eq!(error_text(&wrapped), plain);
     assert_eq!(error_text(&io::Error::other(wrapped)), plain);
     let connect = crate::endpoint::ConnectError::Tls(io::Error::other(certificate()));
-    assert_eq!(with_causes(&connect), format!("TLS with the endpoint failed: {plain}"));
+    assert_eq!(
+        with_causes(&connect),
+        format!("TLS with the endpoint failed: {plain}")
+    );
     let other = rustls::Error::Other(OtherError(Arc::new(webpki::Error::UnknownIssuer)));
     assert_eq!(error_text(&other), plain);
-    assert_eq!(error_text(&io::Error::from(io::ErrorKind::UnexpectedEof)), "unexpected end of file");
+    assert_eq!(
+        error_text(&io::Error::from(io::ErrorKind::UnexpectedEof)),
+        "unexpected end of file"
+    );
 }
 
 #[test]
 fn names_are_told_as_a_certificate_has_them() {
     let error = CertificateError::NotValidForNameContext {
         expected: name(),
-        presented: vec!["DnsName(\"www.example.org\")".into(), "IpAddress(127.0.0.1)".into()],
+        presented: vec![
+            "DnsName(\"www.example.org\")".into(),
+            "IpAddress(127.0.0.1)".into(),
+        ],
     };
     let expected = "the certificate is not for api.example.org, but for www.example.org, 127.0.0.1";
     assert_eq!(certificate_error_text(&error), expected);
-    let late = CertificateError::ExpiredContext { time: time(), not_after: time() };
-    assert_eq!(certificate_error_text(&late), "the certificate expired at 2027-01-15T08:00:00Z");
+    let late = CertificateError::ExpiredContext {
+        time: time(),
+        not_after: time(),
+    };
+    assert_eq!(
+        certificate_error_text(&late),
+        "the certificate expired at 2027-01-15T08:00:00Z"
+    );
 }
 
 #[test]
 fn alerts_have_their_names_of_the_rfc() {
     assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
-    assert_eq!(alert_name(AlertDescription::CertificateRequired), "certificate_required");
-    assert_eq!(alert_name(AlertDescription::UnrecognisedName), "unrecognized_name");
+    assert_eq!(
+        alert_name(AlertDescription::CertificateRequired),
+        "certificate_required"
+    );
+    assert_eq!(
+        alert_name(AlertDescription::UnrecognisedName),
+        "unrecognized_name"
+    );
 }
 
 proptest! {

@@ -18,24 +18,46 @@ pub fn alert_name(alert: AlertDescription) -> String {
 /// An error of the TLS library.
 pub fn tls_error_text(error: &Error) -> String {
     let fixed = match error {
-        Error::InappropriateMessage { expect_types, got_type } => {
+        Error::InappropriateMessage {
+            expect_types,
+            got_type,
+        } => {
             return out_of_order("record", got_type, expect_types);
         }
-        Error::InappropriateHandshakeMessage { expect_types, got_type } => {
+        Error::InappropriateHandshakeMessage {
+            expect_types,
+            got_type,
+        } => {
             return out_of_order("handshake message", got_type, expect_types);
         }
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "what the other side sent is not TLS",
-        Error::InvalidMessage(why) => return format!("a TLS message cannot be read: {}", words(why)),
-        Error::PeerIncompatible(why) => return format!("the two sides of TLS do not go together: {}", words(why)),
-        Error::PeerMisbehaved(why) => return format!("the other side broke the TLS protocol: {}", words(why)),
-        Error::AlertReceived(alert) => return format!("the other side sent the TLS alert {}", alert_name(*alert)),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "what the other side sent is not TLS"
+        }
+        Error::InvalidMessage(why) => {
+            return format!("a TLS message cannot be read: {}", words(why));
+        }
+        Error::PeerIncompatible(why) => {
+            return format!("the two sides of TLS do not go together: {}", words(why));
+        }
+        Error::PeerMisbehaved(why) => {
+            return format!("the other side broke the TLS protocol: {}", words(why));
+        }
+        Error::AlertReceived(alert) => {
+            return format!("the other side sent the TLS alert {}", alert_name(*alert));
+        }
         Error::InvalidCertificate(error) => return certificate_error_text(error),
-        Error::InvalidCertRevocationList(why) => return format!("the revocation list is not valid: {}", words(why)),
+        Error::InvalidCertRevocationList(why) => {
+            return format!("the revocation list is not valid: {}", words(why));
+        }
         Error::InvalidEncryptedClientHello(why) => {
             return format!("the encrypted ClientHello is not valid: {}", words(why));
         }
-        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => "the private key does not belong to the certificate",
-        Error::InconsistentKeys(_) => "whether the private key belongs to the certificate cannot be found out",
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the private key does not belong to the certificate"
+        }
+        Error::InconsistentKeys(_) => {
+            "whether the private key belongs to the certificate cannot be found out"
+        }
         Error::NoCertificatesPresented => "the other side sent no certificate",
         Error::UnsupportedNameType => "the name of the server is of a kind that is not supported",
         Error::DecryptError => "a TLS record cannot be decrypted",
@@ -58,6 +80,9 @@ fn out_of_order(what: &str, got: &impl Debug, expected: &[impl Debug]) -> String
     let got = words(got);
     match expected.is_empty() {
         true => format!("the other side sent a TLS {what} that may not come now: {got}"),
-        false => format!("the other side sent a TLS {what} out of order: {got} in place of {}", expected.join(" or ")),
+        false => format!(
+            "the other side sent a TLS {what} out of order: {got} in place of {}",
+            expected.join(" or ")
+        ),
     }
 }

@@ -26,60 +26,112 @@ pub struct Unmet {
 /// [`Unmet`] with the reasoning.
 pub fn meets(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Result<(), Unmet> {
     let question = question(snapshot, expected, folder)?;
-    let explanation = super::explain(snapshot, &question).map_err(|error| {
-        let hint = match error {
-            NoAnswer::Question(_) => "an expectation says as much as `portcullis explain` needs to know",
-            NoAnswer::Contradiction { .. } => "please report it",
-        };
-        unmet(expected.url.place, error.to_string(), hint)
-    })?;
-    let wrong =
-        |place, what: String| Err(unmet(place, format!("{}: {what}", in_short(&question)), reasoning(&explanation)));
+    let explanation = explained(snapshot, &question, expected.url.place)?;
+    let wrong = |place, what: String| {
+        Err(unmet(
+            place,
+            format!("{}: {what}", in_short(&question)),
+            reasoning(&explanation),
+        ))
+    };
     let came_out = explanation.decision_text();
     match (expected.verdict.value, explanation.decision) {
         (ExpectedVerdict::Permit, Decision::Refuse) => {
-            return wrong(expected.verdict.place, format!("expected is permit, but what comes out is {came_out}"));
+            return wrong(
+                expected.verdict.place,
+                format!("expected is permit, but what comes out is {came_out}"),
+            );
         }
         (ExpectedVerdict::Refuse, Decision::Permit | Decision::Shadow | Decision::Depends) => {
-            return wrong(expected.verdict.place, format!("expected is refuse, but what comes out is {came_out}"));
+            return wrong(
+                expected.verdict.place,
+                format!("expected is refuse, but what comes out is {came_out}"),
+            );
         }
         // An authorizer is not asked; what is expected is expected of the gateway itself.
         _ => {}
     }
-    if let Some(reason) = expected.reason.as_ref().filter(|reason| reason.value != explanation.reason) {
-        let what = format!("expected is the reason {}, but what comes out is {}", reason.value, explanation.reason);
+    if let Some(reason) = expected
+        .reason
+        .as_ref()
+        .filter(|reason| reason.value != explanation.reason)
+    {
+        let what = format!(
+            "expected is the reason {}, but what comes out is {}",
+            reason.value, explanation.reason
+        );
         return wrong(reason.place, what);
     }
-    let decided = explanation.permission.as_ref().map(|permission| permission.text.as_str());
+    let decided = explanation
+        .permission
+        .as_ref()
+        .map(|permission| permission.text.as_str());
     match &expected.permission {
         Some(said) if decided != Some(said.value.as_str()) => {
             let decided = decided.map_or("none".to_owned(), |text| format!("\"{text}\""));
-            wrong(said.place, format!("expected is the permission \"{}\", but what decides is {decided}", said.value))
+            wrong(
+                said.place,
+                format!(
+                    "expected is the permission \"{}\", but what decides is {decided}",
+                    said.value
+                ),
+            )
         }
         _ => Ok(()),
     }
 }
 
+fn explained(snapshot: &Snapshot, question: &Question, place: Place) -> Result<Explanation, Unmet> {
+    super::explain(snapshot, question).map_err(|error| {
+        let hint = match error {
+            NoAnswer::Question(_) => {
+                "an expectation says as much as `portcullis explain` needs to know"
+            }
+            NoAnswer::Contradiction { .. } => "please report it",
+        };
+        unmet(place, error.to_string(), hint)
+    })
+}
+
 fn unmet(place: Place, message: impl Into<String>, hint: impl Into<String>) -> Unmet {
-    Unmet { place, message: message.into(), hint: hint.into() }
+    Unmet {
+        place,
+        message: message.into(),
+        hint: hint.into(),
+    }
 }
 
 fn question(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Result<Question, Unmet> {
     let text = |said: &Option<Spanned<String>>| said.as_ref().map(|said| said.value.clone());
     let source = |said: &Spanned<String>| {
         said.value.parse::<IpAddr>().map_err(|_| {
-            unmet(said.place, format!("\"{}\" is no address", said.value), "write for example \"192.0.2.7\"")
+            unmet(
+                said.place,
+                format!("\"{}\" is no address", said.value),
+                "write for example \"192.0.2.7\"",
+            )
         })
     };
     let behind = expected.front_proxy.as_ref().is_some_and(|said| said.value);
     Ok(Question {
-        who: expected.who.as_ref().map_or(Ok(Who::Nobody), |who| claimed(snapshot, who, folder))?,
+        who: expected
+            .who
+            .as_ref()
+            .map_or(Ok(Who::Nobody), |who| claimed(snapshot, who, folder))?,
         trust_domain: text(&expected.trust_domain),
-        connection: if behind { Connection::FrontProxy } else { Connection::Own },
+        connection: if behind {
+            Connection::FrontProxy
+        } else {
+            Connection::Own
+        },
         listener: text(&expected.listener),
         method: expected.method.value.clone(),
         url: expected.url.value.clone(),
-        headers: expected.headers.iter().map(|(name, value)| (name.value.clone(), value.value.clone())).collect(),
+        headers: expected
+            .headers
+            .iter()
+            .map(|(name, value)| (name.value.clone(), value.value.clone()))
+            .collect(),
         body: text(&expected.body),
         source: expected.source.as_ref().map(source).transpose()?,
         at: text(&expected.at),
@@ -87,19 +139,33 @@ fn question(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resul
     })
 }
 
-fn claimed(snapshot: &Snapshot, (claim, said): &(Claim, Spanned<String>), folder: &Path) -> Result<Who, Unmet> {
+fn claimed(
+    snapshot: &Snapshot,
+    (claim, said): &(Claim, Spanned<String>),
+    folder: &Path,
+) -> Result<Who, Unmet> {
     let text = said.value.clone();
     let kind = match claim {
         Claim::User if snapshot.users.named(&text).is_none() => {
-            return Err(unmet(said.place, format!("there is no api_user \"{text}\""), nearest(snapshot, &text)));
+            return Err(unmet(
+                said.place,
+                format!("there is no api_user \"{text}\""),
+                nearest(snapshot, &text),
+            ));
         }
         Claim::User => return Ok(Who::User(text)),
         Claim::Certificate => {
             let chain = certificates(&folder.join(&text));
             let wrong = |error: crate::tls::PemError| {
-                unmet(said.place, error.to_string(), "name a PEM file, relative to this one")
+                unmet(
+                    said.place,
+                    error.to_string(),
+                    "name a PEM file, relative to this one",
+                )
             };
-            return chain.map(|chain| Who::Certificate(pem_of(&chain))).map_err(wrong);
+            return chain
+                .map(|chain| Who::Certificate(pem_of(&chain)))
+                .map_err(wrong);
         }
         Claim::CommonName => IdentityKind::CommonName,
         Claim::Dns => IdentityKind::Dns,
@@ -140,16 +206,30 @@ fn reasoning(explanation: &Explanation) -> String {
         (Some(user), _) => format!("user {} at {}", user.name, user.place),
         (None, nobody) => format!("nobody: {}", nobody.as_deref().unwrap_or_default()),
     };
-    let route = explanation.route.as_ref().map(|route| format!("route {} at {}", route.name, route.place));
-    let requirement = explanation.requirement.as_ref().map(|required| format!("required is {}", required.text));
+    let route = explanation
+        .route
+        .as_ref()
+        .map(|route| format!("route {} at {}", route.name, route.place));
+    let requirement = explanation
+        .requirement
+        .as_ref()
+        .map(|required| format!("required is {}", required.text));
     let permission = match &explanation.permission {
         Some(permission) => Some(format!("{} {permission}", permission.effect)),
-        None => (explanation.reason == "no_permission").then(|| "no permission grants it".to_owned()),
+        None => {
+            (explanation.reason == "no_permission").then(|| "no permission grants it".to_owned())
+        }
     };
     let conditions = explanation.route.iter().flat_map(|route| &route.conditions);
-    let of_permission = explanation.tried.iter().filter(|it| Some(&it.permission) == explanation.permission.as_ref());
+    let of_permission = explanation
+        .tried
+        .iter()
+        .filter(|it| Some(&it.permission) == explanation.permission.as_ref());
     let conditions = conditions.chain(of_permission.filter_map(|tried| tried.condition.as_ref()));
     let conditions = conditions.map(ToString::to_string);
-    let parts = [Some(user), route, requirement, permission].into_iter().flatten().chain(conditions);
+    let parts = [Some(user), route, requirement, permission]
+        .into_iter()
+        .flatten()
+        .chain(conditions);
     parts.collect::<Vec<_>>().join("; ")
 }

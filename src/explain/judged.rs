@@ -7,7 +7,8 @@ use crate::forward::SentHeaders;
 use crate::head::RequestHead;
 use crate::limit::{Bounds, Limiter, smaller};
 use crate::proxy::{
-    Client, Evidence, Judgement, Presented, Standing, decide_by, shows_its_own_certificate, unless_denied,
+    Client, Evidence, Judgement, Presented, Standing, decide_by, shows_its_own_certificate,
+    unless_denied,
 };
 use crate::respond::Refusal;
 use crate::route::Admission;
@@ -34,8 +35,17 @@ pub(super) struct Limits {
 
 impl Scene<'_> {
     /// Has the request judged, with whatever else the judgement wants to have looked at.
-    pub(super) fn judged<R>(&self, asker: &Asker, asked: &Asked, then: impl FnOnce(&Judged<'_>) -> R) -> R {
-        let fields: Vec<(&str, &[u8])> = asked.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+    pub(super) fn judged<R>(
+        &self,
+        asker: &Asker,
+        asked: &Asked,
+        then: impl FnOnce(&Judged<'_>) -> R,
+    ) -> R {
+        let fields: Vec<(&str, &[u8])> = asked
+            .fields
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
         let client = Client {
             listener: self.listener,
             host: self.host,
@@ -55,24 +65,44 @@ impl Scene<'_> {
         evidence: Evidence,
         then: impl FnOnce(&Judged<'_>) -> R,
     ) -> R {
-        let head = RequestHead { method: &asked.method, target: &asked.target, authority: None, fields };
+        let head = RequestHead {
+            method: &asked.method,
+            target: &asked.target,
+            authority: None,
+            fields,
+        };
         let judgement = decide_by(self.snapshot, client, &evidence, &head);
         match self.further(asker, &judgement, &evidence) {
             Some(more) => self.judged_by((client, asker), (asked, fields), more, then),
-            None => then(&Judged { scene: self, client, evidence: &evidence, judgement: &judgement, fields }),
+            None => then(&Judged {
+                scene: self,
+                client,
+                evidence: &evidence,
+                judgement: &judgement,
+                fields,
+            }),
         }
     }
 
     /// What the judgement asks for beside what was looked at. `None` where it stands. Everything that engines look up for a
     /// request has its place here.
-    fn further(&self, asker: &Asker, judgement: &Judgement<'_, '_>, evidence: &Evidence) -> Option<Evidence> {
+    fn further(
+        &self,
+        asker: &Asker,
+        judgement: &Judgement<'_, '_>,
+        evidence: &Evidence,
+    ) -> Option<Evidence> {
         match (&judgement.outcome, &evidence.presented) {
-            (Err(Refusal::CredentialsUnchecked), Presented::Unchecked) => {
-                Some(Evidence { presented: self.presented(asker, judgement), ..evidence.clone() })
-            }
+            (Err(Refusal::CredentialsUnchecked), Presented::Unchecked) => Some(Evidence {
+                presented: self.presented(asker, judgement),
+                ..evidence.clone()
+            }),
             (Err(Refusal::BodyUnread), _) if evidence.body.is_none() => {
                 let body = self.question.body.as_deref().unwrap_or_default();
-                Some(Evidence { body: Some(EventTypes::from_body(body.as_bytes())), ..evidence.clone() })
+                Some(Evidence {
+                    body: Some(EventTypes::from_body(body.as_bytes())),
+                    ..evidence.clone()
+                })
             }
             _ => None,
         }
@@ -80,10 +110,20 @@ impl Scene<'_> {
 
     /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
     fn presented(&self, asker: &Asker, judgement: &Judgement<'_, '_>) -> Presented {
-        let rule = judgement.route.map(|route| route.credentials).unwrap_or_default();
-        let Some(name) = &asker.assumed else { return Presented::Nothing };
-        let proof = self.snapshot.credentials.assumed(&self.snapshot.users, name, rule);
-        proof.map_or(Presented::Nothing, |proof| unless_denied(self.snapshot, proof))
+        let rule = judgement
+            .route
+            .map(|route| route.credentials)
+            .unwrap_or_default();
+        let Some(name) = &asker.assumed else {
+            return Presented::Nothing;
+        };
+        let proof = self
+            .snapshot
+            .credentials
+            .assumed(&self.snapshot.users, name, rule);
+        proof.map_or(Presented::Nothing, |proof| {
+            unless_denied(self.snapshot, proof)
+        })
     }
 }
 
@@ -91,19 +131,34 @@ impl Judged<'_> {
     /// Calls `then` with what conditions see of the request. `None` if it did not come as far as to a route.
     pub(super) fn facts<R>(&self, then: impl FnOnce(&Facts<'_>) -> R) -> Option<R> {
         let (judgement, client, snapshot) = (self.judgement, self.client, self.scene.snapshot);
-        let (target, host, route) = (judgement.target.as_ref()?, judgement.host.as_ref()?, judgement.route?);
+        let (target, host, route) = (
+            judgement.target.as_ref()?,
+            judgement.host.as_ref()?,
+            judgement.route?,
+        );
         let (_, captured) = client.listener.routes.find(Some(host), &target.path)?;
-        let captures: Vec<_> = route.captures.iter().map(AsRef::as_ref).zip(captured.iter()).collect();
+        let captures: Vec<_> = route
+            .captures
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(captured.iter())
+            .collect();
         let shows_own = shows_its_own_certificate(client.standing, &self.evidence.presented);
         let shows_own = judgement.user.is_some() && shows_own;
-        let vouching = client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.trust_domain(id));
+        let vouching = client
+            .vouched_by
+            .filter(|_| shows_own)
+            .and_then(|id| snapshot.trust_domain(id));
         Some(then(&Facts {
             method: judgement.method,
             path: &target.path,
             query: target.query.as_deref(),
             host: host.as_str(),
             captures: &captures,
-            headers: &SentHeaders { fields: self.fields, policy: snapshot.field_policy(route) },
+            headers: &SentHeaders {
+                fields: self.fields,
+                policy: snapshot.field_policy(route),
+            },
             certificate: client.certificate.filter(|_| shows_own),
             trust_domain: vouching.map(|domain| &*domain.name),
             user: judgement.user.map_or("", |user| &user.name),
@@ -117,7 +172,11 @@ impl Judged<'_> {
         let (judgement, snapshot) = (self.judgement, self.scene.snapshot);
         let of = |limiter: Option<&Arc<Limiter>>| limiter.map(|limiter| *limiter.bounds());
         // A route that takes no notice of clients does not do so here.
-        let user = judgement.user.filter(|_| judgement.route.is_some_and(|route| route.admission != Admission::Public));
+        let user = judgement.user.filter(|_| {
+            judgement
+                .route
+                .is_some_and(|route| route.admission != Admission::Public)
+        });
         let user = of(user.and_then(|user| snapshot.user_limiters.get(user.id.index())));
         let body_size = judgement.route.and_then(|route| route.limits.body_size);
         Limits {
@@ -140,7 +199,14 @@ impl Judged<'_> {
     /// Whether a password or token stands in the question where the route takes one. Nobody looks at it: whoever could ask
     /// here without a limit would soon know it.
     pub(super) fn shows_a_secret(&self) -> bool {
-        let takes = self.judgement.route.is_some_and(|route| !route.credentials.is_certificate_alone());
-        takes && self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        let takes = self
+            .judgement
+            .route
+            .is_some_and(|route| !route.credentials.is_certificate_alone());
+        takes
+            && self
+                .fields
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
     }
 }

@@ -21,8 +21,8 @@ mod verdict;
 
 pub use expectation::{Unmet, meets};
 pub use explanation::{
-    ClientFacts, ConditionFacts, ConditionOutcome, Decision, Explanation, Note, PermissionFacts, RequestFacts,
-    RequirementFacts, RouteFacts, ShadowFacts, Tried, UserFacts, ValueFacts,
+    ClientFacts, ConditionFacts, ConditionOutcome, Decision, Explanation, Note, PermissionFacts,
+    RequestFacts, RequirementFacts, RouteFacts, ShadowFacts, Tried, UserFacts, ValueFacts,
 };
 pub use question::{About, Connection, NoAnswer, Question, Who};
 pub use route_decision::RouteDecision;
@@ -77,7 +77,9 @@ impl fmt::Display for Answer {
 /// [`NoAnswer`] if the question makes no sense here.
 pub fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, NoAnswer> {
     match question.about {
-        About::Request => explain(snapshot, question).map(Box::new).map(Answer::Request),
+        About::Request => explain(snapshot, question)
+            .map(Box::new)
+            .map(Answer::Request),
         About::AllUsers => users::all_users(snapshot, question).map(Answer::AllUsers),
         About::AllRoutes => routes::all_routes(snapshot, question).map(Answer::AllRoutes),
     }
@@ -85,8 +87,14 @@ pub fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, NoAnsw
 
 /// The ApiUser whose name is most like this one, if any is like it.
 fn nearest_user<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s str> {
-    let known = snapshot.users.iter().map(|user| (strsim::jaro_winkler(name, &user.name), &*user.name));
-    known.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8).map(|(_, known)| known)
+    let known = snapshot
+        .users
+        .iter()
+        .map(|user| (strsim::jaro_winkler(name, &user.name), &*user.name));
+    known
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .map(|(_, known)| known)
 }
 
 /// Explains one request.

@@ -15,9 +15,16 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
         return Err(NoAnswer::secret());
     }
     let row = || RouteRow::of(judged, route, "*");
-    let refused = |reason: &str| Ok(vec![RouteRow { reason: reason.to_owned(), ..row() }]);
+    let refused = |reason: &str| {
+        Ok(vec![RouteRow {
+            reason: reason.to_owned(),
+            ..row()
+        }])
+    };
     // Who it is comes before what is required, which depends on the path.
-    let Some(user) = judged.judgement.user else { return refused(Verdict::of(judged).reason) };
+    let Some(user) = judged.judgement.user else {
+        return refused(Verdict::of(judged).reason);
+    };
     let (now, policy) = (judged.scene.at, &judged.scene.snapshot.policy);
     let is_over = |until: Option<i64>| until.is_some_and(|until| now > until);
     if is_over(route.enabled_until) {
@@ -32,10 +39,17 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
         let prefix = name.rsplit_once('/').map_or(&*name, |(prefix, _)| prefix);
         match groups.iter_mut().find(|group| group.prefix == prefix) {
             Some(group) => group.reaches.push(reach),
-            None => groups.push(Group { prefix: prefix.to_owned(), reaches: vec![reach] }),
+            None => groups.push(Group {
+                prefix: prefix.to_owned(),
+                reaches: vec![reach],
+            }),
         }
     }
-    Ok(groups.into_iter().flat_map(Group::rows).map(|reach| row().with(reach)).collect())
+    Ok(groups
+        .into_iter()
+        .flat_map(Group::rows)
+        .map(|reach| row().with(reach))
+        .collect())
 }
 
 /// Names that differ only behind the last slash.
@@ -47,13 +61,19 @@ struct Group {
 impl Group {
     /// One for all, where the same is true of all.
     fn rows(self) -> Vec<Reach> {
-        let unnamed = |reach: &Reach| Reach { requirement: None, ..reach.clone() };
+        let unnamed = |reach: &Reach| Reach {
+            requirement: None,
+            ..reach.clone()
+        };
         match self.reaches.as_slice() {
             [first, second, rest @ ..] => {
                 let mut others = std::iter::once(second).chain(rest);
                 if others.all(|other| unnamed(other) == unnamed(first)) {
                     let requirement = Some(format!("{}/{{name}}", self.prefix));
-                    return vec![Reach { requirement, ..first.clone() }];
+                    return vec![Reach {
+                        requirement,
+                        ..first.clone()
+                    }];
                 }
                 self.reaches
             }

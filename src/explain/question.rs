@@ -122,7 +122,9 @@ pub enum NoAnswer {
     #[error("{0}")]
     Question(String),
     /// The reasons that were found do not lead to what was judged: a mistake of ours, which is better said than hidden.
-    #[error("internal error: by the reasons that were found this would be \"{found}\", but it is judged \"{judged}\"")]
+    #[error(
+        "internal error: by the reasons that were found this would be \"{found}\", but it is judged \"{judged}\""
+    )]
     Contradiction {
         /// What the reasons lead to.
         found: String,
@@ -134,7 +136,9 @@ pub enum NoAnswer {
 impl NoAnswer {
     /// Whoever could ask without a limit whether a password is right would soon know it.
     pub(super) fn secret() -> Self {
-        Self::question("a password or token is not looked at here: ask with the user, who is taken to have it right")
+        Self::question(
+            "a password or token is not looked at here: ask with the user, who is taken to have it right",
+        )
     }
 
     pub(super) fn question(message: impl Into<String>) -> Self {

@@ -53,22 +53,43 @@ impl Touching<'_> {
 }
 
 /// What it comes to on a route by a method.
-pub(super) fn reach(scene: &Scene<'_>, user: Option<&Principal>, route: &Route, method: &str) -> Reach {
+pub(super) fn reach(
+    scene: &Scene<'_>,
+    user: Option<&Principal>,
+    route: &Route,
+    method: &str,
+) -> Reach {
     reach_of(scene, user, (route, method), kind(route, method))
 }
 
 /// The same where the route requires this name, in which a `*` is whatever the request says.
-pub(super) fn reach_of_name(scene: &Scene<'_>, user: &Principal, route: &Route, name: &str) -> Reach {
+pub(super) fn reach_of_name(
+    scene: &Scene<'_>,
+    user: &Principal,
+    route: &Route,
+    name: &str,
+) -> Reach {
     let parts: Vec<Part> = match name.strip_suffix('*') {
         Some(begin) => vec![Part::text(begin), Part::Anything],
         None => vec![Part::text(name)],
     };
-    let variables = name.ends_with('*').then(|| "what the request lists".to_owned());
-    let kind = Kind { form: Form::Named(parts), variables: variables.into_iter().collect(), text: name.to_owned() };
+    let variables = name
+        .ends_with('*')
+        .then(|| "what the request lists".to_owned());
+    let kind = Kind {
+        form: Form::Named(parts),
+        variables: variables.into_iter().collect(),
+        text: name.to_owned(),
+    };
     reach_of(scene, Some(user), (route, ""), kind)
 }
 
-fn reach_of(scene: &Scene<'_>, user: Option<&Principal>, (route, method): (&Route, &str), kind: Kind) -> Reach {
+fn reach_of(
+    scene: &Scene<'_>,
+    user: Option<&Principal>,
+    (route, method): (&Route, &str),
+    kind: Kind,
+) -> Reach {
     let mut reach = match user {
         None => sure(RouteDecision::Permit, "public_route", Vec::new()),
         Some(user) => {
@@ -82,16 +103,28 @@ fn reach_of(scene: &Scene<'_>, user: Option<&Principal>, (route, method): (&Rout
         }
     };
     reach.requirement = (!route.admission.is_public()).then_some(kind.text);
-    let conditions = [route.condition.as_ref(), route.requirement.condition(method)].into_iter().flatten();
-    let conditions = conditions.map(|condition| format!("the route's condition `{}`", condition.text()));
-    let authorizer = route.authorizer.iter().map(|name| format!("authorizer \"{name}\""));
+    let conditions = [
+        route.condition.as_ref(),
+        route.requirement.condition(method),
+    ]
+    .into_iter()
+    .flatten();
+    let conditions =
+        conditions.map(|condition| format!("the route's condition `{}`", condition.text()));
+    let authorizer = route
+        .authorizer
+        .iter()
+        .map(|name| format!("authorizer \"{name}\""));
     let conditions: Vec<String> = conditions.chain(authorizer).collect();
     if !conditions.is_empty() && reach.decision != RouteDecision::Refuse {
         reach.decision = RouteDecision::Depends;
         reach.reason = "";
         reach.depends_on.splice(0..0, conditions);
     }
-    let refuses_some = matches!(reach.decision, RouteDecision::Depends | RouteDecision::Refuse);
+    let refuses_some = matches!(
+        reach.decision,
+        RouteDecision::Depends | RouteDecision::Refuse
+    );
     if refuses_some && only_marks(scene, user, route) {
         reach.decision = RouteDecision::Shadow;
     }
@@ -99,19 +132,45 @@ fn reach_of(scene: &Scene<'_>, user: Option<&Principal>, (route, method): (&Rout
 }
 
 fn sure(decision: RouteDecision, reason: &'static str, permissions: Vec<PermissionFacts>) -> Reach {
-    Reach { decision, reason, depends_on: Vec::new(), permissions, requirement: None }
+    Reach {
+        decision,
+        reason,
+        depends_on: Vec::new(),
+        permissions,
+        requirement: None,
+    }
 }
 
-fn by_permissions(scene: &Scene<'_>, sets: &[&PermissionSet], kind: &Kind, needs_none: Option<&'static str>) -> Reach {
-    let facts = |it: &Touching<'_>, effect| {
-        let matched = Matched { permission: it.permission, role: it.set.role.as_deref() };
-        permission_facts(&matched, effect, &scene.snapshot.places)
+fn by_permissions(
+    scene: &Scene<'_>,
+    sets: &[&PermissionSet],
+    kind: &Kind,
+    needs_none: Option<&'static str>,
+) -> Reach {
+    let denies = touching(
+        sets,
+        |set| &set.denied,
+        |permission| permission.denies_of(&kind.form),
+    );
+    let grants = touching(
+        sets,
+        |set| &set.granted,
+        |permission| permission.grants_of(&kind.form).into(),
+    );
+    let grants = if needs_none.is_some() {
+        Vec::new()
+    } else {
+        grants
     };
-    let denies = touching(sets, |set| &set.denied, |permission| permission.denies_of(&kind.form));
-    let grants = touching(sets, |set| &set.granted, |permission| permission.grants_of(&kind.form).into());
-    let grants = if needs_none.is_some() { Vec::new() } else { grants };
-    if let Some(deny) = denies.iter().find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all()) {
-        return sure(RouteDecision::Refuse, "denied", vec![facts(deny, Effect::Deny)]);
+    if let Some(deny) = denies
+        .iter()
+        .find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all())
+    {
+        return sure(
+            RouteDecision::Refuse,
+            "denied",
+            vec![facts(scene, deny, Effect::Deny)],
+        );
     }
     if grants.is_empty() && needs_none.is_none() {
         return sure(RouteDecision::Refuse, "no_permission", Vec::new());
@@ -123,24 +182,57 @@ fn by_permissions(scene: &Scene<'_>, sets: &[&PermissionSet], kind: &Kind, needs
     let is_granted = all_by(|it| it.is_unconditional());
     if is_granted && !denies.iter().any(Touching::is_enforced) {
         let surely = all_by(|it| it.is_unconditional() && it.is_enforced()) && denies.is_empty();
-        let decision = if surely { RouteDecision::Permit } else { RouteDecision::Shadow };
+        let decision = if surely {
+            RouteDecision::Permit
+        } else {
+            RouteDecision::Shadow
+        };
         // The first that covers all decides, as it does for a request.
-        let decides = grants.iter().find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all());
+        let decides = grants
+            .iter()
+            .find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all());
         let deciding: Vec<_> = decides.map_or_else(|| grants.iter().collect(), |one| vec![one]);
-        let permissions = deciding.into_iter().map(|it| facts(it, Effect::Grant));
-        let permissions = permissions.chain(denies.iter().map(|it| facts(it, Effect::Deny))).collect();
+        let permissions = deciding
+            .into_iter()
+            .map(|it| facts(scene, it, Effect::Grant));
+        let permissions = permissions
+            .chain(denies.iter().map(|it| facts(scene, it, Effect::Deny)))
+            .collect();
         let reason = needs_none.unwrap_or("permission");
         return sure(decision, reason, permissions);
     }
+    let grants = if is_granted { Vec::new() } else { grants };
+    depending(scene, (&grants, &denies), kind)
+}
+
+/// What it depends on which of these permissions count.
+fn depending(
+    scene: &Scene<'_>,
+    (grants, denies): (&[Touching<'_>], &[Touching<'_>]),
+    kind: &Kind,
+) -> Reach {
     let mut reach = sure(RouteDecision::Depends, "", Vec::new());
-    for (granting, effect, verb) in [(&grants, Effect::Grant, "granted"), (&denies, Effect::Deny, "denied")] {
-        for it in granting.iter().filter(|_| effect == Effect::Deny || !is_granted) {
-            let permission = facts(it, effect);
-            reach.depends_on.push(format!("{verb} by {permission}{}", when(it, kind)));
+    for (touching, effect, verb) in [
+        (grants, Effect::Grant, "granted"),
+        (denies, Effect::Deny, "denied"),
+    ] {
+        for it in touching {
+            let permission = facts(scene, it, effect);
+            reach
+                .depends_on
+                .push(format!("{verb} by {permission}{}", when(it, kind)));
             reach.permissions.push(permission);
         }
     }
     reach
+}
+
+fn facts(scene: &Scene<'_>, it: &Touching<'_>, effect: Effect) -> PermissionFacts {
+    let matched = Matched {
+        permission: it.permission,
+        role: it.set.role.as_deref(),
+    };
+    permission_facts(&matched, effect, &scene.snapshot.places)
 }
 
 fn touching<'a>(
@@ -148,9 +240,17 @@ fn touching<'a>(
     which: impl Fn(&'a PermissionSet) -> &'a Vec<Permission>,
     covers: impl Fn(&Permission) -> DenyCoverage,
 ) -> Vec<Touching<'a>> {
-    let all = sets.iter().flat_map(|set| which(set).iter().map(|permission| (*set, permission)));
-    let covered = all.map(|(set, permission)| Touching { set, permission, coverage: covers(permission) });
-    covered.filter(|it| it.coverage != DenyCoverage::None).collect()
+    let all = sets
+        .iter()
+        .flat_map(|set| which(set).iter().map(|permission| (*set, permission)));
+    let covered = all.map(|(set, permission)| Touching {
+        set,
+        permission,
+        coverage: covers(permission),
+    });
+    covered
+        .filter(|it| it.coverage != DenyCoverage::None)
+        .collect()
 }
 
 /// What it depends on whether a permission counts.
@@ -161,7 +261,9 @@ fn when(it: &Touching<'_>, kind: &Kind) -> String {
         DenyCoverage::Some if !kind.variables.is_empty() => {
             text.push_str(&format!(", depending on {}", kind.variables.join(" and ")));
         }
-        DenyCoverage::TooManyReadings => text.push_str(", if there are more readings than are compared"),
+        DenyCoverage::TooManyReadings => {
+            text.push_str(", if there are more readings than are compared")
+        }
         _ => {}
     }
     if let Some(condition) = permission.condition() {
@@ -177,7 +279,8 @@ fn kind(route: &Route, method: &str) -> Kind {
     let is_named = route.admission == Admission::Authorized;
     match (route.requirement.demand(method), &route.requirement) {
         (Some(demand), _) if is_named => {
-            let capture = |at: usize| format!("{{{}}}", route.captures.get(at).map_or("", AsRef::as_ref));
+            let capture =
+                |at: usize| format!("{{{}}}", route.captures.get(at).map_or("", AsRef::as_ref));
             let (mut name, mut variables, mut text) = (Vec::new(), Vec::new(), String::new());
             for part in demand.name.parts() {
                 match part {
@@ -192,11 +295,17 @@ fn kind(route: &Route, method: &str) -> Kind {
                     }
                 }
             }
-            Kind { form: Form::Named(name), variables, text }
+            Kind {
+                form: Form::Named(name),
+                variables,
+                text,
+            }
         }
-        (_, RequirementRule::AnyApiUser) if is_named => {
-            Kind { form: Form::AnyApiUser, variables: Vec::new(), text: "(any ApiUser)".to_owned() }
-        }
+        (_, RequirementRule::AnyApiUser) if is_named => Kind {
+            form: Form::AnyApiUser,
+            variables: Vec::new(),
+            text: "(any ApiUser)".to_owned(),
+        },
         _ => of_path(route, method),
     }
 }
@@ -224,7 +333,14 @@ fn of_path(route: &Route, method: &str) -> Kind {
         variables.push("what is below".to_owned());
         text.push_str("/...");
     }
-    Kind { form: Form::MethodAndPath { method: method.to_owned(), path }, variables, text: format!("{method} {text}") }
+    Kind {
+        form: Form::MethodAndPath {
+            method: method.to_owned(),
+            path,
+        },
+        variables,
+        text: format!("{method} {text}"),
+    }
 }
 
 /// Whether refusals on this route are only marked for this user.

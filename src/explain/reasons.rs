@@ -2,7 +2,8 @@
 //! judgement; the reasons must lead to it, or there is no answer.
 
 use super::explanation::{
-    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts, ShadowFacts, Tried,
+    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts,
+    ShadowFacts, Tried,
 };
 use super::facts::{client_facts, notes, request_facts, route_facts};
 use super::judged::Judged;
@@ -45,8 +46,14 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
         detail: verdict.detail,
         request: request_facts(judged),
         client: client_facts(judged),
-        route: judged.judgement.route.map(|route| route_facts(judged, route)),
-        requirement: judged.judgement.route.and_then(|route| requirement(judged, route)),
+        route: judged
+            .judgement
+            .route
+            .map(|route| route_facts(judged, route)),
+        requirement: judged
+            .judgement
+            .route
+            .and_then(|route| requirement(judged, route)),
         permission: verdict.permission,
         ..Explanation::default()
     };
@@ -67,7 +74,9 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
 /// TLS comes first: of a client that does not pass the handshake no request is read.
 fn rejected(judged: &Judged<'_>, reason: FailureReason) -> Explanation {
     // Several alerts stand for a certificate that cannot be read.
-    let alert = reason.alert().map_or_else(|| "unspecified".to_owned(), alert_name);
+    let alert = reason
+        .alert()
+        .map_or_else(|| "unspecified".to_owned(), alert_name);
     Explanation {
         decision: Decision::Refuse,
         reason: reason.word().to_owned(),
@@ -79,26 +88,43 @@ fn rejected(judged: &Judged<'_>, reason: FailureReason) -> Explanation {
 }
 
 fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
-    let required = judged.judgement.requirement.as_ref().filter(|_| !route.admission.is_public())?;
+    let required = judged
+        .judgement
+        .requirement
+        .as_ref()
+        .filter(|_| !route.admission.is_public())?;
     let origin = match route.requirement {
         RequirementRule::MethodAndPath => "method and path, since the route has no `requirement`",
         RequirementRule::Named(_) => "the route's `requirement`",
         RequirementRule::ByMethod(_) => "the route's `requirement` for this method",
         RequirementRule::AnyApiUser => "the gateway answers any ApiUser",
-        RequirementRule::Icinga2 => "the route's `preset`, by method, path, query and body as Icinga 2 has it",
+        RequirementRule::Icinga2 => {
+            "the route's `preset`, by method, path, query and body as Icinga 2 has it"
+        }
     };
-    Some(RequirementFacts { text: required.to_string(), origin: origin.to_owned() })
+    Some(RequirementFacts {
+        text: required.to_string(),
+        origin: origin.to_owned(),
+    })
 }
 
 /// The reasons. `None` if the request did not come as far as to them.
 fn findings(judged: &Judged<'_>) -> Option<Findings> {
     let outcome = &judged.judgement.outcome;
     let is_unasked = matches!(outcome, Err(Refusal::AuthorizerUnasked));
-    if outcome.as_ref().is_err_and(|refusal| refusal.denied().is_none()) && !is_unasked {
+    if outcome
+        .as_ref()
+        .is_err_and(|refusal| refusal.denied().is_none())
+        && !is_unasked
+    {
         return None;
     }
     judged.facts(|facts| {
-        let mut findings = Findings { conditions: Vec::new(), tried: Vec::new(), found: Err(reason("internal")) };
+        let mut findings = Findings {
+            conditions: Vec::new(),
+            tried: Vec::new(),
+            found: Err(reason("internal")),
+        };
         findings.found = found(judged, facts, &mut findings);
         findings
     })
@@ -111,11 +137,19 @@ fn reason(word: &'static str) -> Reason {
 /// Looks at everything in the order of the judgement, as far as that goes.
 fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Found {
     let (judgement, snapshot) = (judged.judgement, judged.scene.snapshot);
-    let Some(route) = judgement.route else { return Err(reason("no_route")) };
+    let Some(route) = judgement.route else {
+        return Err(reason("no_route"));
+    };
     if route.enabled_until.is_some_and(|until| facts.now > until) {
         return Err(reason("route_disabled"));
     }
-    for condition in [route.condition.as_ref(), route.requirement.condition(facts.method)].into_iter().flatten() {
+    for condition in [
+        route.condition.as_ref(),
+        route.requirement.condition(facts.method),
+    ]
+    .into_iter()
+    .flatten()
+    {
         let condition = asked(condition, facts);
         let outcome = condition.outcome;
         findings.conditions.push(condition);
@@ -126,9 +160,15 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
         }
     }
     let public = reason("public_route");
-    let (Some(user), Some(required)) = (judgement.user, &judgement.requirement) else { return Ok((public, None)) };
+    let (Some(user), Some(required)) = (judgement.user, &judgement.requirement) else {
+        return Ok((public, None));
+    };
     snapshot.policy.user(user).ok_or(reason("no_permission"))?;
-    if snapshot.policy.enabled_until(user.id).is_some_and(|until| facts.now > until) {
+    if snapshot
+        .policy
+        .enabled_until(user.id)
+        .is_some_and(|until| facts.now > until)
+    {
         return Err(reason("user_disabled"));
     }
     let mut trial = Trial::new(&snapshot.policy, user, facts, &snapshot.places);
@@ -142,26 +182,43 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
 
 /// That the reasons lead to what was judged, down to the permission.
 fn agreement(judged: &Judged<'_>, findings: &Findings) -> Result<(), NoAnswer> {
-    let told = |it: &Reason| (it.word, it.tried.and_then(|at| findings.tried.get(at)).map(|it| it.permission.clone()));
+    let told = |it: &Reason| {
+        (
+            it.word,
+            it.tried
+                .and_then(|at| findings.tried.get(at))
+                .map(|it| it.permission.clone()),
+        )
+    };
     let by_reasons = match &findings.found {
         Ok((grant, hidden)) => (Some(told(grant)), hidden.as_ref().map(told)),
         // What is over is over; everything else may be hidden by shadow mode.
-        Err(denied) if enforcement(judged).0 == Enforcement::Shadow && !denied.word.ends_with("_disabled") => {
+        Err(denied)
+            if enforcement(judged).0 == Enforcement::Shadow
+                && !denied.word.ends_with("_disabled") =>
+        {
             (Some(("shadow", None)), Some(told(denied)))
         }
         Err(denied) => (None, Some(told(denied))),
     };
-    let place =
-        |permission: &Option<PermissionFacts>| permission.as_ref().map(|it| (it.place.clone(), it.role.clone()));
+    let place = |permission: &Option<PermissionFacts>| {
+        permission
+            .as_ref()
+            .map(|it| (it.place.clone(), it.role.clone()))
+    };
     let in_short = |it: &Option<(&'static str, Option<PermissionFacts>)>| {
-        it.as_ref().map(|(word, permission)| (*word, place(permission)))
+        it.as_ref()
+            .map(|(word, permission)| (*word, place(permission)))
     };
     let by_judgement = judged_in_short(judged);
     let by_reasons = (in_short(&by_reasons.0), in_short(&by_reasons.1));
     if by_reasons == by_judgement {
         return Ok(());
     }
-    Err(NoAnswer::Contradiction { found: format!("{by_reasons:?}"), judged: format!("{by_judgement:?}") })
+    Err(NoAnswer::Contradiction {
+        found: format!("{by_reasons:?}"),
+        judged: format!("{by_judgement:?}"),
+    })
 }
 
 /// A reason, and where the permission stands that it is about, with its role.
@@ -172,15 +229,24 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
     let places = &judged.scene.snapshot.places;
     let denied = |denied: &Denied<'_>| {
         let matched = denied.matched();
-        let place = matched.map(|it| (places.describe(it.permission.place), it.role.map(str::to_owned)));
+        let place = matched.map(|it| {
+            (
+                places.describe(it.permission.place),
+                it.role.map(str::to_owned),
+            )
+        });
         (denied.word(), place)
     };
     match &judged.judgement.outcome {
         Ok(permit) => {
             let grant = match permit.grant() {
-                Grant::Permission(it) => {
-                    ("permission", Some((places.describe(it.permission.place), it.role.map(str::to_owned))))
-                }
+                Grant::Permission(it) => (
+                    "permission",
+                    Some((
+                        places.describe(it.permission.place),
+                        it.role.map(str::to_owned),
+                    )),
+                ),
                 Grant::AnyApiUser => ("any_api_user", None),
                 Grant::PublicRoute => ("public_route", None),
                 Grant::Shadow => ("shadow", None),
@@ -195,7 +261,10 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
 fn enforcement(judged: &Judged<'_>) -> (Enforcement, &'static str) {
     let (policy, judgement) = (&judged.scene.snapshot.policy, judged.judgement);
     let route = judgement.route.and_then(|route| route.enforcement);
-    let user = judgement.user.and_then(|user| policy.user(user)).and_then(|user| user.enforcement);
+    let user = judgement
+        .user
+        .and_then(|user| policy.user(user))
+        .and_then(|user| user.enforcement);
     let enforcement = policy.enforcement(judgement.user, route);
     let origin = match (user, route) {
         (Some(said), _) if said == enforcement => "api_user",
@@ -207,7 +276,11 @@ fn enforcement(judged: &Judged<'_>) -> (Enforcement, &'static str) {
 
 /// Shadow mode, where it is on or a permission on trial is what matters.
 fn shadow(judged: &Judged<'_>, findings: &Findings) -> Option<ShadowFacts> {
-    let permission = |it: &Reason| it.tried.and_then(|at| findings.tried.get(at)).map(|it| it.permission.clone());
+    let permission = |it: &Reason| {
+        it.tried
+            .and_then(|at| findings.tried.get(at))
+            .map(|it| it.permission.clone())
+    };
     let (enforcement, origin) = enforcement(judged);
     let origin = origin.to_owned();
     match (&findings.found, enforcement) {
@@ -215,12 +288,22 @@ fn shadow(judged: &Judged<'_>, findings: &Findings) -> Option<ShadowFacts> {
         (Ok((grant, Some(hidden))), _) => Some(ShadowFacts {
             origin: "permission".to_owned(),
             hides: Some(hidden.word.to_owned()),
-            permission: permission(hidden).filter(|it| it.effect == "deny").or_else(|| permission(grant)),
+            permission: permission(hidden)
+                .filter(|it| it.effect == "deny")
+                .or_else(|| permission(grant)),
         }),
         (Err(denied), Enforcement::Shadow) if !denied.word.ends_with("_disabled") => {
-            Some(ShadowFacts { origin, hides: Some(denied.word.to_owned()), permission: permission(denied) })
+            Some(ShadowFacts {
+                origin,
+                hides: Some(denied.word.to_owned()),
+                permission: permission(denied),
+            })
         }
-        (_, Enforcement::Shadow) => Some(ShadowFacts { origin, hides: None, permission: None }),
+        (_, Enforcement::Shadow) => Some(ShadowFacts {
+            origin,
+            hides: None,
+            permission: None,
+        }),
         _ => None,
     }
 }

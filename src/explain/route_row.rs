@@ -45,8 +45,21 @@ impl RouteRow {
     }
 
     pub(super) fn with(self, reach: Reach) -> Self {
-        let Reach { decision, reason, depends_on, permissions, requirement } = reach;
-        Self { requirement, decision, reason: reason.to_owned(), depends_on, permissions, ..self }
+        let Reach {
+            decision,
+            reason,
+            depends_on,
+            permissions,
+            requirement,
+        } = reach;
+        Self {
+            requirement,
+            decision,
+            reason: reason.to_owned(),
+            depends_on,
+            permissions,
+            ..self
+        }
     }
 }
 

@@ -33,7 +33,9 @@ pub struct AllRoutes {
 /// Asks on each route.
 pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<AllRoutes, NoAnswer> {
     if !question.method.is_empty() || !question.url.is_empty() {
-        return Err(NoAnswer::question("all routes are asked about, so no method and no URL is to be named"));
+        return Err(NoAnswer::question(
+            "all routes are asked about, so no method and no URL is to be named",
+        ));
     }
     let mut listeners: Vec<_> = match &question.listener {
         Some(name) => vec![listener(snapshot, Some(name))?],
@@ -47,7 +49,10 @@ pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<All
                 Ok(rows) => all.routes.extend(rows),
                 Err(contradiction @ NoAnswer::Contradiction { .. }) => return Err(contradiction),
                 Err(error) => {
-                    all.unanswered.push(format!("listener \"{}\", route {}: {error}", listener.name, route.name));
+                    all.unanswered.push(format!(
+                        "listener \"{}\", route {}: {error}",
+                        listener.name, route.name
+                    ));
                     failed = failed.or(Some(error));
                 }
             }
@@ -65,8 +70,11 @@ fn on_route(
     listener: &Arc<ListenerPolicy>,
     route: &Arc<Route>,
 ) -> Result<Vec<RouteRow>, NoAnswer> {
-    let (authority, path) = example(listener, route)
-        .ok_or_else(|| NoAnswer::question("other routes take all its paths, or no host of the listener leads to it"))?;
+    let (authority, path) = example(listener, route).ok_or_else(|| {
+        NoAnswer::question(
+            "other routes take all its paths, or no host of the listener leads to it",
+        )
+    })?;
     let scene = Scene::at_host(snapshot, question, listener, &authority)?;
     let asker = Asker::named(&scene)?;
     if matches!(route.requirement, RequirementRule::Icinga2) {
@@ -89,12 +97,16 @@ fn example(listener: &ListenerPolicy, route: &Arc<Route>) -> Option<(String, Str
         match host {
             Some(HostPattern::Exact(name)) => hosts.push(name.clone()),
             Some(HostPattern::Wildcard(rest)) => hosts.push(format!("any.{rest}")),
-            None => hosts
-                .extend(["localhost".to_owned(), "any.invalid".to_owned()].into_iter().chain(listener.hosts.names())),
+            None => hosts.extend(
+                ["localhost".to_owned(), "any.invalid".to_owned()]
+                    .into_iter()
+                    .chain(listener.hosts.names()),
+            ),
         }
     }
     let leads_here = |host: &str, path: &str| {
-        let name = HostName::parse_authority(host).filter(|name| listener.host(Some(name)).is_some())?;
+        let name =
+            HostName::parse_authority(host).filter(|name| listener.host(Some(name)).is_some())?;
         let (found, _) = listener.routes.find(Some(&name), path)?;
         Arc::ptr_eq(found, route).then_some(())
     };
@@ -102,11 +114,13 @@ fn example(listener: &ListenerPolicy, route: &Arc<Route>) -> Option<(String, Str
         let fillings = (0..FILLINGS).flat_map(|at| {
             let path = filled(route, &format!("x{at}"));
             // Where the very path is another route's, what is below may be ours.
-            let below =
-                (route.pattern.extent == Extent::Prefix).then(|| format!("{}/x{at}", path.trim_end_matches('/')));
+            let below = (route.pattern.extent == Extent::Prefix)
+                .then(|| format!("{}/x{at}", path.trim_end_matches('/')));
             [Some(path), below]
         });
-        let path = fillings.flatten().find(|path| leads_here(&host, path).is_some())?;
+        let path = fillings
+            .flatten()
+            .find(|path| leads_here(&host, path).is_some())?;
         Some((host, path))
     })
 }
@@ -119,7 +133,12 @@ fn filled(route: &Route, value: &str) -> String {
     format!("/{}", segments.collect::<Vec<_>>().join("/"))
 }
 
-fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result<RouteRow, NoAnswer> {
+fn row(
+    scene: &Scene<'_>,
+    asker: &Asker,
+    asked: &Asked,
+    route: &Route,
+) -> Result<RouteRow, NoAnswer> {
     scene.judged(asker, asked, |judged| {
         if judged.shows_a_secret() {
             return Err(NoAnswer::secret());
@@ -128,9 +147,9 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
         let mut row = RouteRow::of(judged, route, &asked.method);
         let is_sure = match &judgement.outcome {
             Ok(_) | Err(Refusal::AuthorizerUnasked) => false,
-            Err(refusal) => {
-                refusal.denied().is_none_or(|denied| matches!(denied, Denied::UserDisabled | Denied::RouteDisabled))
-            }
+            Err(refusal) => refusal.denied().is_none_or(|denied| {
+                matches!(denied, Denied::UserDisabled | Denied::RouteDisabled)
+            }),
         };
         if is_sure {
             row.reason = Verdict::of(judged).reason.to_owned();
@@ -143,7 +162,10 @@ fn row(scene: &Scene<'_>, asker: &Asker, asked: &Asked, route: &Route) -> Result
 }
 
 /// What is said of all requests must be true of the one that was judged.
-fn agreement(reach: &Reach, outcome: &Result<crate::authorize::Permit<'_>, Refusal<'_>>) -> Result<(), NoAnswer> {
+fn agreement(
+    reach: &Reach,
+    outcome: &Result<crate::authorize::Permit<'_>, Refusal<'_>>,
+) -> Result<(), NoAnswer> {
     let agrees = match (reach.decision, outcome) {
         (RouteDecision::Permit, Ok(permit)) => permit.shadowed().is_none(),
         (RouteDecision::Shadow, Ok(_) | Err(Refusal::AuthorizerUnasked))
@@ -157,7 +179,10 @@ fn agreement(reach: &Reach, outcome: &Result<crate::authorize::Permit<'_>, Refus
     };
     match agrees {
         true => Ok(()),
-        false => Err(NoAnswer::Contradiction { found: reach.decision.word().to_owned(), judged: judged.to_owned() }),
+        false => Err(NoAnswer::Contradiction {
+            found: reach.decision.word().to_owned(),
+            judged: judged.to_owned(),
+        }),
     }
 }
 
@@ -168,15 +193,36 @@ impl fmt::Display for AllRoutes {
         let rows = self.routes.iter().map(|row| {
             let why = match row.depends_on.is_empty() {
                 false => row.depends_on.join("; "),
-                true => row.permissions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                true => row
+                    .permissions
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             };
-            let reason = if row.reason.is_empty() { "-" } else { &row.reason };
+            let reason = if row.reason.is_empty() {
+                "-"
+            } else {
+                &row.reason
+            };
             let named = row.requirement.as_ref().filter(|_| row.method == "*");
-            let request = named.map_or_else(|| format!("{} {}", row.method, row.path), Clone::clone);
-            [row.listener.clone(), request, row.decision.word().to_owned(), reason.to_owned(), why]
+            let request =
+                named.map_or_else(|| format!("{} {}", row.method, row.path), Clone::clone);
+            [
+                row.listener.clone(),
+                request,
+                row.decision.word().to_owned(),
+                reason.to_owned(),
+                why,
+            ]
         });
-        lines.table(["LISTENER", "REQUESTS", "DECISION", "REASON", "BY"], rows.collect());
-        self.unanswered.iter().for_each(|text| lines.line("unanswered", text));
+        lines.table(
+            ["LISTENER", "REQUESTS", "DECISION", "REASON", "BY"],
+            rows.collect(),
+        );
+        self.unanswered
+            .iter()
+            .for_each(|text| lines.line("unanswered", text));
         f.write_str(&lines.into_text())
     }
 }

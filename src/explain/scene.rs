@@ -32,7 +32,10 @@ pub(super) struct Asked {
 
 impl<'s> Scene<'s> {
     /// Where the question's URL leads to.
-    pub(super) fn of(snapshot: &'s Snapshot, question: &'s Question) -> Result<(Self, Asked), NoAnswer> {
+    pub(super) fn of(
+        snapshot: &'s Snapshot,
+        question: &'s Question,
+    ) -> Result<(Self, Asked), NoAnswer> {
         let listener = listener(snapshot, question.listener.as_deref())?;
         let (authority, target) = split_url(&question.url)?;
         let scene = Self::at_host(snapshot, question, listener, &authority)?;
@@ -47,41 +50,79 @@ impl<'s> Scene<'s> {
         listener: &'s Arc<ListenerPolicy>,
         authority: &str,
     ) -> Result<Self, NoAnswer> {
-        let name = HostName::parse_authority(authority).ok_or_else(|| NoAnswer::question("the URL names no host"))?;
+        let name = HostName::parse_authority(authority)
+            .ok_or_else(|| NoAnswer::question("the URL names no host"))?;
         let host = listener.host(Some(&name)).ok_or_else(|| {
-            let message =
-                format!("listener \"{}\" serves no host \"{}\"; give a whole URL", listener.name, name.as_str());
+            let message = format!(
+                "listener \"{}\" serves no host \"{}\"; give a whole URL",
+                listener.name,
+                name.as_str()
+            );
             NoAnswer::Question(message)
         })?;
-        Ok(Self { snapshot, listener, host, question, source: question.source(), at: moment(question)? })
+        Ok(Self {
+            snapshot,
+            listener,
+            host,
+            question,
+            source: question.source(),
+            at: moment(question)?,
+        })
     }
 }
 
 impl Asked {
-    pub(super) fn new(question: &Question, method: &str, authority: &str, target: String) -> Result<Self, NoAnswer> {
+    pub(super) fn new(
+        question: &Question,
+        method: &str,
+        authority: &str,
+        target: String,
+    ) -> Result<Self, NoAnswer> {
         if method.is_empty() || !method.bytes().all(is_token) {
             return Err(NoAnswer::Question(format!("\"{method}\" is no method")));
         }
         if target.parse::<http::Uri>().is_err() {
-            let message = "the gateway refuses this URL unread (400): write what is no URI character as %XX";
+            let message =
+                "the gateway refuses this URL unread (400): write what is no URI character as %XX";
             return Err(NoAnswer::question(message));
         }
         let mut fields = vec![("host".to_owned(), authority.as_bytes().to_vec())];
         for (name, value) in &question.headers {
             if name.eq_ignore_ascii_case("host") {
-                return Err(NoAnswer::question("the host is that of the URL, so no field says it"));
+                return Err(NoAnswer::question(
+                    "the host is that of the URL, so no field says it",
+                ));
             }
-            if name.is_empty() || !name.bytes().all(is_token) || value.bytes().any(is_no_field_octet) {
-                return Err(NoAnswer::Question(format!("\"{name}: {value}\" is no header field")));
+            if name.is_empty()
+                || !name.bytes().all(is_token)
+                || value.bytes().any(is_no_field_octet)
+            {
+                return Err(NoAnswer::Question(format!(
+                    "\"{name}: {value}\" is no header field"
+                )));
             }
-            fields.push((name.clone(), value.trim_matches([' ', '\t']).as_bytes().to_vec()));
+            fields.push((
+                name.clone(),
+                value.trim_matches([' ', '\t']).as_bytes().to_vec(),
+            ));
         }
         if let Some(body) = &question.body
-            && !question.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            && !question
+                .headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         {
-            fields.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+            fields.push((
+                "content-length".to_owned(),
+                body.len().to_string().into_bytes(),
+            ));
         }
-        Ok(Self { method: method.to_owned(), target, authority: authority.to_owned(), fields })
+        Ok(Self {
+            method: method.to_owned(),
+            target,
+            authority: authority.to_owned(),
+            fields,
+        })
     }
 }
 
@@ -94,7 +135,10 @@ fn is_no_field_octet(octet: u8) -> bool {
 }
 
 /// The listener that is meant: the one named, or the only one there is.
-pub(super) fn listener<'s>(snapshot: &'s Snapshot, said: Option<&str>) -> Result<&'s Arc<ListenerPolicy>, NoAnswer> {
+pub(super) fn listener<'s>(
+    snapshot: &'s Snapshot,
+    said: Option<&str>,
+) -> Result<&'s Arc<ListenerPolicy>, NoAnswer> {
     let names = || {
         let mut names: Vec<&str> = snapshot.listeners.keys().map(AsRef::as_ref).collect();
         names.sort_unstable();
@@ -102,14 +146,21 @@ pub(super) fn listener<'s>(snapshot: &'s Snapshot, said: Option<&str>) -> Result
     };
     if let Some(name) = said {
         let there = snapshot.listeners.get(name);
-        return there
-            .ok_or_else(|| NoAnswer::Question(format!("there is no listener \"{name}\"; there are: {}", names())));
+        return there.ok_or_else(|| {
+            NoAnswer::Question(format!(
+                "there is no listener \"{name}\"; there are: {}",
+                names()
+            ))
+        });
     }
     let mut all = snapshot.listeners.values();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),
         _ => {
-            let message = format!("there are several listeners, say which: --listener NAME ({})", names());
+            let message = format!(
+                "there are several listeners, say which: --listener NAME ({})",
+                names()
+            );
             Err(NoAnswer::Question(message))
         }
     }
@@ -120,8 +171,9 @@ fn split_url(url: &str) -> Result<(String, String), NoAnswer> {
     if url.starts_with('/') {
         return Ok(("localhost".to_owned(), url.to_owned()));
     }
-    let rest =
-        url.strip_prefix("https://").ok_or_else(|| NoAnswer::question("the URL begins with https:// or is a path"))?;
+    let rest = url
+        .strip_prefix("https://")
+        .ok_or_else(|| NoAnswer::question("the URL begins with https:// or is a path"))?;
     // A client sends no fragment, and `/` where there is no path.
     let rest = rest.split('#').next().unwrap_or(rest);
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -132,9 +184,15 @@ fn split_url(url: &str) -> Result<(String, String), NoAnswer> {
 
 /// Seconds since 1970.
 fn moment(question: &Question) -> Result<i64, NoAnswer> {
-    let Some(text) = &question.at else { return Ok(clock::signed_seconds()) };
-    let second = OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+    let Some(text) = &question.at else {
+        return Ok(clock::signed_seconds());
+    };
+    let second = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .map(OffsetDateTime::unix_timestamp);
     second.filter(|second| *second > 0).ok_or_else(|| {
-        NoAnswer::Question(format!("\"{text}\" is no time: write it as \"2027-03-31T18:00:00Z\", after 1970"))
+        NoAnswer::Question(format!(
+            "\"{text}\" is no time: write it as \"2027-03-31T18:00:00Z\", after 1970"
+        ))
     })
 }

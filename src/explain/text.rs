@@ -1,6 +1,8 @@
 //! Explanations as people read them: one fact a line. Finds nothing.
 
-use super::explanation::{ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, Tried, UserFacts};
+use super::explanation::{
+    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, Tried, UserFacts,
+};
 use std::fmt;
 
 /// The lines of a text, each with a name.
@@ -10,10 +12,18 @@ pub(super) struct Lines(String);
 impl Lines {
     /// What clients or certificates say may hold anything, so control characters are escaped.
     pub(super) fn line(&mut self, name: &str, value: impl AsRef<str>) {
-        let name = if name.is_empty() { String::new() } else { format!("{name}:") };
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}:")
+        };
         let mut line = format!("{name:<13}");
         for letter in value.as_ref().chars() {
-            if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+            if letter.is_control() {
+                line.extend(letter.escape_default())
+            } else {
+                line.push(letter)
+            }
         }
         self.0.push_str(line.trim_end());
         self.0.push('\n');
@@ -21,7 +31,10 @@ impl Lines {
 
     pub(super) fn generation(&mut self, generation: Option<u64>) {
         if let Some(generation) = generation {
-            self.line("generation", format!("{generation}, in force in the running gateway"));
+            self.line(
+                "generation",
+                format!("{generation}, in force in the running gateway"),
+            );
         }
     }
 
@@ -29,11 +42,18 @@ impl Lines {
     pub(super) fn table<const N: usize>(&mut self, heading: [&str; N], rows: Vec<[String; N]>) {
         let mut widths = heading.map(|title| title.chars().count());
         for row in &rows {
-            widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+            widths
+                .iter_mut()
+                .zip(row)
+                .for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
         }
         for row in std::iter::once(heading.map(str::to_owned)).chain(rows) {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-            self.0.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+            let cells = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
+            self.0
+                .push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             self.0.push('\n');
         }
     }
@@ -57,10 +77,16 @@ impl fmt::Display for Explanation {
         for (at, tried) in self.tried.iter().enumerate() {
             let name = if at == 0 { "tried" } else { "" };
             lines.line(name, tried.to_string());
-            conditions(&mut lines, "", tried.condition.as_ref().filter(|_| tried.matches));
+            conditions(
+                &mut lines,
+                "",
+                tried.condition.as_ref().filter(|_| tried.matches),
+            );
         }
         self.shadow(&mut lines);
-        self.notes.iter().for_each(|note| lines.line(&note.name, &note.text));
+        self.notes
+            .iter()
+            .for_each(|note| lines.line(&note.name, &note.text));
         f.write_str(&lines.0)
     }
 }
@@ -68,16 +94,31 @@ impl fmt::Display for Explanation {
 impl Explanation {
     /// The decision in a few words.
     pub(super) fn decision_text(&self) -> String {
-        let detail = self.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let detail = self
+            .detail
+            .as_ref()
+            .map(|detail| format!(": {detail}"))
+            .unwrap_or_default();
         match self.decision {
             Decision::Permit => "permit".to_owned(),
-            Decision::Depends => format!("depends on authorizer \"{}\"", self.detail.as_deref().unwrap_or_default()),
+            Decision::Depends => format!(
+                "depends on authorizer \"{}\"",
+                self.detail.as_deref().unwrap_or_default()
+            ),
             Decision::Shadow => format!("permit, marked shadow ({}{detail})", self.reason),
             Decision::Refuse if self.alert.is_some() => {
-                format!("refuse (TLS alert {}: {})", self.alert.as_deref().unwrap_or_default(), self.reason)
+                format!(
+                    "refuse (TLS alert {}: {})",
+                    self.alert.as_deref().unwrap_or_default(),
+                    self.reason
+                )
             }
             Decision::Refuse => {
-                format!("refuse ({} {}{detail})", self.status.unwrap_or_default(), self.reason)
+                format!(
+                    "refuse ({} {}{detail})",
+                    self.status.unwrap_or_default(),
+                    self.reason
+                )
             }
         }
     }
@@ -87,10 +128,20 @@ impl Explanation {
             lines.line("vouched by", domain);
         }
         let Some(user) = &self.client.user else {
-            lines.line("user", format!("none: {}", self.client.nobody.as_deref().unwrap_or_default()));
+            lines.line(
+                "user",
+                format!(
+                    "none: {}",
+                    self.client.nobody.as_deref().unwrap_or_default()
+                ),
+            );
             return;
         };
-        let by = if user.credential == "certificate" { String::new() } else { format!(" by {}", user.credential) };
+        let by = if user.credential == "certificate" {
+            String::new()
+        } else {
+            format!(" by {}", user.credential)
+        };
         lines.line("user", format!("{} at {}{by}", user.name, user.place));
         if let Some(kind) = &user.identified_by {
             lines.line("identified", format!("by {kind}"));
@@ -112,7 +163,10 @@ impl Explanation {
             if let Some(upstream) = &route.upstream {
                 lines.line("upstream", upstream);
             }
-            route.conditions.iter().for_each(|condition| conditions(lines, "condition", Some(condition)));
+            route
+                .conditions
+                .iter()
+                .for_each(|condition| conditions(lines, "condition", Some(condition)));
         }
         if let Some(requirement) = &self.requirement {
             lines.line("requirement", &requirement.text);
@@ -125,7 +179,9 @@ impl Explanation {
             (Some(permission), "denied") => lines.line("denied by", permission.to_string()),
             (Some(permission), _) => lines.line("permission", permission.to_string()),
             (None, "no_permission") => lines.line("permission", "none grants this"),
-            (None, "any_api_user") => lines.line("permission", "none needed: the route is for any ApiUser"),
+            (None, "any_api_user") => {
+                lines.line("permission", "none needed: the route is for any ApiUser")
+            }
             (None, "public_route") => lines.line("permission", "none needed: the route is public"),
             (None, _) => {}
         }
@@ -141,13 +197,23 @@ impl Explanation {
             Some(reason) => format!("without it the request would be refused: {reason}"),
             None => "it changes nothing here".to_owned(),
         };
-        let permission = shadow.permission.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
+        let permission = shadow
+            .permission
+            .as_ref()
+            .map(|it| format!(", {it}"))
+            .unwrap_or_default();
         lines.line("shadow", format!("{origin}; {changes}{permission}"));
     }
 }
 
 fn roles(user: &UserFacts) -> Option<String> {
-    let quoted = |roles: &[String]| roles.iter().map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
+    let quoted = |roles: &[String]| {
+        roles
+            .iter()
+            .map(|role| format!("\"{role}\""))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let own = (!user.roles.is_empty()).then(|| quoted(&user.roles));
     let brought = (!user.roles_of_certificate.is_empty())
         .then(|| format!("{} by its certificate", quoted(&user.roles_of_certificate)));
@@ -167,11 +233,20 @@ fn conditions(lines: &mut Lines, name: &str, condition: Option<&ConditionFacts>)
 
 impl fmt::Display for ConditionFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, outcome, error, .. } = self;
+        let Self {
+            text,
+            outcome,
+            error,
+            ..
+        } = self;
         match outcome {
             ConditionOutcome::Holds => write!(f, "`{text}` holds"),
             ConditionOutcome::DoesNotHold => write!(f, "`{text}` does not hold"),
-            ConditionOutcome::Failed => write!(f, "`{text}` fails: {}", error.as_deref().unwrap_or_default()),
+            ConditionOutcome::Failed => write!(
+                f,
+                "`{text}` fails: {}",
+                error.as_deref().unwrap_or_default()
+            ),
             ConditionOutcome::NotAsked => write!(f, "`{text}` is not asked"),
         }
     }
@@ -179,7 +254,11 @@ impl fmt::Display for ConditionFacts {
 
 impl fmt::Display for PermissionFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let role = self.role.as_ref().map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
+        let role = self
+            .role
+            .as_ref()
+            .map(|role| format!(" of role \"{role}\""))
+            .unwrap_or_default();
         write!(f, "\"{}\"{role} at {}", self.text, self.place)
     }
 }
@@ -188,7 +267,15 @@ impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let matches = if self.matches { "matches" } else { "no match" };
         let trial = if self.on_trial { ", on trial" } else { "" };
-        let name = self.requirement.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-        write!(f, "{:<5} {}: {matches}{name}{trial}", self.permission.effect, self.permission)
+        let name = self
+            .requirement
+            .as_ref()
+            .map(|name| format!(" {name}"))
+            .unwrap_or_default();
+        write!(
+            f,
+            "{:<5} {}: {matches}{name}{trial}",
+            self.permission.effect, self.permission
+        )
     }
 }

@@ -29,15 +29,29 @@ pub(super) struct Reason {
 pub(super) type Found = Result<(Reason, Option<Reason>), Reason>;
 
 impl<'a> Trial<'a> {
-    pub(super) fn new(policy: &'a Policy, principal: &Principal, facts: &'a Facts<'a>, places: &'a Places) -> Self {
-        Self { sets: policy.sets(principal).collect(), facts, places, name: None, tried: Vec::new() }
+    pub(super) fn new(
+        policy: &'a Policy,
+        principal: &Principal,
+        facts: &'a Facts<'a>,
+        places: &'a Places,
+    ) -> Self {
+        Self {
+            sets: policy.sets(principal).collect(),
+            facts,
+            places,
+            name: None,
+            tried: Vec::new(),
+        }
     }
 
     /// What everything required comes to.
     pub(super) fn required(&mut self, requirement: &Requirement<'_>) -> Found {
         match requirement {
             Requirement::Every(names) => {
-                let mut found = Err(Reason { word: "no_permission", tried: None });
+                let mut found = Err(Reason {
+                    word: "no_permission",
+                    tried: None,
+                });
                 for name in names {
                     self.name = Some(name.as_str().to_owned());
                     let one = self.one(&Asked::of_name(name))?;
@@ -50,7 +64,13 @@ impl<'a> Trial<'a> {
             }
             Requirement::AnyApiUser => {
                 let on_trial = self.denying(&Asked::of(requirement))?;
-                Ok((Reason { word: "any_api_user", tried: None }, on_trial))
+                Ok((
+                    Reason {
+                        word: "any_api_user",
+                        tried: None,
+                    },
+                    on_trial,
+                ))
             }
             one => self.one(&Asked::of(one)),
         }
@@ -59,7 +79,13 @@ impl<'a> Trial<'a> {
     /// What `deny` says of a request on a route that needs no permission.
     pub(super) fn denied(&mut self, requirement: &Requirement<'_>) -> Found {
         let on_trial = self.denying(&Asked::of(requirement))?;
-        Ok((Reason { word: "public_route", tried: None }, on_trial))
+        Ok((
+            Reason {
+                word: "public_route",
+                tried: None,
+            },
+            on_trial,
+        ))
     }
 
     fn one(&mut self, asked: &Asked<'_>) -> Found {
@@ -71,13 +97,17 @@ impl<'a> Trial<'a> {
     fn denying(&mut self, asked: &Asked<'_>) -> Result<Option<Reason>, Reason> {
         let mut on_trial = None;
         for (set, permission) in each(&self.sets, |set| &set.denied) {
-            let (tried, outcome) = self.look(set, permission, Effect::Deny, permission.denies(asked));
+            let (tried, outcome) =
+                self.look(set, permission, Effect::Deny, permission.denies(asked));
             let word = match outcome {
                 Some(ConditionOutcome::Holds) => "denied",
                 Some(ConditionOutcome::Failed) => "condition_failed",
                 _ => continue,
             };
-            let reason = Reason { word, tried: Some(tried) };
+            let reason = Reason {
+                word,
+                tried: Some(tried),
+            };
             match permission.enforcement() {
                 Enforcement::Enforce => return Err(reason),
                 Enforcement::Shadow => on_trial = before_or(on_trial, Some(reason)),
@@ -87,12 +117,24 @@ impl<'a> Trial<'a> {
     }
 
     fn granting(&mut self, asked: &Asked<'_>) -> Found {
-        let (mut why_not, mut on_trial) = (Reason { word: "no_permission", tried: None }, None);
+        let (mut why_not, mut on_trial) = (
+            Reason {
+                word: "no_permission",
+                tried: None,
+            },
+            None,
+        );
         for (set, permission) in each(&self.sets, |set| &set.granted) {
-            let (tried, outcome) = self.look(set, permission, Effect::Grant, permission.grants(asked));
-            let because = |word| Reason { word, tried: Some(tried) };
+            let (tried, outcome) =
+                self.look(set, permission, Effect::Grant, permission.grants(asked));
+            let because = |word| Reason {
+                word,
+                tried: Some(tried),
+            };
             match (outcome, permission.enforcement()) {
-                (Some(ConditionOutcome::Holds), Enforcement::Enforce) => return Ok((because("permission"), None)),
+                (Some(ConditionOutcome::Holds), Enforcement::Enforce) => {
+                    return Ok((because("permission"), None));
+                }
                 (Some(ConditionOutcome::Holds), Enforcement::Shadow) => {
                     on_trial = before_or(on_trial, Some(because("permission")));
                 }
@@ -119,10 +161,18 @@ impl<'a> Trial<'a> {
     ) -> (usize, Option<ConditionOutcome>) {
         let condition = permission.condition().map(|condition| match matches {
             true => asked(condition, self.facts),
-            false => ConditionFacts { text: condition.text().to_owned(), ..ConditionFacts::default() },
+            false => ConditionFacts {
+                text: condition.text().to_owned(),
+                ..ConditionFacts::default()
+            },
         });
-        let outcome = condition.as_ref().map_or(ConditionOutcome::Holds, |condition| condition.outcome);
-        let matched = Matched { permission, role: set.role.as_deref() };
+        let outcome = condition
+            .as_ref()
+            .map_or(ConditionOutcome::Holds, |condition| condition.outcome);
+        let matched = Matched {
+            permission,
+            role: set.role.as_deref(),
+        };
         self.tried.push(Tried {
             permission: permission_facts(&matched, effect, self.places),
             requirement: self.name.clone(),
@@ -143,7 +193,9 @@ fn each<'a>(
     sets: &[&'a PermissionSet],
     which: impl Fn(&'a PermissionSet) -> &'a Vec<Permission>,
 ) -> Vec<(&'a PermissionSet, &'a Permission)> {
-    sets.iter().flat_map(|set| which(set).iter().map(|permission| (*set, permission))).collect()
+    sets.iter()
+        .flat_map(|set| which(set).iter().map(|permission| (*set, permission)))
+        .collect()
 }
 
 /// A condition and what it comes to.
@@ -153,12 +205,25 @@ pub(super) fn asked(condition: &Condition, facts: &Facts<'_>) -> ConditionFacts 
         Ok(false) => (ConditionOutcome::DoesNotHold, None),
         Err(error) => (ConditionOutcome::Failed, Some(error.to_string())),
     };
-    let values = condition.values(facts).into_iter().map(|(name, value)| ValueFacts { name, value }).collect();
-    ConditionFacts { text: condition.text().to_owned(), outcome, error, values }
+    let values = condition
+        .values(facts)
+        .into_iter()
+        .map(|(name, value)| ValueFacts { name, value })
+        .collect();
+    ConditionFacts {
+        text: condition.text().to_owned(),
+        outcome,
+        error,
+        values,
+    }
 }
 
 /// A permission in words.
-pub(super) fn permission_facts(matched: &Matched<'_>, effect: Effect, places: &Places) -> PermissionFacts {
+pub(super) fn permission_facts(
+    matched: &Matched<'_>,
+    effect: Effect,
+    places: &Places,
+) -> PermissionFacts {
     PermissionFacts {
         text: matched.permission.text().to_owned(),
         place: places.describe(matched.permission.place),

@@ -65,20 +65,28 @@ impl Counts {
 /// Asks for each user.
 pub(super) fn all_users(snapshot: &Snapshot, question: &Question) -> Result<AllUsers, NoAnswer> {
     if question.who != Who::Nobody {
-        return Err(NoAnswer::question("all users are asked about, so nobody is to be named"));
+        return Err(NoAnswer::question(
+            "all users are asked about, so nobody is to be named",
+        ));
     }
     let (scene, asked) = Scene::of(snapshot, question)?;
     let provable = snapshot.users.provable();
-    let mut all = AllUsers { request: asked_facts(&scene, &asked), ..AllUsers::default() };
+    let mut all = AllUsers {
+        request: asked_facts(&scene, &asked),
+        ..AllUsers::default()
+    };
     all.users.reserve(snapshot.users.len());
     for user in snapshot.users.iter() {
         let who = Who::User(user.name.to_string());
-        let row = match Asker::who(&scene, &who, &|domain, user| provable.contains(&(domain, user))) {
+        let row = match Asker::who(&scene, &who, &|domain, user| {
+            provable.contains(&(domain, user))
+        }) {
             Ok(asker) => {
-                let verdict = scene.judged(&asker, &asked, |judged| match judged.shows_a_secret() {
-                    true => Err(NoAnswer::secret()),
-                    false => Ok(Verdict::of(judged)),
-                })?;
+                let verdict =
+                    scene.judged(&asker, &asked, |judged| match judged.shows_a_secret() {
+                        true => Err(NoAnswer::secret()),
+                        false => Ok(Verdict::of(judged)),
+                    })?;
                 UserRow {
                     user: user.name.to_string(),
                     decision: verdict.decision,
@@ -103,14 +111,41 @@ impl fmt::Display for AllUsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = Lines::default();
         let path = self.request.path.as_deref().unwrap_or("?");
-        lines.line("request", format!("{} {path} at listener {}", self.request.method, self.request.listener));
+        lines.line(
+            "request",
+            format!(
+                "{} {path} at listener {}",
+                self.request.method, self.request.listener
+            ),
+        );
         lines.generation(self.generation);
-        let Counts { permit, shadow, refuse, depends } = self.counts;
-        let depends = if depends > 0 { format!(", {depends} as an authorizer says") } else { String::new() };
-        lines.line("users", format!("{permit} permitted, {shadow} only in shadow mode, {refuse} refused{depends}"));
+        let Counts {
+            permit,
+            shadow,
+            refuse,
+            depends,
+        } = self.counts;
+        let depends = if depends > 0 {
+            format!(", {depends} as an authorizer says")
+        } else {
+            String::new()
+        };
+        lines.line(
+            "users",
+            format!("{permit} permitted, {shadow} only in shadow mode, {refuse} refused{depends}"),
+        );
         let rows = self.users.iter().map(|row| {
-            let permission = row.permission.as_ref().map(ToString::to_string).unwrap_or_default();
-            [row.user.clone(), row.decision.word().to_owned(), row.reason.clone(), permission]
+            let permission = row
+                .permission
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            [
+                row.user.clone(),
+                row.decision.word().to_owned(),
+                row.reason.clone(),
+                permission,
+            ]
         });
         lines.table(["USER", "DECISION", "REASON", "PERMISSION"], rows.collect());
         f.write_str(&lines.into_text())

@@ -25,29 +25,50 @@ impl Verdict {
         match &judgement.outcome {
             Ok(_) if is_too_large(judged) => Self::refused(&Refusal::Body(BodyEnd::TooLarge), None),
             Ok(permit) => {
-                let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
-                let facts = |matched: &Matched<'_>, effect| permission_facts(matched, effect, places);
+                let granted = if let Grant::Permission(matched) = permit.grant() {
+                    Some(matched)
+                } else {
+                    None
+                };
+                let facts =
+                    |matched: &Matched<'_>, effect| permission_facts(matched, effect, places);
                 let (decision, reason, permission) = match permit.shadowed() {
                     Some(denied) => {
-                        let hidden = denied.matched().map(|it| facts(&it, effect_of(judged, denied, &it)));
+                        let hidden = denied
+                            .matched()
+                            .map(|it| facts(&it, effect_of(judged, denied, &it)));
                         let granted = granted.map(|matched| facts(&matched, Effect::Grant));
                         (Decision::Shadow, denied.word(), hidden.or(granted))
                     }
-                    None => (Decision::Permit, grant_word(permit), granted.map(|it| facts(&it, Effect::Grant))),
+                    None => (
+                        Decision::Permit,
+                        grant_word(permit),
+                        granted.map(|it| facts(&it, Effect::Grant)),
+                    ),
                 };
                 let detail = permit.shadowed().and_then(Denied::detail);
-                Self { decision, reason, status: None, detail, permission }
+                Self {
+                    decision,
+                    reason,
+                    status: None,
+                    detail,
+                    permission,
+                }
             }
             Err(Refusal::AuthorizerUnasked) => Self {
                 decision: Decision::Depends,
                 reason: Refusal::AuthorizerUnasked.word(),
                 status: None,
-                detail: judgement.route.and_then(|route| route.authorizer.as_deref().map(str::to_owned)),
+                detail: judgement
+                    .route
+                    .and_then(|route| route.authorizer.as_deref().map(str::to_owned)),
                 permission: None,
             },
             Err(refusal) => {
                 let matched = refusal.denied().and_then(|denied| {
-                    denied.matched().map(|it| permission_facts(&it, effect_of(judged, denied, &it), places))
+                    denied
+                        .matched()
+                        .map(|it| permission_facts(&it, effect_of(judged, denied, &it), places))
                 });
                 Self::refused(refusal, matched)
             }
@@ -56,7 +77,13 @@ impl Verdict {
 
     fn refused(refusal: &Refusal<'_>, permission: Option<PermissionFacts>) -> Self {
         let status = Some(refusal.status().as_u16());
-        Self { decision: Decision::Refuse, reason: refusal.word(), status, detail: refusal.detail(), permission }
+        Self {
+            decision: Decision::Refuse,
+            reason: refusal.word(),
+            status,
+            detail: refusal.detail(),
+            permission,
+        }
     }
 }
 
@@ -74,7 +101,11 @@ fn grant_word(permit: &Permit<'_>) -> &'static str {
 fn effect_of(judged: &Judged<'_>, denied: &Denied<'_>, matched: &Matched<'_>) -> Effect {
     let is_denied = |user| {
         let mut sets = judged.scene.snapshot.policy.sets(user);
-        sets.any(|set| set.denied.iter().any(|permission| std::ptr::eq(permission, matched.permission)))
+        sets.any(|set| {
+            set.denied
+                .iter()
+                .any(|permission| std::ptr::eq(permission, matched.permission))
+        })
     };
     match denied {
         Denied::DeniedBy(_) => Effect::Deny,
@@ -86,6 +117,14 @@ fn effect_of(judged: &Judged<'_>, denied: &Denied<'_>, matched: &Matched<'_>) ->
 
 /// Whether the body is longer than route and user may send, for which both engines refuse what is permitted.
 fn is_too_large(judged: &Judged<'_>) -> bool {
-    let length = judged.scene.question.body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
-    judged.limits().body_size.is_some_and(|limit| length > limit)
+    let length = judged
+        .scene
+        .question
+        .body
+        .as_ref()
+        .map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
+    judged
+        .limits()
+        .body_size
+        .is_some_and(|limit| length > limit)
 }

@@ -26,7 +26,9 @@ pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Op
     };
     Some(FileAdvice {
         what,
-        hint: hint.or_else(|| for_text(format, &file)).unwrap_or_else(|| general(wanted).to_owned()),
+        hint: hint
+            .or_else(|| for_text(format, &file))
+            .unwrap_or_else(|| general(wanted).to_owned()),
     })
 }
 
@@ -63,7 +65,9 @@ fn general(wanted: FileKind) -> &'static str {
             "write TOML: `portcullis quickstart` makes a config that works, and docs/gateway-all-keys.toml has every key"
         }
         FileKind::Certificates => "give a PEM file with a certificate",
-        FileKind::CertificateRequest => "`portcullis pki new-cert` and `openssl req -new` make requests",
+        FileKind::CertificateRequest => {
+            "`portcullis pki new-cert` and `openssl req -new` make requests"
+        }
         FileKind::PrivateKey => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key",
         FileKind::Secret => "give a text file",
         FileKind::KeySet => "give a file with JSON Web Keys",
@@ -117,7 +121,8 @@ fn for_certificates(format: FileFormat, file: &str) -> Option<String> {
     use FileFormat as F;
     Some(match format {
         F::PrivateKey | F::PrivateKeyDer | F::EncryptedKey | F::EncryptedKeyDer => {
-            "name the certificate here and the key in `private_key`; the two may be swapped".to_owned()
+            "name the certificate here and the key in `private_key`; the two may be swapped"
+                .to_owned()
         }
         F::CertificateRequest => {
             format!(
@@ -125,20 +130,40 @@ fn for_certificates(format: FileFormat, file: &str) -> Option<String> {
             )
         }
         F::CertificateRequestDer => {
-            format!("convert it, `openssl req -inform DER -in {file} -out {file}.pem`, and have that signed")
+            format!(
+                "convert it, `openssl req -inform DER -in {file} -out {file}.pem`, and have that signed"
+            )
         }
-        F::CertificateDer => format!("`openssl x509 -inform DER -in {file} -out {file}.pem` makes PEM of it"),
-        F::TrustedCertificate => format!("`openssl x509 -in {file} -out {file}.pem` makes an ordinary one of it"),
-        F::BareBase64 => format!("`base64 -d {file} | openssl x509 -inform DER -out {file}.pem` makes PEM of it"),
-        F::Pkcs12 => format!("`openssl pkcs12 -in {file} -nokeys -out {file}.crt` takes the certificates out"),
-        F::Pkcs7 => format!("`openssl pkcs7 -print_certs -in {file} -out {file}.pem` takes the certificates out"),
+        F::CertificateDer => {
+            format!("`openssl x509 -inform DER -in {file} -out {file}.pem` makes PEM of it")
+        }
+        F::TrustedCertificate => {
+            format!("`openssl x509 -in {file} -out {file}.pem` makes an ordinary one of it")
+        }
+        F::BareBase64 => {
+            format!("`base64 -d {file} | openssl x509 -inform DER -out {file}.pem` makes PEM of it")
+        }
+        F::Pkcs12 => format!(
+            "`openssl pkcs12 -in {file} -nokeys -out {file}.crt` takes the certificates out"
+        ),
+        F::Pkcs7 => format!(
+            "`openssl pkcs7 -print_certs -in {file} -out {file}.pem` takes the certificates out"
+        ),
         F::Pkcs7Der => {
-            format!("`openssl pkcs7 -inform DER -print_certs -in {file} -out {file}.pem` takes the certificates out")
+            format!(
+                "`openssl pkcs7 -inform DER -print_certs -in {file} -out {file}.pem` takes the certificates out"
+            )
         }
-        F::JavaKeyStore => format!("{}; then `openssl pkcs12 -in {file}.p12 -nokeys -out {file}.crt`", key_store(file)),
-        F::RevocationList | F::RevocationListDer => "revocation lists are named in `crls` of a trust domain".to_owned(),
+        F::JavaKeyStore => format!(
+            "{}; then `openssl pkcs12 -in {file}.p12 -nokeys -out {file}.crt`",
+            key_store(file)
+        ),
+        F::RevocationList | F::RevocationListDer => {
+            "revocation lists are named in `crls` of a trust domain".to_owned()
+        }
         F::PublicKey | F::PublicKeyDer | F::OpenSshPublicKey | F::OpenSshKey | F::PuttyKey => {
-            "a key is no certificate: make a request with it, and have that signed by a CA".to_owned()
+            "a key is no certificate: make a request with it, and have that signed by a CA"
+                .to_owned()
         }
         _ => return None,
     })
@@ -147,12 +172,20 @@ fn for_certificates(format: FileFormat, file: &str) -> Option<String> {
 fn for_request(format: FileFormat, file: &str) -> Option<String> {
     use FileFormat as F;
     Some(match format {
-        F::CertificateRequestDer => format!("`openssl req -inform DER -in {file} -out {file}.pem` makes PEM of it"),
-        F::BareBase64 => format!("`base64 -d {file} | openssl req -inform DER -out {file}.pem` makes PEM of it"),
-        F::PrivateKey => {
-            format!("`openssl req -new -key {file} -subj /CN=NAME -out {file}.csr` makes a request with it")
+        F::CertificateRequestDer => {
+            format!("`openssl req -inform DER -in {file} -out {file}.pem` makes PEM of it")
         }
-        F::Certificate | F::CertificateDer => "it is signed already; give the request that it was made from".to_owned(),
+        F::BareBase64 => {
+            format!("`base64 -d {file} | openssl req -inform DER -out {file}.pem` makes PEM of it")
+        }
+        F::PrivateKey => {
+            format!(
+                "`openssl req -new -key {file} -subj /CN=NAME -out {file}.csr` makes a request with it"
+            )
+        }
+        F::Certificate | F::CertificateDer => {
+            "it is signed already; give the request that it was made from".to_owned()
+        }
         _ => return None,
     })
 }
@@ -161,15 +194,27 @@ fn for_private_key(format: FileFormat, file: &str) -> Option<String> {
     use FileFormat as F;
     Some(match format {
         F::Certificate | F::CertificateDer | F::TrustedCertificate => {
-            "name the key here and the certificate in `certificate`; the two may be swapped".to_owned()
+            "name the key here and the certificate in `certificate`; the two may be swapped"
+                .to_owned()
         }
         F::EncryptedKey => format!("decrypt it once: `openssl pkey -in {file} -out {file}.plain`"),
-        F::EncryptedKeyDer => format!("decrypt it once: `openssl pkey -inform DER -in {file} -out {file}.pem`"),
-        F::PrivateKeyDer => format!("`openssl pkey -inform DER -in {file} -out {file}.pem` makes PEM of it"),
-        F::BareBase64 => format!("`base64 -d {file} | openssl pkey -inform DER -out {file}.pem` makes PEM of it"),
-        F::Pkcs12 => format!("`openssl pkcs12 -in {file} -nocerts -nodes -out {file}.key` takes the key out"),
+        F::EncryptedKeyDer => {
+            format!("decrypt it once: `openssl pkey -inform DER -in {file} -out {file}.pem`")
+        }
+        F::PrivateKeyDer => {
+            format!("`openssl pkey -inform DER -in {file} -out {file}.pem` makes PEM of it")
+        }
+        F::BareBase64 => {
+            format!("`base64 -d {file} | openssl pkey -inform DER -out {file}.pem` makes PEM of it")
+        }
+        F::Pkcs12 => {
+            format!("`openssl pkcs12 -in {file} -nocerts -nodes -out {file}.key` takes the key out")
+        }
         F::JavaKeyStore => {
-            format!("{}; then `openssl pkcs12 -in {file}.p12 -nocerts -nodes -out {file}.key`", key_store(file))
+            format!(
+                "{}; then `openssl pkcs12 -in {file}.p12 -nocerts -nodes -out {file}.key`",
+                key_store(file)
+            )
         }
         F::OpenSshKey => {
             format!(
@@ -177,10 +222,16 @@ fn for_private_key(format: FileFormat, file: &str) -> Option<String> {
             )
         }
         F::PuttyKey => {
-            format!("`puttygen {file} -O private-openssh -o {file}.ssh`, then `ssh-keygen -p -m PKCS8 -f {file}.ssh`")
+            format!(
+                "`puttygen {file} -O private-openssh -o {file}.ssh`, then `ssh-keygen -p -m PKCS8 -f {file}.ssh`"
+            )
         }
-        F::PublicKey | F::PublicKeyDer | F::OpenSshPublicKey => "give the private key that belongs to it".to_owned(),
-        F::CertificateRequest | F::CertificateRequestDer => "give the key that the request was made with".to_owned(),
+        F::PublicKey | F::PublicKeyDer | F::OpenSshPublicKey => {
+            "give the private key that belongs to it".to_owned()
+        }
+        F::CertificateRequest | F::CertificateRequestDer => {
+            "give the key that the request was made with".to_owned()
+        }
         _ => return None,
     })
 }
@@ -199,9 +250,13 @@ fn for_revocation_list(format: FileFormat, file: &str) -> Option<String> {
 fn for_deny_list(format: FileFormat, file: &str) -> Option<String> {
     use FileFormat as F;
     Some(match format {
-        F::RevocationList | F::RevocationListDer => "revocation lists are named in `crls`".to_owned(),
+        F::RevocationList | F::RevocationListDer => {
+            "revocation lists are named in `crls`".to_owned()
+        }
         F::Certificate => {
-            format!("write `fingerprint HEX` into a text file: `openssl x509 -in {file} -noout -fingerprint -sha256`")
+            format!(
+                "write `fingerprint HEX` into a text file: `openssl x509 -in {file} -noout -fingerprint -sha256`"
+            )
         }
         _ => return None,
     })
@@ -233,20 +288,32 @@ fn for_config(format: FileFormat, file: &str) -> Option<String> {
 /// For what is wrong wherever it stands.
 fn for_text(format: FileFormat, file: &str) -> Option<String> {
     match format {
-        FileFormat::Utf16 => Some(format!("`iconv -f UTF-16 -t UTF-8 {file} > {file}.utf8` makes UTF-8 of it")),
-        FileFormat::ByteOrderMark => Some(format!("`sed -i '1s/^\\xEF\\xBB\\xBF//' {file}` takes it away")),
-        FileFormat::Markup => Some("this may be an error page in place of the file: fetch it again".to_owned()),
+        FileFormat::Utf16 => Some(format!(
+            "`iconv -f UTF-16 -t UTF-8 {file} > {file}.utf8` makes UTF-8 of it"
+        )),
+        FileFormat::ByteOrderMark => Some(format!(
+            "`sed -i '1s/^\\xEF\\xBB\\xBF//' {file}` takes it away"
+        )),
+        FileFormat::Markup => {
+            Some("this may be an error page in place of the file: fetch it again".to_owned())
+        }
         _ => None,
     }
 }
 
 fn key_store(file: &str) -> String {
-    format!("`keytool -importkeystore -srckeystore {file} -destkeystore {file}.p12 -deststoretype PKCS12`")
+    format!(
+        "`keytool -importkeystore -srckeystore {file} -destkeystore {file}.p12 -deststoretype PKCS12`"
+    )
 }
 
 /// A path as a shell takes it.
 fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@%".contains(letter);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }

@@ -41,7 +41,12 @@ impl<'a> Iterator for DerParts<'a> {
             0x80 => (usize::MAX, rest),
             0x81..=0x84 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (length.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
+                (
+                    length
+                        .iter()
+                        .fold(0, |sum, octet| sum << 8 | usize::from(*octet)),
+                    rest,
+                )
             }
             _ => return None,
         };
@@ -55,7 +60,9 @@ pub(super) fn format(content: &[u8]) -> Option<FileFormat> {
     if content.starts_with(JAVA_KEY_STORE) {
         return Some(FileFormat::JavaKeyStore);
     }
-    let whole = DerParts(content).next().filter(|whole| whole.tag == SEQUENCE)?;
+    let whole = DerParts(content)
+        .next()
+        .filter(|whole| whole.tag == SEQUENCE)?;
     let mut elements = DerParts(whole.content);
     let first = elements.next()?;
     let second = elements.next().map(|element| element.tag);
@@ -74,11 +81,16 @@ pub(super) fn format(content: &[u8]) -> Option<FileFormat> {
 
 /// What is signed: certificate, request or revocation list (RFC 5280 sections 4.1 and 5.1, RFC 2986).
 fn signed(content: &[u8]) -> Option<FileFormat> {
-    let tags: Vec<u8> = DerParts(content).take(7).map(|element| element.tag).collect();
+    let tags: Vec<u8> = DerParts(content)
+        .take(7)
+        .map(|element| element.tag)
+        .collect();
     let without_version = tags.strip_prefix(&[INTEGER]).unwrap_or(&tags);
     match without_version {
         [CONTEXT_0, INTEGER, ..] => Some(FileFormat::CertificateDer),
-        [SEQUENCE, SEQUENCE, UTC_TIME | GENERALIZED_TIME, ..] => Some(FileFormat::RevocationListDer),
+        [SEQUENCE, SEQUENCE, UTC_TIME | GENERALIZED_TIME, ..] => {
+            Some(FileFormat::RevocationListDer)
+        }
         [SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, ..] => Some(FileFormat::CertificateDer),
         [SEQUENCE, SEQUENCE, CONTEXT_0, ..] => Some(FileFormat::CertificateRequestDer),
         _ => None,

@@ -120,7 +120,10 @@ impl FileFormat {
     pub fn misplaced_file(path: &Path, wanted: FileKind) -> Option<FileAdvice> {
         if file_read::is_folder(path) {
             let what = "is a folder".to_owned();
-            return Some(FileAdvice { what, hint: "name the file in it".to_owned() });
+            return Some(FileAdvice {
+                what,
+                hint: "name the file in it".to_owned(),
+            });
         }
         advice::misplaced(Self::of_file(path, wanted)?, path, wanted)
     }
@@ -144,9 +147,17 @@ fn is_utf16(content: &[u8]) -> bool {
         return true;
     }
     let sample = content.get(..SAMPLE).unwrap_or(content);
-    let zeros_at = |parity: usize| sample.iter().skip(parity).step_by(2).filter(|octet| **octet == 0).count();
+    let zeros_at = |parity: usize| {
+        sample
+            .iter()
+            .skip(parity)
+            .step_by(2)
+            .filter(|octet| **octet == 0)
+            .count()
+    };
     let half = sample.len() / 2;
-    half >= 4 && (zeros_at(0) == half && zeros_at(1) == 0 || zeros_at(1) == half && zeros_at(0) == 0)
+    half >= 4
+        && (zeros_at(0) == half && zeros_at(1) == 0 || zeros_at(1) == half && zeros_at(0) == 0)
 }
 
 #[cfg(test)]

@@ -18,18 +18,41 @@ const OWN_TABLES: [&str; 13] = [
     "[access_log]",
     "[token_issuer.",
 ];
-const NGINX_BLOCKS: [&str; 7] = ["http", "server", "location", "events", "upstream", "stream", "map"];
-const NGINX_DIRECTIVES: [&str; 6] =
-    ["listen", "server_name", "proxy_pass", "ssl_certificate", "root", "worker_processes"];
+const NGINX_BLOCKS: [&str; 7] = [
+    "http", "server", "location", "events", "upstream", "stream", "map",
+];
+const NGINX_DIRECTIVES: [&str; 6] = [
+    "listen",
+    "server_name",
+    "proxy_pass",
+    "ssl_certificate",
+    "root",
+    "worker_processes",
+];
 const HAPROXY_SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "listen"];
-const CADDY_DIRECTIVES: [&str; 7] =
-    ["reverse_proxy", "file_server", "respond", "tls", "handle", "encode", "basic_auth"];
+const CADDY_DIRECTIVES: [&str; 7] = [
+    "reverse_proxy",
+    "file_server",
+    "respond",
+    "tls",
+    "handle",
+    "encode",
+    "basic_auth",
+];
 
 pub(super) fn format(text: &str) -> Option<FileFormat> {
-    let is_comment = |line: &&str| line.is_empty() || line.starts_with('#') || line.starts_with("//");
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !is_comment(&line.trim_start())).collect();
+    let is_comment =
+        |line: &&str| line.is_empty() || line.starts_with('#') || line.starts_with("//");
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !is_comment(&line.trim_start()))
+        .collect();
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
-    if trimmed.iter().any(|line| OWN_TABLES.iter().any(|table| line.starts_with(table))) {
+    if trimmed
+        .iter()
+        .any(|line| OWN_TABLES.iter().any(|table| line.starts_with(table)))
+    {
         return Some(FileFormat::OwnConfig);
     }
     let first = trimmed.first()?;
@@ -39,7 +62,10 @@ pub(super) fn format(text: &str) -> Option<FileFormat> {
     if first.starts_with('<') {
         return Some(FileFormat::Markup);
     }
-    if trimmed.iter().any(|line| line.starts_with("object ") && line.ends_with('{')) {
+    if trimmed
+        .iter()
+        .any(|line| line.starts_with("object ") && line.ends_with('{'))
+    {
         return Some(FileFormat::Icinga2);
     }
     if is_nginx(&trimmed) {
@@ -59,7 +85,10 @@ fn word(line: &str) -> &str {
 }
 
 fn is_json(lines: &[&str]) -> bool {
-    let mut letters = lines.iter().flat_map(|line| line.chars()).filter(|letter| !letter.is_whitespace());
+    let mut letters = lines
+        .iter()
+        .flat_map(|line| line.chars())
+        .filter(|letter| !letter.is_whitespace());
     match (letters.next(), letters.next()) {
         (Some('{'), Some('"' | '}')) => true,
         (Some('['), Some('{' | '"' | ']')) => !lines.iter().any(|line| line.contains(" = ")),
@@ -76,21 +105,29 @@ fn is_nginx(lines: &[&str]) -> bool {
 
 /// Sections begin at the start of a line, and what is in them is indented.
 fn is_haproxy(lines: &[&str]) -> bool {
-    let sections = lines.iter().filter(|line| HAPROXY_SECTIONS.contains(&word(line)) && !line.starts_with([' ', '\t']));
-    let braces = lines.iter().any(|line| line.contains(['{', '=']) && !line.starts_with([' ', '\t']));
+    let sections = lines
+        .iter()
+        .filter(|line| HAPROXY_SECTIONS.contains(&word(line)) && !line.starts_with([' ', '\t']));
+    let braces = lines
+        .iter()
+        .any(|line| line.contains(['{', '=']) && !line.starts_with([' ', '\t']));
     let inside = lines.iter().any(|line| line.starts_with([' ', '\t']));
     sections.count() >= 1 && inside && !braces
 }
 
 fn is_caddyfile(lines: &[&str]) -> bool {
-    let is_directive = |line: &&&str| CADDY_DIRECTIVES.contains(&word(line)) && !line.contains(" = ");
+    let is_directive =
+        |line: &&&str| CADDY_DIRECTIVES.contains(&word(line)) && !line.contains(" = ");
     lines.iter().any(|line| line.ends_with('{')) && lines.iter().any(|line| is_directive(&line))
 }
 
 fn is_yaml(lines: &[&str]) -> bool {
     let is_entry = |line: &&&str| {
         let entry = line.strip_prefix("- ").unwrap_or(line);
-        line.starts_with("- ") || line.starts_with("---") || entry.ends_with(':') || entry.contains(": ")
+        line.starts_with("- ")
+            || line.starts_with("---")
+            || entry.ends_with(':')
+            || entry.contains(": ")
     };
     let has_assignment = lines.iter().any(|line| line.contains(" = "));
     let entries = lines.iter().filter(|line| is_entry(line)).count();

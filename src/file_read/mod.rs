@@ -63,7 +63,8 @@ pub fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
         if length > kind.limit() {
             return Err(too_long(kind));
         }
-        let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
+        let mut content =
+            Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
         read_all(file, &mut content, kind)?;
         Ok(content)
     })
@@ -98,15 +99,20 @@ pub fn read_text_or_pipe(path: &Path, kind: FileKind) -> io::Result<String> {
 pub fn read_pieces(path: &Path, kind: FileKind, mut piece: impl FnMut(&[u8])) -> io::Result<()> {
     during(path, || {
         let (mut file, metadata) = open_regular(path)?;
-        let mut left = kind.limit().checked_sub(metadata.len()).map_or(0, |_| kind.limit());
+        let mut left = kind
+            .limit()
+            .checked_sub(metadata.len())
+            .map_or(0, |_| kind.limit());
         let mut buffer = [0; 16 << 10];
         loop {
             let length = file.read(&mut buffer)?;
             if length == 0 {
                 return Ok(());
             }
-            left =
-                u64::try_from(length).ok().and_then(|length| left.checked_sub(length)).ok_or_else(|| too_long(kind))?;
+            left = u64::try_from(length)
+                .ok()
+                .and_then(|length| left.checked_sub(length))
+                .ok_or_else(|| too_long(kind))?;
             piece(buffer.get(..length).unwrap_or_default());
             progressed();
         }
@@ -142,14 +148,21 @@ pub fn is_folder(path: &Path) -> bool {
 /// # Errors
 /// Those of the operating system.
 pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    during(folder, || std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect())
+    during(folder, || {
+        std::fs::read_dir(folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    })
 }
 
 fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     // Looked at first, since opening a device may already do something.
     regular(&std::fs::metadata(path)?)?;
     // Should a FIFO have taken its place, opening it must not wait for a writer; a terminal must not become ours.
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK | O_NOCTTY)
+        .open(path)?;
     let metadata = file.metadata()?;
     regular(&metadata)?;
     Ok((file, metadata))
@@ -166,7 +179,10 @@ fn regular(metadata: &Metadata) -> io::Result<()> {
         socket if socket.is_socket() => "a socket",
         _ => "a device",
     };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and only regular files are read")))
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("it is {what}, and only regular files are read"),
+    ))
 }
 
 fn is_stream(kind: FileType) -> bool {
@@ -190,11 +206,15 @@ fn read_all(mut file: impl Read, content: &mut Vec<u8>, kind: FileKind) -> io::R
 
 fn too_long(kind: FileKind) -> io::Error {
     let limit = kind.limit() >> 20;
-    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {limit} MiB, the most for such a file"))
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("it is longer than {limit} MiB, the most for such a file"),
+    )
 }
 
 fn text(content: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    String::from_utf8(content)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 #[cfg(test)]

@@ -23,17 +23,30 @@ fn regular_files_are_read_also_behind_links_and_nothing_else_is() {
         assert_eq!(read(&at(name), FileKind::Secret).unwrap(), b"content");
         assert_eq!(read_text(&at(name), FileKind::Secret).unwrap(), "content");
         let mut pieces = Vec::new();
-        read_pieces(&at(name), FileKind::Secret, |piece| pieces.extend_from_slice(piece)).unwrap();
+        read_pieces(&at(name), FileKind::Secret, |piece| {
+            pieces.extend_from_slice(piece)
+        })
+        .unwrap();
         assert_eq!(pieces, b"content");
     }
     for name in ["fifo", "link-to-fifo"] {
-        assert!(error(&at(name)).contains("named pipe"), "{}", error(&at(name)));
+        assert!(
+            error(&at(name)).contains("named pipe"),
+            "{}",
+            error(&at(name))
+        );
         assert!(read_pieces(&at(name), FileKind::Secret, |_| ()).is_err());
     }
     assert!(error(&at("socket")).contains("a socket"));
     assert!(error(Path::new("/dev/zero")).contains("a device"));
-    assert_eq!(read(folder.path(), FileKind::Config).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-    assert_eq!(read(&at("none"), FileKind::Config).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(
+        read(folder.path(), FileKind::Config).unwrap_err().kind(),
+        io::ErrorKind::IsADirectory
+    );
+    assert_eq!(
+        read(&at("none"), FileKind::Config).unwrap_err().kind(),
+        io::ErrorKind::NotFound
+    );
 }
 
 #[test]
@@ -61,14 +74,23 @@ fn a_pipe_is_read_where_it_may_be_one() {
     nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
     let writer = path.clone();
     let writing = std::thread::spawn(move || std::fs::write(writer, "content").unwrap());
-    assert_eq!(read_text_or_pipe(&path, FileKind::Config).unwrap(), "content");
+    assert_eq!(
+        read_text_or_pipe(&path, FileKind::Config).unwrap(),
+        "content"
+    );
     writing.join().unwrap();
     std::fs::write(folder.path().join("file"), "content").unwrap();
-    assert_eq!(read_text_or_pipe(&folder.path().join("file"), FileKind::Config).unwrap(), "content");
+    assert_eq!(
+        read_text_or_pipe(&folder.path().join("file"), FileKind::Config).unwrap(),
+        "content"
+    );
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 #[test]
@@ -83,11 +105,16 @@ fn an_operation_that_makes_no_progress_is_given_up_and_named() {
     // Long enough for a thread that is interrupted within the first operation.
     let (short, long) = (Duration::from_millis(50), Duration::from_secs(30));
     let result = runtime.block_on(thread.run(short, work));
-    let Err(FileWorkError::Stalled { path, .. }) = result else { panic!("{result:?}") };
+    let Err(FileWorkError::Stalled { path, .. }) = result else {
+        panic!("{result:?}")
+    };
     assert_eq!(path, Path::new("/hangs"));
     // No second thread beside one that hangs, whatever its work.
     let result = runtime.block_on(thread.run(short, || 7));
-    assert!(thread.is_busy() && matches!(result, Err(FileWorkError::Stalled { .. })), "{result:?}");
+    assert!(
+        thread.is_busy() && matches!(result, Err(FileWorkError::Stalled { .. })),
+        "{result:?}"
+    );
     release.send(()).unwrap();
     assert_eq!(runtime.block_on(thread.run(long, || 7)).unwrap(), 7);
     assert!(!thread.is_busy());
@@ -104,6 +131,9 @@ fn work_that_goes_on_is_waited_for_and_a_panic_is_told() {
     };
     assert_eq!(runtime.block_on(thread.run(long, slow)).unwrap(), 7);
     let panicking = || -> () { panic!("on purpose") };
-    assert!(matches!(runtime.block_on(thread.run(long, panicking)), Err(FileWorkError::Panicked)));
+    assert!(matches!(
+        runtime.block_on(thread.run(long, panicking)),
+        Err(FileWorkError::Panicked)
+    ));
     assert_eq!(runtime.block_on(thread.run(long, || 8)).unwrap(), 8);
 }

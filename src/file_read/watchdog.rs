@@ -97,7 +97,10 @@ impl FileThread {
     }
 
     fn check(&self, patience: Duration) -> Result<(), FileWorkError> {
-        let operation = self.0.upgrade().and_then(|progress| progress.lock().clone());
+        let operation = self
+            .0
+            .upgrade()
+            .and_then(|progress| progress.lock().clone());
         match operation.map(|Operation { path, at }| (path, at.elapsed())) {
             Some((path, after)) if after >= patience => Err(FileWorkError::Stalled { path, after }),
             _ => Ok(()),
@@ -113,7 +116,12 @@ impl ReadProgress {
 
 /// Does something with a file that may take for ever, so that whoever waits knows the file.
 pub fn during<T>(path: &Path, operation: impl FnOnce() -> T) -> T {
-    note(|_| Some(Operation { path: path.to_owned(), at: Instant::now() }));
+    note(|_| {
+        Some(Operation {
+            path: path.to_owned(),
+            at: Instant::now(),
+        })
+    });
     let done = operation();
     note(|_| None);
     done
@@ -121,7 +129,12 @@ pub fn during<T>(path: &Path, operation: impl FnOnce() -> T) -> T {
 
 /// The operation under way has got something.
 pub(super) fn progressed() {
-    note(|operation| operation.map(|operation| Operation { at: Instant::now(), ..operation }));
+    note(|operation| {
+        operation.map(|operation| Operation {
+            at: Instant::now(),
+            ..operation
+        })
+    });
 }
 
 /// Changes what is known of the operation under way, where anybody watches.

@@ -64,9 +64,11 @@ impl AnswerHead<'_, '_> {
     pub fn as_meant(self, rule: LengthlessRedirect) -> Self {
         let redirects = matches!(self.status, 301 | 302 | 303 | 307 | 308);
         match (rule, self.ending) {
-            (LengthlessRedirect::Empty, Ending::Unsaid) if redirects => {
-                Self { framing: AnswerFraming::Length(0), reuse: Reuse::Close, ..self }
-            }
+            (LengthlessRedirect::Empty, Ending::Unsaid) if redirects => Self {
+                framing: AnswerFraming::Length(0),
+                reuse: Reuse::Close,
+                ..self
+            },
             _ => self,
         }
     }
@@ -78,19 +80,28 @@ impl AnswerHead<'_, '_> {
             AnswerFraming::Length(length) if length <= most => length,
             _ => 0,
         };
-        self.length.saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
+        self.length
+            .saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
     }
 
     /// What the response upgrades to.
     pub fn upgrade(&self) -> Upgrade {
-        if self.status == 101 { granted_upgrade(self.fields) } else { Upgrade::None }
+        if self.status == 101 {
+            granted_upgrade(self.fields)
+        } else {
+            Upgrade::None
+        }
     }
 }
 
 impl Asked {
     /// By the method.
     pub fn by(method: &str) -> Self {
-        if method == "HEAD" { Self::Head } else { Self::Other }
+        if method == "HEAD" {
+            Self::Head
+        } else {
+            Self::Other
+        }
     }
 }
 
@@ -159,7 +170,15 @@ pub fn parse_answer<'b, 'f>(
     let reuse = if persists { said.login } else { Reuse::Close };
     let ends = framing != AnswerFraming::UntilClose || said.closes || answer.version != Some(1);
     let ending = if ends { Ending::Said } else { Ending::Unsaid };
-    Ok(Some(AnswerHead { status, reason: answer.reason.unwrap_or_default(), fields, length, framing, reuse, ending }))
+    Ok(Some(AnswerHead {
+        status,
+        reason: answer.reason.unwrap_or_default(),
+        fields,
+        length,
+        framing,
+        reuse,
+        ending,
+    }))
 }
 
 #[derive(PartialEq, Eq)]
@@ -180,13 +199,22 @@ struct Said {
 
 impl Said {
     fn by(fields: &[httparse::Header<'_>]) -> Result<Self, AnswerError> {
-        let mut said =
-            Self { coding: Coding::None, length: None, closes: false, keeps_alive: false, login: Reuse::Keep };
+        let mut said = Self {
+            coding: Coding::None,
+            length: None,
+            closes: false,
+            keeps_alive: false,
+            login: Reuse::Keep,
+        };
         for field in fields {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             match field.name.len() {
                 10 if is("connection") => {
-                    for option in field.value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii) {
+                    for option in field
+                        .value
+                        .split(|octet| *octet == b',')
+                        .map(<[u8]>::trim_ascii)
+                    {
                         said.closes |= option.eq_ignore_ascii_case(b"close");
                         said.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                     }
@@ -194,17 +222,25 @@ impl Said {
                 14 if is("content-length") => {
                     let length = content_length(field.value).ok_or(AnswerError::BadLength)?;
                     // Two equal ones say the same; two different ones say nothing.
-                    if said.length.replace(length).is_some_and(|before| before != length) {
+                    if said
+                        .length
+                        .replace(length)
+                        .is_some_and(|before| before != length)
+                    {
                         return Err(AnswerError::BadLength);
                     }
                 }
                 17 if is("transfer-encoding") => {
-                    if said.coding == Coding::Chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                    if said.coding == Coding::Chunked
+                        || !field.value.eq_ignore_ascii_case(b"chunked")
+                    {
                         return Err(AnswerError::UnknownCoding);
                     }
                     said.coding = Coding::Chunked;
                 }
-                _ if reuse_after_answer(field.name, field.value) == Reuse::Close => said.login = Reuse::Close,
+                _ if reuse_after_answer(field.name, field.value) == Reuse::Close => {
+                    said.login = Reuse::Close
+                }
                 _ => {}
             }
         }
@@ -213,79 +249,4 @@ impl Said {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::framing::field_space;
-    use super::*;
-
-    fn framing(text: &str, asked: Asked) -> Result<Option<(AnswerFraming, Reuse)>, AnswerError> {
-        let mut space = field_space();
-        parse_answer(text.as_bytes(), asked, &mut space).map(|head| head.map(|head| (head.framing, head.reuse)))
-    }
-
-    #[test]
-    fn an_answer_has_one_length() {
-        for (fields, expected) in [
-            ("content-length: 5\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
-            ("content-length: 5\r\nContent-Length: 5\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
-            ("transfer-encoding: chunked\r\n", (AnswerFraming::Chunked, Reuse::Keep)),
-            ("transfer-encoding: chunked\r\nconnection: x, Close\r\n", (AnswerFraming::Chunked, Reuse::Close)),
-            ("content-length: 5\r\nwww-authenticate: Basic realm=x\r\n", (AnswerFraming::Length(5), Reuse::Keep)),
-            ("content-length: 5\r\nWWW-Authenticate: NTLM\r\n", (AnswerFraming::Length(5), Reuse::Close)),
-            ("", (AnswerFraming::UntilClose, Reuse::Close)),
-        ] {
-            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-            assert_eq!(framing(&text, Asked::Other), Ok(Some(expected)), "{fields:?}");
-            assert_eq!(framing(&text, Asked::Head).unwrap().unwrap().0, AnswerFraming::None, "{fields:?}");
-        }
-        for status in [100, 103, 204, 304] {
-            let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 5\r\n\r\n");
-            assert_eq!(framing(&text, Asked::Other).unwrap().unwrap(), (AnswerFraming::None, Reuse::Keep));
-        }
-        let old = "HTTP/1.0 200 OK\r\ncontent-length: 1\r\n";
-        assert_eq!(framing(&format!("{old}\r\n"), Asked::Other).unwrap().unwrap().1, Reuse::Close);
-        let kept = format!("{old}connection: keep-alive\r\n\r\n");
-        assert_eq!(framing(&kept, Asked::Other).unwrap().unwrap().1, Reuse::Keep);
-        assert_eq!(framing("HTTP/1.1 200 OK\r\n", Asked::Other), Ok(None));
-    }
-
-    #[test]
-    fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
-        let read = |text: &str, rule: LengthlessRedirect| {
-            let mut space = field_space();
-            let head = parse_answer(text.as_bytes(), Asked::Other, &mut space).unwrap().unwrap().as_meant(rule);
-            (head.framing, head.reuse)
-        };
-        let until_close = (AnswerFraming::UntilClose, Reuse::Close);
-        for (head, expected) in [
-            ("HTTP/1.1 302 Found\r\nlocation: /v1\r\n", (AnswerFraming::Length(0), Reuse::Close)),
-            ("HTTP/1.1 302 Found\r\nlocation: /v1\r\nconnection: close\r\n", until_close),
-            ("HTTP/1.0 302 Found\r\nlocation: /v1\r\n", until_close),
-            ("HTTP/1.1 302 Found\r\ncontent-length: 3\r\n", (AnswerFraming::Length(3), Reuse::Keep)),
-            ("HTTP/1.1 302 Found\r\ntransfer-encoding: chunked\r\n", (AnswerFraming::Chunked, Reuse::Keep)),
-            ("HTTP/1.1 200 OK\r\n", until_close),
-        ] {
-            let text = format!("{head}\r\n");
-            assert_eq!(read(&text, LengthlessRedirect::Empty), expected, "{head:?}");
-            let ordinary = framing(&text, Asked::Other).unwrap().unwrap();
-            assert_eq!(read(&text, LengthlessRedirect::UntilClose), ordinary, "{head:?}");
-        }
-    }
-
-    #[test]
-    fn an_answer_with_two_readings_is_none() {
-        for (fields, error) in [
-            ("content-length: 5\r\ncontent-length: 6\r\n", AnswerError::BadLength),
-            ("content-length: 5, 5\r\n", AnswerError::BadLength),
-            ("content-length: -1\r\n", AnswerError::BadLength),
-            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", AnswerError::LengthAndChunked),
-            ("transfer-encoding: gzip, chunked\r\n", AnswerError::UnknownCoding),
-            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", AnswerError::UnknownCoding),
-            ("a b: c\r\n", AnswerError::Malformed),
-        ] {
-            assert_eq!(framing(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"), Asked::Other), Err(error), "{fields:?}");
-        }
-        assert_eq!(framing("SSH-2.0-x\r\n", Asked::Other), Err(AnswerError::Malformed));
-        let chunked = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        assert_eq!(framing(chunked, Asked::Other), Err(AnswerError::UnknownCoding));
-    }
-}
+mod tests;

@@ -56,9 +56,11 @@ impl State {
     fn part(self) -> ChunkPart {
         match self {
             Self::Data => ChunkPart::Data,
-            Self::TrailerStart | Self::Trailer | Self::TrailerLineFeed | Self::EndLineFeed | Self::End => {
-                ChunkPart::Trailers
-            }
+            Self::TrailerStart
+            | Self::Trailer
+            | Self::TrailerLineFeed
+            | Self::EndLineFeed
+            | Self::End => ChunkPart::Trailers,
             _ => ChunkPart::Framing,
         }
     }
@@ -71,7 +73,9 @@ impl State {
         let blank = matches!(byte, b' ' | b'\t');
         match self {
             Self::ExtensionStart if blank => Some(self),
-            Self::ExtensionStart | Self::ExtensionName if is_token_byte(byte) => Some(Self::ExtensionName),
+            Self::ExtensionStart | Self::ExtensionName if is_token_byte(byte) => {
+                Some(Self::ExtensionName)
+            }
             Self::ExtensionName | Self::AfterName if blank => Some(Self::AfterName),
             Self::ExtensionName | Self::AfterName if byte == b'=' => Some(Self::ValueStart),
             Self::ValueStart if blank => Some(self),
@@ -84,7 +88,9 @@ impl State {
                 _ => None,
             },
             Self::QuotedPair => matches!(byte, b'\t' | b' '..=b'~').then_some(Self::Quoted),
-            Self::ValueToken | Self::AfterQuoted | Self::AfterValue if blank => Some(Self::AfterValue),
+            Self::ValueToken | Self::AfterQuoted | Self::AfterValue if blank => {
+                Some(Self::AfterValue)
+            }
             _ if byte == b';' && self.may_end() => Some(Self::ExtensionStart),
             Self::AfterName | Self::AfterValue if byte == b';' => Some(Self::ExtensionStart),
             _ if byte == b'\r' && self.may_end() => Some(Self::SizeLineFeed),
@@ -94,7 +100,10 @@ impl State {
 
     /// Whether an extension may end here.
     fn may_end(self) -> bool {
-        matches!(self, Self::ExtensionName | Self::ValueToken | Self::AfterQuoted)
+        matches!(
+            self,
+            Self::ExtensionName | Self::ValueToken | Self::AfterQuoted
+        )
     }
 }
 
@@ -121,7 +130,9 @@ impl ChunkScanner {
             && let Some(octet) = bytes.get(at)
         {
             if self.state == State::Data {
-                let here = u64::try_from(bytes.len() - at).unwrap_or(u64::MAX).min(self.remaining);
+                let here = u64::try_from(bytes.len() - at)
+                    .unwrap_or(u64::MAX)
+                    .min(self.remaining);
                 self.remaining -= here;
                 at += usize::try_from(here).unwrap_or(usize::MAX);
                 if self.remaining == 0 {
@@ -144,7 +155,9 @@ impl ChunkScanner {
         let kind = self.state.part();
         let mut at = 0;
         if kind == ChunkPart::Data {
-            let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(self.remaining);
+            let here = u64::try_from(bytes.len())
+                .unwrap_or(u64::MAX)
+                .min(self.remaining);
             let here = usize::try_from(here).unwrap_or(usize::MAX);
             return Ok((kind, self.scan(bytes.get(..here).unwrap_or_default())?));
         }
@@ -192,7 +205,11 @@ impl ChunkScanner {
             }
             (State::SizeLineFeed, b'\n') => {
                 self.line = 0;
-                Some(if self.remaining == 0 { State::TrailerStart } else { State::Data })
+                Some(if self.remaining == 0 {
+                    State::TrailerStart
+                } else {
+                    State::Data
+                })
             }
             (State::DataCarriageReturn, b'\r') => Some(State::DataLineFeed),
             (State::DataLineFeed, b'\n') => Some(State::Size),
@@ -236,7 +253,11 @@ mod tests {
         let body =
             b"5\r\nhello\r\n0a;x=\"y\"\r\n0123456789\r\n1; a\t= \"\\\";\" ;b;c=d\r\nx\r\n0;e\r\nX-Sum: 1\r\n\r\nGET";
         for piece in 1..body.len() {
-            assert_eq!(scan_in_pieces(body, piece), Ok((body.len() - 3, true)), "pieces of {piece}");
+            assert_eq!(
+                scan_in_pieces(body, piece),
+                Ok((body.len() - 3, true)),
+                "pieces of {piece}"
+            );
         }
         assert_eq!(scan_in_pieces(b"0\r\n\r\n", 64), Ok((5, true)));
         assert_eq!(scan_in_pieces(b"5\r\nhel", 64), Ok((6, false)));
@@ -277,10 +298,17 @@ mod tests {
             "5;a=\"b\u{7f}\"\r\nhello\r\n",
             "5 ;a\r\nhello\r\n",
         ] {
-            assert_eq!(scan_in_pieces(body.as_bytes(), 64), Err(FramingError::BadChunk), "{body:?}");
+            assert_eq!(
+                scan_in_pieces(body.as_bytes(), 64),
+                Err(FramingError::BadChunk),
+                "{body:?}"
+            );
         }
         let endless = format!("5;{}\r\n", "a".repeat(300));
-        assert_eq!(scan_in_pieces(endless.as_bytes(), 64), Err(FramingError::BadChunk));
+        assert_eq!(
+            scan_in_pieces(endless.as_bytes(), 64),
+            Err(FramingError::BadChunk)
+        );
     }
 
     proptest! {

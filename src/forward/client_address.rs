@@ -23,17 +23,29 @@ impl ClientAddress {
     pub fn new(address: IpAddr) -> Self {
         let text = address.to_string();
         // RFC 7239 section 6: what has colons is quoted.
-        let node = if address.is_ipv6() { format!("\"[{text}]\"") } else { text.clone() };
+        let node = if address.is_ipv6() {
+            format!("\"[{text}]\"")
+        } else {
+            text.clone()
+        };
         let before_host = format!("{BEFORE_NODE}{node};host=\"");
         let host_at = before_host.len();
-        let lines = format!("{before_host}{BEFORE_ADDRESS}{text}\r\nx-forwarded-proto: https\r\nx-forwarded-host: ");
-        Self { lines: lines.into(), length: text.len(), host_at }
+        let lines = format!(
+            "{before_host}{BEFORE_ADDRESS}{text}\r\nx-forwarded-proto: https\r\nx-forwarded-host: "
+        );
+        Self {
+            lines: lines.into(),
+            length: text.len(),
+            host_at,
+        }
     }
 
     /// As in `X-Forwarded-For`.
     pub fn as_str(&self) -> &str {
         let start = self.host_at + BEFORE_ADDRESS.len();
-        self.lines.get(start..start + self.length).unwrap_or_default()
+        self.lines
+            .get(start..start + self.length)
+            .unwrap_or_default()
     }
 
     /// As the node of `Forwarded`.
@@ -60,10 +72,16 @@ mod tests {
 
     #[test]
     fn all_forms_are_parts_of_the_lines() {
-        for (address, node) in [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "\"[2001:db8::1]\"")] {
+        for (address, node) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "\"[2001:db8::1]\""),
+        ] {
             let client = ClientAddress::new(address.parse().unwrap());
             assert_eq!((client.as_str(), client.node()), (address, node));
-            assert_eq!(client.before_host(), format!("forwarded: for={node};host=\""));
+            assert_eq!(
+                client.before_host(),
+                format!("forwarded: for={node};host=\"")
+            );
             assert_eq!(
                 client.between_hosts(),
                 format!(

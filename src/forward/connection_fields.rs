@@ -27,14 +27,20 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
 /// [`BadConnection`] if it names a field that must not vanish.
 pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
     let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
-    if names_in(value).all(may_be_named) { Ok(()) } else { Err(BadConnection) }
+    if names_in(value).all(may_be_named) {
+        Ok(())
+    } else {
+        Err(BadConnection)
+    }
 }
 
 /// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
 /// hop-by-hop by itself.
 pub(super) fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
     let mut named = Few::default();
-    connection_names(fields).filter(|name| !name.eq_ignore_ascii_case("keep-alive")).for_each(|name| named.push(name));
+    connection_names(fields)
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
+        .for_each(|name| named.push(name));
     named
 }
 

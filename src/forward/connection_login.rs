@@ -10,7 +10,11 @@ const SCHEMES: [&[u8]; 4] = [b"ntlm", b"negotiate", b"nego2", b"kerberos"];
 pub(super) fn reuse_after_request(authorization: &[u8]) -> Reuse {
     // What stands behind the scheme may hold any word.
     let scheme = words(authorization).next();
-    if scheme.is_some_and(is_scheme) { Reuse::Close } else { Reuse::Keep }
+    if scheme.is_some_and(is_scheme) {
+        Reuse::Close
+    } else {
+        Reuse::Keep
+    }
 }
 
 /// Whether a connection may carry another request after a response with this field.
@@ -30,11 +34,15 @@ pub(super) fn reuse_after_answer(name: &str, value: &[u8]) -> Reuse {
 /// The words of a value. A list of challenges is not parsed: a false positive (a realm named NTLM) costs one connection, a
 /// false negative would give one user's rights to another.
 fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
+    value
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
 }
 
 fn is_scheme(word: &[u8]) -> bool {
-    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+    SCHEMES
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 #[cfg(test)]
@@ -43,11 +51,33 @@ mod tests {
 
     #[test]
     fn logins_of_connections_are_found_in_every_spelling() {
-        for value in ["NTLM", "ntlm TlRMTVNTUAAB", "Negotiate", "nEgOtIaTe YII=", "NTLM\tx", "Negotiate,", "Nego2 x"] {
-            assert_eq!(reuse_after_request(value.as_bytes()), Reuse::Close, "{value}");
+        for value in [
+            "NTLM",
+            "ntlm TlRMTVNTUAAB",
+            "Negotiate",
+            "nEgOtIaTe YII=",
+            "NTLM\tx",
+            "Negotiate,",
+            "Nego2 x",
+        ] {
+            assert_eq!(
+                reuse_after_request(value.as_bytes()),
+                Reuse::Close,
+                "{value}"
+            );
         }
-        for value in ["", "Basic YTpi", "Bearer ntlm.x", "Digest username=\"negotiator\"", "NTLMv2 x"] {
-            assert_eq!(reuse_after_request(value.as_bytes()), Reuse::Keep, "{value}");
+        for value in [
+            "",
+            "Basic YTpi",
+            "Bearer ntlm.x",
+            "Digest username=\"negotiator\"",
+            "NTLMv2 x",
+        ] {
+            assert_eq!(
+                reuse_after_request(value.as_bytes()),
+                Reuse::Keep,
+                "{value}"
+            );
         }
     }
 
@@ -61,7 +91,11 @@ mod tests {
             ("Persistent-Auth", "true"),
             ("Proxy-Support", "Session-Based-Authentication"),
         ] {
-            assert_eq!(reuse_after_answer(name, value.as_bytes()), Reuse::Close, "{name}: {value}");
+            assert_eq!(
+                reuse_after_answer(name, value.as_bytes()),
+                Reuse::Close,
+                "{name}: {value}"
+            );
         }
         for (name, value) in [
             ("WWW-Authenticate", "Basic realm=\"x\", Bearer"),
@@ -69,7 +103,11 @@ mod tests {
             ("Content-Language", "NTLM"),
             ("Server", "Negotiate"),
         ] {
-            assert_eq!(reuse_after_answer(name, value.as_bytes()), Reuse::Keep, "{name}: {value}");
+            assert_eq!(
+                reuse_after_answer(name, value.as_bytes()),
+                Reuse::Keep,
+                "{name}: {value}"
+            );
         }
     }
 }

@@ -110,7 +110,13 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     if te_trailers {
         sink.add("te", b"trailers");
     }
-    add_joined(sink, "via", &via, b", ", &[edit.client_version.as_bytes(), b" portcullis"]);
+    add_joined(
+        sink,
+        "via",
+        &via,
+        b", ",
+        &[edit.client_version.as_bytes(), b" portcullis"],
+    );
     own_fields(edit, sink);
     if let Some(denied) = permit.shadowed() {
         sink.add(SHADOW_FIELD, denied.word().as_bytes());
@@ -122,7 +128,13 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
 const SHADOW_FIELD: &str = "x-portcullis-shadow";
 
 /// One field of several values, and of one more in parts unless there are none.
-fn add_joined<S: FieldSink + ?Sized>(sink: &mut S, name: &str, values: &Few<&[u8]>, between: &[u8], last: &[&[u8]]) {
+fn add_joined<S: FieldSink + ?Sized>(
+    sink: &mut S,
+    name: &str,
+    values: &Few<&[u8]>,
+    between: &[u8],
+    last: &[&[u8]],
+) {
     if values.is_empty() {
         return sink.add_parts(name, last);
     }
@@ -182,7 +194,11 @@ pub struct AnswerEdit<'a> {
 }
 
 /// Writes the fields that come down with an answer.
-pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(fields: &F, edit: &AnswerEdit<'_>, sink: &mut S) {
+pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
+    fields: &F,
+    edit: &AnswerEdit<'_>,
+    sink: &mut S,
+) {
     let named = named_by_connection(fields);
     let mut via = Few::<&[u8]>::default();
     for (name, value) in fields.pairs() {
@@ -192,7 +208,9 @@ pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(fields: &F, ed
         match response_kind(name) {
             ResponseKind::EndToEnd => sink.add(name, value),
             ResponseKind::Via => via.push(value),
-            ResponseKind::ContentLength if edit.length == ContentLength::FromField => sink.add(name, value),
+            ResponseKind::ContentLength if edit.length == ContentLength::FromField => {
+                sink.add(name, value)
+            }
             ResponseKind::ContentLength | ResponseKind::RequestId | ResponseKind::HopByHop => {}
         }
     }

@@ -56,18 +56,32 @@ impl ExpiryFieldName {
     /// # Errors
     /// [`BadExpiryFieldName`]
     pub fn parse(text: &str) -> Result<Self, BadExpiryFieldName> {
-        let name = http::HeaderName::from_bytes(text.as_bytes()).map_err(|_| BadExpiryFieldName::NoName)?;
+        let name = http::HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| BadExpiryFieldName::NoName)?;
         let name = name.as_str();
         let has_meaning = response_kind(name) != ResponseKind::EndToEnd
             || MEANINGFUL.contains(&name)
-            || MEANINGFUL_FAMILIES.iter().any(|family| name.starts_with(family));
-        if has_meaning { Err(BadExpiryFieldName::HasMeaning) } else { Ok(Self(name.into())) }
+            || MEANINGFUL_FAMILIES
+                .iter()
+                .any(|family| name.starts_with(family));
+        if has_meaning {
+            Err(BadExpiryFieldName::HasMeaning)
+        } else {
+            Ok(Self(name.into()))
+        }
     }
 
     /// Whether an upstream's field would be taken for ours: any case, and `_` for `-`, as some clients read it.
     fn is(&self, name: &str) -> bool {
-        let alike = |ours: u8, theirs: u8| ours == theirs.to_ascii_lowercase() || ours == b'-' && theirs == b'_';
-        name.len() == self.0.len() && self.0.bytes().zip(name.bytes()).all(|(ours, theirs)| alike(ours, theirs))
+        let alike = |ours: u8, theirs: u8| {
+            ours == theirs.to_ascii_lowercase() || ours == b'-' && theirs == b'_'
+        };
+        name.len() == self.0.len()
+            && self
+                .0
+                .bytes()
+                .zip(name.bytes())
+                .all(|(ours, theirs)| alike(ours, theirs))
     }
 }
 
@@ -81,16 +95,26 @@ pub struct ExpiryField {
 impl ExpiryField {
     /// A field that says nothing yet.
     pub fn silent(name: &ExpiryFieldName) -> Self {
-        Self { name: name.clone(), value: None }
+        Self {
+            name: name.clone(),
+            value: None,
+        }
     }
 
     /// A field that says the last second of validity, in seconds since 1970, as an HTTP date (RFC 9110 section 5.6.7).
     pub fn saying(name: &ExpiryFieldName, not_after: i64) -> Self {
         // No HTTP date has a year of five digits.
         const LAST: u64 = 253_402_300_799;
-        let seconds = u64::try_from(not_after).ok().filter(|seconds| *seconds <= LAST);
-        let value = seconds.map(|seconds| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)).into());
-        Self { name: name.clone(), value }
+        let seconds = u64::try_from(not_after)
+            .ok()
+            .filter(|seconds| *seconds <= LAST);
+        let value = seconds.map(|seconds| {
+            httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)).into()
+        });
+        Self {
+            name: name.clone(),
+            value,
+        }
     }
 
     /// Whether this name is ours alone.
@@ -110,15 +134,38 @@ mod tests {
 
     #[test]
     fn a_name_of_its_own_is_taken_and_one_with_a_meaning_is_not() {
-        for good in ["Client-Cert-Expires", "x-certificate-expiry", "portcullis-expires"] {
-            assert_eq!(ExpiryFieldName::parse(good).map(|name| name.0.to_string()), Ok(good.to_ascii_lowercase()));
+        for good in [
+            "Client-Cert-Expires",
+            "x-certificate-expiry",
+            "portcullis-expires",
+        ] {
+            assert_eq!(
+                ExpiryFieldName::parse(good).map(|name| name.0.to_string()),
+                Ok(good.to_ascii_lowercase())
+            );
         }
         for bad in ["", "a b", "a:", "a\r\nb", "\u{e9}"] {
-            assert_eq!(ExpiryFieldName::parse(bad), Err(BadExpiryFieldName::NoName), "{bad}");
+            assert_eq!(
+                ExpiryFieldName::parse(bad),
+                Err(BadExpiryFieldName::NoName),
+                "{bad}"
+            );
         }
-        for bad in ["Expires", "date", "Content-Type", "Via", "connection", "X-Request-Id", "Set-Cookie", "keep-alive"]
-        {
-            assert_eq!(ExpiryFieldName::parse(bad), Err(BadExpiryFieldName::HasMeaning), "{bad}");
+        for bad in [
+            "Expires",
+            "date",
+            "Content-Type",
+            "Via",
+            "connection",
+            "X-Request-Id",
+            "Set-Cookie",
+            "keep-alive",
+        ] {
+            assert_eq!(
+                ExpiryFieldName::parse(bad),
+                Err(BadExpiryFieldName::HasMeaning),
+                "{bad}"
+            );
         }
     }
 
@@ -126,10 +173,18 @@ mod tests {
     fn it_owns_its_name_in_every_spelling() {
         let name = ExpiryFieldName::parse("Client-Cert-Expires").unwrap();
         let field = ExpiryField::silent(&name);
-        for ours in ["client-cert-expires", "Client-Cert-EXPIRES", "client_cert_expires"] {
+        for ours in [
+            "client-cert-expires",
+            "Client-Cert-EXPIRES",
+            "client_cert_expires",
+        ] {
             assert!(field.owns(ours), "{ours}");
         }
-        for other in ["client-cert-expire", "client-cert-expires-", "clientxcert-expires"] {
+        for other in [
+            "client-cert-expire",
+            "client-cert-expires-",
+            "clientxcert-expires",
+        ] {
             assert!(!field.owns(other), "{other}");
         }
         assert_eq!(field.said(), None);
@@ -138,9 +193,19 @@ mod tests {
     #[test]
     fn the_value_is_an_http_date_or_nothing() {
         let name = ExpiryFieldName::parse("x-expires").unwrap();
-        let said = |at| ExpiryField::saying(&name, at).said().map(|(_, value)| value.to_owned());
-        assert_eq!(said(784_111_777).as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert_eq!(said(253_402_300_799).as_deref(), Some("Fri, 31 Dec 9999 23:59:59 GMT"));
+        let said = |at| {
+            ExpiryField::saying(&name, at)
+                .said()
+                .map(|(_, value)| value.to_owned())
+        };
+        assert_eq!(
+            said(784_111_777).as_deref(),
+            Some("Sun, 06 Nov 1994 08:49:37 GMT")
+        );
+        assert_eq!(
+            said(253_402_300_799).as_deref(),
+            Some("Fri, 31 Dec 9999 23:59:59 GMT")
+        );
         assert_eq!((said(253_402_300_800), said(-1)), (None, None));
     }
 }

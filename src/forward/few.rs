@@ -13,7 +13,11 @@ const INLINE: usize = 6;
 
 impl<T: Copy + Default> Default for Few<T> {
     fn default() -> Self {
-        Self { first: [T::default(); INLINE], count: 0, more: Vec::new() }
+        Self {
+            first: [T::default(); INLINE],
+            count: 0,
+            more: Vec::new(),
+        }
     }
 }
 
@@ -41,7 +45,11 @@ impl<T: Copy> Few<T> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
-        self.first.iter().take(self.count).chain(&self.more).copied()
+        self.first
+            .iter()
+            .take(self.count)
+            .chain(&self.more)
+            .copied()
     }
 }
 

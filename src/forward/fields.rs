@@ -3,8 +3,8 @@
 use super::names::NameTable;
 use super::singletons::is_singleton;
 use crate::identity::{
-    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins, folded_equal, is_identity_field,
-    is_written_identity_field,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins,
+    folded_equal, is_identity_field, is_written_identity_field,
 };
 use std::sync::LazyLock;
 
@@ -49,14 +49,24 @@ const METHOD_OVERRIDES: [&str; 11] = [
 ];
 
 /// Names that let some frameworks see another path or host, or another method than was judged.
-const PATH_OVERRIDES: [&str; 4] = ["x-forwarded-uri", "x-forwarded-path", "x-forwarded-method", "x-http-host-override"];
+const PATH_OVERRIDES: [&str; 4] = [
+    "x-forwarded-uri",
+    "x-forwarded-path",
+    "x-forwarded-method",
+    "x-http-host-override",
+];
 
 /// How such names begin.
 const OVERRIDE_FAMILIES: [&str; 2] = ["x-original-", "x-rewrite-"];
 
 /// What the gateway itself says about the way of a request. No route keeps a client's.
-const WRITTEN_FORWARDING: [&str; 5] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id"];
+const WRITTEN_FORWARDING: [&str; 5] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-request-id",
+];
 
 /// How names begin by which proxies say where a request came from.
 const FORWARDING_FAMILIES: [&str; 2] = ["x-forwarded-", "x-real-"];
@@ -95,11 +105,24 @@ pub(super) fn kind(name: &str) -> FieldKind {
             &METHOD_OVERRIDES,
             &PATH_OVERRIDES,
         ];
-        let names = lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name));
-        let identity = IDENTITY_FIELD_PREFIXES.iter().map(|family| (*family, FieldKind::Identity));
-        let overrides = OVERRIDE_FAMILIES.iter().map(|family| (*family, FieldKind::Override));
-        let forwarding = FORWARDING_FAMILIES.iter().map(|family| (*family, FieldKind::Forwarding));
-        NameTable::new(names.map(|name| (name, kind_by_lists(name))), identity.chain(overrides).chain(forwarding))
+        let names = lists
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(OWN_KINDS.iter().map(|(name, _)| *name));
+        let identity = IDENTITY_FIELD_PREFIXES
+            .iter()
+            .map(|family| (*family, FieldKind::Identity));
+        let overrides = OVERRIDE_FAMILIES
+            .iter()
+            .map(|family| (*family, FieldKind::Override));
+        let forwarding = FORWARDING_FAMILIES
+            .iter()
+            .map(|family| (*family, FieldKind::Forwarding));
+        NameTable::new(
+            names.map(|name| (name, kind_by_lists(name))),
+            identity.chain(overrides).chain(forwarding),
+        )
     });
     KINDS.find(name).unwrap_or(FieldKind::EndToEnd)
 }
@@ -114,9 +137,16 @@ fn kind_by_lists(name: &str) -> FieldKind {
         _ if among(&WRITTEN_FORWARDING) => FieldKind::Forwarding,
         _ if is_method_override(name) || among(&PATH_OVERRIDES) => FieldKind::Override,
         _ if OVERRIDE_FAMILIES.iter().any(|family| begins(family, name)) => FieldKind::Override,
-        _ if FORWARDING_FAMILIES.iter().any(|family| begins(family, name)) => FieldKind::Forwarding,
+        _ if FORWARDING_FAMILIES
+            .iter()
+            .any(|family| begins(family, name)) =>
+        {
+            FieldKind::Forwarding
+        }
         _ => {
-            let own = OWN_KINDS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+            let own = OWN_KINDS
+                .iter()
+                .find(|(known, _)| name.eq_ignore_ascii_case(known));
             own.map_or(FieldKind::EndToEnd, |(_, kind)| *kind)
         }
     }
@@ -125,7 +155,11 @@ fn kind_by_lists(name: &str) -> FieldKind {
 /// Whether a route may keep a client's field of this name that is removed otherwise: not what the gateway says itself, nor
 /// what frames a request or overrides what was judged.
 pub(super) fn may_be_kept(name: &str) -> bool {
-    let is_written = || WRITTEN_FORWARDING.iter().any(|known| folded_equal(known, name));
+    let is_written = || {
+        WRITTEN_FORWARDING
+            .iter()
+            .any(|known| folded_equal(known, name))
+    };
     matches!(kind(name), FieldKind::Identity | FieldKind::Forwarding)
         && !is_written()
         && !is_written_identity_field(name)
@@ -133,7 +167,9 @@ pub(super) fn may_be_kept(name: &str) -> bool {
 
 /// Whether a field overrides the method: any case, any character in place of a dash.
 pub fn is_method_override(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|known| folded_equal(known, name))
+    METHOD_OVERRIDES
+        .iter()
+        .any(|known| folded_equal(known, name))
 }
 
 /// What becomes of a field of an upstream's answer.
@@ -157,7 +193,10 @@ pub(super) fn response_kind(name: &str) -> ResponseKind {
         2 => &[("te", ResponseKind::HopByHop)],
         3 => &[("via", ResponseKind::Via)],
         7 => &[("upgrade", ResponseKind::HopByHop)],
-        10 => &[("connection", ResponseKind::HopByHop), ("keep-alive", ResponseKind::HopByHop)],
+        10 => &[
+            ("connection", ResponseKind::HopByHop),
+            ("keep-alive", ResponseKind::HopByHop),
+        ],
         12 => &[("x-request-id", ResponseKind::RequestId)],
         14 => &[("content-length", ResponseKind::ContentLength)],
         16 => &[("proxy-connection", ResponseKind::HopByHop)],
@@ -165,7 +204,9 @@ pub(super) fn response_kind(name: &str) -> ResponseKind {
         18 => &[("proxy-authenticate", ResponseKind::HopByHop)],
         _ => &[],
     };
-    let known = candidates.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    let known = candidates
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known));
     known.map_or(ResponseKind::EndToEnd, |(_, kind)| *kind)
 }
 
@@ -232,7 +273,12 @@ mod tests {
             &PATH_OVERRIDES,
             &OVERRIDE_FAMILIES,
         ];
-        lists.into_iter().flatten().copied().chain(OWN_KINDS.iter().map(|(name, _)| *name)).collect()
+        lists
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(OWN_KINDS.iter().map(|(name, _)| *name))
+            .collect()
     }
 
     proptest! {
@@ -259,12 +305,25 @@ mod tests {
 
     #[test]
     fn answers_lose_their_hop_by_hop_fields() {
-        for name in
-            ["Connection", "keep-alive", "Proxy-Connection", "proxy-authenticate", "TRANSFER-ENCODING", "upgrade", "te"]
-        {
+        for name in [
+            "Connection",
+            "keep-alive",
+            "Proxy-Connection",
+            "proxy-authenticate",
+            "TRANSFER-ENCODING",
+            "upgrade",
+            "te",
+        ] {
             assert_eq!(response_kind(name), ResponseKind::HopByHop, "{name}");
         }
-        for name in ["server", "tf", "transfer_encoding", "trailer", "content-type", "connections"] {
+        for name in [
+            "server",
+            "tf",
+            "transfer_encoding",
+            "trailer",
+            "content-type",
+            "connections",
+        ] {
             assert_eq!(response_kind(name), ResponseKind::EndToEnd, "{name}");
         }
         assert_eq!(response_kind("Content-Length"), ResponseKind::ContentLength);
@@ -289,17 +348,37 @@ mod tests {
         ] {
             assert_eq!(kind(name), expected, "{name}");
         }
-        for name in ["True-Client-IP", "X-Client-Version", "x-forwarded-port", "CF-Connecting-IP", "X-Real-IP"] {
+        for name in [
+            "True-Client-IP",
+            "X-Client-Version",
+            "x-forwarded-port",
+            "CF-Connecting-IP",
+            "X-Real-IP",
+        ] {
             assert!(may_be_kept(name), "{name}");
         }
-        for name in
-            ["X-Client-CN", "x_portcullis_x", "x-forwarded-for", "host", "X-Original-URL", "accept", "x-http-method"]
-        {
+        for name in [
+            "X-Client-CN",
+            "x_portcullis_x",
+            "x-forwarded-for",
+            "host",
+            "X-Original-URL",
+            "accept",
+            "x-http-method",
+        ] {
             assert!(!may_be_kept(name), "{name}");
         }
         assert!(may_be_trailer("grpc-status") && may_be_trailer("x-checksum"));
-        for name in ["X_Client_CN", "Content-Length", "host", "Date", "User_Agent", "dpop", "Set_Cookie", "content-md5"]
-        {
+        for name in [
+            "X_Client_CN",
+            "Content-Length",
+            "host",
+            "Date",
+            "User_Agent",
+            "dpop",
+            "Set_Cookie",
+            "content-md5",
+        ] {
             assert!(!may_be_trailer(name), "{name}");
         }
     }

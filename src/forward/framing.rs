@@ -126,11 +126,23 @@ pub fn parse_head<'b, 'f>(
     strict_line_ends(bytes.get(..length).unwrap_or(bytes))?;
     let target = request.path.unwrap_or_default();
     check_target(target)?;
-    let version = if request.version == Some(0) { HttpVersion::Http10 } else { HttpVersion::Http11 };
+    let version = if request.version == Some(0) {
+        HttpVersion::Http10
+    } else {
+        HttpVersion::Http11
+    };
     let fields: &'f [httparse::Header<'b>] = request.headers;
     let (framing, expectation) = framing(version, fields)?;
     let method = request.method.unwrap_or_default();
-    Ok(Some(ParsedHead { method, target, version, fields, length, framing, expectation }))
+    Ok(Some(ParsedHead {
+        method,
+        target,
+        version,
+        fields,
+        length,
+        framing,
+        expectation,
+    }))
 }
 
 /// What a head at the start of `bytes` says about its message. `None` while it is incomplete.
@@ -138,7 +150,11 @@ pub fn parse_head<'b, 'f>(
 /// # Errors
 /// [`FramingError`] if it can be read in more than one way, or not at all.
 pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
-    let head = parse_head(bytes, &mut field_space())?.map(|ParsedHead { length, framing, .. }| (length, framing));
+    let head = parse_head(bytes, &mut field_space())?.map(
+        |ParsedHead {
+             length, framing, ..
+         }| (length, framing),
+    );
     Ok(head.map(|(length, framing)| HeadSummary { length, framing }))
 }
 
@@ -146,7 +162,21 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
 fn check_target(target: &str) -> Result<(), FramingError> {
     let is_plain = |octet: u8| {
         octet.is_ascii_alphanumeric()
-            || matches!(octet, b'/' | b'-' | b'.' | b'_' | b'~' | b'%' | b'?' | b'=' | b'&' | b'+' | b',' | b':' | b'@')
+            || matches!(
+                octet,
+                b'/' | b'-'
+                    | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'%'
+                    | b'?'
+                    | b'='
+                    | b'&'
+                    | b'+'
+                    | b','
+                    | b':'
+                    | b'@'
+            )
     };
     // What nearly all targets are made of is a URI; only the rest needs the library, which copies it.
     if target.starts_with('/') && target.bytes().all(is_plain) {
@@ -160,11 +190,19 @@ fn check_target(target: &str) -> Result<(), FramingError> {
 
 /// Each line feed stands behind a carriage return. That there is no other carriage return the parser makes sure.
 fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
-    let behind_return = |at: usize| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r');
-    if memchr::memchr_iter(b'\n', head).all(behind_return) { Ok(()) } else { Err(FramingError::BareLineEnd) }
+    let behind_return =
+        |at: usize| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r');
+    if memchr::memchr_iter(b'\n', head).all(behind_return) {
+        Ok(())
+    } else {
+        Err(FramingError::BareLineEnd)
+    }
 }
 
-fn framing(version: HttpVersion, fields: &[httparse::Header<'_>]) -> Result<(Framing, Expectation), FramingError> {
+fn framing(
+    version: HttpVersion,
+    fields: &[httparse::Header<'_>],
+) -> Result<(Framing, Expectation), FramingError> {
     let (mut hosts, mut expectation, mut codings) = (0, Expectation::None, 0);
     let (mut length, mut coding): (Option<u64>, Option<&[u8]>) = (None, None);
     let mut bad_length = false;
@@ -200,7 +238,9 @@ fn framing(version: HttpVersion, fields: &[httparse::Header<'_>]) -> Result<(Fra
         (None, length) => Framing::Length(length.unwrap_or(0)),
         (Some(_), Some(_)) => return Err(FramingError::LengthAndChunked),
         _ if version == HttpVersion::Http10 => return Err(FramingError::ChunkedInHttp10),
-        (Some(coding), None) if codings == 1 && coding.eq_ignore_ascii_case(b"chunked") => Framing::Chunked,
+        (Some(coding), None) if codings == 1 && coding.eq_ignore_ascii_case(b"chunked") => {
+            Framing::Chunked
+        }
         _ => return Err(FramingError::UnknownCoding),
     };
     Ok((framing, expectation))
@@ -212,7 +252,12 @@ const MAX_LENGTH: u64 = i64::MAX.unsigned_abs();
 /// One run of digits.
 pub(super) fn content_length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value).ok().filter(|_| digits)?.parse().ok().filter(|length| *length <= MAX_LENGTH)
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|_| digits)?
+        .parse()
+        .ok()
+        .filter(|length| *length <= MAX_LENGTH)
 }
 
 #[cfg(test)]
@@ -225,8 +270,14 @@ mod tests {
 
     #[test]
     fn ordinary_heads_have_one_length() {
-        assert_eq!(head("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Some(Framing::Length(0))));
-        assert_eq!(head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), Ok(Some(Framing::Length(5))));
+        assert_eq!(
+            head("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+            Ok(Some(Framing::Length(0)))
+        );
+        assert_eq!(
+            head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"),
+            Ok(Some(Framing::Length(5)))
+        );
         assert_eq!(
             head("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
             Ok(Some(Framing::Chunked))
@@ -238,32 +289,71 @@ mod tests {
         assert_eq!(head("GET / HTTP/1.1\r\nHost: a\r\n"), Ok(None));
     }
 
+    const TWO_READINGS: [(&str, FramingError); 21] = [
+        (
+            "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            FramingError::LengthAndChunked,
+        ),
+        (
+            "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            FramingError::LengthAndChunked,
+        ),
+        (
+            "Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+            FramingError::BadLength,
+        ),
+        (
+            "Host: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
+            FramingError::BadLength,
+        ),
+        ("Host: a\r\nContent-Length: +5\r\n", FramingError::BadLength),
+        (
+            "Host: a\r\nContent-Length: 5, 5\r\n",
+            FramingError::BadLength,
+        ),
+        (
+            "Host: a\r\nContent-Length: 99999999999999999999\r\n",
+            FramingError::BadLength,
+        ),
+        (
+            "Host: a\r\nContent-Length: 9223372036854775808\r\n",
+            FramingError::BadLength,
+        ),
+        ("Host: a\r\nContent-Length:\r\n", FramingError::BadLength),
+        (
+            "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+            FramingError::UnknownCoding,
+        ),
+        (
+            "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            FramingError::UnknownCoding,
+        ),
+        (
+            "Host: a\r\nTransfer-Encoding: xchunked\r\n",
+            FramingError::UnknownCoding,
+        ),
+        (
+            "Host: a\r\nTransfer-Encoding:\r\n",
+            FramingError::UnknownCoding,
+        ),
+        ("Host: a\r\nHost: a\r\n", FramingError::Host),
+        ("Accept: a\r\n", FramingError::Host),
+        ("Host: a\r\nExpect: 200-ok\r\n", FramingError::Expectation),
+        ("Host: a\nAccept: b\r\n", FramingError::BareLineEnd),
+        ("Host : a\r\n", FramingError::Malformed),
+        ("Host: a\r\n folded\r\n", FramingError::Malformed),
+        ("Host: a\r\nX: a\rb\r\n", FramingError::Malformed),
+        ("Host: a\r\nX: a\0b\r\n", FramingError::Malformed),
+    ];
+
     #[test]
     fn heads_with_two_readings_are_refused() {
-        for (fields, error) in [
-            ("Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", FramingError::LengthAndChunked),
-            ("Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", FramingError::LengthAndChunked),
-            ("Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length: +5\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length: 5, 5\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length: 99999999999999999999\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length: 9223372036854775808\r\n", FramingError::BadLength),
-            ("Host: a\r\nContent-Length:\r\n", FramingError::BadLength),
-            ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", FramingError::UnknownCoding),
-            ("Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", FramingError::UnknownCoding),
-            ("Host: a\r\nTransfer-Encoding: xchunked\r\n", FramingError::UnknownCoding),
-            ("Host: a\r\nTransfer-Encoding:\r\n", FramingError::UnknownCoding),
-            ("Host: a\r\nHost: a\r\n", FramingError::Host),
-            ("Accept: a\r\n", FramingError::Host),
-            ("Host: a\r\nExpect: 200-ok\r\n", FramingError::Expectation),
-            ("Host: a\nAccept: b\r\n", FramingError::BareLineEnd),
-            ("Host : a\r\n", FramingError::Malformed),
-            ("Host: a\r\n folded\r\n", FramingError::Malformed),
-            ("Host: a\r\nX: a\rb\r\n", FramingError::Malformed),
-            ("Host: a\r\nX: a\0b\r\n", FramingError::Malformed),
-        ] {
-            assert_eq!(head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")), Err(error), "{fields:?}");
+        for (fields, error) in TWO_READINGS {
+            assert_eq!(
+                head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")),
+                Err(error),
+                "{fields:?}"
+            );
         }
         for target in ["/a#b", "/a?b#c", "/a<b", "/a`b"] {
             let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -29,13 +29,14 @@ pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use connection_fields::{BadConnection, check_connection};
 pub use edit::{
-    AnswerEdit, AuthorizationUp, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit, request_fields, response_fields,
+    AnswerEdit, AuthorizationUp, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit,
+    request_fields, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
 pub use framing::{
-    Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS, ParsedHead, field_space,
-    parse_head, read_head,
+    Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS,
+    ParsedHead, field_space, parse_head, read_head,
 };
 pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
 pub use request_head::{RequestHeadOut, replace_host, write_request_head};

@@ -21,13 +21,20 @@ impl<T: Copy> NameTable<T> {
         names: impl Iterator<Item = (&'static str, T)>,
         families: impl Iterator<Item = (&'static str, T)>,
     ) -> Self {
-        let mut table = Self { lengths: vec![0; 1 << 10], exact: HashMap::default(), families: Vec::new() };
+        let mut table = Self {
+            lengths: vec![0; 1 << 10],
+            exact: HashMap::default(),
+            families: Vec::new(),
+        };
         for (name, value) in names {
             table.note(name, length_bit(name.len()));
             table.exact.entry(name.as_bytes()).or_insert(value);
         }
         for (family, value) in families {
-            table.note(family, (family.len()..LONGEST).fold(0, |bits, length| bits | length_bit(length)));
+            table.note(
+                family,
+                (family.len()..LONGEST).fold(0, |bits, length| bits | length_bit(length)),
+            );
             table.families.push((family.as_bytes(), value));
         }
         table
@@ -51,7 +58,12 @@ impl<T: Copy> NameTable<T> {
         }
         // What is cut off here is longer than all known names, and may still belong to a family.
         let folded = folded.get(..name.len()).unwrap_or(&folded);
-        let family = || self.families.iter().find(|(family, _)| folded.starts_with(family)).map(|(_, value)| *value);
+        let family = || {
+            self.families
+                .iter()
+                .find(|(family, _)| folded.starts_with(family))
+                .map(|(_, value)| *value)
+        };
         self.exact.get(folded).copied().or_else(family)
     }
 }
@@ -63,7 +75,9 @@ fn length_bit(length: usize) -> u64 {
 
 /// Five bits of each of the first two octets. That some beginnings share a place costs time alone.
 fn beginning(name: &[u8]) -> Option<usize> {
-    let [first, second, ..] = name else { return None };
+    let [first, second, ..] = name else {
+        return None;
+    };
     Some(usize::from(fold(*first) & 31) << 5 | usize::from(fold(*second) & 31))
 }
 
@@ -74,7 +88,10 @@ mod tests {
     #[test]
     fn names_and_families_are_found_whatever_their_length() {
         let long = "x-long-".to_owned() + &"y".repeat(2 * LONGEST);
-        let table = NameTable::new([("te", 1), ("x-long-name", 2)].into_iter(), [("x-long-", 3)].into_iter());
+        let table = NameTable::new(
+            [("te", 1), ("x-long-name", 2)].into_iter(),
+            [("x-long-", 3)].into_iter(),
+        );
         for (name, expected) in [
             ("te", Some(1)),
             ("Te", Some(1)),

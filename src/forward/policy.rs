@@ -44,7 +44,9 @@ impl FieldPolicy<'_> {
 pub fn check_kept(text: &str) -> Result<(), BadFieldName> {
     HeaderName::from_bytes(text.as_bytes()).map_err(|_| BadFieldName::NoName)?;
     match kind(text) {
-        FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => Err(BadFieldName::NotRemoved),
+        FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => {
+            Err(BadFieldName::NotRemoved)
+        }
         _ if may_be_kept(text) => Ok(()),
         _ => Err(BadFieldName::HasMeaning),
     }
@@ -52,7 +54,10 @@ pub fn check_kept(text: &str) -> Result<(), BadFieldName> {
 
 /// Whether a condition may read fields of this name: an upstream can receive one from a client.
 pub fn may_be_judged(name: &str) -> bool {
-    matches!(kind(name), FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization) || is_content_length(name)
+    matches!(
+        kind(name),
+        FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization
+    ) || is_content_length(name)
 }
 
 /// The gateway writes it anew, with the same number.
@@ -73,14 +78,23 @@ impl<F: Fields + ?Sized> HeaderValues for SentHeaders<'_, F> {
     fn each_value(&self, name: &str, visit: &mut dyn FnMut(Spelling, &[u8])) {
         let named = named_by_connection(self.fields);
         let is_sent = |field: &str, value: &[u8]| match self.policy.kind(field, value) {
-            FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => !is_among(&named, field),
+            FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization => {
+                !is_among(&named, field)
+            }
             FieldKind::HopByHop => is_content_length(field),
             _ => false,
         };
         for (field, value) in self.fields.pairs() {
             if fold_alike(name, field) && is_sent(field, value) {
                 let same = name.eq_ignore_ascii_case(field);
-                visit(if same { Spelling::AsNamed } else { Spelling::Otherwise }, value);
+                visit(
+                    if same {
+                        Spelling::AsNamed
+                    } else {
+                        Spelling::Otherwise
+                    },
+                    value,
+                );
             }
         }
     }
@@ -88,7 +102,11 @@ impl<F: Fields + ?Sized> HeaderValues for SentHeaders<'_, F> {
 
 /// Whether two names are one to a reader that folds them: any case, any character in place of a dash.
 fn fold_alike(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(one, other)| fold(one) == fold(other))
+    one.len() == other.len()
+        && one
+            .bytes()
+            .zip(other.bytes())
+            .all(|(one, other)| fold(one) == fold(other))
 }
 
 #[cfg(test)]

@@ -43,7 +43,10 @@ pub fn write_request_head<F: Fields + ?Sized>(
         }
     }
     head.extend_from_slice(b"\r\n");
-    RequestHeadOut { host: host..host + edit.requested_host.len(), reuse }
+    RequestHeadOut {
+        host: host..host + edit.requested_host.len(),
+        reuse,
+    }
 }
 
 /// Names another host in a head than the client did; `place` is where the name stands, before and after.

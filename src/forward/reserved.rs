@@ -29,8 +29,12 @@ impl FieldNames {
     /// # Errors
     /// [`BadFieldName`]
     pub fn add_shown(&mut self, text: &str) -> Result<(), BadFieldName> {
-        let is_ordinary =
-            |name: &str| matches!(kind(name), FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization);
+        let is_ordinary = |name: &str| {
+            matches!(
+                kind(name),
+                FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization
+            )
+        };
         self.add(text, is_ordinary)
     }
 
@@ -54,7 +58,12 @@ impl FieldNames {
             return Err(BadFieldName::HasMeaning);
         }
         if self.find(name.as_str()).is_none() {
-            let folded = name.as_str().bytes().map(fold).map(char::from).collect::<String>();
+            let folded = name
+                .as_str()
+                .bytes()
+                .map(fold)
+                .map(char::from)
+                .collect::<String>();
             self.0.push((name, folded.into()));
         }
         Ok(())
@@ -67,7 +76,10 @@ impl FieldNames {
 
     /// The name that this is to somebody who folds: any case, any character in place of a dash.
     pub fn find(&self, name: &str) -> Option<&HeaderName> {
-        self.0.iter().find(|(_, known)| folded_equal(known, name)).map(|(name, _)| name)
+        self.0
+            .iter()
+            .find(|(_, known)| folded_equal(known, name))
+            .map(|(name, _)| name)
     }
 
     /// Whether a client may not say this to an upstream: a field of such a name, or the announcement of a trailer of
@@ -81,9 +93,12 @@ impl FieldNames {
 
     /// Whether a field announces a trailer of such a name. Without its announcement no trailer is sent.
     pub(super) fn is_announced_by(&self, name: &str, value: &[u8]) -> bool {
-        let announced =
-            |name: &[u8]| std::str::from_utf8(name.trim_ascii()).is_ok_and(|name| self.find(name).is_some());
-        !self.0.is_empty() && name.eq_ignore_ascii_case("trailer") && value.split(|octet| *octet == b',').any(announced)
+        let announced = |name: &[u8]| {
+            std::str::from_utf8(name.trim_ascii()).is_ok_and(|name| self.find(name).is_some())
+        };
+        !self.0.is_empty()
+            && name.eq_ignore_ascii_case("trailer")
+            && value.split(|octet| *octet == b',').any(announced)
     }
 }
 
@@ -94,7 +109,10 @@ mod tests {
     use super::super::shown_fields::shown_fields;
     use super::*;
 
-    fn names(add: impl Fn(&mut FieldNames, &str) -> Result<(), BadFieldName>, all: &[&str]) -> FieldNames {
+    fn names(
+        add: impl Fn(&mut FieldNames, &str) -> Result<(), BadFieldName>,
+        all: &[&str],
+    ) -> FieldNames {
         let mut names = FieldNames::default();
         all.iter().for_each(|name| add(&mut names, name).unwrap());
         names
@@ -103,19 +121,43 @@ mod tests {
     #[test]
     fn what_has_a_meaning_of_its_own_cannot_be_reserved_or_shown() {
         let mut names = FieldNames::default();
-        for name in ["x-client-user", "X_Client_CN", "remote-user", "host", "x-forwarded-for", "content-length", "te"] {
-            assert_eq!(names.add_reserved(name), Err(BadFieldName::HasMeaning), "{name}");
-            assert_eq!(names.add_shown(name), Err(BadFieldName::HasMeaning), "{name}");
+        for name in [
+            "x-client-user",
+            "X_Client_CN",
+            "remote-user",
+            "host",
+            "x-forwarded-for",
+            "content-length",
+            "te",
+        ] {
+            assert_eq!(
+                names.add_reserved(name),
+                Err(BadFieldName::HasMeaning),
+                "{name}"
+            );
+            assert_eq!(
+                names.add_shown(name),
+                Err(BadFieldName::HasMeaning),
+                "{name}"
+            );
         }
         for name in ["cookie", "authorization", "trailer", "content-type"] {
-            assert_eq!(names.add_reserved(name), Err(BadFieldName::HasMeaning), "{name}");
+            assert_eq!(
+                names.add_reserved(name),
+                Err(BadFieldName::HasMeaning),
+                "{name}"
+            );
         }
         for name in ["cookie", "authorization", "content-type"] {
             assert_eq!(names.add_shown(name), Ok(()), "{name}");
         }
         for name in ["", "x org", "x:org"] {
             assert_eq!(names.add_shown(name), Err(BadFieldName::NoName), "{name}");
-            assert_eq!(names.add_reserved(name), Err(BadFieldName::NoName), "{name}");
+            assert_eq!(
+                names.add_reserved(name),
+                Err(BadFieldName::NoName),
+                "{name}"
+            );
         }
         assert_eq!(names.add_reserved("X-Org"), Ok(()));
     }
@@ -126,8 +168,13 @@ mod tests {
         for name in ["x-org", "X_ORG", "x.org", "X-Team", "x_team"] {
             assert!(reserved.forbid(name, b""), "{name}");
         }
-        assert!(reserved.forbid("Trailer", b"x-sum, X_Org") && !reserved.forbid("trailer", b"x-sum, x-orga"));
-        assert!(!reserved.forbid("x-orga", b"x-org") && !FieldNames::default().forbid("x-org", b""));
+        assert!(
+            reserved.forbid("Trailer", b"x-sum, X_Org")
+                && !reserved.forbid("trailer", b"x-sum, x-orga")
+        );
+        assert!(
+            !reserved.forbid("x-orga", b"x-org") && !FieldNames::default().forbid("x-org", b"")
+        );
     }
 
     #[test]
@@ -143,21 +190,40 @@ mod tests {
             ("X-Org", b"forged"),
         ];
         let shown = ["accept-language", "x-hop", "authorization", "x-org"];
-        let names = (names(FieldNames::add_shown, &shown), names(FieldNames::add_reserved, &["x-org"]));
+        let names = (
+            names(FieldNames::add_shown, &shown),
+            names(FieldNames::add_reserved, &["x-org"]),
+        );
         let shown = |authorization| -> Vec<(String, Vec<u8>)> {
             let shown = shown_fields(
                 fields,
                 &names.0,
-                FieldPolicy { reserved: &names.1, judged: &FieldNames::default(), kept: &[] },
+                FieldPolicy {
+                    reserved: &names.1,
+                    judged: &FieldNames::default(),
+                    kept: &[],
+                },
                 authorization,
             )
             .into_iter();
-            shown.map(|(name, value)| (name.to_string(), value.to_vec())).collect()
+            shown
+                .map(|(name, value)| (name.to_string(), value.to_vec()))
+                .collect()
         };
-        let language = [("accept-language".to_owned(), b"en".to_vec()), ("accept-language".to_owned(), b"de".to_vec())];
-        assert_eq!(shown(AuthorizationUp::Removed), language, "what was proof is nobody else's");
+        let language = [
+            ("accept-language".to_owned(), b"en".to_vec()),
+            ("accept-language".to_owned(), b"de".to_vec()),
+        ];
+        assert_eq!(
+            shown(AuthorizationUp::Removed),
+            language,
+            "what was proof is nobody else's"
+        );
         let all = shown(AuthorizationUp::OfClient);
-        assert_eq!(all.last().map(|(name, _)| name.as_str()), Some("authorization"));
+        assert_eq!(
+            all.last().map(|(name, _)| name.as_str()),
+            Some("authorization")
+        );
         assert_eq!(all.len(), 3);
     }
 }

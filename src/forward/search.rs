@@ -20,7 +20,11 @@ impl HeadSearch {
         let from = self.searched.saturating_sub(END.len() - 1);
         self.searched = bytes.len();
         // At the first look nothing is searched: nearly all heads are whole by then.
-        let whole = || bytes.get(from..).is_some_and(|tail| memchr::memmem::find(tail, END).is_some());
+        let whole = || {
+            bytes
+                .get(from..)
+                .is_some_and(|tail| memchr::memmem::find(tail, END).is_some())
+        };
         let worth = bytes.len() >= self.next_check || whole();
         if worth {
             self.next_check = bytes.len().saturating_mul(2);
@@ -40,6 +44,9 @@ mod tests {
         assert!(!search.is_new() && !search.is_worth_reading(b"GET / HT"));
         assert!(search.is_worth_reading(b"GET / HTTP"), "twice as long");
         assert!(!search.is_worth_reading(b"GET / HTTP/1.1\r\n\r"));
-        assert!(search.is_worth_reading(b"GET / HTTP/1.1\r\n\r\n"), "an end in two pieces");
+        assert!(
+            search.is_worth_reading(b"GET / HTTP/1.1\r\n\r\n"),
+            "an end in two pieces"
+        );
     }
 }

@@ -24,6 +24,9 @@ pub fn shown_fields<'f, F: Fields + ?Sized>(
         FieldKind::Authorization => authorization == AuthorizationUp::OfClient,
         _ => false,
     };
-    let all = fields.pairs().filter(|(name, value)| !is_among(&named, name) && goes_up(name, value));
-    all.filter_map(|(name, value)| Some((shown.find(name)?, value))).collect()
+    let all = fields
+        .pairs()
+        .filter(|(name, value)| !is_among(&named, name) && goes_up(name, value));
+    all.filter_map(|(name, value)| Some((shown.find(name)?, value)))
+        .collect()
 }

@@ -27,7 +27,10 @@ const SINGLETONS: [&str; 17] = [
 ];
 
 static TABLE: LazyLock<NameTable<(u32, &'static str)>> = LazyLock::new(|| {
-    let bits = SINGLETONS.iter().enumerate().map(|(at, name)| (*name, (1 << at, *name)));
+    let bits = SINGLETONS
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (*name, (1 << at, *name)));
     NameTable::new(bits, std::iter::empty())
 });
 
@@ -64,10 +67,21 @@ mod tests {
     fn each_singleton_may_come_once_in_whatever_spelling() {
         assert_eq!(repeated(&SINGLETONS), None);
         for name in SINGLETONS {
-            assert_eq!(repeated(&[name, "accept", &name.to_uppercase()]), Some(name));
+            assert_eq!(
+                repeated(&[name, "accept", &name.to_uppercase()]),
+                Some(name)
+            );
             assert_eq!(repeated(&[&name.replace('-', "_"), name]), Some(name));
         }
-        for list in ["accept", "cookie", "via", "x-forwarded-for", "if-none-match", "content-types", "authorizatio"] {
+        for list in [
+            "accept",
+            "cookie",
+            "via",
+            "x-forwarded-for",
+            "if-none-match",
+            "content-types",
+            "authorizatio",
+        ] {
             assert_eq!(repeated(&[list, list, list]), None, "{list}");
         }
     }

@@ -16,7 +16,10 @@ pub trait FieldSink {
     /// Adds by which address and for which host the request came.
     fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
         let (node, host) = (client.node().as_bytes(), host.as_bytes());
-        self.add_parts("forwarded", &[b"for=", node, b";host=\"", host, b"\";proto=https"]);
+        self.add_parts(
+            "forwarded",
+            &[b"for=", node, b";host=\"", host, b"\";proto=https"],
+        );
         self.add("x-forwarded-for", client.as_str().as_bytes());
         self.add("x-forwarded-proto", b"https");
         self.add("x-forwarded-host", host);
@@ -54,7 +57,10 @@ impl FieldSink for HeadWriter<'_> {
     }
 
     fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
-        let (before, between) = (client.before_host().as_bytes(), client.between_hosts().as_bytes());
+        let (before, between) = (
+            client.before_host().as_bytes(),
+            client.between_hosts().as_bytes(),
+        );
         for part in [before, host.as_bytes(), between, host.as_bytes(), b"\r\n"] {
             self.0.extend_from_slice(part);
         }
@@ -107,8 +113,7 @@ mod tests {
         writer.add_parts("via", &[b"1.1", b" portcullis"]);
         writer.add_parts("empty", &[]);
         writer.add_identity(&IdentityBlock::for_nobody(&[IdentitySet::XClient]));
-        let expected =
-            "GET / HTTP/1.1\r\nhost: example.org\r\nvia: 1.1 portcullis\r\nempty: \r\nx-client-verify: NONE\r\n";
+        let expected = "GET / HTTP/1.1\r\nhost: example.org\r\nvia: 1.1 portcullis\r\nempty: \r\nx-client-verify: NONE\r\n";
         assert_eq!(String::from_utf8(head).unwrap(), expected);
     }
 }

@@ -11,7 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 ///
 /// # Errors
 /// [`FramingError::BadChunk`] if they are no fields.
-pub fn write_trailers<F: Fields + ?Sized>(section: &[u8], head: &F, out: &mut Vec<u8>) -> Result<(), FramingError> {
+pub fn write_trailers<F: Fields + ?Sized>(
+    section: &[u8],
+    head: &F,
+    out: &mut Vec<u8>,
+) -> Result<(), FramingError> {
     let mut space = [httparse::EMPTY_HEADER; MAX_FIELDS];
     for trailer in parse(section, &mut space)? {
         if may_be_trailer(trailer.name) && is_announced(trailer.name, head) {
@@ -22,7 +26,9 @@ pub fn write_trailers<F: Fields + ?Sized>(section: &[u8], head: &F, out: &mut Ve
 }
 
 fn is_announced<F: Fields + ?Sized>(name: &str, head: &F) -> bool {
-    let mut listed = head.values("trailer").flat_map(|value| value.split(|octet| *octet == b','));
+    let mut listed = head
+        .values("trailer")
+        .flat_map(|value| value.split(|octet| *octet == b','));
     listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
@@ -42,8 +48,13 @@ pub fn write_trailer_map<F: Fields + ?Sized>(trailers: &HeaderMap, head: &F, out
 pub fn read_trailers(section: &[u8]) -> Result<HeaderMap, FramingError> {
     let mut passing = HeaderMap::new();
     for trailer in parse(section, &mut [httparse::EMPTY_HEADER; MAX_FIELDS])? {
-        let parts = (HeaderName::from_bytes(trailer.name.as_bytes()), HeaderValue::from_bytes(trailer.value));
-        let (Ok(name), Ok(value)) = parts else { return Err(FramingError::BadChunk) };
+        let parts = (
+            HeaderName::from_bytes(trailer.name.as_bytes()),
+            HeaderValue::from_bytes(trailer.value),
+        );
+        let (Ok(name), Ok(value)) = parts else {
+            return Err(FramingError::BadChunk);
+        };
         if may_be_trailer(trailer.name) {
             passing.append(name, value);
         }
@@ -73,7 +84,12 @@ mod tests {
         let (mut written, mut from_map) = (Vec::new(), Vec::new());
         write_trailers(SECTION, head, &mut written).unwrap();
         let mut map = HeaderMap::new();
-        for (name, value) in [("grpc-status", "0"), ("x_client_cn", "root"), ("host", "x"), ("x-sum", "1")] {
+        for (name, value) in [
+            ("grpc-status", "0"),
+            ("x_client_cn", "root"),
+            ("host", "x"),
+            ("x-sum", "1"),
+        ] {
             map.insert(name, HeaderValue::from_static(value));
         }
         write_trailer_map(&map, head, &mut from_map);
@@ -83,9 +99,16 @@ mod tests {
 
     #[test]
     fn trailers_come_down_that_may() {
-        let names: Vec<_> = read_trailers(SECTION).unwrap().keys().map(|name| name.as_str().to_owned()).collect();
+        let names: Vec<_> = read_trailers(SECTION)
+            .unwrap()
+            .keys()
+            .map(|name| name.as_str().to_owned())
+            .collect();
         assert_eq!(names, ["grpc-status", "x-sum"]);
         assert!(read_trailers(b"\r\n").unwrap().is_empty());
-        assert_eq!(read_trailers(b"a b: c\r\n\r\n"), Err(FramingError::BadChunk));
+        assert_eq!(
+            read_trailers(b"a b: c\r\n\r\n"),
+            Err(FramingError::BadChunk)
+        );
     }
 }

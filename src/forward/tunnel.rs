@@ -32,8 +32,16 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let activity = Activity::new();
-    let mut client = Watched { inner: client, activity: &activity, bytes: &activity.sent };
-    let mut upstream = Watched { inner: upstream, activity: &activity, bytes: &activity.received };
+    let mut client = Watched {
+        inner: client,
+        activity: &activity,
+        bytes: &activity.sent,
+    };
+    let mut upstream = Watched {
+        inner: upstream,
+        activity: &activity,
+        bytes: &activity.received,
+    };
     let reason = tokio::select! {
         outcome = copy_bidirectional(&mut client, &mut upstream) => match outcome {
             Ok(_) => "complete",
@@ -43,7 +51,11 @@ where
         reason = stop => reason,
     };
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-    TunnelEnd { sent: count(&activity.sent), received: count(&activity.received), reason }
+    TunnelEnd {
+        sent: count(&activity.sent),
+        received: count(&activity.received),
+        reason,
+    }
 }
 
 /// What moved, and when last.
@@ -57,7 +69,12 @@ struct Activity {
 impl Activity {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { begun: Instant::now(), last: zero(), sent: zero(), received: zero() }
+        Self {
+            begun: Instant::now(),
+            last: zero(),
+            sent: zero(),
+            received: zero(),
+        }
     }
 
     fn touch(&self) {
@@ -71,7 +88,8 @@ impl Activity {
             return std::future::pending().await;
         };
         loop {
-            let until = self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
+            let until =
+                self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
             if until <= Instant::now() {
                 return;
             }
@@ -97,7 +115,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
         if read > 0 {
-            self.bytes.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.bytes
+                .fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
             self.activity.touch();
         }
         polled
@@ -105,7 +124,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 

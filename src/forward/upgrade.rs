@@ -44,7 +44,10 @@ const WEBSOCKET_ID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// # Errors
 /// [`BadUpgrade`] if it asks for WebSocket without a valid handshake: an upstream that agreed would open a tunnel for bytes
 /// that are not WebSocket's.
-pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Result<Upgrade, BadUpgrade> {
+pub fn requested_upgrade<F: Fields + ?Sized>(
+    method: &str,
+    fields: &F,
+) -> Result<Upgrade, BadUpgrade> {
     let asks = matches!(fields.only("upgrade"), Ok(Some(value)) if is_websocket(value));
     let named = || connection_names(fields).any(|name| name.eq_ignore_ascii_case("upgrade"));
     if !asks || method != "GET" || !named() {
@@ -55,7 +58,12 @@ pub fn requested_upgrade<F: Fields + ?Sized>(method: &str, fields: &F) -> Result
         Ok(Some(_)) => return Err(BadUpgrade::OtherVersion),
         Ok(None) | Err(_) => return Err(BadUpgrade::NoVersion),
     }
-    let key = fields.only("sec-websocket-key").ok().flatten().filter(|key| is_key(key)).ok_or(BadUpgrade::Key)?;
+    let key = fields
+        .only("sec-websocket-key")
+        .ok()
+        .flatten()
+        .filter(|key| is_key(key))
+        .ok_or(BadUpgrade::Key)?;
     Ok(Upgrade::WebSocket(WebSocketAccept::of_key(key)))
 }
 
@@ -64,8 +72,14 @@ pub(super) fn granted_upgrade<F: Fields + ?Sized>(fields: &F) -> Upgrade {
     if !matches!(fields.only("upgrade"), Ok(Some(value)) if is_websocket(value)) {
         return Upgrade::None;
     }
-    let accept = fields.only("sec-websocket-accept").ok().flatten().and_then(|value| value.try_into().ok());
-    accept.map_or(Upgrade::None, |accept| Upgrade::WebSocket(WebSocketAccept(accept)))
+    let accept = fields
+        .only("sec-websocket-accept")
+        .ok()
+        .flatten()
+        .and_then(|value| value.try_into().ok());
+    accept.map_or(Upgrade::None, |accept| {
+        Upgrade::WebSocket(WebSocketAccept(accept))
+    })
 }
 
 fn is_websocket(value: &[u8]) -> bool {
@@ -96,7 +110,14 @@ mod tests {
     const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
     fn asked(more: &[(&str, &'static [u8])]) -> Result<Upgrade, BadUpgrade> {
-        let fields = [&[("Connection", &b"keep-alive, Upgrade"[..]), ("Upgrade", b"WebSocket")], more].concat();
+        let fields = [
+            &[
+                ("Connection", &b"keep-alive, Upgrade"[..]),
+                ("Upgrade", b"WebSocket"),
+            ],
+            more,
+        ]
+        .concat();
         requested_upgrade("GET", fields.as_slice())
     }
 
@@ -104,15 +125,25 @@ mod tests {
     fn the_example_of_the_standard_is_agreed_to_by_its_answer_alone() {
         let asked = asked(&[("Sec-WebSocket-Version", b"13"), ("Sec-WebSocket-Key", KEY)]).unwrap();
         let granted = |fields: &[(&str, &[u8])]| granted_upgrade(fields);
-        assert_eq!(granted(&[("upgrade", b"websocket"), ("sec-websocket-accept", ACCEPT)]), asked);
+        assert_eq!(
+            granted(&[("upgrade", b"websocket"), ("sec-websocket-accept", ACCEPT)]),
+            asked
+        );
         assert_ne!(asked, Upgrade::None);
         for wrong in [
             &[("upgrade", &b"websocket"[..])][..],
             &[("sec-websocket-accept", ACCEPT)],
             &[("upgrade", b"h2c"), ("sec-websocket-accept", ACCEPT)],
-            &[("upgrade", b"websocket"), ("sec-websocket-accept", b"S3pPLMBiTxaQ9kYGzzhZRbK+xOo=")],
+            &[
+                ("upgrade", b"websocket"),
+                ("sec-websocket-accept", b"S3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            ],
             &[("upgrade", b"websocket"), ("sec-websocket-accept", KEY)],
-            &[("upgrade", b"websocket"), ("sec-websocket-accept", ACCEPT), ("sec-websocket-accept", ACCEPT)],
+            &[
+                ("upgrade", b"websocket"),
+                ("sec-websocket-accept", ACCEPT),
+                ("sec-websocket-accept", ACCEPT),
+            ],
         ] {
             assert_ne!(granted(wrong), asked, "{wrong:?}");
         }
@@ -121,16 +152,38 @@ mod tests {
     #[test]
     fn a_handshake_without_one_key_and_version_13_is_none() {
         let version = ("Sec-WebSocket-Version", &b"13"[..]);
-        assert_eq!(asked(&[("Sec-WebSocket-Key", KEY)]), Err(BadUpgrade::NoVersion));
-        assert_eq!(asked(&[("Sec-WebSocket-Key", KEY), version, version]), Err(BadUpgrade::NoVersion));
+        assert_eq!(
+            asked(&[("Sec-WebSocket-Key", KEY)]),
+            Err(BadUpgrade::NoVersion)
+        );
+        assert_eq!(
+            asked(&[("Sec-WebSocket-Key", KEY), version, version]),
+            Err(BadUpgrade::NoVersion)
+        );
         for other in [&b"8"[..], b"", b"13, 8", b"013"] {
             let fields = [("Sec-WebSocket-Key", KEY), ("Sec-WebSocket-Version", other)];
             assert_eq!(asked(&fields), Err(BadUpgrade::OtherVersion));
         }
         assert_eq!(asked(&[version]), Err(BadUpgrade::Key));
-        assert_eq!(asked(&[version, ("Sec-WebSocket-Key", KEY), ("Sec-WebSocket-Key", KEY)]), Err(BadUpgrade::Key));
-        for bad in [&b""[..], b"dGhlIHNhbXBsZSBub25jZQ", b"dGhlIHNhbXBsZSBub25jZ!==", b"dGhlIHNhbXBsZSBub25jZSEh"] {
-            assert_eq!(asked(&[version, ("Sec-WebSocket-Key", bad)]), Err(BadUpgrade::Key), "{bad:?}");
+        assert_eq!(
+            asked(&[
+                version,
+                ("Sec-WebSocket-Key", KEY),
+                ("Sec-WebSocket-Key", KEY)
+            ]),
+            Err(BadUpgrade::Key)
+        );
+        for bad in [
+            &b""[..],
+            b"dGhlIHNhbXBsZSBub25jZQ",
+            b"dGhlIHNhbXBsZSBub25jZ!==",
+            b"dGhlIHNhbXBsZSBub25jZSEh",
+        ] {
+            assert_eq!(
+                asked(&[version, ("Sec-WebSocket-Key", bad)]),
+                Err(BadUpgrade::Key),
+                "{bad:?}"
+            );
         }
     }
 }

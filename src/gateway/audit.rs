@@ -23,12 +23,20 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// Tells of a snapshot, before it judges anything.
-pub(super) fn tell_of_snapshot(telemetry: &Telemetry, new: &Snapshot, before: Option<&Snapshot>, cause: &str) {
+pub(super) fn tell_of_snapshot(
+    telemetry: &Telemetry,
+    new: &Snapshot,
+    before: Option<&Snapshot>,
+    cause: &str,
+) {
     if !telemetry.has_audit_log() {
         return;
     }
     let changes = before.and_then(|before| {
-        let (list, left_out) = new.written.as_ref()?.changes_since(before.written.as_ref()?);
+        let (list, left_out) = new
+            .written
+            .as_ref()?
+            .changes_since(before.written.as_ref()?);
         Some(Changes { list, left_out })
     });
     telemetry.audit_event(&AuditSnapshot {
@@ -37,7 +45,9 @@ pub(super) fn tell_of_snapshot(telemetry: &Telemetry, new: &Snapshot, before: Op
         content: new.content.sha256(),
         cause,
         version: VERSION,
-        files: &before.map(|before| new.content.changed_since(&before.content)).unwrap_or_default(),
+        files: &before
+            .map(|before| new.content.changed_since(&before.content))
+            .unwrap_or_default(),
         changes,
     });
 }

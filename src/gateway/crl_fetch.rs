@@ -13,14 +13,26 @@ use std::time::Instant;
 /// Begins to fetch what is due.
 pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
     for domain in &snapshot.trust_domains {
-        let Some(fetch) = domain.revocation().fetch() else { continue };
+        let Some(fetch) = domain.revocation().fetch() else {
+            continue;
+        };
         while let Some(url) = fetch.begin(Instant::now()) {
-            tokio::spawn(fetch_one(shared.clone(), domain.clone(), fetch.clone(), url));
+            tokio::spawn(fetch_one(
+                shared.clone(),
+                domain.clone(),
+                fetch.clone(),
+                url,
+            ));
         }
     }
 }
 
-async fn fetch_one(shared: Arc<Shared>, domain: Arc<TrustDomain>, fetch: Arc<CrlFetch>, url: FetchUrl) {
+async fn fetch_one(
+    shared: Arc<Shared>,
+    domain: Arc<TrustDomain>,
+    fetch: Arc<CrlFetch>,
+    url: FetchUrl,
+) {
     let result = fetch.fetch(&url).await;
     let (metrics, name) = (&shared.telemetry.metrics, &*domain.name);
     let word = match &result {
@@ -31,10 +43,14 @@ async fn fetch_one(shared: Arc<Shared>, domain: Arc<TrustDomain>, fetch: Arc<Crl
     metrics.crl_fetches.with_label_values(&[name, word]).inc();
     match result {
         Ok(fetched) => {
-            let gauge = metrics.crl_fetch_last_success.with_label_values(&[name, &url.to_string()]);
+            let gauge = metrics
+                .crl_fetch_last_success
+                .with_label_values(&[name, &url.to_string()]);
             gauge.set(clock::signed_seconds());
             match fetched {
-                CrlFetched::New => tracing::info!(trust_domain = name, %url, "a new revocation list was fetched"),
+                CrlFetched::New => {
+                    tracing::info!(trust_domain = name, %url, "a new revocation list was fetched")
+                }
                 CrlFetched::Unchanged => {
                     tracing::debug!(trust_domain = name, %url, "the revocation list is the newest")
                 }

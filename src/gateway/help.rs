@@ -44,7 +44,9 @@ fn help_with_address(address: SocketAddr, kind: ErrorKind) -> Option<String> {
 
 fn help_with_log(kind: ErrorKind) -> Option<String> {
     match kind {
-        ErrorKind::NotFound => Some("make the folder; a path is relative to the config file".to_owned()),
+        ErrorKind::NotFound => {
+            Some("make the folder; a path is relative to the config file".to_owned())
+        }
         ErrorKind::PermissionDenied => Some("let the user of the gateway write there".to_owned()),
         _ => None,
     }
@@ -52,7 +54,10 @@ fn help_with_log(kind: ErrorKind) -> Option<String> {
 
 /// The path of this program, as `setcap` needs it.
 fn program() -> String {
-    std::env::current_exe().map_or_else(|_| "portcullis".to_owned(), |path| path.display().to_string())
+    std::env::current_exe().map_or_else(
+        |_| "portcullis".to_owned(),
+        |path| path.display().to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -62,7 +67,11 @@ mod tests {
 
     fn help(address: &str, kind: ErrorKind) -> String {
         let address = address.parse().unwrap();
-        let error = GatewayError::Bind { address, what: "admin".to_owned(), source: Error::from(kind) };
+        let error = GatewayError::Bind {
+            address,
+            what: "admin".to_owned(),
+            source: Error::from(kind),
+        };
         error.help().unwrap_or_default()
     }
 
@@ -71,7 +80,11 @@ mod tests {
         assert!(help("0.0.0.0:8443", ErrorKind::AddrInUse).contains("`ss -ltnp 'sport = :8443'`"));
         assert!(help("0.0.0.0:443", ErrorKind::PermissionDenied).contains("CAP_NET_BIND_SERVICE"));
         assert!(help("192.0.2.1:443", ErrorKind::AddrNotAvailable).contains("`ip address`"));
-        assert_eq!(help("0.0.0.0:8443", ErrorKind::PermissionDenied), "", "no port that needs a privilege");
+        assert_eq!(
+            help("0.0.0.0:8443", ErrorKind::PermissionDenied),
+            "",
+            "no port that needs a privilege"
+        );
     }
 
     #[test]

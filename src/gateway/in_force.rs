@@ -31,37 +31,77 @@ impl Gateway {
     /// Binds what a snapshot needs and is not bound yet. Touches nothing that runs.
     pub(super) async fn bind(&self, snapshot: &Snapshot) -> Result<Bound, GatewayError> {
         let descriptors = self.divide_descriptors(snapshot)?;
-        let mut bound = Bound { listeners: Vec::new(), admin: None, metrics: None, descriptors };
+        let mut bound = Bound {
+            listeners: Vec::new(),
+            admin: None,
+            metrics: None,
+            descriptors,
+        };
         for policy in snapshot.listeners.values() {
             let (name, address) = (policy.name.clone(), policy.address);
-            if self.listeners.get(&name).is_some_and(|running| running.configured == address) {
+            if self
+                .listeners
+                .get(&name)
+                .is_some_and(|running| running.configured == address)
+            {
                 continue;
             }
-            // The address of a listener that is about to go can be taken over; binding it again would fail.
-            let heir = self.listeners.values().find(|running| running.configured == address && address.port() != 0);
-            let socket = match heir {
-                Some(running) => running.bound.renamed(name.clone()),
-                None => BoundListener::bind(name.clone(), address, self.threads.workers().count()),
-            };
-            let socket = socket.map_err(|source| {
-                let taken = |running: &Running| running.bound.address().port() == address.port();
-                let ours = heir.is_none() && self.listeners.values().any(taken);
-                let hint = if ours { "; a listener of ours has this port, so only a restart can do this" } else { "" };
-                GatewayError::Bind { address, what: format!("listener \"{name}\"{hint}"), source }
-            })?;
+            let socket = self.bind_listener(&name, address)?;
             bound.listeners.push((address, name, socket));
         }
         if let Some(place) = &snapshot.process.admin
-            && self.admin.as_ref().is_none_or(|running| running.configured != *place)
+            && self
+                .admin
+                .as_ref()
+                .is_none_or(|running| running.configured != *place)
         {
-            bound.admin = Some((place.clone(), self.bind_admin(place, &snapshot.process).await?));
+            bound.admin = Some((
+                place.clone(),
+                self.bind_admin(place, &snapshot.process).await?,
+            ));
         }
         if let Some(address) = snapshot.process.metrics
-            && self.metrics.as_ref().is_none_or(|running| running.configured != address)
+            && self
+                .metrics
+                .as_ref()
+                .is_none_or(|running| running.configured != address)
         {
-            bound.metrics = Some((address, self.bind_metrics(address, &snapshot.process).await?));
+            bound.metrics = Some((
+                address,
+                self.bind_metrics(address, &snapshot.process).await?,
+            ));
         }
         Ok(bound)
+    }
+
+    fn bind_listener(
+        &self,
+        name: &Arc<str>,
+        address: SocketAddr,
+    ) -> Result<BoundListener, GatewayError> {
+        // The address of a listener that is about to go can be taken over; binding it again would fail.
+        let heir = self
+            .listeners
+            .values()
+            .find(|running| running.configured == address && address.port() != 0);
+        let socket = match heir {
+            Some(running) => running.bound.renamed(name.clone()),
+            None => BoundListener::bind(name.clone(), address, self.threads.workers().count()),
+        };
+        socket.map_err(|source| {
+            let taken = |running: &Running| running.bound.address().port() == address.port();
+            let ours = heir.is_none() && self.listeners.values().any(taken);
+            let hint = if ours {
+                "; a listener of ours has this port, so only a restart can do this"
+            } else {
+                ""
+            };
+            GatewayError::Bind {
+                address,
+                what: format!("listener \"{name}\"{hint}"),
+                source,
+            }
+        })
     }
 
     fn divide_descriptors(&self, snapshot: &Snapshot) -> Result<Budget, GatewayError> {
@@ -77,7 +117,11 @@ impl Gateway {
     fn tell_of_descriptors(&self, budget: Budget, generation: u64) {
         if generation == 1 || CLIENTS.limit() != budget.clients {
             let RaisedLimit { at_start, now } = self.descriptors;
-            let Budget { clients, upstreams, reserve } = budget;
+            let Budget {
+                clients,
+                upstreams,
+                reserve,
+            } = budget;
             tracing::info!(
                 limit = now,
                 soft_at_start = at_start,
@@ -93,12 +137,22 @@ impl Gateway {
     pub(super) fn put_into_force(&mut self, snapshot: Arc<Snapshot>, bound: Bound) {
         self.tell_of_descriptors(bound.descriptors, snapshot.generation);
         bound.descriptors.put_into_force();
-        self.shared.telemetry.audit_version(snapshot.generation, snapshot.overlay);
-        self.shared.telemetry.remember_decisions_for(snapshot.process.recent_decisions);
+        self.shared
+            .telemetry
+            .audit_version(snapshot.generation, snapshot.overlay);
+        self.shared
+            .telemetry
+            .remember_decisions_for(snapshot.process.recent_decisions);
         self.shared.put_into_force(snapshot.clone());
         self.publish(&snapshot);
-        let changed: Vec<Arc<str>> = bound.listeners.iter().map(|(_, name, _)| name.clone()).collect();
-        let gone = |name: &Arc<str>, _: &mut Running| changed.contains(name) || !snapshot.listeners.contains_key(name);
+        let changed: Vec<Arc<str>> = bound
+            .listeners
+            .iter()
+            .map(|(_, name, _)| name.clone())
+            .collect();
+        let gone = |name: &Arc<str>, _: &mut Running| {
+            changed.contains(name) || !snapshot.listeners.contains_key(name)
+        };
         for (_, Running { bound, drain, .. }) in self.listeners.extract_if(gone) {
             // In this order: who waits in sockets that nobody else wants is still served.
             drop(bound);
@@ -108,24 +162,46 @@ impl Gateway {
             let drain = self.drain.child();
             let handler = Arc::new(ProxyHandler::new(self.shared.clone(), name.clone()));
             tracing::info!(listener = &*name, address = %socket.address(), "listening");
-            socket.accept(self.threads.workers(), handler, &self.shared.telemetry, &drain);
-            self.listeners.insert(name, Running { configured, bound: socket, drain });
+            socket.accept(
+                self.threads.workers(),
+                handler,
+                &self.shared.telemetry,
+                &drain,
+            );
+            self.listeners.insert(
+                name,
+                Running {
+                    configured,
+                    bound: socket,
+                    drain,
+                },
+            );
         }
         self.facts.loaded(self.addresses());
-        if self.admin.as_ref().map(|running| &running.configured) != snapshot.process.admin.as_ref() {
+        self.put_sides_into_force(&snapshot, bound.admin, bound.metrics);
+    }
+
+    fn put_sides_into_force(
+        &mut self,
+        snapshot: &Snapshot,
+        admin: Option<(AdminPlace, SideListener)>,
+        metrics: Option<(SocketAddr, SideListener)>,
+    ) {
+        if self.admin.as_ref().map(|running| &running.configured) != snapshot.process.admin.as_ref()
+        {
             self.admin = None;
         }
         if self.metrics.as_ref().map(|running| running.configured) != snapshot.process.metrics {
             self.metrics = None;
         }
-        if let Some((configured, listener)) = bound.admin {
+        if let Some((configured, listener)) = admin {
             match listener.address() {
                 Some(address) => tracing::info!(%address, "admin listening"),
                 None => tracing::info!(address = %configured, "admin listening"),
             }
             self.admin = Some(RunningSide::serve(configured, listener, self.side_state()));
         }
-        if let Some((configured, listener)) = bound.metrics {
+        if let Some((configured, listener)) = metrics {
             let address = listener.address().unwrap_or(configured);
             tracing::info!(%address, "metrics listening");
             self.metrics = Some(RunningSide::serve(configured, listener, self.side_state()));
@@ -134,15 +210,25 @@ impl Gateway {
 
     fn publish(&self, snapshot: &Snapshot) {
         let metrics = &self.shared.telemetry.metrics;
-        metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        metrics
+            .generation
+            .set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
         metrics.loaded_at.set(clock::signed_seconds());
         if snapshot.generation == 1 {
             metrics.reload_last_success.set(1);
         }
         publish_overlay(metrics, snapshot);
         metrics.certificate_not_after.reset();
-        for OwnExpiry { kind, name, not_after, .. } in &snapshot.expiries {
-            let gauge = metrics.certificate_not_after.with_label_values(&[*kind, name.as_str()]);
+        for OwnExpiry {
+            kind,
+            name,
+            not_after,
+            ..
+        } in &snapshot.expiries
+        {
+            let gauge = metrics
+                .certificate_not_after
+                .with_label_values(&[*kind, name.as_str()]);
             // Of several anchors the one that expires first is what matters.
             if gauge.get() == 0 || *not_after < gauge.get() {
                 gauge.set(*not_after);
@@ -153,8 +239,12 @@ impl Gateway {
 
 /// What an overlay changes.
 pub(super) fn publish_overlay(metrics: &Metrics, snapshot: &Snapshot) {
-    metrics.overlay.set(i64::try_from(snapshot.overlay).unwrap_or(i64::MAX));
-    metrics.api_users.set(i64::try_from(snapshot.users.len()).unwrap_or(i64::MAX));
+    metrics
+        .overlay
+        .set(i64::try_from(snapshot.overlay).unwrap_or(i64::MAX));
+    metrics
+        .api_users
+        .set(i64::try_from(snapshot.users.len()).unwrap_or(i64::MAX));
     publish_revocation(metrics, snapshot);
 }
 
@@ -167,17 +257,28 @@ fn publish_revocation(metrics: &Metrics, snapshot: &Snapshot) {
     for domain in &snapshot.trust_domains {
         let revocation = domain.revocation();
         revocation.log_ages();
-        metrics.deny_list_entries.with_label_values(&[&*domain.name]).set(as_gauge(revocation.denied_entries()));
+        metrics
+            .deny_list_entries
+            .with_label_values(&[&*domain.name])
+            .set(as_gauge(revocation.denied_entries()));
         for facts in revocation.facts() {
             let labels = [&*domain.name, facts.issuer.as_str()];
-            metrics.crl_entries.with_label_values(&labels).add(as_gauge(facts.entries));
-            let (due, gauge) = (facts.next_update.unwrap_or(0), metrics.crl_next_update.with_label_values(&labels));
+            metrics
+                .crl_entries
+                .with_label_values(&labels)
+                .add(as_gauge(facts.entries));
+            let (due, gauge) = (
+                facts.next_update.unwrap_or(0),
+                metrics.crl_next_update.with_label_values(&labels),
+            );
             // An issuer may have one list for leaves and one for CAs. The one that is due first is what matters.
             if gauge.get() == 0 || due < gauge.get() {
                 gauge.set(due);
             }
             // Where lists of any age count there is no such second.
-            let until = Some(facts.counts_until).filter(|until| *until < i64::MAX).map(|until| until.max(1));
+            let until = Some(facts.counts_until)
+                .filter(|until| *until < i64::MAX)
+                .map(|until| until.max(1));
             let gauge = metrics.crl_active_until.with_label_values(&labels);
             if let Some(until) = until.filter(|until| gauge.get() == 0 || *until < gauge.get()) {
                 gauge.set(until);

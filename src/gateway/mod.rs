@@ -172,8 +172,13 @@ impl Gateway {
         };
         let inherited = descriptors::open().unwrap_or_default();
         let descriptors = descriptors::raise_limit().map_err(GatewayError::DescriptorLimit)?;
-        telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
-        let count = snapshot.process.workers.and_then(|count| usize::try_from(count).ok());
+        telemetry
+            .set_access_log(&snapshot.process.access_log)
+            .map_err(GatewayError::AccessLog)?;
+        let count = snapshot
+            .process
+            .workers
+            .and_then(|count| usize::try_from(count).ok());
         let count = count.unwrap_or_else(worker::one_for_each_core);
         let threads = WorkerThreads::start(count, &telemetry).map_err(GatewayError::Workers)?;
         let shared = Arc::new(Shared::new(Arc::new(snapshot), telemetry));
@@ -199,7 +204,11 @@ impl Gateway {
         let snapshot = gateway.shared.snapshot.load_full();
         let bound = gateway.bind(&snapshot).await?;
         become_user(snapshot.process.user.as_deref(), bound.admin_listener())?;
-        check_access(LoadedFrom { config: &gateway.config, watched: &outcome.watched, snapshot: &snapshot })?;
+        check_access(LoadedFrom {
+            config: &gateway.config,
+            watched: &outcome.watched,
+            snapshot: &snapshot,
+        })?;
         // As the user that also has to rotate it.
         gateway.set_audit_log(&snapshot)?;
         audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
@@ -220,8 +229,11 @@ impl Gateway {
 
     /// The real addresses of the listeners, by name.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
-        let mut addresses: Vec<_> =
-            self.listeners.iter().map(|(name, running)| (name.clone(), running.bound.address())).collect();
+        let mut addresses: Vec<_> = self
+            .listeners
+            .iter()
+            .map(|(name, running)| (name.clone(), running.bound.address()))
+            .collect();
         addresses.sort();
         addresses
     }
@@ -285,7 +297,9 @@ impl Gateway {
         }
         match drained {
             Drained::Complete => tracing::info!("drained"),
-            Drained::DeadlinePassed => tracing::warn!("the drain deadline passed; closing what is left"),
+            Drained::DeadlinePassed => {
+                tracing::warn!("the drain deadline passed; closing what is left")
+            }
         }
         self.threads.stop().await;
         drained
@@ -295,26 +309,36 @@ impl Gateway {
         let config = self.shared.snapshot.load().process.access_log.clone();
         match self.shared.telemetry.reopen_access_log(&config) {
             Ok(()) => tracing::info!("access log opened again"),
-            Err(error) => tracing::error!(%error, "cannot open the access log again; the old one stays"),
+            Err(error) => {
+                tracing::error!(%error, "cannot open the access log again; the old one stays")
+            }
         }
         match self.shared.telemetry.reopen_audit_log() {
             Ok(Reopened::Yes) => tracing::info!("audit log opened again"),
             Ok(Reopened::ThereIsNone) => {}
-            Err(error) => tracing::error!(%error, "cannot open the audit log again; the old one stays"),
+            Err(error) => {
+                tracing::error!(%error, "cannot open the audit log again; the old one stays")
+            }
         }
     }
 
     fn set_audit_log(&self, snapshot: &Snapshot) -> Result<(), GatewayError> {
         let config = snapshot.process.audit_log.as_ref();
-        self.shared.telemetry.set_audit_log(config).map_err(|source| {
-            let path = config.map(|config| config.path.clone()).unwrap_or_default();
-            GatewayError::AuditLog { path, source }
-        })
+        self.shared
+            .telemetry
+            .set_audit_log(config)
+            .map_err(|source| {
+                let path = config.map(|config| config.path.clone()).unwrap_or_default();
+                GatewayError::AuditLog { path, source }
+            })
     }
 }
 
 fn stamps_of(watched: &[WatchedFile]) -> Stamps {
-    watched.iter().map(|file| (file.path.clone(), file.stamp())).collect()
+    watched
+        .iter()
+        .map(|file| (file.path.clone(), file.stamp()))
+        .collect()
 }
 
 /// Small things that each worker does now and then, also without requests.

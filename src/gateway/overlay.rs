@@ -9,7 +9,9 @@ use crate::admin::GatewayFacts;
 use crate::clock::rfc3339;
 use crate::error_text::with_causes;
 use crate::proxy::Shared;
-use crate::snapshot::{FileWatch, OverlayError, RejectedConfig, RevocationSource, Snapshot, Stamps};
+use crate::snapshot::{
+    FileWatch, OverlayError, RejectedConfig, RevocationSource, Snapshot, Stamps,
+};
 use crate::telemetry::AuditOverlay;
 use std::pin::pin;
 use std::sync::Arc;
@@ -52,7 +54,13 @@ pub(super) struct Revoker {
 impl Revoker {
     pub(super) fn new(shared: Arc<Shared>, facts: GatewayFacts) -> Self {
         let watch = FileWatch::of_revocations();
-        Self { shared, facts, reader: RevocationReader::default(), watch, retry: Retry::default() }
+        Self {
+            shared,
+            facts,
+            reader: RevocationReader::default(),
+            watch,
+            retry: Retry::default(),
+        }
     }
 
     /// Takes the sources of the snapshot that has come into force, and looks at them once more.
@@ -115,7 +123,10 @@ impl Revoker {
                 }
             }
             Err(error) => {
-                tracing::error!(error = with_causes(&error), "revocations cannot be put into force; it is tried again");
+                tracing::error!(
+                    error = with_causes(&error),
+                    "revocations cannot be put into force; it is tried again"
+                );
                 self.retry.failed();
             }
         }
@@ -147,12 +158,23 @@ impl Revoker {
 
     async fn watch_sources(&mut self) {
         let sources = self.reader.sources();
-        self.watch.watch_found(move || sources.iter().flat_map(RevocationSource::watched).collect()).await;
+        self.watch
+            .watch_found(move || sources.iter().flat_map(RevocationSource::watched).collect())
+            .await;
     }
 
-    fn put_overlay_into_force(&mut self, active: &Snapshot, overlay: Snapshot, cause: OverlayCause) {
+    fn put_overlay_into_force(
+        &mut self,
+        active: &Snapshot,
+        overlay: Snapshot,
+        cause: OverlayCause,
+    ) {
         let changes = OverlayChanges::between(active, &overlay);
-        let OverlayChanges { trust_domains, removed_users, shortened_users } = &changes;
+        let OverlayChanges {
+            trust_domains,
+            removed_users,
+            shortened_users,
+        } = &changes;
         let (generation, number) = (overlay.generation, overlay.overlay);
         audit::tell_of_overlay(
             &self.shared.telemetry,
@@ -187,11 +209,19 @@ impl Revoker {
         for domain in &active.trust_domains {
             let of_domain = faults.iter().filter(|fault| fault.domain == domain.id);
             let count = of_domain.map(|fault| fault.errors.len()).sum::<usize>();
-            gauge.with_label_values(&[&*domain.name]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            gauge
+                .with_label_values(&[&*domain.name])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let named = faults.iter().flat_map(|fault| {
-            let domain = active.domain_name(fault.domain).unwrap_or_default().to_owned();
-            fault.errors.iter().map(move |error| (domain.clone(), error.clone()))
+            let domain = active
+                .domain_name(fault.domain)
+                .unwrap_or_default()
+                .to_owned();
+            fault
+                .errors
+                .iter()
+                .map(move |error| (domain.clone(), error.clone()))
         });
         self.facts.revocation_faults(named.collect());
     }

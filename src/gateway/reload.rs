@@ -43,11 +43,21 @@ impl Gateway {
     async fn try_reload(&mut self, cause: Cause) -> Result<Success, ReloadFailure> {
         let outcome = self.load_settled(cause).await.map_err(|error| {
             let why = with_causes(&error);
-            ReloadFailure { errors: vec![why.clone()], why, content: Content::default() }
+            ReloadFailure {
+                errors: vec![why.clone()],
+                why,
+                content: Content::default(),
+            }
         })?;
         let warnings = outcome.warnings();
         let (report, mut errors) = (outcome.report(), outcome.errors());
-        let Outcome { snapshot, rejected, content, watched, .. } = outcome;
+        let Outcome {
+            snapshot,
+            rejected,
+            content,
+            watched,
+            ..
+        } = outcome;
         let result = match snapshot {
             None => Err(GatewayError::Config(report)),
             Some(snapshot) => self.try_put_into_force(snapshot, &watched, cause).await,
@@ -64,8 +74,15 @@ impl Gateway {
                 if errors.is_empty() {
                     errors.push(why.clone());
                 }
-                let help = error.help().map(|help| format!("\n  = help: {help}")).unwrap_or_default();
-                Err(ReloadFailure { why: why + &help, errors, content })
+                let help = error
+                    .help()
+                    .map(|help| format!("\n  = help: {help}"))
+                    .unwrap_or_default();
+                Err(ReloadFailure {
+                    why: why + &help,
+                    errors,
+                    content,
+                })
             }
         }
     }
@@ -90,8 +107,15 @@ impl Gateway {
         let metrics = &self.shared.telemetry.metrics;
         metrics.reload_last_success.set(0);
         let version = self.shared.snapshot.load().version();
-        let SnapshotVersion { generation, overlay } = version;
-        let ReloadFailure { why, errors, content } = failure;
+        let SnapshotVersion {
+            generation,
+            overlay,
+        } = version;
+        let ReloadFailure {
+            why,
+            errors,
+            content,
+        } = failure;
         // Trying again must not fill logs with what they say already.
         if cause == Cause::Retry && errors == self.last_errors {
             metrics.reload_retries.inc();
@@ -99,7 +123,12 @@ impl Gateway {
         }
         metrics.reloads.with_label_values(&["failure"]).inc();
         self.facts.reloaded(cause.word(), Some(&why));
-        audit::tell_of_refusal(&self.shared.telemetry, version, (&content, &errors), cause.word());
+        audit::tell_of_refusal(
+            &self.shared.telemetry,
+            version,
+            (&content, &errors),
+            cause.word(),
+        );
         tracing::error!(
             generation,
             overlay,
@@ -117,14 +146,20 @@ impl Gateway {
         let mut outcome = self.load().await?;
         for _ in 1..ATTEMPTS {
             if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
-                self.revoker.during(self.watch.watch_also(&outcome.watched)).await;
+                self.revoker
+                    .during(self.watch.watch_also(&outcome.watched))
+                    .await;
                 // What takes rights away does not wait for the other half.
                 self.revoker.withdraw(&outcome.rejected).await;
                 self.revoker.during(self.watch.stirred(OTHER_HALF)).await;
             }
             let watched = outcome.watched.clone();
             let look = move || watched.iter().any(WatchedFile::has_changed);
-            if !self.revoker.during(self.loader.run(file_read::PATIENCE, look)).await? {
+            if !self
+                .revoker
+                .during(self.loader.run(file_read::PATIENCE, look))
+                .await?
+            {
                 break;
             }
             outcome = self.load().await?;
@@ -140,7 +175,9 @@ impl Gateway {
             let previous = shared.snapshot.load_full();
             load(&config, Some(&previous), &shared.telemetry, Depth::Errors)
         };
-        self.revoker.during(self.loader.run(file_read::PATIENCE, loading)).await
+        self.revoker
+            .during(self.loader.run(file_read::PATIENCE, loading))
+            .await
     }
 
     async fn try_put_into_force(
@@ -155,15 +192,26 @@ impl Gateway {
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
-        telemetry.set_access_log(&snapshot.process.access_log).map_err(GatewayError::AccessLog)?;
-        if let Some(Err(error)) = self.log.as_ref().map(|log| log.set_filter(&snapshot.process.log_filter)) {
+        telemetry
+            .set_access_log(&snapshot.process.access_log)
+            .map_err(GatewayError::AccessLog)?;
+        if let Some(Err(error)) = self
+            .log
+            .as_ref()
+            .map(|log| log.set_filter(&snapshot.process.log_filter))
+        {
             return Err(GatewayError::Config(error.to_string()));
         }
         if snapshot.process.audit_log.is_some() {
             self.set_audit_log(&snapshot)?;
         }
         let before = self.shared.snapshot.load_full();
-        audit::tell_of_snapshot(&self.shared.telemetry, &snapshot, Some(&before), cause.word());
+        audit::tell_of_snapshot(
+            &self.shared.telemetry,
+            &snapshot,
+            Some(&before),
+            cause.word(),
+        );
         if snapshot.process.audit_log.is_none() {
             // Only now, so that the old log also says that it is off.
             self.set_audit_log(&snapshot)?;
@@ -183,7 +231,10 @@ impl Gateway {
             ("log.format", old.log_format != new.process.log_format),
         ];
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
-            tracing::warn!(key, "this change needs a restart; everything else is in force");
+            tracing::warn!(
+                key,
+                "this change needs a restart; everything else is in force"
+            );
         }
     }
 }

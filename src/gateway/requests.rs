@@ -13,7 +13,10 @@ pub(super) struct Requests<'r> {
 
 impl<'r> Requests<'r> {
     pub(super) fn new(channel: &'r mut mpsc::UnboundedReceiver<Request>) -> Self {
-        Self { channel, waiting: VecDeque::new() }
+        Self {
+            channel,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// The next one; a shutdown if nobody can ask any more. Loses none if it is dropped.
@@ -56,10 +59,18 @@ mod tests {
     async fn requests_of_a_kind_are_one_and_a_shutdown_goes_first() {
         let (sender, mut channel) = mpsc::unbounded_channel();
         let mut requests = Requests::new(&mut channel);
-        for request in [Request::Reload, Request::Reload, Request::ReopenLogs, Request::Reload] {
+        for request in [
+            Request::Reload,
+            Request::Reload,
+            Request::ReopenLogs,
+            Request::Reload,
+        ] {
             sender.send(request).unwrap();
         }
-        assert_eq!((requests.next().await, requests.next().await), (Request::Reload, Request::ReopenLogs));
+        assert_eq!(
+            (requests.next().await, requests.next().await),
+            (Request::Reload, Request::ReopenLogs)
+        );
         for request in [Request::Reload, Request::Shutdown] {
             sender.send(request).unwrap();
         }
@@ -75,6 +86,9 @@ mod tests {
         let mut requests = Requests::new(&mut channel);
         sender.send(Request::Reload).unwrap();
         drop(sender);
-        assert_eq!((requests.next().await, requests.next().await), (Request::Reload, Request::Shutdown));
+        assert_eq!(
+            (requests.next().await, requests.next().await),
+            (Request::Reload, Request::Shutdown)
+        );
     }
 }

@@ -34,7 +34,9 @@ impl Retry {
     }
 
     fn pause(&self) -> Duration {
-        Self::FIRST.saturating_mul(2u32.saturating_pow(self.failures)).min(Self::LONGEST)
+        Self::FIRST
+            .saturating_mul(2u32.saturating_pow(self.failures))
+            .min(Self::LONGEST)
     }
 }
 

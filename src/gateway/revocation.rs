@@ -54,25 +54,29 @@ impl RevocationReader {
 
     /// Sources that only a rejected config names.
     pub(super) fn also_read(&mut self, sources: &[RevocationSource]) {
-        let is_new = |source: &&RevocationSource| !self.sources.iter().any(|known| known.source == **source);
+        let is_new =
+            |source: &&RevocationSource| !self.sources.iter().any(|known| known.source == **source);
         let new: Vec<_> = sources.iter().filter(is_new).cloned().collect();
         self.add(&new, &Stamps::default());
     }
 
     fn add(&mut self, sources: &[RevocationSource], stamps: &Stamps) {
-        self.sources.extend(sources.iter().map(|source| SourceState {
-            source: source.clone(),
-            stamps: stamps.clone(),
-            reading: None,
-            thread: Some(FileThread::default()),
-            errors: Vec::new(),
-        }));
+        self.sources
+            .extend(sources.iter().map(|source| SourceState {
+                source: source.clone(),
+                stamps: stamps.clone(),
+                reading: None,
+                thread: Some(FileThread::default()),
+                errors: Vec::new(),
+            }));
     }
 
     /// Reads what has changed, and waits a moment for it. What takes longer is noticed by [`Self::arrived`].
     pub(super) async fn read(&mut self, snapshot: &Snapshot) {
         const MOMENT: Duration = Duration::from_millis(500);
-        let mut begun: HashSet<usize> = (0..self.sources.len()).filter(|at| self.begin(*at, snapshot)).collect();
+        let mut begun: HashSet<usize> = (0..self.sources.len())
+            .filter(|at| self.begin(*at, snapshot))
+            .collect();
         let deadline = Instant::now() + MOMENT;
         // One that hangs since an earlier time is not waited for.
         while !begun.is_empty()
@@ -95,7 +99,10 @@ impl RevocationReader {
 
     /// All sources.
     pub(super) fn sources(&self) -> Vec<RevocationSource> {
-        self.sources.iter().map(|state| state.source.clone()).collect()
+        self.sources
+            .iter()
+            .map(|state| state.source.clone())
+            .collect()
     }
 
     /// What was read, by trust domain.
@@ -103,7 +110,9 @@ impl RevocationReader {
         let mut updates: HashMap<_, RevocationUpdate> = HashMap::new();
         for state in &self.sources {
             if let Some(reading) = &state.reading {
-                state.source.add_to(updates.entry(state.source.domain).or_default(), reading);
+                state
+                    .source
+                    .add_to(updates.entry(state.source.domain).or_default(), reading);
             }
         }
         updates
@@ -112,27 +121,46 @@ impl RevocationReader {
     /// What cannot be read, in the order of the sources.
     pub(super) fn faults(&self) -> Vec<SourceFault> {
         let faulty = self.sources.iter().filter(|state| !state.errors.is_empty());
-        faulty.map(|state| SourceFault { domain: state.source.domain, errors: state.errors.clone() }).collect()
+        faulty
+            .map(|state| SourceFault {
+                domain: state.source.domain,
+                errors: state.errors.clone(),
+            })
+            .collect()
     }
 
     /// Whether it has begun to read a source.
     fn begin(&mut self, at: usize, snapshot: &Snapshot) -> bool {
-        let Some(state) = self.sources.get_mut(at) else { return false };
-        let Some(domain) = snapshot.trust_domain(state.source.domain) else { return false };
+        let Some(state) = self.sources.get_mut(at) else {
+            return false;
+        };
+        let Some(domain) = snapshot.trust_domain(state.source.domain) else {
+            return false;
+        };
         // While it is read, or hangs, it is not read again.
-        let Some(mut thread) = state.thread.take() else { return false };
+        let Some(mut thread) = state.thread.take() else {
+            return false;
+        };
         let (source, stamps, domain) = (state.source.clone(), state.stamps.clone(), domain.clone());
         self.reads.spawn(async move {
-            let read = move || source.read(&stamps, domain.authorities(), domain.revocation().files());
-            let result = thread.run(file_read::PATIENCE, read).await.map_err(|error| with_causes(&error));
+            let read =
+                move || source.read(&stamps, domain.authorities(), domain.revocation().files());
+            let result = thread
+                .run(file_read::PATIENCE, read)
+                .await
+                .map_err(|error| with_causes(&error));
             SourceRead { at, thread, result }
         });
         true
     }
 
     fn note(&mut self, read: Result<SourceRead, tokio::task::JoinError>) {
-        let Ok(SourceRead { at, thread, result }) = read else { return };
-        let Some(state) = self.sources.get_mut(at) else { return };
+        let Ok(SourceRead { at, thread, result }) = read else {
+            return;
+        };
+        let Some(state) = self.sources.get_mut(at) else {
+            return;
+        };
         state.thread = Some(thread);
         let errors = match result {
             Ok(None) => return,
@@ -145,7 +173,10 @@ impl RevocationReader {
             Err(error) => vec![error],
         };
         for error in errors.iter().filter(|error| !state.errors.contains(error)) {
-            tracing::error!(error, "a file that revokes cannot be read; what it said before stays in force");
+            tracing::error!(
+                error,
+                "a file that revokes cannot be read; what it said before stays in force"
+            );
         }
         state.errors = errors;
     }

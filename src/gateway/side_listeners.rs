@@ -27,12 +27,21 @@ impl<P> RunningSide<P> {
         let socket = listener.duplicate();
         let stop = CancellationToken::new();
         let serving = Some(tokio::spawn(listener.serve(state, stop.clone())));
-        Self { configured, address, socket, stop, serving }
+        Self {
+            configured,
+            address,
+            socket,
+            stop,
+            serving,
+        }
     }
 
     /// Its socket, if a listener of this address can take it over.
     fn socket_at(&self, address: SocketAddr) -> Option<TcpListener> {
-        let socket = self.socket.as_ref().filter(|_| self.address == Some(address))?;
+        let socket = self
+            .socket
+            .as_ref()
+            .filter(|_| self.address == Some(address))?;
         socket.try_clone().ok()
     }
 
@@ -60,12 +69,17 @@ impl Gateway {
         place: &AdminPlace,
         process: &ProcessSettings,
     ) -> Result<SideListener, GatewayError> {
-        let leaving = self.metrics.as_ref().filter(|running| process.metrics != Some(running.configured));
+        let leaving = self
+            .metrics
+            .as_ref()
+            .filter(|running| process.metrics != Some(running.configured));
         let bound = match (place, leaving) {
             (AdminPlace::Tcp(address), Some(leaving)) => leaving.socket_at(*address),
             _ => None,
         };
-        SideListener::bind_admin(place, bound).await.map_err(|source| admin_bind_error(place, source))
+        SideListener::bind_admin(place, bound)
+            .await
+            .map_err(|source| admin_bind_error(place, source))
     }
 
     /// The same for the metrics listener.
@@ -74,13 +88,18 @@ impl Gateway {
         address: SocketAddr,
         process: &ProcessSettings,
     ) -> Result<SideListener, GatewayError> {
-        let leaving = self.admin.as_ref().filter(|running| process.admin.as_ref() != Some(&running.configured));
+        let leaving = self
+            .admin
+            .as_ref()
+            .filter(|running| process.admin.as_ref() != Some(&running.configured));
         let bound = leaving.and_then(|leaving| leaving.socket_at(address));
-        SideListener::bind_metrics(address, bound).await.map_err(|source| GatewayError::Bind {
-            address,
-            what: "metrics".to_owned(),
-            source,
-        })
+        SideListener::bind_metrics(address, bound)
+            .await
+            .map_err(|source| GatewayError::Bind {
+                address,
+                what: "metrics".to_owned(),
+                source,
+            })
     }
 
     /// What both listeners can tell.
@@ -97,14 +116,26 @@ impl Gateway {
 /// Why the admin listener cannot be bound.
 fn admin_bind_error(place: &AdminPlace, source: io::Error) -> GatewayError {
     match place {
-        AdminPlace::Tcp(address) => GatewayError::Bind { address: *address, what: "admin".to_owned(), source },
+        AdminPlace::Tcp(address) => GatewayError::Bind {
+            address: *address,
+            what: "admin".to_owned(),
+            source,
+        },
         AdminPlace::Unix(path) => {
             let remedy = match source.kind() {
-                io::ErrorKind::AddrInUse => "stop the other process, or choose another `path` in [admin]",
+                io::ErrorKind::AddrInUse => {
+                    "stop the other process, or choose another `path` in [admin]"
+                }
                 io::ErrorKind::NotFound => "make its folder, or choose another `path` in [admin]",
-                _ => "let the gateway's user write to its folder, or choose another `path` in [admin]",
+                _ => {
+                    "let the gateway's user write to its folder, or choose another `path` in [admin]"
+                }
             };
-            GatewayError::AdminSocket { path: path.clone(), remedy, source }
+            GatewayError::AdminSocket {
+                path: path.clone(),
+                remedy,
+                source,
+            }
         }
     }
 }

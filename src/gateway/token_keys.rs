@@ -10,20 +10,43 @@ use std::time::Instant;
 /// Begins to fetch what is due.
 pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
     for issuer in snapshot.credentials.issuers.iter() {
-        let Some(remote) = issuer.remote().filter(|remote| remote.begin(Instant::now())) else { continue };
-        tokio::spawn(fetch_one(shared.clone(), issuer.name().clone(), remote.clone()));
+        let Some(remote) = issuer
+            .remote()
+            .filter(|remote| remote.begin(Instant::now()))
+        else {
+            continue;
+        };
+        tokio::spawn(fetch_one(
+            shared.clone(),
+            issuer.name().clone(),
+            remote.clone(),
+        ));
     }
 }
 
 async fn fetch_one(shared: Arc<Shared>, issuer: Arc<str>, remote: Arc<RemoteKeys>) {
     let fetched = remote.fetch().await;
-    let result = if fetched.is_ok() { "success" } else { "failure" };
-    shared.telemetry.metrics.token_key_fetches.with_label_values(&[&*issuer, result]).inc();
+    let result = if fetched.is_ok() {
+        "success"
+    } else {
+        "failure"
+    };
+    shared
+        .telemetry
+        .metrics
+        .token_key_fetches
+        .with_label_values(&[&*issuer, result])
+        .inc();
     match fetched {
         Ok(()) => tracing::debug!(issuer = &*issuer, "token keys fetched"),
         Err(error) => {
             let (error, stay) = (with_causes(&error), remote.current().is_some());
-            tracing::warn!(issuer = &*issuer, error, old_keys_stay = stay, "token keys cannot be fetched");
+            tracing::warn!(
+                issuer = &*issuer,
+                error,
+                old_keys_stay = stay,
+                "token keys cannot be fetched"
+            );
         }
     }
 }

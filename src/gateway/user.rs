@@ -13,13 +13,27 @@ use std::path::{Path, PathBuf};
 
 /// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The admin
 /// socket becomes the user's, who may not have it otherwise.
-pub(super) fn become_user(user: Option<&str>, admin: Option<&SideListener>) -> Result<(), GatewayError> {
+pub(super) fn become_user(
+    user: Option<&str>,
+    admin: Option<&SideListener>,
+) -> Result<(), GatewayError> {
     let Some(name) = user else { return Ok(()) };
-    let failed = |source| GatewayError::User { user: name.to_owned(), source };
-    let user = User::from_name(name).map_err(failed)?.ok_or_else(|| failed(nix::Error::ENOENT))?;
+    let failed = |source| GatewayError::User {
+        user: name.to_owned(),
+        source,
+    };
+    let user = User::from_name(name)
+        .map_err(failed)?
+        .ok_or_else(|| failed(nix::Error::ENOENT))?;
     let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
     let given = admin.map_or(Ok(()), |admin| admin.give_to(user.uid, user.gid));
-    given.map_err(|error| failed(error.raw_os_error().map_or(nix::Error::EIO, nix::Error::from_raw)))?;
+    given.map_err(|error| {
+        failed(
+            error
+                .raw_os_error()
+                .map_or(nix::Error::EIO, nix::Error::from_raw),
+        )
+    })?;
     // Groups first: without root they cannot be changed any more.
     initgroups(&c_name, user.gid).map_err(failed)?;
     setgid(user.gid).map_err(failed)?;
@@ -54,7 +68,11 @@ pub struct UnreadableForUser {
 }
 
 fn more(others: usize) -> String {
-    if others == 0 { String::new() } else { format!(" and {others} more") }
+    if others == 0 {
+        String::new()
+    } else {
+        format!(" and {others} more")
+    }
 }
 
 /// Whether this process, which is that user by now, can read all that a load reads.
@@ -62,10 +80,19 @@ fn more(others: usize) -> String {
 /// # Errors
 /// [`UnreadableForUser`]
 pub(super) fn check_access(from: LoadedFrom<'_>) -> Result<(), UnreadableForUser> {
-    let Some(user) = &from.snapshot.process.user else { return Ok(()) };
-    let mut unreadable = paths_of(from).into_iter().filter_map(|path| Some((readable(&path).err()?, path)));
-    let Some((error, path)) = unreadable.next() else { return Ok(()) };
-    let group = User::from_name(user).ok().flatten().and_then(|user| Group::from_gid(user.gid).ok().flatten());
+    let Some(user) = &from.snapshot.process.user else {
+        return Ok(());
+    };
+    let mut unreadable = paths_of(from)
+        .into_iter()
+        .filter_map(|path| Some((readable(&path).err()?, path)));
+    let Some((error, path)) = unreadable.next() else {
+        return Ok(());
+    };
+    let group = User::from_name(user)
+        .ok()
+        .flatten()
+        .and_then(|user| Group::from_gid(user.gid).ok().flatten());
     Err(UnreadableForUser {
         user: user.clone(),
         group: group.map_or_else(|| user.clone(), |group| group.name),
@@ -94,9 +121,16 @@ fn paths_of(from: LoadedFrom<'_>) -> BTreeSet<PathBuf> {
         .revocation_sources
         .iter()
         .filter(|source: &&RevocationSource| source.kind == RevocationSourceKind::DenyList);
-    let replaced = deny_lists.map(|source| source.path.as_path()).chain([from.config]);
-    let folders = replaced.filter_map(|path| std::path::absolute(path).ok()?.parent().map(Path::to_owned));
-    from.watched.iter().map(|file| file.path.clone()).chain(folders).collect()
+    let replaced = deny_lists
+        .map(|source| source.path.as_path())
+        .chain([from.config]);
+    let folders =
+        replaced.filter_map(|path| std::path::absolute(path).ok()?.parent().map(Path::to_owned));
+    from.watched
+        .iter()
+        .map(|file| file.path.clone())
+        .chain(folders)
+        .collect()
 }
 
 /// What is not there need not be read.

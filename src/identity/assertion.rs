@@ -4,7 +4,9 @@
 use super::known_client::KnownClient;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::PrivateKeyDer;
@@ -55,22 +57,34 @@ impl AssertionKey {
     /// # Errors
     /// [`UnsupportedKey`]
     pub fn read(key: &PrivateKeyDer<'_>) -> Result<Self, UnsupportedKey> {
-        let PrivateKeyDer::Pkcs8(key) = key else { return Err(UnsupportedKey) };
+        let PrivateKeyDer::Pkcs8(key) = key else {
+            return Err(UnsupportedKey);
+        };
         let der = key.secret_pkcs8_der();
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
             // An uncompressed point: 4, x, y.
             let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
             let (x, y) = point.split_at_checked(32).ok_or(UnsupportedKey)?;
             let (x, y) = (encoded(x), encoded(y));
-            let id = thumbprint(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#));
+            let id = thumbprint(&format!(
+                r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#
+            ));
             let public = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": id, "alg": "ES256", "use": "sig"});
-            return Ok(Self { pair: Pair::Es256(pair), id, public });
+            return Ok(Self {
+                pair: Pair::Es256(pair),
+                id,
+                public,
+            });
         }
         let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| UnsupportedKey)?;
         let x = encoded(pair.public_key().as_ref());
         let id = thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
         let public = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": id, "alg": "EdDSA", "use": "sig"});
-        Ok(Self { pair: Pair::EdDsa(pair), id, public })
+        Ok(Self {
+            pair: Pair::EdDsa(pair),
+            id,
+            public,
+        })
     }
 
     /// Header, claims and signature. `None` if the library cannot sign.
@@ -99,7 +113,12 @@ impl AssertionSigner {
         let public: Vec<_> = keys.iter().map(|key| &key.public).collect();
         let key_set = json!({ "keys": public }).to_string() + "\n";
         let key = keys.into_iter().next()?;
-        Some(Self { key, issuer, lifetime, key_set: key_set.into() })
+        Some(Self {
+            key,
+            issuer,
+            lifetime,
+            key_set: key_set.into(),
+        })
     }
 
     /// The public keys as JSON (RFC 7517).
@@ -108,7 +127,12 @@ impl AssertionSigner {
     }
 
     /// A statement of `now` (seconds since 1970) for an upstream. `None` for a client that is no ApiUser.
-    pub(super) fn assertion(&self, client: &KnownClient<'_>, audience: &str, now: u64) -> Option<Assertion> {
+    pub(super) fn assertion(
+        &self,
+        client: &KnownClient<'_>,
+        audience: &str,
+        now: u64,
+    ) -> Option<Assertion> {
         let user = client.user?;
         let expires = self.expires(client, now);
         let mut claims = Map::new();
@@ -129,18 +153,29 @@ impl AssertionSigner {
             }
             if let Some(leaf) = certificate.chain.first() {
                 // RFC 8705 section 3.1
-                say("cnf", json!({"x5t#S256": encoded(digest(&SHA256, leaf).as_ref())}));
+                say(
+                    "cnf",
+                    json!({"x5t#S256": encoded(digest(&SHA256, leaf).as_ref())}),
+                );
             }
         }
         let text = self.key.sign(claims)?;
-        Some(Assertion { text, renew_at: now + expires.saturating_sub(now).div_ceil(2) })
+        Some(Assertion {
+            text,
+            renew_at: now + expires.saturating_sub(now).div_ceil(2),
+        })
     }
 
     /// Not beyond the client's certificate, unless that counts although it has expired.
     fn expires(&self, client: &KnownClient<'_>, now: u64) -> u64 {
         let expires = now.saturating_add(self.lifetime.as_secs());
-        let certificate = client.certificate.as_ref().and_then(|shown| u64::try_from(shown.peer.not_after).ok());
-        certificate.filter(|ends| *ends > now).map_or(expires, |ends| expires.min(ends))
+        let certificate = client
+            .certificate
+            .as_ref()
+            .and_then(|shown| u64::try_from(shown.peer.not_after).ok());
+        certificate
+            .filter(|ends| *ends > now)
+            .map_or(expires, |ends| expires.min(ends))
     }
 }
 

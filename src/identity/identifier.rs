@@ -66,7 +66,9 @@ pub enum IdentifierError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// No SHA-256.
-    #[error("it is not a SHA-256 in hexadecimal: 64 digits, with or without colons between the octets")]
+    #[error(
+        "it is not a SHA-256 in hexadecimal: 64 digits, with or without colons between the octets"
+    )]
     NotAFingerprint,
     /// As long as a SHA-1.
     #[error("it is a SHA-1, which can be forged; the SHA-256 is needed")]
@@ -97,12 +99,19 @@ impl Identifier {
     pub(super) fn of(peer: &PeerCertificate) -> impl Iterator<Item = Self> {
         let all = |kind, values| std::iter::repeat(kind).zip(values);
         let texts = |values: &'_ [Box<str>]| values.to_vec();
-        let common_name = peer.common_name.iter().map(|name| name.as_str().into()).collect();
+        let common_name = peer
+            .common_name
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect();
         all(IdentityKind::CommonName, common_name)
             .chain(all(IdentityKind::Dns, texts(&peer.dns_names)))
             .chain(all(IdentityKind::Uri, texts(&peer.uris)))
             .chain(all(IdentityKind::Email, texts(&peer.emails)))
-            .chain(all(IdentityKind::Fingerprint, vec![peer.fingerprint.as_str().into()]))
+            .chain(all(
+                IdentityKind::Fingerprint,
+                vec![peer.fingerprint.as_str().into()],
+            ))
             .chain(all(IdentityKind::Spki, vec![peer.spki.as_str().into()]))
             .map(|(kind, value)| Self { kind, value })
     }
@@ -119,7 +128,8 @@ impl Identifier {
 
     /// The name, if it is one: digests are none.
     pub(super) fn name(&self) -> Option<&str> {
-        (!matches!(self.kind, IdentityKind::Fingerprint | IdentityKind::Spki)).then_some(&self.value)
+        (!matches!(self.kind, IdentityKind::Fingerprint | IdentityKind::Spki))
+            .then_some(&self.value)
     }
 }
 
@@ -142,7 +152,10 @@ fn hexadecimal(text: &str) -> Option<String> {
         true => return None,
         false => text.to_owned(),
     };
-    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_ascii_lowercase())
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then(|| digits.to_ascii_lowercase())
 }
 
 /// Hexadecimal, or base64 as in `openssl dgst | base64`, also behind `sha256:` or, as curl writes it, `sha256//`.
@@ -151,7 +164,10 @@ fn pin(text: &str) -> Result<Box<str>, IdentifierError> {
         &base64::alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let (is_marked, value) = match text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256//")) {
+    let (is_marked, value) = match text
+        .strip_prefix("sha256:")
+        .or_else(|| text.strip_prefix("sha256//"))
+    {
         Some(value) => (true, value),
         None => (false, text),
     };
@@ -182,7 +198,12 @@ mod tests {
             assert_eq!(&*parse(IdentityKind::Spki, text).unwrap(), digits);
         }
         let base64 = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
-        for text in [base64, &format!("sha256:{base64}"), &format!("sha256//{base64}"), base64.trim_end_matches('=')] {
+        for text in [
+            base64,
+            &format!("sha256:{base64}"),
+            &format!("sha256//{base64}"),
+            base64.trim_end_matches('='),
+        ] {
             assert_eq!(&*parse(IdentityKind::Spki, text).unwrap(), digits, "{text}");
         }
     }
@@ -200,22 +221,53 @@ mod tests {
             &vec!["a"; 64].join(":"),
             &format!(" {digits}"),
         ] {
-            assert_eq!(parse(IdentityKind::Fingerprint, bad), Err(IdentifierError::NotAFingerprint), "{bad}");
-            assert_eq!(parse(IdentityKind::Spki, bad), Err(IdentifierError::NotAPin), "{bad}");
+            assert_eq!(
+                parse(IdentityKind::Fingerprint, bad),
+                Err(IdentifierError::NotAFingerprint),
+                "{bad}"
+            );
+            assert_eq!(
+                parse(IdentityKind::Spki, bad),
+                Err(IdentifierError::NotAPin),
+                "{bad}"
+            );
         }
-        assert_eq!(parse(IdentityKind::Fingerprint, &"ab".repeat(20)), Err(IdentifierError::Sha1));
+        assert_eq!(
+            parse(IdentityKind::Fingerprint, &"ab".repeat(20)),
+            Err(IdentifierError::Sha1)
+        );
         // Base64 of another length, and with bits that belong to no octet.
-        for bad in ["q6s=", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6t=", "sha1:q6s="] {
-            assert_eq!(parse(IdentityKind::Spki, bad), Err(IdentifierError::NotAPin), "{bad}");
+        for bad in [
+            "q6s=",
+            "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6t=",
+            "sha1:q6s=",
+        ] {
+            assert_eq!(
+                parse(IdentityKind::Spki, bad),
+                Err(IdentifierError::NotAPin),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn names_have_the_form_of_certificates() {
-        assert_eq!(&*parse(IdentityKind::Dns, "Web.Example.ORG").unwrap(), "web.example.org");
-        assert_eq!(parse(IdentityKind::Dns, "*.example.org"), Err(NameError::Wildcard.into()));
-        assert_eq!(&*parse(IdentityKind::Email, "A.b@Example.ORG").unwrap(), "A.b@example.org");
-        assert_eq!(parse(IdentityKind::Uri, "example.org"), Err(NameError::NotUri.into()));
+        assert_eq!(
+            &*parse(IdentityKind::Dns, "Web.Example.ORG").unwrap(),
+            "web.example.org"
+        );
+        assert_eq!(
+            parse(IdentityKind::Dns, "*.example.org"),
+            Err(NameError::Wildcard.into())
+        );
+        assert_eq!(
+            &*parse(IdentityKind::Email, "A.b@Example.ORG").unwrap(),
+            "A.b@example.org"
+        );
+        assert_eq!(
+            parse(IdentityKind::Uri, "example.org"),
+            Err(NameError::NotUri.into())
+        );
         assert_eq!(&*parse(IdentityKind::CommonName, "*").unwrap(), "*");
     }
 }

@@ -12,12 +12,13 @@ mod users;
 
 pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
 pub use front_proxy::{
-    BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader, ProxyHeaderError, Said,
+    BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader,
+    ProxyHeaderError, Said,
 };
 pub use headers::{
-    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection, IdentitySet,
-    WRITTEN_IDENTITY_FIELDS, ascii_name, begins, fold, folded_equal, identity_field_names, is_identity_field,
-    is_written_identity_field, url_encoded_pem,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, IdentityBlock, IdentitySelection,
+    IdentitySet, WRITTEN_IDENTITY_FIELDS, ascii_name, begins, fold, folded_equal,
+    identity_field_names, is_identity_field, is_written_identity_field, url_encoded_pem,
 };
 pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use known_client::{KnownClient, VerifiedCertificate};

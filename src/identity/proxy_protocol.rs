@@ -2,7 +2,9 @@
 //! and what TLS settled. Sends nothing; the octets are as haproxy.org's `proxy-protocol.txt` says.
 
 use super::known_client::KnownClient;
-use super::proxy_v2::{CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL};
+use super::proxy_v2::{
+    CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL,
+};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A connection of a client, and who it is.
@@ -92,8 +94,17 @@ fn tls(of: &ProxiedConnection<'_>) -> Vec<u8> {
     };
     let mut value = vec![flags];
     value.extend_from_slice(&verdict.to_be_bytes());
-    field(&mut value, SUBTYPE_SSL_VERSION, of.version.replace('_', ".").as_bytes());
-    if let Some(Ok(name)) = of.known.certificate.as_ref().map(|certificate| &certificate.peer.common_name) {
+    field(
+        &mut value,
+        SUBTYPE_SSL_VERSION,
+        of.version.replace('_', ".").as_bytes(),
+    );
+    if let Some(Ok(name)) = of
+        .known
+        .certificate
+        .as_ref()
+        .map(|certificate| &certificate.peer.common_name)
+    {
         field(&mut value, SUBTYPE_SSL_CN, name.as_str().as_bytes());
     }
     value
@@ -144,18 +155,32 @@ mod tests {
     #[test]
     fn a_client_with_a_certificate_has_a_name() {
         let peer = peer("alice");
-        let certificate = Some(VerifiedCertificate { peer: &peer, domain: "test", chain: &[] });
+        let certificate = Some(VerifiedCertificate {
+            peer: &peer,
+            domain: "test",
+            chain: &[],
+        });
         let mut connection = connection("[2001:db8::1]:1", "192.0.2.1:2");
         connection.known.certificate = certificate;
         connection.server_name = Some("api.example");
         let tail = |flags: u8| {
-            let tls = [&[flags, 0, 0, 0, 0], b"\x21\0\x07TLSv1.3\x22\0\x05alice".as_slice()].concat();
+            let tls = [
+                &[flags, 0, 0, 0, 0],
+                b"\x21\0\x07TLSv1.3\x22\0\x05alice".as_slice(),
+            ]
+            .concat();
             [b"\x02\0\x0bapi.example\x20\0\x17".as_slice(), &tls].concat()
         };
         let header = proxy_header(&connection);
         assert_eq!(header[12..16], [0x21, 0x21, 0, (header.len() - 16) as u8]);
-        assert_eq!(header[16..32], "2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
-        assert_eq!(header[32..48], "::ffff:192.0.2.1".parse::<Ipv6Addr>().unwrap().octets());
+        assert_eq!(
+            header[16..32],
+            "2001:db8::1".parse::<Ipv6Addr>().unwrap().octets()
+        );
+        assert_eq!(
+            header[32..48],
+            "::ffff:192.0.2.1".parse::<Ipv6Addr>().unwrap().octets()
+        );
         assert_eq!(header[48..52], [0, 1, 0, 2]);
         assert!(header.ends_with(&tail(7)), "{header:?}");
         connection.session = Session::Resumed;

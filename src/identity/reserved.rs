@@ -13,7 +13,11 @@ pub struct ReservedNames {
 impl ReservedNames {
     /// Patterns with `*` and `?`.
     pub fn new<'t>(patterns: impl Iterator<Item = &'t str>) -> Self {
-        Self { patterns: patterns.map(|text| Pattern::new(text.to_lowercase(), Case::Folds)).collect() }
+        Self {
+            patterns: patterns
+                .map(|text| Pattern::new(text.to_lowercase(), Case::Folds))
+                .collect(),
+        }
     }
 
     /// The first reserved name of a certificate. Names that cannot be read could be any.
@@ -21,7 +25,11 @@ impl ReservedNames {
         if self.patterns.is_empty() {
             return None;
         }
-        if peer.unusable_names.iter().any(|(_, reason)| *reason == NameError::Unreadable) {
+        if peer
+            .unusable_names
+            .iter()
+            .any(|(_, reason)| *reason == NameError::Unreadable)
+        {
             return Some("(subject alternative names that cannot be read)".into());
         }
         let common_name = peer.common_name.iter().map(|name| name.as_str());
@@ -40,8 +48,16 @@ impl ReservedNames {
         let name = name.as_str();
         // As a reader may take it who stops at a NUL, or to whom blanks and the dot of the root say nothing.
         let ends = |letter: char| letter == '.' || letter.is_whitespace() || letter.is_control();
-        let short = name.split('\0').next().unwrap_or_default().trim_matches(ends);
+        let short = name
+            .split('\0')
+            .next()
+            .unwrap_or_default()
+            .trim_matches(ends);
         let mut readings = [name, short].into_iter().filter(|text| !text.is_empty());
-        readings.any(|text| self.patterns.iter().any(|pattern| pattern.matches(text.as_bytes())))
+        readings.any(|text| {
+            self.patterns
+                .iter()
+                .any(|pattern| pattern.matches(text.as_bytes()))
+        })
     }
 }

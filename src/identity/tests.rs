@@ -6,12 +6,19 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::CertificateDer;
 
 /// A certificate with this common name, and what `change` makes of it.
-pub(super) fn certificate(name: &str, change: impl FnOnce(&mut CertificateParams)) -> CertificateDer<'static> {
+pub(super) fn certificate(
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> CertificateDer<'static> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     change(&mut params);
-    params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    params
+        .self_signed(&KeyPair::generate().unwrap())
+        .unwrap()
+        .der()
+        .clone()
 }
 
 /// What a certificate says.
@@ -26,5 +33,10 @@ pub(super) fn peer(name: &str) -> PeerCertificate {
 
 /// The user `alice`.
 pub(super) fn alice() -> Principal {
-    Principal { id: UserId(0), name: "alice".into(), identified_by: None, extra_roles: Box::default() }
+    Principal {
+        id: UserId(0),
+        name: "alice".into(),
+        identified_by: None,
+        extra_roles: Box::default(),
+    }
 }

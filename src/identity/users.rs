@@ -54,15 +54,28 @@ impl ApiUsers {
     ///
     /// # Errors
     /// The user that has the name already.
-    pub fn add(&mut self, name: &str, place: Place, tolerate_expiry: Duration) -> Result<UserId, Taken> {
+    pub fn add(
+        &mut self,
+        name: &str,
+        place: Place,
+        tolerate_expiry: Duration,
+    ) -> Result<UserId, Taken> {
         let loaded = Arc::make_mut(&mut self.loaded);
-        if let Some(there) = loaded.by_name.get(name).and_then(|id| loaded.users.get(id.index())) {
+        if let Some(there) = loaded
+            .by_name
+            .get(name)
+            .and_then(|id| loaded.users.get(id.index()))
+        {
             return Err(Taken(there.clone()));
         }
         let id = UserId(u32::try_from(loaded.users.len()).unwrap_or(u32::MAX));
         let name: Arc<str> = name.into();
         loaded.by_name.insert(name.clone(), id);
-        loaded.users.push(ApiUser { name, place, tolerate_expiry });
+        loaded.users.push(ApiUser {
+            name,
+            place,
+            tolerate_expiry,
+        });
         Ok(id)
     }
 
@@ -70,9 +83,17 @@ impl ApiUsers {
     ///
     /// # Errors
     /// The other user that they are already.
-    pub fn bind(&mut self, domain: TrustDomainId, identifier: Identifier, user: UserId) -> Result<(), Taken> {
+    pub fn bind(
+        &mut self,
+        domain: TrustDomainId,
+        identifier: Identifier,
+        user: UserId,
+    ) -> Result<(), Taken> {
         let loaded = Arc::make_mut(&mut self.loaded);
-        let there = *loaded.by_identifier.entry((domain, identifier)).or_insert(user);
+        let there = *loaded
+            .by_identifier
+            .entry((domain, identifier))
+            .or_insert(user);
         match loaded.users.get(there.index()) {
             Some(other) if there != user => Err(Taken(other.clone())),
             _ => Ok(()),
@@ -80,36 +101,66 @@ impl ApiUsers {
     }
 
     /// Lets certificates of a trust domain with this O or OU bring a role to whoever they are.
-    pub fn bind_role(&mut self, domain: TrustDomainId, source: RoleSource, value: Box<str>, role: RoleId) {
-        Arc::make_mut(&mut self.loaded).roles.entry((domain, source)).or_default().entry(value).or_default().push(role);
+    pub fn bind_role(
+        &mut self,
+        domain: TrustDomainId,
+        source: RoleSource,
+        value: Box<str>,
+        role: RoleId,
+    ) {
+        Arc::make_mut(&mut self.loaded)
+            .roles
+            .entry((domain, source))
+            .or_default()
+            .entry(value)
+            .or_default()
+            .push(role);
     }
 
     /// Lets no certificate of a trust domain with such a name be anybody.
     pub fn reserve(&mut self, domain: TrustDomainId, names: ReservedNames) {
-        Arc::make_mut(&mut self.loaded).reserved.insert(domain, names);
+        Arc::make_mut(&mut self.loaded)
+            .reserved
+            .insert(domain, names);
     }
 
     /// Whether a value is a reserved name of a trust domain.
     pub fn is_reserved(&self, domain: TrustDomainId, identifier: &Identifier) -> bool {
-        self.loaded.reserved.get(&domain).is_some_and(|names| names.reserves(identifier))
+        self.loaded
+            .reserved
+            .get(&domain)
+            .is_some_and(|names| names.reserves(identifier))
     }
 
     /// Whose a verified certificate is. This runs once for each connection and generation.
     pub fn identify(&self, peer: &PeerCertificate) -> Identified {
-        if let Some(name) = self.loaded.reserved.get(&peer.trust_domain).and_then(|names| names.find(peer)) {
+        if let Some(name) = self
+            .loaded
+            .reserved
+            .get(&peer.trust_domain)
+            .and_then(|names| names.find(peer))
+        {
             return Identified::Reserved(name);
         }
         let mut found: Option<(UserId, IdentityKind)> = None;
         for identifier in Identifier::of(peer) {
             let kind = identifier.kind();
-            let Some(user) = self.loaded.by_identifier.get(&(peer.trust_domain, identifier)) else { continue };
+            let Some(user) = self
+                .loaded
+                .by_identifier
+                .get(&(peer.trust_domain, identifier))
+            else {
+                continue;
+            };
             match found {
                 None => found = Some((*user, kind)),
                 Some((other, _)) if other != *user => return self.ambiguous(other, *user),
                 Some(_) => {}
             }
         }
-        let Some((user, kind)) = found else { return nobody(peer) };
+        let Some((user, kind)) = found else {
+            return nobody(peer);
+        };
         match self.roles_of(peer) {
             Ok(roles) => self.known(user, Some(kind), roles),
             Err(unusable) => Identified::Unusable(unusable),
@@ -127,15 +178,36 @@ impl ApiUsers {
         }
     }
 
-    fn known(&self, id: UserId, identified_by: Option<IdentityKind>, extra_roles: Box<[RoleId]>) -> Identified {
-        match self.loaded.users.get(id.index()).filter(|_| !self.removed.contains(&id)) {
-            Some(user) => Identified::Known(Principal { id, name: user.name.clone(), identified_by, extra_roles }),
+    fn known(
+        &self,
+        id: UserId,
+        identified_by: Option<IdentityKind>,
+        extra_roles: Box<[RoleId]>,
+    ) -> Identified {
+        match self
+            .loaded
+            .users
+            .get(id.index())
+            .filter(|_| !self.removed.contains(&id))
+        {
+            Some(user) => Identified::Known(Principal {
+                id,
+                name: user.name.clone(),
+                identified_by,
+                extra_roles,
+            }),
             None => Identified::Unknown,
         }
     }
 
     fn ambiguous(&self, one: UserId, other: UserId) -> Identified {
-        let name = |id: UserId| self.loaded.users.get(id.index()).map(|user| user.name.clone()).unwrap_or_default();
+        let name = |id: UserId| {
+            self.loaded
+                .users
+                .get(id.index())
+                .map(|user| user.name.clone())
+                .unwrap_or_default()
+        };
         Identified::Ambiguous(name(one), name(other))
     }
 
@@ -144,11 +216,25 @@ impl ApiUsers {
     fn roles_of(&self, peer: &PeerCertificate) -> Result<Box<[RoleId]>, UnusableName> {
         let mut roles: Vec<RoleId> = Vec::new();
         for (source, kind, values) in [
-            (RoleSource::Organization, NameKind::Organization, &peer.organizations),
-            (RoleSource::OrganizationalUnit, NameKind::OrganizationalUnit, &peer.organizational_units),
+            (
+                RoleSource::Organization,
+                NameKind::Organization,
+                &peer.organizations,
+            ),
+            (
+                RoleSource::OrganizationalUnit,
+                NameKind::OrganizationalUnit,
+                &peer.organizational_units,
+            ),
         ] {
-            let Some(known) = self.loaded.roles.get(&(peer.trust_domain, source)) else { continue };
-            if let Some((kind, reason)) = peer.unusable_names.iter().find(|(unusable, _)| *unusable == kind) {
+            let Some(known) = self.loaded.roles.get(&(peer.trust_domain, source)) else {
+                continue;
+            };
+            if let Some((kind, reason)) = peer
+                .unusable_names
+                .iter()
+                .find(|(unusable, _)| *unusable == kind)
+            {
                 return Err(UnusableName::Names(*kind, *reason));
             }
             roles.extend(values.iter().filter_map(|value| known.get(value)).flatten());
@@ -166,7 +252,11 @@ impl ApiUsers {
 
     /// All that can be proven by a certificate, each with the trust domain that must vouch.
     pub fn provable(&self) -> std::collections::HashSet<(TrustDomainId, UserId)> {
-        self.loaded.by_identifier.iter().map(|((domain, _), user)| (*domain, *user)).collect()
+        self.loaded
+            .by_identifier
+            .iter()
+            .map(|((domain, _), user)| (*domain, *user))
+            .collect()
     }
 
     /// The user with this name.
@@ -186,7 +276,10 @@ impl ApiUsers {
     #[must_use]
     pub fn without(&self, gone: &[UserId]) -> Self {
         let removed = self.removed.iter().chain(gone).copied().collect();
-        Self { loaded: self.loaded.clone(), removed: Arc::new(removed) }
+        Self {
+            loaded: self.loaded.clone(),
+            removed: Arc::new(removed),
+        }
     }
 
     /// A user by its id, if it is not taken out.
@@ -202,7 +295,8 @@ impl ApiUsers {
     /// All users that are left, with their ids.
     pub fn with_ids(&self) -> impl Iterator<Item = (UserId, &ApiUser)> {
         let ids = (0..=u32::MAX).map(UserId);
-        ids.zip(&self.loaded.users).filter(|(id, _)| !self.removed.contains(id))
+        ids.zip(&self.loaded.users)
+            .filter(|(id, _)| !self.removed.contains(id))
     }
 
     /// How many there are.
@@ -225,10 +319,16 @@ impl ApiUsers {
 /// name that no user has.
 fn nobody(peer: &PeerCertificate) -> Identified {
     let alternative = [NameKind::Dns, NameKind::Uri, NameKind::Email];
-    if let Some((kind, reason)) = peer.unusable_names.iter().find(|(kind, _)| alternative.contains(kind)) {
+    if let Some((kind, reason)) = peer
+        .unusable_names
+        .iter()
+        .find(|(kind, _)| alternative.contains(kind))
+    {
         return Identified::Unusable(UnusableName::Names(*kind, *reason));
     }
-    let has_other = [&peer.dns_names, &peer.uris, &peer.emails].into_iter().any(|names| !names.is_empty());
+    let has_other = [&peer.dns_names, &peer.uris, &peer.emails]
+        .into_iter()
+        .any(|names| !names.is_empty());
     match peer.common_name {
         Err(error) if !has_other => Identified::Unusable(UnusableName::CommonName(error)),
         _ => Identified::Unknown,

@@ -34,7 +34,13 @@ const LINE: usize = 110;
 impl Entry {
     pub(super) fn new(name: &str) -> Self {
         let (standing, lines) = (Standing::Counts, Vec::new());
-        Self { name: name.to_owned(), standing, notes: Vec::new(), lines, behind: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            standing,
+            notes: Vec::new(),
+            lines,
+            behind: Vec::new(),
+        }
     }
 
     /// Adds a note, which stands above the entry.
@@ -63,13 +69,22 @@ impl Entry {
 
     /// The same as a comment.
     pub(super) fn text_as_comment(&mut self, name: &str, value: &str) {
-        self.lines.push(commented_out(&format!("{name} = {}", quoted(value))));
+        self.lines
+            .push(commented_out(&format!("{name} = {}", quoted(value))));
     }
 
     /// A list.
     pub(super) fn list(&mut self, name: &str, items: &[Item]) {
-        let plain: Option<Vec<String>> =
-            items.iter().map(|item| if let Item::Counts(text) = item { Some(quoted(text)) } else { None }).collect();
+        let plain: Option<Vec<String>> = items
+            .iter()
+            .map(|item| {
+                if let Item::Counts(text) = item {
+                    Some(quoted(text))
+                } else {
+                    None
+                }
+            })
+            .collect();
         if let Some(line) = plain.map(|items| format!("{name} = [{}]", items.join(", ")))
             && line.chars().count() <= LINE
         {
@@ -90,7 +105,8 @@ impl Entry {
     pub(super) fn table_as_comment(&mut self, table: &str, lines: &[String]) {
         let heading = format!("[api_user.{}.{table}]", key(&self.name));
         self.behind.push(commented_out(&heading));
-        self.behind.extend(lines.iter().map(|line| commented_out(line)));
+        self.behind
+            .extend(lines.iter().map(|line| commented_out(line)));
     }
 
     /// Writes it to the end of a config, and its notes to the end of all.
@@ -100,9 +116,18 @@ impl Entry {
             let _ = writeln!(config, "{text}");
         };
         for note in &self.notes {
-            let word = if note.weight == Weight::Attention { "NOTE: " } else { "" };
-            let at = note.at.map(|at| format!("line {}: ", at.line)).unwrap_or_default();
-            comment(&format!("{word}{at}{}", note.what)).iter().for_each(|text| line(text));
+            let word = if note.weight == Weight::Attention {
+                "NOTE: "
+            } else {
+                ""
+            };
+            let at = note
+                .at
+                .map(|at| format!("line {}: ", at.line))
+                .unwrap_or_default();
+            comment(&format!("{word}{at}{}", note.what))
+                .iter()
+                .for_each(|text| line(text));
         }
         let heading = format!("[api_user.{}]", key(&self.name));
         for text in std::iter::once(&heading).chain(&self.lines) {
@@ -132,7 +157,16 @@ mod tests {
         entry.attention("look\n[api_user.evil]");
         entry.text("client_cn", "x\"y");
         let why = "has a filter";
-        entry.list("permissions", &[Item::Counts("a".into()), Item::IsComment { text: "b".into(), why }]);
+        entry.list(
+            "permissions",
+            &[
+                Item::Counts("a".into()),
+                Item::IsComment {
+                    text: "b".into(),
+                    why,
+                },
+            ],
+        );
         entry.table_as_comment("upstream.icinga", &["x = 1".to_owned()]);
         let (text, notes) = written(entry);
         assert_eq!(notes, 1);
@@ -149,6 +183,10 @@ mod tests {
         entry.list("permissions", &[Item::Counts("a".repeat(200))]);
         entry.comment_out("two have its name");
         let (text, _) = written(entry);
-        assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')), "{text}");
+        assert!(
+            text.lines()
+                .all(|line| line.is_empty() || line.starts_with('#')),
+            "{text}"
+        );
     }
 }

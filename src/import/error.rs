@@ -18,7 +18,10 @@ impl Position {
     pub(super) fn behind(text: &str) -> Self {
         let line_start = text.rfind('\n').map_or(0, |newline| newline + 1);
         let column = text.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Self { line: text.matches('\n').count() + 1, column }
+        Self {
+            line: text.matches('\n').count() + 1,
+            column,
+        }
     }
 }
 
@@ -97,7 +100,9 @@ impl ImportError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Read { .. } => "check the path and its mode; `-` is standard input",
-            Self::ReadNamed { .. } => "copy the file to where it is named, or change the path there",
+            Self::ReadNamed { .. } => {
+                "copy the file to where it is named, or change the path there"
+            }
             Self::NotText { .. } => "convert it: `iconv -f LATIN1 -t UTF-8 FILE`",
             Self::Malformed { hint, .. } | Self::Unfit { hint, .. } => hint,
             Self::Hash { .. } => "try again",
@@ -105,7 +110,11 @@ impl ImportError {
     }
 
     pub(super) fn unfit(path: &Path, message: impl Into<String>, hint: &'static str) -> Self {
-        Self::Unfit { path: path.to_owned(), message: message.into(), hint }
+        Self::Unfit {
+            path: path.to_owned(),
+            message: message.into(),
+            hint,
+        }
     }
 }
 

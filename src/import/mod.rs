@@ -34,7 +34,9 @@ pub struct Imported {
 impl Imported {
     /// Whether something could not be carried over as it was.
     pub fn needs_attention(&self) -> bool {
-        self.notes.iter().any(|note| note.weight == Weight::Attention)
+        self.notes
+            .iter()
+            .any(|note| note.weight == Weight::Attention)
     }
 }
 

@@ -28,11 +28,19 @@ pub struct Note {
 
 impl Note {
     pub(super) fn attention(about: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { weight: Weight::Attention, at: None, about: about.into(), what: what.into() }
+        Self {
+            weight: Weight::Attention,
+            at: None,
+            about: about.into(),
+            what: what.into(),
+        }
     }
 
     pub(super) fn information(about: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { weight: Weight::Information, ..Self::attention(about, what) }
+        Self {
+            weight: Weight::Information,
+            ..Self::attention(about, what)
+        }
     }
 
     pub(super) fn at(mut self, at: Position) -> Self {

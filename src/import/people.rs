@@ -35,7 +35,9 @@ pub(super) enum Meaning<'v> {
 /// What the value of a map says, where everybody writes one of a few words.
 pub(super) fn meaning(value: &str) -> Meaning<'_> {
     match value.to_ascii_lowercase().as_str() {
-        "" | "0" | "no" | "off" | "false" | "deny" | "denied" | "forbidden" | "none" | "reject" => Meaning::Denied,
+        "" | "0" | "no" | "off" | "false" | "deny" | "denied" | "forbidden" | "none" | "reject" => {
+            Meaning::Denied
+        }
         "1" | "yes" | "on" | "true" | "allow" | "allowed" | "ok" | "accept" => Meaning::Allowed,
         _ => Meaning::User(value),
     }
@@ -46,7 +48,9 @@ impl People {
     pub(super) fn add_mapped(&mut self, common_name: &str, value: &str, at: Position) {
         match meaning(value) {
             Meaning::Denied => {
-                let what = format!("\"{value}\" is given to those who are not let in, so there is no user");
+                let what = format!(
+                    "\"{value}\" is given to those who are not let in, so there is no user"
+                );
                 self.note(Note::information(common_name, what).at(at));
             }
             Meaning::Allowed => self.add(common_name, common_name, at),
@@ -60,7 +64,11 @@ impl People {
         if self.found.iter().any(|person| again(&person)) {
             return;
         }
-        self.found.push(Person { user: user.to_owned(), common_name: common_name.to_owned(), at });
+        self.found.push(Person {
+            user: user.to_owned(),
+            common_name: common_name.to_owned(),
+            at,
+        });
     }
 
     /// Something to be said beside the users.
@@ -80,7 +88,11 @@ impl People {
     /// The config: notes, then users. Each gets the same permissions.
     pub(super) fn into_config(self, heading: &str, permissions: &[String]) -> Imported {
         let mut config = String::new();
-        let mut say = |text: &str| comment(text).iter().for_each(|line| config.extend([line, "\n"]));
+        let mut say = |text: &str| {
+            comment(text)
+                .iter()
+                .for_each(|line| config.extend([line, "\n"]))
+        };
         say(heading);
         say("Include this file from the main config: include = [\"users.d/*.toml\"]");
         if permissions.is_empty() {
@@ -91,8 +103,14 @@ impl People {
         }
         let mut notes = self.notes;
         for note in &notes {
-            let word = if note.weight == Weight::Attention { "NOTE: " } else { "" };
-            comment(&format!("{word}{note}")).iter().for_each(|line| config.extend([line, "\n"]));
+            let word = if note.weight == Weight::Attention {
+                "NOTE: "
+            } else {
+                ""
+            };
+            comment(&format!("{word}{note}"))
+                .iter()
+                .for_each(|line| config.extend([line, "\n"]));
         }
         let users_of = users_of(&self.found);
         let mut written: Vec<&str> = Vec::new();
@@ -111,7 +129,9 @@ impl People {
 /// How many users each common name stands for.
 fn users_of(found: &[Person]) -> HashMap<&str, usize> {
     let mut users_of: HashMap<&str, usize> = HashMap::new();
-    found.iter().for_each(|person| *users_of.entry(&person.common_name).or_default() += 1);
+    found
+        .iter()
+        .for_each(|person| *users_of.entry(&person.common_name).or_default() += 1);
     users_of
 }
 
@@ -123,18 +143,32 @@ fn entry<'p>(
 ) -> Entry {
     let mut entry = Entry::new(user);
     let mut names = Vec::new();
-    for Person { common_name, at, .. } in own {
+    for Person {
+        common_name, at, ..
+    } in own
+    {
         let why = match CommonName::new(common_name) {
-            Err(error) => Some(format!("common name \"{common_name}\" cannot be used: {error}")),
-            Ok(_) if users_of.get(common_name.as_str()).is_some_and(|users| *users > 1) => {
-                Some(format!("common name \"{common_name}\" is several users': decide whose it is"))
+            Err(error) => Some(format!(
+                "common name \"{common_name}\" cannot be used: {error}"
+            )),
+            Ok(_)
+                if users_of
+                    .get(common_name.as_str())
+                    .is_some_and(|users| *users > 1) =>
+            {
+                Some(format!(
+                    "common name \"{common_name}\" is several users': decide whose it is"
+                ))
             }
             Ok(_) => None,
         };
         match why {
             Some(why) => {
                 entry.note(Note::attention(user, why).at(*at));
-                names.push(Item::IsComment { text: common_name.clone(), why: "see above" });
+                names.push(Item::IsComment {
+                    text: common_name.clone(),
+                    why: "see above",
+                });
             }
             None => names.push(Item::Counts(common_name.clone())),
         }
@@ -143,7 +177,10 @@ fn entry<'p>(
         [Item::Counts(only)] => entry.text("client_cn", only),
         _ => entry.list("client_cn", &names),
     }
-    let permissions: Vec<Item> = permissions.iter().map(|text| Item::Counts(text.clone())).collect();
+    let permissions: Vec<Item> = permissions
+        .iter()
+        .map(|text| Item::Counts(text.clone()))
+        .collect();
     entry.list("permissions", &permissions);
     if user.is_empty() || user.chars().any(char::is_control) {
         entry.comment_out("its name is empty, or has control characters: choose one");
@@ -162,14 +199,25 @@ mod tests {
     #[test]
     fn names_with_one_value_are_one_user_and_a_name_with_two_is_nobody() {
         let mut people = People::default();
-        for (name, value) in [("a-laptop", "alice"), ("a-phone", "alice"), ("bob", "1"), ("eve", "0"), ("x", "alice")] {
+        for (name, value) in [
+            ("a-laptop", "alice"),
+            ("a-phone", "alice"),
+            ("bob", "1"),
+            ("eve", "0"),
+            ("x", "alice"),
+        ] {
             people.add_mapped(name, value, AT);
         }
         people.add("carol", "x", AT);
         let imported = people.into_config("heading", &["GET /*".to_owned()]);
         let config: toml::Table = imported.config.parse().unwrap();
         let users = config["api_user"].as_table().unwrap();
-        assert_eq!(users.keys().collect::<Vec<_>>(), ["alice", "bob"], "{}", imported.config);
+        assert_eq!(
+            users.keys().collect::<Vec<_>>(),
+            ["alice", "bob"],
+            "{}",
+            imported.config
+        );
         assert_eq!(users["alice"]["client_cn"].as_array().unwrap().len(), 2);
         assert_eq!(users["bob"]["client_cn"].as_str(), Some("bob"));
         assert!(imported.needs_attention());

@@ -22,8 +22,15 @@ impl ImportFile {
             true => io::stdin().lock().read_to_end(&mut octets).map(drop),
             false => std::fs::read(path).map(|read| *octets = read),
         };
-        read.map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
-        let shown = if path == Path::new("-") { Path::new("standard input") } else { path };
+        read.map_err(|source| ImportError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let shown = if path == Path::new("-") {
+            Path::new("standard input")
+        } else {
+            path
+        };
         Self::new(shown, &octets)
     }
 
@@ -47,12 +54,18 @@ impl ImportFile {
         match std::str::from_utf8(octets) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-                Ok(Self { path: path.to_owned(), text: Zeroizing::new(text.to_owned()) })
+                Ok(Self {
+                    path: path.to_owned(),
+                    text: Zeroizing::new(text.to_owned()),
+                })
             }
             Err(error) => {
                 let good = octets.get(..error.valid_up_to()).unwrap_or_default();
                 let at = Position::behind(&String::from_utf8_lossy(good));
-                Err(ImportError::NotText { path: path.to_owned(), at })
+                Err(ImportError::NotText {
+                    path: path.to_owned(),
+                    at,
+                })
             }
         }
     }
@@ -67,7 +80,17 @@ impl ImportFile {
         &self.text
     }
 
-    pub(super) fn malformed(&self, at: Position, message: impl Into<String>, hint: &'static str) -> ImportError {
-        ImportError::Malformed { path: self.path.clone(), at, message: message.into(), hint }
+    pub(super) fn malformed(
+        &self,
+        at: Position,
+        message: impl Into<String>,
+        hint: &'static str,
+    ) -> ImportError {
+        ImportError::Malformed {
+            path: self.path.clone(),
+            at,
+            message: message.into(),
+            hint,
+        }
     }
 }

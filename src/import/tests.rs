@@ -5,7 +5,10 @@ use super::Imported;
 /// Users with their common names, as text: `alice=[alice, a-phone] bob=bob`.
 pub(super) fn users(imported: &Imported) -> String {
     let config: toml::Table = imported.config.parse().unwrap();
-    let users = config.get("api_user").map(|users| users.as_table().unwrap().clone()).unwrap_or_default();
+    let users = config
+        .get("api_user")
+        .map(|users| users.as_table().unwrap().clone())
+        .unwrap_or_default();
     let names = |user: &toml::Value| match &user["client_cn"] {
         toml::Value::Array(names) => {
             let names: Vec<&str> = names.iter().filter_map(toml::Value::as_str).collect();
@@ -13,5 +16,9 @@ pub(super) fn users(imported: &Imported) -> String {
         }
         name => name.as_str().unwrap_or_default().to_owned(),
     };
-    users.iter().map(|(name, user)| format!("{name}={}", names(user))).collect::<Vec<_>>().join(" ")
+    users
+        .iter()
+        .map(|(name, user)| format!("{name}={}", names(user)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -24,7 +24,11 @@ pub(super) fn quoted(text: &str) -> String {
 /// A key, bare where that is allowed.
 pub(super) fn key(text: &str) -> String {
     let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-    if !text.is_empty() && text.bytes().all(is_bare) { text.to_owned() } else { quoted(text) }
+    if !text.is_empty() && text.bytes().all(is_bare) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
 }
 
 /// A text on one line, where control characters show as escapes: what comes from a file of others ends no comment, and
@@ -34,14 +38,15 @@ pub(super) fn printable(text: &str) -> String {
         letter.is_control()
             || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().fold(String::with_capacity(text.len()), |mut line, letter| {
-        if escaped(letter) {
-            line.extend(letter.escape_unicode())
-        } else {
-            line.push(letter)
-        }
-        line
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut line, letter| {
+            if escaped(letter) {
+                line.extend(letter.escape_unicode())
+            } else {
+                line.push(letter)
+            }
+            line
+        })
 }
 
 /// A comment of as many lines as it needs.
@@ -62,7 +67,11 @@ pub(super) fn comment(text: &str) -> Vec<String> {
 
 /// A line that does not count.
 pub(super) fn commented_out(line: &str) -> String {
-    if line.is_empty() { "#".to_owned() } else { format!("# {line}") }
+    if line.is_empty() {
+        "#".to_owned()
+    } else {
+        format!("# {line}")
+    }
 }
 
 #[cfg(test)]

@@ -90,11 +90,22 @@ pin_project! {
 
 impl<B: Body> MeteredBody<B> {
     /// Watches a body. `None` means no limit.
-    pub fn new(inner: B, size_limit: Option<u64>, idle_timeout: Option<Duration>, meter: Arc<Meter>) -> Self {
+    pub fn new(
+        inner: B,
+        size_limit: Option<u64>,
+        idle_timeout: Option<Duration>,
+        meter: Arc<Meter>,
+    ) -> Self {
         if inner.is_end_stream() {
             meter.set_end(BodyEnd::Complete);
         }
-        Self { inner, allowed: size_limit, idle_timeout, timer: None, meter }
+        Self {
+            inner,
+            allowed: size_limit,
+            idle_timeout,
+            timer: None,
+            meter,
+        }
     }
 }
 
@@ -106,10 +117,15 @@ where
     type Data = Bytes;
     type Error = BodyFailure;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(context);
-        this.meter.waits.store(polled.is_pending(), Ordering::Relaxed);
+        this.meter
+            .waits
+            .store(polled.is_pending(), Ordering::Relaxed);
         let Poll::Ready(next) = polled else {
             ready!(poll_idle(this.timer, *this.idle_timeout, context));
             this.meter.set_end(BodyEnd::Stalled);

@@ -31,15 +31,26 @@ pub struct Rate {
 impl Rate {
     /// Between two requests in the long run. Rounded up, so that never more pass than was said.
     pub(super) fn period(self) -> Duration {
-        let window = self.rate.window.as_nanos().div_ceil(u128::from(self.rate.requests.get()));
+        let window = self
+            .rate
+            .window
+            .as_nanos()
+            .div_ceil(u128::from(self.rate.requests.get()));
         Duration::from_nanos(u64::try_from(window).unwrap_or(u64::MAX))
     }
 
     /// What both allow: the slower rate, and the smaller burst.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let slower = if self.period() >= other.period() { self } else { other };
-        Self { burst: self.burst.min(other.burst), ..slower }
+        let slower = if self.period() >= other.period() {
+            self
+        } else {
+            other
+        };
+        Self {
+            burst: self.burst.min(other.burst),
+            ..slower
+        }
     }
 }
 

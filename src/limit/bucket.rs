@@ -32,8 +32,14 @@ pub(super) struct Token {
 impl Bucket {
     pub(super) fn new(rate: Rate, since: Instant) -> Self {
         // A period is never zero; were it, as little as can be said would pass.
-        let quota = Quota::with_period(rate.period()).unwrap_or(Quota::per_hour(std::num::NonZeroU32::MIN));
-        Self { rate, quota: quota.allow_burst(rate.burst), since, arrival: AtomicU64::new(0) }
+        let quota =
+            Quota::with_period(rate.period()).unwrap_or(Quota::per_hour(std::num::NonZeroU32::MIN));
+        Self {
+            rate,
+            quota: quota.allow_burst(rate.burst),
+            since,
+            arrival: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn rate(&self) -> Rate {
@@ -42,11 +48,15 @@ impl Bucket {
 
     /// Takes one request's worth, or says how long to wait.
     pub(super) fn take(&self, now: Instant) -> Result<Token, Duration> {
-        let now = u64::try_from(now.saturating_duration_since(self.since).as_nanos()).unwrap_or(u64::MAX / 4);
+        let now = u64::try_from(now.saturating_duration_since(self.since).as_nanos())
+            .unwrap_or(u64::MAX / 4);
         let now = Nanos::from(now);
         // The library's limiter is a few numbers on the stack, made for this request: so it goes by the clock of the
         // request, and what it replaces is known. What lasts is the atomic.
-        let taking = Taking { arrival: &self.arrival, token: Cell::default() };
+        let taking = Taking {
+            arrival: &self.arrival,
+            token: Cell::default(),
+        };
         let limiter: RateLimiter<_, _, _, NoOpMiddleware<Nanos>> =
             RateLimiter::new(self.quota, taking, Told::default());
         limiter.clock().0.set(now);
@@ -59,7 +69,12 @@ impl Bucket {
     /// Undoes a take that nothing was taken after. If something was, it stays taken: to give it back then could let more
     /// pass than the rate, where what came after found the bucket full.
     pub(super) fn give_back(&self, token: Token) {
-        let _ = self.arrival.compare_exchange(token.behind, token.before, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.arrival.compare_exchange(
+            token.behind,
+            token.before,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -92,7 +107,12 @@ impl StateStore for Taking<'_> {
         loop {
             let (result, behind) = measure((before > 0).then(|| Nanos::from(before)))?;
             let behind = u64::from(behind);
-            match self.arrival.compare_exchange_weak(before, behind, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.arrival.compare_exchange_weak(
+                before,
+                behind,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => {
                     self.token.set(Token { before, behind });
                     return Ok(result);

@@ -60,11 +60,20 @@ impl Limiter {
             return unchanged.clone();
         }
         let bucket = bounds.rate.map(|rate| {
-            let same = before.and_then(|before| before.bucket.as_ref()).filter(|bucket| bucket.rate() == rate);
-            same.cloned().unwrap_or_else(|| Arc::new(Bucket::new(rate, now)))
+            let same = before
+                .and_then(|before| before.bucket.as_ref())
+                .filter(|bucket| bucket.rate() == rate);
+            same.cloned()
+                .unwrap_or_else(|| Arc::new(Bucket::new(rate, now)))
         });
-        let usage = before.map(|before| before.usage.clone()).unwrap_or_default();
-        Arc::new(Self { bounds, bucket, usage })
+        let usage = before
+            .map(|before| before.usage.clone())
+            .unwrap_or_default();
+        Arc::new(Self {
+            bounds,
+            bucket,
+            usage,
+        })
     }
 
     /// The numbers.
@@ -77,18 +86,33 @@ impl Limiter {
     /// # Errors
     /// What there is too little of. Then nothing is taken.
     pub fn take(&self, now: Instant, seconds: impl FnOnce() -> u64) -> Result<Taken<'_>, Exceeded> {
-        let mut taken = Taken { limiter: self, under_way: None, token: None, day: None };
+        let mut taken = Taken {
+            limiter: self,
+            under_way: None,
+            token: None,
+            day: None,
+        };
         if let Some(most) = self.bounds.concurrency {
-            taken.under_way = Some(self.usage.begin(most).ok_or(Exceeded::Concurrency { most })?);
+            taken.under_way = Some(
+                self.usage
+                    .begin(most)
+                    .ok_or(Exceeded::Concurrency { most })?,
+            );
         }
         if let Some(bucket) = &self.bucket {
-            let token = bucket.take(now).map_err(|wait| Exceeded::Rate { rate: bucket.rate(), wait })?;
+            let token = bucket.take(now).map_err(|wait| Exceeded::Rate {
+                rate: bucket.rate(),
+                wait,
+            })?;
             taken.token = Some(token);
         }
         if let Some(most) = self.bounds.daily_quota {
             let seconds = seconds();
             let today = u32::try_from(seconds / DAY).unwrap_or(u32::MAX);
-            let over = Exceeded::Quota { most, wait: Duration::from_secs(DAY - seconds % DAY) };
+            let over = Exceeded::Quota {
+                most,
+                wait: Duration::from_secs(DAY - seconds % DAY),
+            };
             taken.day = Some(self.usage.count(most, today).ok_or(over)?);
         }
         Ok(taken)

@@ -22,7 +22,11 @@ impl Limiters {
     /// In the order of positions; those that limit nothing are `None`.
     pub fn new(limiters: Vec<Option<Arc<Limiter>>>) -> Self {
         // Where nobody is limited, nothing is looked at.
-        Self(if limiters.iter().any(Option::is_some) { limiters } else { Vec::new() })
+        Self(if limiters.iter().any(Option::is_some) {
+            limiters
+        } else {
+            Vec::new()
+        })
     }
 
     /// The limiter of whoever stands there, if there is one.

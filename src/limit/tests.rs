@@ -14,20 +14,35 @@ fn number(number: u32) -> NonZeroU32 {
 }
 
 fn rate(requests: u32, seconds: u64, burst: u32) -> Rate {
-    let rate = RequestRate { requests: number(requests), window: Duration::from_secs(seconds) };
-    Rate { rate, burst: number(burst) }
+    let rate = RequestRate {
+        requests: number(requests),
+        window: Duration::from_secs(seconds),
+    };
+    Rate {
+        rate,
+        burst: number(burst),
+    }
 }
 
 fn rated(rate: Rate) -> Bounds {
-    Bounds { rate: Some(rate), ..Bounds::default() }
+    Bounds {
+        rate: Some(rate),
+        ..Bounds::default()
+    }
 }
 
 fn concurrent(most: u32) -> Bounds {
-    Bounds { concurrency: Some(number(most)), ..Bounds::default() }
+    Bounds {
+        concurrency: Some(number(most)),
+        ..Bounds::default()
+    }
 }
 
 fn quota(most: u32) -> Bounds {
-    Bounds { daily_quota: Some(number(most)), ..Bounds::default() }
+    Bounds {
+        daily_quota: Some(number(most)),
+        ..Bounds::default()
+    }
 }
 
 /// Takes and keeps at a moment of the rate's clock.
@@ -43,18 +58,35 @@ fn a_burst_passes_at_once_and_then_as_many_as_the_rate_allows() {
         assert!(passes(&limiter, start).is_ok());
     }
     let refused = passes(&limiter, start).err();
-    assert_eq!(refused, Some(Exceeded::Rate { rate: rate(10, 1, 3), wait: Duration::from_millis(100) }));
+    assert_eq!(
+        refused,
+        Some(Exceeded::Rate {
+            rate: rate(10, 1, 3),
+            wait: Duration::from_millis(100)
+        })
+    );
     assert!(passes(&limiter, start + Duration::from_millis(99)).is_err());
-    assert!(passes(&limiter, start + Duration::from_millis(100)).is_ok(), "as long as was said");
+    assert!(
+        passes(&limiter, start + Duration::from_millis(100)).is_ok(),
+        "as long as was said"
+    );
     assert!(passes(&limiter, start + Duration::from_millis(100)).is_err());
     let later = start + Duration::from_secs(3600);
-    assert_eq!((0..10).filter(|_| passes(&limiter, later).is_ok()).count(), 3, "silence saves up no more than a burst");
+    assert_eq!(
+        (0..10).filter(|_| passes(&limiter, later).is_ok()).count(),
+        3,
+        "silence saves up no more than a burst"
+    );
 }
 
 #[test]
 fn a_request_from_before_the_limiter_was_made_counts_as_one_of_its_beginning() {
     let start = Instant::now();
-    let limiter = Limiter::new(rated(rate(1, 3600, 1)), None, start + Duration::from_secs(1));
+    let limiter = Limiter::new(
+        rated(rate(1, 3600, 1)),
+        None,
+        start + Duration::from_secs(1),
+    );
     assert!(passes(&limiter, start).is_ok());
     assert!(passes(&limiter, start).is_err());
 }
@@ -65,7 +97,10 @@ fn as_many_are_under_way_as_may_be_and_each_that_ends_makes_room() {
     let limiter = Limiter::new(concurrent(2), None, start);
     let first = passes(&limiter, start).unwrap();
     let second = passes(&limiter, start).unwrap();
-    assert_eq!(passes(&limiter, start).err(), Some(Exceeded::Concurrency { most: number(2) }));
+    assert_eq!(
+        passes(&limiter, start).err(),
+        Some(Exceeded::Concurrency { most: number(2) })
+    );
     drop(first);
     let third = passes(&limiter, start).unwrap();
     assert!(passes(&limiter, start).is_err());
@@ -77,10 +112,19 @@ fn as_many_are_under_way_as_may_be_and_each_that_ends_makes_room() {
 fn a_quota_holds_until_midnight_and_a_clock_that_is_set_back_gives_none_anew() {
     let start = Instant::now();
     let limiter = Limiter::new(quota(2), None, start);
-    let at = |seconds: u64| limiter.take(start, || seconds).map(|taken| drop(taken.keep()));
+    let at = |seconds: u64| {
+        limiter
+            .take(start, || seconds)
+            .map(|taken| drop(taken.keep()))
+    };
     assert!(at(MIDNIGHT - 90).is_ok());
     assert!(at(MIDNIGHT - 60).is_ok());
-    let over = |seconds| Err(Exceeded::Quota { most: number(2), wait: Duration::from_secs(seconds) });
+    let over = |seconds| {
+        Err(Exceeded::Quota {
+            most: number(2),
+            wait: Duration::from_secs(seconds),
+        })
+    };
     assert_eq!(at(MIDNIGHT - 1), over(1));
     assert!(at(MIDNIGHT).is_ok());
     assert!(at(MIDNIGHT - 1).is_ok(), "of the new day");
@@ -92,7 +136,11 @@ fn a_quota_holds_until_midnight_and_a_clock_that_is_set_back_gives_none_anew() {
 #[test]
 fn what_is_not_kept_goes_back() {
     let start = Instant::now();
-    let bounds = Bounds { concurrency: Some(number(1)), daily_quota: Some(number(1)), ..rated(rate(1, 3600, 1)) };
+    let bounds = Bounds {
+        concurrency: Some(number(1)),
+        daily_quota: Some(number(1)),
+        ..rated(rate(1, 3600, 1))
+    };
     let limiter = Limiter::new(bounds, None, start);
     for _ in 0..5 {
         drop(limiter.take(start, || MIDNIGHT).unwrap());
@@ -104,18 +152,34 @@ fn what_is_not_kept_goes_back() {
 #[test]
 fn who_is_refused_by_one_number_has_taken_nothing_of_the_others() {
     let start = Instant::now();
-    let bounds = Bounds { concurrency: Some(number(1)), daily_quota: Some(number(2)), ..rated(rate(1, 1, 1)) };
+    let bounds = Bounds {
+        concurrency: Some(number(1)),
+        daily_quota: Some(number(2)),
+        ..rated(rate(1, 1, 1))
+    };
     let limiter = Limiter::new(bounds, None, start);
     let second = |second: u64| start + Duration::from_secs(second);
     let held = passes(&limiter, start).unwrap();
-    assert!(matches!(passes(&limiter, second(5)), Err(Exceeded::Concurrency { .. })));
+    assert!(matches!(
+        passes(&limiter, second(5)),
+        Err(Exceeded::Concurrency { .. })
+    ));
     drop(held);
-    assert!(passes(&limiter, second(5)).is_ok(), "the rate was not touched");
+    assert!(
+        passes(&limiter, second(5)).is_ok(),
+        "the rate was not touched"
+    );
     for _ in 0..5 {
-        assert!(matches!(passes(&limiter, second(5)), Err(Exceeded::Rate { .. })));
+        assert!(matches!(
+            passes(&limiter, second(5)),
+            Err(Exceeded::Rate { .. })
+        ));
     }
     for _ in 0..5 {
-        assert!(matches!(passes(&limiter, second(9)), Err(Exceeded::Quota { .. })), "neither place nor rate was lost");
+        assert!(
+            matches!(passes(&limiter, second(9)), Err(Exceeded::Quota { .. })),
+            "neither place nor rate was lost"
+        );
     }
 }
 
@@ -126,46 +190,84 @@ fn what_somebody_took_after_is_not_given_back() {
     let given_back = limiter.take(start, || MIDNIGHT).unwrap();
     assert!(passes(&limiter, start).is_ok());
     drop(given_back);
-    assert!(passes(&limiter, start).is_err(), "better one too few than one too many");
+    assert!(
+        passes(&limiter, start).is_err(),
+        "better one too few than one too many"
+    );
 }
 
 #[test]
 fn a_limiter_whose_numbers_stay_is_the_same_one() {
     let start = Instant::now();
     let limiter = Limiter::new(rated(rate(1, 1, 1)), None, start);
-    assert!(Arc::ptr_eq(&limiter, &Limiter::new(rated(rate(1, 1, 1)), Some(&limiter), start)));
+    assert!(Arc::ptr_eq(
+        &limiter,
+        &Limiter::new(rated(rate(1, 1, 1)), Some(&limiter), start)
+    ));
 }
 
 #[test]
 fn other_numbers_go_on_with_what_is_in_use_and_another_rate_begins_anew() {
     let start = Instant::now();
-    let both = |most, rate| Bounds { daily_quota: Some(number(3)), ..Bounds { rate: Some(rate), ..concurrent(most) } };
+    let both = |most, rate| Bounds {
+        daily_quota: Some(number(3)),
+        ..Bounds {
+            rate: Some(rate),
+            ..concurrent(most)
+        }
+    };
     let first = Limiter::new(both(2, rate(1, 3600, 1)), None, start);
     let held = passes(&first, start).unwrap();
     let second = Limiter::new(both(1, rate(1, 3600, 1)), Some(&first), start);
-    assert!(matches!(passes(&second, start), Err(Exceeded::Concurrency { .. })), "one is under way since before");
+    assert!(
+        matches!(passes(&second, start), Err(Exceeded::Concurrency { .. })),
+        "one is under way since before"
+    );
     drop(held);
-    assert!(matches!(passes(&second, start), Err(Exceeded::Rate { .. })), "the same rate goes on");
+    assert!(
+        matches!(passes(&second, start), Err(Exceeded::Rate { .. })),
+        "the same rate goes on"
+    );
     let third = Limiter::new(both(1, rate(1, 3600, 2)), Some(&second), start);
     assert!(passes(&third, start).is_ok());
     assert!(passes(&third, start).is_ok());
     let fourth = Limiter::new(both(1, rate(1, 3600, 9)), Some(&third), start);
-    assert!(matches!(passes(&fourth, start), Err(Exceeded::Quota { .. })), "three were today");
+    assert!(
+        matches!(passes(&fourth, start), Err(Exceeded::Quota { .. })),
+        "three were today"
+    );
 }
 
 #[test]
 fn two_threads_together_get_no_more_than_one() {
     let start = Instant::now();
-    let bounds = Bounds { concurrency: Some(number(700)), daily_quota: Some(number(900)), ..rated(rate(1, 3600, 800)) };
+    let bounds = Bounds {
+        concurrency: Some(number(700)),
+        daily_quota: Some(number(900)),
+        ..rated(rate(1, 3600, 800))
+    };
     let limiter = Limiter::new(bounds, None, start);
     let held: Vec<_> = std::thread::scope(|scope| {
-        let taking = || (0..1000).filter_map(|_| passes(&limiter, start).ok()).collect::<Vec<_>>();
+        let taking = || {
+            (0..1000)
+                .filter_map(|_| passes(&limiter, start).ok())
+                .collect::<Vec<_>>()
+        };
         let threads = [scope.spawn(taking), scope.spawn(taking)];
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert_eq!(held.len(), 700);
     drop(held);
-    assert_eq!((0..1000).filter(|_| passes(&limiter, start).is_ok()).count(), 100, "of the rate");
+    assert_eq!(
+        (0..1000)
+            .filter(|_| passes(&limiter, start).is_ok())
+            .count(),
+        100,
+        "of the rate"
+    );
 }
 
 proptest! {

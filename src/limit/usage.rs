@@ -27,7 +27,9 @@ impl Usage {
     /// One more under way. `None` if there are as many as there may be.
     pub(super) fn begin(self: &Arc<Self>, most: NonZeroU32) -> Option<UnderWay> {
         let one_more = |under_way: u32| (under_way < most.get()).then_some(under_way + 1);
-        self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        self.under_way
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
         Some(UnderWay(self.clone()))
     }
 
@@ -41,7 +43,9 @@ impl Usage {
             day = of;
             (count < most.get()).then(|| pack(of, count + 1))
         };
-        self.today.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        self.today
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
         Some(day)
     }
 
@@ -51,7 +55,9 @@ impl Usage {
             (of, count @ 1..) if of == day => Some(pack(of, count - 1)),
             _ => None,
         };
-        let _ = self.today.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        let _ = self
+            .today
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
 }
 

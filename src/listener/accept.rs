@@ -70,7 +70,9 @@ impl BoundListener {
 
 impl<H: ConnectionHandler> Reception<H> {
     async fn accept_until_drained(self: Arc<Self>, door: TcpListener, index: usize) {
-        let Some(drain) = self.drains.get(index) else { return };
+        let Some(drain) = self.drains.get(index) else {
+            return;
+        };
         loop {
             let outcome = tokio::select! {
                 biased;
@@ -115,12 +117,19 @@ impl<H: ConnectionHandler> Reception<H> {
     }
 
     /// Waits for a moment if another connection has to give way; meanwhile further ones wait in the kernel.
-    async fn receive(self: &Arc<Self>, stream: TcpStream, client: SocketAddr, accepting: usize, drain: &Drain) {
+    async fn receive(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        accepting: usize,
+        drain: &Drain,
+    ) {
         self.accepted.inc();
         let worker = self.workers.worker_for_connection(accepting);
         let counted = self.workers.count_connection(worker);
         let limits = self.handler.place_limits(client.ip());
-        let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted).await else {
+        let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted).await
+        else {
             // Closed at once: better a clear rejection than a connection that is not served.
             return;
         };
@@ -141,7 +150,9 @@ impl<H: ConnectionHandler> Reception<H> {
         place: ConnectionPlace,
         drain: &Drain,
     ) {
-        let Ok(stream) = stream.into_std() else { return };
+        let Ok(stream) = stream.into_std() else {
+            return;
+        };
         self.telemetry.metrics.connections_handed_over.inc();
         let drain = self.drains.get(worker).unwrap_or(drain).clone();
         let (reception, running) = (self.clone(), drain.hold());
@@ -153,8 +164,16 @@ impl<H: ConnectionHandler> Reception<H> {
         });
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
-        let _guard = ConnectionGuard { telemetry: &self.telemetry };
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: ConnectionPlace,
+        drain: Drain,
+    ) {
+        let _guard = ConnectionGuard {
+            telemetry: &self.telemetry,
+        };
         self.handler.serve(stream, client, place, drain).await;
     }
 }
@@ -166,7 +185,9 @@ fn to_tokio(stream: std::net::TcpStream) -> io::Result<TcpStream> {
 
 /// Small answers leave at once, and a client that vanished is noticed in minutes, not hours.
 fn prepare(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
     // Both are comforts: a socket that refuses them still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
@@ -184,7 +205,9 @@ async fn back_off(error: &io::Error, listener: &str) {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
     )
 }
 

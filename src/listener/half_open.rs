@@ -50,7 +50,10 @@ static LISTENERS: Mutex<Vec<Weak<HalfOpenConnections>>> = Mutex::new(Vec::new())
 
 impl HalfOpenConnections {
     pub(super) fn new(gauge: IntGauge) -> Arc<Self> {
-        let made = Arc::new(Self { state: Mutex::default(), gauge });
+        let made = Arc::new(Self {
+            state: Mutex::default(),
+            gauge,
+        });
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
         listeners.push(Arc::downgrade(&made));
@@ -71,15 +74,28 @@ impl HalfOpenConnections {
         let give_way = Arc::<Notify>::default();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let source = limit.map(|_| source);
-        state.waiting.insert(number, HandshakeEntry { source, give_way: give_way.clone() });
+        state.waiting.insert(
+            number,
+            HandshakeEntry {
+                source,
+                give_way: give_way.clone(),
+            },
+        );
         self.gauge.inc();
-        Ok(HalfOpenConnection { listener: self.clone(), number, give_way })
+        Ok(HalfOpenConnection {
+            listener: self.clone(),
+            number,
+            give_way,
+        })
     }
 
     /// Tells the oldest to give way, unless that is `except`.
     pub(super) fn oldest_gives_way(&self, except: &HalfOpenConnection) -> Result<(), ()> {
         let mut state = self.state();
-        let number = state.oldest().filter(|number| *number != except.number).ok_or(())?;
+        let number = state
+            .oldest()
+            .filter(|number| *number != except.number)
+            .ok_or(())?;
         let waiting = state.remove(number).ok_or(())?;
         self.gauge.dec();
         waiting.give_way.notify_one();
@@ -99,7 +115,11 @@ impl HalfOpenConnections {
 /// How many there are of all listeners.
 pub(super) fn count_of_all() -> usize {
     let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-    listeners.iter().filter_map(Weak::upgrade).map(|listener| listener.count()).sum()
+    listeners
+        .iter()
+        .filter_map(Weak::upgrade)
+        .map(|listener| listener.count())
+        .sum()
 }
 
 /// Tells the oldest of all listeners to give way, unless that is `except`.
@@ -144,9 +164,16 @@ impl State {
 
 impl HalfOpenConnection {
     /// Counts it at this source, where only now it is known: a PROXY header has announced it.
-    pub(super) fn count_at(&self, source: ClientSource, limit: NonZeroU32) -> Result<(), SourceLimitReached> {
+    pub(super) fn count_at(
+        &self,
+        source: ClientSource,
+        limit: NonZeroU32,
+    ) -> Result<(), SourceLimitReached> {
         let mut state = self.listener.state();
-        let is_counted = state.waiting.get(&self.number).is_none_or(|waiting| waiting.source.is_some());
+        let is_counted = state
+            .waiting
+            .get(&self.number)
+            .is_none_or(|waiting| waiting.source.is_some());
         if is_counted {
             return Ok(());
         }
@@ -200,7 +227,10 @@ mod tests {
     #[test]
     fn a_source_is_limited_until_one_of_its_handshakes_finishes_or_ends() {
         let all = half_open();
-        let (one, two) = (all.begin(source(1), TWO).unwrap(), all.begin(source(1), TWO).unwrap());
+        let (one, two) = (
+            all.begin(source(1), TWO).unwrap(),
+            all.begin(source(1), TWO).unwrap(),
+        );
         assert!(all.begin(source(1), TWO).is_err());
         assert!(all.begin(source(2), TWO).is_ok(), "another source");
         one.finish().unwrap();
@@ -208,10 +238,16 @@ mod tests {
         assert!(all.begin(source(1), TWO).is_err());
         drop(two);
         let _four = all.begin(source(1), TWO).unwrap();
-        assert!(all.begin(source(1), None).is_ok(), "without a limit nothing is counted");
+        assert!(
+            all.begin(source(1), None).is_ok(),
+            "without a limit nothing is counted"
+        );
         drop((one, three));
         let state = all.state();
-        assert_eq!((state.waiting.len(), state.by_source.len(), all.gauge.get()), (1, 1, 1));
+        assert_eq!(
+            (state.waiting.len(), state.by_source.len(), all.gauge.get()),
+            (1, 1, 1)
+        );
         drop(state);
     }
 
@@ -227,8 +263,12 @@ mod tests {
     #[test]
     fn the_oldest_gives_way_and_never_one_that_has_finished() {
         let all = half_open();
-        let connections: Vec<_> = (0..3).map(|_| all.begin(source(1), None).unwrap()).collect();
-        let [first, second, third] = connections.as_slice() else { panic!("three") };
+        let connections: Vec<_> = (0..3)
+            .map(|_| all.begin(source(1), None).unwrap())
+            .collect();
+        let [first, second, third] = connections.as_slice() else {
+            panic!("three")
+        };
         first.finish().unwrap();
         all.oldest_gives_way(third).unwrap();
         assert_eq!(second.finish(), Err(HandshakeEviction));
@@ -239,7 +279,10 @@ mod tests {
     #[tokio::test]
     async fn whoever_gives_way_hears_of_it_also_if_it_listens_later() {
         let all = half_open();
-        let (old, new) = (all.begin(source(1), None).unwrap(), all.begin(source(2), None).unwrap());
+        let (old, new) = (
+            all.begin(source(1), None).unwrap(),
+            all.begin(source(2), None).unwrap(),
+        );
         all.oldest_gives_way(&new).unwrap();
         old.told_to_give_way().await;
     }
@@ -248,10 +291,17 @@ mod tests {
     fn a_source_that_is_announced_later_is_counted_once() {
         let all = half_open();
         let two = TWO.unwrap();
-        let proxied: Vec<_> = (0..3).map(|_| all.begin(source(9), None).unwrap()).collect();
-        let counted = proxied.iter().map(|connection| connection.count_at(source(1), two).is_ok());
+        let proxied: Vec<_> = (0..3)
+            .map(|_| all.begin(source(9), None).unwrap())
+            .collect();
+        let counted = proxied
+            .iter()
+            .map(|connection| connection.count_at(source(1), two).is_ok());
         assert_eq!(counted.collect::<Vec<_>>(), [true, true, false]);
-        assert!(proxied[0].count_at(source(1), two).is_ok(), "it is counted already");
+        assert!(
+            proxied[0].count_at(source(1), two).is_ok(),
+            "it is counted already"
+        );
         drop(proxied);
         assert!(all.state().by_source.is_empty());
     }

@@ -54,7 +54,11 @@ struct IdleEntry {
 #[derive(Clone, Copy)]
 enum State {
     Busy,
-    Idle { since: Instant, older: Option<usize>, newer: Option<usize> },
+    Idle {
+        since: Instant,
+        older: Option<usize>,
+        newer: Option<usize>,
+    },
     Evicted,
 }
 
@@ -66,7 +70,10 @@ impl IdleList {
                 return list.clone();
             }
             lists.retain(|list| Rc::strong_count(list) > 1);
-            let list = Rc::new(Self { listener, entries: RefCell::default() });
+            let list = Rc::new(Self {
+                listener,
+                entries: RefCell::default(),
+            });
             lists.push(list.clone());
             list
         })
@@ -75,16 +82,20 @@ impl IdleList {
     /// The list in this scope with the connection that has been idle for longest, and since when.
     fn with_oldest(scope: IdleScope) -> Option<(Instant, Rc<Self>)> {
         LISTS.with_borrow(|lists| {
-            let in_scope =
-                lists.iter().filter(|list| scope == IdleScope::Process || scope == IdleScope::Listener(list.listener));
-            let oldest = in_scope.filter_map(|list| Some((list.entries.borrow().oldest_since()?, list.clone())));
+            let in_scope = lists.iter().filter(|list| {
+                scope == IdleScope::Process || scope == IdleScope::Listener(list.listener)
+            });
+            let oldest = in_scope
+                .filter_map(|list| Some((list.entries.borrow().oldest_since()?, list.clone())));
             oldest.min_by_key(|(since, _)| *since)
         })
     }
 
     /// Tells this thread's oldest. Whether there is one.
     fn evict_oldest(scope: IdleScope) -> bool {
-        let Some((_, list)) = Self::with_oldest(scope) else { return false };
+        let Some((_, list)) = Self::with_oldest(scope) else {
+            return false;
+        };
         let waker = list.entries.borrow_mut().evict_oldest();
         if let Some(waker) = waker {
             waker.wake();
@@ -96,7 +107,10 @@ impl IdleList {
 impl IdleEntries {
     /// One more connection, which is busy, and its index.
     pub(super) fn add(&mut self) -> usize {
-        let entry = IdleEntry { state: State::Busy, waker: None };
+        let entry = IdleEntry {
+            state: State::Busy,
+            waker: None,
+        };
         match self.free.pop() {
             Some(index) => {
                 if let Some(place) = self.slab.get_mut(index) {
@@ -115,7 +129,9 @@ impl IdleEntries {
     pub(super) fn remove(&mut self, index: usize) -> Option<Waker> {
         self.unlink(index);
         self.free.push(index);
-        self.slab.get_mut(index).and_then(|entry| entry.waker.take())
+        self.slab
+            .get_mut(index)
+            .and_then(|entry| entry.waker.take())
     }
 
     fn state(&self, index: usize) -> Option<State> {
@@ -132,8 +148,18 @@ impl IdleEntries {
     /// A connection becomes idle. Does nothing to one that is idle already, or was evicted.
     pub(super) fn append(&mut self, index: usize, since: Instant) {
         let older = self.newest;
-        let Some(entry) = self.slab.get_mut(index).filter(|entry| matches!(entry.state, State::Busy)) else { return };
-        entry.state = State::Idle { since, older, newer: None };
+        let Some(entry) = self
+            .slab
+            .get_mut(index)
+            .filter(|entry| matches!(entry.state, State::Busy))
+        else {
+            return;
+        };
+        entry.state = State::Idle {
+            since,
+            older,
+            newer: None,
+        };
         match older {
             Some(older) => self.set_newer(older, Some(index)),
             None => self.oldest = Some(index),
@@ -143,7 +169,9 @@ impl IdleEntries {
 
     /// A connection becomes busy. Does nothing to one that is not idle.
     pub(super) fn unlink(&mut self, index: usize) {
-        let Some(State::Idle { older, newer, .. }) = self.state(index) else { return };
+        let Some(State::Idle { older, newer, .. }) = self.state(index) else {
+            return;
+        };
         match older {
             Some(older) => self.set_newer(older, newer),
             None => self.oldest = newer,
@@ -183,13 +211,21 @@ impl IdleEntries {
     }
 
     fn set_newer(&mut self, index: usize, to: Option<usize>) {
-        if let Some(IdleEntry { state: State::Idle { newer, .. }, .. }) = self.slab.get_mut(index) {
+        if let Some(IdleEntry {
+            state: State::Idle { newer, .. },
+            ..
+        }) = self.slab.get_mut(index)
+        {
             *newer = to;
         }
     }
 
     fn set_older(&mut self, index: usize, to: Option<usize>) {
-        if let Some(IdleEntry { state: State::Idle { older, .. }, .. }) = self.slab.get_mut(index) {
+        if let Some(IdleEntry {
+            state: State::Idle { older, .. },
+            ..
+        }) = self.slab.get_mut(index)
+        {
             *older = to;
         }
     }
@@ -197,7 +233,11 @@ impl IdleEntries {
 
 /// Tells the connection of all workers that has been idle for longest to give way. Until `deadline` another is looked for if
 /// that became busy meanwhile.
-pub(super) async fn oldest_gives_way(workers: &Workers, scope: IdleScope, deadline: Instant) -> Result<(), NoneIdle> {
+pub(super) async fn oldest_gives_way(
+    workers: &Workers,
+    scope: IdleScope,
+    deadline: Instant,
+) -> Result<(), NoneIdle> {
     while Instant::now() < deadline {
         let worker = worker_with_oldest(workers, scope).await.ok_or(NoneIdle)?;
         let told = workers.ask(worker, move || IdleList::evict_oldest(scope));
@@ -211,7 +251,9 @@ pub(super) async fn oldest_gives_way(workers: &Workers, scope: IdleScope, deadli
 async fn worker_with_oldest(workers: &Workers, scope: IdleScope) -> Option<usize> {
     let since = move || IdleList::with_oldest(scope).map(|(since, _)| since);
     // All are asked before the first answer is waited for.
-    let asked: Vec<_> = (0..workers.count()).map(|index| workers.ask(index, since)).collect();
+    let asked: Vec<_> = (0..workers.count())
+        .map(|index| workers.ask(index, since))
+        .collect();
     let deadline = Instant::now() + REPLY;
     let mut oldest: Option<(Instant, usize)> = None;
     for (index, reply) in asked.into_iter().enumerate() {

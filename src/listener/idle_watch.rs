@@ -18,7 +18,11 @@ impl IdleWatch {
     pub fn new(place: &ConnectionPlace) -> Self {
         let list = IdleList::here(place.listener_number());
         let index = list.entries.borrow_mut().add();
-        Self { list, index, place: place.clone() }
+        Self {
+            list,
+            index,
+            place: place.clone(),
+        }
     }
 
     /// No request is under way since then: the connection may be told to give way.
@@ -41,7 +45,11 @@ impl IdleWatch {
         if self.is_evicted() {
             return Poll::Ready(());
         }
-        let replaced = self.list.entries.borrow_mut().wake(self.index, context.waker());
+        let replaced = self
+            .list
+            .entries
+            .borrow_mut()
+            .wake(self.index, context.waker());
         drop(replaced);
         Poll::Pending
     }

@@ -58,10 +58,15 @@ impl BoundListener {
         // silently take a part of the connections. Only then may others of our own join it.
         let first = unbound(address)?;
         listen(&first, address)?;
-        let address = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let address = first
+            .local_addr()?
+            .as_socket()
+            .ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mut sockets = vec![first];
         for _ in 1..workers {
-            sockets.iter().try_for_each(|socket| socket.set_reuse_port(true))?;
+            sockets
+                .iter()
+                .try_for_each(|socket| socket.set_reuse_port(true))?;
             let other = unbound(address)?;
             other.set_reuse_port(true)?;
             listen(&other, address)?;
@@ -72,8 +77,16 @@ impl BoundListener {
     }
 
     fn of(name: Arc<str>, sockets: Arc<Sockets>, address: SocketAddr) -> io::Result<Self> {
-        let doors = sockets.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
-        Ok(Self { name, sockets, doors, address })
+        let doors = sockets
+            .iter()
+            .map(TcpListener::try_clone)
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            name,
+            sockets,
+            doors,
+            address,
+        })
     }
 
     /// The same sockets under another name, for a listener that was renamed.
@@ -91,7 +104,11 @@ impl BoundListener {
 }
 
 fn unbound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A restart must not wait for the last connections of the process before.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -123,7 +140,9 @@ mod tests {
         let bound = bind(any_port(), 4).expect("a free port");
         assert_eq!(bound.doors.len(), 4);
         let mut waiting: Vec<usize> = vec![0; 4];
-        let _clients: Vec<Client> = (0..400).map(|_| Client::connect(bound.address()).expect("room")).collect();
+        let _clients: Vec<Client> = (0..400)
+            .map(|_| Client::connect(bound.address()).expect("room"))
+            .collect();
         for (count, door) in waiting.iter_mut().zip(&bound.doors) {
             assert_eq!(door.local_addr().expect("bound"), bound.address());
             while door.accept().is_ok() {
@@ -141,13 +160,26 @@ mod tests {
             // Bound, but not listening: the system gives the port to no other test meanwhile.
             let reserved = unbound(any_port()).expect("a socket");
             reserved.bind(&any_port().into()).expect("a free port");
-            let address = reserved.local_addr().expect("bound").as_socket().expect("an IP address");
+            let address = reserved
+                .local_addr()
+                .expect("bound")
+                .as_socket()
+                .expect("an IP address");
             let bound = bind(address, workers).expect("the reserved port");
             for others in [1, 2, 4] {
-                let refused = bind(bound.address(), others).err().map(|error| error.kind());
-                assert_eq!(refused, Some(io::ErrorKind::AddrInUse), "{workers} and {others}");
+                let refused = bind(bound.address(), others)
+                    .err()
+                    .map(|error| error.kind());
+                assert_eq!(
+                    refused,
+                    Some(io::ErrorKind::AddrInUse),
+                    "{workers} and {others}"
+                );
                 let everywhere = SocketAddr::from(([0, 0, 0, 0], bound.address().port()));
-                assert_eq!(bind(everywhere, others).err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+                assert_eq!(
+                    bind(everywhere, others).err().map(|error| error.kind()),
+                    Some(io::ErrorKind::AddrInUse)
+                );
             }
             drop(bound);
             assert!(bind(address, workers).is_ok(), "free again");
@@ -160,6 +192,13 @@ mod tests {
         let _client = Client::connect(before.address()).expect("room");
         let after = before.renamed("after".into()).expect("descriptors");
         drop(before);
-        assert_eq!(after.doors.iter().filter(|door| door.accept().is_ok()).count(), 1);
+        assert_eq!(
+            after
+                .doors
+                .iter()
+                .filter(|door| door.accept().is_ok())
+                .count(),
+            1
+        );
     }
 }

@@ -7,7 +7,8 @@
 
 use super::ClientSource;
 use super::half_open::{
-    HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_all, oldest_of_all_gives_way,
+    HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_all,
+    oldest_of_all_gives_way,
 };
 use super::idle::{self, IdleScope, NoneIdle};
 use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY, taken_before};
@@ -42,7 +43,13 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    const ALL: [Self; 5] = [Self::Connections, Self::Descriptors, Self::Source, Self::GaveWay, Self::IdleGaveWay];
+    const ALL: [Self; 5] = [
+        Self::Connections,
+        Self::Descriptors,
+        Self::Source,
+        Self::GaveWay,
+        Self::IdleGaveWay,
+    ];
 
     /// The word in metrics and logs.
     fn word(self) -> &'static str {
@@ -97,15 +104,29 @@ impl OpenConnections {
         let metrics = &telemetry.metrics;
         let rejected = Rejection::ALL.map(|reason| RejectionCount {
             reason,
-            counter: metrics.connections_refused.with_label_values(&[&*listener, reason.word()]),
+            counter: metrics
+                .connections_refused
+                .with_label_values(&[&*listener, reason.word()]),
             line: RareLine::default(),
         });
         let gauge = metrics.connections_open.with_label_values(&[&*listener]);
-        let half_open = HalfOpenConnections::new(metrics.half_open_connections.with_label_values(&[&*listener]));
+        let half_open = HalfOpenConnections::new(
+            metrics
+                .half_open_connections
+                .with_label_values(&[&*listener]),
+        );
         let count = AtomicU32::new(0);
         let limit = AtomicU32::new(u32::MAX);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { listener, number, count, limit, gauge, half_open, rejected })
+        Arc::new(Self {
+            listener,
+            number,
+            count,
+            limit,
+            gauge,
+            half_open,
+            rejected,
+        })
     }
 
     /// A place, if there is one left, or one becomes free within [`PATIENCE`]. What is rejected is counted.
@@ -117,7 +138,9 @@ impl OpenConnections {
     ) -> Option<ConnectionPlace> {
         let source = ClientSource::of(client);
         match Self::place(open, source, limits, at_worker).await {
-            Ok(place) => Some(ConnectionPlace { place: Arc::new(place) }),
+            Ok(place) => Some(ConnectionPlace {
+                place: Arc::new(place),
+            }),
             Err(reason) => {
                 open.reject(reason, source);
                 None
@@ -131,24 +154,44 @@ impl OpenConnections {
         limits: PlaceLimits,
         at_worker: worker::OpenConnection,
     ) -> Result<Place, Rejection> {
-        let half_open = open.half_open.begin(source, limits.half_open).map_err(|_| Rejection::Source)?;
-        let connection =
-            NewConnection { half_open: &half_open, workers: at_worker.workers(), deadline: Instant::now() + PATIENCE };
-        let descriptor = connection.descriptor().await.map_err(|NoPlace| Rejection::Descriptors)?;
+        let half_open = open
+            .half_open
+            .begin(source, limits.half_open)
+            .map_err(|_| Rejection::Source)?;
+        let connection = NewConnection {
+            half_open: &half_open,
+            workers: at_worker.workers(),
+            deadline: Instant::now() + PATIENCE,
+        };
+        let descriptor = connection
+            .descriptor()
+            .await
+            .map_err(|NoPlace| Rejection::Descriptors)?;
         open.limit.store(limits.connections, Ordering::Relaxed);
-        let counted =
-            connection.counted_place(open, limits.connections).await.map_err(|NoPlace| Rejection::Connections)?;
-        Ok(Place { counted, source, half_open, _worker: at_worker, _descriptor: descriptor })
+        let counted = connection
+            .counted_place(open, limits.connections)
+            .await
+            .map_err(|NoPlace| Rejection::Connections)?;
+        Ok(Place {
+            counted,
+            source,
+            half_open,
+            _worker: at_worker,
+            _descriptor: descriptor,
+        })
     }
 
     /// Whether a connection had to give way to the last one.
     pub(super) fn is_crowded(&self) -> bool {
-        CLIENTS.used() >= CLIENTS.limit() || self.count.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
+        CLIENTS.used() >= CLIENTS.limit()
+            || self.count.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
     }
 
     /// Counts it, and says so now and then.
     fn reject(&self, reason: Rejection, source: ClientSource) {
-        let Some(count) = self.rejected.iter().find(|count| count.reason == reason) else { return };
+        let Some(count) = self.rejected.iter().find(|count| count.reason == reason) else {
+            return;
+        };
         count.counter.inc();
         if let Some(since_last_line) = count.line.due() {
             tracing::warn!(
@@ -177,15 +220,22 @@ impl NewConnection<'_> {
             return Ok(descriptor);
         }
         // Taken before another is told, so that none comes between.
-        let descriptor = self.becomes_free(|| CLIENTS.take_for_another(GIVING_WAY)).await?;
+        let descriptor = self
+            .becomes_free(|| CLIENTS.take_for_another(GIVING_WAY))
+            .await?;
         let oldest_half_open = || oldest_of_all_gives_way(self.half_open).map_err(|()| NoPlace);
         let half_open_first = are_many(count_of_all(), CLIENTS.limit());
-        self.another_gives_way(half_open_first, oldest_half_open, IdleScope::Process).await?;
+        self.another_gives_way(half_open_first, oldest_half_open, IdleScope::Process)
+            .await?;
         Ok(descriptor)
     }
 
     /// One of the connections of the listener. If that has as many connections as it may have, another one of it gives way.
-    async fn counted_place(&self, open: &Arc<OpenConnections>, limit: u32) -> Result<CountedPlace, NoPlace> {
+    async fn counted_place(
+        &self,
+        open: &Arc<OpenConnections>,
+        limit: u32,
+    ) -> Result<CountedPlace, NoPlace> {
         if let Some(counted) = CountedPlace::take(open, limit) {
             return Ok(counted);
         }
@@ -194,10 +244,24 @@ impl NewConnection<'_> {
             return Err(NoPlace);
         }
         let beyond = limit.saturating_add(u32::try_from(GIVING_WAY).unwrap_or(0));
-        let counted = self.becomes_free(|| CountedPlace::take(open, beyond)).await?;
-        let oldest_half_open = || open.half_open.oldest_gives_way(self.half_open).map_err(|()| NoPlace);
-        let half_open_first = are_many(open.half_open.count(), usize::try_from(limit).unwrap_or(usize::MAX));
-        self.another_gives_way(half_open_first, oldest_half_open, IdleScope::Listener(open.number)).await?;
+        let counted = self
+            .becomes_free(|| CountedPlace::take(open, beyond))
+            .await?;
+        let oldest_half_open = || {
+            open.half_open
+                .oldest_gives_way(self.half_open)
+                .map_err(|()| NoPlace)
+        };
+        let half_open_first = are_many(
+            open.half_open.count(),
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        );
+        self.another_gives_way(
+            half_open_first,
+            oldest_half_open,
+            IdleScope::Listener(open.number),
+        )
+        .await?;
         Ok(counted)
     }
 
@@ -256,7 +320,10 @@ impl ConnectionPlace {
     /// # Errors
     /// [`HandshakeEviction`] if it was told to before: close the connection.
     pub fn handshake_finished(&self) -> Result<(), HandshakeEviction> {
-        self.place.half_open.finish().inspect_err(|_| self.gave_way())
+        self.place
+            .half_open
+            .finish()
+            .inspect_err(|_| self.gave_way())
     }
 
     /// Ends when a connection whose handshake has not finished must close, which is counted then.
@@ -272,11 +339,15 @@ impl ConnectionPlace {
 
     /// Counts a connection that gave way while it was idle.
     pub(super) fn idle_gave_way(&self) {
-        self.place.listener().reject(Rejection::IdleGaveWay, self.place.source);
+        self.place
+            .listener()
+            .reject(Rejection::IdleGaveWay, self.place.source);
     }
 
     fn gave_way(&self) {
-        self.place.listener().reject(Rejection::GaveWay, self.place.source);
+        self.place
+            .listener()
+            .reject(Rejection::GaveWay, self.place.source);
     }
 }
 
@@ -302,7 +373,9 @@ impl CountedPlace {
     /// One more, unless there are as many as the limit.
     fn take(open: &Arc<OpenConnections>, limit: u32) -> Option<Self> {
         let more = |count: u32| (count < limit).then_some(count.saturating_add(1));
-        open.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        open.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()?;
         open.gauge.inc();
         Some(Self(open.clone()))
     }

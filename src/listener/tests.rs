@@ -22,15 +22,24 @@ struct Greeter {
 
 impl ConnectionHandler for Greeter {
     async fn serve(&self, mut stream: TcpStream, _: SocketAddr, _place: ConnectionPlace, _: Drain) {
-        self.served_by.lock().expect("no panic").push(worker::index().expect("a worker"));
-        stream.write_all(self.name.as_bytes()).await.expect("an open client");
+        self.served_by
+            .lock()
+            .expect("no panic")
+            .push(worker::index().expect("a worker"));
+        stream
+            .write_all(self.name.as_bytes())
+            .await
+            .expect("an open client");
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
         assert!(!rest.starts_with(b"panic"), "as the client wished");
     }
 
     fn place_limits(&self, _: IpAddr) -> PlaceLimits {
-        PlaceLimits { connections: 1000, half_open: None }
+        PlaceLimits {
+            connections: 1000,
+            half_open: None,
+        }
     }
 }
 
@@ -44,17 +53,30 @@ impl Scene {
     fn new(workers: usize) -> Self {
         let telemetry = Arc::<Telemetry>::default();
         let threads = WorkerThreads::start(workers, &telemetry).expect("threads");
-        Self { threads, telemetry, drain: Drain::default() }
+        Self {
+            threads,
+            telemetry,
+            drain: Drain::default(),
+        }
     }
 
     fn bind(&self) -> BoundListener {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        BoundListener::bind("test".into(), any_port, self.threads.workers().count()).expect("a free port")
+        BoundListener::bind("test".into(), any_port, self.threads.workers().count())
+            .expect("a free port")
     }
 
     fn accept(&self, bound: &mut BoundListener, name: &'static str, drain: &Drain) -> Arc<Greeter> {
-        let greeter = Arc::new(Greeter { name, ..Greeter::default() });
-        bound.accept(self.threads.workers(), greeter.clone(), &self.telemetry, drain);
+        let greeter = Arc::new(Greeter {
+            name,
+            ..Greeter::default()
+        });
+        bound.accept(
+            self.threads.workers(),
+            greeter.clone(),
+            &self.telemetry,
+            drain,
+        );
         greeter
     }
 
@@ -108,13 +130,21 @@ fn few_long_connections_are_spread_evenly() {
         }
         let served_by = greeter.served_by.lock().expect("no panic").clone();
         let mut by_worker: HashMap<usize, usize> = HashMap::new();
-        served_by.into_iter().for_each(|worker| *by_worker.entry(worker).or_default() += 1);
+        served_by
+            .into_iter()
+            .for_each(|worker| *by_worker.entry(worker).or_default() += 1);
         let counts = (0..workers).map(|worker| by_worker.get(&worker).copied().unwrap_or_default());
-        assert!(counts.clone().all(|count| count == 8 / workers), "{workers}: {by_worker:?}");
-        let open: Vec<usize> = (0..workers).map(|worker| scene.threads.workers().open_connections(worker)).collect();
+        assert!(
+            counts.clone().all(|count| count == 8 / workers),
+            "{workers}: {by_worker:?}"
+        );
+        let open: Vec<usize> = (0..workers)
+            .map(|worker| scene.threads.workers().open_connections(worker))
+            .collect();
         assert_eq!(open, counts.collect::<Vec<_>>());
         drop(clients);
-        let nobody = || (0..workers).all(|worker| scene.threads.workers().open_connections(worker) == 0);
+        let nobody =
+            || (0..workers).all(|worker| scene.threads.workers().open_connections(worker) == 0);
         eventually("all places are given back", nobody);
     }
 }
@@ -167,12 +197,19 @@ fn a_panic_ends_one_connection_and_is_counted() {
     let mut bound = scene.bind();
     scene.accept(&mut bound, "hello", &scene.drain);
     let (mut one, mut other) = (connect(bound.address()), connect(bound.address()));
-    assert_eq!((greeting(&mut one, 5), greeting(&mut other, 5)), ("hello".into(), "hello".into()));
+    assert_eq!(
+        (greeting(&mut one, 5), greeting(&mut other, 5)),
+        ("hello".into(), "hello".into())
+    );
     one.write_all(b"panic").expect("an open connection");
     drop(one);
-    eventually("the panic is counted", || scene.telemetry.metrics.panics.get() == 1);
+    eventually("the panic is counted", || {
+        scene.telemetry.metrics.panics.get() == 1
+    });
     assert_eq!(greeting(&mut connect(bound.address()), 5), "hello");
     other.write_all(b"goodbye").expect("an open connection");
     drop(other);
-    eventually("all places are given back", || scene.threads.workers().open_connections(0) == 0);
+    eventually("all places are given back", || {
+        scene.threads.workers().open_connections(0) == 0
+    });
 }

@@ -35,8 +35,15 @@ pub enum Coverage {
 }
 
 /// How many of the texts that are made of these parts match any of the patterns, as they are written.
-pub fn coverage<'p>(patterns: impl IntoIterator<Item = &'p [u8]>, parts: &[Part], case: Case) -> Coverage {
-    let (texts, matching) = (Automaton::of_parts(parts, case), Automaton::of_patterns(patterns, case));
+pub fn coverage<'p>(
+    patterns: impl IntoIterator<Item = &'p [u8]>,
+    parts: &[Part],
+    case: Case,
+) -> Coverage {
+    let (texts, matching) = (
+        Automaton::of_parts(parts, case),
+        Automaton::of_patterns(patterns, case),
+    );
     let octets = alphabet(&texts, &matching);
     let mut waiting = vec![(texts.start(), matching.start())];
     let mut seen: HashSet<(Set, Set)> = waiting.iter().cloned().collect();
@@ -56,7 +63,11 @@ pub fn coverage<'p>(patterns: impl IntoIterator<Item = &'p [u8]>, parts: &[Part]
             }
         }
     }
-    if inside { Coverage::All } else { Coverage::None }
+    if inside {
+        Coverage::All
+    } else {
+        Coverage::None
+    }
 }
 
 /// Patterns that need more are not worth the wait.
@@ -104,7 +115,10 @@ impl Automaton {
             }
         }
         steps.push(Step::End);
-        Self { steps, starts: vec![0] }
+        Self {
+            steps,
+            starts: vec![0],
+        }
     }
 
     fn of_patterns<'p>(patterns: impl IntoIterator<Item = &'p [u8]>, case: Case) -> Self {
@@ -126,7 +140,8 @@ impl Automaton {
     }
 
     fn is_whole(&self, at: &Set) -> bool {
-        at.iter().any(|at| matches!(self.steps.get(*at), Some(Step::End)))
+        at.iter()
+            .any(|at| matches!(self.steps.get(*at), Some(Step::End)))
     }
 
     fn after(&self, set: &Set, octet: u8) -> Set {
@@ -160,10 +175,14 @@ impl Automaton {
 
 /// The octets that anybody names, a slash, and one that stands for all others.
 fn alphabet(texts: &Automaton, matching: &Automaton) -> Vec<u8> {
-    let named = texts.steps.iter().chain(&matching.steps).filter_map(|step| match step {
-        Step::Octet(octet) => Some(*octet),
-        _ => None,
-    });
+    let named = texts
+        .steps
+        .iter()
+        .chain(&matching.steps)
+        .filter_map(|step| match step {
+            Step::Octet(octet) => Some(*octet),
+            _ => None,
+        });
     let mut octets: Vec<u8> = named.chain([b'/']).collect();
     octets.sort_unstable();
     octets.dedup();
@@ -198,9 +217,12 @@ mod tests {
             assert_eq!(of(pattern, &query), expected, "{pattern}");
         }
         let api = [Part::text("/api"), Part::Below];
-        for (pattern, expected) in
-            [("/api*", Coverage::All), ("/api/*", Coverage::Some), ("/api", Coverage::Some), ("/apix*", Coverage::None)]
-        {
+        for (pattern, expected) in [
+            ("/api*", Coverage::All),
+            ("/api/*", Coverage::Some),
+            ("/api", Coverage::Some),
+            ("/apix*", Coverage::None),
+        ] {
             assert_eq!(of(pattern, &api), expected, "{pattern}");
         }
     }
@@ -208,8 +230,14 @@ mod tests {
     #[test]
     fn several_patterns_may_cover_together_what_none_covers_alone() {
         let patterns = ["/api", "/api/*"].map(str::as_bytes);
-        assert_eq!(coverage(patterns, &[Part::text("/api"), Part::Below], Case::Matters), Coverage::All);
-        assert_eq!(coverage([], &[Part::Anything], Case::Matters), Coverage::None);
+        assert_eq!(
+            coverage(patterns, &[Part::text("/api"), Part::Below], Case::Matters),
+            Coverage::All
+        );
+        assert_eq!(
+            coverage([], &[Part::Anything], Case::Matters),
+            Coverage::None
+        );
     }
 
     #[test]
@@ -220,7 +248,12 @@ mod tests {
 
     fn part() -> impl Strategy<Value = Part> {
         let text = "[ab/]{0,2}".prop_map(Part::text);
-        prop_oneof![text, Just(Part::Segment), Just(Part::Below), Just(Part::Anything)]
+        prop_oneof![
+            text,
+            Just(Part::Segment),
+            Just(Part::Below),
+            Just(Part::Anything)
+        ]
     }
 
     /// All texts of three octets, and shorter ones, that the parts make: from the definition.
@@ -232,7 +265,11 @@ mod tests {
             let longer = all
                 .iter()
                 .filter(|text| text.len() == length)
-                .flat_map(|text| letters.iter().map(|letter| [text.as_slice(), &[*letter]].concat()));
+                .flat_map(|text| {
+                    letters
+                        .iter()
+                        .map(|letter| [text.as_slice(), &[*letter]].concat())
+                });
             let longer: Vec<_> = longer.collect();
             all.extend(longer);
         }
@@ -241,7 +278,9 @@ mod tests {
     }
 
     fn made_of(parts: &[Part], text: &[u8]) -> bool {
-        let Some((first, rest)) = parts.split_first() else { return text.is_empty() };
+        let Some((first, rest)) = parts.split_first() else {
+            return text.is_empty();
+        };
         (0..=text.len()).any(|at| {
             let (begin, end) = text.split_at(at);
             let fits = match first {

@@ -36,7 +36,8 @@ fn icinga_examples_match_as_icinga_does() {
 
 #[test]
 fn patterns_overlap_only_where_a_text_fits_both() {
-    let overlaps = |a: &str, b: &str| Pattern::new(a, Case::Folds).overlaps(&Pattern::new(b, Case::Folds));
+    let overlaps =
+        |a: &str, b: &str| Pattern::new(a, Case::Folds).overlaps(&Pattern::new(b, Case::Folds));
     assert!(overlaps("objects/*", "objects/query/*"));
     assert!(overlaps("*b", "a*"));
     assert!(overlaps("*", ""));
@@ -51,10 +52,14 @@ fn naive(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern, text) {
         ([], []) => true,
         ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| naive(rest, &text[skip..])),
-        ([b'\\', wanted @ (b'*' | b'?'), rest @ ..], [is, more @ ..]) => wanted == is && naive(rest, more),
+        ([b'\\', wanted @ (b'*' | b'?'), rest @ ..], [is, more @ ..]) => {
+            wanted == is && naive(rest, more)
+        }
         ([b'\\', b'*' | b'?', ..], []) => false,
         ([b'?', rest @ ..], [_, more @ ..]) => naive(rest, more),
-        ([wanted, rest @ ..], [is, more @ ..]) => wanted.eq_ignore_ascii_case(is) && naive(rest, more),
+        ([wanted, rest @ ..], [is, more @ ..]) => {
+            wanted.eq_ignore_ascii_case(is) && naive(rest, more)
+        }
         _ => false,
     }
 }
@@ -80,7 +85,8 @@ fn by_table(pattern: &[u8], text: &[u8]) -> bool {
         let before = row.clone();
         for length in 0..=text.len() {
             let shorter = length.checked_sub(1);
-            let same = shorter.is_some_and(|at| octet.is_none_or(|octet| octet.eq_ignore_ascii_case(&text[at])));
+            let same = shorter
+                .is_some_and(|at| octet.is_none_or(|octet| octet.eq_ignore_ascii_case(&text[at])));
             row[length] = match is_run {
                 true => before[length] || shorter.is_some_and(|at| row[at]),
                 false => same && shorter.is_some_and(|at| before[at]),
@@ -92,7 +98,9 @@ fn by_table(pattern: &[u8], text: &[u8]) -> bool {
 
 /// How many cases a property test has: `PORTCULLIS_FUZZ_CASES`, for long runs.
 fn cases(usual: u32) -> ProptestConfig {
-    let cases = std::env::var("PORTCULLIS_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = std::env::var("PORTCULLIS_FUZZ_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok());
     ProptestConfig::with_cases(cases.unwrap_or(usual))
 }
 
@@ -110,11 +118,19 @@ fn bound(pattern: &[u8], text: &[u8]) -> usize {
 #[test]
 fn patterns_that_mean_harm_cost_no_more_than_length_times_length() {
     let text = vec![b'a'; 10_000];
-    for pattern in
-        ["*a*a*a*b", "*aaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*a*a*a*a*a*b", "*a?a?a?a?b", "***********b", "*?*?*?*?b"]
-    {
+    for pattern in [
+        "*a*a*a*b",
+        "*aaaaaaaaaaaaaaaab",
+        "a*a*a*a*a*a*a*a*a*a*a*a*a*b",
+        "*a?a?a?a?b",
+        "***********b",
+        "*?*?*?*?b",
+    ] {
         let steps = steps(pattern.as_bytes(), &text);
-        assert!(steps <= bound(pattern.as_bytes(), &text), "{pattern}: {steps}");
+        assert!(
+            steps <= bound(pattern.as_bytes(), &text),
+            "{pattern}: {steps}"
+        );
         assert!(!folds(pattern, std::str::from_utf8(&text).unwrap()));
     }
 }

@@ -44,7 +44,9 @@ impl Authority {
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         parameters.not_before = validity.not_before;
         parameters.not_after = validity.not_after;
-        let certificate = parameters.self_signed(key.pair()).map_err(PkiError::Library)?;
+        let certificate = parameters
+            .self_signed(key.pair())
+            .map_err(PkiError::Library)?;
         Ok(Self {
             certificate_pem: certificate.pem(),
             certificate: certificate.der().to_vec(),
@@ -62,24 +64,35 @@ impl Authority {
         let certificate_path = folder.join(CERTIFICATE_FILE);
         let key_path = folder.join(KEY_FILE);
         let text = read(&certificate_path)?;
-        let certificate =
-            check_certificate(&text).map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
+        let certificate = check_certificate(&text)
+            .map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
         let key_text = Zeroizing::new(read(&key_path)?);
-        let key = PrivateKey::from_pem(&key_text).map_err(|error| error.in_file(&key_path, FileKind::PrivateKey))?;
-        let parsed = parse(&certificate).map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
+        let key = PrivateKey::from_pem(&key_text)
+            .map_err(|error| error.in_file(&key_path, FileKind::PrivateKey))?;
+        let parsed = parse(&certificate)
+            .map_err(|error| error.in_file(&certificate_path, FileKind::Certificates))?;
         if *parsed.public_key().subject_public_key.data != *key.public_bytes() {
             return Err(PkiError::KeyMismatch.in_file(&key_path, FileKind::PrivateKey));
         }
         let not_after = parsed.validity().not_after.to_datetime();
         let certificate_pem = String::from_utf8_lossy(&text).into_owned();
-        Ok(Self { certificate_pem, certificate, key, not_after })
+        Ok(Self {
+            certificate_pem,
+            certificate,
+            key,
+            not_after,
+        })
     }
 
     /// The files of this authority in `folder`, for [`super::write_files`].
     pub fn files(&self, folder: &Path) -> Vec<OutputFile> {
         vec![
             OutputFile::private_key(folder.join(KEY_FILE), &self.key),
-            OutputFile::certificate(folder.join(CERTIFICATE_FILE), &self.certificate_pem, self.valid_until()),
+            OutputFile::certificate(
+                folder.join(CERTIFICATE_FILE),
+                &self.certificate_pem,
+                self.valid_until(),
+            ),
         ]
     }
 
@@ -112,29 +125,49 @@ impl Authority {
 fn read(path: &Path) -> Result<Vec<u8>, PkiError> {
     fs::read(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => PkiError::NoAuthority(path.to_owned()),
-        _ => PkiError::Read { path: path.to_owned(), source },
+        _ => PkiError::Read {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 
 /// The first certificate of the file, if it may sign others now.
 fn check_certificate(text: &[u8]) -> Result<Vec<u8>, PkiError> {
-    let der = pem::blocks(text, pem::CERTIFICATE, "a certificate")?.into_iter().next().unwrap_or_default();
+    let der = pem::blocks(text, pem::CERTIFICATE, "a certificate")?
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     let certificate = parse(&der)?;
-    let constraints = certificate.basic_constraints().map_err(|_| PkiError::Malformed("certificate"))?;
+    let constraints = certificate
+        .basic_constraints()
+        .map_err(|_| PkiError::Malformed("certificate"))?;
     if !constraints.is_some_and(|constraints| constraints.value.ca) {
         return Err(PkiError::NotAuthority("basic constraints without CA:TRUE"));
     }
-    let usage = certificate.key_usage().map_err(|_| PkiError::Malformed("certificate"))?;
+    let usage = certificate
+        .key_usage()
+        .map_err(|_| PkiError::Malformed("certificate"))?;
     if usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
         return Err(PkiError::NotAuthority("key usage without keyCertSign"));
     }
     // rcgen panics on an empty set of attributes and cannot write two attributes in one.
-    if certificate.subject().iter().any(|attributes| attributes.iter().count() != 1) {
+    if certificate
+        .subject()
+        .iter()
+        .any(|attributes| attributes.iter().count() != 1)
+    {
         return Err(PkiError::AuthorityName);
     }
     if !certificate.validity().is_valid() {
-        let (from, until) = (certificate.validity().not_before, certificate.validity().not_after);
-        return Err(PkiError::AuthorityNotValid { from: from.to_datetime().date(), until: until.to_datetime().date() });
+        let (from, until) = (
+            certificate.validity().not_before,
+            certificate.validity().not_after,
+        );
+        return Err(PkiError::AuthorityNotValid {
+            from: from.to_datetime().date(),
+            until: until.to_datetime().date(),
+        });
     }
     Ok(der)
 }

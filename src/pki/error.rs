@@ -83,7 +83,9 @@ pub enum PkiError {
     #[error("it is damaged, not a readable {0}: make or copy it again")]
     Malformed(&'static str),
     /// The private key is protected by a password.
-    #[error("the private key is encrypted: decrypt it first with `openssl pkey -in FILE -out NEW_FILE`")]
+    #[error(
+        "the private key is encrypted: decrypt it first with `openssl pkey -in FILE -out NEW_FILE`"
+    )]
     EncryptedKey,
     /// The private key is of a kind that cannot sign here.
     #[error(
@@ -107,7 +109,9 @@ pub enum PkiError {
     #[error("the request has {0} common names (CN): make a new one whose subject has exactly one")]
     SeveralCommonNames(usize),
     /// A common name is in an encoding that is read differently by different programs.
-    #[error("the common name (CN) of the request is not encoded as UTF8String or PrintableString: make a new request")]
+    #[error(
+        "the common name (CN) of the request is not encoded as UTF8String or PrintableString: make a new request"
+    )]
     CommonNameEncoding,
     /// The request is not signed by the key it holds.
     #[error(
@@ -116,10 +120,14 @@ pub enum PkiError {
     )]
     RequestSignature,
     /// The request is signed by a method that is too weak or not known.
-    #[error("the request is signed by the method {0}, which is not accepted: make a new one with SHA-256")]
+    #[error(
+        "the request is signed by the method {0}, which is not accepted: make a new one with SHA-256"
+    )]
     RequestSignatureMethod(String),
     /// The public key in the request is of an unknown kind.
-    #[error("the public key of the request is not accepted: use EC (P-256, P-384, P-521), Ed25519 or RSA")]
+    #[error(
+        "the public key of the request is not accepted: use EC (P-256, P-384, P-521), Ed25519 or RSA"
+    )]
     RequestKey,
     /// The RSA key in the request is too small or too large.
     #[error("the RSA key of the request has {0} bits: 2048 to 8192 are accepted")]
@@ -140,13 +148,17 @@ pub enum PkiError {
     Days(u32),
 
     /// A text is not a serial number.
-    #[error("{0} is not a serial number: write hexadecimal digits, as in `openssl x509 -noout -serial`")]
+    #[error(
+        "{0} is not a serial number: write hexadecimal digits, as in `openssl x509 -noout -serial`"
+    )]
     SerialNumber(String),
     /// A certificate that another authority has signed cannot be revoked by this one.
     #[error("the certificate is not of this authority, so only its own authority can revoke it")]
     OfAnotherAuthority,
     /// A revocation list that another authority has signed cannot be continued by this one.
-    #[error("the revocation list is not of this authority, so it cannot go on from it: choose another file")]
+    #[error(
+        "the revocation list is not of this authority, so it cannot go on from it: choose another file"
+    )]
     ListOfAnotherAuthority,
 
     /// The authority's files are missing.
@@ -154,10 +166,14 @@ pub enum PkiError {
         or name its folder with --ca-dir", .0.display())]
     NoAuthority(PathBuf),
     /// The certificate may not sign others.
-    #[error("it is not the certificate of an authority ({0}): name the folder of one with --ca-dir")]
+    #[error(
+        "it is not the certificate of an authority ({0}): name the folder of one with --ca-dir"
+    )]
     NotAuthority(&'static str),
     /// The authority is not valid now.
-    #[error("the authority is not valid now, only from {from} until {until}: renew it, or check the clock")]
+    #[error(
+        "the authority is not valid now, only from {from} until {until}: renew it, or check the clock"
+    )]
     AuthorityNotValid {
         /// First day.
         from: time::Date,
@@ -184,11 +200,23 @@ pub enum PkiError {
 impl PkiError {
     /// Says which file the fault is in, or that another file was given in place of `wanted`, and how to convert it.
     pub fn in_file(self, path: &Path, wanted: FileKind) -> Self {
-        let is_about_the_format =
-            matches!(self, Self::NoPemBlock { .. } | Self::Malformed(_) | Self::EncryptedKey | Self::UnusableKey(_));
+        let is_about_the_format = matches!(
+            self,
+            Self::NoPemBlock { .. }
+                | Self::Malformed(_)
+                | Self::EncryptedKey
+                | Self::UnusableKey(_)
+        );
         match FileFormat::misplaced_file(path, wanted).filter(|_| is_about_the_format) {
-            Some(FileAdvice { what, hint }) => Self::FileAdvice { path: path.to_owned(), what, hint },
-            None => Self::File { path: path.to_owned(), source: Box::new(self) },
+            Some(FileAdvice { what, hint }) => Self::FileAdvice {
+                path: path.to_owned(),
+                what,
+                hint,
+            },
+            None => Self::File {
+                path: path.to_owned(),
+                source: Box::new(self),
+            },
         }
     }
 }

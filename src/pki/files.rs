@@ -22,7 +22,10 @@ pub enum Overwrite {
 /// # Errors
 /// [`PkiError::Write`] if the system refuses.
 pub fn create_folder(folder: &Path) -> Result<(), PkiError> {
-    fs::create_dir_all(folder).map_err(|source| PkiError::Write { path: folder.to_owned(), source })
+    fs::create_dir_all(folder).map_err(|source| PkiError::Write {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Refuses a command in which an output is also an input: with `Replace` it would destroy what it reads.
@@ -31,7 +34,10 @@ pub fn create_folder(folder: &Path) -> Result<(), PkiError> {
 /// [`PkiError::SharedPath`].
 pub fn refuse_shared_paths(outputs: &[&Path], inputs: &[&Path]) -> Result<(), PkiError> {
     let inputs: Vec<PathBuf> = inputs.iter().map(|path| resolved(path)).collect();
-    match outputs.iter().find(|output| inputs.contains(&resolved(output))) {
+    match outputs
+        .iter()
+        .find(|output| inputs.contains(&resolved(output)))
+    {
         Some(output) => Err(PkiError::SharedPath(output.to_path_buf())),
         None => Ok(()),
     }
@@ -49,19 +55,28 @@ pub fn write_files(files: &[OutputFile], overwrite: Overwrite) -> Result<(), Pki
         let earlier: Vec<&Path> = files.iter().take(index).map(OutputFile::path).collect();
         refuse_shared_paths(&[file.path()], &earlier)?;
     }
-    let staged = files.iter().map(|file| Staged::write(file, overwrite)).collect::<Result<Vec<_>, _>>()?;
+    let staged = files
+        .iter()
+        .map(|file| Staged::write(file, overwrite))
+        .collect::<Result<Vec<_>, _>>()?;
     staged.into_iter().try_for_each(Staged::publish)
 }
 
 fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), PkiError> {
     let folder = parent(path);
     if !folder.is_dir() {
-        return Err(PkiError::NoFolder { folder: folder.to_owned(), path: path.to_owned() });
+        return Err(PkiError::NoFolder {
+            folder: folder.to_owned(),
+            path: path.to_owned(),
+        });
     }
     // Not following links: a link to nowhere is something that exists, too.
     match (fs::symlink_metadata(path), overwrite) {
         (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        (Err(source), _) => Err(PkiError::Write { path: path.to_owned(), source }),
+        (Err(source), _) => Err(PkiError::Write {
+            path: path.to_owned(),
+            source,
+        }),
         (Ok(_), Overwrite::Refuse) => Err(PkiError::Exists(path.to_owned())),
         (Ok(found), Overwrite::Replace) if found.is_file() || found.is_symlink() => Ok(()),
         (Ok(_), Overwrite::Replace) => Err(PkiError::NotRegular(path.to_owned())),
@@ -90,20 +105,36 @@ impl Staged {
         };
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AlreadyExists => PkiError::Exists(file.path().to_owned()),
-            _ => PkiError::Write { path: file.path().to_owned(), source },
+            _ => PkiError::Write {
+                path: file.path().to_owned(),
+                source,
+            },
         };
         // The mode is given to `open` itself: at no moment can others read a key.
-        let mut opened =
-            OpenOptions::new().write(true).create_new(true).mode(file.mode()).open(&written).map_err(failed)?;
-        let staged = Self { written, target, outcome: Outcome::Pending };
-        opened.write_all(file.bytes()).and_then(|()| File::sync_all(&opened)).map_err(failed)?;
+        let mut opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(file.mode())
+            .open(&written)
+            .map_err(failed)?;
+        let staged = Self {
+            written,
+            target,
+            outcome: Outcome::Pending,
+        };
+        opened
+            .write_all(file.bytes())
+            .and_then(|()| File::sync_all(&opened))
+            .map_err(failed)?;
         Ok(staged)
     }
 
     fn publish(mut self) -> Result<(), PkiError> {
         if self.written != self.target {
-            fs::rename(&self.written, &self.target)
-                .map_err(|source| PkiError::Write { path: self.target.clone(), source })?;
+            fs::rename(&self.written, &self.target).map_err(|source| PkiError::Write {
+                path: self.target.clone(),
+                source,
+            })?;
         }
         self.outcome = Outcome::Published;
         Ok(())

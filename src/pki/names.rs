@@ -20,7 +20,10 @@ pub(super) fn check_common_name(name: &str) -> Result<(), PkiError> {
     } else {
         return Ok(());
     };
-    Err(PkiError::CommonName { name: quoted(name), problem })
+    Err(PkiError::CommonName {
+        name: quoted(name),
+        problem,
+    })
 }
 
 /// A name fit for the terminal: a request may hold escape sequences.
@@ -56,7 +59,10 @@ impl FromStr for DnsName {
     /// Reads a host name (RFC 1123), without a final dot. Fails with [`PkiError::DnsName`].
     fn from_str(text: &str) -> Result<Self, PkiError> {
         match dns_problem(text) {
-            Some(problem) => Err(PkiError::DnsName { name: quoted(text), problem }),
+            Some(problem) => Err(PkiError::DnsName {
+                name: quoted(text),
+                problem,
+            }),
             None => Ok(Self(text.to_ascii_lowercase())),
         }
     }
@@ -71,8 +77,14 @@ fn dns_problem(text: &str) -> Option<&'static str> {
     } else if text.parse::<std::net::IpAddr>().is_ok() {
         Some("it is an address: give it as --ip")
     } else if !labels.split('.').all(is_label) {
-        Some("its labels must be 1 to 63 letters, digits or inner hyphens (and `*` alone in the first)")
-    } else if labels.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(
+            "its labels must be 1 to 63 letters, digits or inner hyphens (and `*` alone in the first)",
+        )
+    } else if labels
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         // Some programs read such a name as an address (`127.1`).
         Some("its last label must not be a number")
     } else {
@@ -82,7 +94,9 @@ fn dns_problem(text: &str) -> Option<&'static str> {
 
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -93,19 +107,31 @@ mod tests {
 
     #[test]
     fn host_names_and_wildcards_are_dns_names() {
-        for name in ["localhost", "my-api-client", "api.example.org", "*.example.org", "4.example", "xn--bcher-kva.de"]
-        {
+        for name in [
+            "localhost",
+            "my-api-client",
+            "api.example.org",
+            "*.example.org",
+            "4.example",
+            "xn--bcher-kva.de",
+        ] {
             assert!(name.parse::<DnsName>().is_ok(), "{name}");
         }
     }
 
     #[test]
     fn other_texts_are_not_dns_names() {
-        for name in ["", "*", "*.", "a b", "a..b", "a.", "-a", "a-", "a_b", "10.0.0.1", "127.1", "::1", "ä.de", "a.*.b"]
-        {
+        for name in [
+            "", "*", "*.", "a b", "a..b", "a.", "-a", "a-", "a_b", "10.0.0.1", "127.1", "::1",
+            "ä.de", "a.*.b",
+        ] {
             assert!(name.parse::<DnsName>().is_err(), "{name}");
         }
-        assert!(format!("{}.org", "a".repeat(64)).parse::<DnsName>().is_err());
+        assert!(
+            format!("{}.org", "a".repeat(64))
+                .parse::<DnsName>()
+                .is_err()
+        );
         assert!(["a"; 128].join(".").parse::<DnsName>().is_err());
     }
 

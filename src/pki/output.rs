@@ -25,22 +25,34 @@ enum Content {
 impl OutputFile {
     /// A private key: mode 0600.
     pub fn private_key(path: impl Into<PathBuf>, key: &PrivateKey) -> Self {
-        Self { path: path.into(), content: Content::PrivateKey(key.to_pem()) }
+        Self {
+            path: path.into(),
+            content: Content::PrivateKey(key.to_pem()),
+        }
     }
 
     /// A certificate request: mode 0644, less what the umask takes.
     pub fn request(path: impl Into<PathBuf>, request: &CertificateRequest) -> Self {
-        Self { path: path.into(), content: Content::Request(request.pem().to_owned()) }
+        Self {
+            path: path.into(),
+            content: Content::Request(request.pem().to_owned()),
+        }
     }
 
     /// A certificate in PEM form, and its last day: mode 0644, less what the umask takes.
     pub fn certificate(path: impl Into<PathBuf>, pem: &str, valid_until: Date) -> Self {
-        Self { path: path.into(), content: Content::Certificate(pem.to_owned(), valid_until) }
+        Self {
+            path: path.into(),
+            content: Content::Certificate(pem.to_owned(), valid_until),
+        }
     }
 
     /// A revocation list in PEM form, and the last day on which it counts: mode 0644, less what the umask takes.
     pub fn revocation_list(path: impl Into<PathBuf>, pem: &str, next_update: Date) -> Self {
-        Self { path: path.into(), content: Content::RevocationList(pem.to_owned(), next_update) }
+        Self {
+            path: path.into(),
+            content: Content::RevocationList(pem.to_owned(), next_update),
+        }
     }
 
     /// Where it goes.
@@ -60,9 +72,9 @@ impl OutputFile {
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.content {
             Content::PrivateKey(text) => text.as_bytes(),
-            Content::Request(text) | Content::Certificate(text, _) | Content::RevocationList(text, _) => {
-                text.as_bytes()
-            }
+            Content::Request(text)
+            | Content::Certificate(text, _)
+            | Content::RevocationList(text, _) => text.as_bytes(),
         }
     }
 }
@@ -73,8 +85,12 @@ impl fmt::Display for OutputFile {
         match &self.content {
             Content::PrivateKey(_) => write!(formatter, "{path} (private key, keep it secret)"),
             Content::Request(_) => write!(formatter, "{path} (certificate request)"),
-            Content::Certificate(_, until) => write!(formatter, "{path} (certificate, valid until {until})"),
-            Content::RevocationList(_, until) => write!(formatter, "{path} (revocation list, counts until {until})"),
+            Content::Certificate(_, until) => {
+                write!(formatter, "{path} (certificate, valid until {until})")
+            }
+            Content::RevocationList(_, until) => {
+                write!(formatter, "{path} (revocation list, counts until {until})")
+            }
         }
     }
 }

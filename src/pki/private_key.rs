@@ -16,7 +16,9 @@ impl PrivateKey {
     /// # Errors
     /// [`PkiError::Library`] if the system gives no random numbers.
     pub fn generate() -> Result<Self, PkiError> {
-        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map(|pair| Self(Zeroizing::new(pair))).map_err(PkiError::Library)
+        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
+            .map(|pair| Self(Zeroizing::new(pair)))
+            .map_err(PkiError::Library)
     }
 
     /// The key in PKCS#8 form, as PEM.
@@ -27,12 +29,20 @@ impl PrivateKey {
     /// Reads a key that is not encrypted.
     pub(super) fn from_pem(text: &[u8]) -> Result<Self, PkiError> {
         let blocks =
-            pem::blocks(text, pem::PRIVATE_KEY, "a private key").map_err(|error| match is_encrypted(text) {
-                true => PkiError::EncryptedKey,
-                false => error,
-            })?;
-        let block = blocks.into_iter().next().map(Zeroizing::new).unwrap_or_default();
-        KeyPair::try_from(block.as_slice()).map(|pair| Self(Zeroizing::new(pair))).map_err(PkiError::UnusableKey)
+            pem::blocks(text, pem::PRIVATE_KEY, "a private key").map_err(
+                |error| match is_encrypted(text) {
+                    true => PkiError::EncryptedKey,
+                    false => error,
+                },
+            )?;
+        let block = blocks
+            .into_iter()
+            .next()
+            .map(Zeroizing::new)
+            .unwrap_or_default();
+        KeyPair::try_from(block.as_slice())
+            .map(|pair| Self(Zeroizing::new(pair)))
+            .map_err(PkiError::UnusableKey)
     }
 
     /// The pair as rcgen wants it.

@@ -36,7 +36,9 @@ impl CertificateRequest {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = subject(common_name);
         parameters.subject_alt_names = own_dns_name(common_name)?;
-        let request = parameters.serialize_request(key.pair()).map_err(PkiError::Library)?;
+        let request = parameters
+            .serialize_request(key.pair())
+            .map_err(PkiError::Library)?;
         let text = request.pem().map_err(PkiError::Library)?;
         Ok((Self::from_pem(text.as_bytes())?, key))
     }
@@ -46,7 +48,10 @@ impl CertificateRequest {
     /// # Errors
     /// [`PkiError::Read`], or [`PkiError::File`] whose source is an error of [`CertificateRequest::from_pem`].
     pub fn load(path: &Path) -> Result<Self, PkiError> {
-        let text = fs::read(path).map_err(|source| PkiError::Read { path: path.to_owned(), source })?;
+        let text = fs::read(path).map_err(|source| PkiError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_pem(&text).map_err(|error| error.in_file(path, FileKind::CertificateRequest))
     }
 
@@ -60,15 +65,15 @@ impl CertificateRequest {
         let [der] = blocks.as_slice() else {
             return Err(PkiError::SeveralRequests(blocks.len()));
         };
-        let (rest, request) =
-            X509CertificationRequest::from_der(der).map_err(|_| PkiError::Malformed("certificate request"))?;
+        let (rest, request) = X509CertificationRequest::from_der(der)
+            .map_err(|_| PkiError::Malformed("certificate request"))?;
         if !rest.is_empty() {
             return Err(PkiError::Malformed("certificate request"));
         }
         signature::verify(&request)?;
         let info = &request.certification_request_info;
-        let public_key =
-            rcgen::SubjectPublicKeyInfo::from_der(info.subject_pki.raw).map_err(|_| PkiError::RequestKey)?;
+        let public_key = rcgen::SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
+            .map_err(|_| PkiError::RequestKey)?;
         Ok(Self {
             pem: String::from_utf8_lossy(text).into_owned(),
             common_name: only_common_name(&info.subject)?,
@@ -115,13 +120,20 @@ pub(super) fn own_dns_name(common_name: &str) -> Result<Vec<SanType>, PkiError> 
 
 /// A DNS name as rcgen wants it.
 pub(super) fn dns_entry(name: &DnsName) -> Result<SanType, PkiError> {
-    name.as_str().try_into().map(SanType::DnsName).map_err(PkiError::Library)
+    name.as_str()
+        .try_into()
+        .map(SanType::DnsName)
+        .map_err(PkiError::Library)
 }
 
 fn only_common_name(subject: &X509Name<'_>) -> Result<String, PkiError> {
     let names: Vec<_> = subject.iter_common_name().collect();
     let [name] = names.as_slice() else {
-        return Err(if names.is_empty() { PkiError::NoCommonName } else { PkiError::SeveralCommonNames(names.len()) });
+        return Err(if names.is_empty() {
+            PkiError::NoCommonName
+        } else {
+            PkiError::SeveralCommonNames(names.len())
+        });
     };
     let name = name.as_str().map_err(|_| PkiError::CommonNameEncoding)?;
     check_common_name(name)?;
@@ -160,5 +172,8 @@ fn describe(name: &GeneralName<'_>) -> String {
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
-    <[u8; 4]>::try_from(bytes).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+    <[u8; 4]>::try_from(bytes)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }

@@ -22,11 +22,21 @@ impl FromStr for SerialNumberText {
         let bad = || PkiError::SerialNumber(format!("{text:?}"));
         let digits = text.replace(':', "");
         let number = digits.trim_start_matches('0');
-        if digits.is_empty() || number.len() > 40 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        if digits.is_empty()
+            || number.len() > 40
+            || !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        {
             return Err(bad());
         }
-        let even = if number.len() % 2 == 1 { format!("0{number}") } else { number.to_owned() };
-        let pairs = even.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+        let even = if number.len() % 2 == 1 {
+            format!("0{number}")
+        } else {
+            number.to_owned()
+        };
+        let pairs = even
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok());
         let octets = pairs.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()));
         octets.collect::<Option<_>>().map(Self).ok_or_else(bad)
     }
@@ -59,20 +69,27 @@ impl RevocationList {
     /// this authority.
     pub fn from_last(text: &[u8], authority: &Authority) -> Result<Self, PkiError> {
         let damaged = || PkiError::Malformed("revocation list");
-        let der = pem::blocks(text, pem::REVOCATION_LIST, "a revocation list")?.into_iter().next().unwrap_or_default();
-        let Ok(([], last)) = CertificateRevocationList::from_der(&der) else { return Err(damaged()) };
+        let der = pem::blocks(text, pem::REVOCATION_LIST, "a revocation list")?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        let Ok(([], last)) = CertificateRevocationList::from_der(&der) else {
+            return Err(damaged());
+        };
         if !authority.has_signed(&der, last.issuer().as_raw())? {
             return Err(PkiError::ListOfAnotherAuthority);
         }
         let mut list = Self::default();
         for entry in last.iter_revoked_certificates() {
             let time = entry.revocation_date.to_datetime();
-            list.revoked.insert(significant(entry.raw_serial()).to_vec(), time);
+            list.revoked
+                .insert(significant(entry.raw_serial()).to_vec(), time);
         }
         if let Some(number) = last.crl_number() {
             let octets = number.to_bytes_be();
-            let wide =
-                octets.iter().try_fold(0_u128, |sum, octet| sum.checked_mul(256)?.checked_add(u128::from(*octet)));
+            let wide = octets.iter().try_fold(0_u128, |sum, octet| {
+                sum.checked_mul(256)?.checked_add(u128::from(*octet))
+            });
             list.number = wide.ok_or_else(damaged)?;
         }
         Ok(list)
@@ -80,16 +97,26 @@ impl RevocationList {
 
     /// Revokes by serial number, from now on. Nothing changes for those who are revoked already.
     pub fn revoke(&mut self, serial: &SerialNumberText) {
-        self.revoked.entry(significant(&serial.0).to_vec()).or_insert_with(now);
+        self.revoked
+            .entry(significant(&serial.0).to_vec())
+            .or_insert_with(now);
     }
 
     /// Revokes a certificate (PEM; the first in the text).
     ///
     /// # Errors
     /// [`PkiError::OfAnotherAuthority`] if the authority has not signed it, or that it cannot be read.
-    pub fn revoke_certificate(&mut self, text: &[u8], authority: &Authority) -> Result<(), PkiError> {
-        let der = pem::blocks(text, pem::CERTIFICATE, "a certificate")?.into_iter().next().unwrap_or_default();
-        let (_, certificate) = X509Certificate::from_der(&der).map_err(|_| PkiError::Malformed("certificate"))?;
+    pub fn revoke_certificate(
+        &mut self,
+        text: &[u8],
+        authority: &Authority,
+    ) -> Result<(), PkiError> {
+        let der = pem::blocks(text, pem::CERTIFICATE, "a certificate")?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        let (_, certificate) =
+            X509Certificate::from_der(&der).map_err(|_| PkiError::Malformed("certificate"))?;
         if !authority.has_signed(&der, certificate.issuer().as_raw())? {
             return Err(PkiError::OfAnotherAuthority);
         }
@@ -105,7 +132,11 @@ impl RevocationList {
     pub fn sign(&self, authority: &Authority, days: u32) -> Result<SignedList, PkiError> {
         let validity = Validity::from_now(days)?;
         let entry = |(serial, time): (&Vec<u8>, &OffsetDateTime)| RevokedCertParams {
-            serial_number: if serial.is_empty() { vec![0].into() } else { serial.clone().into() },
+            serial_number: if serial.is_empty() {
+                vec![0].into()
+            } else {
+                serial.clone().into()
+            },
             revocation_time: *time,
             reason_code: None,
             invalidity_date: None,
@@ -120,35 +151,51 @@ impl RevocationList {
             revoked_certs: self.revoked.iter().map(entry).collect(),
             key_identifier_method: authority.key_identifier()?,
         };
-        let issuer = Issuer::from_ca_cert_der(&authority.certificate().into(), authority.key().pair())
-            .map_err(|_| PkiError::AuthorityName)?;
+        let issuer =
+            Issuer::from_ca_cert_der(&authority.certificate().into(), authority.key().pair())
+                .map_err(|_| PkiError::AuthorityName)?;
         let signed = parameters.signed_by(&issuer).map_err(|error| match error {
             Error::IssuerNotCrlSigner => PkiError::NotAuthority("key usage without cRLSign"),
             other => PkiError::Library(other),
         })?;
-        let read = CertificateRevocationList::from_der(signed.der()).map_err(|_| PkiError::AuthorityName)?.1;
+        let read = CertificateRevocationList::from_der(signed.der())
+            .map_err(|_| PkiError::AuthorityName)?
+            .1;
         if !authority.has_signed(signed.der(), read.issuer().as_raw())? {
             return Err(PkiError::AuthorityName);
         }
         let pem = signed.pem().map_err(PkiError::Library)?;
-        Ok(SignedList { pem, next_update: validity.not_after.date(), entries: self.revoked.len() })
+        Ok(SignedList {
+            pem,
+            next_update: validity.not_after.date(),
+            entries: self.revoked.len(),
+        })
     }
 }
 
 impl Authority {
     /// Whether something that names this issuer is signed by this authority.
     fn has_signed(&self, der: &[u8], issuer: &[u8]) -> Result<bool, PkiError> {
-        let own = X509Certificate::from_der(self.certificate()).map_err(|_| PkiError::Malformed("certificate"))?.1;
+        let own = X509Certificate::from_der(self.certificate())
+            .map_err(|_| PkiError::Malformed("certificate"))?
+            .1;
         Ok(own.subject().as_raw() == issuer && is_signed_by(der, own.public_key().raw))
     }
 
     /// As its certificate says, so that programs that look for it find the authority.
     fn key_identifier(&self) -> Result<KeyIdMethod, PkiError> {
-        let own = X509Certificate::from_der(self.certificate()).map_err(|_| PkiError::Malformed("certificate"))?.1;
-        let own = own.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::SubjectKeyIdentifier(identifier) => Some(identifier.0.to_vec()),
-            _ => None,
-        });
+        let own = X509Certificate::from_der(self.certificate())
+            .map_err(|_| PkiError::Malformed("certificate"))?
+            .1;
+        let own =
+            own.extensions()
+                .iter()
+                .find_map(|extension| match extension.parsed_extension() {
+                    ParsedExtension::SubjectKeyIdentifier(identifier) => {
+                        Some(identifier.0.to_vec())
+                    }
+                    _ => None,
+                });
         Ok(own.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified))
     }
 }
@@ -169,8 +216,16 @@ mod tests {
 
     #[test]
     fn serial_numbers_are_read_in_the_forms_that_tools_print() {
-        for (text, octets) in [("0A:ff", vec![0x0a, 0xff]), ("aff", vec![0x0a, 0xff]), ("00", vec![])] {
-            assert_eq!(text.parse::<SerialNumberText>().unwrap().0, octets, "{text}");
+        for (text, octets) in [
+            ("0A:ff", vec![0x0a, 0xff]),
+            ("aff", vec![0x0a, 0xff]),
+            ("00", vec![]),
+        ] {
+            assert_eq!(
+                text.parse::<SerialNumberText>().unwrap().0,
+                octets,
+                "{text}"
+            );
         }
         for bad in ["", ":", "4g", "0x4a", "-1", &"a".repeat(41)] {
             assert!(bad.parse::<SerialNumberText>().is_err(), "{bad}");

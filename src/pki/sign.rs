@@ -54,7 +54,12 @@ impl Authority {
     /// # Errors
     /// [`PkiError::ServerWithoutNames`], [`PkiError::Days`], or [`PkiError::AuthorityName`] if the authority's name
     /// cannot be written as it stands.
-    pub fn sign(&self, request: &CertificateRequest, profile: &Profile, days: u32) -> Result<Signed, PkiError> {
+    pub fn sign(
+        &self,
+        request: &CertificateRequest,
+        profile: &Profile,
+        days: u32,
+    ) -> Result<Signed, PkiError> {
         let asked = Validity::from_now(days)?;
         let not_after = asked.not_after.min(self.not_after());
         let names = profile_names(profile)?;
@@ -68,10 +73,21 @@ impl Authority {
         parameters.subject_alt_names = names;
         let issuer = Issuer::from_ca_cert_der(&self.certificate().into(), self.key().pair())
             .map_err(|_| PkiError::AuthorityName)?;
-        let certificate = parameters.signed_by(request.public_key(), &issuer).map_err(PkiError::Library)?;
+        let certificate = parameters
+            .signed_by(request.public_key(), &issuer)
+            .map_err(PkiError::Library)?;
         check_issuer(certificate.der(), self.certificate())?;
-        let lifetime = if not_after < asked.not_after { Lifetime::CutToAuthority } else { Lifetime::AsAsked };
-        Ok(Signed { certificate_pem: certificate.pem(), valid_until: not_after.date(), lifetime, left_out })
+        let lifetime = if not_after < asked.not_after {
+            Lifetime::CutToAuthority
+        } else {
+            Lifetime::AsAsked
+        };
+        Ok(Signed {
+            certificate_pem: certificate.pem(),
+            valid_until: not_after.date(),
+            lifetime,
+            left_out,
+        })
     }
 }
 
@@ -84,9 +100,14 @@ pub fn self_signed(common_name: &str, key: &PrivateKey, days: u32) -> Result<Sig
     check_common_name(common_name)?;
     let validity = Validity::from_now(days)?;
     let mut parameters = leaf(common_name, validity)?;
-    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    parameters.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ClientAuth,
+        ExtendedKeyUsagePurpose::ServerAuth,
+    ];
     parameters.subject_alt_names = own_dns_name(common_name)?;
-    let certificate = parameters.self_signed(key.pair()).map_err(PkiError::Library)?;
+    let certificate = parameters
+        .self_signed(key.pair())
+        .map_err(PkiError::Library)?;
     Ok(Signed {
         certificate_pem: certificate.pem(),
         valid_until: validity.not_after.date(),
@@ -110,7 +131,9 @@ fn leaf(common_name: &str, validity: Validity) -> Result<CertificateParams, PkiE
 fn profile_names(profile: &Profile) -> Result<Vec<SanType>, PkiError> {
     match profile {
         Profile::Client => Ok(Vec::new()),
-        Profile::Server { dns, ip } if dns.is_empty() && ip.is_empty() => Err(PkiError::ServerWithoutNames),
+        Profile::Server { dns, ip } if dns.is_empty() && ip.is_empty() => {
+            Err(PkiError::ServerWithoutNames)
+        }
         Profile::Server { dns, ip } => {
             let addresses = ip.iter().map(|address| Ok(SanType::IpAddress(*address)));
             dns.iter().map(dns_entry).chain(addresses).collect()
@@ -134,14 +157,27 @@ fn left_out(request: &CertificateRequest, profile: &Profile, granted: &[SanType]
     let is_a_host = *profile != Profile::Client && common_name.contains('.');
     let own = format!("DNS:{common_name}");
     let counts = |asked: &String| is_a_host || !own.eq_ignore_ascii_case(asked);
-    request.requested_names().iter().filter(|asked| !is_granted(asked) && counts(asked)).cloned().collect()
+    request
+        .requested_names()
+        .iter()
+        .filter(|asked| !is_granted(asked) && counts(asked))
+        .cloned()
+        .collect()
 }
 
 /// rcgen keeps one attribute of each kind, so `DC=example, DC=org` would come out as another name, and no one would
 /// find the chain: better no certificate than a useless one.
 fn check_issuer(certificate: &[u8], authority: &[u8]) -> Result<(), PkiError> {
-    let parse = |der| X509Certificate::from_der(der).map(|(_, parsed)| parsed).map_err(|_| PkiError::AuthorityName);
+    let parse = |der| {
+        X509Certificate::from_der(der)
+            .map(|(_, parsed)| parsed)
+            .map_err(|_| PkiError::AuthorityName)
+    };
     let (certificate, authority) = (parse(certificate)?, parse(authority)?);
     let same = certificate.issuer().as_raw() == authority.subject().as_raw();
-    if same { Ok(()) } else { Err(PkiError::AuthorityName) }
+    if same {
+        Ok(())
+    } else {
+        Err(PkiError::AuthorityName)
+    }
 }

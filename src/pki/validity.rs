@@ -23,7 +23,10 @@ impl Validity {
         }
         let now = OffsetDateTime::now_utc();
         let now = now - Duration::nanoseconds(now.nanosecond().into());
-        Ok(Self { not_before: now - BACKDATED, not_after: now + Duration::days(days.into()) })
+        Ok(Self {
+            not_before: now - BACKDATED,
+            not_after: now + Duration::days(days.into()),
+        })
     }
 }
 

@@ -47,7 +47,10 @@ fn the_last_comes_first_and_the_oldest_goes_first() {
     let key = PoolKey::new(Capacity::AtMost(2), LONG);
     assert_eq!(taken(&key), None);
     (1..=3).for_each(|number| put(key.id(), Numbered(number)));
-    assert_eq!([taken(&key), taken(&key), taken(&key)], [Some(3), Some(2), None]);
+    assert_eq!(
+        [taken(&key), taken(&key), taken(&key)],
+        [Some(3), Some(2), None]
+    );
 }
 
 /// A pool, its clock, and how many connections were opened for it.
@@ -77,8 +80,16 @@ impl Simulation {
 #[test]
 fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
     let (idle_timeout, step) = (Duration::from_secs(30), Duration::from_secs(1));
-    let pool = Pool { unused: Vec::new(), capacity: Capacity::AsNeeded.most(), idle_timeout };
-    let mut simulation = Simulation { pool, now: Instant::now(), opened: 0 };
+    let pool = Pool {
+        unused: Vec::new(),
+        capacity: Capacity::AsNeeded.most(),
+        idle_timeout,
+    };
+    let mut simulation = Simulation {
+        pool,
+        now: Instant::now(),
+        opened: 0,
+    };
     (0..3).for_each(|_| simulation.use_at_once(500));
     assert_eq!(simulation.opened, 500, "none is opened anew");
     for _ in 0..29 {
@@ -91,7 +102,11 @@ fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
         simulation.now += step;
         simulation.use_at_once(20);
     }
-    assert_eq!(simulation.pool.unused.len(), 20, "only as many as were in use at once since then");
+    assert_eq!(
+        simulation.pool.unused.len(),
+        20,
+        "only as many as were in use at once since then"
+    );
     assert_eq!(simulation.opened, 500);
 }
 
@@ -110,9 +125,12 @@ fn among_many_of_others_only_the_newest_are_searched() {
 
 #[test]
 fn nothing_is_kept_that_cannot_be_used() {
-    for (key, number) in
-        [(pool(0, LONG), 1), (pool(9, LONG), 0), (pool(9, Duration::ZERO), 1), (as_needed(Duration::ZERO), 1)]
-    {
+    for (key, number) in [
+        (pool(0, LONG), 1),
+        (pool(9, LONG), 0),
+        (pool(9, Duration::ZERO), 1),
+        (as_needed(Duration::ZERO), 1),
+    ] {
         assert_eq!(taken(&key), None);
         put(key.id(), Numbered(number));
         assert_eq!(taken(&key), None);
@@ -143,7 +161,12 @@ fn threads_endpoints_and_kinds_are_kept_apart() {
 }
 
 /// Puts another into its pool when it ends, as a task may do that ends with its connection.
-struct Successor(PoolId, Rc<Cell<u32>>, RefCell<Option<Box<Successor>>>, Cell<bool>);
+struct Successor(
+    PoolId,
+    Rc<Cell<u32>>,
+    RefCell<Option<Box<Successor>>>,
+    Cell<bool>,
+);
 
 impl Connection for Successor {
     fn is_usable(&mut self) -> bool {
@@ -168,7 +191,11 @@ fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
     let make = |next| Successor(key.id(), ended.clone(), RefCell::new(next), Cell::new(true));
     put(key.id(), make(Some(Box::new(make(None)))));
     put(key.id(), make(None));
-    assert_eq!(ended.get(), 2, "the first gave place, and its successor took that of the second");
+    assert_eq!(
+        ended.get(),
+        2,
+        "the first gave place, and its successor took that of the second"
+    );
     put(key.id(), make(Some(Box::new(make(None)))));
     drop(key);
     here::tidy();

@@ -55,7 +55,10 @@ impl Activity {
 
     pub(super) fn request_ends(&self) {
         let now = now();
-        self.idle_since.store(milliseconds(now.saturating_duration_since(self.begun)), Ordering::Relaxed);
+        self.idle_since.store(
+            milliseconds(now.saturating_duration_since(self.begun)),
+            Ordering::Relaxed,
+        );
         if self.under_way.fetch_sub(1, Ordering::Release) == 1 {
             self.idle.becomes_idle(now);
         }
@@ -138,7 +141,9 @@ impl Activity {
         let mut answers = self.lock();
         let (mut stalled, mut pause) = (false, None);
         answers.turns.retain(|turn| {
-            let Some(turn) = turn.upgrade() else { return false };
+            let Some(turn) = turn.upgrade() else {
+                return false;
+            };
             stalled |= turn.client_stalled();
             pause = Some(pause.map_or(turn.pause(), |pause: Duration| pause.min(turn.pause())));
             true
@@ -174,11 +179,16 @@ impl Turn {
     const UPSTREAM: u64 = u64::MAX;
 
     fn new(idle_timeout: Duration) -> Self {
-        Self { begun: now(), client_since: AtomicU64::new(0), idle_timeout }
+        Self {
+            begun: now(),
+            client_since: AtomicU64::new(0),
+            idle_timeout,
+        }
     }
 
     pub(super) fn is_the_clients(&self) {
-        self.client_since.store(milliseconds_since(self.begun), Ordering::Relaxed);
+        self.client_since
+            .store(milliseconds_since(self.begun), Ordering::Relaxed);
     }
 
     pub(super) fn is_the_upstreams(&self) {
@@ -188,7 +198,9 @@ impl Turn {
     fn client_stalled(&self) -> bool {
         match self.client_since.load(Ordering::Relaxed) {
             Self::UPSTREAM => false,
-            since => elapsed(self.begun).saturating_sub(Duration::from_millis(since)) > self.idle_timeout,
+            since => {
+                elapsed(self.begun).saturating_sub(Duration::from_millis(since)) > self.idle_timeout
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 //! judges nothing.
 
 use super::client::ConnectedClient;
+use super::connection_facts::ConnectionFacts;
 use super::credentials::{Checked, JudgingBy};
-use super::record::ConnectionFacts;
 use super::request::Judgement;
 use crate::authorizer::{Asking, Authorizer, Question};
 use crate::forward::shown_fields;
@@ -29,9 +29,12 @@ pub(super) fn unasked<F: Fields + ?Sized>(
     (judging, checked): (&JudgingBy, &Checked),
     asker: Asker<'_>,
 ) -> Option<(Arc<Authorizer>, Asking)> {
-    let (Err(Refusal::AuthorizerUnasked), Some(route), Some(target), Some(host)) =
-        (&judgement.outcome, judgement.route, &judgement.target, &judgement.host)
-    else {
+    let (Err(Refusal::AuthorizerUnasked), Some(route), Some(target), Some(host)) = (
+        &judgement.outcome,
+        judgement.route,
+        &judgement.target,
+        &judgement.host,
+    ) else {
         return None;
     };
     let (snapshot, Asker { client, facts, .. }) = (&judging.in_force.snapshot, asker);
@@ -39,7 +42,9 @@ pub(super) fn unasked<F: Fields + ?Sized>(
     // What upstreams are not told on this route is not told here either.
     let known = match route.admission {
         Admission::Public => KnownClient::default(),
-        Admission::Authorized | Admission::PublicWithIdentity => client.known(&judging.view, checked, snapshot),
+        Admission::Authorized | Admission::PublicWithIdentity => {
+            client.known(&judging.view, checked, snapshot)
+        }
     };
     let question = Question {
         id: asker.request_id,
@@ -54,7 +59,12 @@ pub(super) fn unasked<F: Fields + ?Sized>(
         local: facts.local,
         server_name: facts.server_name.as_deref(),
         known,
-        fields: shown_fields(fields, &authorizer.shown, snapshot.field_policy(route), checked.authorization(None)),
+        fields: shown_fields(
+            fields,
+            &authorizer.shown,
+            snapshot.field_policy(route),
+            checked.authorization(None),
+        ),
     };
     Some((authorizer.clone(), authorizer.asking(&question)))
 }

@@ -3,20 +3,19 @@
 
 mod shared;
 
+use super::chain_standing::{Stood, principal, stand};
 use super::expiry::{self, Expiry};
 use super::forwarded::{ForwardedClients, Voice};
 use super::request::{Client, Standing};
 use super::told::Told;
 use crate::clock;
-use crate::config::ClientAuth;
-use crate::identity::{Identified, Principal, ProxyHeader};
+use crate::identity::{Principal, ProxyHeader};
 use crate::snapshot::{ListenerPolicy, Snapshot, SnapshotVersion};
 use crate::telemetry::Telemetry;
 use crate::tls::{
-    ChainError, FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId,
-    Vouched,
+    FailureReason, HandshakeFacts, HostPolicy, PeerCertificate, PresentedCertificate, TrustDomainId,
 };
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -45,7 +44,9 @@ impl RemoteEnd {
     /// Where the client is. A PROXY header says so, and who may send none is not served.
     fn source(&self) -> IpAddr {
         match &self.header {
-            Some(ProxyHeader::Client(said)) => said.addresses.map_or(self.address, |(client, _)| client.ip()),
+            Some(ProxyHeader::Client(said)) => said
+                .addresses
+                .map_or(self.address, |(client, _)| client.ip()),
             Some(ProxyHeader::Local) | None => self.address,
         }
     }
@@ -81,8 +82,20 @@ pub(super) struct ClientView {
 
 impl ConnectedClient {
     /// A client after its handshake.
-    pub(super) fn new(listener: Arc<str>, facts: HandshakeFacts, remote: RemoteEnd, telemetry: Arc<Telemetry>) -> Self {
-        Self { listener, facts, remote, telemetry, forwarded: RefCell::default(), view: RefCell::default() }
+    pub(super) fn new(
+        listener: Arc<str>,
+        facts: HandshakeFacts,
+        remote: RemoteEnd,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        Self {
+            listener,
+            facts,
+            remote,
+            telemetry,
+            forwarded: RefCell::default(),
+            view: RefCell::default(),
+        }
     }
 
     /// Counts what is left of its certificate, right after the handshake. The look at it is the first request's, too.
@@ -110,20 +123,34 @@ impl ConnectedClient {
 
     /// Who it was when it was last looked at.
     pub(super) fn known_user(&self) -> Option<Arc<str>> {
-        self.view.borrow().as_ref().and_then(|view| view.principal()).map(|user| user.name.clone())
+        self.view
+            .borrow()
+            .as_ref()
+            .and_then(|view| view.principal())
+            .map(|user| user.name.clone())
     }
 
     /// Why the client of a listener that is gone does not count any more. Whom its host asks is gone with it; but the trust
     /// domain that vouched before may still be there, and then it is asked.
-    pub(super) fn refused_without_listener(&self, snapshot: &Snapshot, before: &ClientView) -> Option<FailureReason> {
+    pub(super) fn refused_without_listener(
+        &self,
+        snapshot: &Snapshot,
+        before: &ClientView,
+    ) -> Option<FailureReason> {
         let (peer, (_, host)) = (before.peer.as_ref()?, before.place.as_ref()?);
         let name = &host.trust_domain(peer.trust_domain)?.name;
-        let domain = snapshot.trust_domains.iter().find(|domain| domain.name == *name)?;
+        let domain = snapshot
+            .trust_domains
+            .iter()
+            .find(|domain| domain.name == *name)?;
         if let Err(error) = domain.vouch(&self.facts.chain, UnixTime::now()) {
             return Some(error.reason());
         }
         let user = before.principal()?;
-        domain.revocation().denies_user(&user.name).then_some(FailureReason::Revoked)
+        domain
+            .revocation()
+            .denies_user(&user.name)
+            .then_some(FailureReason::Revoked)
     }
 
     fn look(&self, snapshot: &Snapshot, now: Instant) -> ClientView {
@@ -133,10 +160,14 @@ impl ConnectedClient {
             Some((listener.clone(), host.clone()))
         });
         let mut stood = match &place {
-            Some((_, host)) => stand(snapshot, host, &self.facts.chain, |chain| host.vouch(chain, UnixTime::now())),
+            Some((_, host)) => stand(snapshot, host, &self.facts.chain, |chain| {
+                host.vouch(chain, UnixTime::now())
+            }),
             None => Stood::without_certificate(Standing::Refused(FailureReason::UnknownServerName)),
         };
-        let front = place.as_ref().and_then(|(listener, _)| listener.front_proxy.as_ref());
+        let front = place
+            .as_ref()
+            .and_then(|(listener, _)| listener.front_proxy.as_ref());
         let voice = match Voice::of(&self.remote, front, &stood.standing) {
             Ok(voice) => voice,
             Err(refusal) => {
@@ -155,7 +186,13 @@ impl ConnectedClient {
         (place, voice): (Option<ServedAt>, Voice),
         stood: Stood,
     ) -> ClientView {
-        let Stood { standing, peer, vouched_by, until, expired_for } = stood;
+        let Stood {
+            standing,
+            peer,
+            vouched_by,
+            until,
+            expired_for,
+        } = stood;
         let expiry = Expiry::of(&snapshot.expiry, peer.as_ref());
         if let Some(peer) = &peer {
             expiry::tell(&self.telemetry, snapshot, &standing, peer);
@@ -164,7 +201,11 @@ impl ConnectedClient {
             }
         }
         let refused = match (&standing, &peer, &voice) {
-            (Standing::Refused(_), None, Voice::Own) => self.facts.chain.first().and_then(PresentedCertificate::read),
+            (Standing::Refused(_), None, Voice::Own) => self
+                .facts
+                .chain
+                .first()
+                .and_then(PresentedCertificate::read),
             _ => None,
         };
         let (checked, told) = (Cell::new(now), RefCell::default());
@@ -188,127 +229,11 @@ impl ConnectedClient {
     }
 }
 
-/// Who a client is, its certificate if that counts, and who vouches for it.
-pub type Stands = (Standing, Option<PeerCertificate>, Option<TrustDomainId>);
-
-/// Who a chain would be under a host's policy at a moment, judged by this snapshot's trust: for explanations.
-pub fn standing(snapshot: &Snapshot, host: &HostPolicy, chain: &[CertificateDer<'_>], at: UnixTime) -> Stands {
-    stand(snapshot, host, chain, |chain| host.would_vouch(chain, at)).into()
-}
-
-/// Who a chain is, and for how long that holds.
-pub(super) struct Stood {
-    pub(super) standing: Standing,
-    pub(super) peer: Option<PeerCertificate>,
-    pub(super) vouched_by: Option<TrustDomainId>,
-    until: i64,
-    /// How long its certificate has been over, if its user is let in all the same.
-    expired_for: Option<Duration>,
-}
-
-impl From<Stood> for Stands {
-    fn from(stood: Stood) -> Self {
-        (stood.standing, stood.peer, stood.vouched_by)
-    }
-}
-
-impl Stood {
-    pub(super) fn without_certificate(standing: Standing) -> Self {
-        Self { standing, peer: None, vouched_by: None, until: i64::MAX, expired_for: None }
-    }
-}
-
-fn stand<'c>(
-    snapshot: &Snapshot,
-    host: &HostPolicy,
-    chain: &[CertificateDer<'c>],
-    vouch: impl FnOnce(&[CertificateDer<'c>]) -> Result<Vouched, ChainError>,
-) -> Stood {
-    if host.trust_domains.is_empty() {
-        return Stood::without_certificate(Standing::Anonymous);
-    }
-    let Some(leaf) = chain.first() else {
-        return Stood::without_certificate(match host.client_auth {
-            ClientAuth::Required => Standing::Refused(FailureReason::NoCertificate),
-            ClientAuth::Optional | ClientAuth::Off => Standing::Anonymous,
-        });
-    };
-    // Always asked, also right after a full handshake: what was verified then is remembered, so that it costs little.
-    vouched_for(snapshot, leaf, vouch(chain))
-}
-
-/// Who a leaf is whose chain was judged.
-pub(super) fn vouched_for(
-    snapshot: &Snapshot,
-    leaf: &CertificateDer<'_>,
-    judged: Result<Vouched, ChainError>,
-) -> Stood {
-    let vouched = match judged {
-        Ok(vouched) => vouched,
-        Err(error) => return Stood::without_certificate(Standing::Refused(error.reason())),
-    };
-    let peer = match PeerCertificate::read(vouched.domain, leaf) {
-        Ok(peer) => peer,
-        Err(error) => {
-            tracing::warn!(%error, "a verified certificate cannot be read");
-            return Stood::without_certificate(Standing::Refused(FailureReason::InvalidCertificate));
-        }
-    };
-    who(snapshot, &vouched, peer)
-}
-
-impl From<Identified> for Standing {
-    fn from(identified: Identified) -> Self {
-        match identified {
-            Identified::Known(principal) => Self::Known(principal),
-            Identified::Unknown => Self::UnknownUser,
-            Identified::Ambiguous(one, other) => Self::AmbiguousIdentity(one, other),
-            Identified::Reserved(name) => Self::ReservedName(name),
-            Identified::Unusable(name) => Self::UnusableName(name),
-        }
-    }
-}
-
-/// The ApiUser behind a certificate that counts.
-fn who(snapshot: &Snapshot, vouched: &Vouched, peer: PeerCertificate) -> Stood {
-    let mut standing = Standing::from(snapshot.users.identify(&peer));
-    if principal(&standing).is_some_and(|user| is_denied(snapshot, vouched.domain, user)) {
-        standing = Standing::Refused(FailureReason::Revoked);
-    }
-    let Vouched { domain, expired_for, until } = *vouched;
-    let vouched_by = Some(domain);
-    let Some(over) = expired_for else {
-        return Stood { standing, peer: Some(peer), vouched_by, until, expired_for };
-    };
-    // The domain tolerates what the most patient of its users does. Who this is decides, and strangers get nothing.
-    let user = principal(&standing).and_then(|principal| snapshot.users.get(principal.id));
-    let tolerance = user.map_or(Duration::ZERO, |user| user.tolerate_expiry);
-    if over > tolerance {
-        let standing = Standing::Refused(FailureReason::Expired);
-        return Stood { standing, peer: Some(peer), vouched_by, until, expired_for: None };
-    }
-    let lasting = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
-    let until = until.min(peer.not_after.saturating_add(lasting));
-    Stood { standing, peer: Some(peer), vouched_by, until, expired_for }
-}
-
-/// Whether the deny list of the domain that vouched names the user.
-pub(super) fn is_denied(snapshot: &Snapshot, domain: TrustDomainId, user: &Principal) -> bool {
-    snapshot.trust_domain(domain).is_none_or(|domain| domain.revocation().denies_user(&user.name))
-}
-
 /// Whether a second has passed.
 fn is_over(second: i64) -> bool {
     let now = clock::signed_seconds();
     // A clock before 1970 makes every certificate expired rather than none.
     now == 0 || now > second
-}
-
-pub(super) fn principal(standing: &Standing) -> Option<&Principal> {
-    match standing {
-        Standing::Known(principal) => Some(principal),
-        _ => None,
-    }
 }
 
 impl ClientView {

@@ -1,15 +1,17 @@
 //! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
 
+mod hyper_server;
+
 use super::Shared;
-use super::activity::{self, Activity};
+use super::activity::Activity;
 use super::client::{ConnectedClient, RemoteEnd};
-use super::exchange::{ConnectionContext, RecordedBody, answer};
+use super::connection_facts::ConnectionFacts;
+use super::exchange::ConnectionContext;
 use super::guard::Guard;
 use super::http1::{self, Served};
 use super::in_force::in_force;
-use super::present::{Look, OpenExchanges};
+use super::present::OpenExchanges;
 use super::proxy_header::{Arrival, NotEstablished, first_words};
-use super::record::ConnectionFacts;
 use super::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
@@ -17,20 +19,14 @@ use crate::forward::ClientAddress;
 use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
-use crate::tls::record::{CorkedStream, Input, RecordStream, Records, Transport};
+use crate::tls::record::{Input, RecordStream, Records, Transport};
 use crate::tls::{Established, Protocol};
-use crate::worker::{LocalExecutor, MomentTimer};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
+use hyper_server::{serve_guarded, serve_http2};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +89,13 @@ impl ConnectionHandler for ProxyHandler {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, client: SocketAddr, place: ConnectionPlace, drain: Drain) {
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        client: SocketAddr,
+        place: ConnectionPlace,
+        drain: Drain,
+    ) {
         // The memory of a handshake is freed before the connection is served, which may be idle for hours.
         let established = Box::pin(self.establish(stream, client, place, drain)).await;
         if let Some(connection) = established {
@@ -116,7 +118,11 @@ impl ProxyHandler {
         let policy = self.policy(&snapshot).cloned()?;
         // Only the socket knows which address the client took of a listener for all of them.
         let local = stream.local_addr().unwrap_or(policy.address);
-        let arrival = Arrival { client: client.ip(), place: &place, deadline: begun + policy.limits.handshake_timeout };
+        let arrival = Arrival {
+            client: client.ip(),
+            place: &place,
+            deadline: begun + policy.limits.handshake_timeout,
+        };
         let work = Box::pin(first_words(stream, &policy, arrival));
         // Who has connected before the drain began is let in, and may ask once.
         let outcome = tokio::select! {
@@ -124,7 +130,11 @@ impl ProxyHandler {
             () = place.told_to_give_way() => return None,
             () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return None,
         };
-        let drain = if drain.has_begun() { drain.later(LAST_MOMENT) } else { drain };
+        let drain = if drain.has_begun() {
+            drain.later(LAST_MOMENT)
+        } else {
+            drain
+        };
         // A connection may live long; the snapshot that it began with must not.
         drop(snapshot);
         match outcome {
@@ -143,28 +153,78 @@ impl ProxyHandler {
                 self.handshake_done(&established, begun);
                 let (limits, engine) = (policy.limits, policy.http1_engine);
                 let idle = IdleWatch::new(&place);
-                let accepted = Accepted { address: client, local, place, idle, drain, limits, engine, header };
+                let accepted = Accepted {
+                    address: client,
+                    local,
+                    place,
+                    idle,
+                    drain,
+                    limits,
+                    engine,
+                    header,
+                };
                 self.serve_http(established, accepted)
             }
         }
     }
 
     /// What serves the connection by its HTTP version. `None` if the client may not be served.
-    fn serve_http(&self, established: Established, mut accepted: Accepted) -> Option<ConnectionFuture<'_>> {
-        let Established { records, input, facts } = established;
+    fn serve_http(
+        &self,
+        established: Established,
+        mut accepted: Accepted,
+    ) -> Option<ConnectionFuture<'_>> {
+        let Established {
+            records,
+            input,
+            facts,
+        } = established;
         let protocol = facts.protocol;
-        let remote = RemoteEnd { address: accepted.address.ip(), header: accepted.header.take() };
-        let client = ConnectedClient::new(self.listener.clone(), facts, remote, self.shared.telemetry.clone());
+        let remote = RemoteEnd {
+            address: accepted.address.ip(),
+            header: accepted.header.take(),
+        };
+        let client = ConnectedClient::new(
+            self.listener.clone(),
+            facts,
+            remote,
+            self.shared.telemetry.clone(),
+        );
         let snapshot = in_force(&self.shared).snapshot.clone();
         client.observe(&snapshot, std::time::Instant::now());
         let addresses = client.addresses(&snapshot, accepted.address, accepted.local);
-        let addresses = addresses.inspect_err(|failure| self.handshake_failed(failure, accepted.address)).ok()?;
-        let facts = Rc::new(ConnectionFacts::new(&self.shared.telemetry, &self.listener, addresses, &client.facts));
-        let Accepted { place, idle, drain, limits, engine, .. } = accepted;
-        let parts = ConnectionParts { client, facts, place, idle, drain, limits };
+        let addresses = addresses
+            .inspect_err(|failure| self.handshake_failed(failure, accepted.address))
+            .ok()?;
+        let facts = Rc::new(ConnectionFacts::new(
+            &self.shared.telemetry,
+            &self.listener,
+            addresses,
+            &client.facts,
+        ));
+        let Accepted {
+            place,
+            idle,
+            drain,
+            limits,
+            engine,
+            ..
+        } = accepted;
+        let parts = ConnectionParts {
+            client,
+            facts,
+            place,
+            idle,
+            drain,
+            limits,
+        };
         Some(match records {
-            Transport::Rustls(records) => self.serve_records(records, input, protocol, parts, engine),
-            Transport::InPlace(records) => self.serve_records(records, input, protocol, parts, engine),
+            Transport::Rustls(records) => {
+                self.serve_records(records, input, protocol, parts, engine)
+            }
+            Transport::InPlace(records) => {
+                self.serve_records(records, input, protocol, parts, engine)
+            }
         })
     }
 
@@ -178,17 +238,30 @@ impl ProxyHandler {
     ) -> ConnectionFuture<'_> {
         match (protocol, engine) {
             (Protocol::Http1, Http1Engine::Own) => self.serve_http1(records, input, parts),
-            (Protocol::Http1, Http1Engine::Hyper) => Box::pin(self.serve_by_hyper(records, input, parts)),
+            (Protocol::Http1, Http1Engine::Hyper) => {
+                Box::pin(self.serve_by_hyper(records, input, parts))
+            }
             (Protocol::Http2, _) => {
                 let limits = parts.limits;
                 let context = self.context(parts, OpenExchanges::for_http2());
-                Box::pin(serve_http2(Rc::new(context), RecordStream::new(records, input), limits))
+                Box::pin(serve_http2(
+                    Rc::new(context),
+                    RecordStream::new(records, input),
+                    limits,
+                ))
             }
         }
     }
 
     fn context(&self, parts: ConnectionParts, open: OpenExchanges) -> ConnectionContext {
-        let ConnectionParts { client, facts, place, idle, drain, limits } = parts;
+        let ConnectionParts {
+            client,
+            facts,
+            place,
+            idle,
+            drain,
+            limits,
+        } = parts;
         ConnectionContext {
             shared: self.shared.clone(),
             address: ClientAddress::new(facts.client.ip()),
@@ -211,20 +284,56 @@ impl ProxyHandler {
         input: Input,
         parts: ConnectionParts,
     ) -> ConnectionFuture<'_> {
-        let ConnectionParts { client, facts, place, idle, drain, limits } = parts;
+        let ConnectionParts {
+            client,
+            facts,
+            place,
+            idle,
+            drain,
+            limits,
+        } = parts;
         let parts = (self.shared.clone(), facts, client);
-        let connection = Box::new(http1::Connection::new((records, input), parts, limits, drain, idle));
+        let connection = Box::new(http1::Connection::new(
+            (records, input),
+            parts,
+            limits,
+            drain,
+            idle,
+        ));
         Box::pin(async move {
             // The place outlives the socket, whose descriptor it counts.
-            let Served::Elsewhere(connection, why) = connection.serve().await else { return };
+            let Served::Elsewhere(connection, why) = connection.serve().await else {
+                return;
+            };
             connection.facts.series.fast_path("handed_over", why.word());
-            let http1::Connection { records, input, client, facts, idle, drain, limits, .. } = *connection;
-            let parts = ConnectionParts { client, facts, place, idle, drain, limits };
+            let http1::Connection {
+                records,
+                input,
+                client,
+                facts,
+                idle,
+                drain,
+                limits,
+                ..
+            } = *connection;
+            let parts = ConnectionParts {
+                client,
+                facts,
+                place,
+                idle,
+                drain,
+                limits,
+            };
             Box::pin(self.serve_by_hyper(records, input, parts)).await;
         })
     }
 
-    async fn serve_by_hyper<R: Records + Send + 'static>(&self, records: R, input: Input, parts: ConnectionParts) {
+    async fn serve_by_hyper<R: Records + Send + 'static>(
+        &self,
+        records: R,
+        input: Input,
+        parts: ConnectionParts,
+    ) {
         let limits = parts.limits;
         let mut context = self.context(parts, OpenExchanges::for_http1());
         let stream = RecordStream::new(records, input);
@@ -232,151 +341,5 @@ impl ProxyHandler {
         let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
         context.guard = Some(guard.control());
         Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
-    }
-}
-
-/// Answers the requests of a connection, whatever its HTTP version.
-fn requests_of(
-    context: &Rc<ConnectionContext>,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<RecordedBody>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<RecordedBody>, Infallible>> + 'static,
-> {
-    let context = context.clone();
-    service_fn(move |request| {
-        let context = context.clone();
-        // hyper and the runtime move what they are given several times, so it is small.
-        Box::pin(async move { Ok::<_, Infallible>(answer(context, request).await) })
-    })
-}
-
-async fn serve_guarded<S>(context: Rc<ConnectionContext>, stream: Guard<S>, limits: ConnectionLimits)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let connection = hyper::server::conn::http1::Builder::new()
-        // The guard has its own timers, which know idle from slow; and its own limit, below hyper's.
-        .header_read_timeout(None)
-        .max_header_size(limits.head_size.saturating_add(4096))
-        .max_buf_size((limits.head_size + 4096).max(64 * 1024))
-        .max_headers(crate::forward::MAX_FIELDS + 1)
-        .serve_connection(TokioIo::new(stream), requests_of(&context))
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let (mut closing, mut gives_way) = (false, false);
-    let has_begun_request = || context.guard.as_ref().is_some_and(|guard| guard.has_begun_head());
-    let outcome = loop {
-        tokio::select! {
-            // The guard reads before it is asked what it has.
-            biased;
-            outcome = connection.as_mut() => break outcome,
-            () = told_to_close(&context), if !closing => {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                if let Some(guard) = &context.guard {
-                    guard.take_no_more();
-                }
-            }
-            () = context.activity.told_to_give_way(has_begun_request), if !gives_way => {
-                // hyper is not told: a request that comes at this moment is answered.
-                gives_way = true;
-                if let Some(guard) = &context.guard {
-                    guard.take_no_more();
-                }
-            }
-            () = stuck(&context) => break Ok(()),
-        }
-    };
-    log_end(&context, outcome);
-}
-
-async fn serve_http2<R>(context: Rc<ConnectionContext>, stream: RecordStream<R>, limits: ConnectionLimits)
-where
-    R: Records + 'static,
-{
-    let (stream, cork) = CorkedStream::new(stream);
-    let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
-    let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
-    let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
-        .timer(MomentTimer::default())
-        // Ours has it already.
-        .auto_date_header(false)
-        .max_concurrent_streams(limits.streams)
-        .max_header_list_size(head_size)
-        // Rapid reset (CVE-2023-44487): few streams may be reset before they were answered.
-        .max_pending_accept_reset_streams(32)
-        .max_local_error_reset_streams(128)
-        // A client that opens no window holds at most this for each of its streams.
-        .max_send_buf_size(64 * 1024)
-        // A client that is gone is noticed although it owes no answer.
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), requests_of(&context));
-    let mut connection = std::pin::pin!(connection);
-    let activity = &context.activity;
-    let (mut closing, mut goodbye, mut gives_way) = (false, None, false);
-    let outcome = loop {
-        tokio::select! {
-            outcome = cork.drive(connection.as_mut()) => break outcome,
-            // hyper gives no handle to a single stream, so all of them end.
-            () = activity.client_stalled() => {
-                let (listener, client) = (&*context.facts.listener, &context.facts.client);
-                tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
-                break Ok(());
-            }
-            () = stuck(&context) => break Ok(()),
-            () = told_to_close(&context), if !closing => closing = true,
-            // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
-            () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
-                closing = true;
-                goodbye = Some(Instant::now() + activity::GOODBYE);
-            }
-            () = activity.told_to_give_way(|| false), if !gives_way => {
-                (closing, gives_way) = (true, true);
-                goodbye = Some(Instant::now() + http1::GOODBYE_GIVING_WAY);
-            }
-            () = activity.goodbye_over(goodbye) => break Ok(()),
-        }
-        if closing {
-            connection.as_mut().graceful_shutdown();
-        }
-    };
-    log_end(&context, outcome);
-}
-
-/// Ends when the connection is to take no further request.
-async fn told_to_close(context: &ConnectionContext) {
-    tokio::select! {
-        () = context.drain.begun() => {}
-        () = context.close.cancelled() => {}
-    }
-}
-
-/// Looks after the rights of what is under way, round by round. Ends when something was cut and does not end by itself:
-/// its client takes nothing, and must not find later what waits for it here.
-async fn stuck(context: &ConnectionContext) {
-    loop {
-        context.open.round().await;
-        match context.open.look(&context.shared, &context.client) {
-            Look::Fine => {}
-            Look::OneCut => context.close.cancel(),
-            Look::ClientGone(withdrawal) => {
-                if !context.close.is_cancelled() && !context.drain.has_begun() {
-                    let user = context.client.known_user();
-                    context.facts.connection_cut(user.as_deref(), withdrawal.word());
-                }
-                context.close.cancel();
-            }
-            Look::Stuck => return,
-        }
-    }
-}
-
-fn log_end(context: &ConnectionContext, outcome: hyper::Result<()>) {
-    if let Err(error) = outcome {
-        let detail = crate::error_text::with_causes(&error);
-        tracing::debug!(listener = &*context.facts.listener, client = %context.facts.client, detail, "connection ended");
     }
 }

@@ -10,8 +10,8 @@ use crate::authorizer::{Asking, Authorizer, Verdict};
 use crate::clock;
 use crate::config::CredentialKind;
 use crate::credentials::{
-    BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source, TokenError,
-    Verdict as PasswordVerdict,
+    BasicCredentials, CredentialFailure, PasswordFailure, Proof, ProvenBy, Shown, Source,
+    TokenError, Verdict as PasswordVerdict,
 };
 use crate::forward::AuthorizationUp;
 use crate::head::Fields;
@@ -62,12 +62,27 @@ pub(super) enum Wanted {
 
 impl Looked {
     /// Finds out what is wanted, as it counts for this judgement.
-    pub(super) async fn find_out(&mut self, wanted: Wanted, shared: &Shared, judging: &JudgingBy, source: IpAddr) {
+    pub(super) async fn find_out(
+        &mut self,
+        wanted: Wanted,
+        shared: &Shared,
+        judging: &JudgingBy,
+        source: IpAddr,
+    ) {
         match wanted {
             Wanted::Look(shown) => {
-                self.0.presented = presented(shared, &judging.in_force.snapshot, &judging.view, shown, source).await;
+                self.0.presented = presented(
+                    shared,
+                    &judging.in_force.snapshot,
+                    &judging.view,
+                    shown,
+                    source,
+                )
+                .await;
             }
-            Wanted::Verdict(authorizer, asking) => self.0.verdict = Some(authorizer.ask(*asking).await),
+            Wanted::Verdict(authorizer, asking) => {
+                self.0.verdict = Some(authorizer.ask(*asking).await)
+            }
             Wanted::Body(_) => {}
         }
     }
@@ -84,7 +99,13 @@ impl Looked {
             other => other.clone(),
         };
         let Evidence { body, verdict, .. } = self.0.clone();
-        Checked { evidence: Evidence { presented, body, verdict } }
+        Checked {
+            evidence: Evidence {
+                presented,
+                body,
+                verdict,
+            },
+        }
     }
 }
 
@@ -102,7 +123,9 @@ pub(super) fn wanted<F: Fields + ?Sized>(
     asker: Asker<'_>,
 ) -> Option<Wanted> {
     match (&judgement.outcome, judgement.route) {
-        (Err(Refusal::CredentialsUnchecked), Some(route)) => Some(Wanted::Look(Shown::of(fields, route.credentials))),
+        (Err(Refusal::CredentialsUnchecked), Some(route)) => {
+            Some(Wanted::Look(Shown::of(fields, route.credentials)))
+        }
         (Err(Refusal::BodyUnread), Some(route)) => Some(Wanted::Body(route.limits.body_size)),
         (Err(Refusal::AuthorizerUnasked), _) => unasked(judgement, fields, by, asker)
             .map(|(authorizer, asking)| Wanted::Verdict(authorizer, Box::new(asking))),
@@ -135,7 +158,9 @@ impl Checked {
 
     /// The ApiUser on whose behalf a permitted request is made.
     pub(super) fn user<'a>(&'a self, view: &'a ClientView) -> Option<&'a Principal> {
-        self.proof().map(|proof| &proof.principal).or_else(|| view.principal())
+        self.proof()
+            .map(|proof| &proof.principal)
+            .or_else(|| view.principal())
     }
 
     /// What was proven.
@@ -147,7 +172,13 @@ impl Checked {
     }
 }
 
-async fn presented(shared: &Shared, snapshot: &Snapshot, view: &ClientView, shown: Shown, source: IpAddr) -> Presented {
+async fn presented(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    view: &ClientView,
+    shown: Shown,
+    source: IpAddr,
+) -> Presented {
     match shown {
         Shown::Nothing => Presented::Nothing,
         Shown::Malformed => Presented::Failed(CredentialFailure::Malformed),
@@ -156,9 +187,17 @@ async fn presented(shared: &Shared, snapshot: &Snapshot, view: &ClientView, show
     }
 }
 
-async fn password(shared: &Shared, snapshot: &Snapshot, said: &BasicCredentials, source: IpAddr) -> Presented {
+async fn password(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    said: &BasicCredentials,
+    source: IpAddr,
+) -> Presented {
     let passwords = &snapshot.credentials.passwords;
-    let checked = shared.passwords.check(passwords, said, Source::of(source)).await;
+    let checked = shared
+        .passwords
+        .check(passwords, said, Source::of(source))
+        .await;
     let result = match &checked {
         Ok(PasswordVerdict::Verified(_)) => "verified",
         Ok(PasswordVerdict::Remembered(_)) => "remembered",
@@ -170,12 +209,22 @@ async fn password(shared: &Shared, snapshot: &Snapshot, said: &BasicCredentials,
     let failure = match checked {
         Ok(PasswordVerdict::Verified(hash) | PasswordVerdict::Remembered(hash)) => {
             match snapshot.users.named(&said.user) {
-                Some(principal) => return unless_denied(snapshot, Proof { principal, by: ProvenBy::Password(hash) }),
+                Some(principal) => {
+                    return unless_denied(
+                        snapshot,
+                        Proof {
+                            principal,
+                            by: ProvenBy::Password(hash),
+                        },
+                    );
+                }
                 None => CredentialFailure::WrongPassword,
             }
         }
         Err(PasswordFailure::Wrong) => CredentialFailure::WrongPassword,
-        Err(PasswordFailure::TooMany(retry_after)) => CredentialFailure::TooManyAttempts { retry_after },
+        Err(PasswordFailure::TooMany(retry_after)) => {
+            CredentialFailure::TooManyAttempts { retry_after }
+        }
         Err(PasswordFailure::Busy) => CredentialFailure::Busy,
     };
     Presented::Failed(failure)
@@ -187,7 +236,11 @@ fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) ->
     let certificate = view.peer.as_ref().map(|peer| peer.fingerprint.as_str());
     let issuers = &snapshot.credentials.issuers;
     // A clock before 1970 makes every token expired rather than none.
-    let proven = if now == 0 { Err(TokenError::Expired) } else { issuers.check(said, certificate, now) };
+    let proven = if now == 0 {
+        Err(TokenError::Expired)
+    } else {
+        issuers.check(said, certificate, now)
+    };
     let result = match &proven {
         Ok(_) => "verified",
         Err(TokenError::NoKeys) => "no_keys",
@@ -198,9 +251,19 @@ fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) ->
         Err(TokenError::NoKeys) => Presented::Failed(CredentialFailure::NoKeys),
         Err(error) => Presented::Failed(CredentialFailure::BadToken(error)),
         Ok(proof) => {
-            let user = issuers.user_of(&proof, now).and_then(|name| snapshot.users.named(name));
-            let Some(principal) = user else { return Presented::Failed(CredentialFailure::UnknownUser) };
-            unless_denied(snapshot, Proof { principal, by: ProvenBy::Token(proof) })
+            let user = issuers
+                .user_of(&proof, now)
+                .and_then(|name| snapshot.users.named(name));
+            let Some(principal) = user else {
+                return Presented::Failed(CredentialFailure::UnknownUser);
+            };
+            unless_denied(
+                snapshot,
+                Proof {
+                    principal,
+                    by: ProvenBy::Token(proof),
+                },
+            )
         }
     }
 }
@@ -208,9 +271,20 @@ fn token(shared: &Shared, snapshot: &Snapshot, view: &ClientView, said: &str) ->
 /// A proof of an earlier look, as it counts in this snapshot and at this moment.
 pub(super) fn still_presented(snapshot: &Snapshot, proof: &Proof) -> Presented {
     // A clock before 1970 makes every token expired rather than none.
-    let now = Some(clock::seconds()).filter(|now| *now > 0).unwrap_or(u64::MAX);
-    match snapshot.credentials.still_names(&snapshot.users, proof, now) {
-        Some(principal) => unless_denied(snapshot, Proof { principal, by: proof.by.clone() }),
+    let now = Some(clock::seconds())
+        .filter(|now| *now > 0)
+        .unwrap_or(u64::MAX);
+    match snapshot
+        .credentials
+        .still_names(&snapshot.users, proof, now)
+    {
+        Some(principal) => unless_denied(
+            snapshot,
+            Proof {
+                principal,
+                by: proof.by.clone(),
+            },
+        ),
         None => Presented::Failed(CredentialFailure::Gone),
     }
 }
@@ -225,5 +299,10 @@ pub fn unless_denied(snapshot: &Snapshot, proof: Proof) -> Presented {
 }
 
 fn count(shared: &Shared, kind: CredentialKind, result: &str) {
-    shared.telemetry.metrics.credential_checks.with_label_values(&[kind.word(), result]).inc();
+    shared
+        .telemetry
+        .metrics
+        .credential_checks
+        .with_label_values(&[kind.word(), result])
+        .inc();
 }

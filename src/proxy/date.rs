@@ -32,7 +32,10 @@ pub(super) fn write_date(head: &mut Vec<u8>) {
 fn with_date<T>(act: impl FnOnce(&HeaderValue) -> T) -> T {
     let second = clock::seconds();
     DATE.with_borrow_mut(|date| {
-        let written = date.take().filter(|written| written.second == second).unwrap_or_else(|| write(second));
+        let written = date
+            .take()
+            .filter(|written| written.second == second)
+            .unwrap_or_else(|| write(second));
         act(&date.insert(written).value)
     })
 }
@@ -40,7 +43,8 @@ fn with_date<T>(act: impl FnOnce(&HeaderValue) -> T) -> T {
 fn write(second: u64) -> DateValue {
     // The formatting cannot count beyond the year 9999.
     const LAST: u64 = 253_402_300_799;
-    let text = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(second.min(LAST))).to_string();
+    let text =
+        httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(second.min(LAST))).to_string();
     let value = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     DateValue { second, value }
 }
@@ -56,6 +60,9 @@ mod tests {
         let mut head = Vec::new();
         write_date(&mut head);
         let line = String::from_utf8(head).unwrap();
-        assert!(line.starts_with("date: ") && line.ends_with(" GMT\r\n"), "{line}");
+        assert!(
+            line.starts_with("date: ") && line.ends_with(" GMT\r\n"),
+            "{line}"
+        );
     }
 }

@@ -21,24 +21,38 @@ pub(super) struct Expiry {
 impl Expiry {
     /// What is to be said of a certificate now. `None` is a client without one.
     pub(super) fn of(policy: &ExpiryPolicy, peer: Option<&PeerCertificate>) -> Self {
-        Self::at(policy, peer.map(|peer| peer.not_after), clock::signed_seconds())
+        Self::at(
+            policy,
+            peer.map(|peer| peer.not_after),
+            clock::signed_seconds(),
+        )
     }
 
     fn at(policy: &ExpiryPolicy, not_after: Option<i64>, now: i64) -> Self {
         let near = not_after
             .zip(policy.warn_before)
-            .map(|(not_after, before)| not_after.saturating_sub(i64::try_from(before.as_secs()).unwrap_or(i64::MAX)));
+            .map(|(not_after, before)| {
+                not_after.saturating_sub(i64::try_from(before.as_secs()).unwrap_or(i64::MAX))
+            });
         let is_near = near.is_some_and(|near| near <= now);
-        let field = policy.response_header.as_ref().map(|name| match not_after.filter(|_| is_near) {
-            Some(not_after) => ExpiryField::saying(name, not_after),
-            None => ExpiryField::silent(name),
-        });
-        Self { field, becomes_near: near.filter(|_| !is_near) }
+        let field =
+            policy
+                .response_header
+                .as_ref()
+                .map(|name| match not_after.filter(|_| is_near) {
+                    Some(not_after) => ExpiryField::saying(name, not_after),
+                    None => ExpiryField::silent(name),
+                });
+        Self {
+            field,
+            becomes_near: near.filter(|_| !is_near),
+        }
     }
 
     /// Whether the certificate's end has come near since this was worked out.
     pub(super) fn is_outdated(&self) -> bool {
-        self.becomes_near.is_some_and(|near| near <= clock::signed_seconds())
+        self.becomes_near
+            .is_some_and(|near| near <= clock::signed_seconds())
     }
 
     /// The field for answers, if the config wants one.
@@ -48,18 +62,33 @@ impl Expiry {
 }
 
 /// Tells of a verified certificate for the list and the warnings.
-pub(super) fn tell(telemetry: &Telemetry, snapshot: &Snapshot, standing: &Standing, peer: &PeerCertificate) {
+pub(super) fn tell(
+    telemetry: &Telemetry,
+    snapshot: &Snapshot,
+    standing: &Standing,
+    peer: &PeerCertificate,
+) {
     let user = match standing {
         Standing::Known(principal) => Some(principal.name.clone()),
         Standing::Refused(_) | Standing::Forwarded(_) => return,
         _ => None,
     };
     let now = clock::signed_seconds();
-    let near = Expiry::at(&snapshot.expiry, Some(peer.not_after), now).becomes_near.is_none();
-    let urgency = if near && snapshot.expiry.warn_before.is_some() { Urgency::Soon } else { Urgency::Later };
+    let near = Expiry::at(&snapshot.expiry, Some(peer.not_after), now)
+        .becomes_near
+        .is_none();
+    let urgency = if near && snapshot.expiry.warn_before.is_some() {
+        Urgency::Soon
+    } else {
+        Urgency::Later
+    };
     telemetry.certificate_seen(Sighting {
         user,
-        common_name: peer.common_name.as_ref().ok().map(|name| kept(name.as_str())),
+        common_name: peer
+            .common_name
+            .as_ref()
+            .ok()
+            .map(|name| kept(name.as_str())),
         subject: kept(&peer.subject),
         serial: kept(&peer.serial),
         fingerprint: peer.fingerprint.as_str().into(),
@@ -73,9 +102,16 @@ pub(super) fn tell(telemetry: &Telemetry, snapshot: &Snapshot, standing: &Standi
 /// Counts what a certificate has left, once for each handshake.
 pub(super) fn observe(telemetry: &Telemetry, snapshot: &Snapshot, peer: &PeerCertificate) {
     // Never below zero, so that the sum stays a counter.
-    let remaining = u32::try_from(peer.not_after.saturating_sub(clock::signed_seconds()).max(0)).unwrap_or(u32::MAX);
+    let remaining = u32::try_from(
+        peer.not_after
+            .saturating_sub(clock::signed_seconds())
+            .max(0),
+    )
+    .unwrap_or(u32::MAX);
     let remaining_of = &telemetry.metrics.client_certificate_remaining;
-    remaining_of.with_label_values(&[domain_name(snapshot, peer)]).observe(f64::from(remaining));
+    remaining_of
+        .with_label_values(&[domain_name(snapshot, peer)])
+        .observe(f64::from(remaining));
 }
 
 /// Loudly once for each user and day, and once for each connection in any case: such a user needs a certificate.
@@ -86,7 +122,11 @@ pub(super) fn tell_of_expired(
     (peer, over): (&PeerCertificate, Duration),
 ) {
     let domain = domain_name(snapshot, peer);
-    telemetry.metrics.tolerated_expired.with_label_values(&[domain]).inc();
+    telemetry
+        .metrics
+        .tolerated_expired
+        .with_label_values(&[domain])
+        .inc();
     let (name, expired, hours) = (&*user.name, peer.not_after_text(), over.as_secs() / 3600);
     let serial = peer.serial.as_str();
     if telemetry.tolerated_today.is_first(name) {
@@ -111,7 +151,9 @@ pub(super) fn tell_of_expired(
 }
 
 fn domain_name<'s>(snapshot: &'s Snapshot, peer: &PeerCertificate) -> &'s str {
-    snapshot.trust_domain(peer.trust_domain).map_or("-", |domain| &domain.name)
+    snapshot
+        .trust_domain(peer.trust_domain)
+        .map_or("-", |domain| &domain.name)
 }
 
 #[cfg(test)]
@@ -122,7 +164,10 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn policy(warn_before: Option<Duration>) -> ExpiryPolicy {
-        ExpiryPolicy { warn_before, response_header: ExpiryFieldName::parse("x-expires").ok() }
+        ExpiryPolicy {
+            warn_before,
+            response_header: ExpiryFieldName::parse("x-expires").ok(),
+        }
     }
 
     #[test]
@@ -130,9 +175,16 @@ mod tests {
         let policy = policy(Some(Duration::from_secs(100)));
         for (left, speaks) in [(101, false), (100, true), (0, true), (-5, true)] {
             let expiry = Expiry::at(&policy, Some(NOW + left), NOW);
-            let said = format!("{:?}", expiry.field().expect("a field that no upstream may send"));
+            let said = format!(
+                "{:?}",
+                expiry.field().expect("a field that no upstream may send")
+            );
             assert_eq!(said.contains("GMT"), speaks, "{left}: {said}");
-            assert_eq!(expiry.becomes_near, (!speaks).then_some(NOW + left - 100), "{left}");
+            assert_eq!(
+                expiry.becomes_near,
+                (!speaks).then_some(NOW + left - 100),
+                "{left}"
+            );
         }
     }
 
@@ -144,13 +196,21 @@ mod tests {
             assert!(expiry.field().is_some() && expiry.becomes_near.is_none());
             assert!(!format!("{expiry:?}").contains("GMT"));
         }
-        assert!(Expiry::at(&ExpiryPolicy::default(), Some(NOW), NOW).field().is_none());
+        assert!(
+            Expiry::at(&ExpiryPolicy::default(), Some(NOW), NOW)
+                .field()
+                .is_none()
+        );
     }
 
     #[test]
     fn a_long_time_is_no_trouble() {
         let policy = policy(Some(Duration::MAX));
-        assert!(Expiry::at(&policy, Some(i64::MIN), NOW).becomes_near.is_none());
+        assert!(
+            Expiry::at(&policy, Some(i64::MIN), NOW)
+                .becomes_near
+                .is_none()
+        );
         assert!(Expiry::at(&policy, Some(NOW), NOW).becomes_near.is_none());
     }
 }

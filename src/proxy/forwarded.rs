@@ -1,12 +1,14 @@
 //! For whom a front proxy speaks: found from what it says with each request, verified by ourselves, and kept beside the
 //! connection for as long as it says the same. Costs one look where there is no front proxy. Judges no request.
 
-use super::client::{ClientView, ConnectedClient, RemoteEnd, Stands, Stood, is_denied, principal, vouched_for};
+use super::chain_standing::{Stands, Stood, is_denied, principal, vouched_for};
+use super::client::{ClientView, ConnectedClient, RemoteEnd};
 use super::request::Standing;
 use crate::config::ForwardedIdentity;
 use crate::head::Fields;
 use crate::identity::{
-    Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader, Said,
+    Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader,
+    Said,
 };
 use crate::snapshot::Snapshot;
 use crate::tls::{ChainError, FailureReason, HandshakeFailure, PresentedCertificate, Vouched};
@@ -47,9 +49,15 @@ impl Voice {
             return Ok(Self::Own);
         }
         let user = principal(standing).map(|user| user.id);
-        let front = front.filter(|front| user.is_some_and(|user| front.is_peer(user)) || remote.header.is_some());
+        let front = front.filter(|front| {
+            user.is_some_and(|user| front.is_peer(user)) || remote.header.is_some()
+        });
         let Some(front) = front else {
-            return if remote.header.is_some() { Err(ForwardedRefusal::NotAFrontProxy) } else { Ok(Self::Own) };
+            return if remote.header.is_some() {
+                Err(ForwardedRefusal::NotAFrontProxy)
+            } else {
+                Ok(Self::Own)
+            };
         };
         if !user.is_some_and(|user| front.is_peer(user)) {
             return Err(ForwardedRefusal::NotAFrontProxy);
@@ -60,7 +68,9 @@ impl Voice {
         match (front.identity, &remote.header) {
             (ForwardedIdentity::ProxyV2, Some(ProxyHeader::Local)) => Ok(Self::Own),
             // A connection from before a reload that changed how identities come.
-            (ForwardedIdentity::Rfc9440 | ForwardedIdentity::Xfcc, Some(_)) => Err(ForwardedRefusal::NotAFrontProxy),
+            (ForwardedIdentity::Rfc9440 | ForwardedIdentity::Xfcc, Some(_)) => {
+                Err(ForwardedRefusal::NotAFrontProxy)
+            }
             _ => Ok(Self::ForOthers(front.clone())),
         }
     }
@@ -116,19 +126,25 @@ impl ConnectedClient {
         fields: &F,
         (snapshot, now): (&Snapshot, Instant),
     ) -> Rc<ClientView> {
-        let Voice::ForOthers(front) = &view.voice else { return view };
+        let Voice::ForOthers(front) = &view.voice else {
+            return view;
+        };
         let Ok(said) = front.said(fields) else {
-            let refused = Stood::without_certificate(Standing::Forwarded(ForwardedRefusal::Several));
+            let refused =
+                Stood::without_certificate(Standing::Forwarded(ForwardedRefusal::Several));
             return self.forwarded_view(&view, Vec::new(), refused, (snapshot, now));
         };
         if let Some(known) = self.known_as(&said, snapshot, now) {
             return known;
         }
         let (stood, chain) = match front.read(said, self.proxied()) {
-            Ok(forwarded) => {
-                stand(snapshot, front, forwarded, |chain| front.trust_domain.vouch(chain, UnixTime::now()))
-            }
-            Err(refusal) => (Stood::without_certificate(Standing::Forwarded(refusal)), Vec::new()),
+            Ok(forwarded) => stand(snapshot, front, forwarded, |chain| {
+                front.trust_domain.vouch(chain, UnixTime::now())
+            }),
+            Err(refusal) => (
+                Stood::without_certificate(Standing::Forwarded(refusal)),
+                Vec::new(),
+            ),
         };
         let found = self.forwarded_view(&view, chain, stood, (snapshot, now));
         self.keep(&said, &found);
@@ -145,22 +161,42 @@ impl ConnectedClient {
         address: SocketAddr,
         local: SocketAddr,
     ) -> Result<(SocketAddr, SocketAddr), Box<HandshakeFailure>> {
-        let Some(header) = &self.remote.header else { return Ok((address, local)) };
+        let Some(header) = &self.remote.header else {
+            return Ok((address, local));
+        };
         let view = self.view(snapshot, Instant::now());
         if let Standing::Forwarded(refusal) = &view.standing {
-            let detail = format!("a PROXY header came from who may send none: {}", refusal.word());
+            let detail = format!(
+                "a PROXY header came from who may send none: {}",
+                refusal.word()
+            );
             let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
-            failure.certificate = self.facts.chain.first().and_then(PresentedCertificate::read);
-            failure.server_name = self.facts.server_name.as_ref().map(|name| name.as_str().to_owned());
+            failure.certificate = self
+                .facts
+                .chain
+                .first()
+                .and_then(PresentedCertificate::read);
+            failure.server_name = self
+                .facts
+                .server_name
+                .as_ref()
+                .map(|name| name.as_str().to_owned());
             return Err(Box::new(failure));
         }
         match header {
-            ProxyHeader::Client(said) if view.voice.is_for_others() => Ok(said.addresses.unwrap_or((address, local))),
+            ProxyHeader::Client(said) if view.voice.is_for_others() => {
+                Ok(said.addresses.unwrap_or((address, local)))
+            }
             ProxyHeader::Client(_) | ProxyHeader::Local => Ok((address, local)),
         }
     }
 
-    fn known_as(&self, said: &Said<'_>, snapshot: &Snapshot, now: Instant) -> Option<Rc<ClientView>> {
+    fn known_as(
+        &self,
+        said: &Said<'_>,
+        snapshot: &Snapshot,
+        now: Instant,
+    ) -> Option<Rc<ClientView>> {
         let mut kept = self.forwarded.borrow_mut();
         let at = kept.iter().position(|client| client.is(said))?;
         if !kept.get(at)?.view.holds(snapshot, now) {
@@ -173,13 +209,21 @@ impl ConnectedClient {
 
     /// A refusal of a certificate is never remembered: it may count a moment later.
     fn keep(&self, said: &Said<'_>, found: &Rc<ClientView>) {
-        if matches!(&found.standing, Standing::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing) {
+        if matches!(&found.standing, Standing::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing)
+        {
             return;
         }
         let mut kept = self.forwarded.borrow_mut();
         kept.truncate(MOST_KEPT - 1);
         let (identity, chain) = (said.identity.map(Into::into), said.chain.map(Into::into));
-        kept.insert(0, ForwardedClient { identity, chain, view: found.clone() });
+        kept.insert(
+            0,
+            ForwardedClient {
+                identity,
+                chain,
+                view: found.clone(),
+            },
+        );
     }
 
     fn proxied(&self) -> Option<&ProxiedClient> {
@@ -196,8 +240,16 @@ impl ConnectedClient {
         stood: Stood,
         (snapshot, now): (&Snapshot, Instant),
     ) -> Rc<ClientView> {
-        let by = view.principal().map(|user| user.name.clone()).unwrap_or_default();
-        Rc::new(self.seen(snapshot, now, (view.place.clone(), Voice::Forwarded { by, chain }), stood))
+        let by = view
+            .principal()
+            .map(|user| user.name.clone())
+            .unwrap_or_default();
+        Rc::new(self.seen(
+            snapshot,
+            now,
+            (view.place.clone(), Voice::Forwarded { by, chain }),
+            stood,
+        ))
     }
 }
 
@@ -214,7 +266,10 @@ fn stand(
                 let judged = vouch(&chain);
                 (vouched_for(snapshot, leaf, judged), chain)
             }
-            None => (Stood::without_certificate(Standing::Forwarded(ForwardedRefusal::Missing)), chain),
+            None => (
+                Stood::without_certificate(Standing::Forwarded(ForwardedRefusal::Missing)),
+                chain,
+            ),
         },
         Forwarded::CommonName(name) => (named(snapshot, front, &name), Vec::new()),
     };
@@ -234,7 +289,11 @@ pub fn standing_behind(
     chain: Vec<CertificateDer<'static>>,
     at: UnixTime,
 ) -> Stands {
-    stand(snapshot, front, Forwarded::Chain(chain), |chain| front.trust_domain.would_vouch(chain, at)).0.into()
+    stand(snapshot, front, Forwarded::Chain(chain), |chain| {
+        front.trust_domain.would_vouch(chain, at)
+    })
+    .0
+    .into()
 }
 
 /// Who has a common name of which the front proxy says that it is verified.

@@ -12,15 +12,23 @@ impl ProxyHandler {
             Resumption::Full => "full",
             Resumption::Resumed => "resumed",
         };
-        metrics.handshakes.with_label_values(&[&*self.listener, established.facts.version, resumption]).inc();
-        metrics.handshake_duration.observe(begun.elapsed().as_secs_f64());
+        metrics
+            .handshakes
+            .with_label_values(&[&*self.listener, established.facts.version, resumption])
+            .inc();
+        metrics
+            .handshake_duration
+            .observe(begun.elapsed().as_secs_f64());
     }
 
     /// One line, always with the same fields.
     pub(super) fn handshake_failed(&self, failure: &HandshakeFailure, client: SocketAddr) {
         let reason = failure.reason.word();
         let metrics = &self.shared.telemetry.metrics;
-        metrics.handshake_failures.with_label_values(&[&*self.listener, reason]).inc();
+        metrics
+            .handshake_failures
+            .with_label_values(&[&*self.listener, reason])
+            .inc();
         let certificate = failure.certificate.as_ref();
         let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
         let fields = (

@@ -2,7 +2,7 @@
 //! count that other threads touch. Puts nothing into force.
 
 use super::Shared;
-use super::record::ConnectionFacts;
+use super::connection_facts::ConnectionFacts;
 use crate::route::{Route, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{RouteSeries, UpstreamSeries};
@@ -48,18 +48,27 @@ impl Deref for UpstreamHere {
 
 impl InForce {
     fn of(snapshot: &Arc<Snapshot>) -> Rc<Self> {
-        Rc::new(Self { snapshot: snapshot.clone(), routes: RefCell::default() })
+        Rc::new(Self {
+            snapshot: snapshot.clone(),
+            routes: RefCell::default(),
+        })
     }
 
     /// What belongs to a route of this snapshot.
     pub(super) fn route(&self, connection: &ConnectionFacts, route: &Arc<Route>) -> Rc<RouteHere> {
         let mut routes = self.routes.borrow_mut();
         let here = routes.entry(Arc::as_ptr(route)).or_insert_with(|| {
-            let series = connection.telemetry.route(&connection.listener, &route.name);
+            let series = connection
+                .telemetry
+                .route(&connection.listener, &route.name);
             let upstream = match &route.target {
                 Target::Upstream(name) => self.snapshot.upstreams.get(name).map(|upstream| {
                     let accounts = self.snapshot.accounts.get(name).cloned();
-                    Rc::new(UpstreamHere { upstream: upstream.clone(), series: upstream.series(), accounts })
+                    Rc::new(UpstreamHere {
+                        upstream: upstream.clone(),
+                        series: upstream.series(),
+                        accounts,
+                    })
                 }),
                 Target::Whoami | Target::Jwks => None,
             };
@@ -100,7 +109,13 @@ pub(super) fn in_force(shared: &Arc<Shared>) -> Rc<InForce> {
         }
         let mut cache = Cache::new(ByShared(shared.clone()));
         let current = InForce::of(cache.load());
-        all.push((address, Held { cache, current: current.clone() }));
+        all.push((
+            address,
+            Held {
+                cache,
+                current: current.clone(),
+            },
+        ));
         (current, None)
     });
     current
@@ -122,7 +137,8 @@ impl Held {
 /// Lets this thread go of snapshots that are no longer in force. Call it now and then, since a thread without requests
 /// would keep the last one it used.
 pub(super) fn let_go_of_old_snapshots() {
-    let refreshed: Vec<_> = HELD.with_borrow_mut(|all| all.iter_mut().map(|(_, held)| held.refreshed()).collect());
+    let refreshed: Vec<_> =
+        HELD.with_borrow_mut(|all| all.iter_mut().map(|(_, held)| held.refreshed()).collect());
     drop(refreshed);
 }
 
@@ -144,7 +160,10 @@ mod tests {
             user: None,
             admin: None,
             metrics: None,
-            access_log: AccessLogConfig { format: LogFormat::Off, path: None },
+            access_log: AccessLogConfig {
+                format: LogFormat::Off,
+                path: None,
+            },
             audit_log: None,
             recent_decisions: Duration::ZERO,
             log_filter: String::new(),
@@ -188,11 +207,17 @@ mod tests {
     fn each_request_sees_what_is_in_force_when_it_asks() {
         let (one, other) = (shared(1), shared(101));
         let (first, again) = (in_force(&one), in_force(&one));
-        assert!(Rc::ptr_eq(&first, &again), "nothing is made anew while nothing changes");
+        assert!(
+            Rc::ptr_eq(&first, &again),
+            "nothing is made anew while nothing changes"
+        );
         assert_eq!(in_force(&other).snapshot.generation, 101);
         one.snapshot.store(snapshot(2));
         assert_eq!(in_force(&one).snapshot.generation, 2);
-        assert_eq!(first.snapshot.generation, 1, "what a request began with stays its own");
+        assert_eq!(
+            first.snapshot.generation, 1,
+            "what a request began with stays its own"
+        );
         assert_eq!(in_force(&other).snapshot.generation, 101);
     }
 

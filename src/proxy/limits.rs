@@ -35,23 +35,38 @@ pub(super) fn take(
     let user = user.filter(|_| route.admission != Admission::Public);
     let user = user.and_then(|user| snapshot.user_limiters.get(user.id.index()));
     let shared = route.limiter.as_ref();
-    let of = |limiter: Option<&Arc<Limiter>>| limiter.map(|limiter| *limiter.bounds()).unwrap_or_default();
+    let of = |limiter: Option<&Arc<Limiter>>| {
+        limiter.map(|limiter| *limiter.bounds()).unwrap_or_default()
+    };
     let (own, common): (Bounds, Bounds) = (of(user), of(shared));
     let mut limits = route.limits;
     limits.body_size = smaller(limits.body_size, own.body_size);
-    if announced.zip(limits.body_size).is_some_and(|(announced, most)| announced > most) {
+    if announced
+        .zip(limits.body_size)
+        .is_some_and(|(announced, most)| announced > most)
+    {
         return Err(Refusal::Body(BodyEnd::TooLarge));
     }
     let begun = record.begun();
     let of_user = taken(user, Whose::User, begun)?;
     let of_route = taken(shared, Whose::Route, begun)?;
-    record.is_under_way([of_user.and_then(Taken::keep), of_route.and_then(Taken::keep)]);
+    record.is_under_way([
+        of_user.and_then(Taken::keep),
+        of_route.and_then(Taken::keep),
+    ]);
     // A time that the clock cannot count to never comes.
-    let until = smaller(own.request_time, common.request_time).and_then(|time| begun.checked_add(time));
+    let until =
+        smaller(own.request_time, common.request_time).and_then(|time| begun.checked_add(time));
     Ok(Allowance { limits, until })
 }
 
-fn taken(limiter: Option<&Arc<Limiter>>, whose: Whose, now: Instant) -> Result<Option<Taken<'_>>, Refusal<'static>> {
-    let taken = limiter.map(|limiter| limiter.take(now, clock::seconds)).transpose();
+fn taken(
+    limiter: Option<&Arc<Limiter>>,
+    whose: Whose,
+    now: Instant,
+) -> Result<Option<Taken<'_>>, Refusal<'static>> {
+    let taken = limiter
+        .map(|limiter| limiter.take(now, clock::seconds))
+        .transpose();
     taken.map_err(|exceeded| Refusal::Limited(Limited { whose, exceeded }))
 }

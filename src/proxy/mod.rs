@@ -3,8 +3,10 @@
 mod account;
 mod activity;
 mod asking;
+mod chain_standing;
 mod client;
 mod connection;
+mod connection_facts;
 mod credentials;
 mod date;
 mod exchange;
@@ -27,12 +29,14 @@ mod told;
 mod watched_stream;
 mod whoami;
 
-pub use client::{Stands, standing};
+pub use chain_standing::{Stands, standing};
 pub use connection::ProxyHandler;
 pub use credentials::unless_denied;
 pub use forwarded::standing_behind;
 pub use present::make_rounds;
-pub use request::{Client, Evidence, Judgement, Presented, Standing, decide, decide_by, shows_its_own_certificate};
+pub use request::{
+    Client, Evidence, Judgement, Presented, Standing, decide, decide_by, shows_its_own_certificate,
+};
 
 use request_id::{RequestId, request_id};
 
@@ -59,7 +63,12 @@ impl Shared {
     /// With a first snapshot.
     pub fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Self {
         let (passwords, changes) = (PasswordChecks::default(), watch::Sender::new(()));
-        Self { snapshot: ArcSwap::new(snapshot), telemetry, passwords, changes }
+        Self {
+            snapshot: ArcSwap::new(snapshot),
+            telemetry,
+            passwords,
+            changes,
+        }
     }
 
     /// From now on this snapshot judges all requests, those under way included.

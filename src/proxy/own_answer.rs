@@ -29,7 +29,15 @@ pub(super) fn own_answer(
 }
 
 fn key_set(snapshot: &Snapshot) -> Result<OwnAnswer, Refusal<'static>> {
-    let signer = snapshot.assertions.as_ref().ok_or(Refusal::Internal("a key set without keys"))?;
+    let signer = snapshot
+        .assertions
+        .as_ref()
+        .ok_or(Refusal::Internal("a key set without keys"))?;
     let body = signer.key_set().to_string();
-    Ok(OwnAnswer { status: StatusCode::OK, content_type: "application/jwk-set+json", body, fields: Default::default() })
+    Ok(OwnAnswer {
+        status: StatusCode::OK,
+        content_type: "application/jwk-set+json",
+        body,
+        fields: Default::default(),
+    })
 }

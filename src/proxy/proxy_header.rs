@@ -48,9 +48,15 @@ pub(super) async fn first_words(
     arrival: Arrival<'_>,
 ) -> Result<(Established, Option<ProxyHeader>), NotEstablished> {
     let deadline = arrival.deadline;
-    let begins_with_header =
-        policy.front_proxy.as_ref().is_some_and(|front| front.identity == ForwardedIdentity::ProxyV2);
-    let header = if begins_with_header { Some(read_header(&mut stream, deadline).await?) } else { None };
+    let begins_with_header = policy
+        .front_proxy
+        .as_ref()
+        .is_some_and(|front| front.identity == ForwardedIdentity::ProxyV2);
+    let header = if begins_with_header {
+        Some(read_header(&mut stream, deadline).await?)
+    } else {
+        None
+    };
     if let Some(header) = &header {
         arrival.count_announced(policy, header)?;
     }
@@ -60,11 +66,24 @@ pub(super) async fn first_words(
 impl Arrival<'_> {
     /// Counts the connection at the address that its header announces, where the config says that front proxies are at the
     /// address of its socket. Elsewhere anybody could announce anything, so the socket was counted.
-    fn count_announced(&self, policy: &ListenerPolicy, header: &ProxyHeader) -> Result<(), SourceRejected> {
-        let is_placed = policy.front_proxy.as_ref().is_some_and(|front| front.is_placed_at(self.client));
-        let ProxyHeader::Client(announced) = header else { return Ok(()) };
-        let Some((client, _)) = announced.addresses.filter(|_| is_placed) else { return Ok(()) };
-        let Some(limit) = policy.half_open_limit(client.ip()) else { return Ok(()) };
+    fn count_announced(
+        &self,
+        policy: &ListenerPolicy,
+        header: &ProxyHeader,
+    ) -> Result<(), SourceRejected> {
+        let is_placed = policy
+            .front_proxy
+            .as_ref()
+            .is_some_and(|front| front.is_placed_at(self.client));
+        let ProxyHeader::Client(announced) = header else {
+            return Ok(());
+        };
+        let Some((client, _)) = announced.addresses.filter(|_| is_placed) else {
+            return Ok(());
+        };
+        let Some(limit) = policy.half_open_limit(client.ip()) else {
+            return Ok(());
+        };
         self.place.announce(client.ip(), limit)
     }
 }
@@ -73,13 +92,25 @@ impl Arrival<'_> {
 ///
 /// # Errors
 /// Without one, or with one that cannot be read; there is nobody who would understand an answer.
-async fn read_header(stream: &mut TcpStream, deadline: Instant) -> Result<ProxyHeader, HandshakeFailure> {
+async fn read_header(
+    stream: &mut TcpStream,
+    deadline: Instant,
+) -> Result<ProxyHeader, HandshakeFailure> {
     let (reason, detail) = match timeout_at(deadline, receive(stream)).await {
         Ok(Ok(header)) => return Ok(header),
-        Ok(Err(NoHeader::Closed)) => (FailureReason::Closed, "closed before the first byte".to_owned()),
-        Ok(Err(NoHeader::Io(error))) => (FailureReason::ProxyHeader, format!("the PROXY header is cut short: {error}")),
+        Ok(Err(NoHeader::Closed)) => (
+            FailureReason::Closed,
+            "closed before the first byte".to_owned(),
+        ),
+        Ok(Err(NoHeader::Io(error))) => (
+            FailureReason::ProxyHeader,
+            format!("the PROXY header is cut short: {error}"),
+        ),
         Ok(Err(NoHeader::Unreadable(error))) => (FailureReason::ProxyHeader, error.to_string()),
-        Err(_) => (FailureReason::Timeout, "the deadline passed before the PROXY header was whole".to_owned()),
+        Err(_) => (
+            FailureReason::Timeout,
+            "the deadline passed before the PROXY header was whole".to_owned(),
+        ),
     };
     Err(HandshakeFailure::beside(reason, detail))
 }
@@ -107,7 +138,10 @@ async fn receive(stream: &mut TcpStream) -> Result<ProxyHeader, NoHeader> {
     let mut prefix = [0; ProxyHeader::PREFIX];
     let mut received = 0;
     while received < prefix.len() {
-        match stream.read(prefix.get_mut(received..).unwrap_or_default()).await? {
+        match stream
+            .read(prefix.get_mut(received..).unwrap_or_default())
+            .await?
+        {
             0 if received == 0 => return Err(NoHeader::Closed),
             0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             more => received += more,
@@ -117,6 +151,8 @@ async fn receive(stream: &mut TcpStream) -> Result<ProxyHeader, NoHeader> {
     }
     let mut header = prefix.to_vec();
     header.resize(prefix.len() + ProxyHeader::length(&prefix)?, 0);
-    stream.read_exact(header.get_mut(prefix.len()..).unwrap_or_default()).await?;
+    stream
+        .read_exact(header.get_mut(prefix.len()..).unwrap_or_default())
+        .await?;
     Ok(ProxyHeader::read(&header)?)
 }

@@ -2,64 +2,28 @@
 
 mod attempts;
 mod audited;
+mod judgement;
 mod time;
 
 use super::RequestId;
 use super::client::ClientView;
+use super::connection_facts::ConnectionFacts;
 use super::credentials::Checked;
-use super::in_force::InForce;
-use super::request::Judgement;
 use super::texts::{Text, Texts};
-use crate::authorize::{Denied, Grant, Permit};
 use crate::clock;
 use crate::credentials::Proof;
 use crate::forward::{AnswerEdit, ContentLength};
 use crate::identity::IdentityKind;
 use crate::limit::{Meter, UnderWay};
-use crate::respond::{Refusal, Withdrawal};
-use crate::route::Target;
+use crate::respond::Withdrawal;
 use crate::snapshot::SnapshotVersion;
-use crate::telemetry::{AccessEntry, ListenerSeries, RouteSeries, Telemetry};
-use crate::tls::HandshakeFacts;
+use crate::telemetry::{AccessEntry, RouteSeries};
 use crate::tls::record::take_copied_octets;
 use audited::{Audited, AuthorizationWords};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use time::{milliseconds, timestamp};
-
-/// What is the same for all requests of a connection.
-pub(super) struct ConnectionFacts {
-    pub(super) telemetry: Arc<Telemetry>,
-    pub(super) listener: Arc<str>,
-    pub(super) client: SocketAddr,
-    /// Where the client connected to.
-    pub(super) local: SocketAddr,
-    pub(super) server_name: Option<String>,
-    pub(super) tls: &'static str,
-    /// Where this thread counts what happens on the listener.
-    pub(super) series: Rc<ListenerSeries>,
-}
-
-impl ConnectionFacts {
-    pub(super) fn new(
-        telemetry: &Arc<Telemetry>,
-        listener: &Arc<str>,
-        (client, local): (SocketAddr, SocketAddr),
-        facts: &HandshakeFacts,
-    ) -> Self {
-        Self {
-            telemetry: telemetry.clone(),
-            listener: listener.clone(),
-            client,
-            local,
-            server_name: facts.server_name.as_ref().map(|name| name.as_str().to_owned()),
-            tls: facts.version,
-            series: telemetry.listener(listener),
-        }
-    }
-}
 
 /// The status in log and metrics of a client that left before there was an answer; nginx made it known.
 const CLIENT_LEFT: u16 = 499;
@@ -126,9 +90,17 @@ impl Record {
         request_id: RequestId,
         (method, target): (&str, &str),
     ) -> Self {
-        let audited = if connection.telemetry.audits() { Audited::Due } else { Audited::Unwanted };
+        let audited = if connection.telemetry.audits() {
+            Audited::Due
+        } else {
+            Audited::Unwanted
+        };
         let wanted = audited == Audited::Due || connection.telemetry.logs_access();
-        let mut texts = if wanted { Texts::kept() } else { Texts::unwanted() };
+        let mut texts = if wanted {
+            Texts::kept()
+        } else {
+            Texts::unwanted()
+        };
         if texts.are_kept() {
             audited::note_as_sent(&mut texts, method, target);
         }
@@ -168,8 +140,15 @@ impl Record {
 
     /// What we say in an answer that comes down.
     pub(super) fn answer_edit(&self, length: ContentLength) -> AnswerEdit<'_> {
-        let expiry = self.client.as_deref().and_then(|client| client.expiry.field());
-        AnswerEdit { length, request_id: &self.request_id, expiry }
+        let expiry = self
+            .client
+            .as_deref()
+            .and_then(|client| client.expiry.field());
+        AnswerEdit {
+            length,
+            request_id: &self.request_id,
+            expiry,
+        }
     }
 
     /// It began at this moment, which its owner has read from the clock.
@@ -213,79 +192,6 @@ impl Record {
         self.note_verdict(checked.verdict());
     }
 
-    /// Takes over what the judgement found, whatever the outcome.
-    pub(super) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
-        self.version = in_force.snapshot.version();
-        self.texts.set(Text::Method, judgement.method);
-        if let Some(host) = &judgement.host {
-            self.texts.set(Text::Host, host.as_str());
-        }
-        if let Some(target) = &judgement.target {
-            self.texts.set(Text::Path, &target.path);
-        }
-        if let Some(requirement) = &judgement.requirement {
-            self.texts.set_display(Text::Requirement, requirement);
-        }
-        if let Some(route) = judgement.route {
-            self.texts.set(Text::Route, &route.name);
-            self.route = Some(in_force.route(&self.connection, route).series.clone());
-            if let Target::Upstream(name) = &route.target {
-                self.texts.set(Text::Upstream, name);
-            }
-        }
-        self.note_for_audit(judgement.route, &in_force.snapshot);
-        match &judgement.outcome {
-            Ok(permit) => self.permitted(permit),
-            Err(refusal) => self.refused(refusal),
-        }
-        self.authorization = Some(AuthorizationWords { decision: self.decision, reason: self.reason });
-        self.connection.series.decided(self.decision, self.reason);
-    }
-
-    /// What is only let through on trial is told as what it would have been.
-    fn permitted(&mut self, permit: &Permit<'_>) {
-        let (decision, reason) = match (permit.shadowed(), permit.grant()) {
-            (Some(denied), _) => ("shadow", denied.word()),
-            (None, Grant::Permission(_)) => ("permit", "permission"),
-            (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
-            (None, Grant::PublicRoute) => ("permit", "public_route"),
-            // Never without what is shadowed.
-            (None, Grant::Shadow) => ("shadow", "internal"),
-        };
-        (self.decision, self.reason) = (decision, reason);
-        self.detail = permit.shadowed().and_then(Denied::detail);
-        let granted = if let Grant::Permission(matched) = permit.grant() { Some(matched) } else { None };
-        if let Some(matched) = permit.shadowed().and_then(Denied::matched).or(granted) {
-            self.matched(&matched);
-        }
-    }
-
-    fn refused(&mut self, refusal: &Refusal<'_>) {
-        self.failed(refusal);
-        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
-            self.matched(&matched);
-        }
-    }
-
-    /// The request was permitted, but could not be answered by its upstream.
-    pub(super) fn failed(&mut self, refusal: &Refusal<'_>) {
-        self.reason = refusal.word();
-        self.detail = refusal.detail();
-        self.note_endpoint(refusal);
-        if let Refusal::Limited(_) = refusal {
-            self.decision = "refuse";
-            self.connection.series.limited(self.reason);
-        }
-    }
-
-    /// What came was no request, and was refused before any judgement.
-    pub(super) fn refused_unread(&mut self, refusal: &Refusal<'_>) {
-        self.refused(refusal);
-        self.status = refusal.status().as_u16();
-        self.end = "complete";
-        self.connection.series.decided(self.decision, self.reason);
-    }
-
     pub(super) fn status(&mut self, status: u16) {
         self.status = status;
         self.tell_decision();
@@ -316,14 +222,28 @@ impl Record {
     }
 
     fn write(&self) {
-        let ConnectionFacts { telemetry, listener, series, .. } = &*self.connection;
-        let duration = self.over.unwrap_or_else(clock::now).saturating_duration_since(self.begun);
-        let metered = |which: fn(&Meters) -> &Meter| self.meters.as_ref().map_or(0, |meters| which(meters).bytes());
+        let ConnectionFacts {
+            telemetry,
+            listener,
+            series,
+            ..
+        } = &*self.connection;
+        let duration = self
+            .over
+            .unwrap_or_else(clock::now)
+            .saturating_duration_since(self.begun);
+        let metered = |which: fn(&Meters) -> &Meter| {
+            self.meters
+                .as_ref()
+                .map_or(0, |meters| which(meters).bytes())
+        };
         let sent = self.request_bytes + metered(|meters| &meters.request);
         let received = self.response_bytes + metered(|meters| &meters.response);
         match &self.route {
             Some(route) => route.answered(self.status, duration.as_secs_f64()),
-            None => telemetry.route(listener, "-").answered(self.status, duration.as_secs_f64()),
+            None => telemetry
+                .route(listener, "-")
+                .answered(self.status, duration.as_secs_f64()),
         }
         series.moved(sent, received);
         let copied = take_copied_octets();
@@ -343,7 +263,8 @@ impl Record {
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
         let refused = client.and_then(|client| client.refused.as_ref());
-        let refused_detail = refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
+        let refused_detail =
+            refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
         let proven = self.proven_user();
         about.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
@@ -365,12 +286,21 @@ impl Record {
                 .and_then(|user| user.identified_by)
                 .map(IdentityKind::word),
             forwarded_by: client.and_then(ClientView::forwarded_by),
-            cn: peer.and_then(|peer| peer.common_name.as_ref().ok()).map(|name| name.as_str()),
-            serial: peer.map(|peer| &peer.serial).or_else(|| refused.map(|it| &it.serial)).map(String::as_str),
+            cn: peer
+                .and_then(|peer| peer.common_name.as_ref().ok())
+                .map(|name| name.as_str()),
+            serial: peer
+                .map(|peer| &peer.serial)
+                .or_else(|| refused.map(|it| &it.serial))
+                .map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
             reason: self.reason,
-            detail: self.detail.as_deref().or(self.verdict.as_deref()).or(refused_detail.as_deref()),
+            detail: self
+                .detail
+                .as_deref()
+                .or(self.verdict.as_deref())
+                .or(refused_detail.as_deref()),
             requirement: self.texts.get(Text::Requirement),
             permission: self.texts.get(Text::Permission),
             route: self.texts.get(Text::Route),

@@ -1,11 +1,15 @@
 //! The judgement: what a request asks for, who asks, and whether it may. The page to read first. Pure: no socket, no
 //! clock, no HTTP engine; both engines and `explain` call [`decide`].
 
+mod authentication;
 mod fields;
 mod outside;
 mod paths;
 mod unmet;
 
+pub use authentication::{Presented, Standing, shows_its_own_certificate};
+
+use authentication::{principal, proven, refuse_who_never_counts};
 use fields::{JudgedFields, judged_method};
 use outside::refused_outside;
 use paths::leads_to_one_route;
@@ -13,40 +17,17 @@ use paths::leads_to_one_route;
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
 use crate::authorizer::Verdict;
 use crate::condition::Facts;
-use crate::config::CredentialKind;
-use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
 use crate::forward::SentHeaders;
 use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
-use crate::identity::{ForwardedRefusal, Principal};
+use crate::identity::Principal;
 use crate::respond::Refusal;
 use crate::route::icinga2::SaidInBody;
 use crate::route::{Admission, CanonicalTarget, Captured, Requirement, Route};
 use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{FailureReason, HostPolicy, PeerCertificate, TrustDomainId, UnusableName};
+use crate::tls::{HostPolicy, PeerCertificate, TrustDomainId};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// What is known about the client of a connection in one snapshot.
-#[derive(Clone, Debug)]
-pub enum Standing {
-    /// It showed no certificate, and need not.
-    Anonymous,
-    /// Its certificate counts and names an ApiUser.
-    Known(Principal),
-    /// Its certificate counts, but is no ApiUser's.
-    UnknownUser,
-    /// Its certificate counts, but has no name that could be anybody's.
-    UnusableName(UnusableName),
-    /// Its certificate counts, but leads to these two ApiUsers.
-    AmbiguousIdentity(Arc<str>, Arc<str>),
-    /// Its certificate counts, but this name of it is reserved in its trust domain.
-    ReservedName(Box<str>),
-    /// It came by a front proxy, or as one, and nobody is recognized in what that said.
-    Forwarded(ForwardedRefusal),
-    /// Its certificate does not count (any more).
-    Refused(FailureReason),
-}
 
 /// Where, when and by whom a request is made.
 #[derive(Clone, Copy)]
@@ -78,20 +59,6 @@ pub struct Evidence {
     pub verdict: Option<Verdict>,
 }
 
-/// What a request shows beside the certificate of its connection.
-#[derive(Clone, Debug, Default)]
-pub enum Presented {
-    /// Nobody has looked: most routes do not ask. One that does has it looked at, and is judged again.
-    #[default]
-    Unchecked,
-    /// Nothing that the route takes.
-    Nothing,
-    /// Somebody is proven.
-    Proven(Proof),
-    /// What is shown does not count.
-    Failed(CredentialFailure),
-}
-
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
 ///
 /// Borrows from the snapshot (`'s`) and from the request head (`'h`).
@@ -120,7 +87,11 @@ pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> Judgement<'s, 'h> {
-    static NOTHING: Evidence = Evidence { presented: Presented::Unchecked, body: None, verdict: None };
+    static NOTHING: Evidence = Evidence {
+        presented: Presented::Unchecked,
+        body: None,
+        verdict: None,
+    };
     decide_by(snapshot, client, &NOTHING, head)
 }
 
@@ -158,7 +129,9 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let host = found.host.insert(requested_host(head.authority, &fields)?);
     belongs_to_connection(client, host)?;
     fields.reject_two_readings()?;
-    let target = found.target.insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
+    let target = found
+        .target
+        .insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
 
     let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
         // Strangers learn nothing about which paths there are.
@@ -179,32 +152,49 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
 
     let known = match (&public, client.standing) {
         (None, standing) => Some(proven(route.credentials, standing, &evidence.presented)?),
-        (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => Some(known),
+        (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => {
+            Some(known)
+        }
         (Some(_), _) => None,
     };
     found.user = known;
     let captures = named_captures(snapshot, route, &captured);
-    let shows_own = known.is_some() && shows_its_own_certificate(client.standing, &evidence.presented);
+    let shows_own =
+        known.is_some() && shows_its_own_certificate(client.standing, &evidence.presented);
     let facts = Facts {
         method: found.method,
         path: &target.path,
         query: target.query.as_deref(),
         host: host.as_str(),
         captures: &captures,
-        headers: &SentHeaders { fields: head.fields, policy: snapshot.field_policy(route) },
+        headers: &SentHeaders {
+            fields: head.fields,
+            policy: snapshot.field_policy(route),
+        },
         certificate: client.certificate.filter(|_| shows_own),
-        trust_domain: client.vouched_by.filter(|_| shows_own).and_then(|id| snapshot.domain_name(id)),
+        trust_domain: client
+            .vouched_by
+            .filter(|_| shows_own)
+            .and_then(|id| snapshot.domain_name(id)),
         user: known.map_or("", |known| &known.name),
         source: client.source,
         now: client.now,
     };
     found.requirement = match (&public, known) {
         (Some(_), None) => None,
-        (Some(_), Some(_)) => Some(Requirement::MethodAndPath { method: found.method, path: target.path.clone() }),
+        (Some(_), Some(_)) => Some(Requirement::MethodAndPath {
+            method: found.method,
+            path: target.path.clone(),
+        }),
         (None, _) => {
             let body = evidence.body.as_ref();
-            let asked = route.requirement.for_request(found.method, target, &captured, body);
-            Some(asked.map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?)
+            let asked = route
+                .requirement
+                .for_request(found.method, target, &captured, body);
+            Some(
+                asked
+                    .map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?,
+            )
         }
     };
     let asked = known.zip(found.requirement.as_ref());
@@ -216,16 +206,9 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let permit = permit.unless(refused, enforcement).map_err(denied)?;
     // Only now: whoever may not do something need not learn who is known where.
     let known_there = route.known_there.takes(known.map(|known| known.id));
-    known_there.then_some(permit).ok_or(Refusal::UnknownToUpstream)
-}
-
-/// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.
-fn refuse_who_never_counts(standing: &Standing) -> Result<(), Refusal<'static>> {
-    match standing {
-        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
-        Standing::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing => Err(Refusal::Forwarded(*refusal)),
-        _ => Ok(()),
-    }
+    known_there
+        .then_some(permit)
+        .ok_or(Refusal::UnknownToUpstream)
 }
 
 /// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of
@@ -237,8 +220,15 @@ fn authorized<'s>(
     public: Option<Permit<'s>>,
     facts: &Facts<'_>,
 ) -> Result<Permit<'s>, Denied<'s>> {
-    let conditions = [route.condition.as_ref(), route.requirement.condition(facts.method)];
-    RouteRule { enabled_until: route.enabled_until, conditions }.check(facts)?;
+    let conditions = [
+        route.condition.as_ref(),
+        route.requirement.condition(facts.method),
+    ];
+    RouteRule {
+        enabled_until: route.enabled_until,
+        conditions,
+    }
+    .check(facts)?;
     match (public, asked) {
         (None, Some((known, requirement))) => snapshot.policy.authorize(known, requirement, facts),
         (None, None) => Err(Denied::NoPermission),
@@ -250,36 +240,45 @@ fn authorized<'s>(
     }
 }
 
-/// Whether the certificate of the connection is of who is judged. A password may have proven another one than it names, and
-/// nobody is told of two people, neither conditions nor upstreams. A token is bound to the certificate.
-pub fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
-    match presented {
-        Presented::Proven(Proof { principal, by: ProvenBy::Password(_) }) => {
-            matches!(standing, Standing::Known(named) if named.id == principal.id)
-        }
-        _ => true,
-    }
-}
-
 /// The captures by name, where any condition could ask for them.
-fn named_captures<'a>(snapshot: &Snapshot, route: &'a Route, captured: &Captured<'a>) -> Vec<(&'a str, &'a str)> {
+fn named_captures<'a>(
+    snapshot: &Snapshot,
+    route: &'a Route,
+    captured: &Captured<'a>,
+) -> Vec<(&'a str, &'a str)> {
     match snapshot.has_conditions {
-        true => route.captures.iter().map(AsRef::as_ref).zip(captured.iter()).collect(),
+        true => route
+            .captures
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(captured.iter())
+            .collect(),
         false => Vec::new(),
     }
 }
 
 /// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.
 fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
-    let never = ["CONNECT", "TRACE"].iter().any(|never| method.eq_ignore_ascii_case(never));
-    if never { Err(Refusal::MethodNotForwarded) } else { Ok(()) }
+    let never = ["CONNECT", "TRACE"]
+        .iter()
+        .any(|never| method.eq_ignore_ascii_case(never));
+    if never {
+        Err(Refusal::MethodNotForwarded)
+    } else {
+        Ok(())
+    }
 }
 
 /// The one host that a request names: `:authority` and Host agree if both are there.
-fn requested_host<'h>(authority: Option<&'h str>, fields: &JudgedFields<'h>) -> Result<HostName<'h>, Refusal<'static>> {
+fn requested_host<'h>(
+    authority: Option<&'h str>,
+    fields: &JudgedFields<'h>,
+) -> Result<HostName<'h>, Refusal<'static>> {
     let text = match (authority, fields.host.map_err(|_| Refusal::BadHost)?) {
         (Some(authority), None) => authority,
-        (Some(authority), Some(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => authority,
+        (Some(authority), Some(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => {
+            authority
+        }
         (None, Some(host)) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
         _ => return Err(Refusal::BadHost),
     };
@@ -291,52 +290,5 @@ fn belongs_to_connection(client: Client<'_>, host: &HostName<'_>) -> Result<(), 
     match client.listener.host(Some(host)) {
         Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
         _ => Err(Refusal::Misdirected),
-    }
-}
-
-/// Whom the credentials that a route takes name. What is shown must be good, and all of it must name the same ApiUser.
-fn proven<'p>(
-    rule: CredentialRule,
-    standing: &'p Standing,
-    presented: &'p Presented,
-) -> Result<&'p Principal, Refusal<'p>> {
-    if rule.is_certificate_alone() {
-        return principal(standing);
-    }
-    let failed = |why| Err(Refusal::Credential(why, rule));
-    let shown = match presented {
-        Presented::Unchecked => return Err(Refusal::CredentialsUnchecked),
-        Presented::Failed(why) => return failed(why.clone()),
-        Presented::Nothing => None,
-        Presented::Proven(proof) if rule.accepts(proof.kind()) => Some(&proof.principal),
-        Presented::Proven(_) => return failed(CredentialFailure::Missing),
-    };
-    let certificate = match standing {
-        Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
-        // Whoever has this certificate becomes nobody, also by what it shows beside it.
-        Standing::ReservedName(name) => return Err(Refusal::ReservedName(name)),
-        _ if !rule.accepts(CredentialKind::Certificate) => None,
-        shown => Some(principal(shown)?),
-    };
-    match (certificate, shown) {
-        (Some(one), Some(other)) if one.id != other.id => failed(CredentialFailure::Contradictory),
-        (Some(both), Some(_)) => Ok(both),
-        (None, None) => failed(CredentialFailure::Missing),
-        (Some(_), None) if rule.needs_all() => failed(CredentialFailure::Missing),
-        (None, Some(_)) if rule.needs_all() && rule.accepts(CredentialKind::Certificate) => Err(Refusal::NoCertificate),
-        (Some(one), None) | (None, Some(one)) => Ok(one),
-    }
-}
-
-fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
-    match standing {
-        Standing::Known(principal) => Ok(principal),
-        Standing::Anonymous => Err(Refusal::NoCertificate),
-        Standing::UnknownUser => Err(Refusal::UnknownUser),
-        Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
-        Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
-        Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
-        Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
-        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

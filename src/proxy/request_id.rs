@@ -36,7 +36,10 @@ impl Names {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static THREADS: AtomicU32 = AtomicU32::new(0);
         let process = *PROCESS.get_or_init(|| u64::from_le_bytes(crate::tls::random()));
-        let mut prefix = RequestId { text: [0; LONGEST], length: 0 };
+        let mut prefix = RequestId {
+            text: [0; LONGEST],
+            length: 0,
+        };
         for nibble in (0..16).rev() {
             prefix.push(hex(process >> (4 * nibble)));
         }
@@ -82,7 +85,10 @@ impl Deref for RequestId {
     type Target = str;
 
     fn deref(&self) -> &str {
-        let text = self.text.get(..usize::from(self.length)).and_then(|text| std::str::from_utf8(text).ok());
+        let text = self
+            .text
+            .get(..usize::from(self.length))
+            .and_then(|text| std::str::from_utf8(text).ok());
         // Only digits and dashes are ever put in.
         text.unwrap_or_default()
     }
@@ -102,12 +108,20 @@ mod tests {
 
     #[test]
     fn names_are_unique_over_threads() {
-        let threads: Vec<_> =
-            (0..4).map(|_| std::thread::spawn(|| (0..1000).map(|_| request_id().to_string()).collect())).collect();
-        let names: Vec<Vec<String>> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| (0..1000).map(|_| request_id().to_string()).collect()))
+            .collect();
+        let names: Vec<Vec<String>> = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect();
         let unique: HashSet<&String> = names.iter().flatten().collect();
         assert_eq!(unique.len(), 4000);
-        let processes: HashSet<&str> = names.iter().flatten().filter_map(|name| name.get(..16)).collect();
+        let processes: HashSet<&str> = names
+            .iter()
+            .flatten()
+            .filter_map(|name| name.get(..16))
+            .collect();
         assert_eq!(processes.len(), 1, "one process");
     }
 

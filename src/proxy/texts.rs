@@ -36,12 +36,18 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn kept() -> Self {
-        Self { all: Some(Recycled::take()), places: Default::default() }
+        Self {
+            all: Some(Recycled::take()),
+            places: Default::default(),
+        }
     }
 
     /// Forgets at once what it is told.
     pub(super) fn unwanted() -> Self {
-        Self { all: None, places: Default::default() }
+        Self {
+            all: None,
+            places: Default::default(),
+        }
     }
 
     pub(super) fn are_kept(&self) -> bool {
@@ -63,9 +69,11 @@ impl Texts {
         let Some(all) = &mut self.all else { return };
         let from = all.len();
         write(all);
-        if let (Some(place), Ok(from), Ok(to)) =
-            (self.places.get_mut(kind as usize), u32::try_from(from), u32::try_from(all.len()))
-        {
+        if let (Some(place), Ok(from), Ok(to)) = (
+            self.places.get_mut(kind as usize),
+            u32::try_from(from),
+            u32::try_from(all.len()),
+        ) {
             *place = (from, to);
         }
     }
@@ -91,7 +99,10 @@ mod tests {
         texts.set(Text::Method, "GET");
         texts.set(Text::Path, "/a");
         texts.set(Text::Method, "POST");
-        assert_eq!((texts.get(Text::Method), texts.get(Text::Path)), (Some("POST"), Some("/a")));
+        assert_eq!(
+            (texts.get(Text::Method), texts.get(Text::Path)),
+            (Some("POST"), Some("/a"))
+        );
         drop(texts);
         let mut unwanted = Texts::unwanted();
         unwanted.set(Text::Path, "/a");

@@ -2,14 +2,14 @@
 //! needed, and kept beside what one snapshot sees of the client. Finds out nothing about the client.
 
 use super::client::{ClientView, ConnectedClient};
+use super::connection_facts::ConnectionFacts;
 use super::credentials::Checked;
-use super::record::ConnectionFacts;
 use super::request::shows_its_own_certificate;
 use crate::clock;
 use crate::config::ProxyProtocol;
 use crate::identity::{
-    IdentityBlock, IdentitySelection, KnownClient, ProxiedConnection, Session, UserId, VerifiedCertificate,
-    proxy_header,
+    IdentityBlock, IdentitySelection, KnownClient, ProxiedConnection, Session, UserId,
+    VerifiedCertificate, proxy_header,
 };
 use crate::snapshot::Snapshot;
 use crate::tls::Resumption;
@@ -26,7 +26,12 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn is_for(&self, selection: &Arc<IdentitySelection>, user: Option<UserId>, certificate: Certificate) -> bool {
+    fn is_for(
+        &self,
+        selection: &Arc<IdentitySelection>,
+        user: Option<UserId>,
+        certificate: Certificate,
+    ) -> bool {
         (self.user, self.certificate) == (user, certificate)
             && (Arc::ptr_eq(&self.selection, selection) || self.selection == *selection)
     }
@@ -62,22 +67,37 @@ impl ConnectedClient {
         (upstream, snapshot): (&Upstream, &Snapshot),
     ) -> Rc<IdentityBlock> {
         let selection = &upstream.identity;
-        let (id, certificate) = (checked.user(view).map(|user| user.id), Certificate::of(view, checked));
+        let (id, certificate) = (
+            checked.user(view).map(|user| user.id),
+            Certificate::of(view, checked),
+        );
         let mut told = view.told.borrow_mut();
-        let place = told.iter().position(|told| told.is_for(selection, id, certificate));
+        let place = told
+            .iter()
+            .position(|told| told.is_for(selection, id, certificate));
         if let Some(kept) = place.and_then(|place| told.get(place))
             && kept.block.is_fresh(clock::seconds)
         {
             return kept.block.clone();
         }
         let known = self.known(view, checked, snapshot);
-        let block = Rc::new(IdentityBlock::new(selection, &known, snapshot.assertions.as_deref(), clock::seconds()));
+        let block = Rc::new(IdentityBlock::new(
+            selection,
+            &known,
+            snapshot.assertions.as_deref(),
+            clock::seconds(),
+        ));
         if let Some(old) = place {
             told.remove(old);
         } else if told.len() >= MOST_KEPT {
             told.remove(0);
         }
-        told.push(Told { selection: selection.clone(), user: id, certificate, block: block.clone() });
+        told.push(Told {
+            selection: selection.clone(),
+            user: id,
+            certificate,
+            block: block.clone(),
+        });
         block
     }
 
@@ -100,7 +120,9 @@ impl ConnectedClient {
                 Resumption::Full => Session::New,
                 Resumption::Resumed => Session::Resumed,
             },
-            known: view.map_or_else(KnownClient::default, |view| self.known(view, checked, snapshot)),
+            known: view.map_or_else(KnownClient::default, |view| {
+                self.known(view, checked, snapshot)
+            }),
         };
         Some(proxy_header(&connection).into_boxed_slice())
     }
@@ -112,13 +134,26 @@ impl ConnectedClient {
         checked: &'a Checked,
         snapshot: &'a Snapshot,
     ) -> KnownClient<'a> {
-        let shown = view.peer.as_ref().filter(|_| Certificate::of(view, checked) == Certificate::Told);
+        let shown = view
+            .peer
+            .as_ref()
+            .filter(|_| Certificate::of(view, checked) == Certificate::Told);
         let certificate = shown.map(|peer| VerifiedCertificate {
             peer,
-            domain: snapshot.trust_domain(peer.trust_domain).map_or("", |domain| &domain.name),
+            domain: snapshot
+                .trust_domain(peer.trust_domain)
+                .map_or("", |domain| &domain.name),
             chain: view.voice.chain().unwrap_or(&self.facts.chain),
         });
-        let own_uri = view.place.as_ref().and_then(|(_, host)| host.own_uri.as_deref());
-        KnownClient { certificate, user: checked.user(view), forwarded_by: view.forwarded_by(), own_uri }
+        let own_uri = view
+            .place
+            .as_ref()
+            .and_then(|(_, host)| host.own_uri.as_deref());
+        KnownClient {
+            certificate,
+            user: checked.user(view),
+            forwarded_by: view.forwarded_by(),
+            own_uri,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A stream of decrypted bytes that notes how TLS ends: one log line and one count if the client broke it, and time for the
 //! client to read its alert. Reads no byte itself.
 
-use super::record::ConnectionFacts;
+use super::connection_facts::ConnectionFacts;
 use crate::telemetry::Telemetry;
 use crate::tls::record::{CorkedStream, LingeringClose, RecordStream, Records, TlsFailure};
 use std::io::{self, IoSlice};
@@ -22,12 +22,20 @@ pub(super) struct TlsFailureRecorder {
 
 impl TlsFailureRecorder {
     pub(super) fn new(facts: &ConnectionFacts) -> Self {
-        Self { telemetry: facts.telemetry.clone(), listener: facts.listener.clone(), client: facts.client }
+        Self {
+            telemetry: facts.telemetry.clone(),
+            listener: facts.listener.clone(),
+            client: facts.client,
+        }
     }
 
     pub(super) fn record(&self, failure: &TlsFailure) {
         let (listener, reason) = (&*self.listener, failure.reason.word());
-        self.telemetry.metrics.tls_failures.with_label_values(&[listener, reason]).inc();
+        self.telemetry
+            .metrics
+            .tls_failures
+            .with_label_values(&[listener, reason])
+            .inc();
         tracing::info!(listener, client = %self.client, reason, detail = failure.detail, "tls failed");
     }
 }
@@ -59,7 +67,11 @@ pub(super) struct WatchedStream<S> {
 
 impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
     pub(super) fn new(inner: S, recorder: TlsFailureRecorder) -> Self {
-        Self { inner, recorder, failed: None }
+        Self {
+            inner,
+            recorder,
+            failed: None,
+        }
     }
 
     /// Ready with the error once the client has read why.
@@ -67,7 +79,10 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
         if let Some((_, linger)) = &mut self.failed {
             // Where rustls has no alert, the client gets a goodbye. What cannot be sent is lost, and with it the reason to wait.
             if ready!(Pin::new(&mut self.inner).poll_shutdown(context)).is_ok() {
-                ready!(self.inner.with_socket(|socket| linger.poll(socket, context)));
+                ready!(
+                    self.inner
+                        .with_socket(|socket| linger.poll(socket, context))
+                );
             }
         }
         Poll::Ready(self.failed.take().map_or(Ok(()), |(error, _)| Err(error)))
@@ -87,7 +102,9 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream
             Ok(()) => return Poll::Ready(Ok(())),
             Err(error) => error,
         };
-        let Some(failure) = TlsFailure::among(&error) else { return Poll::Ready(Err(error)) };
+        let Some(failure) = TlsFailure::among(&error) else {
+            return Poll::Ready(Err(error));
+        };
         self.recorder.record(&failure);
         if !failure.reason.is_answered() {
             return Poll::Ready(Err(error));
@@ -98,7 +115,11 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 

@@ -7,11 +7,20 @@ use crate::respond::{Form, OwnAnswer, escape_html, page};
 use crate::tls::PeerCertificate;
 use http::StatusCode;
 
-const INFO: &str = "You are authenticated by Portcullis. The permissions below say what you may do.";
+const INFO: &str =
+    "You are authenticated by Portcullis. The permissions below say what you may do.";
 
-pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertificate>, form: Form) -> OwnAnswer {
+pub(super) fn answer(
+    policy: &Policy,
+    user: &Principal,
+    peer: Option<&PeerCertificate>,
+    form: Form,
+) -> OwnAnswer {
     let texts = |list: fn(&PermissionSet) -> &Vec<Permission>| -> Vec<String> {
-        policy.sets(user).flat_map(|set| list(set).iter().map(said)).collect()
+        policy
+            .sets(user)
+            .flat_map(|set| list(set).iter().map(said))
+            .collect()
     };
     let granted = texts(|set| &set.granted);
     let denied = texts(|set| &set.denied);
@@ -29,11 +38,17 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
                 "version": version,
                 "certificate_expires": expires,
             });
-            ("application/json", serde_json::json!({ "results": [result] }).to_string() + "\n")
+            (
+                "application/json",
+                serde_json::json!({ "results": [result] }).to_string() + "\n",
+            )
         }
         Form::Html => {
             let list = |texts: &[String]| -> String {
-                texts.iter().map(|text| format!("<li><code>{}</code></li>\n", escape_html(text))).collect()
+                texts
+                    .iter()
+                    .map(|text| format!("<li><code>{}</code></li>\n", escape_html(text)))
+                    .collect()
             };
             let denied_part = if denied.is_empty() {
                 String::new()
@@ -47,10 +62,18 @@ pub(super) fn answer(policy: &Policy, user: &Principal, peer: Option<&PeerCertif
                 list(&granted),
                 escape_html(expires.as_deref().unwrap_or("unknown")),
             );
-            ("text/html; charset=utf-8", page(&format!("Hello from {version}!"), &content))
+            (
+                "text/html; charset=utf-8",
+                page(&format!("Hello from {version}!"), &content),
+            )
         }
     };
-    OwnAnswer { status: StatusCode::OK, content_type, body, fields: Vec::new() }
+    OwnAnswer {
+        status: StatusCode::OK,
+        content_type,
+        body,
+        fields: Vec::new(),
+    }
 }
 
 /// A permission as its user is told of it; Icinga writes `(filtered)` in the same way.

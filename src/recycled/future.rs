@@ -25,7 +25,9 @@ const MOST_KEPT: usize = 256;
 impl<F: Future + 'static> RecycledFuture<F> {
     /// Puts a future into a box.
     pub fn new(future: F) -> Self {
-        let mut place = with_unused(Vec::pop).flatten().unwrap_or_else(|| Box::pin(None));
+        let mut place = with_unused(Vec::pop)
+            .flatten()
+            .unwrap_or_else(|| Box::pin(None));
         place.set(Some(future));
         Self { place: Some(place) }
     }
@@ -35,7 +37,11 @@ impl<F: Future + 'static> Future for RecycledFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        match self.place.as_mut().and_then(|place| place.as_mut().as_pin_mut()) {
+        match self
+            .place
+            .as_mut()
+            .and_then(|place| place.as_mut().as_pin_mut())
+        {
             Some(future) => future.poll(context),
             None => Poll::Pending,
         }
@@ -44,7 +50,9 @@ impl<F: Future + 'static> Future for RecycledFuture<F> {
 
 impl<F: Future + 'static> Drop for RecycledFuture<F> {
     fn drop(&mut self) {
-        let Some(mut place) = self.place.take() else { return };
+        let Some(mut place) = self.place.take() else {
+            return;
+        };
         // Before the list is touched: what the future drops may come back here.
         place.set(None);
         with_unused(|unused| {
@@ -64,7 +72,10 @@ fn with_unused<F: 'static, T>(act: impl FnOnce(&mut Vec<Place<F>>) -> T) -> Opti
             lists.push(Box::new(Vec::<Place<F>>::new()));
             lists.len() - 1
         });
-        lists.get_mut(at).and_then(|list| list.downcast_mut()).map(act)
+        lists
+            .get_mut(at)
+            .and_then(|list| list.downcast_mut())
+            .map(act)
     };
     UNUSED.try_with(with_lists).ok().flatten()
 }
@@ -87,7 +98,10 @@ mod tests {
         let first = RecycledFuture::new(address_of_state(held.clone())).await;
         assert_eq!(Rc::strong_count(&held), 1);
         let other = RecycledFuture::new(async { tokio::task::yield_now().await });
-        assert_eq!(RecycledFuture::new(address_of_state(held.clone())).await, first);
+        assert_eq!(
+            RecycledFuture::new(address_of_state(held.clone())).await,
+            first
+        );
         other.await;
     }
 
@@ -95,7 +109,9 @@ mod tests {
     async fn a_future_that_is_given_up_is_dropped_at_once() {
         let held = Rc::new(());
         let mut begun = RecycledFuture::new(address_of_state(held.clone()));
-        let polled = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut begun).poll(context).is_pending()));
+        let polled = std::future::poll_fn(|context| {
+            Poll::Ready(Pin::new(&mut begun).poll(context).is_pending())
+        });
         assert!(polled.await);
         assert_eq!(Rc::strong_count(&held), 2);
         drop(begun);
@@ -105,7 +121,11 @@ mod tests {
     #[tokio::test]
     async fn futures_may_be_nested() {
         async fn nested(depth: u32) -> u32 {
-            if depth == 0 { 0 } else { 1 + RecycledFuture::new(Box::pin(nested(depth - 1))).await }
+            if depth == 0 {
+                0
+            } else {
+                1 + RecycledFuture::new(Box::pin(nested(depth - 1))).await
+            }
         }
         assert_eq!(nested(5).await, 5);
         assert_eq!(nested(5).await, 5);
@@ -113,7 +133,11 @@ mod tests {
 
     #[test]
     fn few_boxes_are_kept() {
-        drop((0..MOST_KEPT + 10).map(|_| RecycledFuture::new(std::future::ready(1_u128))).collect::<Vec<_>>());
+        drop(
+            (0..MOST_KEPT + 10)
+                .map(|_| RecycledFuture::new(std::future::ready(1_u128)))
+                .collect::<Vec<_>>(),
+        );
         let kept = with_unused::<std::future::Ready<u128>, _>(|unused| unused.len());
         assert_eq!(kept, Some(MOST_KEPT));
     }

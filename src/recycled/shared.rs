@@ -17,7 +17,10 @@ const FEW: usize = 64;
 
 impl<K, V: ?Sized> Default for SharedValues<K, V> {
     fn default() -> Self {
-        Self { values: HashMap::new(), tidy_at: FEW }
+        Self {
+            values: HashMap::new(),
+            tidy_at: FEW,
+        }
     }
 }
 
@@ -47,11 +50,19 @@ mod tests {
         let mut values = SharedValues::default();
         let first = Rc::new("one");
         values.insert(1, &first);
-        assert!(values.get(&1).is_some_and(|found| Rc::ptr_eq(&found, &first)));
+        assert!(
+            values
+                .get(&1)
+                .is_some_and(|found| Rc::ptr_eq(&found, &first))
+        );
         assert!(values.get(&2).is_none());
         let second = Rc::new("another");
         values.insert(1, &second);
-        assert!(values.get(&1).is_some_and(|found| Rc::ptr_eq(&found, &second)));
+        assert!(
+            values
+                .get(&1)
+                .is_some_and(|found| Rc::ptr_eq(&found, &second))
+        );
         drop((first, second));
         assert!(values.get(&1).is_none());
     }
@@ -62,7 +73,11 @@ mod tests {
         let held: Vec<_> = (0..100).map(Rc::new).collect();
         held.iter().for_each(|value| values.insert(**value, value));
         (100..10_000).for_each(|key| values.insert(key, &Rc::new(key)));
-        assert!(values.values.len() <= 4 * held.len(), "{}", values.values.len());
+        assert!(
+            values.values.len() <= 4 * held.len(),
+            "{}",
+            values.values.len()
+        );
         assert!(held.iter().all(|value| values.get(value).is_some()));
     }
 }

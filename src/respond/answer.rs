@@ -33,10 +33,16 @@ impl Form {
     /// From `Accept`: HTML only for who names it and does not name JSON.
     pub fn of_accept<F: Fields + ?Sized>(fields: &F) -> Self {
         let names = |kind: &[u8]| {
-            let mut found = fields.values("accept").flat_map(|value| value.windows(kind.len()));
+            let mut found = fields
+                .values("accept")
+                .flat_map(|value| value.windows(kind.len()));
             found.any(|run| run.eq_ignore_ascii_case(kind))
         };
-        if names(b"text/html") && !names(b"application/json") { Self::Html } else { Self::Json }
+        if names(b"text/html") && !names(b"application/json") {
+            Self::Html
+        } else {
+            Self::Json
+        }
     }
 }
 
@@ -76,27 +82,43 @@ pub fn refuse(refusal: &Refusal<'_>, form: Form, request_id: &str) -> OwnAnswer 
     let fields = match refusal {
         Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
         Refusal::Limited(limited) => limited.fields(),
-        Refusal::Upstream(UpstreamError::Connect { source: ConnectError::NoDescriptors, .. }) => {
+        Refusal::Upstream(UpstreamError::Connect {
+            source: ConnectError::NoDescriptors,
+            ..
+        }) => {
             vec![limited::retry_after(limited::SOON)]
         }
         // RFC 6455 section 4.4 and RFC 9110 section 15.5.22.
-        Refusal::Upgrade(BadUpgrade::OtherVersion) => {
-            [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]
-                .map(|(name, value)| (name, value.to_owned()))
-                .into()
-        }
+        Refusal::Upgrade(BadUpgrade::OtherVersion) => [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into(),
         _ => Vec::new(),
     };
-    OwnAnswer { status, content_type, body, fields }
+    OwnAnswer {
+        status,
+        content_type,
+        body,
+        fields,
+    }
 }
 
 /// What Icinga 2 says of a path or method that is not there, and of most that are forbidden. Clients test for it.
 fn absent(path: &str) -> OwnAnswer {
     let status = StatusCode::NOT_FOUND;
-    let said =
-        format!("The requested path '{path}' could not be found or the request method is not valid for this path.");
+    let said = format!(
+        "The requested path '{path}' could not be found or the request method is not valid for this path."
+    );
     let body = serde_json::json!({ "error": status.as_u16(), "status": said }).to_string();
-    OwnAnswer { status, content_type: "application/json", body, fields: Vec::new() }
+    OwnAnswer {
+        status,
+        content_type: "application/json",
+        body,
+        fields: Vec::new(),
+    }
 }
 
 /// A small page. `content` is markup; the title is text.
@@ -110,7 +132,11 @@ pub fn page(title: &str, content: &str) -> String {
 
 /// Text as it may stand in HTML.
 pub fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -122,7 +148,10 @@ mod tests {
     #[test]
     fn browsers_get_html_and_programs_json() {
         let form = |accept: &[&str]| {
-            let fields: Vec<_> = accept.iter().map(|value| ("Accept", value.as_bytes())).collect();
+            let fields: Vec<_> = accept
+                .iter()
+                .map(|value| ("Accept", value.as_bytes()))
+                .collect();
             Form::of_accept(fields.as_slice())
         };
         assert_eq!(form(&["text/html,application/xhtml+xml,*/*"]), Form::Html);
@@ -161,7 +190,10 @@ mod tests {
             (answer.status.as_u16(), &body["reason"], &body["id"]),
             (403, &"unknown_user".into(), &"id-1".into())
         );
-        let absent = Refusal::Absent { denied: Some(Denied::NoPermission), path: "v1/objects/a\"b".into() };
+        let absent = Refusal::Absent {
+            denied: Some(Denied::NoPermission),
+            path: "v1/objects/a\"b".into(),
+        };
         let answer = refuse(&absent, Form::Html, "id-1");
         assert_eq!(
             (answer.status.as_u16(), answer.content_type, absent.word()),

@@ -13,9 +13,9 @@ pub(super) fn status(failure: &CredentialFailure) -> StatusCode {
         | CredentialFailure::Gone => StatusCode::UNAUTHORIZED,
         CredentialFailure::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
         CredentialFailure::Busy | CredentialFailure::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
-        CredentialFailure::Contradictory | CredentialFailure::UnknownUser | CredentialFailure::Revoked => {
-            StatusCode::FORBIDDEN
-        }
+        CredentialFailure::Contradictory
+        | CredentialFailure::UnknownUser
+        | CredentialFailure::Revoked => StatusCode::FORBIDDEN,
     }
 }
 
@@ -40,7 +40,9 @@ pub(super) fn sentence(failure: &CredentialFailure) -> &'static str {
         CredentialFailure::Malformed => "The Authorization field stands twice, or cannot be read.",
         CredentialFailure::Missing => "Credentials are needed here.",
         CredentialFailure::WrongPassword => "User and password do not fit.",
-        CredentialFailure::TooManyAttempts { .. } => "There were too many wrong passwords; try later.",
+        CredentialFailure::TooManyAttempts { .. } => {
+            "There were too many wrong passwords; try later."
+        }
         CredentialFailure::Busy => "Too many passwords wait to be checked; try later.",
         CredentialFailure::Contradictory => "The credentials belong to different users.",
         CredentialFailure::BadToken(_) => "The token is not accepted.",
@@ -52,11 +54,16 @@ pub(super) fn sentence(failure: &CredentialFailure) -> &'static str {
 }
 
 /// `WWW-Authenticate` for each scheme that the route takes (RFC 9110 section 11.6.1), `Retry-After` where waiting helps.
-pub(super) fn fields(failure: &CredentialFailure, rule: CredentialRule) -> Vec<(&'static str, String)> {
+pub(super) fn fields(
+    failure: &CredentialFailure,
+    rule: CredentialRule,
+) -> Vec<(&'static str, String)> {
     const BASIC: &str = "Basic realm=\"portcullis\", charset=\"UTF-8\"";
     let after = |seconds: u64| vec![("retry-after", seconds.to_string())];
     match failure {
-        CredentialFailure::TooManyAttempts { retry_after } => after(retry_after.as_secs().saturating_add(1)),
+        CredentialFailure::TooManyAttempts { retry_after } => {
+            after(retry_after.as_secs().saturating_add(1))
+        }
         CredentialFailure::Busy | CredentialFailure::NoKeys => after(1),
         _ if status(failure) == StatusCode::UNAUTHORIZED => {
             let mut challenges = Vec::new();
@@ -68,7 +75,10 @@ pub(super) fn fields(failure: &CredentialFailure, rule: CredentialRule) -> Vec<(
                     CredentialFailure::BadToken(_) => ", error=\"invalid_token\"",
                     _ => "",
                 };
-                challenges.push(("www-authenticate", format!("Bearer realm=\"portcullis\"{error}")));
+                challenges.push((
+                    "www-authenticate",
+                    format!("Bearer realm=\"portcullis\"{error}"),
+                ));
             }
             challenges
         }

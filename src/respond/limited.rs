@@ -57,7 +57,11 @@ impl Limited {
             Exceeded::Rate { rate, wait } => {
                 let (requests, window) = (rate.rate.requests, rate.rate.window.as_secs());
                 let wait = rounded_up(wait);
-                (format!("\"{whose}\";r=0;t={wait}"), format!("\"{whose}\";q={requests};w={window}"), wait)
+                (
+                    format!("\"{whose}\";r=0;t={wait}"),
+                    format!("\"{whose}\";q={requests};w={window}"),
+                    wait,
+                )
             }
             Exceeded::Concurrency { most } => (
                 format!("\"{whose}-concurrency\";r=0"),
@@ -66,10 +70,18 @@ impl Limited {
             ),
             Exceeded::Quota { most, wait } => {
                 let wait = rounded_up(wait);
-                (format!("\"{whose}-daily\";r=0;t={wait}"), format!("\"{whose}-daily\";q={most};w=86400"), wait)
+                (
+                    format!("\"{whose}-daily\";r=0;t={wait}"),
+                    format!("\"{whose}-daily\";q={most};w=86400"),
+                    wait,
+                )
             }
         };
-        vec![retry_after(wait), ("ratelimit", limit), ("ratelimit-policy", policy)]
+        vec![
+            retry_after(wait),
+            ("ratelimit", limit),
+            ("ratelimit-policy", policy),
+        ]
     }
 }
 
@@ -96,24 +108,55 @@ mod tests {
 
     fn fields(whose: Whose, exceeded: Exceeded) -> [String; 3] {
         let fields = Limited { whose, exceeded }.fields();
-        ["retry-after", "ratelimit", "ratelimit-policy"]
-            .map(|name| fields.iter().find(|(field, _)| *field == name).unwrap().1.clone())
+        ["retry-after", "ratelimit", "ratelimit-policy"].map(|name| {
+            fields
+                .iter()
+                .find(|(field, _)| *field == name)
+                .unwrap()
+                .1
+                .clone()
+        })
     }
 
     #[test]
     fn each_limit_says_what_it_is_and_when_to_come_again() {
         let number = |number| NonZeroU32::new(number).unwrap();
-        let rate = RequestRate { requests: number(100), window: Duration::from_secs(60) };
-        let rate = Rate { rate, burst: number(200) };
+        let rate = RequestRate {
+            requests: number(100),
+            window: Duration::from_secs(60),
+        };
+        let rate = Rate {
+            rate,
+            burst: number(200),
+        };
         let wait = Duration::from_millis(4001);
         let said = fields(Whose::User, Exceeded::Rate { rate, wait });
         assert_eq!(said, ["5", "\"user\";r=0;t=5", "\"user\";q=100;w=60"]);
-        let said = fields(Whose::Route, Exceeded::Rate { rate, wait: Duration::from_nanos(1) });
+        let said = fields(
+            Whose::Route,
+            Exceeded::Rate {
+                rate,
+                wait: Duration::from_nanos(1),
+            },
+        );
         assert_eq!(said, ["1", "\"route\";r=0;t=1", "\"route\";q=100;w=60"]);
         let said = fields(Whose::User, Exceeded::Concurrency { most: number(5) });
         let policy = "\"user-concurrency\";q=5;qu=\"concurrent-requests\"";
         assert_eq!(said, ["1", "\"user-concurrency\";r=0", policy]);
-        let said = fields(Whose::Route, Exceeded::Quota { most: number(7), wait: Duration::from_secs(90) });
-        assert_eq!(said, ["90", "\"route-daily\";r=0;t=90", "\"route-daily\";q=7;w=86400"]);
+        let said = fields(
+            Whose::Route,
+            Exceeded::Quota {
+                most: number(7),
+                wait: Duration::from_secs(90),
+            },
+        );
+        assert_eq!(
+            said,
+            [
+                "90",
+                "\"route-daily\";r=0;t=90",
+                "\"route-daily\";q=7;w=86400"
+            ]
+        );
     }
 }

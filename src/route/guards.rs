@@ -9,7 +9,9 @@ impl Route {
     /// this route: this one asks for something else, or allows less. What lets everybody in is not evaded, but for its limits.
     pub fn is_evaded_by(&self, taken: &Self) -> bool {
         // The gateway's own answers are read by no upstream.
-        let has_upstreams = [self, taken].iter().all(|route| matches!(route.target, Target::Upstream(_)));
+        let has_upstreams = [self, taken]
+            .iter()
+            .all(|route| matches!(route.target, Target::Upstream(_)));
         has_upstreams && (!self.is_open() && !self.guards_as(taken) || self.is_stricter_than(taken))
     }
 
@@ -54,7 +56,8 @@ impl Route {
         *admission == other.admission
             && *vouched_by == other.vouched_by
             && requirement.is_same(&other.requirement)
-            && condition.as_ref().map(Condition::text) == other.condition.as_ref().map(Condition::text)
+            && condition.as_ref().map(Condition::text)
+                == other.condition.as_ref().map(Condition::text)
             && *enabled_until == other.enabled_until
             && *enforcement == other.enforcement
             && *method_override == other.method_override
@@ -68,18 +71,29 @@ impl Route {
     /// client's header fields.
     fn is_stricter_than(&self, other: &Self) -> bool {
         // A timeout ends a request that an upstream is slow with, and keeps no client out.
-        let RouteLimits { body_size, response_timeout: _, idle_timeout: _ } = self.limits;
+        let RouteLimits {
+            body_size,
+            response_timeout: _,
+            idle_timeout: _,
+        } = self.limits;
         let takes_larger_bodies =
             body_size.is_some_and(|size| other.limits.body_size.is_none_or(|larger| larger > size));
         // Each route counts its own requests, so that equal limits on both are as if the other path were another client's.
-        let is_limited_less = self
-            .limiter
-            .as_ref()
-            .is_some_and(|limiter| other.limiter.as_ref().is_none_or(|other| other.bounds() != limiter.bounds()));
+        let is_limited_less = self.limiter.as_ref().is_some_and(|limiter| {
+            other
+                .limiter
+                .as_ref()
+                .is_none_or(|other| other.bounds() != limiter.bounds())
+        });
         let mut accepted = self.accepts;
         // A route that tells look-alikes apart takes none for a path of this one.
         accepted.insert(Oddity::LookAlike);
-        let keeps_more = || other.kept_headers.iter().any(|name| !self.kept_headers.contains(name));
+        let keeps_more = || {
+            other
+                .kept_headers
+                .iter()
+                .any(|name| !self.kept_headers.contains(name))
+        };
         takes_larger_bodies
             || is_limited_less
             || other.accepts.first_beyond(accepted).is_some()

@@ -3,17 +3,21 @@
 mod guards;
 mod name;
 mod path;
+mod path_pattern;
 pub mod icinga2;
 mod requirement;
 mod table;
 
 pub use name::Name;
 pub use path::{
-    CanonicalTarget, Oddities, Oddity, OtherReadings, PathError, canonical_literal, decoded, folded_letters,
-    folded_pattern, has_one_reading, hex_pair, other_readings, plain_reading,
+    CanonicalTarget, Oddities, Oddity, OtherReadings, PathError, canonical_literal, decoded,
+    folded_letters, folded_pattern, has_one_reading, hex_pair, other_readings, plain_reading,
 };
-pub use requirement::{Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart};
-pub use table::{Captured, Extent, PathPattern, PathPatternError, PathTable, Segment};
+pub use path_pattern::{Extent, PathPattern, PathPatternError, Segment};
+pub use requirement::{
+    Demand, NoRequirement, Requirement, RequirementRule, Template, TemplateError, TemplatePart,
+};
+pub use table::{Captured, PathTable};
 
 use crate::condition::Condition;
 use crate::config::{Enforcement, Forbidden, MethodOverride, Place};
@@ -204,13 +208,21 @@ impl RouteTable {
         *entry = Some(route.clone());
         let folded = pattern.folded();
         self.any_unfolded |= folded != *pattern;
-        routes.folded.entry(&folded).get_or_insert_default().push(route);
+        routes
+            .folded
+            .entry(&folded)
+            .get_or_insert_default()
+            .push(route);
         Ok(())
     }
 
     /// All routes, in the order of the config.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
-        let mut routes: Vec<_> = self.hosts.iter().flat_map(|routes| routes.paths.values()).collect();
+        let mut routes: Vec<_> = self
+            .hosts
+            .iter()
+            .flat_map(|routes| routes.paths.values())
+            .collect();
         // One that has several hosts stands several times.
         routes.sort_by_key(|route| route.place);
         routes.dedup_by_key(|route| Arc::as_ptr(route));
@@ -224,11 +236,18 @@ impl RouteTable {
         host: Option<&HostName<'_>>,
         path: &'p str,
     ) -> Option<(&'t Arc<Route>, Captured<'p>)> {
-        self.hosts.covering(host).find_map(|routes| routes.paths.find(path))
+        self.hosts
+            .covering(host)
+            .find_map(|routes| routes.paths.find(path))
     }
 
     /// The route that is evaded by taking a canonical path as one of `taken`, if the upstream reads it in its folded form.
-    pub fn evaded<'t>(&'t self, host: Option<&HostName<'_>>, path: &str, taken: &Arc<Route>) -> Option<&'t Arc<Route>> {
+    pub fn evaded<'t>(
+        &'t self,
+        host: Option<&HostName<'_>>,
+        path: &str,
+        taken: &Arc<Route>,
+    ) -> Option<&'t Arc<Route>> {
         if !self.differ {
             return None;
         }
@@ -236,8 +255,13 @@ impl RouteTable {
             if folded == path && !self.any_unfolded {
                 return None;
             }
-            let (alike, _) = self.hosts.covering(host).find_map(|routes| routes.folded.find(folded))?;
-            alike.iter().find(|other| !Arc::ptr_eq(other, taken) && other.is_evaded_by(taken))
+            let (alike, _) = self
+                .hosts
+                .covering(host)
+                .find_map(|routes| routes.folded.find(folded))?;
+            alike
+                .iter()
+                .find(|other| !Arc::ptr_eq(other, taken) && other.is_evaded_by(taken))
         })
     }
 }

@@ -49,7 +49,10 @@ impl Name<'_> {
         let octets = all.split(|octet| *octet == 0).next().unwrap_or_default();
         match std::str::from_utf8(octets) {
             Ok(text) if !text.contains(char::is_control) => Self::of_parts(std::iter::once(text)),
-            _ => Self(Text::Odd { octets: octets.into(), shown: octets.escape_ascii().to_string().into() }),
+            _ => Self(Text::Odd {
+                octets: octets.into(),
+                shown: octets.escape_ascii().to_string().into(),
+            }),
         }
     }
 
@@ -66,9 +69,10 @@ impl Name<'_> {
         match &self.0 {
             Text::Borrowed(text) => text,
             // Whole texts were put together, so it is one; a name that were none would match nothing but `*`.
-            Text::Inline { octets, length } => {
-                octets.get(..usize::from(*length)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
-            }
+            Text::Inline { octets, length } => octets
+                .get(..usize::from(*length))
+                .and_then(|text| std::str::from_utf8(text).ok())
+                .unwrap_or_default(),
             Text::Heap(text) => text,
             Text::Odd { shown, .. } => shown,
         }
@@ -111,25 +115,48 @@ mod tests {
     #[test]
     fn a_name_of_octets_ends_at_a_nul_and_shows_no_control_character() {
         for (octets, compared, shown) in [
-            (&b"CheckResult"[..], &b"events/CheckResult"[..], "events/CheckResult"),
-            (b"CheckResult\0Evil", b"events/CheckResult", "events/CheckResult"),
+            (
+                &b"CheckResult"[..],
+                &b"events/CheckResult"[..],
+                "events/CheckResult",
+            ),
+            (
+                b"CheckResult\0Evil",
+                b"events/CheckResult",
+                "events/CheckResult",
+            ),
             (b"\0", b"events/", "events/"),
-            ("stra\u{df}e".as_bytes(), "events/stra\u{df}e".as_bytes(), "events/stra\u{df}e"),
+            (
+                "stra\u{df}e".as_bytes(),
+                "events/stra\u{df}e".as_bytes(),
+                "events/stra\u{df}e",
+            ),
             (b"a\xffb", b"events/a\xffb", "events/a\\xffb"),
             (b"a\nb", b"events/a\nb", "events/a\\nb"),
-            ("a\u{85}".as_bytes(), "events/a\u{85}".as_bytes(), "events/a\\xc2\\x85"),
+            (
+                "a\u{85}".as_bytes(),
+                "events/a\u{85}".as_bytes(),
+                "events/a\\xc2\\x85",
+            ),
         ] {
             let name = Name::of_octets(&[b"events/", octets]);
             assert_eq!((name.as_octets(), name.as_str()), (compared, shown));
         }
-        assert_ne!(Name::of_octets(&[b"\xff"]), Name::of_octets(&[b"\\xff"]), "names are their octets");
+        assert_ne!(
+            Name::of_octets(&[b"\xff"]),
+            Name::of_octets(&[b"\\xff"]),
+            "names are their octets"
+        );
     }
 
     #[test]
     fn the_longest_name_that_stays_inline_is_whole() {
         for length in [0, 1, INLINE - 1, INLINE, INLINE + 1] {
             let text = "x".repeat(length);
-            assert_eq!(Name::of_parts(std::iter::once(text.as_str())).as_str(), text);
+            assert_eq!(
+                Name::of_parts(std::iter::once(text.as_str())).as_str(),
+                text
+            );
         }
     }
 }

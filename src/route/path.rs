@@ -1,102 +1,23 @@
 //! The only place where a path is normalised. What comes out is what is routed, judged, logged and forwarded.
 //! Does not know routes; which oddities a route takes is decided by the caller.
 
+mod escape;
 mod fold;
 mod ignorable;
+mod oddity;
 mod quick;
 mod readings;
 mod segments;
 
+pub use escape::{decoded, hex_pair};
 pub(super) use fold::with_folded;
 pub use fold::{folded_letters, folded_pattern, has_one_reading};
+pub use oddity::{Oddities, Oddity};
 pub use readings::{OtherReadings, other_readings};
 
+use escape::{is_decoded, is_path_byte, push_escape};
 use std::borrow::Cow;
 use std::fmt;
-
-/// A way in which two readers of one path could understand different things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum Oddity {
-    /// `%2f` inside a segment.
-    EncodedSlash = 1,
-    /// `%5c`.
-    EncodedBackslash = 1 << 1,
-    /// `%00` and other encoded control characters.
-    EncodedControl = 1 << 2,
-    /// `%25` before two hexadecimal digits, as in `%252f` and `%2561`: another path to whoever decodes twice.
-    DoubleEncoding = 1 << 3,
-    /// Percent-encoded bytes that are not UTF-8.
-    InvalidUtf8 = 1 << 4,
-    /// `//` inside the path.
-    EmptySegments = 1 << 5,
-    /// `.` and `..`, plain or encoded.
-    DotSegments = 1 << 6,
-    /// A plain backslash.
-    RawBackslash = 1 << 7,
-    /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
-    PathParameters = 1 << 8,
-    /// Another route's path but for case, a final slash, and what else `with_folded` folds. The caller finds it.
-    LookAlike = 1 << 9,
-}
-
-impl Oddity {
-    /// All of them, for messages.
-    const ALL: [Self; 10] = [
-        Self::EncodedSlash,
-        Self::EncodedBackslash,
-        Self::EncodedControl,
-        Self::DoubleEncoding,
-        Self::InvalidUtf8,
-        Self::EmptySegments,
-        Self::DotSegments,
-        Self::RawBackslash,
-        Self::PathParameters,
-        Self::LookAlike,
-    ];
-
-    /// The word for this in config and log, which is the key of a route that takes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::EncodedSlash => "encoded_slash",
-            Self::EncodedBackslash => "encoded_backslash",
-            Self::EncodedControl => "encoded_control",
-            Self::DoubleEncoding => "double_encoding",
-            Self::InvalidUtf8 => "invalid_utf8",
-            Self::EmptySegments => "empty_segments",
-            Self::DotSegments => "dot_segments",
-            Self::RawBackslash => "raw_backslash",
-            Self::PathParameters => "path_parameters",
-            Self::LookAlike => "look_alike_path",
-        }
-    }
-}
-
-/// A set of [`Oddity`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Oddities(u16);
-
-impl Oddities {
-    /// Adds one.
-    pub fn insert(&mut self, oddity: Oddity) {
-        self.0 |= oddity as u16;
-    }
-
-    /// The oddity named by a word of the config.
-    pub fn from_word(word: &str) -> Option<Oddity> {
-        Oddity::ALL.into_iter().find(|oddity| oddity.word() == word)
-    }
-
-    /// Whether one is in the set.
-    pub fn contains(self, oddity: Oddity) -> bool {
-        self.0 & (oddity as u16) != 0
-    }
-
-    /// The first one that is in `self` and not in `taken`.
-    pub fn first_beyond(self, taken: Self) -> Option<Oddity> {
-        Oddity::ALL.into_iter().find(|oddity| self.0 & !taken.0 & (*oddity as u16) != 0)
-    }
-}
 
 /// Why a target has no canonical path at all; no route can allow these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,7 +62,9 @@ pub struct CanonicalTarget<'a> {
 
 impl fmt::Display for CanonicalTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces().into_iter().try_for_each(|piece| f.write_str(piece))
+        self.pieces()
+            .into_iter()
+            .try_for_each(|piece| f.write_str(piece))
     }
 }
 
@@ -185,7 +108,11 @@ impl<'a> CanonicalTarget<'a> {
         if path.contains(';') {
             oddities.insert(Oddity::PathParameters);
         }
-        Ok(Self { path: Cow::Owned(path), query: query.map(ascii_query), oddities })
+        Ok(Self {
+            path: Cow::Owned(path),
+            query: query.map(ascii_query),
+            oddities,
+        })
     }
 }
 
@@ -197,7 +124,11 @@ fn ascii_query(raw: &str) -> Cow<'_, str> {
     }
     let mut query = String::with_capacity(raw.len() * 3);
     for byte in raw.bytes() {
-        if byte.is_ascii() { query.push(char::from(byte)) } else { push_escape(&mut query, byte) }
+        if byte.is_ascii() {
+            query.push(char::from(byte))
+        } else {
+            push_escape(&mut query, byte)
+        }
     }
     Cow::Owned(query)
 }
@@ -226,7 +157,11 @@ fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathE
         if byte == b'\\' {
             oddities.insert(Oddity::RawBackslash);
         }
-        if is_path_byte(byte) { path.push(char::from(byte)) } else { push_escape(&mut path, byte) }
+        if is_path_byte(byte) {
+            path.push(char::from(byte))
+        } else {
+            push_escape(&mut path, byte)
+        }
     }
     if std::str::from_utf8(&decoded).is_err() {
         oddities.insert(Oddity::InvalidUtf8);
@@ -246,7 +181,9 @@ fn note_escape(value: u8, oddities: &mut Oddities) {
 /// Whether decoding twice gives something that the path does not show: any octet, since a letter may be one of a path that is
 /// denied. Looks at what goes up, not at what came: a `%25%32%65` has become `%252e` by now.
 fn is_encoded_twice(path: &str) -> bool {
-    path.split("%25").skip(1).any(|after| hex_pair(after.as_bytes()).is_some())
+    path.split("%25")
+        .skip(1)
+        .any(|after| hex_pair(after.as_bytes()).is_some())
 }
 
 /// RFC 3986 section 5.2.4, by segments; a final empty segment is an ordinary trailing slash.
@@ -256,7 +193,9 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
     let mut rest = inner.split('/').peekable();
     while let Some(segment) = rest.next() {
         let is_last = rest.peek().is_none();
-        let (name, parameters) = segment.split_once(';').map_or((segment, None), |(name, tail)| (name, Some(tail)));
+        let (name, parameters) = segment
+            .split_once(';')
+            .map_or((segment, None), |(name, tail)| (name, Some(tail)));
         if matches!(name, "." | "..") && parameters.is_some() {
             return Err(PathError::DotParameters);
         }
@@ -310,7 +249,9 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
                     _ => push_escape(&mut canonical, value),
                 }
             }
-            _ if is_path_byte(byte) || byte == b'/' || keep.contains(&byte) => canonical.push(char::from(byte)),
+            _ if is_path_byte(byte) || byte == b'/' || keep.contains(&byte) => {
+                canonical.push(char::from(byte))
+            }
             _ => push_escape(&mut canonical, byte),
         }
     }
@@ -320,7 +261,10 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
 /// A canonical path as an upstream reads it that cuts off `;parameters` and takes `//` for one slash.
 pub fn plain_reading(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
-    for segment in path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()) {
+    for segment in path
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+    {
         if !(segment.is_empty() && plain.ends_with('/')) {
             plain.push_str(segment);
             plain.push('/');
@@ -330,70 +274,11 @@ pub fn plain_reading(path: &str) -> String {
         plain.pop();
     }
     // Of `/;x` the slash is left.
-    if plain.is_empty() && path.starts_with('/') { "/".to_owned() } else { plain }
-}
-
-/// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.
-pub fn decoded(path: &str) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(path.len());
-    let mut bytes = path.as_bytes();
-    while let Some((&byte, rest)) = bytes.split_first() {
-        bytes = rest;
-        match (byte, hex_pair(bytes)) {
-            (b'%', Some(value)) => {
-                bytes = bytes.get(2..).unwrap_or_default();
-                plain.push(value);
-            }
-            _ => plain.push(byte),
-        }
+    if plain.is_empty() && path.starts_with('/') {
+        "/".to_owned()
+    } else {
+        plain
     }
-    plain
-}
-
-/// The bytes that are left when nothing more can be decoded, for comparing against what is seen behind several readers that
-/// each decode once. One pass: what is decoded is looked at again only with the two bytes before it.
-pub(super) fn decoded_repeatedly(path: &str) -> Vec<u8> {
-    let mut plain: Vec<u8> = Vec::with_capacity(path.len());
-    for byte in path.bytes() {
-        plain.push(byte);
-        while let Some((before, [b'%', digits @ ..])) = plain.split_last_chunk::<3>() {
-            let (Some(value), length) = (hex_pair(digits), before.len()) else { break };
-            plain.truncate(length);
-            plain.push(value);
-        }
-    }
-    plain
-}
-
-/// The octet that two hexadecimal digits in front stand for.
-pub fn hex_pair(bytes: &[u8]) -> Option<u8> {
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
-}
-
-fn push_escape(path: &mut String, byte: u8) {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
-    path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-}
-
-/// Escapes of these are taken off, since upstreams read both forms as one: unreserved characters, and those that
-/// separate nothing inside a segment. Not `;` and `+`, which mean something else when they are plain.
-fn is_decoded(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b'=' | b':' | b'@')
-}
-
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// `pchar` of RFC 3986 section 3.3, and the slash.
-const fn is_path_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'/' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@'
-        )
 }
 
 #[cfg(test)]

@@ -91,7 +91,10 @@ impl RequirementRule {
     ) -> Result<Requirement<'a>, NoRequirement> {
         match self {
             // Only a path that had to be rewritten is copied.
-            Self::MethodAndPath => Ok(Requirement::MethodAndPath { method, path: target.path.clone() }),
+            Self::MethodAndPath => Ok(Requirement::MethodAndPath {
+                method,
+                path: target.path.clone(),
+            }),
             Self::Named(demand) => Ok(Requirement::Named(demand.name.fill(captured))),
             Self::ByMethod(names) => match names.iter().find(|(name, _)| name == method) {
                 Some((_, demand)) => Ok(Requirement::Named(demand.name.fill(captured))),
@@ -122,7 +125,10 @@ impl RequirementRule {
             (Self::Named(one), Self::Named(other)) => one.is_same(other),
             (Self::ByMethod(one), Self::ByMethod(other)) => {
                 one.len() == other.len()
-                    && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && one.1.is_same(&other.1))
+                    && one
+                        .iter()
+                        .zip(other)
+                        .all(|(one, other)| one.0 == other.0 && one.1.is_same(&other.1))
             }
             _ => false,
         }
@@ -131,7 +137,12 @@ impl RequirementRule {
 
 impl Demand {
     fn is_same(&self, other: &Self) -> bool {
-        let condition = |demand: &Self| demand.condition.as_ref().map(|condition| condition.text().to_owned());
+        let condition = |demand: &Self| {
+            demand
+                .condition
+                .as_ref()
+                .map(|condition| condition.text().to_owned())
+        };
         self.name == other.name && condition(self) == condition(other)
     }
 }
@@ -160,7 +171,10 @@ impl RequirementRule {
     pub fn demand(&self, method: &str) -> Option<&Demand> {
         match self {
             Self::Named(demand) => Some(demand),
-            Self::ByMethod(names) => names.iter().find(|(name, _)| name == method).map(|(_, demand)| demand),
+            Self::ByMethod(names) => names
+                .iter()
+                .find(|(name, _)| name == method)
+                .map(|(_, demand)| demand),
             Self::MethodAndPath | Self::AnyApiUser | Self::Icinga2 => None,
         }
     }
@@ -169,16 +183,33 @@ impl RequirementRule {
     pub fn condition(&self, method: &str) -> Option<&Condition> {
         match self {
             Self::Named(demand) => demand.condition.as_ref(),
-            Self::ByMethod(names) => names.iter().find(|(name, _)| name == method)?.1.condition.as_ref(),
+            Self::ByMethod(names) => names
+                .iter()
+                .find(|(name, _)| name == method)?
+                .1
+                .condition
+                .as_ref(),
             Self::MethodAndPath | Self::AnyApiUser | Self::Icinga2 => None,
         }
     }
 
     /// All conditions.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let demands: &[(String, Demand)] = if let Self::ByMethod(names) = self { names } else { &[] };
-        let only = if let Self::Named(demand) = self { Some(demand) } else { None };
-        demands.iter().map(|(_, demand)| demand).chain(only).filter_map(|demand| demand.condition.as_ref())
+        let demands: &[(String, Demand)] = if let Self::ByMethod(names) = self {
+            names
+        } else {
+            &[]
+        };
+        let only = if let Self::Named(demand) = self {
+            Some(demand)
+        } else {
+            None
+        };
+        demands
+            .iter()
+            .map(|(_, demand)| demand)
+            .chain(only)
+            .filter_map(|demand| demand.condition.as_ref())
     }
 }
 
@@ -235,12 +266,20 @@ impl Template {
             let (name, tail) = after.split_once('}').ok_or(TemplateError::UnpairedBrace)?;
             let index = captures.iter().position(|capture| *capture == name);
             pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Capture(index.ok_or_else(|| TemplateError::UnknownCapture(name.to_owned()))?));
+            pieces.push(Piece::Capture(
+                index.ok_or_else(|| TemplateError::UnknownCapture(name.to_owned()))?,
+            ));
             rest = tail;
         }
         pieces.push(Piece::Text(rest.to_owned()));
-        let unpaired = pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(['{', '}'])));
-        if unpaired { Err(TemplateError::UnpairedBrace) } else { Ok(Self { pieces }) }
+        let unpaired = pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Text(text) if text.contains(['{', '}'])));
+        if unpaired {
+            Err(TemplateError::UnpairedBrace)
+        } else {
+            Ok(Self { pieces })
+        }
     }
 
     /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
@@ -295,26 +334,57 @@ mod tests {
     #[test]
     fn requirements_that_could_be_mistaken_are_refused() {
         for text in ["GET /x", "{type}/x", "a*", "a?", "a\\b", "", "a\nb", "/x"] {
-            assert_eq!(Template::parse(text, &["type"]), Err(TemplateError::NotAName), "{text}");
+            assert_eq!(
+                Template::parse(text, &["type"]),
+                Err(TemplateError::NotAName),
+                "{text}"
+            );
         }
-        assert_eq!(Template::parse("a{b}", &[]), Err(TemplateError::UnknownCapture("b".into())));
-        assert_eq!(Template::parse("a}b", &[]), Err(TemplateError::UnpairedBrace));
-        assert_eq!(Template::parse("a{b", &["b"]), Err(TemplateError::UnpairedBrace));
+        assert_eq!(
+            Template::parse("a{b}", &[]),
+            Err(TemplateError::UnknownCapture("b".into()))
+        );
+        assert_eq!(
+            Template::parse("a}b", &[]),
+            Err(TemplateError::UnpairedBrace)
+        );
+        assert_eq!(
+            Template::parse("a{b", &["b"]),
+            Err(TemplateError::UnpairedBrace)
+        );
     }
 
     fn demand(name: &str) -> Demand {
-        Demand { name: Template::parse(name, &[]).unwrap(), condition: None }
+        Demand {
+            name: Template::parse(name, &[]).unwrap(),
+            condition: None,
+        }
     }
 
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
         let (target, none) = (CanonicalTarget::parse("/").unwrap(), Captured::default());
         let rule = RequirementRule::ByMethod(vec![("GET".into(), demand("read"))]);
-        assert_eq!(rule.for_request("GET", &target, &none, None), Ok(Requirement::Named("read".into())));
-        assert_eq!(rule.for_request("get", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
-        assert_eq!(rule.for_request("POST", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
+        assert_eq!(
+            rule.for_request("GET", &target, &none, None),
+            Ok(Requirement::Named("read".into()))
+        );
+        assert_eq!(
+            rule.for_request("get", &target, &none, None),
+            Err(NoRequirement::MethodNotAllowed)
+        );
+        assert_eq!(
+            rule.for_request("POST", &target, &none, None),
+            Err(NoRequirement::MethodNotAllowed)
+        );
         let rule = RequirementRule::AnyApiUser;
-        assert_eq!(rule.for_request("HEAD", &target, &none, None), Ok(Requirement::AnyApiUser));
-        assert_eq!(rule.for_request("POST", &target, &none, None), Err(NoRequirement::MethodNotAllowed));
+        assert_eq!(
+            rule.for_request("HEAD", &target, &none, None),
+            Ok(Requirement::AnyApiUser)
+        );
+        assert_eq!(
+            rule.for_request("POST", &target, &none, None),
+            Err(NoRequirement::MethodNotAllowed)
+        );
     }
 }

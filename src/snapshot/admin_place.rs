@@ -44,8 +44,15 @@ impl AdminPlace {
             }),
             (Some(text), None) if text.value == "off" => Ok(None),
             (Some(text), None) => Self::tcp(text).map(Some),
-            (None, Some(path)) => Self::unix(sources.folder(path.place.file), path.place, &path.value).map(Some),
-            (None, None) => Self::unix(sources.folder(table.place.file), table.place, DEFAULT_SOCKET).map(Some),
+            (None, Some(path)) => {
+                Self::unix(sources.folder(path.place.file), path.place, &path.value).map(Some)
+            }
+            (None, None) => Self::unix(
+                sources.folder(table.place.file),
+                table.place,
+                DEFAULT_SOCKET,
+            )
+            .map(Some),
         }
     }
 
@@ -55,7 +62,11 @@ impl AdminPlace {
     }
 
     fn tcp(text: &Spanned<String>) -> Result<Self, AdminPlaceError> {
-        let error = |message, hint: &str| AdminPlaceError { place: text.place, message, hint: hint.to_owned() };
+        let error = |message, hint: &str| AdminPlaceError {
+            place: text.place,
+            message,
+            hint: hint.to_owned(),
+        };
         let address: SocketAddr = text.value.parse().map_err(|_| {
             let message = format!("\"{}\" is not an IP address with a port", text.value);
             error(message, "write for example \"127.0.0.1:9191\", or `path = \"admin.sock\"` for a unix socket")
@@ -73,10 +84,18 @@ impl AdminPlace {
         let full = folder.join(path);
         let length = full.as_os_str().len();
         if path.is_empty() || length > LONGEST_PATH {
-            let message = format!("\"{}\" cannot be the path of a unix socket: it has {length} bytes", full.display());
-            let hint =
-                format!("write `path` with 1 to {LONGEST_PATH} bytes, for example \"/run/portcullis/admin.sock\"");
-            return Err(AdminPlaceError { place, message, hint });
+            let message = format!(
+                "\"{}\" cannot be the path of a unix socket: it has {length} bytes",
+                full.display()
+            );
+            let hint = format!(
+                "write `path` with 1 to {LONGEST_PATH} bytes, for example \"/run/portcullis/admin.sock\""
+            );
+            return Err(AdminPlaceError {
+                place,
+                message,
+                hint,
+            });
         }
         Ok(Self::Unix(full))
     }
@@ -86,7 +105,10 @@ impl AdminPlace {
         if let Some(path) = text.strip_prefix("unix:") {
             return Some(Self::Unix(path.into())).filter(|_| !path.is_empty());
         }
-        let address = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+        let address = text
+            .strip_prefix("http://")
+            .unwrap_or(text)
+            .trim_end_matches('/');
         match address.strip_prefix("localhost:") {
             Some(port) => format!("127.0.0.1:{port}").parse(),
             None => address.parse(),
@@ -122,7 +144,13 @@ mod tests {
             ("/run/a.sock", None),
             ("example.org:80", None),
         ] {
-            assert_eq!(AdminPlace::parse(text).map(|place| place.to_string()).as_deref(), place, "{text}");
+            assert_eq!(
+                AdminPlace::parse(text)
+                    .map(|place| place.to_string())
+                    .as_deref(),
+                place,
+                "{text}"
+            );
         }
     }
 }

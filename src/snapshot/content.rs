@@ -30,13 +30,24 @@ impl Content {
         let folder = main.parent().unwrap_or(Path::new(""));
         let mut files: BTreeMap<Box<str>, File> = BTreeMap::new();
         for file in watched {
-            let name = file.path.strip_prefix(folder).unwrap_or(&file.path).display().to_string();
+            let name = file
+                .path
+                .strip_prefix(folder)
+                .unwrap_or(&file.path)
+                .display()
+                .to_string();
             let known = previous.and_then(|content| content.files.get(name.as_str()));
             let digest = match known.filter(|known| known.stamp == file.stamp()) {
                 Some(known) => known.digest.clone(),
                 None => digest_of(&file.path).ok(),
             };
-            files.insert(name.into(), File { stamp: file.stamp(), digest });
+            files.insert(
+                name.into(),
+                File {
+                    stamp: file.stamp(),
+                    digest,
+                },
+            );
         }
         let mut all = Vec::new();
         for (name, file) in &files {
@@ -46,7 +57,10 @@ impl Content {
             all.push(u8::from(file.digest.is_some()));
             all.extend_from_slice(file.digest.as_deref().unwrap_or_default().as_bytes());
         }
-        Self { sha256: sha256_text(&all).into(), files }
+        Self {
+            sha256: sha256_text(&all).into(),
+            files,
+        }
     }
 
     /// Of all of it, in hexadecimal.
@@ -56,7 +70,8 @@ impl Content {
 
     /// The files that are other than before, were not there, or are there no more.
     pub fn changed_since(&self, before: &Self) -> Vec<String> {
-        let digest = |content: &Self, name: &str| content.files.get(name).map(|file| file.digest.clone());
+        let digest =
+            |content: &Self, name: &str| content.files.get(name).map(|file| file.digest.clone());
         let mut names: Vec<&Box<str>> = self.files.keys().chain(before.files.keys()).collect();
         names.sort_unstable();
         names.dedup();
@@ -82,28 +97,45 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         let content = |names: &[&str], previous: Option<&Content>| {
-            let watched: Vec<_> = names.iter().map(|name| WatchedFile::new(file(name))).collect();
+            let watched: Vec<_> = names
+                .iter()
+                .map(|name| WatchedFile::new(file(name)))
+                .collect();
             Content::of(&file("gateway.toml"), &watched, previous)
         };
         std::fs::write(file("gateway.toml"), "a").unwrap();
         std::fs::write(file("key"), "b").unwrap();
         let first = content(&["gateway.toml", "key", "missing"], None);
-        assert_eq!(first, content(&["missing", "key", "key", "gateway.toml"], Some(&first)), "in any order");
+        assert_eq!(
+            first,
+            content(&["missing", "key", "key", "gateway.toml"], Some(&first)),
+            "in any order"
+        );
         std::fs::write(file("key"), "c").unwrap();
         let second = content(&["gateway.toml", "key", "missing"], Some(&first));
         assert_ne!(first.sha256(), second.sha256());
         assert_eq!(second.changed_since(&first), ["key"]);
         std::fs::write(file("key"), "b").unwrap();
         let third = content(&["gateway.toml", "key", "missing"], Some(&second));
-        assert_eq!((third.sha256(), third.changed_since(&first).len()), (first.sha256(), 0));
+        assert_eq!(
+            (third.sha256(), third.changed_since(&first).len()),
+            (first.sha256(), 0)
+        );
         let fourth = content(&["gateway.toml", "key"], Some(&third));
         assert_ne!(fourth.sha256(), third.sha256());
-        assert_eq!((fourth.changed_since(&third), first.sha256().len()), (vec!["missing".to_owned()], 64));
+        assert_eq!(
+            (fourth.changed_since(&third), first.sha256().len()),
+            (vec!["missing".to_owned()], 64)
+        );
         let elsewhere = tempfile::tempdir().unwrap();
         for name in ["gateway.toml", "key"] {
             std::fs::copy(file(name), elsewhere.path().join(name)).unwrap();
         }
-        let watched = ["gateway.toml", "key"].map(|name| WatchedFile::new(elsewhere.path().join(name)));
-        assert_eq!(Content::of(&elsewhere.path().join("gateway.toml"), &watched, None).sha256(), fourth.sha256());
+        let watched =
+            ["gateway.toml", "key"].map(|name| WatchedFile::new(elsewhere.path().join(name)));
+        assert_eq!(
+            Content::of(&elsewhere.path().join("gateway.toml"), &watched, None).sha256(),
+            fourth.sha256()
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use super::ConnectionLimits;
 use crate::config::{
-    HeadMethod, LengthlessRedirect, Limits, MOST_HELD_BACK, Manners as Said, Preset, QuickAck, Upstream,
+    HeadMethod, LengthlessRedirect, Limits, MOST_HELD_BACK, Manners as Said, Preset, QuickAck,
+    Upstream,
 };
 use crate::route::RouteLimits;
 use crate::upstream::Manners;
@@ -17,7 +18,8 @@ const fn seconds(seconds: u64) -> Duration {
 pub(super) const DRAIN_DEADLINE: Duration = seconds(30);
 pub(super) const DRAIN_DELAY: Duration = seconds(0);
 /// Where `[metrics]` listens if it does not say.
-pub(super) const METRICS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9190);
+pub(super) const METRICS_ADDRESS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9190);
 /// Certificates that expire sooner are worth a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
 /// Longest file of the audit log.
@@ -38,16 +40,23 @@ const HALF_OPEN_PER_SOURCE: Option<NonZeroU32> = NonZeroU32::new(256);
 
 /// The value said nearest, or the default. The nearest stands first.
 fn nearest<T: Copy>(said: &[&Limits], key: impl Fn(&Limits) -> Option<T>, default: T) -> T {
-    said.iter().find_map(|limits| key(limits)).unwrap_or(default)
+    said.iter()
+        .find_map(|limits| key(limits))
+        .unwrap_or(default)
 }
 
 pub(super) fn connection_limits(said: &[&Limits]) -> ConnectionLimits {
     ConnectionLimits {
         connections: nearest(said, |limits| limits.connections, 10_000),
-        half_open_per_source: nearest(said, |limits| limits.half_open_per_source, HALF_OPEN_PER_SOURCE),
+        half_open_per_source: nearest(
+            said,
+            |limits| limits.half_open_per_source,
+            HALF_OPEN_PER_SOURCE,
+        ),
         handshake_timeout: nearest(said, |limits| limits.handshake_timeout, seconds(10)),
         head_timeout: nearest(said, |limits| limits.head_timeout, seconds(10)),
-        head_size: usize::try_from(nearest(said, |limits| limits.head_size, 32 << 10)).unwrap_or(usize::MAX),
+        head_size: usize::try_from(nearest(said, |limits| limits.head_size, 32 << 10))
+            .unwrap_or(usize::MAX),
         keep_alive_timeout: nearest(said, |limits| limits.keep_alive_timeout, seconds(75)),
         streams: nearest(said, |limits| limits.streams, 128),
         idle_timeout: nearest(said, |limits| limits.idle_timeout, Some(IDLE_TIMEOUT)),
@@ -76,10 +85,11 @@ fn preset(said: &Said) -> Option<Preset> {
 }
 
 pub(super) fn pool_idle_timeout(said: &Upstream) -> Duration {
-    said.pool_idle_timeout.unwrap_or(match preset(&said.manners) {
-        None => POOL_IDLE_TIMEOUT,
-        Some(Preset::Icinga2) => ICINGA_POOL_IDLE_TIMEOUT,
-    })
+    said.pool_idle_timeout
+        .unwrap_or(match preset(&said.manners) {
+            None => POOL_IDLE_TIMEOUT,
+            Some(Preset::Icinga2) => ICINGA_POOL_IDLE_TIMEOUT,
+        })
 }
 
 pub(super) fn manners(said: &Said) -> Manners {
@@ -97,10 +107,16 @@ pub(super) fn manners(said: &Said) -> Manners {
     };
     Manners {
         head: said.head.as_ref().map_or(kind.head, |said| said.value),
-        lengthless_redirect: said.lengthless_redirect.as_ref().map_or(kind.lengthless_redirect, |said| said.value),
+        lengthless_redirect: said
+            .lengthless_redirect
+            .as_ref()
+            .map_or(kind.lengthless_redirect, |said| said.value),
         connect_retry: said.connect_retry.unwrap_or(kind.connect_retry),
         hold_back: said.hold_back.unwrap_or(kind.hold_back),
-        quick_ack: said.quick_ack.as_ref().map_or(kind.quick_ack, |said| said.value),
+        quick_ack: said
+            .quick_ack
+            .as_ref()
+            .map_or(kind.quick_ack, |said| said.value),
     }
 }
 
@@ -110,14 +126,22 @@ mod tests {
     use crate::config::{Place, Sources, Spanned};
 
     fn said<T>(value: T) -> Option<Spanned<T>> {
-        let file = Sources::default().add("test".into(), String::new()).unwrap();
-        Some(Spanned { value, place: Place::new(file, &(0..0)) })
+        let file = Sources::default()
+            .add("test".into(), String::new())
+            .unwrap();
+        Some(Spanned {
+            value,
+            place: Place::new(file, &(0..0)),
+        })
     }
 
     #[test]
     fn a_preset_says_what_no_key_does() {
         assert_eq!(manners(&Said::default()), Manners::default());
-        let icinga = Said { preset: said(Preset::Icinga2), ..Said::default() };
+        let icinga = Said {
+            preset: said(Preset::Icinga2),
+            ..Said::default()
+        };
         let expected = Manners {
             head: HeadMethod::Get,
             lengthless_redirect: LengthlessRedirect::Empty,

@@ -15,7 +15,9 @@ pub use assemble::{Depth, Outcome, load};
 pub use content::Content;
 pub use overlay::{OverlayError, WithdrawnUsers};
 pub use rejected::RejectedConfig;
-pub use revocation_source::{NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps};
+pub use revocation_source::{
+    NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps,
+};
 pub use watch::{FileWatch, Wakeup};
 
 use assemble::parse_end;
@@ -108,7 +110,10 @@ pub struct SnapshotVersion {
 impl Snapshot {
     /// Which one it is.
     pub fn version(&self) -> SnapshotVersion {
-        SnapshotVersion { generation: self.generation, overlay: self.overlay }
+        SnapshotVersion {
+            generation: self.generation,
+            overlay: self.overlay,
+        }
     }
 
     /// A trust domain by its id. `None` for an id of another snapshot.
@@ -118,7 +123,11 @@ impl Snapshot {
 
     /// Which of a client's fields are sent to the upstream of a route.
     pub fn field_policy<'a>(&'a self, route: &'a Route) -> FieldPolicy<'a> {
-        FieldPolicy { reserved: self.authorizers.reserved(), judged: &self.judged_fields, kept: &route.kept_headers }
+        FieldPolicy {
+            reserved: self.authorizers.reserved(),
+            judged: &self.judged_fields,
+            kept: &route.kept_headers,
+        }
     }
 
     /// The name of a trust domain.
@@ -163,9 +172,17 @@ impl ListenerPolicy {
     /// How many half-open connections there may be from an address; `None` is no limit. Front proxies are not limited where
     /// the config says where they are: their handshakes are few, or those of many clients.
     pub fn half_open_limit(&self, address: IpAddr) -> Option<NonZeroU32> {
-        let is_exempt = self.half_open_exempt.iter().any(|network| network.contains(address));
-        let is_proxy = self.front_proxy.as_ref().is_some_and(|front| front.is_placed_at(address));
-        self.limits.half_open_per_source.filter(|_| !is_exempt && !is_proxy)
+        let is_exempt = self
+            .half_open_exempt
+            .iter()
+            .any(|network| network.contains(address));
+        let is_proxy = self
+            .front_proxy
+            .as_ref()
+            .is_some_and(|front| front.is_placed_at(address));
+        self.limits
+            .half_open_per_source
+            .filter(|_| !is_exempt && !is_proxy)
     }
 
     /// The policy for a server name; `None` is a client that named none.

@@ -3,7 +3,9 @@
 
 use super::{ListenerPolicy, Snapshot};
 use crate::identity::{FrontProxy, UserId};
-use crate::tls::{HostError, HostPolicy, RevocationUpdate, TrustDomain, TrustDomainError, TrustDomainId};
+use crate::tls::{
+    HostError, HostPolicy, RevocationUpdate, TrustDomain, TrustDomainError, TrustDomainId,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,7 +34,11 @@ impl Snapshot {
     pub fn without_users(&self, withdrawn: &WithdrawnUsers) -> Option<Self> {
         let counts = |user: &UserId| self.users.get_left(*user).is_some();
         let removed: Vec<UserId> = withdrawn.removed.iter().copied().filter(counts).collect();
-        let is_sooner = |user: &UserId, end: i64| self.policy.enabled_until(*user).is_none_or(|until| end < until);
+        let is_sooner = |user: &UserId, end: i64| {
+            self.policy
+                .enabled_until(*user)
+                .is_none_or(|until| end < until)
+        };
         let ends: HashMap<UserId, i64> = withdrawn
             .ends
             .iter()
@@ -59,10 +65,14 @@ impl Snapshot {
     ) -> Result<Option<Self>, OverlayError> {
         let mut changed: Vec<Arc<TrustDomain>> = Vec::new();
         for domain in &self.trust_domains {
-            let updated = updates.get(&domain.id).and_then(|update| domain.revocation().updated(update));
+            let updated = updates
+                .get(&domain.id)
+                .and_then(|update| domain.revocation().updated(update));
             let Some(revocation) = updated else { continue };
             let failed = |error| OverlayError::TrustDomain(domain.name.clone(), error);
-            changed.push(Arc::new(domain.with_revocation(revocation).map_err(failed)?));
+            changed.push(Arc::new(
+                domain.with_revocation(revocation).map_err(failed)?,
+            ));
         }
         if changed.is_empty() {
             return Ok(None);
@@ -79,7 +89,10 @@ impl Snapshot {
     }
 
     fn next_overlay(&self) -> Self {
-        Self { overlay: self.overlay + 1, ..self.clone() }
+        Self {
+            overlay: self.overlay + 1,
+            ..self.clone()
+        }
     }
 }
 
@@ -91,19 +104,37 @@ impl ListenerPolicy {
             if let Some((_, known)) = made.iter().find(|(old, _)| *old == Arc::as_ptr(host)) {
                 return Ok(known.clone());
             }
-            let is_changed = host.trust_domains.iter().any(|domain| !Arc::ptr_eq(&current(changed, domain), domain));
-            let new = if is_changed { Arc::new(host.with_trust_domains(changed)?) } else { host.clone() };
+            let is_changed = host
+                .trust_domains
+                .iter()
+                .any(|domain| !Arc::ptr_eq(&current(changed, domain), domain));
+            let new = if is_changed {
+                Arc::new(host.with_trust_domains(changed)?)
+            } else {
+                host.clone()
+            };
             made.push((Arc::as_ptr(host), new.clone()));
             Ok(new)
         })?;
         let front_proxy = self.front_proxy.as_ref().map(|front| {
             let trust_domain = current(changed, &front.trust_domain);
-            Arc::new(FrontProxy { trust_domain, ..FrontProxy::clone(front) })
+            Arc::new(FrontProxy {
+                trust_domain,
+                ..FrontProxy::clone(front)
+            })
         });
-        Ok(Self { hosts, front_proxy, ..self.clone() })
+        Ok(Self {
+            hosts,
+            front_proxy,
+            ..self.clone()
+        })
     }
 }
 
 fn current(changed: &[Arc<TrustDomain>], domain: &Arc<TrustDomain>) -> Arc<TrustDomain> {
-    changed.iter().find(|new| new.id == domain.id).unwrap_or(domain).clone()
+    changed
+        .iter()
+        .find(|new| new.id == domain.id)
+        .unwrap_or(domain)
+        .clone()
 }

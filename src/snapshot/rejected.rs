@@ -21,23 +21,40 @@ impl RejectedConfig {
         let is_main_read = !loaded.unread.iter().any(|path| path == main);
         // A file that names none of the active listeners is another one (a disk that was full, the wrong file), and not
         // a newer state of this config.
-        let is_newer_state =
-            loaded.config.listeners.iter().any(|said| active.listeners.contains_key(said.name.value.as_str()));
+        let is_newer_state = loaded
+            .config
+            .listeners
+            .iter()
+            .any(|said| active.listeners.contains_key(said.name.value.as_str()));
         if is_main_read && !is_newer_state {
             return Self::default();
         }
-        Self { users: withdrawn_users(loaded, active), sources: new_sources(loaded, active) }
+        Self {
+            users: withdrawn_users(loaded, active),
+            sources: new_sources(loaded, active),
+        }
     }
 }
 
 fn withdrawn_users(loaded: &Loaded, active: &Snapshot) -> WithdrawnUsers {
-    let said: HashMap<&str, _> =
-        loaded.config.api_users.iter().map(|user| (user.name.value.as_str(), user.enabled_until.as_ref())).collect();
-    let unread = |place: Place| active.places.path(place).is_none_or(|path| is_unread(&loaded.unread, path));
+    let said: HashMap<&str, _> = loaded
+        .config
+        .api_users
+        .iter()
+        .map(|user| (user.name.value.as_str(), user.enabled_until.as_ref()))
+        .collect();
+    let unread = |place: Place| {
+        active
+            .places
+            .path(place)
+            .is_none_or(|path| is_unread(&loaded.unread, path))
+    };
     let mut withdrawn = WithdrawnUsers::default();
     for (id, user) in active.users.with_ids() {
         match said.get(&*user.name) {
-            Some(until) => withdrawn.ends.extend(until.and_then(|text| Some((id, parse_end(&text.value)?)))),
+            Some(until) => withdrawn
+                .ends
+                .extend(until.and_then(|text| Some((id, parse_end(&text.value)?)))),
             None if unread(user.place) => {}
             None => withdrawn.removed.push(id),
         }
@@ -47,22 +64,40 @@ fn withdrawn_users(loaded: &Loaded, active: &Snapshot) -> WithdrawnUsers {
 
 /// Whether a file cannot be read now, or is in a folder that cannot.
 fn is_unread(unread: &[PathBuf], path: &Path) -> bool {
-    unread.iter().any(|unread| unread == path || path.parent() == Some(unread))
+    unread
+        .iter()
+        .any(|unread| unread == path || path.parent() == Some(unread))
 }
 
 fn new_sources(loaded: &Loaded, active: &Snapshot) -> Vec<RevocationSource> {
     let mut sources = Vec::new();
     for said in &loaded.config.trust_domains {
-        let Some(domain) = active.trust_domains.iter().find(|domain| *domain.name == *said.name.value) else {
+        let Some(domain) = active
+            .trust_domains
+            .iter()
+            .find(|domain| *domain.name == *said.name.value)
+        else {
             continue;
         };
-        let deny_lists = said.deny_list.iter().map(|path| (RevocationSourceKind::DenyList, path));
-        let crls = said.crls.iter().map(|path| (RevocationSourceKind::Crls, path));
+        let deny_lists = said
+            .deny_list
+            .iter()
+            .map(|path| (RevocationSourceKind::DenyList, path));
+        let crls = said
+            .crls
+            .iter()
+            .map(|path| (RevocationSourceKind::Crls, path));
         for (kind, path) in deny_lists.chain(crls) {
             let path = loaded.sources.folder(path.place.file).join(&path.value);
-            let is_known = |source: &RevocationSource| source.domain == domain.id && source.path == path;
+            let is_known =
+                |source: &RevocationSource| source.domain == domain.id && source.path == path;
             if !active.revocation_sources.iter().any(is_known) {
-                sources.push(RevocationSource { domain: domain.id, kind, path, named_by: NamedBy::Rejected });
+                sources.push(RevocationSource {
+                    domain: domain.id,
+                    kind,
+                    path,
+                    named_by: NamedBy::Rejected,
+                });
             }
         }
     }

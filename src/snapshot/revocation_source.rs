@@ -67,28 +67,45 @@ pub struct SourceReading {
 
 impl RevocationSource {
     /// Reads the source, if its files look otherwise than these stamps say. A file that cannot be used holds up no other.
-    pub fn read(&self, stamps: &Stamps, authorities: &Arc<Authorities>, before: &[CrlFile]) -> Option<SourceReading> {
+    pub fn read(
+        &self,
+        stamps: &Stamps,
+        authorities: &Arc<Authorities>,
+        before: &[CrlFile],
+    ) -> Option<SourceReading> {
         let (files, error) = match self.kind {
             RevocationSourceKind::DenyList => (vec![self.path.clone()], None),
             RevocationSourceKind::Crls => files_or_error(crl_paths(&self.path)),
             RevocationSourceKind::FetchedCrls => files_or_error(fetched_paths(&self.path)),
         };
         // Before they are read, so that no change is missed.
-        let looks: Stamps = files.iter().map(|path| (path.clone(), WatchedFile::new(path).stamp())).collect();
-        if error.is_none() && looks.iter().all(|(path, stamp)| stamps.get(path) == Some(stamp)) {
+        let looks: Stamps = files
+            .iter()
+            .map(|path| (path.clone(), WatchedFile::new(path).stamp()))
+            .collect();
+        if error.is_none()
+            && looks
+                .iter()
+                .all(|(path, stamp)| stamps.get(path) == Some(stamp))
+        {
             return None;
         }
         let mut reading = SourceReading {
             stamps: looks,
             deny_list: None,
             crls: Vec::new(),
-            errors: error.map(|error| format!("cannot read {}: {error}", self.path.display())).into_iter().collect(),
+            errors: error
+                .map(|error| format!("cannot read {}: {error}", self.path.display()))
+                .into_iter()
+                .collect(),
         };
         match self.kind {
             RevocationSourceKind::DenyList => match DenyList::load_usable(&self.path) {
                 Ok((list, errors)) => {
                     reading.deny_list = Some(list);
-                    reading.errors.extend(errors.iter().map(ToString::to_string));
+                    reading
+                        .errors
+                        .extend(errors.iter().map(ToString::to_string));
                 }
                 Err(error) => reading.errors.push(error.to_string()),
             },
@@ -108,7 +125,11 @@ impl RevocationSource {
             RevocationSourceKind::Crls => crl_paths(&self.path),
             RevocationSourceKind::FetchedCrls => fetched_paths(&self.path),
         };
-        let files = paths.files.unwrap_or_default().into_iter().map(WatchedFile::new);
+        let files = paths
+            .files
+            .unwrap_or_default()
+            .into_iter()
+            .map(WatchedFile::new);
         paths.folder.into_iter().chain(files).collect()
     }
 
@@ -134,7 +155,8 @@ impl SourceReading {
             match CrlFile::load(path, authorities, before) {
                 Ok(file) => self.crls.push(file),
                 Err(CrlFileError::Unreadable { source, .. })
-                    if kind == RevocationSourceKind::FetchedCrls && source.kind() == io::ErrorKind::NotFound => {}
+                    if kind == RevocationSourceKind::FetchedCrls
+                        && source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.errors.push(error.to_string()),
             }
         }
@@ -150,14 +172,21 @@ fn files_or_error(paths: CrlPaths) -> (Vec<PathBuf>, Option<io::Error>) {
 
 /// The files behind one entry of `crls`.
 pub(super) fn crl_paths(full: &Path) -> CrlPaths {
-    let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = full
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     if file_read::is_folder(full) {
         return in_folder(full, "*");
     }
     if name.contains(['*', '?', '[']) {
         return in_folder(full.parent().unwrap_or(Path::new("")), &name);
     }
-    CrlPaths { folder: None, files: Ok(vec![full.to_owned()]) }
+    CrlPaths {
+        folder: None,
+        files: Ok(vec![full.to_owned()]),
+    }
 }
 
 /// The files of a folder of fetched lists.
@@ -169,7 +198,12 @@ pub(super) fn fetched_paths(folder: &Path) -> CrlPaths {
 fn in_folder(folder: &Path, wanted: &str) -> CrlPaths {
     let watched = WatchedFile::new(folder);
     let files = glob::Pattern::new(wanted)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("bad pattern of file names: {error}")))
+        .map_err(|error| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("bad pattern of file names: {error}"),
+            )
+        })
         .and_then(|wanted| {
             let mut paths = file_read::entries(folder)?;
             paths.retain(|path| {
@@ -179,5 +213,8 @@ fn in_folder(folder: &Path, wanted: &str) -> CrlPaths {
             paths.sort_unstable();
             Ok(paths)
         });
-    CrlPaths { folder: Some(watched), files }
+    CrlPaths {
+        folder: Some(watched),
+        files,
+    }
 }

@@ -101,7 +101,11 @@ impl FileWatch {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "cannot watch files; they are looked at every few seconds instead");
         }
-        let folders = Folders { watcher: watcher.ok(), watched: BTreeSet::new(), names };
+        let folders = Folders {
+            watcher: watcher.ok(),
+            watched: BTreeSet::new(),
+            names,
+        };
         Self {
             folders: Arc::new(Mutex::new(folders)),
             events,
@@ -124,7 +128,8 @@ impl FileWatch {
     /// Watches these files, too: after a load that failed, which may have got no farther than to some of its files.
     pub async fn watch_also(&mut self, files: &[WatchedFile]) {
         let newer: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
-        self.files.retain(|file| !newer.contains(file.path.as_path()));
+        self.files
+            .retain(|file| !newer.contains(file.path.as_path()));
         self.files.extend_from_slice(files);
         self.watch_folders().await;
         self.look_at = Instant::now();
@@ -147,7 +152,12 @@ impl FileWatch {
     /// Notes how all files look now, so that only later changes count. To be called before they are read.
     pub async fn look_again(&mut self) {
         let files = self.files.clone();
-        let looked = move || files.into_iter().map(|file| WatchedFile::new(file.path)).collect();
+        let looked = move || {
+            files
+                .into_iter()
+                .map(|file| WatchedFile::new(file.path))
+                .collect()
+        };
         if let Some(files) = self.off_thread(looked).await {
             self.files = files;
         }
@@ -158,7 +168,9 @@ impl FileWatch {
         loop {
             let wakeup = self.due().await;
             let files = self.files.clone();
-            let has_changed = self.off_thread(move || files.iter().any(WatchedFile::has_changed)).await;
+            let has_changed = self
+                .off_thread(move || files.iter().any(WatchedFile::has_changed))
+                .await;
             match (has_changed, wakeup) {
                 // The change may be under way, such as a temporary file that is about to be renamed.
                 (Some(true), Wakeup::Due) => self.stirred_since = Some(Instant::now()),
@@ -193,7 +205,8 @@ impl FileWatch {
         }
         let deadline = self.stirred_since.unwrap_or_else(Instant::now) + self.pace.at_most;
         let quiet = self.pace.quiet;
-        let until_quiet = async { while let Ok(Some(())) = timeout(quiet, self.events.recv()).await {} };
+        let until_quiet =
+            async { while let Ok(Some(())) = timeout(quiet, self.events.recv()).await {} };
         let _ = timeout_at(deadline, until_quiet).await;
         self.stirred_since = None;
         Wakeup::Notice
@@ -201,27 +214,46 @@ impl FileWatch {
 
     async fn watch_folders(&mut self) {
         let (folders, files) = (self.folders.clone(), self.files.clone());
-        self.off_thread(move || folders.lock().unwrap_or_else(PoisonError::into_inner).watch(&files)).await;
+        self.off_thread(move || {
+            folders
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .watch(&files)
+        })
+        .await;
     }
 
-    async fn off_thread<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    async fn off_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let done = self.thread.run(self.pace.patience, work).await;
-        done.map_err(|error| tracing::warn!(error = with_causes(&error), "files cannot be looked at")).ok()
+        done.map_err(|error| {
+            tracing::warn!(error = with_causes(&error), "files cannot be looked at")
+        })
+        .ok()
     }
 }
 
 impl Folders {
     fn watch(&mut self, files: &[WatchedFile]) {
-        let wanted: BTreeSet<PathBuf> = files.iter().flat_map(|file| folders_of(&file.path)).collect();
+        let wanted: BTreeSet<PathBuf> = files
+            .iter()
+            .flat_map(|file| folders_of(&file.path))
+            .collect();
         let names = files.iter().flat_map(|file| names_of(&file.path)).collect();
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         for gone in self.watched.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
         for folder in &wanted {
             // Again also for known ones: a folder that was replaced has a new watch only if asked for.
-            let watched = file_read::during(folder, || watcher.watch(folder, RecursiveMode::NonRecursive));
+            let watched = file_read::during(folder, || {
+                watcher.watch(folder, RecursiveMode::NonRecursive)
+            });
             if let Err(error) = watched {
                 tracing::debug!(folder = %folder.display(), %error, "cannot watch a folder");
             }
@@ -287,7 +319,10 @@ mod tests {
     async fn is_noticed(watch: &mut FileWatch, within: Duration) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < within {
-            if timeout(Duration::from_millis(20), watch.changed()).await.is_ok() {
+            if timeout(Duration::from_millis(20), watch.changed())
+                .await
+                .is_ok()
+            {
                 return true;
             }
         }
@@ -295,7 +330,11 @@ mod tests {
     }
 
     fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(test);
     }
 
     #[test]

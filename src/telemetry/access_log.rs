@@ -1,9 +1,9 @@
 //! One line for each request, written by a thread of its own. A line that does not fit into its queue, or that cannot be
 //! written, is dropped and counted.
 
-use super::line_queues::{LineQueues, LineReader};
-use super::rare_line::RareLine;
-use super::write_counted::write_counted;
+mod writer;
+
+use super::line_queues::LineQueues;
 use crate::config::LogFormat;
 use serde::Serialize;
 use std::fs::File;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use writer::Writer;
 
 /// Where the access log goes and how it looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,14 +134,21 @@ impl AccessLog {
     /// Opens the log and starts its thread.
     pub(super) fn open(config: &AccessLogConfig) -> io::Result<Self> {
         let target = match &config.path {
-            Some(path) => std::fs::OpenOptions::new().create(true).append(true).open(path)?,
+            Some(path) => std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)?,
             // Without the buffer of the standard library, so that what is written is known.
             None => File::from(io::stdout().as_fd().try_clone_to_owned()?),
         };
         let dropped = Arc::<AtomicU64>::default();
-        let writer = Writer { piece_size: piece_size(&target)?, target, is_torn: false, dropped: dropped.clone() };
+        let writer = Writer::new(target, dropped.clone())?;
         let queues = LineQueues::start("access-log", move |reader| writer.run(reader))?;
-        Ok(Self { config: config.clone(), queues, dropped })
+        Ok(Self {
+            config: config.clone(),
+            queues,
+            dropped,
+        })
     }
 
     pub(super) fn config(&self) -> &AccessLogConfig {
@@ -158,7 +166,12 @@ impl AccessLog {
 
     pub(super) fn write(&self, entry: &AccessEntry<'_>) {
         let format = self.config.format;
-        if format != LogFormat::Off && self.queues.push(|lines| append_line(lines, entry, format)).is_err() {
+        if format != LogFormat::Off
+            && self
+                .queues
+                .push(|lines| append_line(lines, entry, format))
+                .is_err()
+        {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -176,71 +189,6 @@ fn append_line(lines: &mut Vec<u8>, entry: &AccessEntry<'_>, format: LogFormat) 
     } else {
         lines.truncate(start);
     }
-}
-
-/// The thread that writes.
-struct Writer {
-    target: File,
-    piece_size: usize,
-    /// Half a line is at the end of the target.
-    is_torn: bool,
-    dropped: Arc<AtomicU64>,
-}
-
-/// How many bytes are written at once. A pipe takes 4 KiB as one piece (`PIPE_BUF`), so that nothing that others write to it
-/// comes between.
-fn piece_size(target: &File) -> io::Result<usize> {
-    Ok(if target.metadata()?.is_file() { 64 * 1024 } else { 4096 })
-}
-
-impl Writer {
-    fn run(mut self, reader: LineReader) {
-        reader.take_all(|batch| self.write(batch));
-    }
-
-    fn write(&mut self, batch: &[u8]) {
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let (piece, behind) = rest.split_at(end_of_piece(rest, self.piece_size));
-            self.write_piece(piece);
-            rest = behind;
-        }
-    }
-
-    /// Writes whole lines. What cannot be written is counted.
-    fn write_piece(&mut self, piece: &[u8]) {
-        static FAILED: RareLine = RareLine::new();
-        let (written, result) = match self.end_torn_line() {
-            Ok(()) => write_counted(&mut self.target, piece),
-            Err(error) => (0, Err(error)),
-        };
-        let Err(error) = result else { return };
-        self.is_torn |= written > 0 && piece.get(..written).is_some_and(|part| !part.ends_with(b"\n"));
-        let lost = piece.get(written..).unwrap_or_default();
-        let lost = lost.iter().filter(|byte| **byte == b'\n').count();
-        self.dropped.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
-        if let Some(failures) = FAILED.due() {
-            tracing::error!(%error, failures, "the access log cannot be written; lines are lost");
-        }
-    }
-
-    fn end_torn_line(&mut self) -> io::Result<()> {
-        if self.is_torn {
-            write_counted(&mut self.target, b"\n").1?;
-            self.is_torn = false;
-        }
-        Ok(())
-    }
-}
-
-/// Where the last line ends that fits into a piece; a longer line is a piece of its own.
-fn end_of_piece(lines: &[u8], size: usize) -> usize {
-    if lines.len() <= size {
-        return lines.len();
-    }
-    let is_end = |byte: &u8| *byte == b'\n';
-    let last_that_fits = lines.get(..size).and_then(|part| part.iter().rposition(is_end));
-    last_that_fits.or_else(|| lines.iter().position(is_end)).map_or(lines.len(), |at| at + 1)
 }
 
 /// For people: the common facts in a fixed order, then named ones.
@@ -269,75 +217,35 @@ fn write_text(lines: &mut Vec<u8>, entry: &AccessEntry<'_>) -> io::Result<()> {
         or_dash(entry.upstream),
         entry.id,
         entry.generation,
-        if entry.overlay > 0 { format!(" overlay={}", entry.overlay) } else { String::new() },
-        entry.forwarded_by.map(|by| format!(" forwarded_by={}", quoted(by))).unwrap_or_default(),
-        entry.attempts.map(|attempts| format!(" attempts={attempts}")).unwrap_or_default(),
-        entry.cut.map(|cut| format!(" cut={cut}")).unwrap_or_default(),
-        entry.detail.map(|detail| format!(" detail={detail:?}")).unwrap_or_default(),
+        if entry.overlay > 0 {
+            format!(" overlay={}", entry.overlay)
+        } else {
+            String::new()
+        },
+        entry
+            .forwarded_by
+            .map(|by| format!(" forwarded_by={}", quoted(by)))
+            .unwrap_or_default(),
+        entry
+            .attempts
+            .map(|attempts| format!(" attempts={attempts}"))
+            .unwrap_or_default(),
+        entry
+            .cut
+            .map(|cut| format!(" cut={cut}"))
+            .unwrap_or_default(),
+        entry
+            .detail
+            .map(|detail| format!(" detail={detail:?}"))
+            .unwrap_or_default(),
     )
 }
 
 /// Client-chosen text in a log line: what could end the line or the field is escaped.
 fn quoted(text: &str) -> String {
-    if text.chars().all(|c| c.is_ascii_graphic() && c != '"') { text.to_owned() } else { format!("{text:?}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_end_with_lines() {
-        for (lines, size, pieces) in [
-            ("a\nb\n", 9, vec!["a\nb\n"]),
-            ("a\nb\n", 3, vec!["a\n", "b\n"]),
-            ("ab\ncd\ne\n", 5, vec!["ab\n", "cd\ne\n"]),
-            ("longer\nb\n", 3, vec!["longer\n", "b\n"]),
-        ] {
-            let mut rest = lines.as_bytes();
-            let mut found = Vec::new();
-            while !rest.is_empty() {
-                let (piece, behind) = rest.split_at(end_of_piece(rest, size));
-                found.push(std::str::from_utf8(piece).unwrap());
-                rest = behind;
-            }
-            assert_eq!(found, pieces);
-        }
-    }
-
-    /// A pipe that takes no more than it has room for, as a disk does.
-    #[test]
-    fn half_a_line_is_ended_before_the_next_one_and_counted_once() {
-        use std::io::Read;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let options = std::fs::OpenOptions::new().read(true).write(true).clone();
-        let open = || {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.clone().custom_flags(nix::libc::O_NONBLOCK).open(&path).unwrap()
-        };
-        let mut pipe = open();
-        let dropped = Arc::<AtomicU64>::default();
-        let mut writer = Writer { target: open(), piece_size: 1 << 20, is_torn: false, dropped: dropped.clone() };
-        // Longer than the pipe, whose room is no multiple of a line.
-        writer.write("0123456789ab\n".repeat(20_000).as_bytes());
-        let lost = dropped.load(Ordering::Relaxed);
-        assert!((1..20_000).contains(&lost), "{lost}");
-        let mut drain = || {
-            let mut text = vec![0; 1 << 20];
-            let mut length = 0;
-            while let Ok(read) = pipe.read(&mut text[length..]) {
-                length += read;
-            }
-            String::from_utf8(text[..length].to_vec()).unwrap()
-        };
-        let first = drain();
-        let whole = first.matches('\n').count();
-        assert_eq!(u64::try_from(whole).unwrap() + lost, 20_000);
-        assert!(writer.is_torn && !first.ends_with('\n'), "the test needs half a line");
-        writer.write(b"next\n");
-        assert_eq!(drain(), "\nnext\n");
-        assert_eq!(dropped.load(Ordering::Relaxed), lost);
+    if text.chars().all(|c| c.is_ascii_graphic() && c != '"') {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
     }
 }

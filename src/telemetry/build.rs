@@ -19,13 +19,21 @@ pub enum Fips {
 }
 
 /// The choice of this build: the feature `fips`.
-pub const FIPS: Fips = if cfg!(feature = "fips") { Fips::Only } else { Fips::No };
+pub const FIPS: Fips = if cfg!(feature = "fips") {
+    Fips::Only
+} else {
+    Fips::No
+};
 
 impl Fips {
     /// What people read.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Only => concat!("AWS-LC FIPS module (aws-lc-fips-sys ", env!("PORTCULLIS_AWS_LC_FIPS"), ")"),
+            Self::Only => concat!(
+                "AWS-LC FIPS module (aws-lc-fips-sys ",
+                env!("PORTCULLIS_AWS_LC_FIPS"),
+                ")"
+            ),
             Self::No => "no FIPS module",
         }
     }

@@ -21,9 +21,16 @@ impl DescriptorMetrics {
         let budget = "The limit in its parts: clients, upstreams, reserve";
         let refused = "Times that clients or upstreams needed more descriptors than their part has";
         Self {
-            limit: make.gauge("descriptor_limit", "File descriptors that the process may open"),
+            limit: make.gauge(
+                "descriptor_limit",
+                "File descriptors that the process may open",
+            ),
             budget: make.gauges("descriptor_budget", budget, &["use"]),
-            used: make.gauges("descriptors_used", "Descriptors of clients and upstreams", &["use"]),
+            used: make.gauges(
+                "descriptors_used",
+                "Descriptors of clients and upstreams",
+                &["use"],
+            ),
             refused: make.counters("descriptors_refused_total", refused, &["use"]),
         }
     }
@@ -32,11 +39,18 @@ impl DescriptorMetrics {
     pub(super) fn publish(&self) {
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let facts = descriptors::facts();
-        self.limit.set(i64::try_from(facts.limit).unwrap_or(i64::MAX));
-        self.budget.with_label_values(&["reserve"]).set(as_gauge(facts.reserve));
+        self.limit
+            .set(i64::try_from(facts.limit).unwrap_or(i64::MAX));
+        self.budget
+            .with_label_values(&["reserve"])
+            .set(as_gauge(facts.reserve));
         for (name, share) in [("clients", &CLIENTS), ("upstreams", &UPSTREAMS)] {
-            self.budget.with_label_values(&[name]).set(as_gauge(share.limit()));
-            self.used.with_label_values(&[name]).set(as_gauge(share.used()));
+            self.budget
+                .with_label_values(&[name])
+                .set(as_gauge(share.limit()));
+            self.used
+                .with_label_values(&[name])
+                .set(as_gauge(share.used()));
             let refused = self.refused.with_label_values(&[name]);
             refused.inc_by(share.refused().saturating_sub(refused.get()));
         }

@@ -60,17 +60,30 @@ impl LineQueues {
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub(super) fn start(name: &str, write: impl FnOnce(LineReader) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(
+        name: &str,
+        write: impl FnOnce(LineReader) + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let reader = LineReader { shared: shared.clone(), queues: Vec::new(), next: Next::Sleep };
+        let reader = LineReader {
+            shared: shared.clone(),
+            queues: Vec::new(),
+            next: Next::Sleep,
+        };
         let (running, ended) = sync_channel(1);
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            write(reader);
-            // Only now: a caller that waits for the end waits for the last line.
-            drop::<SyncSender<()>>(running);
-        })?;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                write(reader);
+                // Only now: a caller that waits for the end waits for the last line.
+                drop::<SyncSender<()>>(running);
+            })?;
         let _ = shared.writer.set(thread.thread().clone());
-        Ok(Self { key: Key::new(), shared, ended: Mutex::new(Some(ended)) })
+        Ok(Self {
+            key: Key::new(),
+            shared,
+            ended: Mutex::new(Some(ended)),
+        })
     }
 
     /// Appends what `write_line` writes: one line with its line feed. Never waits for the disk.
@@ -79,7 +92,10 @@ impl LineQueues {
     /// If too much waits already. `write_line` is not called then.
     pub(super) fn push(&self, write_line: impl FnOnce(&mut Vec<u8>)) -> Result<(), QueueFull> {
         let add_queue = || OwnQueue(self.shared.add_queue());
-        here::with(&self.key, add_queue, |own| own.0.push(write_line, &self.shared)).unwrap_or(Err(QueueFull))
+        here::with(&self.key, add_queue, |own| {
+            own.0.push(write_line, &self.shared)
+        })
+        .unwrap_or(Err(QueueFull))
     }
 
     /// Wakes the writer although there is no line.
@@ -103,7 +119,11 @@ impl Drop for LineQueues {
 impl Shared {
     fn add_queue(&self) -> Arc<Queue> {
         // The writer has not seen this queue and may be asleep.
-        let queue = Queue { lines: Mutex::default(), batch: Mutex::default(), writer_sleeps: AtomicBool::new(true) };
+        let queue = Queue {
+            lines: Mutex::default(),
+            batch: Mutex::default(),
+            writer_sleeps: AtomicBool::new(true),
+        };
         let queue = Arc::new(queue);
         lock(&self.queues).push(queue.clone());
         queue
@@ -117,7 +137,11 @@ impl Shared {
 }
 
 impl Queue {
-    fn push(&self, write_line: impl FnOnce(&mut Vec<u8>), shared: &Shared) -> Result<(), QueueFull> {
+    fn push(
+        &self,
+        write_line: impl FnOnce(&mut Vec<u8>),
+        shared: &Shared,
+    ) -> Result<(), QueueFull> {
         let mut lines = lock(&self.lines);
         if lines.len() >= MAX_QUEUED {
             return Err(QueueFull);
@@ -125,7 +149,9 @@ impl Queue {
         write_line(&mut lines);
         drop(lines);
         // The lock orders this after the writer's last look into the queue: it has seen the line, or the flag is set.
-        if self.writer_sleeps.load(Ordering::Relaxed) && self.writer_sleeps.swap(false, Ordering::Relaxed) {
+        if self.writer_sleeps.load(Ordering::Relaxed)
+            && self.writer_sleeps.swap(false, Ordering::Relaxed)
+        {
             shared.wake();
         }
         Ok(())
@@ -227,7 +253,8 @@ mod tests {
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let for_writer = written.clone();
         let write = move |batch: &[u8]| lock(&for_writer).extend_from_slice(batch);
-        let queues = Arc::new(LineQueues::start("lines", move |reader| reader.take_all(write)).unwrap());
+        let queues =
+            Arc::new(LineQueues::start("lines", move |reader| reader.take_all(write)).unwrap());
         let ended = queues.ended().unwrap();
         let threads: Vec<_> = (0..4)
             .map(|thread| {
@@ -235,7 +262,9 @@ mod tests {
                 std::thread::spawn(move || {
                     for number in 0..10_000 {
                         let line = format!("{thread} {number}\n");
-                        queues.push(|lines| lines.extend_from_slice(line.as_bytes())).unwrap();
+                        queues
+                            .push(|lines| lines.extend_from_slice(line.as_bytes()))
+                            .unwrap();
                         if number % 1000 == 0 {
                             // Lets the writer fall asleep now and then.
                             std::thread::yield_now();
@@ -244,14 +273,21 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         drop(queues);
         assert!(ended.recv().is_err(), "the writer ends");
         let written = String::from_utf8(std::mem::take(&mut *lock(&written))).unwrap();
         for thread in 0..4 {
             let prefix = format!("{thread} ");
-            let numbers = written.lines().filter_map(|line| line.strip_prefix(&prefix));
-            assert!(numbers.eq((0..10_000).map(|number: u32| number.to_string())), "thread {thread}");
+            let numbers = written
+                .lines()
+                .filter_map(|line| line.strip_prefix(&prefix));
+            assert!(
+                numbers.eq((0..10_000).map(|number: u32| number.to_string())),
+                "thread {thread}"
+            );
         }
     }
 
@@ -272,8 +308,13 @@ mod tests {
         let patience = Duration::from_secs(30);
         assert_eq!(seen.recv_timeout(patience).unwrap(), b"");
         for _ in 0..3 {
-            queues.push(|lines| lines.extend_from_slice(b"a\n")).unwrap();
-            assert!(std::iter::from_fn(|| seen.recv_timeout(patience).ok()).any(|batch| batch == b"a\n"));
+            queues
+                .push(|lines| lines.extend_from_slice(b"a\n"))
+                .unwrap();
+            assert!(
+                std::iter::from_fn(|| seen.recv_timeout(patience).ok())
+                    .any(|batch| batch == b"a\n")
+            );
             // After a pause it finds nothing, and sleeps.
             assert_eq!(seen.recv_timeout(patience).unwrap(), b"");
             queues.wake();

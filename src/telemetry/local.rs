@@ -43,13 +43,18 @@ impl Telemetry {
     /// resolved. On a thread that is no worker of this telemetry each count is added up at once.
     pub fn route(&self, listener: &str, route: &str) -> Rc<RouteSeries> {
         let series = |timing| Rc::new(RouteSeries::new(&self.metrics, listener, route, timing));
-        let Some(counted) = self.counted_here() else { return series(Timing::AtOnce) };
+        let Some(counted) = self.counted_here() else {
+            return series(Timing::AtOnce);
+        };
         let mut routes = counted.routes.borrow_mut();
         if let Some(known) = routes.get(listener).and_then(|routes| routes.get(route)) {
             return known.clone();
         }
         let made = series(Timing::WhenAsked);
-        routes.entry(listener.into()).or_default().insert(route.into(), made.clone());
+        routes
+            .entry(listener.into())
+            .or_default()
+            .insert(route.into(), made.clone());
         made
     }
 
@@ -83,7 +88,10 @@ impl Telemetry {
 
     /// What the workers have decided lately, the oldest first, as lines of JSON.
     pub async fn recent_decisions(&self) -> Vec<Vec<u8>> {
-        let mut lines = self.ask_workers(WorkerRequest::RecentDecisions).await.concat();
+        let mut lines = self
+            .ask_workers(WorkerRequest::RecentDecisions)
+            .await
+            .concat();
         // All lines begin with their kind and then their time.
         lines.sort();
         lines
@@ -119,7 +127,11 @@ impl Telemetry {
     }
 }
 
-fn known_or_made<S>(all: &RefCell<ByName<S>>, name: &str, make: impl FnOnce(Timing) -> Rc<S>) -> Rc<S> {
+fn known_or_made<S>(
+    all: &RefCell<ByName<S>>,
+    name: &str,
+    make: impl FnOnce(Timing) -> Rc<S>,
+) -> Rc<S> {
     let mut all = all.borrow_mut();
     if let Some(known) = all.get(name) {
         return known.clone();
@@ -212,7 +224,9 @@ impl Counted {
 
     fn forget_old_decisions(&self) {
         let age = Duration::from_secs(self.telemetry.audit.recent_for());
-        self.recent.borrow_mut().forget_older_than(age, Instant::now());
+        self.recent
+            .borrow_mut()
+            .forget_older_than(age, Instant::now());
     }
 
     /// Adds up, and forgets what nobody holds and nobody has counted in since the last time: a route that is gone.
@@ -225,108 +239,14 @@ impl Counted {
             of_listener.retain(|_, series| is_used(series, series.add_up()));
         }
         routes.retain(|_, of_listener| !of_listener.is_empty());
-        self.listeners.borrow_mut().retain(|_, series| is_used(series, series.add_up()));
-        self.upstreams.borrow_mut().retain(|_, series| is_used(series, series.add_up()));
+        self.listeners
+            .borrow_mut()
+            .retain(|_, series| is_used(series, series.add_up()));
+        self.upstreams
+            .borrow_mut()
+            .retain(|_, series| is_used(series, series.add_up()));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs on a thread that counts for itself, and answers scrapes.
-    fn on_a_worker(telemetry: &Arc<Telemetry>, work: impl AsyncFnOnce() + Send + 'static) {
-        let telemetry = telemetry.clone();
-        let thread = std::thread::spawn(move || {
-            let mut here = CountsHere::begin(&telemetry);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = here.answer_scrapes() => {}
-                    () = work() => {}
-                }
-            });
-        });
-        thread.join().expect("no panic");
-    }
-
-    fn answers(telemetry: &Telemetry) -> u64 {
-        telemetry.metrics.requests.with_label_values(&["main", "/", "200"]).get()
-    }
-
-    #[test]
-    fn what_workers_count_is_added_up_when_it_is_scraped() {
-        let telemetry = Arc::<Telemetry>::default();
-        let there = telemetry.clone();
-        on_a_worker(&telemetry, async move || {
-            let series = there.route("main", "/");
-            assert!(Rc::ptr_eq(&series, &there.route("main", "/")), "resolved once");
-            for count in 1..=3 {
-                series.answered(200, 0.25);
-                assert_eq!(answers(&there), count - 1, "nothing that is shared is written for each request");
-                let text = there.scrape().await;
-                let wanted =
-                    format!("portcullis_requests_total{{code=\"200\",listener=\"main\",route=\"/\"}} {count}\n");
-                assert!(text.contains(&wanted), "{text}");
-                assert!(text.contains(&format!("portcullis_request_duration_seconds_count{{route=\"/\"}} {count}\n")));
-            }
-        });
-    }
-
-    #[test]
-    fn nothing_is_lost_when_a_worker_ends() {
-        let telemetry = Arc::<Telemetry>::default();
-        for worker in 1..=3 {
-            let there = telemetry.clone();
-            on_a_worker(&telemetry, async move || {
-                there.route("main", "/").answered(200, 0.0);
-                there.listener("main").moved(10, 100);
-                there.upstream("api").connection_used("new");
-            });
-            assert_eq!(answers(&telemetry), worker);
-        }
-        assert_eq!(telemetry.metrics.response_bytes.with_label_values(&["main"]).get(), 300);
-        assert_eq!(telemetry.metrics.upstream_connections.with_label_values(&["api", "new"]).get(), 3);
-    }
-
-    #[test]
-    fn a_thread_that_is_no_worker_counts_at_once() {
-        let telemetry = Arc::<Telemetry>::default();
-        telemetry.route("main", "/").answered(200, 1.0);
-        telemetry.route("main", "/").decided("permit", "permission");
-        assert_eq!(answers(&telemetry), 1);
-        // A worker of another process part, too.
-        let other = telemetry.clone();
-        on_a_worker(&Arc::default(), async move || other.route("main", "/").answered(200, 1.0));
-        assert_eq!(answers(&telemetry), 2);
-    }
-
-    #[test]
-    fn series_that_are_gone_are_forgotten_and_their_totals_stay() {
-        let telemetry = Arc::<Telemetry>::default();
-        let there = telemetry.clone();
-        on_a_worker(&telemetry, async move || {
-            let held = there.route("main", "/held");
-            there.route("main", "/").answered(200, 0.0);
-            let known = || there.counted_here().expect("a worker").routes.borrow().values().map(HashMap::len).sum();
-            assert_eq!(Some(2), Some(known()));
-            with_counted(Counted::forget_unused);
-            assert_eq!((2usize, 1), (known(), answers(&there)), "used a moment ago");
-            with_counted(Counted::forget_unused);
-            assert_eq!((1usize, 1), (known(), answers(&there)));
-            there.route("main", "/").answered(200, 0.0);
-            with_counted(Counted::add_up);
-            assert_eq!(answers(&there), 2);
-            held.answered(200, 0.0);
-        });
-        assert_eq!(telemetry.metrics.requests.with_label_values(&["main", "/held", "200"]).get(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_worker_that_hangs_does_not_hide_the_others() {
-        let telemetry = Arc::<Telemetry>::default();
-        let hanging = CountsHere::begin(&telemetry);
-        assert!(telemetry.scrape().await.contains("portcullis_build_info"));
-        drop(hanging);
-    }
-}
+mod tests;

@@ -33,21 +33,41 @@ impl LogControl {
     ///
     /// # Errors
     /// If the filter is not one.
-    pub fn start(of_command: Option<&str>, of_config: &str, format: LogFormat) -> Result<Self, LogError> {
-        let origin = if of_command.is_some() { FilterOrigin::Command } else { FilterOrigin::Config };
+    pub fn start(
+        of_command: Option<&str>,
+        of_config: &str,
+        format: LogFormat,
+    ) -> Result<Self, LogError> {
+        let origin = if of_command.is_some() {
+            FilterOrigin::Command
+        } else {
+            FilterOrigin::Config
+        };
         let (filter, handle) = reload::Layer::new(parse(of_command.unwrap_or(of_config))?);
         let registry = tracing_subscriber::registry().with(filter);
         // A second start in one process (tests) keeps the first subscriber.
         let _ = match format {
-            LogFormat::Json => {
-                registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
-            }
-            LogFormat::Text => {
-                registry.with(fmt::layer().with_ansi(takes_colours()).with_writer(std::io::stderr)).try_init()
-            }
+            LogFormat::Json => registry
+                .with(
+                    fmt::layer()
+                        .json()
+                        .flatten_event(true)
+                        .with_writer(std::io::stderr),
+                )
+                .try_init(),
+            LogFormat::Text => registry
+                .with(
+                    fmt::layer()
+                        .with_ansi(takes_colours())
+                        .with_writer(std::io::stderr),
+                )
+                .try_init(),
             LogFormat::Off => Ok(()),
         };
-        Ok(Self { filter: handle, origin })
+        Ok(Self {
+            filter: handle,
+            origin,
+        })
     }
 
     /// Takes over the filter of a new config, unless the command has set one.
@@ -59,7 +79,9 @@ impl LogControl {
         if self.origin == FilterOrigin::Command {
             return Ok(());
         }
-        self.filter.reload(filter).map_err(|error| LogError(error.to_string()))
+        self.filter
+            .reload(filter)
+            .map_err(|error| LogError(error.to_string()))
     }
 }
 
@@ -90,7 +112,9 @@ const LIKENESS: f64 = 0.8;
 /// A word without `=` that is neither a level nor a target of the gateway. The library takes it as a target, and then logs
 /// nothing else.
 fn mistyped_level(filter: &str) -> Option<LogError> {
-    let words = filter.split(',').filter(|part| !part.is_empty() && !part.contains(['=', '[']));
+    let words = filter
+        .split(',')
+        .filter(|part| !part.is_empty() && !part.contains(['=', '[']));
     let mut mistyped = words.filter(|word| {
         let is_target = *word == "portcullis" || word.contains("::");
         !is_target && word.parse::<LevelFilter>().is_err()
@@ -98,14 +122,19 @@ fn mistyped_level(filter: &str) -> Option<LogError> {
     let word = mistyped.next()?;
     Some(LogError(match nearest_level(word.trim()) {
         Some(level) => format!("\"{word}\"; did you mean `{level}`?"),
-        None => format!("\"{word}\" is no level; a target has one: `{}=debug`", word.trim()),
+        None => format!(
+            "\"{word}\" is no level; a target has one: `{}=debug`",
+            word.trim()
+        ),
     }))
 }
 
 fn nearest_level(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let likeness = LEVELS.map(|(name, level)| (strsim::jaro_winkler(&word, name), level));
-    let best = likeness.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let best = likeness
+        .into_iter()
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
     (best.0 > LIKENESS).then_some(best.1)
 }
 
@@ -114,7 +143,9 @@ fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     if let Some(error) = mistyped_level(filter) {
         return Err(error);
     }
-    EnvFilter::builder().parse(filter).map_err(|error| LogError(error.to_string()))
+    EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| LogError(error.to_string()))
 }
 
 /// Whether a text is a usable filter.
@@ -159,11 +190,17 @@ mod tests {
             ("hyper=off,tracee", "trace"),
         ] {
             let error = check_filter(filter).unwrap_err().to_string();
-            assert!(error.ends_with(&format!("did you mean `{level}`?")), "{filter}: {error}");
+            assert!(
+                error.ends_with(&format!("did you mean `{level}`?")),
+                "{filter}: {error}"
+            );
         }
         for filter in ["loud", "hyper,info"] {
             let error = check_filter(filter).unwrap_err().to_string();
-            assert!(error.contains("is no level; a target has one: `"), "{filter}: {error}");
+            assert!(
+                error.contains("is no level; a target has one: `"),
+                "{filter}: {error}"
+            );
         }
     }
 }

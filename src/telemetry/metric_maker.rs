@@ -12,8 +12,14 @@ impl<'a> MetricMaker<'a> {
         Self(registry)
     }
 
-    pub(super) fn register<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        #[expect(clippy::expect_used, reason = "names and labels are literals of the gateway")]
+    pub(super) fn register<C: Collector + Clone + 'static>(
+        &self,
+        made: prometheus::Result<C>,
+    ) -> C {
+        #[expect(
+            clippy::expect_used,
+            reason = "names and labels are literals of the gateway"
+        )]
         let metric = made.expect("a valid metric name");
         let registered = self.0.register(Box::new(metric.clone()));
         debug_assert!(registered.is_ok(), "two metrics of one name");
@@ -39,14 +45,21 @@ impl<'a> MetricMaker<'a> {
     /// Lifetimes of certificates, from those that are over to those of years.
     pub(super) fn lifetimes(name: &str, help: &str) -> HistogramOpts {
         const DAY: f64 = 24.0 * 3600.0;
-        let days = [1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1825.0, 3650.0];
-        let buckets = [0.0, 3600.0].into_iter().chain(days.map(|days| days * DAY)).collect();
+        let days = [
+            1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0, 1825.0, 3650.0,
+        ];
+        let buckets = [0.0, 3600.0]
+            .into_iter()
+            .chain(days.map(|days| days * DAY))
+            .collect();
         HistogramOpts::new(name, help).buckets(buckets)
     }
 
     pub(super) fn durations(name: &str, help: &str) -> HistogramOpts {
-        let buckets =
-            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+        let buckets = [
+            0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+            30.0, 60.0,
+        ];
         HistogramOpts::new(name, help).buckets(buckets.to_vec())
     }
 }

@@ -5,7 +5,8 @@ use super::descriptor_metrics::DescriptorMetrics;
 use super::metric_maker::MetricMaker;
 use super::process::ProcessCollector;
 use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
 /// Handles of all metrics.
@@ -130,9 +131,13 @@ pub struct Metrics {
 }
 
 impl Default for Metrics {
-    #[expect(clippy::too_many_lines, reason = "one line for each metric; splitting the list would only hide some")]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one line for each metric; splitting the list would only hide some"
+    )]
     fn default() -> Self {
-        let registry = Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
+        let registry =
+            Registry::new_custom(Some("portcullis".to_owned()), None).unwrap_or_default();
         let make = MetricMaker::new(&registry);
         let facts = [
             ("version", build::VERSION),
@@ -141,8 +146,14 @@ impl Default for Metrics {
             ("crypto_provider_version", build::CRYPTO_PROVIDER_VERSION),
             ("fips", build::FIPS.word()),
         ];
-        let built = make.gauges("build_info", "Versions and crypto provider; always 1", &facts.map(|(name, _)| name));
-        built.with_label_values(&facts.map(|(_, value)| value)).set(1);
+        let built = make.gauges(
+            "build_info",
+            "Versions and crypto provider; always 1",
+            &facts.map(|(name, _)| name),
+        );
+        built
+            .with_label_values(&facts.map(|(_, value)| value))
+            .set(1);
         let process = Registry::new();
         if let Ok(collector) = ProcessCollector::new() {
             // The only one in its registry, so it cannot clash.

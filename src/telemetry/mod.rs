@@ -17,8 +17,13 @@ mod series;
 mod write_counted;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
-pub use audit::{AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Reopened};
-pub use certificates::{CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept};
+pub use audit::{
+    AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot,
+    Reopened,
+};
+pub use certificates::{
+    CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept,
+};
 pub use local::CountsHere;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
@@ -59,7 +64,8 @@ impl Telemetry {
         if current.as_ref().is_some_and(|log| log.config() == config) {
             return Ok(());
         }
-        self.access_log.store(Some(Arc::new(AccessLog::open(config)?)));
+        self.access_log
+            .store(Some(Arc::new(AccessLog::open(config)?)));
         Ok(())
     }
 
@@ -87,7 +93,10 @@ impl Telemetry {
 
     /// Whether lines are written at all; what nobody reads need not be put together.
     pub fn logs_access(&self) -> bool {
-        self.access_log.load().as_ref().is_some_and(|log| log.config().format != crate::config::LogFormat::Off)
+        self.access_log
+            .load()
+            .as_ref()
+            .is_some_and(|log| log.config().format != crate::config::LogFormat::Off)
     }
 
     /// Writes one line.
@@ -100,8 +109,14 @@ impl Telemetry {
     /// The metrics in Prometheus' text format, with what the workers have counted until now.
     pub async fn scrape(&self) -> String {
         self.add_up().await;
-        let dropped = self.access_log.load().as_ref().map_or(0, |log| log.dropped_lines());
-        self.metrics.access_log_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
+        let dropped = self
+            .access_log
+            .load()
+            .as_ref()
+            .map_or(0, |log| log.dropped_lines());
+        self.metrics
+            .access_log_dropped
+            .set(i64::try_from(dropped).unwrap_or(i64::MAX));
         self.metrics.descriptors.publish();
         self.metrics.encode()
     }

@@ -17,7 +17,10 @@ pub struct RareLine {
 impl RareLine {
     /// One that was never written.
     pub const fn new() -> Self {
-        Self { last: AtomicU64::new(0), since: AtomicU64::new(0) }
+        Self {
+            last: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+        }
     }
 
     /// Counts one event. If a line is due, gives how many events there were since the last one, this one included.
@@ -33,7 +36,9 @@ impl RareLine {
             return None;
         }
         // Of several threads one writes.
-        self.last.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+        self.last
+            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+            .ok()?;
         Some(self.since.swap(0, Ordering::Relaxed))
     }
 }

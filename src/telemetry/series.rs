@@ -31,7 +31,12 @@ struct Children<K> {
 
 impl<K: Copy + PartialEq> Children<K> {
     fn new(metric: &IntCounterVec, timing: Timing) -> Self {
-        Self { metric: metric.clone(), known: RefCell::default(), counted: Cell::new(false), timing }
+        Self {
+            metric: metric.clone(),
+            known: RefCell::default(),
+            counted: Cell::new(false),
+            timing,
+        }
     }
 
     fn add(&self, key: K, amount: u64, resolve: impl FnOnce(&IntCounterVec) -> IntCounter) {
@@ -61,7 +66,10 @@ impl<K> Children<K> {
     fn add_up(&self) -> bool {
         let counted = self.counted.replace(false);
         if counted {
-            self.known.borrow().iter().for_each(|(_, counter)| counter.flush());
+            self.known
+                .borrow()
+                .iter()
+                .for_each(|(_, counter)| counter.flush());
         }
         counted
     }
@@ -98,7 +106,11 @@ impl RouteSeries {
     /// A request was answered with this status, after so many seconds.
     pub fn answered(&self, status: u16, seconds: f64) {
         self.answers.add(status, 1, |requests| {
-            requests.with_label_values(&[&*self.listener, &*self.route, status.to_string().as_str()])
+            requests.with_label_values(&[
+                &*self.listener,
+                &*self.route,
+                status.to_string().as_str(),
+            ])
         });
         self.durations.observe(seconds);
         if self.timing == Timing::AtOnce {
@@ -125,8 +137,15 @@ impl Drop for RouteSeries {
     }
 }
 
-fn count_decision(decisions: &Children<(Word, Word)>, listener: &str, decision: Word, reason: Word) {
-    decisions.add((decision, reason), 1, |metric| metric.with_label_values(&[listener, decision, reason]));
+fn count_decision(
+    decisions: &Children<(Word, Word)>,
+    listener: &str,
+    decision: Word,
+    reason: Word,
+) {
+    decisions.add((decision, reason), 1, |metric| {
+        metric.with_label_values(&[listener, decision, reason])
+    });
 }
 
 /// What happens on one listener, whatever the route.
@@ -166,23 +185,31 @@ impl ListenerSeries {
 
     /// So many bytes of bodies were moved in memory by our own code.
     pub fn copied(&self, bytes: u64) {
-        self.copied.add((), bytes, |metric| metric.with_label_values(&[&*self.listener]));
+        self.copied.add((), bytes, |metric| {
+            metric.with_label_values(&[&*self.listener])
+        });
     }
 
     /// An answer ended early.
     pub fn cut(&self, reason: &'static str) {
-        self.cut.add(reason, 1, |metric| metric.with_label_values(&[&*self.listener, reason]));
+        self.cut.add(reason, 1, |metric| {
+            metric.with_label_values(&[&*self.listener, reason])
+        });
     }
 
     /// Something was cut whose right was withdrawn; `kind` is `tunnel`, `stream` or `connection`.
     pub fn withdrawn(&self, kind: &'static str, reason: &'static str) {
         let labels = [&*self.listener, kind, reason];
-        self.withdrawn.add((kind, reason), 1, |metric| metric.with_label_values(&labels));
+        self.withdrawn.add((kind, reason), 1, |metric| {
+            metric.with_label_values(&labels)
+        });
     }
 
     /// A permitted request was over a limit.
     pub fn limited(&self, reason: &'static str) {
-        self.limited.add(reason, 1, |metric| metric.with_label_values(&[&*self.listener, reason]));
+        self.limited.add(reason, 1, |metric| {
+            metric.with_label_values(&[&*self.listener, reason])
+        });
     }
 
     /// A request was judged that has no route.
@@ -192,7 +219,9 @@ impl ListenerSeries {
 
     /// A request took the fast path, or why it did not.
     pub fn fast_path(&self, result: &'static str, reason: &'static str) {
-        self.fast_path.add((result, reason), 1, |metric| metric.with_label_values(&[result, reason]));
+        self.fast_path.add((result, reason), 1, |metric| {
+            metric.with_label_values(&[result, reason])
+        });
     }
 
     /// Whether there was anything.
@@ -230,26 +259,35 @@ impl UpstreamSeries {
 
     /// A connection was used for a request; `origin` is `new` or `pooled`.
     pub fn connection_used(&self, origin: &'static str) {
-        self.connections.add(origin, 1, |metric| metric.with_label_values(&[&*self.upstream, origin]));
+        self.connections.add(origin, 1, |metric| {
+            metric.with_label_values(&[&*self.upstream, origin])
+        });
     }
 
     /// A request got no answer.
     pub fn failed(&self, reason: &'static str) {
-        self.failures.add(reason, 1, |metric| metric.with_label_values(&[&*self.upstream, reason]));
+        self.failures.add(reason, 1, |metric| {
+            metric.with_label_values(&[&*self.upstream, reason])
+        });
     }
 
     /// A request was sent once more.
     pub fn retried(&self) {
-        self.retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
+        self.retries
+            .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
     /// An endpoint was asked for a connection once more.
     pub fn connect_retried(&self) {
-        self.connect_retries.add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
+        self.connect_retries
+            .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
     /// Whether there was anything.
     pub(super) fn add_up(&self) -> bool {
-        self.connections.add_up() | self.failures.add_up() | self.retries.add_up() | self.connect_retries.add_up()
+        self.connections.add_up()
+            | self.failures.add_up()
+            | self.retries.add_up()
+            | self.connect_retries.add_up()
     }
 }

@@ -49,7 +49,9 @@ impl Authority {
                 .and_then(|constraints| constraints.value.path_len_constraint)
                 .map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
             may_sign_certificates: certificate.is_ca()
-                && usage.as_ref().is_none_or(|usage| usage.value.key_cert_sign()),
+                && usage
+                    .as_ref()
+                    .is_none_or(|usage| usage.value.key_cert_sign()),
             may_sign_crls: certificate.is_ca() && usage.is_none_or(|usage| usage.value.crl_sign()),
         })
     }

@@ -22,7 +22,10 @@ impl ClientChain {
     /// A chain with these certificates.
     pub fn of(certificates: &[CertificateDer<'static>]) -> Self {
         let Some(digest) = ChainDigest::of(certificates.iter()) else {
-            return Self { certificates: certificates.into(), digest: None };
+            return Self {
+                certificates: certificates.into(),
+                digest: None,
+            };
         };
         let certificates = CHAINS.with_borrow_mut(|chains| {
             chains.get(&digest).unwrap_or_else(|| {
@@ -31,7 +34,10 @@ impl ClientChain {
                 chain
             })
         });
-        Self { certificates, digest: Some(digest) }
+        Self {
+            certificates,
+            digest: Some(digest),
+        }
     }
 
     /// SHA-256 over the chain. `None` if the library gives none: then the chain is equal to no other.
@@ -55,13 +61,21 @@ mod tests {
     #[test]
     fn equal_chains_are_one_and_others_are_not() {
         let chain = |certificates: &[&[u8]]| {
-            let certificates: Vec<_> = certificates.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+            let certificates: Vec<_> = certificates
+                .iter()
+                .map(|der| CertificateDer::from(der.to_vec()))
+                .collect();
             ClientChain::of(&certificates)
         };
         let one = chain(&[b"leaf", b"issuer"]);
         let same = chain(&[b"leaf", b"issuer"]);
         assert!(Rc::ptr_eq(&one.certificates, &same.certificates));
-        for other in [chain(&[b"leaf"]), chain(&[b"issuer", b"leaf"]), chain(&[b"leafissuer"]), chain(&[])] {
+        for other in [
+            chain(&[b"leaf"]),
+            chain(&[b"issuer", b"leaf"]),
+            chain(&[b"leafissuer"]),
+            chain(&[]),
+        ] {
             assert_ne!(one.digest(), other.digest());
             assert_ne!(*one, *other);
         }

@@ -78,7 +78,11 @@ pub(super) fn text_of<'a>(value: &'a Any<'_>) -> Result<&'a str, CommonNameError
         _ => return Err(CommonNameError::StringType),
     };
     let text = std::str::from_utf8(value.data).map_err(|_| CommonNameError::Encoding)?;
-    if is_ascii { Ok(text) } else { Err(CommonNameError::Encoding) }
+    if is_ascii {
+        Ok(text)
+    } else {
+        Err(CommonNameError::Encoding)
+    }
 }
 
 impl fmt::Display for CommonName {

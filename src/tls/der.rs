@@ -60,23 +60,39 @@ impl<'a> Reader<'a> {
         let (content, rest) = rest.split_at_checked(length).ok_or(BadDer)?;
         let whole = start.get(..start.len() - rest.len()).ok_or(BadDer)?;
         self.0 = rest;
-        Ok(Element { tag, content, whole })
+        Ok(Element {
+            tag,
+            content,
+            whole,
+        })
     }
 
     /// The next element, which must have this tag.
     pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, BadDer> {
         let element = self.any()?;
-        if element.tag == tag { Ok(element) } else { Err(BadDer) }
+        if element.tag == tag {
+            Ok(element)
+        } else {
+            Err(BadDer)
+        }
     }
 
     /// The next element, if it has this tag.
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, BadDer> {
-        if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
+        if self.peek() == Some(tag) {
+            self.any().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Nothing must be left.
     pub(super) fn finish(self) -> Result<(), BadDer> {
-        if self.0.is_empty() { Ok(()) } else { Err(BadDer) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(BadDer)
+        }
     }
 }
 
@@ -89,9 +105,15 @@ impl<'a> Element<'a> {
 /// A length of several octets, which must need them all.
 fn long_length(rest: &[u8], octets: usize) -> Result<(usize, &[u8]), BadDer> {
     let (digits, rest) = rest.split_at_checked(octets).ok_or(BadDer)?;
-    let length = digits.iter().fold(0_usize, |length, digit| (length << 8) | usize::from(*digit));
+    let length = digits
+        .iter()
+        .fold(0_usize, |length, digit| (length << 8) | usize::from(*digit));
     let is_shortest = digits.first().is_some_and(|digit| *digit != 0) && length > 0x7f;
-    if is_shortest { Ok((length, rest)) } else { Err(BadDer) }
+    if is_shortest {
+        Ok((length, rest))
+    } else {
+        Err(BadDer)
+    }
 }
 
 /// A boolean's value: DER knows two octets only.
@@ -108,12 +130,18 @@ pub(super) fn time(element: &Element<'_>) -> Result<i64, BadDer> {
     let (year, rest) = match (element.tag, element.content.len()) {
         (UTC_TIME, 13) => {
             let year = two_digits(element.content.get(..2).ok_or(BadDer)?)?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, element.content.get(2..).ok_or(BadDer)?)
+            (
+                if year < 50 { 2000 + year } else { 1900 + year },
+                element.content.get(2..).ok_or(BadDer)?,
+            )
         }
         (GENERALIZED_TIME, 15) => {
             let century = two_digits(element.content.get(..2).ok_or(BadDer)?)?;
             let year = two_digits(element.content.get(2..4).ok_or(BadDer)?)?;
-            (100 * century + year, element.content.get(4..).ok_or(BadDer)?)
+            (
+                100 * century + year,
+                element.content.get(4..).ok_or(BadDer)?,
+            )
         }
         _ => return Err(BadDer),
     };
@@ -129,13 +157,17 @@ pub(super) fn time(element: &Element<'_>) -> Result<i64, BadDer> {
     let small = |number: i32| u8::try_from(number).map_err(|_| BadDer);
     let month = time::Month::try_from(small(month)?).map_err(|_| BadDer)?;
     let date = time::Date::from_calendar_date(year, month, small(day)?).map_err(|_| BadDer)?;
-    let moment = date.with_hms(small(hour)?, small(minute)?, small(second)?).map_err(|_| BadDer)?;
+    let moment = date
+        .with_hms(small(hour)?, small(minute)?, small(second)?)
+        .map_err(|_| BadDer)?;
     Ok(moment.assume_utc().unix_timestamp())
 }
 
 fn two_digits(pair: &[u8]) -> Result<i32, BadDer> {
     match pair {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Ok(i32::from(tens - b'0') * 10 + i32::from(ones - b'0')),
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
+            Ok(i32::from(tens - b'0') * 10 + i32::from(ones - b'0'))
+        }
         _ => Err(BadDer),
     }
 }
@@ -149,7 +181,10 @@ mod tests {
         let mut reader = Reader::new(&[2, 1, 5, 4, 0]);
         assert_eq!(reader.expect(INTEGER).unwrap().content, [5]);
         assert_eq!(reader.optional(SEQUENCE), Ok(None));
-        assert_eq!(reader.optional(OCTET_STRING).unwrap().unwrap().whole, [4, 0]);
+        assert_eq!(
+            reader.optional(OCTET_STRING).unwrap().unwrap().whole,
+            [4, 0]
+        );
         assert_eq!(reader.finish(), Ok(()));
         for bad in [
             &[][..],
@@ -167,14 +202,31 @@ mod tests {
 
     #[test]
     fn times_are_read_in_utc_with_seconds() {
-        let utc = |text: &str| time(&Element { tag: UTC_TIME, content: text.as_bytes(), whole: &[] });
-        let generalized = |text: &str| time(&Element { tag: GENERALIZED_TIME, content: text.as_bytes(), whole: &[] });
+        let utc = |text: &str| {
+            time(&Element {
+                tag: UTC_TIME,
+                content: text.as_bytes(),
+                whole: &[],
+            })
+        };
+        let generalized = |text: &str| {
+            time(&Element {
+                tag: GENERALIZED_TIME,
+                content: text.as_bytes(),
+                whole: &[],
+            })
+        };
         assert_eq!(utc("700101000000Z"), Ok(0));
         assert_eq!(utc("491231235959Z"), Ok(2_524_607_999));
         assert_eq!(generalized("20500101000000Z"), Ok(2_524_608_000));
-        for bad in
-            ["700101000000", "7001010000Z", "700101000000+0100", "701301000000Z", "700101240000Z", "7001 1000000Z"]
-        {
+        for bad in [
+            "700101000000",
+            "7001010000Z",
+            "700101000000+0100",
+            "701301000000Z",
+            "700101240000Z",
+            "7001 1000000Z",
+        ] {
             assert_eq!(utc(bad), Err(BadDer), "{bad}");
         }
         assert_eq!(generalized("20500101000000.5Z"), Err(BadDer));

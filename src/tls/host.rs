@@ -6,7 +6,8 @@ use super::sessions::Sessions;
 use super::subject_names::SubjectNames;
 use super::tickets::BoundedTickets;
 use super::trust::{
-    ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched, vouch,
+    ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched,
+    vouch,
 };
 use crate::config::{ClientAuth, RecordLayer};
 use crate::error_text::tls_error_text;
@@ -90,17 +91,35 @@ impl HostPolicy {
         let made_of = identity.digest(client_auth, record_layer);
         let same = previous.and_then(|table| {
             table.iter().find(|host| {
-                host.label == label && host.made_of == made_of && same_trust(&host.trust_domains, &trust_domains)
+                host.label == label
+                    && host.made_of == made_of
+                    && same_trust(&host.trust_domains, &trust_domains)
             })
         });
         let config = match same {
             Some(host) => host.config.clone(),
             None => {
-                let trusts = trust_domains.iter().map(|domain| domain.trust.clone()).collect();
-                Arc::new(server_config(resolver(identity)?, trusts, client_auth, record_layer)?)
+                let trusts = trust_domains
+                    .iter()
+                    .map(|domain| domain.trust.clone())
+                    .collect();
+                Arc::new(server_config(
+                    resolver(identity)?,
+                    trusts,
+                    client_auth,
+                    record_layer,
+                )?)
             }
         };
-        Ok(Self { label, client_auth, trust_domains, record_layer, own_uri, config, made_of })
+        Ok(Self {
+            label,
+            client_auth,
+            trust_domains,
+            record_layer,
+            own_uri,
+            config,
+            made_of,
+        })
     }
 
     /// The same host with other states of its trust domains, by their ids; sessions begin anew.
@@ -108,9 +127,18 @@ impl HostPolicy {
     /// # Errors
     /// [`HostError`], as at first.
     pub fn with_trust_domains(&self, domains: &[Arc<TrustDomain>]) -> Result<Self, HostError> {
-        let now = |old: &Arc<TrustDomain>| domains.iter().find(|domain| domain.id == old.id).unwrap_or(old).clone();
+        let now = |old: &Arc<TrustDomain>| {
+            domains
+                .iter()
+                .find(|domain| domain.id == old.id)
+                .unwrap_or(old)
+                .clone()
+        };
         let trust_domains: Vec<_> = self.trust_domains.iter().map(now).collect();
-        let trusts = trust_domains.iter().map(|domain| domain.trust.clone()).collect();
+        let trusts = trust_domains
+            .iter()
+            .map(|domain| domain.trust.clone())
+            .collect();
         let resolver = self.config.cert_resolver.clone();
         let config = server_config(resolver, trusts, self.client_auth, self.record_layer)?;
         Ok(Self {
@@ -128,9 +156,16 @@ impl HostPolicy {
     ///
     /// # Errors
     /// Why the chain does not count.
-    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+    pub fn vouch(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        let trusts = self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust));
+        let trusts = self
+            .trust_domains
+            .iter()
+            .map(|domain| (domain.id, &*domain.trust));
         vouch(trusts, leaf, intermediates, (now, Traces::Left))
     }
 
@@ -138,9 +173,16 @@ impl HostPolicy {
     ///
     /// # Errors
     /// Why the chain would not count.
-    pub fn would_vouch(&self, chain: &[CertificateDer<'_>], at: UnixTime) -> Result<Vouched, ChainError> {
+    pub fn would_vouch(
+        &self,
+        chain: &[CertificateDer<'_>],
+        at: UnixTime,
+    ) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        let trusts = self.trust_domains.iter().map(|domain| (domain.id, &*domain.trust));
+        let trusts = self
+            .trust_domains
+            .iter()
+            .map(|domain| (domain.id, &*domain.trust));
         vouch(trusts, leaf, intermediates, (at, Traces::None))
     }
 
@@ -152,7 +194,11 @@ impl HostPolicy {
 
 /// The very same, not others like them: verdicts from memory belong to one.
 fn same_trust(ours: &[Arc<TrustDomain>], others: &[Arc<TrustDomain>]) -> bool {
-    ours.len() == others.len() && ours.iter().zip(others).all(|(one, other)| Arc::ptr_eq(&one.trust, &other.trust))
+    ours.len() == others.len()
+        && ours
+            .iter()
+            .zip(others)
+            .all(|(one, other)| Arc::ptr_eq(&one.trust, &other.trust))
 }
 
 impl ServerIdentity {
@@ -164,22 +210,30 @@ impl ServerIdentity {
     fn digest(&self, client_auth: ClientAuth, record_layer: RecordLayer) -> [u8; 32] {
         let mut context = Context::new(&SHA256);
         let settings = format!("{client_auth:?} {record_layer:?} {}", self.chain.len());
-        let parts = [settings.as_bytes(), self.key.secret_der()].into_iter().chain(self.chain.iter().map(|der| &**der));
+        let parts = [settings.as_bytes(), self.key.secret_der()]
+            .into_iter()
+            .chain(self.chain.iter().map(|der| &**der));
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
         let mut octets = [0; 32];
-        octets.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        octets
+            .iter_mut()
+            .zip(context.finish().as_ref())
+            .for_each(|(to, from)| *to = *from);
         octets
     }
 }
 
 fn resolver(identity: ServerIdentity) -> Result<Arc<dyn ResolvesServerCert>, HostError> {
-    let certified = CertifiedKey::from_der(identity.chain, identity.key, &provider()).map_err(|error| match error {
-        Error::InconsistentKeys(_) => HostError::KeyMismatch,
-        other => HostError::Unusable(other),
-    })?;
+    let certified =
+        CertifiedKey::from_der(identity.chain, identity.key, &provider()).map_err(|error| {
+            match error {
+                Error::InconsistentKeys(_) => HostError::KeyMismatch,
+                other => HostError::Unusable(other),
+            }
+        })?;
     Ok(Arc::new(SingleCertAndKey::from(certified)))
 }
 
@@ -197,13 +251,17 @@ fn server_config(
         ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
     };
     let builder = match trusts.is_empty() {
-        false => builder.with_client_cert_verifier(Arc::new(HandshakeVerifier::new(trusts, presence))),
+        false => {
+            builder.with_client_cert_verifier(Arc::new(HandshakeVerifier::new(trusts, presence)))
+        }
         true => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(resolver);
     // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-    config.ticketer = Arc::new(BoundedTickets::of(Ticketer::new().map_err(HostError::Unusable)?));
+    config.ticketer = Arc::new(BoundedTickets::of(
+        Ticketer::new().map_err(HostError::Unusable)?,
+    ));
     config.session_storage = Arc::new(Sessions::new());
     config.send_tls13_tickets = 1;
     // Early data could be replayed, so an authenticating edge takes none.

@@ -30,15 +30,19 @@ pub(crate) use peer_certificate::{hexadecimal, sha256_text};
 pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};
 pub use refusal::{FailureReason, HandshakeFailure, PresentedCertificate};
 pub use revocation::{
-    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile, CrlFileError, CrlLabel,
-    CrlSourceFacts, CrlStoreError, DenyList, DenyListError, OlderCrl, Revocation, RevocationCheck, RevocationSettings,
-    RevocationUpdate, StaleCrls, UnknownRevocation,
+    CrlError, CrlFacts, CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlFile,
+    CrlFileError, CrlLabel, CrlSourceFacts, CrlStoreError, DenyList, DenyListError, OlderCrl,
+    Revocation, RevocationCheck, RevocationSettings, RevocationUpdate, StaleCrls,
+    UnknownRevocation,
 };
 pub use server_chain::{ServerChainFault, owner_of_key, server_chain_faults};
 pub use signed::is_signed_by;
-pub use subject_names::{NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri};
+pub use subject_names::{
+    NameError, NameKind, TextError, UnusableName, dns_name, email, organization, uri,
+};
 pub use trust::{
-    Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings, Vouched,
+    Authorities, ChainError, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId,
+    TrustSettings, Vouched,
 };
 pub use verified::ChainDigest;
 
@@ -50,12 +54,16 @@ use std::sync::{Arc, OnceLock};
 /// FIPS module approves.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+    PROVIDER
+        .get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .clone()
 }
 
 /// The process must not go on: it was built to use a FIPS module alone, and something would not.
 #[derive(Debug, thiserror::Error)]
-#[error("this binary is built with the feature `fips`, but its crypto provider is not in FIPS mode")]
+#[error(
+    "this binary is built with the feature `fips`, but its crypto provider is not in FIPS mode"
+)]
 pub struct NotFips;
 
 /// Whether the provider is what this binary was built for.

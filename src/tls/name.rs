@@ -35,7 +35,10 @@ fn short_name(oid: &str) -> &str {
 }
 
 fn value(value: &Any<'_>) -> String {
-    let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+    let is_text = matches!(
+        value.tag(),
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String
+    );
     match std::str::from_utf8(value.data) {
         Ok(text) if is_text => escape(text),
         _ => value.data.iter().fold("#".to_owned(), |mut hex, octet| {

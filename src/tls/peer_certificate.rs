@@ -59,7 +59,10 @@ impl PeerCertificate {
     ///
     /// # Errors
     /// If it is no certificate, or something follows it.
-    pub fn read(trust_domain: TrustDomainId, der: &CertificateDer<'_>) -> Result<Self, UnreadableCertificate> {
+    pub fn read(
+        trust_domain: TrustDomainId,
+        der: &CertificateDer<'_>,
+    ) -> Result<Self, UnreadableCertificate> {
         let (rest, certificate) = X509Certificate::from_der(der)
             .map_err(|_| UnreadableCertificate("it is no X.509 certificate in DER".to_owned()))?;
         if !rest.is_empty() {
@@ -120,7 +123,12 @@ impl CertificateFacts {
         let is_ca = certificate.is_ca();
         let usage = certificate.key_usage().ok()?;
         let may_sign = is_ca && usage.is_none_or(|usage| usage.value.key_cert_sign());
-        Some(Self { subject: rfc4514(certificate.subject()), not_before, not_after, may_sign })
+        Some(Self {
+            subject: rfc4514(certificate.subject()),
+            not_before,
+            not_after,
+            may_sign,
+        })
     }
 }
 
@@ -131,8 +139,11 @@ pub(crate) fn sha256_text(octets: &[u8]) -> String {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+    octets.iter().fold(
+        String::with_capacity(octets.len() * 2),
+        |mut text, octet| {
+            let _ = write!(text, "{octet:02x}");
+            text
+        },
+    )
 }

@@ -48,7 +48,10 @@ pub enum PemTextError {
 }
 
 fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>, PemError> {
-    file_read::read(path, kind).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
+    file_read::read(path, kind).map_err(|source| PemError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// All certificates of a file, at least one.
@@ -61,8 +64,14 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
         path: path.to_owned(),
         reason: format!("{error:?}"),
     };
-    let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
-    if found.is_empty() { Err(PemError::NoCertificate(path.to_owned())) } else { Ok(found) }
+    let found = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(malformed)?;
+    if found.is_empty() {
+        Err(PemError::NoCertificate(path.to_owned()))
+    } else {
+        Ok(found)
+    }
 }
 
 /// All certificates of a text that was not read from a file, at least one.
@@ -72,7 +81,11 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
 pub fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemTextError> {
     let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| PemTextError::Malformed(format!("{error:?}")))?;
-    if found.is_empty() { Err(PemTextError::NoCertificate) } else { Ok(found) }
+    if found.is_empty() {
+        Err(PemTextError::NoCertificate)
+    } else {
+        Ok(found)
+    }
 }
 
 /// Certificates in PEM, as [`certificates_in`] reads them.
@@ -98,7 +111,10 @@ pub fn pem_of(certificates: &[CertificateDer<'_>]) -> String {
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
     let text = zeroize::Zeroizing::new(read(path, FileKind::PrivateKey)?);
     let encrypted: &[u8] = b"ENCRYPTED";
-    if text.windows(encrypted.len()).any(|window| window == encrypted) {
+    if text
+        .windows(encrypted.len())
+        .any(|window| window == encrypted)
+    {
         return Err(PemError::EncryptedKey(path.to_owned()));
     }
     PrivateKeyDer::from_pem_slice(&text).map_err(|_| PemError::NoKey(path.to_owned()))

@@ -50,7 +50,9 @@ pub(super) fn remember(refused: RefusedCertificate) {
 }
 
 /// Runs a handshake and gives its outcome together with the certificate that was refused in it, if any.
-pub(super) async fn with_refused_certificate<T>(handshake: impl Future<Output = T>) -> (T, Option<RefusedCertificate>) {
+pub(super) async fn with_refused_certificate<T>(
+    handshake: impl Future<Output = T>,
+) -> (T, Option<RefusedCertificate>) {
     REFUSED
         .scope(RefCell::new(None), async {
             let outcome = handshake.await;
@@ -77,7 +79,13 @@ pub struct HandshakeFailure {
 impl HandshakeFailure {
     /// A connection that ended beside the handshake itself. Nobody is told.
     pub fn beside(reason: FailureReason, detail: String) -> Self {
-        Self { reason, detail, server_name: None, certificate: None, refused: None }
+        Self {
+            reason,
+            detail,
+            server_name: None,
+            certificate: None,
+            refused: None,
+        }
     }
 }
 
@@ -172,8 +180,12 @@ impl FailureReason {
     pub fn of_certificate(error: &CertificateError) -> Self {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongUsage,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::WrongUsage
+            }
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             CertificateError::Revoked => Self::Revoked,
             CertificateError::ExpiredRevocationList => Self::CrlStale,
@@ -184,7 +196,9 @@ impl FailureReason {
 
     /// The reason behind an error of the TLS library.
     pub(super) fn of_io(error: &io::Error) -> Self {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
         match inner {
             Some(Error::NoCertificatesPresented) => Self::NoCertificate,
             Some(Error::InvalidCertificate(error)) => Self::of_certificate(error),

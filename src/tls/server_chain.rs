@@ -75,23 +75,39 @@ impl<'c> ChainCertificate<'c> {
 
 /// All faults of a chain, leaf first. A chain that cannot be read has none here; it is an error elsewhere.
 pub fn server_chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ServerChainFault> {
-    let links: Option<Vec<ChainCertificate<'_>>> = chain.iter().map(ChainCertificate::read).collect();
-    let Some((leaf, above)) = links.as_deref().and_then(<[_]>::split_first) else { return Vec::new() };
+    let links: Option<Vec<ChainCertificate<'_>>> =
+        chain.iter().map(ChainCertificate::read).collect();
+    let Some((leaf, above)) = links.as_deref().and_then(<[_]>::split_first) else {
+        return Vec::new();
+    };
     let mut faults = Vec::new();
     if !is_for_servers(leaf.der) {
-        faults.push(ServerChainFault::NotForServers { subject: leaf.subject.clone() });
+        faults.push(ServerChainFault::NotForServers {
+            subject: leaf.subject.clone(),
+        });
     }
-    faults.extend(if above.is_empty() { alone(leaf) } else { fault_of_order(leaf, above) });
+    faults.extend(if above.is_empty() {
+        alone(leaf)
+    } else {
+        fault_of_order(leaf, above)
+    });
     faults
 }
 
 /// The position in `chain` of the certificate that a private key belongs to.
-pub fn owner_of_key(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> Option<usize> {
-    chain.iter().position(|der| CertifiedKey::from_der(vec![der.clone()], key.clone_key(), &provider()).is_ok())
+pub fn owner_of_key(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+) -> Option<usize> {
+    chain.iter().position(|der| {
+        CertifiedKey::from_der(vec![der.clone()], key.clone_key(), &provider()).is_ok()
+    })
 }
 
 fn is_for_servers(der: &CertificateDer<'_>) -> bool {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+        return true;
+    };
     match certificate.extended_key_usage() {
         Ok(Some(usage)) => usage.value.server_auth || usage.value.any,
         Ok(None) | Err(_) => true,
@@ -102,21 +118,32 @@ fn alone(leaf: &ChainCertificate<'_>) -> Option<ServerChainFault> {
     if leaf.is_self_issued() || !names_file_of_issuer(leaf.der) {
         return None;
     }
-    Some(ServerChainFault::Alone { subject: leaf.subject.clone(), issuer: leaf.issuer.clone() })
+    Some(ServerChainFault::Alone {
+        subject: leaf.subject.clone(),
+        issuer: leaf.issuer.clone(),
+    })
 }
 
 /// Whether the certificate says where that of its issuer is (`caIssuers`, RFC 5280 section 4.2.2.1).
 fn names_file_of_issuer(der: &CertificateDer<'_>) -> bool {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
-    certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityInfoAccess(access) => {
-            access.iter().any(|place| place.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS)
-        }
-        _ => false,
-    })
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+        return false;
+    };
+    certificate
+        .extensions()
+        .iter()
+        .any(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityInfoAccess(access) => access
+                .iter()
+                .any(|place| place.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS),
+            _ => false,
+        })
 }
 
-fn fault_of_order(leaf: &ChainCertificate<'_>, above: &[ChainCertificate<'_>]) -> Option<ServerChainFault> {
+fn fault_of_order(
+    leaf: &ChainCertificate<'_>,
+    above: &[ChainCertificate<'_>],
+) -> Option<ServerChainFault> {
     let mut unused: Vec<&ChainCertificate<'_>> = above.iter().collect();
     let mut ordered = vec![leaf];
     let mut last = leaf;
@@ -132,7 +159,11 @@ fn fault_of_order(leaf: &ChainCertificate<'_>, above: &[ChainCertificate<'_>]) -
         });
     }
     let written = std::iter::once(leaf).chain(above);
-    if ordered.iter().zip(written).all(|(right, written)| right.der == written.der) {
+    if ordered
+        .iter()
+        .zip(written)
+        .all(|(right, written)| right.der == written.der)
+    {
         return None;
     }
     let right_order = ordered.iter().map(|link| link.subject.clone()).collect();

@@ -43,7 +43,9 @@ fn store() -> MutexGuard<'static, Store> {
 impl Sessions {
     pub(super) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { policy: NEXT.fetch_add(1, Ordering::Relaxed) }
+        Self {
+            policy: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
     }
 }
 
@@ -65,11 +67,16 @@ impl StoresServerSessions for Sessions {
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let store = store();
-        store.sessions.get(&(self.policy, key.to_vec())).map(|(_, value)| value.to_vec())
+        store
+            .sessions
+            .get(&(self.policy, key.to_vec()))
+            .map(|(_, value)| value.to_vec())
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        store().remove(&(self.policy, key.to_vec())).map(|value| value.to_vec())
+        store()
+            .remove(&(self.policy, key.to_vec()))
+            .map(|value| value.to_vec())
     }
 
     fn can_cache(&self) -> bool {
@@ -99,7 +106,12 @@ impl Store {
     }
 
     fn forget_policy(&mut self, policy: u64) {
-        let keys: Vec<_> = self.sessions.keys().filter(|(of, _)| *of == policy).cloned().collect();
+        let keys: Vec<_> = self
+            .sessions
+            .keys()
+            .filter(|(of, _)| *of == policy)
+            .cloned()
+            .collect();
         keys.iter().for_each(|key| drop(self.remove(key)));
     }
 }
@@ -116,7 +128,10 @@ mod tests {
     fn sessions_belong_to_their_policy_and_end_with_it() {
         let (one, other) = (Sessions::new(), Sessions::new());
         assert!(one.put(vec![1], vec![7; 100]) && other.put(vec![1], vec![8; 100]));
-        assert_eq!((one.get(&[1]), other.get(&[1])), (Some(vec![7; 100]), Some(vec![8; 100])));
+        assert_eq!(
+            (one.get(&[1]), other.get(&[1])),
+            (Some(vec![7; 100]), Some(vec![8; 100]))
+        );
         assert_eq!((one.take(&[1]), one.get(&[1])), (Some(vec![7; 100]), None));
         let policy = other.policy;
         drop(other);
@@ -137,7 +152,11 @@ mod tests {
         let mut store = Store::default();
         let most = 10 * (ENTRY + 64 + 1000);
         for number in 0..50 {
-            store.put((u64::from(number % 3), vec![number; 32]), Zeroizing::new(vec![0; 1000]), most);
+            store.put(
+                (u64::from(number % 3), vec![number; 32]),
+                Zeroizing::new(vec![0; 1000]),
+                most,
+            );
             assert!(store.bytes <= most);
         }
         let mut kept: Vec<u8> = store.sessions.keys().map(|(_, key)| key[0]).collect();
@@ -148,6 +167,9 @@ mod tests {
         store.put((1, vec![49; 32]), Zeroizing::new(vec![0; 1000]), most);
         assert_eq!((store.bytes, store.order.len()), before);
         (0..3).for_each(|policy| store.forget_policy(policy));
-        assert_eq!((store.bytes, store.order.len(), store.sessions.len()), (0, 0, 0));
+        assert_eq!(
+            (store.bytes, store.order.len(), store.sessions.len()),
+            (0, 0, 0)
+        );
     }
 }

@@ -28,17 +28,29 @@ impl<'a> Signed<'a> {
         let algorithm = parts.expect(SEQUENCE)?.content;
         let signature = whole_octets(parts.expect(BIT_STRING)?.content)?;
         parts.finish()?;
-        Ok(Self { message, algorithm, signature })
+        Ok(Self {
+            message,
+            algorithm,
+            signature,
+        })
     }
 
     /// Whether the owner of this key (DER) has signed. Unknown and weak algorithms and keys: no.
     pub(super) fn is_by(&self, public_key: &[u8]) -> bool {
-        let Ok((key_algorithm, key)) = public_key_parts(public_key) else { return false };
-        provider().signature_verification_algorithms.all.iter().any(|algorithm| {
-            algorithm.signature_alg_id().as_ref() == self.algorithm
-                && algorithm.public_key_alg_id().as_ref() == key_algorithm
-                && algorithm.verify_signature(key, self.message, self.signature).is_ok()
-        })
+        let Ok((key_algorithm, key)) = public_key_parts(public_key) else {
+            return false;
+        };
+        provider()
+            .signature_verification_algorithms
+            .all
+            .iter()
+            .any(|algorithm| {
+                algorithm.signature_alg_id().as_ref() == self.algorithm
+                    && algorithm.public_key_alg_id().as_ref() == key_algorithm
+                    && algorithm
+                        .verify_signature(key, self.message, self.signature)
+                        .is_ok()
+            })
     }
 }
 

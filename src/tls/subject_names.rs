@@ -1,10 +1,14 @@
 //! What a certificate calls its subject besides the common name: DNS names, URIs, e-mail addresses, organizations. Each
 //! has one form, in which it is compared octet by octet. Does not know users, and believes nobody.
 
+mod other_names;
+
+pub(super) use other_names::readings;
+
 use super::common_name::{CommonName, CommonNameError, text_of};
+use other_names::other_readings;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use x509_parser::asn1_rs::{Any, FromDer, Tag};
+use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -52,7 +56,9 @@ pub enum NameError {
     #[error("it is not a URI")]
     NotUri,
     /// Against the rules of SPIFFE IDs.
-    #[error("it is not a SPIFFE ID: `spiffe://trust-domain/path` in the characters that SPIFFE allows")]
+    #[error(
+        "it is not a SPIFFE ID: `spiffe://trust-domain/path` in the characters that SPIFFE allows"
+    )]
     NotSpiffe,
     /// A SPIFFE ID beside another URI (X.509-SVID, section 2).
     #[error("a SPIFFE ID stands beside another URI")]
@@ -106,7 +112,9 @@ pub fn dns_name(text: &str) -> Result<Box<str>, NameError> {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+            && label
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
     };
     match text.strip_prefix("*.") {
         Some(rest) if rest.split('.').all(label) => Err(NameError::Wildcard),
@@ -124,10 +132,17 @@ pub fn dns_name(text: &str) -> Result<Box<str>, NameError> {
 /// [`NameError`] for what is no URI.
 pub fn uri(text: &str) -> Result<Box<str>, NameError> {
     let (scheme, rest) = text.split_once(':').ok_or(NameError::NotUri)?;
-    let first = scheme.bytes().next().is_some_and(|octet| octet.is_ascii_alphabetic());
-    let others = scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'));
+    let first = scheme
+        .bytes()
+        .next()
+        .is_some_and(|octet| octet.is_ascii_alphabetic());
+    let others = scheme
+        .bytes()
+        .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'));
     // RFC 3986 section 2: everything else is percent-encoded.
-    let plain = rest.bytes().all(|octet| octet.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&octet));
+    let plain = rest
+        .bytes()
+        .all(|octet| octet.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&octet));
     if !first || !others || !plain || rest.is_empty() {
         return Err(NameError::NotUri);
     }
@@ -141,18 +156,27 @@ pub fn uri(text: &str) -> Result<Box<str>, NameError> {
 }
 
 fn is_spiffe(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("spiffe"))
+    text.split_once(':')
+        .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("spiffe"))
 }
 
 /// A SPIFFE ID of a workload: in lower case but for the path, which is not empty, and nothing behind it.
 fn is_spiffe_id(text: &str) -> bool {
-    let Some((domain, path)) = text.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/')) else {
+    let Some((domain, path)) = text
+        .strip_prefix("spiffe://")
+        .and_then(|rest| rest.split_once('/'))
+    else {
         return false;
     };
-    let in_domain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"._-".contains(&octet);
+    let in_domain =
+        |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"._-".contains(&octet);
     let in_segment = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
-    let segment = |text: &str| !text.is_empty() && text != "." && text != ".." && text.bytes().all(in_segment);
-    (1..=255).contains(&domain.len()) && domain.bytes().all(in_domain) && path.split('/').all(segment)
+    let segment = |text: &str| {
+        !text.is_empty() && text != "." && text != ".." && text.bytes().all(in_segment)
+    };
+    (1..=255).contains(&domain.len())
+        && domain.bytes().all(in_domain)
+        && path.split('/').all(segment)
 }
 
 /// The form of an e-mail address in which it is compared: the domain in lower case, the rest as it stands.
@@ -164,7 +188,10 @@ pub fn email(text: &str) -> Result<Box<str>, NameError> {
     // RFC 5321 section 4.1.2: Dot-string.
     let atom = |atom: &str| {
         let mut octets = atom.bytes();
-        !atom.is_empty() && octets.all(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet))
+        !atom.is_empty()
+            && octets.all(|octet| {
+                octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
+            })
     };
     if local.len() > 64 || !local.split('.').all(atom) {
         return Err(NameError::NotEmail);
@@ -178,7 +205,9 @@ pub fn email(text: &str) -> Result<Box<str>, NameError> {
 /// # Errors
 /// [`NameError`] for a text that may not be a common name either.
 pub fn organization(text: &str) -> Result<Box<str>, NameError> {
-    CommonName::new(text).map(|name| name.as_str().into()).map_err(|error| text_error(error).into())
+    CommonName::new(text)
+        .map(|name| name.as_str().into())
+        .map_err(|error| text_error(error).into())
 }
 
 fn text_error(error: CommonNameError) -> TextError {
@@ -210,14 +239,18 @@ impl SubjectNames {
         let mut names = Self::default();
         let subject = certificate.subject();
         names.organizations = names.attributes(NameKind::Organization, subject.iter_organization());
-        names.organizational_units = names.attributes(NameKind::OrganizationalUnit, subject.iter_organizational_unit());
+        names.organizational_units = names.attributes(
+            NameKind::OrganizationalUnit,
+            subject.iter_organizational_unit(),
+        );
         names.common_names(subject);
         match certificate.subject_alternative_name() {
             Ok(None) => {}
             Ok(Some(extension)) => names.alternative(&extension.value.general_names),
-            Err(_) => names
-                .unusable
-                .extend([NameKind::Dns, NameKind::Uri, NameKind::Email].map(|kind| (kind, NameError::Unreadable))),
+            Err(_) => names.unusable.extend(
+                [NameKind::Dns, NameKind::Uri, NameKind::Email]
+                    .map(|kind| (kind, NameError::Unreadable)),
+            ),
         }
         names
     }
@@ -225,7 +258,11 @@ impl SubjectNames {
     /// Those that are not the one common name.
     fn common_names(&mut self, subject: &X509Name<'_>) {
         if CommonName::of_subject(subject).is_err() {
-            self.other.extend(subject.iter_common_name().flat_map(|name| readings(name.attr_value())));
+            self.other.extend(
+                subject
+                    .iter_common_name()
+                    .flat_map(|name| readings(name.attr_value())),
+            );
         }
     }
 
@@ -234,7 +271,8 @@ impl SubjectNames {
         kind: NameKind,
         attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>,
     ) -> Vec<Box<str>> {
-        let read = attributes.map(|attribute| organization(text_of(attribute.attr_value()).map_err(text_error)?));
+        let read = attributes
+            .map(|attribute| organization(text_of(attribute.attr_value()).map_err(text_error)?));
         let read: Result<Vec<_>, NameError> = read.collect();
         read.unwrap_or_else(|error| {
             self.unusable.push((kind, error));
@@ -243,7 +281,11 @@ impl SubjectNames {
     }
 
     fn alternative(&mut self, names: &[GeneralName<'_>]) {
-        let of_kind = |wanted: Tag| names.iter().filter_map(move |name| octets(name).filter(|(tag, _)| *tag == wanted));
+        let of_kind = |wanted: Tag| {
+            names
+                .iter()
+                .filter_map(move |name| octets(name).filter(|(tag, _)| *tag == wanted))
+        };
         let texts = |tag| of_kind(tag).map(|(_, octets)| octets).collect::<Vec<_>>();
         self.emails = self.values(NameKind::Email, &texts(Tag(1)), email);
         self.dns_names = self.values(NameKind::Dns, &texts(Tag(2)), dns_name);
@@ -251,7 +293,8 @@ impl SubjectNames {
         let uris = texts(Tag(6));
         self.uris = self.values(NameKind::Uri, &uris, uri);
         if self.uris.len() > 1 && self.uris.iter().any(|uri| is_spiffe(uri)) {
-            self.unusable.push((NameKind::Uri, NameError::SpiffeNotAlone));
+            self.unusable
+                .push((NameKind::Uri, NameError::SpiffeNotAlone));
             self.other.append(&mut self.uris);
         }
     }
@@ -289,50 +332,6 @@ fn octets<'a>(name: &'a GeneralName<'_>) -> Option<(Tag, &'a [u8])> {
         GeneralName::Invalid(tag, octets) => Some((*tag, octets)),
         _ => None,
     }
-}
-
-/// Names of kinds that are no identity, as somebody might read them.
-fn other_readings(name: &GeneralName<'_>) -> Vec<Box<str>> {
-    match name {
-        GeneralName::IPAddress(octets) => address(octets).map(|text| text.into()).into_iter().collect(),
-        GeneralName::DirectoryName(name) => {
-            name.iter_common_name().flat_map(|name| readings(name.attr_value())).collect()
-        }
-        // A text in a tag of its own, as in the user names of Active Directory.
-        GeneralName::OtherName(_, octets) => {
-            let inner = Any::from_der(octets).and_then(|(_, outer)| Any::from_der(outer.data));
-            inner.map(|(_, value)| readings(&value)).unwrap_or_default()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn address(octets: &[u8]) -> Option<String> {
-    let version4 = <[u8; 4]>::try_from(octets).map(|octets| Ipv4Addr::from(octets).to_string());
-    version4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).to_string())).ok()
-}
-
-/// A value of any string type as somebody might read it.
-pub(super) fn readings(value: &Any<'_>) -> Vec<Box<str>> {
-    let plain: Box<str> = String::from_utf8_lossy(value.data).into();
-    let other: String = match value.tag() {
-        Tag::BmpString => {
-            let units =
-                value.data.chunks_exact(2).map(|pair| pair.iter().fold(0, |unit, octet| unit << 8 | u16::from(*octet)));
-            char::decode_utf16(units).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-        }
-        Tag::UniversalString => {
-            let points = value
-                .data
-                .chunks_exact(4)
-                .map(|four| four.iter().fold(0, |point, octet| point << 8 | u32::from(*octet)));
-            points.map(|point| char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-        }
-        Tag::T61String | Tag::GeneralString => value.data.iter().map(|octet| char::from(*octet)).collect(),
-        _ => return vec![plain],
-    };
-    // Some programs write UTF-8 whatever the type says.
-    if *other == *plain { vec![plain] } else { vec![other.into(), plain] }
 }
 
 #[cfg(test)]

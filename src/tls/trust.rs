@@ -62,7 +62,11 @@ pub struct TrustSettings {
 
 impl Default for TrustSettings {
     fn default() -> Self {
-        Self { usage: ExtendedKeyUsage::default(), chain_depth: 4, tolerance: Duration::ZERO }
+        Self {
+            usage: ExtendedKeyUsage::default(),
+            chain_depth: 4,
+            tolerance: Duration::ZERO,
+        }
     }
 }
 
@@ -97,30 +101,53 @@ impl TrustDomain {
     ) -> Result<Self, TrustDomainError> {
         let made_of = authorities.digest(&format!("{settings:?} {}", revocation.made_of()));
         let made_of = made_of.ok_or_else(TrustDomainError::unreadable)?;
-        let same = previous.filter(|previous| *previous.name == *name && previous.trust.made_of == made_of);
+        let same = previous
+            .filter(|previous| *previous.name == *name && previous.trust.made_of == made_of);
         let trust = match same {
             Some(previous) => previous.trust.clone(),
             None => Arc::new(Trust::new(made_of, authorities, revocation, settings)?),
         };
-        Ok(Self { id, name: name.into(), trust })
+        Ok(Self {
+            id,
+            name: name.into(),
+            trust,
+        })
     }
 
     /// Judges a chain, leaf first, at this moment, where no other domain is asked.
     ///
     /// # Errors
     /// Why the chain does not count.
-    pub fn vouch(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Vouched, ChainError> {
+    pub fn vouch(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, (now, Traces::Left))
+        vouch(
+            std::iter::once((self.id, &*self.trust)),
+            leaf,
+            intermediates,
+            (now, Traces::Left),
+        )
     }
 
     /// As [`Self::vouch`] at any moment, for explanations: nothing is remembered and nothing is said in the log.
     ///
     /// # Errors
     /// Why the chain would not count.
-    pub fn would_vouch(&self, chain: &[CertificateDer<'_>], at: UnixTime) -> Result<Vouched, ChainError> {
+    pub fn would_vouch(
+        &self,
+        chain: &[CertificateDer<'_>],
+        at: UnixTime,
+    ) -> Result<Vouched, ChainError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        vouch(std::iter::once((self.id, &*self.trust)), leaf, intermediates, (at, Traces::None))
+        vouch(
+            std::iter::once((self.id, &*self.trust)),
+            leaf,
+            intermediates,
+            (at, Traces::None),
+        )
     }
 
     /// The same domain where other certificates are revoked: new sessions and verdicts, since none may outlive that.
@@ -128,7 +155,14 @@ impl TrustDomain {
     /// # Errors
     /// [`TrustDomainError`], as at first.
     pub fn with_revocation(&self, revocation: Revocation) -> Result<Self, TrustDomainError> {
-        Self::new(self.id, &self.name, &self.trust.authorities, revocation, self.trust.settings, None)
+        Self::new(
+            self.id,
+            &self.name,
+            &self.trust.authorities,
+            revocation,
+            self.trust.settings,
+            None,
+        )
     }
 
     /// Its CAs, which sign revocation lists.
@@ -143,14 +177,22 @@ impl TrustDomain {
 
     /// The anchors: name as in RFC 4514, and last second of validity, since 1970.
     pub fn anchors(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.trust.rules.anchors().iter().map(|anchor| (anchor.name.as_str(), anchor.validity.not_after))
+        self.trust
+            .rules
+            .anchors()
+            .iter()
+            .map(|anchor| (anchor.name.as_str(), anchor.validity.not_after))
     }
 
     /// Whether both would vouch for the same chains, since the key of a CA, anchor or intermediate, is in both: under
     /// whatever name, its owner would speak for both.
     pub fn shares_an_authority_with(&self, other: &Self) -> bool {
         let theirs = other.trust.rules.public_keys();
-        self.trust.rules.public_keys().iter().any(|key| theirs.contains(key))
+        self.trust
+            .rules
+            .public_keys()
+            .iter()
+            .any(|key| theirs.contains(key))
     }
 }
 
@@ -165,8 +207,12 @@ impl Trust {
             made_of,
             authorities: authorities.clone(),
             settings,
-            rules: PathRules::new(authorities, settings.usage, usize::from(settings.chain_depth))
-                .map_err(|error| TrustDomainError::BadAnchor(chain_error_text(&error)))?,
+            rules: PathRules::new(
+                authorities,
+                settings.usage,
+                usize::from(settings.chain_depth),
+            )
+            .map_err(|error| TrustDomainError::BadAnchor(chain_error_text(&error)))?,
             revocation,
             tolerance: settings.tolerance,
             verified: VerifiedChains::new(),
@@ -183,8 +229,9 @@ impl Trust {
         tolerance: Duration,
     ) -> Result<Held, ChainError> {
         if traces == Traces::None {
-            let verdict =
-                self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, Traces::None)))?;
+            let verdict = self.rules.find(chain, now, tolerance, &|path| {
+                self.revocation.judge(path, (now, Traces::None))
+            })?;
             return verdict.at(now, tolerance);
         }
         let remembered = digest.and_then(|digest| self.verified.get(&digest));
@@ -193,8 +240,9 @@ impl Trust {
             Some((verdict, Ok(held))) => (verdict, held),
             // There may be another path by now, over a CA that was renewed.
             _ => {
-                let verdict =
-                    self.rules.find(chain, now, tolerance, &|path| self.revocation.judge(path, (now, traces)))?;
+                let verdict = self.rules.find(chain, now, tolerance, &|path| {
+                    self.revocation.judge(path, (now, traces))
+                })?;
                 let held = verdict.at(now, tolerance)?;
                 if let Some(digest) = digest {
                     self.verified.insert(digest, verdict);
@@ -213,11 +261,19 @@ impl Trust {
         const PAUSE: i64 = 3600;
         let (now, last) = (seconds(now), self.warned_at.load(Ordering::Relaxed));
         let is_mine = now.saturating_sub(last) >= PAUSE
-            && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && self
+                .warned_at
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
         if is_mine {
-            let subject = super::peer_certificate::CertificateFacts::read(leaf).map(|facts| facts.subject);
+            let subject =
+                super::peer_certificate::CertificateFacts::read(leaf).map(|facts| facts.subject);
             let until = self.rules.usage().exception_ends();
-            tracing::warn!(subject, until, "a client came with a certificate that is for servers only");
+            tracing::warn!(
+                subject,
+                until,
+                "a client came with a certificate that is for servers only"
+            );
         }
     }
 

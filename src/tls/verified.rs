@@ -36,26 +36,49 @@ pub(super) struct Validity {
 impl Validity {
     /// The time in which all of these certificates are valid. `None` if one cannot be read.
     pub(super) fn of<'a>(chain: impl Iterator<Item = &'a CertificateDer<'a>>) -> Option<Self> {
-        let all = Self { not_before: i64::MIN, not_after: i64::MAX };
-        chain.map(CertificateFacts::read).try_fold(all, |validity, facts| {
-            let CertificateFacts { not_before, not_after, .. } = facts?;
-            Some(validity.and(Self { not_before, not_after }))
-        })
+        let all = Self {
+            not_before: i64::MIN,
+            not_after: i64::MAX,
+        };
+        chain
+            .map(CertificateFacts::read)
+            .try_fold(all, |validity, facts| {
+                let CertificateFacts {
+                    not_before,
+                    not_after,
+                    ..
+                } = facts?;
+                Some(validity.and(Self {
+                    not_before,
+                    not_after,
+                }))
+            })
     }
 
     pub(super) fn and(self, other: Self) -> Self {
-        Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
+        Self {
+            not_before: self.not_before.max(other.not_before),
+            not_after: self.not_after.min(other.not_after),
+        }
     }
 
     /// Whether this is the time.
     pub(super) fn check(self, now: UnixTime) -> Result<(), CertificateError> {
-        let moment = |second: i64| UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(second).unwrap_or(0)));
+        let moment = |second: i64| {
+            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(second).unwrap_or(0)))
+        };
         let second = seconds(now);
         if second > self.not_after {
-            return Err(CertificateError::ExpiredContext { time: now, not_after: moment(self.not_after) });
+            return Err(CertificateError::ExpiredContext {
+                time: now,
+                not_after: moment(self.not_after),
+            });
         }
         if second < self.not_before {
-            return Err(CertificateError::NotValidYetContext { time: now, not_before: moment(self.not_before) });
+            return Err(CertificateError::NotValidYetContext {
+                time: now,
+                not_before: moment(self.not_before),
+            });
         }
         Ok(())
     }
@@ -85,7 +108,9 @@ impl VerifiedChains {
     const MOST_LATELY: usize = 160;
 
     pub(super) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
     }
 
     /// What was found about this chain. Whether it still holds is for the verdict to say.
@@ -107,14 +132,21 @@ impl VerifiedChains {
     }
 
     fn shard(&self, chain: &ChainDigest) -> Option<MutexGuard<'_, Shard>> {
-        let at = chain.0.first().map(|octet| usize::from(*octet) % Self::SHARDS)?;
-        self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+        let at = chain
+            .0
+            .first()
+            .map(|octet| usize::from(*octet) % Self::SHARDS)?;
+        self.shards
+            .get(at)
+            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let shards = self.shards.iter().map(|shard| shard.lock().unwrap());
-        shards.map(|shard| shard.lately.len() + shard.before.len()).sum()
+        shards
+            .map(|shard| shard.lately.len() + shard.before.len())
+            .sum()
     }
 }
 

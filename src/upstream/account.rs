@@ -31,19 +31,29 @@ impl std::fmt::Debug for Account {
             Shown::Authorization(_) => "password",
             Shown::Certificate(_) => "certificate",
         };
-        f.debug_struct("Account").field("shown", &shown).finish_non_exhaustive()
+        f.debug_struct("Account")
+            .field("shown", &shown)
+            .finish_non_exhaustive()
     }
 }
 
 impl Account {
     /// By `Authorization`.
     pub fn by_authorization(authorization: Vec<u8>, signature: Vec<u8>) -> Self {
-        Self { shown: Shown::Authorization(authorization), key: Key::new(), signature }
+        Self {
+            shown: Shown::Authorization(authorization),
+            key: Key::new(),
+            signature,
+        }
     }
 
     /// By the client certificate of this config, whose sessions are nobody else's.
     pub fn by_certificate(config: Arc<ClientConfig>, signature: Vec<u8>) -> Self {
-        Self { shown: Shown::Certificate(config), key: Key::new(), signature }
+        Self {
+            shown: Shown::Certificate(config),
+            key: Key::new(),
+            signature,
+        }
     }
 
     /// `Authorization` to send, if it is known by that.

@@ -1,6 +1,8 @@
 //! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
 //! the caller gives. Parses nothing.
 
+mod vectored_read;
+
 use super::link_stream::LinkStream;
 use super::manners::Manners;
 use crate::config::{LengthlessRedirect, QuickAck};
@@ -11,15 +13,13 @@ use crate::pool::{self, PoolId};
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::cell::RefCell;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use vectored_read::read_spaces;
 
-/// The most ranges that one read fills.
-const MOST_SPACES: usize = 8;
 /// Reads of at most this many bytes go by way of memory of the thread: most responses are shorter by far.
 const SCRATCH: usize = 16 * 1024;
 
@@ -69,7 +69,11 @@ impl Link {
         manners: &Manners,
         owner: Option<Mark>,
     ) -> Self {
-        let Manners { quick_ack, lengthless_redirect, .. } = *manners;
+        let Manners {
+            quick_ack,
+            lengthless_redirect,
+            ..
+        } = *manners;
         Self {
             stream,
             pool,
@@ -95,7 +99,13 @@ impl Link {
     /// messages on it are whole.
     pub fn keep(self) {
         match self.reuse {
-            Reuse::Keep => pool::put(self.pool, Self { origin: Origin::Pooled, ..self }),
+            Reuse::Keep => pool::put(
+                self.pool,
+                Self {
+                    origin: Origin::Pooled,
+                    ..self
+                },
+            ),
             Reuse::Close => {
                 tracing::debug!(
                     endpoint = self.endpoint,
@@ -132,9 +142,9 @@ impl Link {
                 matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
             // What TLS itself has to say (tickets, new keys) is taken on the way.
-            EndpointStream::Tls(stream, _) => {
-                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut [0])).is_pending()
-            }
+            EndpointStream::Tls(stream, _) => Pin::new(stream)
+                .poll_read(&mut context, &mut ReadBuf::new(&mut [0]))
+                .is_pending(),
         }
     }
 
@@ -155,7 +165,11 @@ impl Link {
     /// Some upstreams write small pieces and let the system gather them (Nagle), which holds back the second until the first
     /// is acknowledged; and that is late by 40 ms where nobody answers (delayed acknowledgement). So where more of an answer
     /// is waited for, what has come is acknowledged now. An answer that comes in one piece costs nothing more.
-    fn read<T>(&mut self, polled: Poll<io::Result<T>>, count: impl FnOnce(&T) -> usize) -> Poll<io::Result<T>> {
+    fn read<T>(
+        &mut self,
+        polled: Poll<io::Result<T>>,
+        count: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
         match &polled {
             Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Begun,
             Poll::Pending if self.acknowledges() => {
@@ -179,7 +193,11 @@ impl Link {
     ///
     /// # Errors
     /// Of the socket.
-    pub fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.progress = Progress::Awaited;
         match slices {
             // A plain send costs the system less.
@@ -192,7 +210,11 @@ impl Link {
     ///
     /// # Errors
     /// Of the socket.
-    pub fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        space: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         self.flush(context);
         let mut read = ReadBuf::new(space);
         let polled = Pin::new(&mut self.stream).poll_read(context, &mut read);
@@ -218,7 +240,8 @@ impl Link {
         }
         if buffer.is_empty() && room <= SCRATCH {
             let stream = Pin::new(&mut self.stream);
-            let polled = SPACE.with_borrow_mut(|space| read_by_scratch(stream, context, space, buffer, room));
+            let polled = SPACE
+                .with_borrow_mut(|space| read_by_scratch(stream, context, space, buffer, room));
             return self.read(polled, |count| *count);
         }
         buffer.reserve(room);
@@ -269,129 +292,5 @@ fn read_by_scratch(
     Poll::Ready(Ok(read.filled().len()))
 }
 
-fn read_spaces(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    memory: &mut [u8],
-    spaces: &[Range<usize>],
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        let mut count = 0;
-        let read = stream.try_io(Interest::READABLE, || {
-            let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
-            let (used, room) = cut(memory, spaces, &mut slices);
-            count = (&*SockRef::from(stream)).read_vectored(slices.get_mut(..used).unwrap_or_default())?;
-            // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
-            if count > 0 && count < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        match read {
-            Ok(()) => return Poll::Ready(Ok(count)),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
-            Err(_) if count > 0 => return Poll::Ready(Ok(count)),
-            Err(_) => {}
-        }
-    }
-}
-
-/// Cuts ranges out of memory. Gives how many there are, and how long they are together.
-fn cut<'m>(mut memory: &'m mut [u8], spaces: &[Range<usize>], slices: &mut [IoSliceMut<'m>]) -> (usize, usize) {
-    let (mut at, mut used, mut room) = (0, 0, 0);
-    for (space, slice) in spaces.iter().zip(slices) {
-        let (Some(skip), rest) = (space.start.checked_sub(at), std::mem::take(&mut memory)) else { break };
-        let Some((_, rest)) = rest.split_at_mut_checked(skip) else { break };
-        let Some((piece, rest)) = rest.split_at_mut_checked(space.len()) else { break };
-        room += piece.len();
-        *slice = IoSliceMut::new(piece);
-        (memory, at, used) = (rest, space.end, used + 1);
-    }
-    (used, room)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::future::poll_fn;
-    use std::time::Duration;
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
-
-    /// A link with this setting, and the other end of it.
-    async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let manners = Manners { quick_ack, ..Manners::default() };
-        let descriptor = pool::descriptor().await.unwrap();
-        let pool = pool::PoolKey::new(pool::Capacity::AtMost(1), Duration::ZERO);
-        let link = Link::new(EndpointStream::Plain(stream, descriptor), (pool.id(), 0), &manners, None);
-        (link, listener.accept().await.unwrap().0)
-    }
-
-    impl Link {
-        /// Asks, as each request does.
-        async fn ask(&mut self) {
-            assert_eq!(poll_fn(|context| self.poll_write(context, &[IoSlice::new(b"?")])).await.unwrap(), 1);
-        }
-
-        /// Looks for more of an answer where there is none yet, and says whether the system acknowledges at once from then on.
-        async fn acknowledges_while_it_waits(&mut self) -> bool {
-            let EndpointStream::Plain(stream, _) = &self.stream else { panic!("plain") };
-            SockRef::from(stream).set_tcp_quickack(false).unwrap();
-            assert!(!SockRef::from(stream).tcp_quickack().unwrap());
-            let spaces = [0..1, 1..2];
-            for way in 0..3 {
-                let (mut memory, mut buffer) = ([0; 2], BytesMut::new());
-                let nothing = poll_fn(|context| {
-                    Poll::Ready(match way {
-                        0 => self.poll_read(context, &mut memory).is_pending(),
-                        1 => self.poll_read_behind(context, &mut buffer, 1).is_pending(),
-                        _ => self.poll_read_spaces(context, &mut memory, &spaces).is_pending(),
-                    })
-                });
-                assert!(nothing.await);
-            }
-            let EndpointStream::Plain(stream, _) = &self.stream else { panic!("plain") };
-            SockRef::from(stream).tcp_quickack().unwrap()
-        }
-    }
-
-    #[tokio::test]
-    async fn only_in_the_middle_of_an_answer_is_acknowledged_at_once_and_only_where_that_is_wanted() {
-        for (quick_ack, wanted) in [(QuickAck::Adaptive, true), (QuickAck::Off, false)] {
-            let (mut link, mut upstream) = link(quick_ack).await;
-            for _ in 0..2 {
-                link.ask().await;
-                assert!(!link.acknowledges_while_it_waits().await, "nothing has come");
-                upstream.write_all(b"x").await.unwrap();
-                assert_eq!(poll_fn(|context| link.poll_read(context, &mut [0; 1])).await.unwrap(), 1);
-                assert_eq!(link.acknowledges_while_it_waits().await, wanted);
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_cut_out_of_memory_is_what_was_asked_for(
-            gaps in proptest::collection::vec((0usize..9, 0usize..9), 0..MOST_SPACES),
-            length in 0usize..200,
-        ) {
-            let mut at = 0;
-            let spaces: Vec<_> = gaps.iter().map(|(gap, length)| {
-                let space = at + gap..at + gap + length;
-                at = space.end;
-                space
-            }).collect();
-            let mut memory: Vec<u8> = (0..length).map(|at| at as u8).collect();
-            let copy = memory.clone();
-            let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
-            let (used, room) = cut(&mut memory, &spaces, &mut slices);
-            let fitting: Vec<_> = spaces.iter().take_while(|space| space.end <= length).collect();
-            prop_assert_eq!(used, fitting.len());
-            prop_assert_eq!(room, fitting.iter().map(|space| space.len()).sum::<usize>());
-            for (slice, space) in slices.iter().zip(fitting) {
-                prop_assert_eq!(&slice[..], &copy[space.clone()]);
-            }
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,11 @@ pub struct LinkStream {
 impl LinkStream {
     /// A stream that begins with bytes that were read already.
     pub(super) fn new(stream: EndpointStream, begun: Vec<u8>) -> Self {
-        Self { stream, begun, given: 0 }
+        Self {
+            stream,
+            begun,
+            given: 0,
+        }
     }
 }
 
@@ -39,7 +43,11 @@ impl AsyncRead for LinkStream {
 }
 
 impl AsyncWrite for LinkStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

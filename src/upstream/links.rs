@@ -46,7 +46,10 @@ impl Upstream {
 
     /// The unused connection to this endpoint that was used last, for requests of whoever this is.
     pub fn pooled_link(&self, choice: usize, account: Option<&Account>) -> Option<Link> {
-        pool::take::<Link>(&self.target(choice).pool, account.and_then(Account::mark).map(|mark| mark.id()))
+        pool::take::<Link>(
+            &self.target(choice).pool,
+            account.and_then(Account::mark).map(|mark| mark.id()),
+        )
     }
 
     /// A new connection to the chosen endpoint, or to the next that can be reached, that begins with these bytes, for
@@ -67,7 +70,11 @@ impl Upstream {
                 Ok(link) => return Ok(link),
                 Err(failed) => failed,
             };
-            let patience = self.manners.connect_retry.filter(|_| source.is_passing()).unwrap_or_default();
+            let patience = self
+                .manners
+                .connect_retry
+                .filter(|_| source.is_passing())
+                .unwrap_or_default();
             if matches!(source, ConnectError::NoDescriptors) {
                 self.warn_of_descriptors();
             }
@@ -93,15 +100,29 @@ impl Upstream {
         loop {
             let number = choice.wrapping_add(failed) % self.targets.len().max(1);
             let target = self.target(number);
-            match target.endpoint.connect(preface, account.and_then(Account::tls), self.connect_timeout).await {
+            match target
+                .endpoint
+                .connect(
+                    preface,
+                    account.and_then(Account::tls),
+                    self.connect_timeout,
+                )
+                .await
+            {
                 Ok(stream) => {
                     let owner = account.and_then(Account::mark);
-                    return Ok(Link::new(stream, (target.pool.id(), number), &self.manners, owner));
+                    return Ok(Link::new(
+                        stream,
+                        (target.pool.id(), number),
+                        &self.manners,
+                        owner,
+                    ));
                 }
                 Err(source) => {
                     failed += 1;
                     // No other endpoint needs a descriptor less.
-                    if failed >= self.targets.len() || matches!(source, ConnectError::NoDescriptors) {
+                    if failed >= self.targets.len() || matches!(source, ConnectError::NoDescriptors)
+                    {
                         return Err((number, source));
                     }
                 }
@@ -113,12 +134,20 @@ impl Upstream {
         static LINE: RareLine = RareLine::new();
         if let Some(since_last_line) = LINE.due() {
             let (limit, upstream) = (UPSTREAMS.limit(), &*self.name);
-            tracing::warn!(upstream, limit, since_last_line, "no descriptor is left for upstream connections");
+            tracing::warn!(
+                upstream,
+                limit,
+                since_last_line,
+                "no descriptor is left for upstream connections"
+            );
         }
     }
 
     fn target(&self, choice: usize) -> &Target {
-        #[expect(clippy::indexing_slicing, reason = "assembly refuses an upstream without endpoints")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "assembly refuses an upstream without endpoints"
+        )]
         &self.targets[choice % self.targets.len()]
     }
 

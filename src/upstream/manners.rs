@@ -36,8 +36,16 @@ mod tests {
 
     #[test]
     fn only_head_is_replaced_and_only_where_that_is_wanted() {
-        let gets = Manners { head: HeadMethod::Get, ..Manners::default() };
-        for (method, up) in [("HEAD", "GET"), ("GET", "GET"), ("POST", "POST"), ("head", "head")] {
+        let gets = Manners {
+            head: HeadMethod::Get,
+            ..Manners::default()
+        };
+        for (method, up) in [
+            ("HEAD", "GET"),
+            ("GET", "GET"),
+            ("POST", "POST"),
+            ("head", "head"),
+        ] {
             assert_eq!(gets.method(method), up);
             assert_eq!(Manners::default().method(method), method);
         }

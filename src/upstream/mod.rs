@@ -3,6 +3,7 @@
 
 mod account;
 mod answer;
+mod answer_body;
 mod failure;
 mod link;
 mod link_stream;
@@ -14,7 +15,8 @@ mod turn;
 mod upload;
 
 pub use account::{Account, Accounts};
-pub use answer::{Answer, AnswerBody, Behind, read_away};
+pub use answer::{Answer, Behind};
+pub use answer_body::{AnswerBody, read_away};
 pub use failure::{Again, Failure, Repeat};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
@@ -133,9 +135,18 @@ impl UpstreamError {
     /// The word in metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Connect { source: ConnectError::Timeout, .. } => "connect_timeout",
-            Self::Connect { source: ConnectError::Tls(_), .. } => "upstream_tls",
-            Self::Connect { source: ConnectError::NoDescriptors, .. } => "upstream_connections_used_up",
+            Self::Connect {
+                source: ConnectError::Timeout,
+                ..
+            } => "connect_timeout",
+            Self::Connect {
+                source: ConnectError::Tls(_),
+                ..
+            } => "upstream_tls",
+            Self::Connect {
+                source: ConnectError::NoDescriptors,
+                ..
+            } => "upstream_connections_used_up",
             Self::Connect { .. } => "connect_failed",
             Self::ResponseTimeout { .. } => "response_timeout",
             Self::Broken { .. } => "upstream_broke_off",
@@ -154,7 +165,10 @@ impl Upstream {
             ProxyProtocol::V2 => Capacity::AtMost(0),
         };
         let pool = || PoolKey::new(pool_capacity, settings.pool_idle_timeout);
-        let targets = settings.endpoints.into_iter().map(|endpoint| Target { endpoint, pool: pool() });
+        let targets = settings.endpoints.into_iter().map(|endpoint| Target {
+            endpoint,
+            pool: pool(),
+        });
         Self {
             name: settings.name,
             host_header: settings.host_header,

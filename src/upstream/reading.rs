@@ -2,7 +2,8 @@
 
 use super::{Failure, Link};
 use crate::forward::{
-    AnswerError, AnswerFraming, AnswerHead, Asked, HeadSearch, Reuse, Upgrade, field_space, parse_answer,
+    AnswerError, AnswerFraming, AnswerHead, Asked, HeadSearch, Reuse, Upgrade, field_space,
+    parse_answer,
 };
 use bytes::{Buf, BytesMut};
 use std::task::{Context, Poll, ready};
@@ -24,8 +25,20 @@ pub(super) struct Came {
 
 impl Came {
     fn by(head: &AnswerHead<'_, '_>) -> Self {
-        let AnswerHead { status, length, framing, reuse, .. } = *head;
-        Self { status, upgrade: head.upgrade(), length, framing, reuse }
+        let AnswerHead {
+            status,
+            length,
+            framing,
+            reuse,
+            ..
+        } = *head;
+        Self {
+            status,
+            upgrade: head.upgrade(),
+            length,
+            framing,
+            reuse,
+        }
     }
 
     /// Whether another head follows.
@@ -63,7 +76,8 @@ impl Reading {
         on_head: impl FnOnce(&AnswerHead<'_, '_>) -> T,
     ) -> Poll<Result<(Came, T), Failure>> {
         loop {
-            if self.buffer.len() >= self.whole.max(1) && self.search.is_worth_reading(&self.buffer) {
+            if self.buffer.len() >= self.whole.max(1) && self.search.is_worth_reading(&self.buffer)
+            {
                 let mut space = field_space();
                 match parse_answer(&self.buffer, asked, &mut space) {
                     Ok(Some(head)) => {
@@ -83,7 +97,11 @@ impl Reading {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+    ) -> Poll<Result<(), Failure>> {
         if self.buffer.len() >= LONGEST_HEAD.max(self.whole) {
             return Poll::Ready(Err(Failure::Unreadable(AnswerError::TooLarge)));
         }
@@ -109,6 +127,9 @@ impl Reading {
 
     /// What came behind the heads.
     pub(super) fn into_rest(self) -> ReadAhead {
-        ReadAhead { bytes: self.buffer, passed: self.passed }
+        ReadAhead {
+            bytes: self.buffer,
+            passed: self.passed,
+        }
     }
 }

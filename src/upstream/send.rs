@@ -135,10 +135,27 @@ impl Upstream {
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let Outgoing { head, host, framing, body, meter, asked, upgrade, mut repeat, .. } = outgoing;
-        let Outgoing { response_timeout, preface, account, reuse, .. } = outgoing;
+        let Outgoing {
+            head,
+            host,
+            framing,
+            body,
+            meter,
+            asked,
+            upgrade,
+            mut repeat,
+            response_timeout,
+            preface,
+            account,
+            reuse,
+        } = outgoing;
         let account = account.as_deref();
-        let asking = Asking { asked, held_back: repeat.holds_back(&self.manners), upgrade, response_timeout };
+        let asking = Asking {
+            asked,
+            held_back: repeat.holds_back(&self.manners),
+            upgrade,
+            response_timeout,
+        };
         let mut upload = Upload::new(head, host, (framing, body), meter);
         if repeat.keeps_body() {
             upload.keep_body();
@@ -155,32 +172,48 @@ impl Upstream {
                     Box::pin(self.new_link(choice, preface.as_deref(), account)).await?
                 }
             };
-            self.series().connection_used(link.origin().word());
-            link.carry(reuse);
-            observer.sent_to(self.endpoint_name(link.endpoint()));
-            // Only now is it certain which endpoint it is.
-            if let Some(host) = self.own_host(link.endpoint()) {
-                upload.set_host(host);
-            }
-            upload.again();
+            self.begin(&mut link, reuse, &mut upload, &mut observer);
             let mut reading = Reading::default();
             let timer = std::mem::replace(&mut timer, ResponseTimer::AtOnce);
-            match asking.attempt(&mut upload, &mut reading, &mut link, timer, &mut observer).await {
+            let failure = match asking
+                .attempt(&mut upload, &mut reading, &mut link, timer, &mut observer)
+                .await
+            {
                 Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
-                Err(failure) => {
-                    if !failure.was_sent() {
-                        observer.was_not_sent();
-                    }
-                    match repeat.after(&failure, link.origin()) {
-                        Again::OnPooled => pooled = self.pooled_link(choice, account),
-                        Again::OnNew => self.series().retried(),
-                        Again::Never => {
-                            return Err(failure.into_error(self.endpoint_name(link.endpoint()).to_owned()));
-                        }
-                    }
+                Err(failure) => failure,
+            };
+            if !failure.was_sent() {
+                observer.was_not_sent();
+            }
+            match repeat.after(&failure, link.origin()) {
+                Again::OnPooled => pooled = self.pooled_link(choice, account),
+                Again::OnNew => self.series().retried(),
+                Again::Never => {
+                    let endpoint = self.endpoint_name(link.endpoint()).to_owned();
+                    return Err(failure.into_error(endpoint));
                 }
             }
         }
+    }
+
+    /// Readies what goes up for the connection that takes it.
+    fn begin<B, O: SendObserver>(
+        &self,
+        link: &mut Link,
+        reuse: Reuse,
+        upload: &mut Upload<B>,
+        observer: &mut O,
+    ) where
+        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
+    {
+        self.series().connection_used(link.origin().word());
+        link.carry(reuse);
+        observer.sent_to(self.endpoint_name(link.endpoint()));
+        // Only now is it certain which endpoint it is.
+        if let Some(host) = self.own_host(link.endpoint()) {
+            upload.set_host(host);
+        }
+        upload.again();
     }
 }
 
@@ -204,7 +237,9 @@ impl Asking {
                 return Poll::Ready(Err(failure));
             }
             while let Poll::Ready(read) =
-                reading.poll_head(context, link, (self.asked, self.held_back), |came| observer.head(came))
+                reading.poll_head(context, link, (self.asked, self.held_back), |came| {
+                    observer.head(came)
+                })
             {
                 match read {
                     Ok((came, _)) if came.is_interim() => reading.pass_head(&came),
@@ -213,7 +248,11 @@ impl Asking {
                     }
                     Ok(answer) => return Poll::Ready(Ok(answer)),
                     // What is wrong with the request's body is the reason for what follows from it.
-                    Err(failure) => return Poll::Ready(Err(upload.body_failure().map_or(failure, Failure::Body))),
+                    Err(failure) => {
+                        return Poll::Ready(Err(upload
+                            .body_failure()
+                            .map_or(failure, Failure::Body)));
+                    }
                 }
             }
             // Waiting for the client does not count; that has a timeout of its own.
@@ -221,12 +260,20 @@ impl Asking {
                 if std::mem::take(&mut is_first) {
                     return Poll::Pending;
                 }
-                late.set(Some(sleep_until((upload.progress + self.response_timeout).into())));
+                late.set(Some(sleep_until(
+                    (upload.progress + self.response_timeout).into(),
+                )));
             }
-            let Some(mut late) = late.as_mut().as_pin_mut() else { return Poll::Pending };
+            let Some(mut late) = late.as_mut().as_pin_mut() else {
+                return Poll::Pending;
+            };
             while late.as_mut().poll(context).is_ready() {
                 let now = clock::now();
-                let since = if upload.waits_for_client() { now } else { upload.progress };
+                let since = if upload.waits_for_client() {
+                    now
+                } else {
+                    upload.progress
+                };
                 if since + self.response_timeout <= now {
                     return Poll::Ready(Err(Failure::ResponseTimeout));
                 }

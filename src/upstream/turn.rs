@@ -29,7 +29,10 @@ mod tests {
     #[test]
     fn each_thread_and_each_upstream_counts_for_itself() {
         let (one, other) = (Key::new(), Key::new());
-        assert_eq!([next(&one), next(&one), next(&other), next(&one)], [0, 1, 0, 2]);
+        assert_eq!(
+            [next(&one), next(&one), next(&other), next(&one)],
+            [0, 1, 0, 2]
+        );
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(next(&one), 0));
         });

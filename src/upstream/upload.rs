@@ -56,8 +56,17 @@ enum State {
 const LINE_END: &[u8] = b"\r\n";
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
-    pub(super) fn new(head: Recycled, host: Range<usize>, (framing, body): (Framing, B), meter: Arc<Meter>) -> Self {
-        let announced = if framing == Framing::Chunked { announced(&head) } else { Vec::new() };
+    pub(super) fn new(
+        head: Recycled,
+        host: Range<usize>,
+        (framing, body): (Framing, B),
+        meter: Arc<Meter>,
+    ) -> Self {
+        let announced = if framing == Framing::Chunked {
+            announced(&head)
+        } else {
+            Vec::new()
+        };
         Self {
             before: head,
             before_sent: 0,
@@ -122,7 +131,11 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     }
 
     /// Sends as much as can be sent. Ready when all of it is.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+    ) -> Poll<Result<(), Failure>> {
         loop {
             match self.state {
                 State::Whole => return Poll::Ready(Ok(())),
@@ -176,7 +189,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             Framing::Length(left) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 // A body that is longer than was said would be read as another request.
-                *left = left.checked_sub(length).ok_or(Failure::Body(BodyEnd::Broken))?;
+                *left = left
+                    .checked_sub(length)
+                    .ok_or(Failure::Body(BodyEnd::Broken))?;
                 if let Some(kept) = &mut self.kept {
                     kept.extend_from_slice(&data);
                 }
@@ -189,7 +204,11 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             }
         }
         self.data = data;
-        if self.body.is_end_stream() { self.end(None) } else { Ok(()) }
+        if self.body.is_end_stream() {
+            self.end(None)
+        } else {
+            Ok(())
+        }
     }
 
     /// Behind the last data.
@@ -238,7 +257,10 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         let all = [before, &self.data, self.after];
         let mut slices = [IoSlice::new(&[]); 3];
         let mut count = 0;
-        for (place, slice) in slices.iter_mut().zip(all.iter().filter(|slice| !slice.is_empty())) {
+        for (place, slice) in slices
+            .iter_mut()
+            .zip(all.iter().filter(|slice| !slice.is_empty()))
+        {
             *place = IoSlice::new(slice);
             count += 1;
         }
@@ -269,7 +291,15 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
 /// The names that a head's `Trailer` fields list.
 fn announced(head: &[u8]) -> Vec<u8> {
     let mut space = field_space();
-    let Ok(Some(head)) = parse_head(head, &mut space) else { return Vec::new() };
-    let listed = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("trailer"));
-    listed.map(|field| field.value).collect::<Vec<_>>().join(&b","[..])
+    let Ok(Some(head)) = parse_head(head, &mut space) else {
+        return Vec::new();
+    };
+    let listed = head
+        .fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("trailer"));
+    listed
+        .map(|field| field.value)
+        .collect::<Vec<_>>()
+        .join(&b","[..])
 }

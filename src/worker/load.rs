@@ -21,7 +21,9 @@ impl Load {
         let worker = index.to_string();
         Self {
             open: OwnCacheLine(AtomicUsize::new(0)),
-            gauge: metrics.worker_connections_open.with_label_values(&[&worker]),
+            gauge: metrics
+                .worker_connections_open
+                .with_label_values(&[&worker]),
             total: metrics.worker_connections.with_label_values(&[&worker]),
         }
     }
@@ -66,11 +68,19 @@ impl Drop for OpenConnection {
 /// fair only for many; with few that live long, some workers would have several and others none. To stay is cheaper,
 /// so a worker keeps what it accepts unless it would have over an eighth, and more than one, above the least loaded.
 pub(super) fn choose(accepting: usize, open: impl Iterator<Item = usize> + Clone) -> usize {
-    let Some(own) = open.clone().nth(accepting) else { return 0 };
+    let Some(own) = open.clone().nth(accepting) else {
+        return 0;
+    };
     // Of several with as few, the lowest: they fill up in turn.
-    let Some((least_loaded, least)) = open.enumerate().min_by_key(|(_, open)| *open) else { return accepting };
+    let Some((least_loaded, least)) = open.enumerate().min_by_key(|(_, open)| *open) else {
+        return accepting;
+    };
     let with_this_one = own.saturating_add(1);
-    if with_this_one > least.saturating_add(1 + least / 8) { least_loaded } else { accepting }
+    if with_this_one > least.saturating_add(1 + least / 8) {
+        least_loaded
+    } else {
+        accepting
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +96,11 @@ mod tests {
         assert_eq!(chosen(0, &[0, 1]), 0);
         assert_eq!(chosen(1, &[8, 9]), 1, "an eighth more is fair");
         assert_eq!(chosen(1, &[8, 10]), 0);
-        assert_eq!(chosen(2, &[80, 7, 90, 7]), 1, "the first of the least loaded");
+        assert_eq!(
+            chosen(2, &[80, 7, 90, 7]),
+            1,
+            "the first of the least loaded"
+        );
         assert_eq!(chosen(0, &[5]), 0, "alone");
     }
 

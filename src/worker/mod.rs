@@ -53,7 +53,9 @@ pub fn index() -> Option<usize> {
 
 /// All workers, this one included. `None` on a thread that is no worker.
 pub fn all() -> Option<Workers> {
-    LANES.with_borrow(Weak::upgrade).map(|lanes| Workers { lanes })
+    LANES
+        .with_borrow(Weak::upgrade)
+        .map(|lanes| Workers { lanes })
 }
 
 /// How many workers there are if the config does not say: one for each core that this process may use.
@@ -74,18 +76,33 @@ impl WorkerThreads {
         for index in 0..count.max(1) {
             let (jobs, receiver) = mpsc::unbounded_channel();
             let (end, has_ended) = oneshot::channel();
-            let lifetime = Lifetime { index, stop: stop.clone(), died: died.clone(), _end: end };
+            let lifetime = Lifetime {
+                index,
+                stop: stop.clone(),
+                died: died.clone(),
+                _end: end,
+            };
             start_thread(lifetime, receiver, telemetry.clone())?;
-            lanes.push(Lane { jobs, load: Load::new(index, &telemetry.metrics) });
+            lanes.push(Lane {
+                jobs,
+                load: Load::new(index, &telemetry.metrics),
+            });
             ended.push(has_ended);
         }
         stop_on_failure.disarm();
-        let workers = Workers { lanes: lanes.into() };
+        let workers = Workers {
+            lanes: lanes.into(),
+        };
         for index in 0..workers.count() {
             let lanes = Arc::downgrade(&workers.lanes);
             workers.spawn(index, move || async move { LANES.set(lanes) });
         }
-        Ok(Self { workers, ended, stop, died })
+        Ok(Self {
+            workers,
+            ended,
+            stop,
+            died,
+        })
     }
 
     /// The way to reach them.
@@ -133,7 +150,11 @@ impl Workers {
         T: Future<Output = ()> + 'static,
     {
         let job: Job = Box::new(move || Box::pin(task()));
-        if self.lanes.get(index).is_none_or(|lane| lane.jobs.send(job).is_err()) {
+        if self
+            .lanes
+            .get(index)
+            .is_none_or(|lane| lane.jobs.send(job).is_err())
+        {
             tracing::debug!(worker = index, "a task for a worker that has ended");
         }
     }
@@ -185,19 +206,29 @@ struct Lifetime {
 impl Drop for Lifetime {
     fn drop(&mut self) {
         if !self.stop.is_cancelled() {
-            tracing::error!(worker = self.index, "a worker thread ended without being told to");
+            tracing::error!(
+                worker = self.index,
+                "a worker thread ended without being told to"
+            );
             self.died.cancel();
         }
     }
 }
 
-fn start_thread(lifetime: Lifetime, jobs: mpsc::UnboundedReceiver<Job>, telemetry: Arc<Telemetry>) -> io::Result<()> {
+fn start_thread(
+    lifetime: Lifetime,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    telemetry: Arc<Telemetry>,
+) -> io::Result<()> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     // Linux keeps 15 characters of a thread's name.
     let name = format!("worker-{}", lifetime.index);
     std::thread::Builder::new().name(name).spawn(move || {
         INDEX.set(Some(lifetime.index));
-        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        match Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+        {
             Ok(runtime) => {
                 let mut counts = CountsHere::begin(&telemetry);
                 runtime.spawn_local(counts.answer_scrapes());
@@ -210,7 +241,9 @@ fn start_thread(lifetime: Lifetime, jobs: mpsc::UnboundedReceiver<Job>, telemetr
             }
         }
     })?;
-    is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("a worker thread ended at its start")))
+    is_ready
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("a worker thread ended at its start")))
 }
 
 fn work(runtime: LocalRuntime, mut jobs: mpsc::UnboundedReceiver<Job>, stop: &CancellationToken) {
@@ -240,10 +273,18 @@ mod tests {
     }
 
     /// Runs `task` on a worker and gives what it made.
-    fn on<T: Send + 'static>(workers: &Workers, index: usize, task: impl FnOnce() -> T + Send + 'static) -> T {
+    fn on<T: Send + 'static>(
+        workers: &Workers,
+        index: usize,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let (sender, receiver) = std::sync::mpsc::channel();
-        workers.spawn(index, move || async move { sender.send(task()).expect("somebody waits") });
-        receiver.recv_timeout(Duration::from_secs(20)).expect("an answer")
+        workers.spawn(index, move || async move {
+            sender.send(task()).expect("somebody waits")
+        });
+        receiver
+            .recv_timeout(Duration::from_secs(20))
+            .expect("an answer")
     }
 
     #[test]
@@ -254,13 +295,19 @@ mod tests {
         }
         assert_eq!(super::index(), None);
         assert!(super::all().is_none());
-        assert_eq!(on(threads.workers(), 1, || super::all().map(|workers| workers.count())), Some(3));
+        assert_eq!(
+            on(threads.workers(), 1, || super::all()
+                .map(|workers| workers.count())),
+            Some(3)
+        );
         let (sender, receiver) = std::sync::mpsc::channel();
         threads.workers().spawn(1, move || async move {
             let local = Rc::new(7);
             tokio::task::yield_now().await;
             let also_local = tokio::task::spawn_local(async move { *local });
-            sender.send(also_local.await.expect("no panic")).expect("somebody waits");
+            sender
+                .send(also_local.await.expect("no panic"))
+                .expect("somebody waits");
         });
         assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(7));
     }
@@ -268,7 +315,9 @@ mod tests {
     #[test]
     fn a_panic_ends_its_task_alone() {
         let threads = start(1);
-        threads.workers().spawn(0, || async { panic!("on purpose, in a task") });
+        threads
+            .workers()
+            .spawn(0, || async { panic!("on purpose, in a task") });
         threads.workers().spawn(0, || {
             if super::index() == Some(0) {
                 panic!("on purpose, while a task is made");
@@ -305,13 +354,19 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_dies_is_noticed() {
         let threads = start(1);
-        let lifetime =
-            Lifetime { index: 0, stop: threads.stop.clone(), died: threads.died.clone(), _end: oneshot::channel().0 };
+        let lifetime = Lifetime {
+            index: 0,
+            stop: threads.stop.clone(),
+            died: threads.died.clone(),
+            _end: oneshot::channel().0,
+        };
         let dying = std::thread::spawn(move || {
             let _lifetime = lifetime;
             panic!("on purpose, outside of any task");
         });
         assert!(dying.join().is_err());
-        tokio::time::timeout(Duration::from_secs(20), threads.one_died()).await.expect("it is noticed");
+        tokio::time::timeout(Duration::from_secs(20), threads.one_died())
+            .await
+            .expect("it is noticed");
     }
 }

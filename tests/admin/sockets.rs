@@ -33,11 +33,18 @@ fn socket_of(gateway: &Gateway) -> PathBuf {
 /// Status and body of a `GET` through a unix socket.
 fn ask(socket: &Path, path: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
 }
 
 fn text(path: &Path) -> &str {
@@ -65,13 +72,20 @@ fn a_unix_socket_beside_the_config_is_the_default_and_the_owners_alone() {
 #[test]
 fn live_commands_find_the_socket_through_the_config_and_by_name() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let gateway = Gateway::start(&config(&pki, &upstream, "[admin]\nrecent_decisions = \"10m\"\n"));
+    let gateway = Gateway::start(&config(
+        &pki,
+        &upstream,
+        "[admin]\nrecent_decisions = \"10m\"\n",
+    ));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/x").status, 200);
     let file = text(&gateway.config_file);
     let named = format!("--live=unix:{}", socket_of(&gateway).display());
     for live in ["--live", &named] {
-        let (out, err, code) = run(PORTCULLIS, &["explain", "-c", file, live, "--user", "alice", "GET", "/"]);
+        let (out, err, code) = run(
+            PORTCULLIS,
+            &["explain", "-c", file, live, "--user", "alice", "GET", "/"],
+        );
         assert_eq!((code, err.as_str()), (0, ""), "{live}: {out}");
         let (out, err, code) = run(PORTCULLIS, &["learn", "-c", file, live]);
         assert!(code == 0 && out.contains("GET /"), "{live}: {out}{err}");
@@ -82,8 +96,15 @@ fn live_commands_find_the_socket_through_the_config_and_by_name() {
     for (arguments, undo) in [(vec![], "--undo"), (vec!["--admin", &socket], "--undo")] {
         let revoke = ["revoke", "-c", file, "--user", "alice"];
         let (out, err, code) = run(PORTCULLIS, &[&revoke[..], &arguments].concat());
-        assert!(code == 0 && out.contains("in force since generation"), "{arguments:?}: {out}{err}");
-        assert!(client.send(Version::Http1, crate::support::client::get("/")).map_or(true, |got| got.status == 403));
+        assert!(
+            code == 0 && out.contains("in force since generation"),
+            "{arguments:?}: {out}{err}"
+        );
+        assert!(
+            client
+                .send(Version::Http1, crate::support::client::get("/"))
+                .map_or(true, |got| got.status == 403)
+        );
         let (out, err, code) = run(PORTCULLIS, &[&revoke[..], &arguments, &[undo]].concat());
         assert!(code == 0, "{arguments:?}: {out}{err}");
         assert_eq!(client.get("/").status, 200);
@@ -103,11 +124,17 @@ fn the_socket_of_a_dead_gateway_is_replaced_and_that_of_a_live_one_is_not() {
     assert_eq!(ask(&socket, "/livez").0, 200);
     let second = folder.path().join("second.toml");
     std::fs::write(&second, &text_of_config).unwrap();
-    let refused = Command::new(PORTCULLIS).args(["run", "-c"]).arg(&second).stdin(Stdio::null()).output().unwrap();
+    let refused = Command::new(PORTCULLIS)
+        .args(["run", "-c"])
+        .arg(&second)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let error = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{error}");
     assert!(
-        error.contains("cannot listen on the admin socket") && error.contains("another process answers"),
+        error.contains("cannot listen on the admin socket")
+            && error.contains("another process answers"),
         "{error}"
     );
     assert_eq!(ask(&socket, "/livez").0, 200, "the first one goes on");
@@ -122,11 +149,23 @@ fn a_path_that_is_something_else_is_no_start_and_stays_as_it_is() {
     std::fs::write(&taken, "mine").unwrap();
     for path in [taken.clone(), folder.path().join("nowhere/admin.sock")] {
         let file = folder.path().join("gateway.toml");
-        std::fs::write(&file, config(&pki, &upstream, &format!("[admin]\npath = {path:?}\n"))).unwrap();
-        let refused = Command::new(PORTCULLIS).args(["run", "-c"]).arg(&file).stdin(Stdio::null()).output().unwrap();
+        std::fs::write(
+            &file,
+            config(&pki, &upstream, &format!("[admin]\npath = {path:?}\n")),
+        )
+        .unwrap();
+        let refused = Command::new(PORTCULLIS)
+            .args(["run", "-c"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         let error = String::from_utf8(refused.stderr).unwrap();
         assert_eq!(refused.status.code(), Some(1), "{error}");
-        assert!(error.contains(text(&path)) && error.contains("in [admin]"), "{error}");
+        assert!(
+            error.contains(text(&path)) && error.contains("in [admin]"),
+            "{error}"
+        );
     }
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "mine");
 }
@@ -141,14 +180,22 @@ fn the_listeners_move_between_sockets_and_ports_while_the_gateway_runs() {
     let tables = format!("[admin]\n[metrics]\naddress = \"{before}\"\n");
     gateway.write_config(&super::config(&pki, &upstream, &tables));
     let socket = socket_of(&gateway);
-    eventually("the admin socket is there", || socket.exists().then_some(()));
+    eventually("the admin socket is there", || {
+        socket.exists().then_some(())
+    });
     eventually("the metrics are where the admin listener was", || {
-        super::ask_at(before, "/status", "localhost").starts_with("HTTP/1.1 404 ").then_some(())
+        super::ask_at(before, "/status", "localhost")
+            .starts_with("HTTP/1.1 404 ")
+            .then_some(())
     });
     assert!(super::ask_at(before, "/metrics", "metrics.example").starts_with("HTTP/1.1 200 "));
     let status: Value = serde_json::from_str(&ask(&socket, "/status").1).unwrap();
     assert_eq!(status["generation"], generation + 1);
-    gateway.write_config(&super::config(&pki, &upstream, "[admin]\naddress = \"127.0.0.1:0\"\n"));
+    gateway.write_config(&super::config(
+        &pki,
+        &upstream,
+        "[admin]\naddress = \"127.0.0.1:0\"\n",
+    ));
     eventually("the socket is removed", || (!socket.exists()).then_some(()));
     assert_eq!(gateway.admin("/status").0, 200);
 }

@@ -15,7 +15,12 @@ fn a_decision_is_told_with_all_that_it_was_made_of_and_without_its_query() {
     for version in BOTH {
         let client = scene.client("alice");
         let path = format!("/{version:?}/%61?token=hush");
-        let id = client.send(version, get(&path)).unwrap().header("x-request-id").unwrap().to_owned();
+        let id = client
+            .send(version, get(&path))
+            .unwrap()
+            .header("x-request-id")
+            .unwrap()
+            .to_owned();
         let line = scene.wait_for("decision", |line| line["id"] == id.as_str());
         let expected = serde_json::json!({
             "generation": 1, "listener": "main", "server_name": "localhost", "host": "localhost",
@@ -30,35 +35,77 @@ fn a_decision_is_told_with_all_that_it_was_made_of_and_without_its_query() {
             assert_eq!(&line[key], value, "{key} in {line}");
         }
         let certificate = &line["certificate"];
-        assert_eq!((&certificate["cn"], certificate["fingerprint"].as_str().unwrap().len()), (&"alice".into(), 64));
-        for key in ["issuer", "serial", "not_before", "not_after", "subject", "spki"] {
-            assert!(certificate[key].as_str().is_some_and(|text| !text.is_empty()), "{key} in {certificate}");
+        assert_eq!(
+            (
+                &certificate["cn"],
+                certificate["fingerprint"].as_str().unwrap().len()
+            ),
+            (&"alice".into(), 64)
+        );
+        for key in [
+            "issuer",
+            "serial",
+            "not_before",
+            "not_after",
+            "subject",
+            "spki",
+        ] {
+            assert!(
+                certificate[key]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{key} in {certificate}"
+            );
         }
     }
     assert_eq!(scene.send("alice", "GET", "/secret/x").status, 403);
     let line = scene.wait_for("decision", |line| line["reason"] == "denied");
-    assert_eq!((&line["decision"], &line["permission"]), (&"refuse".into(), &"* /secret/*".into()));
-    assert!(line.get("role").is_none() && line.get("query").is_none() && line.get("path_sent").is_none(), "{line}");
+    assert_eq!(
+        (&line["decision"], &line["permission"]),
+        (&"refuse".into(), &"* /secret/*".into())
+    );
+    assert!(
+        line.get("role").is_none()
+            && line.get("query").is_none()
+            && line.get("path_sent").is_none(),
+        "{line}"
+    );
     let text = std::fs::read_to_string(scene.file("audit.log")).unwrap();
     assert!(!text.contains("hush"), "{text}");
-    assert_eq!(std::fs::metadata(scene.file("audit.log")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(scene.file("audit.log"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
     assert_eq!(scene.lines("decision").len(), 3, "one line for each");
 }
 
 /// `plan` and `learn` go by what authorization decided; the access log says what became of the request.
 #[test]
 fn a_limit_is_no_decision_of_the_audit_log() {
-    let scene = Scene::new("[api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\ndaily_quota = 1\n");
+    let scene = Scene::new(
+        "[api_user.alice]\nclient_cn = \"alice\"\npermissions = [\"*\"]\ndaily_quota = 1\n",
+    );
     assert_eq!(scene.send("alice", "GET", "/1").status, 200);
     assert_eq!(scene.send("alice", "GET", "/2").status, 429);
     scene.wait_for_decisions(2);
     for (path, status) in [("/1", 200), ("/2", 429)] {
         let line = scene.wait_for("decision", |line| line["path"] == path);
         let decided = (&line["decision"], &line["reason"], &line["status"]);
-        assert_eq!(decided, (&"permit".into(), &"permission".into(), &status.into()), "{line}");
+        assert_eq!(
+            decided,
+            (&"permit".into(), &"permission".into(), &status.into()),
+            "{line}"
+        );
     }
     let line = scene.gateway.wait_for_access(|line| line["status"] == 429);
-    assert_eq!((&line["decision"], &line["reason"]), (&"refuse".into(), &"quota_used_up".into()));
+    assert_eq!(
+        (&line["decision"], &line["reason"]),
+        (&"refuse".into(), &"quota_used_up".into())
+    );
 }
 
 #[test]
@@ -69,7 +116,10 @@ fn what_never_was_a_request_and_who_is_nobody_have_lines_too() {
     assert_eq!(scene.send("stranger", "GET", "/").status, 403);
     scene.wait_for_decisions(2);
     let line = scene.wait_for("decision", |line| line["method"] == "-");
-    assert_eq!((&line["path"], &line["decision"]), (&"-".into(), &"refuse".into()));
+    assert_eq!(
+        (&line["path"], &line["decision"]),
+        (&"-".into(), &"refuse".into())
+    );
     let line = scene.wait_for("decision", |line| line["reason"] == "unknown_user");
     assert_eq!(line["certificate"]["cn"], "stranger");
     assert!(line.get("user").is_none());
@@ -80,37 +130,71 @@ fn an_answer_that_goes_on_is_told_when_it_begins() {
     let pki = Pki::new();
     let upstream = Upstream::scripted(|mut stream, _| {
         read_head(&mut stream);
-        write(&mut stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+        write(
+            &mut stream,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+        );
         // Until nobody listens any more.
         read_head(&mut stream);
     });
-    let gateway = Gateway::start(&(listener(&pki) + AUDIT + &user("alice", &["*"]) + &route_to(upstream.address)));
-    let scene = Scene { pki, upstream, gateway };
+    let gateway = Gateway::start(
+        &(listener(&pki) + AUDIT + &user("alice", &["*"]) + &route_to(upstream.address)),
+    );
+    let scene = Scene {
+        pki,
+        upstream,
+        gateway,
+    };
     let mut raw = scene.client("alice").raw();
     raw.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let line = scene.wait_for("decision", |line| line["path"] == "/events");
-    assert_eq!((&line["status"], &line["decision"]), (&200.into(), &"permit".into()));
-    assert!(scene.gateway.access_log().is_empty(), "it is still under way");
+    assert_eq!(
+        (&line["status"], &line["decision"]),
+        (&200.into(), &"permit".into())
+    );
+    assert!(
+        scene.gateway.access_log().is_empty(),
+        "it is still under way"
+    );
     drop(raw);
-    scene.gateway.wait_for_access(|line| line["path"] == "/events");
+    scene
+        .gateway
+        .wait_for_access(|line| line["path"] == "/events");
     assert_eq!(scene.lines("decision").len(), 1);
 }
 
 #[test]
 fn refusals_are_always_told_and_permits_as_the_config_says() {
     for (decisions, permits) in [("\"refused\"", 0..=0), ("{ sample = \"50%\" }", 1..=199)] {
-        let scene = Scene::with(&format!("{AUDIT}decisions = {decisions}\n"), &user("alice", &["GET /*"]));
+        let scene = Scene::with(
+            &format!("{AUDIT}decisions = {decisions}\n"),
+            &user("alice", &["GET /*"]),
+        );
         let client = scene.client("alice");
         let mut connection = client.connect(Version::Http1).unwrap();
         for _ in 0..200 {
             assert_eq!(connection.send(get("/")).unwrap().status, 200);
         }
         for _ in 0..5 {
-            assert_eq!(connection.send(request("PUT", "/", "")).unwrap().status, 403);
+            assert_eq!(
+                connection.send(request("PUT", "/", "")).unwrap().status,
+                403
+            );
         }
-        let refused = |lines: &[Value]| lines.iter().filter(|line| line["decision"] == "refuse").count();
-        let lines = eventually("refusals", || Some(scene.lines("decision")).filter(|lines| refused(lines) == 5));
-        assert!(permits.contains(&(lines.len() - 5)), "{decisions}: {}", lines.len());
+        let refused = |lines: &[Value]| {
+            lines
+                .iter()
+                .filter(|line| line["decision"] == "refuse")
+                .count()
+        };
+        let lines = eventually("refusals", || {
+            Some(scene.lines("decision")).filter(|lines| refused(lines) == 5)
+        });
+        assert!(
+            permits.contains(&(lines.len() - 5)),
+            "{decisions}: {}",
+            lines.len()
+        );
     }
 }
 
@@ -120,9 +204,15 @@ fn a_path_that_cannot_be_written_is_no_start() {
     let rest = user("alice", &["*"]) + &route_to(upstream.address);
     let config = listener(&pki) + "[audit_log]\npath = \"nowhere/audit.log\"\n" + &rest;
     std::fs::write(pki.path("gateway.toml"), config).unwrap();
-    let (_, error, code) = run(PORTCULLIS, &["run", "-c", pki.path("gateway.toml").to_str().unwrap()]);
+    let (_, error, code) = run(
+        PORTCULLIS,
+        &["run", "-c", pki.path("gateway.toml").to_str().unwrap()],
+    );
     assert_eq!(code, 1);
-    assert!(error.contains("cannot open the audit log") && error.contains("nowhere/audit.log"), "{error}");
+    assert!(
+        error.contains("cannot open the audit log") && error.contains("nowhere/audit.log"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -133,9 +223,13 @@ fn the_file_is_opened_again_when_asked_after_a_rename() {
     scene.wait_for_decisions(1);
     std::fs::rename(scene.file("audit.log"), &moved).unwrap();
     scene.send("alice", "GET", "/2");
-    eventually("a line in the moved file", || (lines_of(&moved, "decision").len() == 2).then_some(()));
+    eventually("a line in the moved file", || {
+        (lines_of(&moved, "decision").len() == 2).then_some(())
+    });
     scene.gateway.signal("USR1");
-    eventually("the log is opened again", || scene.gateway.find_log("audit log opened again"));
+    eventually("the log is opened again", || {
+        scene.gateway.find_log("audit log opened again")
+    });
     scene.send("alice", "GET", "/3");
     assert_eq!(scene.wait_for_decisions(1)[0]["path"], "/3");
     assert_eq!(lines_of(&moved, "decision").len(), 2);
@@ -144,43 +238,91 @@ fn the_file_is_opened_again_when_asked_after_a_rename() {
 
 #[test]
 fn a_file_that_is_long_enough_is_rotated_and_no_line_is_lost() {
-    let scene = Scene::with(&format!("{AUDIT}size_limit = \"4KiB\"\nkeep = 100\n"), &user("alice", &["*"]));
+    let scene = Scene::with(
+        &format!("{AUDIT}size_limit = \"4KiB\"\nkeep = 100\n"),
+        &user("alice", &["*"]),
+    );
     let client = scene.client("alice");
     let mut connection = client.connect(Version::Http1).unwrap();
-    let ids: BTreeSet<String> =
-        (0..60).map(|_| connection.send(get("/")).unwrap().header("x-request-id").unwrap().to_owned()).collect();
+    let ids: BTreeSet<String> = (0..60)
+        .map(|_| {
+            connection
+                .send(get("/"))
+                .unwrap()
+                .header("x-request-id")
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
     let files = || {
-        (0..=100)
-            .map(|number| scene.file(&if number == 0 { "audit.log".to_owned() } else { format!("audit.log.{number}") }))
+        (0..=100).map(|number| {
+            scene.file(&if number == 0 {
+                "audit.log".to_owned()
+            } else {
+                format!("audit.log.{number}")
+            })
+        })
     };
     let ids_of = |lines: &[Value]| -> BTreeSet<String> {
-        lines.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect()
+        lines
+            .iter()
+            .map(|line| line["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     eventually("each decision once", || {
         // A rotation between two reads shows lines twice or not at all: what counts is a look without one.
-        let all: Vec<Value> = files().flat_map(|file| lines_of(&file, "decision")).collect();
+        let all: Vec<Value> = files()
+            .flat_map(|file| lines_of(&file, "decision"))
+            .collect();
         (all.len() == ids.len() && ids_of(&all) == ids).then_some(())
     });
-    let sizes: Vec<u64> = files().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).collect();
-    assert!(sizes.len() > 5 && sizes.iter().all(|size| *size <= 4096), "{sizes:?}");
-    assert_eq!(scene.gateway.metric("portcullis_audit_dropped_total", &[]), 0.0);
+    let sizes: Vec<u64> = files()
+        .filter_map(|file| std::fs::metadata(file).ok())
+        .map(|file| file.len())
+        .collect();
+    assert!(
+        sizes.len() > 5 && sizes.iter().all(|size| *size <= 4096),
+        "{sizes:?}"
+    );
+    assert_eq!(
+        scene.gateway.metric("portcullis_audit_dropped_total", &[]),
+        0.0
+    );
     // The snapshot and the decisions.
-    scene.gateway.wait_for_metric("portcullis_audit_lines_total", &[], 61.0);
+    scene
+        .gateway
+        .wait_for_metric("portcullis_audit_lines_total", &[], 61.0);
 }
 
 #[test]
 fn a_full_disk_is_counted_and_told_and_the_gateway_goes_on() {
-    let scene = Scene::with("[audit_log]\npath = \"/dev/full\"\n", &user("alice", &["*"]));
+    let scene = Scene::with(
+        "[audit_log]\npath = \"/dev/full\"\n",
+        &user("alice", &["*"]),
+    );
     for _ in 0..3 {
         assert_eq!(scene.send("alice", "GET", "/").status, 200);
     }
     eventually("what is lost is counted", || {
-        (scene.gateway.metric("portcullis_audit_dropped_total", &[("reason", "write_failed")]) == 4.0).then_some(())
+        (scene.gateway.metric(
+            "portcullis_audit_dropped_total",
+            &[("reason", "write_failed")],
+        ) == 4.0)
+            .then_some(())
     });
-    let errors = || scene.gateway.metric("portcullis_audit_errors_total", &[("operation", "write")]);
+    let errors = || {
+        scene
+            .gateway
+            .metric("portcullis_audit_errors_total", &[("operation", "write")])
+    };
     eventually("an error is counted", || (errors() >= 1.0).then_some(()));
-    assert_eq!(scene.gateway.metric("portcullis_audit_lines_total", &[]), 0.0);
-    eventually("the own log", || scene.gateway.find_log("the audit log cannot be written"));
+    assert_eq!(
+        scene.gateway.metric("portcullis_audit_lines_total", &[]),
+        0.0
+    );
+    eventually("the own log", || {
+        scene.gateway.find_log("the audit log cannot be written")
+    });
 }
 
 #[test]
@@ -199,18 +341,29 @@ fn what_still_waits_is_written_at_the_end() {
 
 #[test]
 fn each_snapshot_is_told_with_what_is_other_than_before() {
-    let hash = |salt: &str| format!("password_hash = \"$5${salt}$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB\"\n");
-    let scene = Scene::new(&(user("alice", &["GET /*"]) + &hash("abcdefgh") + &user("bob", &["*"])));
+    let hash = |salt: &str| {
+        format!("password_hash = \"$5${salt}$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB\"\n")
+    };
+    let scene =
+        Scene::new(&(user("alice", &["GET /*"]) + &hash("abcdefgh") + &user("bob", &["*"])));
     let start = scene.wait_for("snapshot", |line| line["generation"] == 1);
-    assert_eq!((&start["cause"], start.get("changes")), (&"start".into(), None));
-    let content =
-        |scene: &Scene| serde_json::from_str::<Value>(&scene.gateway.admin("/status").1).unwrap()["content"].clone();
+    assert_eq!(
+        (&start["cause"], start.get("changes")),
+        (&"start".into(), None)
+    );
+    let content = |scene: &Scene| {
+        serde_json::from_str::<Value>(&scene.gateway.admin("/status").1).unwrap()["content"].clone()
+    };
     assert_eq!(start["content"], content(&scene));
 
-    let users = user("alice", &["GET /*", "POST /jobs"]) + &hash("hgfedcba") + &user("carol", &["*"]);
+    let users =
+        user("alice", &["GET /*", "POST /jobs"]) + &hash("hgfedcba") + &user("carol", &["*"]);
     scene.gateway.reload_with(&scene.config(&users));
     let line = scene.wait_for("snapshot", |line| line["generation"] == 2);
-    assert_eq!((&line["cause"], &line["content"]), (&"files changed".into(), &content(&scene)));
+    assert_eq!(
+        (&line["cause"], &line["content"]),
+        (&"files changed".into(), &content(&scene))
+    );
     assert_ne!(line["content"], start["content"]);
     assert_eq!(line["files"], serde_json::json!(["gateway.toml"]));
     let changes = serde_json::json!([
@@ -223,28 +376,54 @@ fn each_snapshot_is_told_with_what_is_other_than_before() {
     let reloaded = eventually("the own log", || scene.gateway.find_log("reloaded"));
     assert_eq!(reloaded["content"], line["content"]);
 
-    scene.gateway.write_config(&scene.config(&(users + &hash("secretly") + "nonsense = 1\n")));
+    scene
+        .gateway
+        .write_config(&scene.config(&(users + &hash("secretly") + "nonsense = 1\n")));
     let refused = scene.wait_for("refused_snapshot", |_| true);
-    assert_eq!((&refused["generation"], &refused["cause"]), (&2.into(), &"files changed".into()));
-    assert!(refused["errors"][0].as_str().unwrap().contains("gateway.toml:"), "{refused}");
+    assert_eq!(
+        (&refused["generation"], &refused["cause"]),
+        (&2.into(), &"files changed".into())
+    );
+    assert!(
+        refused["errors"][0]
+            .as_str()
+            .unwrap()
+            .contains("gateway.toml:"),
+        "{refused}"
+    );
     assert_ne!(refused["content"], line["content"]);
     let text = std::fs::read_to_string(scene.file("audit.log")).unwrap();
-    assert!(!text.contains("$5$") && !text.contains("secretly"), "{text}");
+    assert!(
+        !text.contains("$5$") && !text.contains("secretly"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_log_that_is_turned_off_says_so_last_and_one_that_is_turned_on_begins() {
     let scene = Scene::with("", &user("alice", &["*"]));
     assert_eq!(scene.send("alice", "GET", "/unseen").status, 200);
-    scene.gateway.reload_with(&scene.config(&user("alice", &["*"])));
+    scene
+        .gateway
+        .reload_with(&scene.config(&user("alice", &["*"])));
     scene.send("alice", "GET", "/seen");
     let line = scene.wait_for_decisions(1).remove(0);
-    assert_eq!((&line["path"], &line["generation"]), (&"/seen".into(), &2.into()));
-    scene.gateway.reload_with(&scene.config(&user("alice", &["*"])).replace(AUDIT, ""));
+    assert_eq!(
+        (&line["path"], &line["generation"]),
+        (&"/seen".into(), &2.into())
+    );
+    scene
+        .gateway
+        .reload_with(&scene.config(&user("alice", &["*"])).replace(AUDIT, ""));
     let last = scene.wait_for("snapshot", |line| line["generation"] == 3);
-    assert!(last.get("changes").is_none(), "there is nothing to compare with: {last}");
+    assert!(
+        last.get("changes").is_none(),
+        "there is nothing to compare with: {last}"
+    );
     assert_eq!(scene.send("alice", "GET", "/unseen").status, 200);
-    scene.gateway.wait_for_access(|line| line["generation"] == 3);
+    scene
+        .gateway
+        .wait_for_access(|line| line["generation"] == 3);
     assert_eq!(scene.lines("decision").len(), 1);
 }
 
@@ -267,8 +446,15 @@ fn what_is_cut_is_told() {
         assert_eq!(&cut[key], value, "{key} in {cut}");
     }
     let decision = eventually("its decision", || lines_of(&file, "decision").pop());
-    assert_eq!((&decision["id"], &decision["decision"]), (&cut["id"], &"permit".into()));
-    assert_eq!((&decision["reason"], &decision["generation"]), (&"permission".into(), &1.into()), "as it was judged");
+    assert_eq!(
+        (&decision["id"], &decision["decision"]),
+        (&cut["id"], &"permit".into())
+    );
+    assert_eq!(
+        (&decision["reason"], &decision["generation"]),
+        (&"permission".into(), &1.into()),
+        "as it was judged"
+    );
     held.open();
 }
 
@@ -282,17 +468,29 @@ fn the_admin_listener_shows_what_was_decided_lately_if_asked_to() {
     gateway.reload_with(&config.replace("[admin]\n", "[admin]\nrecent_decisions = \"10m\"\n"));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/a?token=hush").status, 200);
-    assert_eq!(client.send(Version::Http2, request("PUT", "/b", "")).unwrap().status, 403);
+    assert_eq!(
+        client
+            .send(Version::Http2, request("PUT", "/b", ""))
+            .unwrap()
+            .status,
+        403
+    );
     let lines = eventually("two decisions", || {
         let (status, text) = gateway.admin("/decisions");
         assert_eq!(status, 200);
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         (lines.len() == 2).then_some(lines)
     });
     assert_eq!(
         (&lines[0]["path"], &lines[0]["query"], &lines[0]["kind"]),
         (&"/a".into(), &"withheld".into(), &"decision".into())
     );
-    assert_eq!((&lines[1]["decision"], &lines[1]["certificate"]["cn"]), (&"refuse".into(), &"alice".into()));
+    assert_eq!(
+        (&lines[1]["decision"], &lines[1]["certificate"]["cn"]),
+        (&"refuse".into(), &"alice".into())
+    );
     assert!(!gateway.config_file.with_file_name("audit.log").exists());
 }

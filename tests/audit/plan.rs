@@ -10,11 +10,18 @@ fn plan(scene: &Scene, candidate: &str, more: &[&str]) -> (Value, i32) {
     scene.write("new.toml", &scene.config(candidate));
     let arguments = [
         &["plan", "--json", "-c", "@new.toml"][..],
-        if more.is_empty() { &["--audit", "@audit.log"][..] } else { more },
+        if more.is_empty() {
+            &["--audit", "@audit.log"][..]
+        } else {
+            more
+        },
     ]
     .concat();
     let (out, error, code) = scene.run(&arguments);
-    (serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}")), code)
+    (
+        serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}")),
+        code,
+    )
 }
 
 /// `user method path count old -> new` of each entry.
@@ -53,14 +60,31 @@ fn gains_and_losses_are_told_by_user_with_reasons_and_counts() {
     }
     scene.wait_for_decisions(6);
     let (report, code) = plan(&scene, &two_users(), &[]);
-    assert_eq!((code, entries(&report, "loses").len(), entries(&report, "gains").len()), (0, 0, 0), "{report:#}");
-    assert_eq!((&report["decisions"], &report["passed_over"]), (&6.into(), &0.into()));
+    assert_eq!(
+        (
+            code,
+            entries(&report, "loses").len(),
+            entries(&report, "gains").len()
+        ),
+        (0, 0, 0),
+        "{report:#}"
+    );
+    assert_eq!(
+        (&report["decisions"], &report["passed_over"]),
+        (&6.into(), &0.into())
+    );
 
     let candidate = user("alice", &["GET /*"]) + &user("bob", &["GET /b/*", "GET /c"]);
     let (report, code) = plan(&scene, &candidate, &[]);
     assert_eq!(code, 1);
-    assert_eq!(entries(&report, "loses"), ["alice POST /jobs/1 2 permission -> no_permission"]);
-    assert_eq!(entries(&report, "gains"), ["bob GET /c 1 no_permission -> permission"]);
+    assert_eq!(
+        entries(&report, "loses"),
+        ["alice POST /jobs/1 2 permission -> no_permission"]
+    );
+    assert_eq!(
+        entries(&report, "gains"),
+        ["bob GET /c 1 no_permission -> permission"]
+    );
     assert_eq!(report["loses"][0]["old"]["permission"], "\"POST /jobs/*\"");
 
     let (text, _, code) = scene.run(&["plan", "-c", "@new.toml", "--audit", "@audit.log"]);
@@ -85,14 +109,29 @@ fn whoever_is_gone_or_found_otherwise_loses_and_whoever_is_only_renamed_does_not
     let renamed = "[api_user.robert]\nclient_cn = \"bob\"\npermissions = [\"GET /b/*\"]\n";
     let (report, code) = plan(&scene, renamed, &[]);
     assert_eq!(code, 1);
-    assert_eq!(entries(&report, "loses"), ["alice GET /x 1 permission -> unknown_user"]);
-    let other = user("alice", &["GET /*"]).replace("client_cn = \"alice\"", "client_cn = \"alicia\"") + renamed;
-    assert_eq!(entries(&plan(&scene, &other, &[]).0, "loses"), ["alice GET /x 1 permission -> unknown_user"]);
-    let elsewhere = two_users() + "[[route]]\npath = \"/x\"\nupstream = \"api\"\nrequirement = \"x/read\"\n";
-    let (report, _) = plan(&scene, &elsewhere, &[]);
-    assert_eq!(entries(&report, "loses"), ["alice GET /x 1 permission -> no_permission"]);
     assert_eq!(
-        (&report["loses"][0]["new"]["requirement"], &report["loses"][0]["new"]["route"]),
+        entries(&report, "loses"),
+        ["alice GET /x 1 permission -> unknown_user"]
+    );
+    let other = user("alice", &["GET /*"])
+        .replace("client_cn = \"alice\"", "client_cn = \"alicia\"")
+        + renamed;
+    assert_eq!(
+        entries(&plan(&scene, &other, &[]).0, "loses"),
+        ["alice GET /x 1 permission -> unknown_user"]
+    );
+    let elsewhere =
+        two_users() + "[[route]]\npath = \"/x\"\nupstream = \"api\"\nrequirement = \"x/read\"\n";
+    let (report, _) = plan(&scene, &elsewhere, &[]);
+    assert_eq!(
+        entries(&report, "loses"),
+        ["alice GET /x 1 permission -> no_permission"]
+    );
+    assert_eq!(
+        (
+            &report["loses"][0]["new"]["requirement"],
+            &report["loses"][0]["new"]["route"]
+        ),
         (&"x/read".into(), &"/x".into())
     );
 }
@@ -122,7 +161,9 @@ fn the_same_config_decides_the_same_about_everything() {
     let mut sent = 0;
     let mut send = |client: &Client, method: &str, path: &str, fields: &[(&'static str, &str)]| {
         for version in [Version::Http1, Version::Http2] {
-            let _ = client.send(version, Scene::request(method, path, fields)).unwrap();
+            let _ = client
+                .send(version, Scene::request(method, path, fields))
+                .unwrap();
             sent += 1;
         }
     };
@@ -149,20 +190,42 @@ fn the_same_config_decides_the_same_about_everything() {
         send(&alice, "POST", path, &[]);
         send(&scene.client("stranger"), "GET", path, &[]);
     }
-    send(&alice, "POST", "/v1/hosts", &[("x-http-method-override", "GET")]);
+    send(
+        &alice,
+        "POST",
+        "/v1/hosts",
+        &[("x-http-method-override", "GET")],
+    );
     send(&alice, "POST", "/", &[("x-http-method-override", "GET")]);
     send(&alice, "GET", "/login", &[basic]);
-    send(&alice, "GET", "/login", &[("authorization", "Basic YWxpY2U6d3Jvbmc=")]);
+    send(
+        &alice,
+        "GET",
+        "/login",
+        &[("authorization", "Basic YWxpY2U6d3Jvbmc=")],
+    );
     send(&scene.client("carol"), "GET", "/x", &[]);
     let ops = scene.pki.with_subject("ops", ops_subject(), Kind::Client);
-    send(&Client::new(&scene.pki, Some(&ops), scene.gateway.address()), "PUT", "/ops/1", &[]);
+    send(
+        &Client::new(&scene.pki, Some(&ops), scene.gateway.address()),
+        "PUT",
+        "/ops/1",
+        &[],
+    );
     alice.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n");
     let lines = scene.wait_for_decisions(sent + 1);
-    let reasons: std::collections::BTreeSet<&str> = lines.iter().map(|line| line["reason"].as_str().unwrap()).collect();
+    let reasons: std::collections::BTreeSet<&str> = lines
+        .iter()
+        .map(|line| line["reason"].as_str().unwrap())
+        .collect();
     assert!(reasons.len() > 12, "many ways: {reasons:?}");
     let (report, code) = plan(&scene, &config, &[]);
     assert_eq!((code, &report["passed_over"]), (0, &1.into()), "{report:#}");
-    let (report, code) = plan(&scene, &config, &["--current", "@gateway.toml", "--audit", "@audit.log"]);
+    let (report, code) = plan(
+        &scene,
+        &config,
+        &["--current", "@gateway.toml", "--audit", "@audit.log"],
+    );
     assert_eq!(code, 0, "{report:#}");
 }
 
@@ -184,35 +247,71 @@ fn what_the_log_does_not_hold_is_not_guessed() {
         let (report, code) = plan(&scene, &with(lines), &[]);
         let open = report["cannot_be_told"].as_array().unwrap();
         let told = open.iter().map(|it| {
-            format!("{} {}", it["path"].as_str().unwrap(), it["needs"][0].as_str().unwrap().split(',').next().unwrap())
+            format!(
+                "{} {}",
+                it["path"].as_str().unwrap(),
+                it["needs"][0].as_str().unwrap().split(',').next().unwrap()
+            )
         });
         (told.collect::<Vec<_>>(), entries(&report, "loses"), code)
     };
     let header = r#"permissions = [{ permission = "GET /*", when = 'request.headers["x-change"] == "yes"' }]"#;
-    let both = ["/x the header field `x-change`", "/y the header field `x-change`"].map(str::to_owned).to_vec();
+    let both = [
+        "/x the header field `x-change`",
+        "/y the header field `x-change`",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     assert_eq!(needs(header), (both.clone(), vec![], 1));
     // Another permission that grants makes the header meaningless.
     let either = header.replace("[{", "[\"GET /x\", {");
     assert_eq!(needs(&either), (both[1..].to_vec(), vec![], 1));
     let query = r#"permissions = ["GET /*"]
         deny = [{ permission = "GET /*", when = '"mode" in request.query && request.query["mode"] == "all"' }]"#;
-    assert_eq!(needs(query), (vec!["/x the query".to_owned()], vec![], 1), "a request without a query is judged");
+    assert_eq!(
+        needs(query),
+        (vec!["/x the query".to_owned()], vec![], 1),
+        "a request without a query is judged"
+    );
     let source = |network: &str| {
-        format!("permissions = [{{ permission = \"GET /*\", when = 'inNetwork(source, \"{network}\")' }}]")
+        format!(
+            "permissions = [{{ permission = \"GET /*\", when = 'inNetwork(source, \"{network}\")' }}]"
+        )
     };
     assert_eq!(needs(&source("127.0.0.0/8")), (vec![], vec![], 0));
-    let lost = ["/x", "/y"].map(|path| format!("alice GET {path} 1 permission -> condition_not_met")).to_vec();
+    let lost = ["/x", "/y"]
+        .map(|path| format!("alice GET {path} 1 permission -> condition_not_met"))
+        .to_vec();
     assert_eq!(needs(&source("10.0.0.0/8")), (vec![], lost, 1));
     let cn = r#"permissions = [{ permission = "GET /*", when = 'certificate.cn == "alice"' }]"#;
     assert_eq!(needs(cn), (vec![], vec![], 0));
     // The same request at two times, of which the condition holds at one.
-    let line = scene.lines("decision").into_iter().find(|line| line["path"] == "/y").unwrap().to_string();
-    let earlier =
-        line.replace(line.split("\"time\":\"").nth(1).unwrap().split('"').next().unwrap(), "2020-01-01T00:00:00.000Z");
+    let line = scene
+        .lines("decision")
+        .into_iter()
+        .find(|line| line["path"] == "/y")
+        .unwrap()
+        .to_string();
+    let earlier = line.replace(
+        line.split("\"time\":\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap(),
+        "2020-01-01T00:00:00.000Z",
+    );
     let before = std::fs::read_to_string(scene.file("audit.log")).unwrap();
     scene.write("audit.log", &format!("{before}{earlier}\n"));
     let late = r#"permissions = [{ permission = "GET /*", when = 'now > timestamp("2021-01-01T00:00:00Z")' }]"#;
-    assert_eq!(needs(late), (vec!["/y the time of each single request".to_owned()], vec![], 1));
+    assert_eq!(
+        needs(late),
+        (
+            vec!["/y the time of each single request".to_owned()],
+            vec![],
+            1
+        )
+    );
 }
 
 #[test]
@@ -220,23 +319,78 @@ fn a_running_gateway_and_two_configs_can_be_asked_instead() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let base = listener(&pki).replace("[admin]\n", "[admin]\nrecent_decisions = \"10m\"\n");
     let gateway = Gateway::start(&(base + AUDIT + &two_users() + &route_to(upstream.address)));
-    let scene = Scene { pki, upstream, gateway };
+    let scene = Scene {
+        pki,
+        upstream,
+        gateway,
+    };
     scene.send("alice", "POST", "/jobs/1");
     scene.wait_for_decisions(1);
     let admin = format!("http://{}", scene.gateway.admin_address());
     let (report, code) = plan(&scene, &user("alice", &["GET /*"]), &["--live", &admin]);
     assert_eq!(
         (code, entries(&report, "loses")),
-        (1, vec!["alice POST /jobs/1 1 permission -> no_permission".to_owned()])
+        (
+            1,
+            vec!["alice POST /jobs/1 1 permission -> no_permission".to_owned()]
+        )
     );
     // The current config may be another than the one that decided then.
     scene.write("current.toml", &scene.config(&user("alice", &["GET /*"])));
-    let (report, code) = plan(&scene, &two_users(), &["--current", "@current.toml", "--audit", "@audit.log"]);
+    let (report, code) = plan(
+        &scene,
+        &two_users(),
+        &["--current", "@current.toml", "--audit", "@audit.log"],
+    );
     assert_eq!(
         (code, entries(&report, "gains")),
-        (1, vec!["alice POST /jobs/1 1 no_permission -> permission".to_owned()])
+        (
+            1,
+            vec!["alice POST /jobs/1 1 no_permission -> permission".to_owned()]
+        )
     );
 }
+
+/// What cannot be done, and what is said of it.
+const CANNOT: &[(&[&str], &str)] = &[
+    (&["-c", "@bad.toml", "--audit", "@audit.log"], "unknown key"),
+    (
+        &[
+            "-c",
+            "@gateway.toml",
+            "--current",
+            "@bad.toml",
+            "--audit",
+            "@audit.log",
+        ],
+        "unknown key",
+    ),
+    (
+        &["-c", "@gateway.toml", "--audit", "@none.log"],
+        "cannot read",
+    ),
+    (
+        &["-c", "@gateway.toml", "--audit", "@access.log"],
+        "access.log:1: this is no line of an audit log",
+    ),
+    (
+        &["-c", "@gateway.toml", "--audit", "@gateway.toml"],
+        "gateway.toml:1: ",
+    ),
+    (
+        &["-c", "@gateway.toml", "--live", "127.0.0.1:1"],
+        "gives no decisions",
+    ),
+    (
+        &["-c", "@gateway.toml", "--live", "nonsense"],
+        "is no admin listener",
+    ),
+    (&["-c", "@gateway.toml"], "--audit"),
+    (
+        &["-c", "@gateway.toml", "--live", "--audit", "@audit.log"],
+        "cannot be used with",
+    ),
+];
 
 #[test]
 fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
@@ -245,35 +399,48 @@ fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
     scene.wait_for_decisions(1);
     scene.write("bad.toml", "nonsense = 1\n");
     scene.write("access.log", "{\"time\":\"x\",\"decision\":\"permit\"}\n");
-    scene.write("torn.log", &(std::fs::read_to_string(scene.file("audit.log")).unwrap() + "{\"kind\":\"deci"));
-    let folder = scene.gateway.config_file.parent().unwrap().to_str().unwrap().to_owned();
-    for (arguments, expected) in [
-        (&["-c", "@bad.toml", "--audit", "@audit.log"][..], "unknown key"),
-        (&["-c", "@gateway.toml", "--current", "@bad.toml", "--audit", "@audit.log"], "unknown key"),
-        (&["-c", "@gateway.toml", "--audit", "@none.log"], "cannot read"),
-        (&["-c", "@gateway.toml", "--audit", "@access.log"], "access.log:1: this is no line of an audit log"),
-        (&["-c", "@gateway.toml", "--audit", "@gateway.toml"], "gateway.toml:1: "),
-        (&["-c", "@gateway.toml", "--audit", &folder], "is a folder"),
-        (&["-c", "@gateway.toml", "--live", "127.0.0.1:1"], "gives no decisions"),
-        (&["-c", "@gateway.toml", "--live", "nonsense"], "is no admin listener"),
-        (&["-c", "@gateway.toml"], "--audit"),
-        (&["-c", "@gateway.toml", "--live", "--audit", "@audit.log"], "cannot be used with"),
-    ] {
+    scene.write(
+        "torn.log",
+        &(std::fs::read_to_string(scene.file("audit.log")).unwrap() + "{\"kind\":\"deci"),
+    );
+    let folder = scene
+        .gateway
+        .config_file
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let of_folder: &[&str] = &["-c", "@gateway.toml", "--audit", &folder];
+    for (arguments, expected) in CANNOT.iter().copied().chain([(of_folder, "is a folder")]) {
         let (out, error, code) = scene.run(&[&["plan"], arguments].concat());
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?} {error}");
         assert!(error.contains(expected), "{arguments:?}: {error}");
     }
-    let (out, _, code) = scene.run(&["plan", "-c", "@gateway.toml", "--audit", "@torn.log", "@torn.log"]);
+    let (out, _, code) = scene.run(&[
+        "plan",
+        "-c",
+        "@gateway.toml",
+        "--audit",
+        "@torn.log",
+        "@torn.log",
+    ]);
     assert_eq!(code, 0);
     assert!(
-        out.contains("is cut, and passed over") && out.contains("named twice") && out.contains("1 decision of 1 kinds"),
+        out.contains("is cut, and passed over")
+            && out.contains("named twice")
+            && out.contains("1 decision of 1 kinds"),
         "{out}"
     );
 }
 
 #[test]
 fn who_comes_by_a_front_proxy_is_judged_as_such() {
-    let (ours, partners, upstream) = (Pki::named("Ours"), Pki::named("Partners"), Upstream::start());
+    let (ours, partners, upstream) = (
+        Pki::named("Ours"),
+        Pki::named("Partners"),
+        Upstream::start(),
+    );
     let config = |peers: &str, permissions: &[&str]| {
         let front = format!(
             "[listener.main.front_proxy]\npeers = [\"{peers}\"]\nidentity = \"rfc9440\"\ntrust_domain = \"partners\"\n"
@@ -284,31 +451,65 @@ fn who_comes_by_a_front_proxy_is_judged_as_such() {
             + &trust_domain("partners", &partners)
             + &process()
             + AUDIT
-            + &["edge", "other"].map(|name| user(name, &["*"]) + "trust_domain = \"ours\"\n").concat()
+            + &["edge", "other"]
+                .map(|name| user(name, &["*"]) + "trust_domain = \"ours\"\n")
+                .concat()
             + &user("alice", permissions)
             + "trust_domain = \"partners\"\n"
             + &route_to(upstream.address)
     };
     let gateway = Gateway::start(&config("edge", &["GET /*"]));
     let edge = Client::new(&ours, Some(&ours.client("edge")), gateway.address());
-    let der =
-        rustls::pki_types::CertificateDer::from_pem_slice(partners.client("alice").certificate.as_bytes()).unwrap();
-    let field = format!(":{}:", base64::engine::general_purpose::STANDARD.encode(der));
+    let der = rustls::pki_types::CertificateDer::from_pem_slice(
+        partners.client("alice").certificate.as_bytes(),
+    )
+    .unwrap();
+    let field = format!(
+        ":{}:",
+        base64::engine::general_purpose::STANDARD.encode(der)
+    );
     let send = |fields: &[(&'static str, &str)]| {
-        edge.send(Version::Http1, Scene::request("GET", "/x", fields)).unwrap().status
+        edge.send(Version::Http1, Scene::request("GET", "/x", fields))
+            .unwrap()
+            .status
     };
     assert_eq!((send(&[("client-cert", &field)]), send(&[])), (200, 401));
-    let file = |name: &str| gateway.config_file.with_file_name(name).to_str().unwrap().to_owned();
-    eventually("two decisions", || (lines_of(file("audit.log").as_ref(), "decision").len() == 2).then_some(()));
+    let file = |name: &str| {
+        gateway
+            .config_file
+            .with_file_name(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    eventually("two decisions", || {
+        (lines_of(file("audit.log").as_ref(), "decision").len() == 2).then_some(())
+    });
     for (peers, permissions, expected) in [
         ("edge", &["GET /*"][..], (0, vec![])),
-        ("edge", &["POST /*"], (1, vec!["alice GET /x 1 permission -> no_permission".to_owned()])),
+        (
+            "edge",
+            &["POST /*"],
+            (
+                1,
+                vec!["alice GET /x 1 permission -> no_permission".to_owned()],
+            ),
+        ),
         // The proxy is judged as itself, and may do everything.
         ("other", &["GET /*"], (0, vec![])),
     ] {
         std::fs::write(file("new.toml"), config(peers, permissions)).unwrap();
-        let (out, error, code) =
-            run(PORTCULLIS, &["plan", "--json", "-c", &file("new.toml"), "--audit", &file("audit.log")]);
+        let (out, error, code) = run(
+            PORTCULLIS,
+            &[
+                "plan",
+                "--json",
+                "-c",
+                &file("new.toml"),
+                "--audit",
+                &file("audit.log"),
+            ],
+        );
         let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
         assert_eq!((code, entries(&report, "loses")), expected, "{report:#}");
         assert_eq!(report["passed_over"], 1, "nobody was named");
@@ -328,20 +529,49 @@ fn subscriptions_to_events_of_icinga_are_judged_by_the_types_that_were_asked_for
         ("POST", "/v1/events", "nonsense", 400),
         ("GET", "/v1/objects/hosts?attrs=name", "", 200),
     ] {
-        assert_eq!(client.send(Version::Http1, request(method, path, body)).unwrap().status, status, "{path} {body}");
+        assert_eq!(
+            client
+                .send(Version::Http1, request(method, path, body))
+                .unwrap()
+                .status,
+            status,
+            "{path} {body}"
+        );
     }
     scene.wait_for_decisions(4);
     let (report, code) = plan(&scene, &users(&["objects/query/*", "events/*"]), &[]);
     assert_eq!((code, &report["passed_over"]), (0, &1.into()), "{report:#}");
-    let (report, code) = plan(&scene, &users(&["objects/query/*", "events/CheckResult", "events/Notification"]), &[]);
+    let (report, code) = plan(
+        &scene,
+        &users(&[
+            "objects/query/*",
+            "events/CheckResult",
+            "events/Notification",
+        ]),
+        &[],
+    );
     assert_eq!(
         (code, entries(&report, "loses")),
-        (1, vec!["alice POST /v1/events 1 permission -> no_permission".to_owned()])
+        (
+            1,
+            vec!["alice POST /v1/events 1 permission -> no_permission".to_owned()]
+        )
     );
-    assert_eq!(report["loses"][0]["old"]["requirement"], "events/CheckResult and events/StateChange");
+    assert_eq!(
+        report["loses"][0]["old"]["requirement"],
+        "events/CheckResult and events/StateChange"
+    );
     let (learned, _, _) = scene.run(&["learn", "--audit", "@audit.log"]);
-    for name in ["events/checkresult", "events/statechange", "events/notification", "objects/query/host"] {
-        assert!(learned.contains(&format!("\"{name}\",  # 1 request, last")), "{name} in {learned}");
+    for name in [
+        "events/checkresult",
+        "events/statechange",
+        "events/notification",
+        "objects/query/host",
+    ] {
+        assert!(
+            learned.contains(&format!("\"{name}\",  # 1 request, last")),
+            "{name} in {learned}"
+        );
     }
 }
 
@@ -357,12 +587,22 @@ fn what_the_preset_of_icinga_would_have_to_read_is_not_guessed() {
     let open = report["cannot_be_told"].as_array().unwrap().iter();
     let open: Vec<_> = open
         .map(|it| {
-            format!("{} {}", it["path"].as_str().unwrap(), it["needs"][0].as_str().unwrap().split(',').next().unwrap())
+            format!(
+                "{} {}",
+                it["path"].as_str().unwrap(),
+                it["needs"][0].as_str().unwrap().split(',').next().unwrap()
+            )
         })
         .collect();
     assert_eq!(
         (code, open),
-        (1, vec!["/v1/objects/hosts the query".to_owned(), "/v1/events what the body says".to_owned()])
+        (
+            1,
+            vec![
+                "/v1/objects/hosts the query".to_owned(),
+                "/v1/events what the body says".to_owned()
+            ]
+        )
     );
     assert!(entries(&report, "loses").is_empty(), "{report:#}");
 }

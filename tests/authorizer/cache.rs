@@ -12,14 +12,22 @@ fn questions(scene: &Scene, requests: &[(&str, &str, u16)]) -> usize {
     for (user, path, status) in requests {
         let (_, client) = clients.iter().find(|(name, _)| name == user).unwrap();
         for version in [Version::Http1, Version::Http2] {
-            assert_eq!(client.send(version, get(path)).unwrap().status, *status, "{user} {path}");
+            assert_eq!(
+                client.send(version, get(path)).unwrap().status,
+                *status,
+                "{user} {path}"
+            );
         }
     }
     scene.fake.asked() - before
 }
 
-const TWICE: [(&str, &str, u16); 4] =
-    [("alice", "/yes", 200), ("alice", "/yes", 200), ("alice", "/no", 403), ("alice", "/no", 403)];
+const TWICE: [(&str, &str, u16); 4] = [
+    ("alice", "/yes", 200),
+    ("alice", "/yes", 200),
+    ("alice", "/no", 403),
+    ("alice", "/no", 403),
+];
 
 #[test]
 fn nothing_is_remembered_unless_the_config_says_so() {
@@ -27,15 +35,27 @@ fn nothing_is_remembered_unless_the_config_says_so() {
         for (keys, expected) in [("", 8), ("cache = \"off\"\n", 8), ("cache = \"10m\"\n", 2)] {
             let scene = Scene::new(speaks, "", &(PATIENT.to_owned() + keys), "");
             assert_eq!(questions(&scene, &TWICE), expected, "{keys}");
-            eventually_is("remembered verdicts", &(8.0 - expected as f64), || scene.counted("remembered"));
+            eventually_is("remembered verdicts", &(8.0 - expected as f64), || {
+                scene.counted("remembered")
+            });
         }
     }
 }
 
 #[test]
 fn a_verdict_is_nobody_elses_and_by_default_for_nothing_else() {
-    let scene = Scene::new(Speaks::ForwardAuth, "", &(PATIENT.to_owned() + "cache = \"10m\"\n"), "");
-    let all = [("alice", "/yes", 200), ("bob", "/yes", 200), ("alice", "/yes?x", 200), ("alice", "/yes/a", 200)];
+    let scene = Scene::new(
+        Speaks::ForwardAuth,
+        "",
+        &(PATIENT.to_owned() + "cache = \"10m\"\n"),
+        "",
+    );
+    let all = [
+        ("alice", "/yes", 200),
+        ("bob", "/yes", 200),
+        ("alice", "/yes?x", 200),
+        ("alice", "/yes/a", 200),
+    ];
     assert_eq!(questions(&scene, &all), 4);
 }
 
@@ -43,12 +63,28 @@ fn a_verdict_is_nobody_elses_and_by_default_for_nothing_else() {
 fn what_tells_verdicts_apart_can_be_narrowed() {
     let keys = PATIENT.to_owned() + "cache = \"10m\"\ncache_key = [\"user\", \"path\"]\n";
     let scene = Scene::new(Speaks::ExtAuthz, "", &keys, "");
-    let all = [("alice", "/yes", 200), ("alice", "/yes?x", 200), ("alice", "/yes/a", 200), ("bob", "/yes", 200)];
+    let all = [
+        ("alice", "/yes", 200),
+        ("alice", "/yes?x", 200),
+        ("alice", "/yes/a", 200),
+        ("bob", "/yes", 200),
+    ];
     assert_eq!(questions(&scene, &all), 3);
 }
 
 #[test]
 fn that_an_authorizer_fails_is_not_remembered() {
-    let scene = Scene::new(Speaks::ExtAuthz, "", &(PATIENT.to_owned() + "cache = \"10m\"\n"), "");
-    assert_eq!(questions(&scene, &[("alice", "/broken", 503), ("alice", "/broken", 503)]), 4);
+    let scene = Scene::new(
+        Speaks::ExtAuthz,
+        "",
+        &(PATIENT.to_owned() + "cache = \"10m\"\n"),
+        "",
+    );
+    assert_eq!(
+        questions(
+            &scene,
+            &[("alice", "/broken", 503), ("alice", "/broken", 503)]
+        ),
+        4
+    );
 }

@@ -44,13 +44,21 @@ impl Message {
     /// The texts at this path of field numbers.
     pub fn texts(&self, path: &[u64]) -> Vec<String> {
         let (first, rest) = path.split_first().expect("a path");
-        let octets = self.0.iter().filter(|(field, _)| field == first).map(|(_, field)| match field {
-            Field::Octets(octets) => octets,
-            Field::Number(number) => panic!("{number} at {path:?}"),
-        });
+        let octets =
+            self.0
+                .iter()
+                .filter(|(field, _)| field == first)
+                .map(|(_, field)| match field {
+                    Field::Octets(octets) => octets,
+                    Field::Number(number) => panic!("{number} at {path:?}"),
+                });
         match rest {
-            [] => octets.map(|octets| String::from_utf8(octets.clone()).unwrap()).collect(),
-            rest => octets.flat_map(|octets| Self::read(octets).texts(rest)).collect(),
+            [] => octets
+                .map(|octets| String::from_utf8(octets.clone()).unwrap())
+                .collect(),
+            rest => octets
+                .flat_map(|octets| Self::read(octets).texts(rest))
+                .collect(),
         }
     }
 
@@ -70,11 +78,18 @@ impl Message {
             });
             Self::read(&octets.unwrap_or_default())
         });
-        let entries = inner.0.iter().filter(|(field, _)| field == last).map(|(_, entry)| match entry {
-            Field::Octets(octets) => Self::read(octets),
-            Field::Number(_) => panic!("no entry"),
-        });
-        entries.map(|entry| (entry.text(&[1]), entry.text(&[2]))).collect()
+        let entries =
+            inner
+                .0
+                .iter()
+                .filter(|(field, _)| field == last)
+                .map(|(_, entry)| match entry {
+                    Field::Octets(octets) => Self::read(octets),
+                    Field::Number(_) => panic!("no entry"),
+                });
+        entries
+            .map(|entry| (entry.text(&[1]), entry.text(&[2])))
+            .collect()
     }
 }
 
@@ -94,7 +109,11 @@ fn number(octets: &mut &[u8]) -> u64 {
 /// A field of octets that are not many.
 pub fn field(number: u8, octets: impl AsRef<[u8]>) -> Vec<u8> {
     let octets = octets.as_ref();
-    [&[number << 3 | 2, u8::try_from(octets.len()).unwrap()], octets].concat()
+    [
+        &[number << 3 | 2, u8::try_from(octets.len()).unwrap()],
+        octets,
+    ]
+    .concat()
 }
 
 /// What it answers: a head, what stands in data, trailers.
@@ -108,7 +127,11 @@ impl Answer {
     /// A good answer with this message.
     pub fn message(message: &[u8]) -> Self {
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-        Self { status: 200, data: [&[0], &length[..], message].concat(), grpc_status: Some("0") }
+        Self {
+            status: 200,
+            data: [&[0], &length[..], message].concat(),
+            grpc_status: Some("0"),
+        }
     }
 
     /// `status { code: CODE }`
@@ -130,8 +153,14 @@ impl Grpc {
         tls: Option<rustls::ServerConfig>,
         answer: impl Fn(&Message) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<_>>> = Arc::default();
         let (sink, answer) = (asked.clone(), Arc::new(answer));
@@ -153,7 +182,9 @@ impl Grpc {
                 });
                 let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 match acceptor.clone() {
-                    None => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), service))),
+                    None => drop(tokio::spawn(
+                        http.serve_connection(TokioIo::new(stream), service),
+                    )),
                     Some(acceptor) => drop(tokio::spawn(async move {
                         if let Ok(stream) = acceptor.accept(stream).await {
                             let _ = http.serve_connection(TokioIo::new(stream), service).await;
@@ -162,7 +193,11 @@ impl Grpc {
                 }
             }
         });
-        Self { address, asked, _runtime: runtime }
+        Self {
+            address,
+            asked,
+            _runtime: runtime,
+        }
     }
 
     /// Heads and messages so far.
@@ -172,7 +207,10 @@ impl Grpc {
 }
 
 async fn record(request: Request<Incoming>, sink: &Mutex<Vec<(HeaderMap, Message)>>) -> Message {
-    assert_eq!(request.uri().path(), "/envoy.service.auth.v3.Authorization/Check");
+    assert_eq!(
+        request.uri().path(),
+        "/envoy.service.auth.v3.Authorization/Check"
+    );
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let (prefix, message) = body.split_at(5);
@@ -190,5 +228,9 @@ fn response(answer: Answer) -> Response<impl http_body::Body<Data = Bytes, Error
         Ok(trailers)
     });
     let body = Full::new(Bytes::from(answer.data)).with_trailers(async { trailers });
-    Response::builder().status(answer.status).header("content-type", "application/grpc").body(body).unwrap()
+    Response::builder()
+        .status(answer.status)
+        .header("content-type", "application/grpc")
+        .body(body)
+        .unwrap()
 }

@@ -38,7 +38,9 @@ fn nginx_permits_by_who_asks_for_what() {
         ] {
             let client = Client::new(&pki, Some(&pki.client(name)), gateway.address());
             let mut asked = request(method, path, "");
-            asked.headers_mut().insert("x-client-user", "alice".parse().unwrap());
+            asked
+                .headers_mut()
+                .insert("x-client-user", "alice".parse().unwrap());
             let answer = client.send(version, asked).unwrap();
             assert_eq!(answer.status, status, "{name} {method} {path}");
             if status == 200 {

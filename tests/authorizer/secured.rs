@@ -19,11 +19,20 @@ fn server(pki: &Pki, protocol: &[u8]) -> ServerConfig {
     let chain = CertificateDer::pem_file_iter(pki.path("server.crt")).unwrap();
     let key = PrivateKeyDer::from_pem_file(pki.path("server.key")).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(pki.ca_file()).unwrap()).unwrap();
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(pki.ca_file()).unwrap())
+        .unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .unwrap();
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
     let chain = chain.collect::<Result<_, _>>().unwrap();
-    let mut config = builder.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
+    let mut config = builder
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .unwrap();
     config.alpn_protocols = vec![protocol.to_vec()];
     config
 }
@@ -39,11 +48,14 @@ impl Secured {
         match speaks {
             Speaks::ForwardAuth => {
                 let answer = |_: &_| Response::builder().status(204).body(full("")).unwrap();
-                Self::ForwardAuth(Upstream::over_tls_answering(server(pki, b"http/1.1"), answer))
+                Self::ForwardAuth(Upstream::over_tls_answering(
+                    server(pki, b"http/1.1"),
+                    answer,
+                ))
             }
-            Speaks::ExtAuthz => {
-                Self::ExtAuthz(Grpc::answering(Some(server(pki, b"h2")), |_| Some(grpc::Answer::code(0))))
-            }
+            Speaks::ExtAuthz => Self::ExtAuthz(Grpc::answering(Some(server(pki, b"h2")), |_| {
+                Some(grpc::Answer::code(0))
+            })),
         }
     }
 
@@ -65,8 +77,11 @@ fn an_authorizer_is_who_its_anchors_vouch_for_and_sees_our_certificate() {
             Speaks::ExtAuthz => ("", "ext-authz"),
         };
         let ours = theirs.client("gateway");
-        let certificate =
-            format!("certificate = \"{}\"\nprivate_key = \"{}\"\n", text(&ours.certificate_file), text(&ours.key_file));
+        let certificate = format!(
+            "certificate = \"{}\"\nprivate_key = \"{}\"\n",
+            text(&ours.certificate_file),
+            text(&ours.key_file)
+        );
         let config = |keys: &str| {
             let table = format!(
                 "[authorizer.opa]\nprotocol = \"{protocol}\"\nendpoint = \"https://localhost:{}{path}\"\n{PATIENT}{keys}",

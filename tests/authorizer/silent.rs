@@ -25,41 +25,77 @@ impl Scene {
     fn new(speaks: Speaks, address: SocketAddr, listener: &str, keys: &str) -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let users = user("alice", &["*"]);
-        let config =
-            listener_with(&pki, listener) + &users + &speaks.table(address, keys) + &asking_route(upstream.address);
+        let config = listener_with(&pki, listener)
+            + &users
+            + &speaks.table(address, keys)
+            + &asking_route(upstream.address);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        Self { gateway, upstream, client }
+        Self {
+            gateway,
+            upstream,
+            client,
+        }
     }
 
     fn counted(&self, result: &str) -> f64 {
-        self.gateway.metric("portcullis_authorizer_requests_total", &[("authorizer", "opa"), ("result", result)])
+        self.gateway.metric(
+            "portcullis_authorizer_requests_total",
+            &[("authorizer", "opa"), ("result", result)],
+        )
     }
 }
 
 /// Refused by default, let through where that was said, and told each time.
 fn says_nothing(speaks: Speaks, address: SocketAddr, result: &str) {
     // Only what hangs is to run into it.
-    let patience = if result == "timeout" { "timeout = \"200ms\"\n" } else { PATIENT };
-    for (engine, version) in [(ENGINES[0], Version::Http1), (ENGINES[1], Version::Http1), (ENGINES[0], Version::Http2)]
-    {
+    let patience = if result == "timeout" {
+        "timeout = \"200ms\"\n"
+    } else {
+        PATIENT
+    };
+    for (engine, version) in [
+        (ENGINES[0], Version::Http1),
+        (ENGINES[1], Version::Http1),
+        (ENGINES[0], Version::Http2),
+    ] {
         let strict = Scene::new(speaks, address, engine, patience);
         let answer = strict.client.send(version, get("/yes")).unwrap();
         assert_eq!(answer.status, 503, "{speaks:?} {result}");
         assert_eq!(answer.reason(), "authorizer_unavailable");
         assert!(strict.upstream.recorded().is_empty());
-        eventually_is("questions", &(1.0, 0.0), || (strict.counted(result), strict.counted("permitted")));
-        let told = eventually("a warning", || strict.gateway.find_log("no answer from an authorizer"));
+        eventually_is("questions", &(1.0, 0.0), || {
+            (strict.counted(result), strict.counted("permitted"))
+        });
+        let told = eventually("a warning", || {
+            strict.gateway.find_log("no answer from an authorizer")
+        });
         assert_eq!(told["level"], "WARN");
     }
-    let lenient = Scene::new(speaks, address, "", &(patience.to_owned() + "unavailable = \"permit\"\n"));
+    let lenient = Scene::new(
+        speaks,
+        address,
+        "",
+        &(patience.to_owned() + "unavailable = \"permit\"\n"),
+    );
     assert_eq!(lenient.client.get("/yes").status, 200);
-    let line = lenient.gateway.wait_for_access(|line| line["status"] == 200);
+    let line = lenient
+        .gateway
+        .wait_for_access(|line| line["status"] == 200);
     assert_eq!(line["decision"], "permit");
-    assert!(line["detail"].as_str().unwrap().contains("permits"), "{line}");
-    eventually_is("questions", &(1.0, 0.0), || (lenient.counted(result), lenient.counted("permitted")));
+    assert!(
+        line["detail"].as_str().unwrap().contains("permits"),
+        "{line}"
+    );
+    eventually_is("questions", &(1.0, 0.0), || {
+        (lenient.counted(result), lenient.counted("permitted"))
+    });
     let of_opa = [("authorizer", "opa")];
-    lenient.gateway.wait_for_metric("portcullis_authorizer_unavailable_permits_total", &of_opa, 1.0);
+    lenient.gateway.wait_for_metric(
+        "portcullis_authorizer_unavailable_permits_total",
+        &of_opa,
+        1.0,
+    );
 }
 
 #[test]
@@ -70,7 +106,11 @@ fn one_that_hangs_is_too_late() {
     for speaks in BOTH {
         says_nothing(speaks, hanging.address, "timeout");
     }
-    says_nothing(Speaks::ExtAuthz, Grpc::answering(None, |_| None).address, "timeout");
+    says_nothing(
+        Speaks::ExtAuthz,
+        Grpc::answering(None, |_| None).address,
+        "timeout",
+    );
 }
 
 #[test]
@@ -91,34 +131,96 @@ fn what_is_no_http_or_no_end_of_it_is_no_verdict() {
             write(&mut stream, text.as_bytes());
         })
     };
-    says_nothing(Speaks::ForwardAuth, answering("SSH-2.0-OpenSSH_9.2\r\n\r\n").address, "malformed");
-    says_nothing(Speaks::ForwardAuth, answering("HTTP/1.1 200 OK\r\nx: ").address, "unreachable");
-    says_nothing(Speaks::ForwardAuth, answering("HTTP/1.1 101 Switching Protocols\r\n\r\n").address, "malformed");
+    says_nothing(
+        Speaks::ForwardAuth,
+        answering("SSH-2.0-OpenSSH_9.2\r\n\r\n").address,
+        "malformed",
+    );
+    says_nothing(
+        Speaks::ForwardAuth,
+        answering("HTTP/1.1 200 OK\r\nx: ").address,
+        "unreachable",
+    );
+    says_nothing(
+        Speaks::ForwardAuth,
+        answering("HTTP/1.1 101 Switching Protocols\r\n\r\n").address,
+        "malformed",
+    );
     says_nothing(
         Speaks::ForwardAuth,
         answering("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").address,
         "failed",
     );
-    let long: &'static str = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(300_000)).leak();
+    let long: &'static str =
+        format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(300_000)).leak();
     says_nothing(Speaks::ForwardAuth, answering(long).address, "malformed");
 }
+
+const NO_VERDICTS: [(Answering, &str); 10] = [
+    (
+        || grpc::Answer {
+            grpc_status: Some("14"),
+            ..grpc::Answer::code(0)
+        },
+        "failed",
+    ),
+    (
+        || grpc::Answer {
+            grpc_status: Some("999"),
+            ..grpc::Answer::code(0)
+        },
+        "failed",
+    ),
+    (
+        || grpc::Answer {
+            status: 503,
+            ..grpc::Answer::code(0)
+        },
+        "failed",
+    ),
+    (
+        || grpc::Answer {
+            grpc_status: None,
+            ..grpc::Answer::code(0)
+        },
+        "malformed",
+    ),
+    (
+        || grpc::Answer {
+            grpc_status: Some("fine"),
+            ..grpc::Answer::code(0)
+        },
+        "malformed",
+    ),
+    (
+        || grpc::Answer {
+            data: Vec::new(),
+            ..grpc::Answer::code(0)
+        },
+        "malformed",
+    ),
+    (
+        || grpc::Answer {
+            data: b"\x01\0\0\0\x02\x0a\0".to_vec(),
+            ..grpc::Answer::code(0)
+        },
+        "malformed",
+    ),
+    (|| grpc::Answer::message(b"\x0a\x05"), "malformed"),
+    (|| grpc::Answer::message(b""), "malformed"),
+    (
+        || grpc::Answer {
+            data: vec![0; 100_000],
+            ..grpc::Answer::code(0)
+        },
+        "malformed",
+    ),
+];
 
 #[test]
 fn what_is_no_check_response_or_no_end_of_it_is_no_verdict() {
     let answering = |answer: Answering| Grpc::answering(None, move |_| Some(answer()));
-    let table: [(Answering, &str); 10] = [
-        (|| grpc::Answer { grpc_status: Some("14"), ..grpc::Answer::code(0) }, "failed"),
-        (|| grpc::Answer { grpc_status: Some("999"), ..grpc::Answer::code(0) }, "failed"),
-        (|| grpc::Answer { status: 503, ..grpc::Answer::code(0) }, "failed"),
-        (|| grpc::Answer { grpc_status: None, ..grpc::Answer::code(0) }, "malformed"),
-        (|| grpc::Answer { grpc_status: Some("fine"), ..grpc::Answer::code(0) }, "malformed"),
-        (|| grpc::Answer { data: Vec::new(), ..grpc::Answer::code(0) }, "malformed"),
-        (|| grpc::Answer { data: b"\x01\0\0\0\x02\x0a\0".to_vec(), ..grpc::Answer::code(0) }, "malformed"),
-        (|| grpc::Answer::message(b"\x0a\x05"), "malformed"),
-        (|| grpc::Answer::message(b""), "malformed"),
-        (|| grpc::Answer { data: vec![0; 100_000], ..grpc::Answer::code(0) }, "malformed"),
-    ];
-    for (answer, result) in table {
+    for (answer, result) in NO_VERDICTS {
         says_nothing(Speaks::ExtAuthz, answering(answer).address, result);
     }
     // The twin of them all.
@@ -142,8 +244,12 @@ fn one_that_comes_back_is_asked_again_and_the_log_says_so() {
             });
         }
     });
-    eventually("a verdict", || (scene.client.get("/yes").status == 200).then_some(()));
-    eventually("a line", || scene.gateway.find_log("the authorizer answers again"));
+    eventually("a verdict", || {
+        (scene.client.get("/yes").status == 200).then_some(())
+    });
+    eventually("a line", || {
+        scene.gateway.find_log("the authorizer answers again")
+    });
 }
 
 #[test]
@@ -160,7 +266,9 @@ fn who_waits_in_our_own_queue_is_refused_though_silence_permits() {
     let client = &scene.client;
     let (first, second) = std::thread::scope(|scope| {
         let first = scope.spawn(|| client.get("/yes").status);
-        eventually("the first question", || (asked.load(Ordering::SeqCst) > 0).then_some(()));
+        eventually("the first question", || {
+            (asked.load(Ordering::SeqCst) > 0).then_some(())
+        });
         let second = client.get("/yes");
         assert_eq!(second.reason(), "authorizer_unavailable");
         (first.join().unwrap(), second.status)
@@ -170,5 +278,7 @@ fn who_waits_in_our_own_queue_is_refused_though_silence_permits() {
         (200, 503),
         "the authorizer was silent to the first, and was not asked in time for the second"
     );
-    eventually_is("questions", &(1.0, 1.0), || (scene.counted("timeout"), scene.counted("busy")));
+    eventually_is("questions", &(1.0, 1.0), || {
+        (scene.counted("timeout"), scene.counted("busy"))
+    });
 }

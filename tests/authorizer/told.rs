@@ -25,7 +25,9 @@ const SAID: [(&str, &str); 12] = [
 
 fn said<T>(mut request: Request<T>, fields: &[(&'static str, &'static str)]) -> Request<T> {
     for (name, value) in fields {
-        request.headers_mut().append(*name, HeaderValue::from_static(value));
+        request
+            .headers_mut()
+            .append(*name, HeaderValue::from_static(value));
     }
     request
 }
@@ -35,13 +37,23 @@ fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names
     for engine in ENGINES {
         let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\"]\n";
         let scene = Scene::new(Speaks::ForwardAuth, engine, &keys, "");
-        let Fake::ForwardAuth(fake) = &scene.fake else { unreachable!() };
+        let Fake::ForwardAuth(fake) = &scene.fake else {
+            unreachable!()
+        };
         for version in [Version::Http1, Version::Http2] {
             let identity = scene.pki.client("alice");
             let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
-            let answer = client.send(version, said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID)).unwrap();
+            let answer = client
+                .send(
+                    version,
+                    said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID),
+                )
+                .unwrap();
             let asked = fake.recorded().pop().unwrap();
-            assert_eq!((asked.method.as_str(), asked.target.as_str()), ("GET", "/check?by=portcullis"));
+            assert_eq!(
+                (asked.method.as_str(), asked.target.as_str()),
+                ("GET", "/check?by=portcullis")
+            );
             assert!(asked.body.is_empty(), "never the body");
             let der = base64::engine::general_purpose::STANDARD.encode(identity.der());
             for (name, value) in [
@@ -60,9 +72,19 @@ fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names
             ] {
                 assert_eq!(asked.values(name), [value], "{name}");
             }
-            assert_eq!(asked.values("accept-language"), ["en", "de"], "also what looks like it");
+            assert_eq!(
+                asked.values("accept-language"),
+                ["en", "de"],
+                "also what looks like it"
+            );
             assert_eq!(asked.values("client-cert"), [format!(":{der}:")]);
-            for name in ["authorization", "cookie", "x_client_cn", "content-length", "accept_language"] {
+            for name in [
+                "authorization",
+                "cookie",
+                "x_client_cn",
+                "content-length",
+                "accept_language",
+            ] {
                 assert_eq!(asked.values(name), [""; 0], "{name}");
             }
         }
@@ -73,13 +95,23 @@ fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names
 fn envoys_authorizer_is_told_the_same_in_its_own_words() {
     let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\", \"cookie\"]\n";
     let scene = Scene::new(Speaks::ExtAuthz, "", &keys, "");
-    let Fake::ExtAuthz(fake) = &scene.fake else { unreachable!() };
+    let Fake::ExtAuthz(fake) = &scene.fake else {
+        unreachable!()
+    };
     let identity = scene.pki.client("alice");
     let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
     for (version, protocol) in [(Version::Http1, "HTTP/1.1"), (Version::Http2, "HTTP/2")] {
-        let answer = client.send(version, said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID)).unwrap();
+        let answer = client
+            .send(
+                version,
+                said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID),
+            )
+            .unwrap();
         let (head, asked) = fake.asked().pop().unwrap();
-        assert!(head["content-type"] == "application/grpc" && head["te"] == "trailers", "{head:?}");
+        assert!(
+            head["content-type"] == "application/grpc" && head["te"] == "trailers",
+            "{head:?}"
+        );
         assert_eq!(head["grpc-timeout"], "20000m");
         for (path, value) in [
             (&[1, 1, 1, 1, 2][..], "127.0.0.1"),
@@ -97,10 +129,25 @@ fn envoys_authorizer_is_told_the_same_in_its_own_words() {
             assert_eq!(asked.text(path), value, "{path:?}");
         }
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(asked.map(&[1, 4, 2, 3]), [pair("accept-language", "en,de"), pair("cookie", "secret=1")]);
-        let context = [("api_user", "alice"), ("listener", "main"), ("route", "/"), ("trust_domain", "test")];
-        assert_eq!(asked.map(&[1, 10]), context.map(|(name, value)| pair(name, value)));
-        let pem = asked.text(&[1, 1, 5]).replace("%0A", "\n").replace("%20", " ").replace("%2B", "+");
+        assert_eq!(
+            asked.map(&[1, 4, 2, 3]),
+            [pair("accept-language", "en,de"), pair("cookie", "secret=1")]
+        );
+        let context = [
+            ("api_user", "alice"),
+            ("listener", "main"),
+            ("route", "/"),
+            ("trust_domain", "test"),
+        ];
+        assert_eq!(
+            asked.map(&[1, 10]),
+            context.map(|(name, value)| pair(name, value))
+        );
+        let pem = asked
+            .text(&[1, 1, 5])
+            .replace("%0A", "\n")
+            .replace("%20", " ")
+            .replace("%2B", "+");
         let pem = pem.replace("%2F", "/").replace("%3D", "=");
         assert_eq!(pem.trim(), identity.certificate.replace('\r', "").trim());
     }
@@ -113,12 +160,28 @@ fn only_an_authorizer_can_say_what_is_its_to_say() {
             let keys = PATIENT.to_owned() + "response_headers = [\"x-org\"]\n";
             let plain = "[[route]]\npath = \"/plain\"\nupstream = \"api\"\n";
             let scene = Scene::new(speaks, engine, &keys, plain);
-            let forged = [("x-org", "forged"), ("X_Org", "forged"), ("x.org", "forged"), ("x-other", "mine")];
+            let forged = [
+                ("x-org", "forged"),
+                ("X_Org", "forged"),
+                ("x.org", "forged"),
+                ("x-other", "mine"),
+            ];
             for version in [Version::Http1, Version::Http2] {
                 for (path, orgs) in [("/yes", vec!["example"]), ("/plain", vec![])] {
-                    assert_eq!(scene.client("alice").send(version, said(get(path), &forged)).unwrap().status, 200);
+                    assert_eq!(
+                        scene
+                            .client("alice")
+                            .send(version, said(get(path), &forged))
+                            .unwrap()
+                            .status,
+                        200
+                    );
                     let up = scene.upstream.recorded().pop().unwrap();
-                    assert_eq!((up.values("x-org"), up.values("x-other")), (orgs, vec!["mine"]), "{path}");
+                    assert_eq!(
+                        (up.values("x-org"), up.values("x-other")),
+                        (orgs, vec!["mine"]),
+                        "{path}"
+                    );
                     assert_eq!((up.values("x_org").len(), up.values("x.org").len()), (0, 0));
                 }
             }
@@ -137,9 +200,15 @@ fn what_is_an_authorizers_to_say_comes_in_no_trailer_either() {
                 trailers.insert(name, HeaderValue::from_static("said"));
                 let request = Request::post("https://localhost/yes").header("trailer", name);
                 let request = request.body(body_with_trailers("text", trailers)).unwrap();
-                assert_eq!(scene.client("alice").send(version, request).unwrap().status, 200);
+                assert_eq!(
+                    scene.client("alice").send(version, request).unwrap().status,
+                    200
+                );
                 let up = scene.upstream.recorded().pop().unwrap();
-                let came = up.trailers.as_ref().is_some_and(|trailers| trailers.contains_key(name));
+                let came = up
+                    .trailers
+                    .as_ref()
+                    .is_some_and(|trailers| trailers.contains_key(name));
                 assert_eq!(came, comes, "{name} {version:?}");
             }
         }
@@ -150,8 +219,16 @@ fn what_is_an_authorizers_to_say_comes_in_no_trailer_either() {
 fn what_was_not_named_stays_with_the_gateway() {
     let scene = Scene::new(Speaks::ForwardAuth, "", PATIENT, "");
     assert_eq!(
-        scene.client("alice").send(Version::Http1, said(get("/yes"), &[("x-org", "mine")])).unwrap().status,
+        scene
+            .client("alice")
+            .send(Version::Http1, said(get("/yes"), &[("x-org", "mine")]))
+            .unwrap()
+            .status,
         200
     );
-    assert_eq!(scene.upstream.only().values("x-org"), ["mine"], "the authorizer's own is not taken");
+    assert_eq!(
+        scene.upstream.only().values("x-org"),
+        ["mine"],
+        "the authorizer's own is not taken"
+    );
 }

@@ -11,37 +11,68 @@ const PASSWORD: &str = "credentials = [\"password\"]";
 
 #[test]
 fn a_password_fits_hashes_of_each_kind_and_no_other_password_does() {
-    let hashes = [("sha512", SHA512), ("sha256", SHA256), ("bcrypt", BCRYPT), ("argon", ARGON2)];
-    let users: String = hashes.iter().map(|(name, hash)| password_user(name, hash)).collect();
+    let hashes = [
+        ("sha512", SHA512),
+        ("sha256", SHA256),
+        ("bcrypt", BCRYPT),
+        ("argon", ARGON2),
+    ];
+    let users: String = hashes
+        .iter()
+        .map(|(name, hash)| password_user(name, hash))
+        .collect();
     let limits = "[passwords]\nfailures_per_source = 1000\nfailures_per_user = 1000\n";
     let scene = Scene::new(&(users + limits), PASSWORD);
     let client = scene.anonymous();
     for (name, _) in hashes {
-        let password = if name == "argon" { "password" } else { "correct horse" };
-        assert_eq!(scene.judge(&client, &[&basic(name, password)]), format!("200 {name} password"));
+        let password = if name == "argon" {
+            "password"
+        } else {
+            "correct horse"
+        };
+        assert_eq!(
+            scene.judge(&client, &[&basic(name, password)]),
+            format!("200 {name} password")
+        );
         for wrong in ["", "wrong", "Correct horse", "correct horse2"] {
-            assert_eq!(scene.judge(&client, &[&basic(name, wrong)]), "401 wrong_password", "{name} {wrong}");
+            assert_eq!(
+                scene.judge(&client, &[&basic(name, wrong)]),
+                "401 wrong_password",
+                "{name} {wrong}"
+            );
         }
     }
 }
 
 #[test]
 fn users_that_are_unknown_or_have_no_password_are_wrong_passwords() {
-    let users = password_user("alice", SHA512) + &user("bob", &["*"]) + "[passwords]\nfailures_per_source = 1000\n";
+    let users = password_user("alice", SHA512)
+        + &user("bob", &["*"])
+        + "[passwords]\nfailures_per_source = 1000\n";
     let scene = Scene::new(&users, PASSWORD);
     let client = scene.anonymous();
     for name in ["bob", "nobody", "Alice", "alice "] {
         for password in ["", "correct horse", "bob"] {
-            assert_eq!(scene.judge(&client, &[&basic(name, password)]), "401 wrong_password", "{name} {password}");
+            assert_eq!(
+                scene.judge(&client, &[&basic(name, password)]),
+                "401 wrong_password",
+                "{name} {password}"
+            );
         }
     }
-    assert_eq!(scene.judge(&client, &[&basic("alice", "correct horse")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&client, &[&basic("alice", "correct horse")]),
+        "200 alice password"
+    );
 }
 
 #[test]
 fn where_nobody_has_a_password_none_fits() {
     let scene = Scene::new(&user("bob", &["*"]), PASSWORD);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("bob", "")]), "401 wrong_password");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("bob", "")]),
+        "401 wrong_password"
+    );
     assert_eq!(scene.judge(&scene.anonymous(), &[]), "401 no_credentials");
 }
 
@@ -52,13 +83,28 @@ fn what_has_two_readings_is_refused() {
     assert_eq!(scene.judge(&client, &[&good, &good]), "400 repeated_field");
     let spaced = good.replace(' ', "  ");
     let unpadded = "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ";
-    let other_separators = ["\t", ",", ", ", ":", "=", ".", ""].map(|separator| good.replacen(' ', separator, 1));
-    let others = other_separators.iter().map(String::as_str).chain(["Basic,", "basic\t", "\"Basic\" YTpi"]);
+    let other_separators =
+        ["\t", ",", ", ", ":", "=", ".", ""].map(|separator| good.replacen(' ', separator, 1));
+    let others =
+        other_separators
+            .iter()
+            .map(String::as_str)
+            .chain(["Basic,", "basic\t", "\"Basic\" YTpi"]);
     for bad in others.chain([&*spaced, "Basic", "Basic !", unpadded, "Basic YWxpY2U="]) {
-        assert_eq!(scene.judge(&client, &[bad]), "400 bad_authorization", "{bad}");
+        assert_eq!(
+            scene.judge(&client, &[bad]),
+            "400 bad_authorization",
+            "{bad}"
+        );
     }
-    assert_eq!(scene.judge(&client, &[&good.replace("Basic", "bAsic")]), "200 alice password");
-    assert_eq!(scene.judge(&client, &["Negotiate abc"]), "401 no_credentials");
+    assert_eq!(
+        scene.judge(&client, &[&good.replace("Basic", "bAsic")]),
+        "200 alice password"
+    );
+    assert_eq!(
+        scene.judge(&client, &["Negotiate abc"]),
+        "401 no_credentials"
+    );
 }
 
 #[test]
@@ -67,14 +113,30 @@ fn what_cannot_be_read_reaches_no_upstream_and_other_schemes_do() {
     let scene = Scene::new(&users, "credentials = [\"certificate\", \"password\"]");
     let (bob, good) = (scene.client("bob"), basic("alice", "correct horse"));
     // Bob's certificate alone would do; what he shows beside it must be good, or be no concern of the gateway.
-    for bad in [good.replacen(' ', "\t", 1), "bASIC,".to_owned(), good.replacen(' ', ",", 1), "Negotiate,x".to_owned()]
-    {
+    for bad in [
+        good.replacen(' ', "\t", 1),
+        "bASIC,".to_owned(),
+        good.replacen(' ', ",", 1),
+        "Negotiate,x".to_owned(),
+    ] {
         assert_eq!(scene.judge(&bob, &[&bad]), "400 bad_authorization", "{bad}");
     }
     assert_eq!(scene.judge(&bob, &[&good]), "403 contradictory_credentials");
     for other in ["Negotiate abc", "Bearer a.b.c", "Digest username=\"x\""] {
-        assert_eq!(scene.judge(&bob, &[other]), "200 bob certificate", "{other}");
-        assert_eq!(scene.upstream.recorded().pop().unwrap().values("authorization"), [other]);
+        assert_eq!(
+            scene.judge(&bob, &[other]),
+            "200 bob certificate",
+            "{other}"
+        );
+        assert_eq!(
+            scene
+                .upstream
+                .recorded()
+                .pop()
+                .unwrap()
+                .values("authorization"),
+            [other]
+        );
     }
 }
 
@@ -82,68 +144,128 @@ fn what_cannot_be_read_reaches_no_upstream_and_other_schemes_do() {
 fn the_answer_says_how_to_come_in() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let answer = scene.anonymous().get("/");
-    assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"portcullis\", charset=\"UTF-8\""));
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Basic realm=\"portcullis\", charset=\"UTF-8\"")
+    );
 }
 
 #[test]
 fn the_password_stays_here_and_the_upstream_learns_the_user() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]),
+        "200 alice password"
+    );
     for up in scene.upstream.recorded() {
         assert_eq!(up.values("authorization"), Vec::<&str>::new());
         assert_eq!(up.values("x-client-user"), ["alice"]);
-        assert_eq!(up.values("x-client-verify"), ["NONE"], "there was no certificate");
+        assert_eq!(
+            up.values("x-client-verify"),
+            ["NONE"],
+            "there was no certificate"
+        );
         assert_eq!(up.values("x-client-cn"), Vec::<&str>::new());
     }
     // With another's certificate, which the route does not take, the user still is the one of the password, and the
     // upstream is told of nobody else.
-    assert_eq!(scene.judge(&scene.client("carol"), &[&basic("alice", "correct horse")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.client("carol"), &[&basic("alice", "correct horse")]),
+        "200 alice password"
+    );
     let up = scene.upstream.recorded().pop().unwrap();
-    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec![]));
+    assert_eq!(
+        (up.values("x-client-user"), up.values("x-client-cn")),
+        (vec!["alice"], vec![])
+    );
     assert_eq!(up.values("x-client-verify"), ["NONE"]);
     // Its own is told.
-    let both = password_user("alice", SHA512).replace("permissions", "client_cn = \"alice\"\npermissions");
+    let both =
+        password_user("alice", SHA512).replace("permissions", "client_cn = \"alice\"\npermissions");
     let scene = Scene::new(&both, PASSWORD);
-    assert_eq!(scene.judge(&scene.client("alice"), &[&basic("alice", "correct horse")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.client("alice"), &[&basic("alice", "correct horse")]),
+        "200 alice password"
+    );
     let up = scene.upstream.recorded().pop().unwrap();
-    assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec!["alice"]));
+    assert_eq!(
+        (up.values("x-client-user"), up.values("x-client-cn")),
+        (vec!["alice"], vec!["alice"])
+    );
 }
 
 #[test]
 fn a_route_that_takes_no_password_leaves_the_field_alone() {
     let scene = Scene::new(&(password_user("alice", SHA512) + &user("bob", &["*"])), "");
     let good = basic("alice", "correct horse");
-    assert_eq!(scene.judge(&scene.anonymous(), &[&good]), "401 no_certificate");
-    assert_eq!(scene.judge(&scene.client("bob"), &[&good]), "200 bob certificate");
-    assert_eq!(scene.upstream.recorded()[0].values("authorization"), [good.as_str()]);
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&good]),
+        "401 no_certificate"
+    );
+    assert_eq!(
+        scene.judge(&scene.client("bob"), &[&good]),
+        "200 bob certificate"
+    );
+    assert_eq!(
+        scene.upstream.recorded()[0].values("authorization"),
+        [good.as_str()]
+    );
 }
 
 #[test]
 fn too_many_wrong_passwords_close_the_door_for_strangers_and_not_for_the_user() {
-    let users =
-        password_user("alice", SHA512).replace("[api_user.alice]\n", "[api_user.alice]\nclient_cn = \"alice\"\n");
+    let users = password_user("alice", SHA512).replace(
+        "[api_user.alice]\n",
+        "[api_user.alice]\nclient_cn = \"alice\"\n",
+    );
     let limits = "[passwords]\nfailures_per_user = 3\nfailures_per_source = 5\nwindow = \"1h\"\nremember = \"off\"\n";
     let route = "credentials = [\"certificate\", \"password\"]";
     let scene = Scene::new(&(users + limits + &password_user("bob", SHA256)), route);
     let client = scene.anonymous();
-    let try_once = |user: &str, password: &str| scene.judge_in(Version::Http1, &client, &[&basic(user, password)]);
+    let try_once = |user: &str, password: &str| {
+        scene.judge_in(Version::Http1, &client, &[&basic(user, password)])
+    };
     for _ in 0..3 {
         assert_eq!(try_once("alice", "wrong"), "401 wrong_password");
     }
-    assert_eq!(try_once("alice", "correct horse"), "429 too_many_attempts", "also with the right one");
-    assert_eq!(try_once("bob", "correct horse"), "200 bob password", "another user is not held back yet");
-    assert_eq!(scene.judge(&scene.client("alice"), &[]), "200 alice certificate", "nor is the user's certificate");
+    assert_eq!(
+        try_once("alice", "correct horse"),
+        "429 too_many_attempts",
+        "also with the right one"
+    );
+    assert_eq!(
+        try_once("bob", "correct horse"),
+        "200 bob password",
+        "another user is not held back yet"
+    );
+    assert_eq!(
+        scene.judge(&scene.client("alice"), &[]),
+        "200 alice certificate",
+        "nor is the user's certificate"
+    );
     for _ in 0..2 {
         assert_eq!(try_once("nobody", "wrong"), "401 wrong_password");
     }
-    assert_eq!(try_once("nobody", "wrong"), "429 too_many_attempts", "now the source is");
+    assert_eq!(
+        try_once("nobody", "wrong"),
+        "429 too_many_attempts",
+        "now the source is"
+    );
     let mut request = get("/");
-    request.headers_mut().insert("authorization", basic("bob", "correct horse").parse().unwrap());
+    request.headers_mut().insert(
+        "authorization",
+        basic("bob", "correct horse").parse().unwrap(),
+    );
     let answer = client.send(Version::Http1, request).unwrap();
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-    assert!(answer.status == 429 && (1..=3601).contains(&wait), "{answer:?}");
+    assert!(
+        answer.status == 429 && (1..=3601).contains(&wait),
+        "{answer:?}"
+    );
     let limited = [("kind", "password"), ("result", "limited")];
-    scene.gateway.wait_for_metric("portcullis_credential_checks_total", &limited, 3.0);
+    scene
+        .gateway
+        .wait_for_metric("portcullis_credential_checks_total", &limited, 3.0);
 }
 
 #[test]
@@ -151,11 +273,16 @@ fn a_right_password_is_remembered_and_forgotten_with_its_hash() {
     let mut scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let (client, good) = (scene.anonymous(), basic("alice", "correct horse"));
     let checks = |scene: &Scene, result| {
-        scene.gateway.metric("portcullis_credential_checks_total", &[("kind", "password"), ("result", result)])
+        scene.gateway.metric(
+            "portcullis_credential_checks_total",
+            &[("kind", "password"), ("result", result)],
+        )
     };
     assert_eq!(scene.judge(&client, &[&good]), "200 alice password");
     // The second was remembered.
-    eventually_is("checks", &(1.0, 1.0), || (checks(&scene, "verified"), checks(&scene, "remembered")));
+    eventually_is("checks", &(1.0, 1.0), || {
+        (checks(&scene, "verified"), checks(&scene, "remembered"))
+    });
     // Another hash of the same password, so that it has to be hashed again; then none at all.
     scene.reload(&password_user("alice", SHA256), PASSWORD);
     assert_eq!(scene.judge(&client, &[&good]), "200 alice password");
@@ -168,11 +295,15 @@ fn a_right_password_is_remembered_and_forgotten_with_its_hash() {
 fn an_open_connection_loses_its_password_with_a_reload() {
     let mut scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let client = scene.anonymous();
-    let mut connections = [Version::Http1, Version::Http2].map(|version| client.connect(version).unwrap());
+    let mut connections =
+        [Version::Http1, Version::Http2].map(|version| client.connect(version).unwrap());
     let mut statuses = || {
         connections.each_mut().map(|connection| {
             let mut request = get("/");
-            request.headers_mut().insert("authorization", basic("alice", "correct horse").parse().unwrap());
+            request.headers_mut().insert(
+                "authorization",
+                basic("alice", "correct horse").parse().unwrap(),
+            );
             connection.send(request).unwrap().status
         })
     };
@@ -186,10 +317,20 @@ fn an_open_connection_loses_its_password_with_a_reload() {
 /// A hash of `correct horse` that takes a second or so.
 fn dear_hash() -> String {
     use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-    let (costs, salt, mut hash) = (argon2::Params::new(65_536, 8, 1, None).unwrap(), b"somesalt", [0; 32]);
+    let (costs, salt, mut hash) = (
+        argon2::Params::new(65_536, 8, 1, None).unwrap(),
+        b"somesalt",
+        [0; 32],
+    );
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, costs);
-    argon2.hash_password_into(b"correct horse", salt, &mut hash).unwrap();
-    format!("$argon2id$v=19$m=65536,t=8,p=1${}${}", BASE64.encode(salt), BASE64.encode(hash))
+    argon2
+        .hash_password_into(b"correct horse", salt, &mut hash)
+        .unwrap();
+    format!(
+        "$argon2id$v=19$m=65536,t=8,p=1${}${}",
+        BASE64.encode(salt),
+        BASE64.encode(hash)
+    )
 }
 
 #[test]
@@ -204,28 +345,45 @@ fn a_right_that_goes_while_its_password_is_hashed_is_gone() {
     let good = basic("alice", "correct horse");
     let clients = [Version::Http1, Version::Http2].map(|version| (version, scene.anonymous()));
     for (version, client) in &clients {
-        assert_eq!(scene.judge_in(*version, client, &[&good]), "200 alice password");
+        assert_eq!(
+            scene.judge_in(*version, client, &[&good]),
+            "200 alice password"
+        );
     }
     let asked = std::thread::scope(|threads| {
         let asked = clients.each_ref().map(|(version, client)| {
             let mut request = get("/");
-            request.headers_mut().insert("authorization", good.parse().unwrap());
-            threads.spawn(move || (client.send(*version, request).unwrap().status, Instant::now()))
+            request
+                .headers_mut()
+                .insert("authorization", good.parse().unwrap());
+            threads.spawn(move || {
+                (
+                    client.send(*version, request).unwrap().status,
+                    Instant::now(),
+                )
+            })
         });
         scene.reload(&user(""), PASSWORD);
         // Nearly always both are still being hashed.
         let reloaded = Instant::now();
-        asked.map(|asked| asked.join().unwrap()).map(|(status, answered)| status == 403 || answered < reloaded)
+        asked
+            .map(|asked| asked.join().unwrap())
+            .map(|(status, answered)| status == 403 || answered < reloaded)
     });
     assert_eq!(asked, [true, true]);
 }
 
 #[test]
 fn two_hashes_let_a_password_change_without_a_gap() {
-    let both = format!("[api_user.alice]\npassword_hash = ['{ARGON2}', '{SHA512}']\npermissions = [\"*\"]\n");
+    let both = format!(
+        "[api_user.alice]\npassword_hash = ['{ARGON2}', '{SHA512}']\npermissions = [\"*\"]\n"
+    );
     let scene = Scene::new(&both, PASSWORD);
     for password in ["correct horse", "password"] {
-        assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", password)]), "200 alice password");
+        assert_eq!(
+            scene.judge(&scene.anonymous(), &[&basic("alice", password)]),
+            "200 alice password"
+        );
     }
 }
 
@@ -234,21 +392,37 @@ fn a_hash_from_a_file_is_read_again_when_it_changes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hashes");
     std::fs::write(&file, format!("# alice\n{SHA512}\n")).unwrap();
-    let users = format!("[api_user.alice]\npassword_hash_file = \"{}\"\npermissions = [\"*\"]\n", file.display());
+    let users = format!(
+        "[api_user.alice]\npassword_hash_file = \"{}\"\npermissions = [\"*\"]\n",
+        file.display()
+    );
     let scene = Scene::new(&users, PASSWORD);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]),
+        "200 alice password"
+    );
     let before = scene.gateway.generation();
     std::fs::write(&file, format!("{ARGON2}\n")).unwrap();
     scene.gateway.wait_for_generation_after(before);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "401 wrong_password");
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "password")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]),
+        "401 wrong_password"
+    );
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "password")]),
+        "200 alice password"
+    );
 }
 
 #[test]
 fn permissions_and_deny_count_as_for_certificates() {
-    let users = format!("[api_user.alice]\npassword_hash = '{SHA512}'\npermissions = [\"POST /*\"]\n");
+    let users =
+        format!("[api_user.alice]\npassword_hash = '{SHA512}'\npermissions = [\"POST /*\"]\n");
     let scene = Scene::new(&users, PASSWORD);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]), "403 no_permission");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]),
+        "403 no_permission"
+    );
 }
 
 #[test]
@@ -259,9 +433,15 @@ fn whoami_tells_a_password_user_who_it_is() {
     );
     for version in [Version::Http1, Version::Http2] {
         let mut request = get("/v1");
-        request.headers_mut().insert("authorization", basic("alice", "correct horse").parse().unwrap());
+        request.headers_mut().insert(
+            "authorization",
+            basic("alice", "correct horse").parse().unwrap(),
+        );
         let answer = scene.anonymous().send(version, request).unwrap();
-        assert!(answer.status == 200 && answer.body.contains("\"user\":\"alice\""), "{answer:?}");
+        assert!(
+            answer.status == 200 && answer.body.contains("\"user\":\"alice\""),
+            "{answer:?}"
+        );
     }
 }
 
@@ -269,22 +449,46 @@ fn whoami_tells_a_password_user_who_it_is() {
 fn requests_behind_one_that_waits_for_its_password_keep_their_order() {
     let scene = Scene::new(&password_user("alice", ARGON2), PASSWORD);
     let good = basic("alice", "password");
-    let first = format!("POST /1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nContent-Length: 3\r\n\r\nabc");
-    let last = format!("GET /2 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nConnection: close\r\n\r\n");
-    let answers = scene.anonymous().exchange(&format!("{first}{last}").into_bytes());
+    let first = format!(
+        "POST /1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nContent-Length: 3\r\n\r\nabc"
+    );
+    let last = format!(
+        "GET /2 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {good}\r\nConnection: close\r\n\r\n"
+    );
+    let answers = scene
+        .anonymous()
+        .exchange(&format!("{first}{last}").into_bytes());
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
     let up = scene.upstream.recorded();
-    assert_eq!((&*up[0].target, &up[0].body[..], &*up[1].target), ("/1", &b"abc"[..], "/2"));
+    assert_eq!(
+        (&*up[0].target, &up[0].body[..], &*up[1].target),
+        ("/1", &b"abc"[..], "/2")
+    );
 }
 
 #[test]
 fn what_hash_password_prints_is_taken() {
-    let mut child =
-        Command::new(PORTCULLIS).arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all("geheim äöü\n".as_bytes()).unwrap();
+    let mut child = Command::new(PORTCULLIS)
+        .arg("hash-password")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all("geheim äöü\n".as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     let hash = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && hash.starts_with("$argon2id$"), "{hash}");
+    assert!(
+        output.status.success() && hash.starts_with("$argon2id$"),
+        "{hash}"
+    );
     let scene = Scene::new(&password_user("alice", hash.trim_end()), PASSWORD);
-    assert_eq!(scene.judge(&scene.anonymous(), &[&basic("alice", "geheim äöü")]), "200 alice password");
+    assert_eq!(
+        scene.judge(&scene.anonymous(), &[&basic("alice", "geheim äöü")]),
+        "200 alice password"
+    );
 }

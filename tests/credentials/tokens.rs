@@ -7,7 +7,9 @@ use crate::support::upstream::full;
 use crate::support::{PORTCULLIS, eventually, run};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
 use aws_lc_rs::{rsa, signature};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject;
@@ -24,7 +26,10 @@ fn encoded(octets: &[u8]) -> String {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 /// A key that signs tokens with ES256.
@@ -35,7 +40,10 @@ struct Signer {
 
 impl Signer {
     fn new(id: &'static str) -> Self {
-        Self { key: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(), id }
+        Self {
+            key: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
+            id,
+        }
     }
 
     fn jwk(&self) -> Value {
@@ -50,7 +58,10 @@ impl Signer {
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
         let signed = signed_part(header, claims);
-        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        let signature = self
+            .key
+            .sign(&SystemRandom::new(), signed.as_bytes())
+            .unwrap();
         format!("{signed}.{}", encoded(signature.as_ref()))
     }
 
@@ -60,7 +71,11 @@ impl Signer {
 }
 
 fn signed_part(header: &Value, claims: &Value) -> String {
-    format!("{}.{}", encoded(header.to_string().as_bytes()), encoded(claims.to_string().as_bytes()))
+    format!(
+        "{}.{}",
+        encoded(header.to_string().as_bytes()),
+        encoded(claims.to_string().as_bytes())
+    )
 }
 
 fn thumbprint(identity: &Identity) -> String {
@@ -103,19 +118,33 @@ impl TokenScene {
              [api_user.alice]\nclient_token = \"alice-id\"\npermissions = [\"*\"]\n",
             file.display()
         );
-        Self { scene: Scene::new(&users, route), keys: file, _folder: folder }
+        Self {
+            scene: Scene::new(&users, route),
+            keys: file,
+            _folder: folder,
+        }
     }
 
     /// The client of a certificate that is no ApiUser's, and the certificate.
     fn device(&self) -> (Client, Identity) {
         let identity = self.scene.pki.client("device");
-        (Client::new(&self.scene.pki, Some(&identity), self.scene.gateway.address()), identity)
+        (
+            Client::new(
+                &self.scene.pki,
+                Some(&identity),
+                self.scene.gateway.address(),
+            ),
+            identity,
+        )
     }
 
     /// The detail of the last refusal in the log.
     fn detail(&self) -> String {
         let lines = self.scene.gateway.access_log();
-        lines.last().unwrap()["detail"].as_str().unwrap_or_default().to_owned()
+        lines.last().unwrap()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -125,30 +154,64 @@ fn a_token_that_is_bound_to_the_certificate_names_its_user() {
     let scene = TokenScene::new(&[signer.jwk()], "", TOKEN);
     let (client, identity) = scene.device();
     let good = claims(&identity);
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&good)]), "200 alice token");
+    assert_eq!(
+        scene.scene.judge(&client, &[&signer.bearer(&good)]),
+        "200 alice token"
+    );
     for up in scene.scene.upstream.recorded() {
-        assert_eq!(up.values("authorization"), Vec::<&str>::new(), "it was meant for the gateway");
-        assert_eq!((up.values("x-client-user"), up.values("x-client-cn")), (vec!["alice"], vec!["device"]));
+        assert_eq!(
+            up.values("authorization"),
+            Vec::<&str>::new(),
+            "it was meant for the gateway"
+        );
+        assert_eq!(
+            (up.values("x-client-user"), up.values("x-client-cn")),
+            (vec!["alice"], vec!["device"])
+        );
     }
     let other = claims(&scene.scene.pki.client("thief"));
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&other)]), "401 invalid_token", "another's");
     assert_eq!(
-        scene.scene.judge(&scene.scene.client("thief"), &[&signer.bearer(&good)]),
+        scene.scene.judge(&client, &[&signer.bearer(&other)]),
+        "401 invalid_token",
+        "another's"
+    );
+    assert_eq!(
+        scene
+            .scene
+            .judge(&scene.scene.client("thief"), &[&signer.bearer(&good)]),
         "401 invalid_token",
         "stolen"
     );
-    assert_eq!(scene.scene.judge(&scene.scene.anonymous(), &[&signer.bearer(&good)]), "401 invalid_token", "bare");
+    assert_eq!(
+        scene
+            .scene
+            .judge(&scene.scene.anonymous(), &[&signer.bearer(&good)]),
+        "401 invalid_token",
+        "bare"
+    );
     assert_eq!(scene.scene.judge(&client, &[]), "401 no_credentials");
     let unknown = with(&good, "sub", json!("bob-id"));
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&unknown)]), "403 unknown_user");
+    assert_eq!(
+        scene.scene.judge(&client, &[&signer.bearer(&unknown)]),
+        "403 unknown_user"
+    );
 }
 
 #[test]
 fn explain_says_that_a_token_would_do() {
     let scene = TokenScene::new(&[Signer::new("one").jwk()], "", TOKEN);
     let config = scene.scene.gateway.config_file.to_str().unwrap().to_owned();
-    let explain =
-        |who: &[&str]| run(PORTCULLIS, &[&["explain", "-c", &config], who, &["GET", "https://localhost/x"]].concat());
+    let explain = |who: &[&str]| {
+        run(
+            PORTCULLIS,
+            &[
+                &["explain", "-c", &config],
+                who,
+                &["GET", "https://localhost/x"],
+            ]
+            .concat(),
+        )
+    };
     let (out, _, code) = explain(&["--user", "alice"]);
     assert!(code == 0 && out.contains("by token"), "{out}");
     let (out, _, code) = explain(&[]);
@@ -164,9 +227,15 @@ fn each_claim_must_be_right() {
     let broken = json!({"x5t#S256": "AAAA"});
     let table = [
         (with(&good, "aud", json!("other")), "another audience"),
-        (with(&good, "aud", json!(["gateway", 1])), "another audience"),
+        (
+            with(&good, "aud", json!(["gateway", 1])),
+            "another audience",
+        ),
         (without(&good, "aud"), "another audience"),
-        (with(&good, "iss", json!("https://idp.example/")), "issuer is not known"),
+        (
+            with(&good, "iss", json!("https://idp.example/")),
+            "issuer is not known",
+        ),
         (without(&good, "iss"), "issuer is not known"),
         (with(&good, "exp", json!(now() - 60)), "expired"),
         (without(&good, "exp"), "expired"),
@@ -174,64 +243,127 @@ fn each_claim_must_be_right() {
         (with(&good, "nbf", json!(now() + 600)), "not valid yet"),
         (with(&good, "iat", json!(now() + 600)), "not valid yet"),
         (without(&good, "cnf"), "bound to no certificate"),
-        (with(&good, "cnf", json!({"jkt": "x"})), "bound to no certificate"),
+        (
+            with(&good, "cnf", json!({"jkt": "x"})),
+            "bound to no certificate",
+        ),
         (with(&good, "cnf", broken), "no JWT"),
         (without(&good, "sub"), "names no user"),
         (with(&good, "sub", json!("")), "names no user"),
     ];
     for (claims, detail) in table {
-        assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&claims)]), "401 invalid_token", "{claims}");
-        assert!(scene.detail().contains(detail), "{claims}: {}", scene.detail());
-    }
-    for (name, value) in [("aud", json!("gateway")), ("exp", json!(now() - 10)), ("nbf", json!(now() + 10))] {
         assert_eq!(
-            scene.scene.judge(&client, &[&signer.bearer(&with(&good, name, value))]),
+            scene.scene.judge(&client, &[&signer.bearer(&claims)]),
+            "401 invalid_token",
+            "{claims}"
+        );
+        assert!(
+            scene.detail().contains(detail),
+            "{claims}: {}",
+            scene.detail()
+        );
+    }
+    for (name, value) in [
+        ("aud", json!("gateway")),
+        ("exp", json!(now() - 10)),
+        ("nbf", json!(now() + 10)),
+    ] {
+        assert_eq!(
+            scene
+                .scene
+                .judge(&client, &[&signer.bearer(&with(&good, name, value))]),
             "200 alice token",
             "{name}"
         );
     }
 }
 
-#[test]
-fn each_part_of_the_signature_must_be_right() {
-    let (signer, stranger) = (Signer::new("one"), Signer::new("one"));
-    let scene = TokenScene::new(&[signer.jwk(), Signer::new("two").jwk()], "", TOKEN);
-    let (client, identity) = scene.device();
-    let good = claims(&identity);
+/// Tokens with these claims, and what is wrong with each.
+fn wrongly_signed(signer: &Signer, good: &Value) -> [(String, &'static str); 14] {
+    let stranger = Signer::new("one");
     let header = |alg: &str| json!({"alg": alg, "kid": "one"});
-    let hmac_key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, signer.key.public_key().as_ref());
-    let unsigned = signed_part(&header("HS256"), &good);
-    let confused = format!("{unsigned}.{}", encoded(aws_lc_rs::hmac::sign(&hmac_key, unsigned.as_bytes()).as_ref()));
-    let none = format!("{}.", signed_part(&header("none"), &good));
-    let token = signer.sign(&signer.header(), &good);
+    let hmac_key = aws_lc_rs::hmac::Key::new(
+        aws_lc_rs::hmac::HMAC_SHA256,
+        signer.key.public_key().as_ref(),
+    );
+    let unsigned = signed_part(&header("HS256"), good);
+    let confused = format!(
+        "{unsigned}.{}",
+        encoded(aws_lc_rs::hmac::sign(&hmac_key, unsigned.as_bytes()).as_ref())
+    );
+    let none = format!("{}.", signed_part(&header("none"), good));
+    let token = signer.sign(&signer.header(), good);
     let (head, signature) = token.rsplit_once('.').unwrap();
-    let forged = signed_part(&signer.header(), &with(&good, "sub", json!("root")));
+    let forged = signed_part(&signer.header(), &with(good, "sub", json!("root")));
     let mut critical = signer.header();
     critical["crit"] = json!(["b64"]);
-    let table = [
-        (stranger.sign(&signer.header(), &good), "signature is wrong"),
+    [
+        (stranger.sign(&signer.header(), good), "signature is wrong"),
         (format!("{forged}.{signature}"), "signature is wrong"),
         (format!("{head}."), "signature is wrong"),
         (none, "algorithm is not allowed"),
         (confused, "algorithm is not allowed"),
-        (signer.sign(&header("ES384"), &good), "algorithm is not allowed"),
-        (signer.sign(&header("RS256"), &good), "no key of its issuer"),
-        (signer.sign(&json!({"alg": "ES256", "kid": "three"}), &good), "no key of its issuer"),
-        (signer.sign(&json!({"alg": "ES256"}), &good), "no key of its issuer"),
-        (signer.sign(&json!({"alg": "ES256", "kid": "two"}), &good), "signature is wrong"),
-        (signer.sign(&critical, &good), "critical"),
-        (signer.sign(&json!({"alg": "ES256", "kid": "one", "typ": "dpop+jwt"}), &good), "its type"),
+        (
+            signer.sign(&header("ES384"), good),
+            "algorithm is not allowed",
+        ),
+        (signer.sign(&header("RS256"), good), "no key of its issuer"),
+        (
+            signer.sign(&json!({"alg": "ES256", "kid": "three"}), good),
+            "no key of its issuer",
+        ),
+        (
+            signer.sign(&json!({"alg": "ES256"}), good),
+            "no key of its issuer",
+        ),
+        (
+            signer.sign(&json!({"alg": "ES256", "kid": "two"}), good),
+            "signature is wrong",
+        ),
+        (signer.sign(&critical, good), "critical"),
+        (
+            signer.sign(
+                &json!({"alg": "ES256", "kid": "one", "typ": "dpop+jwt"}),
+                good,
+            ),
+            "its type",
+        ),
         (format!("{token}.x"), "no JWT"),
         ("x".to_owned(), "no JWT"),
-    ];
-    for (token, detail) in table {
-        assert_eq!(scene.scene.judge(&client, &[&format!("Bearer {token}")]), "401 invalid_token", "{detail}");
-        assert!(scene.detail().contains(detail), "{detail}: {}", scene.detail());
+    ]
+}
+
+#[test]
+fn each_part_of_the_signature_must_be_right() {
+    let signer = Signer::new("one");
+    let scene = TokenScene::new(&[signer.jwk(), Signer::new("two").jwk()], "", TOKEN);
+    let (client, identity) = scene.device();
+    let good = claims(&identity);
+    for (token, detail) in wrongly_signed(&signer, &good) {
+        assert_eq!(
+            scene.scene.judge(&client, &[&format!("Bearer {token}")]),
+            "401 invalid_token",
+            "{detail}"
+        );
+        assert!(
+            scene.detail().contains(detail),
+            "{detail}: {}",
+            scene.detail()
+        );
     }
-    assert_eq!(scene.scene.judge(&client, &["Bearer a b"]), "400 bad_authorization");
+    assert_eq!(
+        scene.scene.judge(&client, &["Bearer a b"]),
+        "400 bad_authorization"
+    );
     let long = format!("Bearer {}", "a".repeat(8193));
-    assert_eq!(scene.scene.judge(&client, &[&long]), "400 bad_authorization");
-    assert_eq!(scene.scene.judge(&client, &[&format!("Bearer {token}")]), "200 alice token");
+    assert_eq!(
+        scene.scene.judge(&client, &[&long]),
+        "400 bad_authorization"
+    );
+    assert_eq!(
+        scene.scene.judge(&client, &[&signer.bearer(&good)]),
+        "200 alice token"
+    );
 }
 
 #[test]
@@ -239,8 +371,10 @@ fn keys_of_each_kind_sign() {
     let ed = Ed25519KeyPair::generate().unwrap();
     let rsa = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
     let public = rsa.public_key();
-    let (n, e) =
-        (public.modulus().big_endian_without_leading_zero(), public.exponent().big_endian_without_leading_zero());
+    let (n, e) = (
+        public.modulus().big_endian_without_leading_zero(),
+        public.exponent().big_endian_without_leading_zero(),
+    );
     let jwks = [
         json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": encoded(ed.public_key().as_ref())}),
         json!({"kty": "RSA", "kid": "rsa", "n": encoded(n), "e": encoded(e)}),
@@ -254,26 +388,42 @@ fn keys_of_each_kind_sign() {
     };
     let by_rsa = |padding: &'static dyn signature::RsaEncoding, message: &[u8]| {
         let mut signature = vec![0; rsa.public_modulus_len()];
-        rsa.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
+        rsa.sign(padding, &SystemRandom::new(), message, &mut signature)
+            .unwrap();
         signature
     };
     for token in [
         bearer("EdDSA", "ed", &|message| ed.sign(message).as_ref().to_vec()),
-        bearer("RS256", "rsa", &|message| by_rsa(&signature::RSA_PKCS1_SHA256, message)),
-        bearer("PS256", "rsa", &|message| by_rsa(&signature::RSA_PSS_SHA256, message)),
+        bearer("RS256", "rsa", &|message| {
+            by_rsa(&signature::RSA_PKCS1_SHA256, message)
+        }),
+        bearer("PS256", "rsa", &|message| {
+            by_rsa(&signature::RSA_PSS_SHA256, message)
+        }),
     ] {
         assert_eq!(scene.scene.judge(&client, &[&token]), "200 alice token");
     }
-    let swapped = bearer("PS256", "rsa", &|message| by_rsa(&signature::RSA_PKCS1_SHA256, message));
+    let swapped = bearer("PS256", "rsa", &|message| {
+        by_rsa(&signature::RSA_PKCS1_SHA256, message)
+    });
     assert_eq!(scene.scene.judge(&client, &[&swapped]), "401 invalid_token");
 }
 
 #[test]
 fn only_the_algorithms_of_the_issuer_count() {
     let signer = Signer::new("one");
-    let scene = TokenScene::new(&[signer.jwk()], "algorithms = [\"PS256\", \"EdDSA\"]", TOKEN);
+    let scene = TokenScene::new(
+        &[signer.jwk()],
+        "algorithms = [\"PS256\", \"EdDSA\"]",
+        TOKEN,
+    );
     let (client, identity) = scene.device();
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&claims(&identity))]), "401 invalid_token");
+    assert_eq!(
+        scene
+            .scene
+            .judge(&client, &[&signer.bearer(&claims(&identity))]),
+        "401 invalid_token"
+    );
     assert!(scene.detail().contains("algorithm"), "{}", scene.detail());
 }
 
@@ -282,21 +432,31 @@ fn keys_change_with_their_file_and_what_was_remembered_goes_with_them() {
     let (old, new) = (Signer::new("one"), Signer::new("two"));
     let scene = TokenScene::new(&[old.jwk()], "", TOKEN);
     let (client, identity) = scene.device();
-    let (by_old, by_new) = (old.bearer(&claims(&identity)), new.bearer(&claims(&identity)));
+    let (by_old, by_new) = (
+        old.bearer(&claims(&identity)),
+        new.bearer(&claims(&identity)),
+    );
     let mut open = client.connect(Version::Http1).unwrap();
     let mut send = |token: &str| {
         let mut request = get("/");
-        request.headers_mut().insert("authorization", token.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("authorization", token.parse().unwrap());
         open.send(request).unwrap().status
     };
-    assert_eq!((send(&by_old), send(&by_old), send(&by_new)), (200, 200, 401));
+    assert_eq!(
+        (send(&by_old), send(&by_old), send(&by_new)),
+        (200, 200, 401)
+    );
     let before = scene.scene.gateway.generation();
     std::fs::write(&scene.keys, json!({"keys": [new.jwk()]}).to_string()).unwrap();
     scene.scene.gateway.wait_for_generation_after(before);
     assert_eq!((send(&by_old), send(&by_new)), (401, 200));
     // What cannot be used does not come into force.
     std::fs::write(&scene.keys, "{}").unwrap();
-    eventually("a refused reload", || (scene.scene.gateway.reloads("failure") > 0.0).then_some(()));
+    eventually("a refused reload", || {
+        (scene.scene.gateway.reloads("failure") > 0.0).then_some(())
+    });
     assert_eq!(send(&by_new), 200);
 }
 
@@ -307,37 +467,63 @@ fn certificate_and_token_of_one_user_can_both_be_needed() {
     let more = user("carol", &["*"]);
     let scene = TokenScene::new(&[signer.jwk()], &more, keys);
     let carol = scene.scene.pki.client("carol");
-    let client = Client::new(&scene.scene.pki, Some(&carol), scene.scene.gateway.address());
+    let client = Client::new(
+        &scene.scene.pki,
+        Some(&carol),
+        scene.scene.gateway.address(),
+    );
     assert_eq!(scene.scene.judge(&client, &[]), "401 no_credentials");
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&claims(&carol))]), "403 contradictory_credentials");
-    let users =
-        scene.scene.users.replace("client_token = \"alice-id\"", "client_token = \"alice-id\"\nclient_cn = \"alice\"");
+    assert_eq!(
+        scene
+            .scene
+            .judge(&client, &[&signer.bearer(&claims(&carol))]),
+        "403 contradictory_credentials"
+    );
+    let users = scene.scene.users.replace(
+        "client_token = \"alice-id\"",
+        "client_token = \"alice-id\"\nclient_cn = \"alice\"",
+    );
     let mut scene = scene;
     scene.scene.reload(&users, keys);
     let alice = scene.scene.pki.client("alice");
-    let client = Client::new(&scene.scene.pki, Some(&alice), scene.scene.gateway.address());
-    assert_eq!(scene.scene.judge(&client, &[&signer.bearer(&claims(&alice))]), "200 alice token");
+    let client = Client::new(
+        &scene.scene.pki,
+        Some(&alice),
+        scene.scene.gateway.address(),
+    );
+    assert_eq!(
+        scene
+            .scene
+            .judge(&client, &[&signer.bearer(&claims(&alice))]),
+        "200 alice token"
+    );
 }
 
 /// A TLS server that answers with what it is told to.
 fn key_server(pki: &Pki, answer: Arc<Mutex<(u16, String)>>) -> Upstream {
     let server = pki.server("idp", &["127.0.0.1"]);
-    let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes()).map(Result::unwrap).collect();
+    let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes())
+        .map(Result::unwrap)
+        .collect();
     let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let config = config
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
     Upstream::over_tls_answering(config, move |_| {
         let (status, body) = answer.lock().unwrap().clone();
-        http::Response::builder().status(status).body(full(body)).unwrap()
+        http::Response::builder()
+            .status(status)
+            .body(full(body))
+            .unwrap()
     })
 }
 
-#[test]
-fn keys_from_a_url_are_fetched_again_and_the_last_good_ones_stay() {
-    let (pki, upstream, old, new) = (Pki::new(), Upstream::start(), Signer::new("one"), Signer::new("two"));
-    let answer = Arc::new(Mutex::new((503, String::new())));
-    let server = key_server(&pki, answer.clone());
+fn fetching_from(server: &Upstream, pki: Pki, upstream: Upstream) -> Scene {
     let users = format!(
         "[token_issuer.idp]\nissuer = \"https://idp.example\"\naudience = \"gateway\"\njwks_url = \"https://{}/keys\"\n\
          anchors = \"{}\"\nrefresh = \"600ms\"\n[api_user.alice]\nclient_token = \"alice-id\"\npermissions = [\"*\"]\n",
@@ -345,34 +531,70 @@ fn keys_from_a_url_are_fetched_again_and_the_last_good_ones_stay() {
         pki.ca_file().display(),
     );
     let gateway = Gateway::start(&Scene::config(&pki, &upstream, &users, TOKEN));
-    let scene = Scene { pki, upstream, gateway, users };
+    Scene {
+        pki,
+        upstream,
+        gateway,
+        users,
+    }
+}
+
+#[test]
+fn keys_from_a_url_are_fetched_again_and_the_last_good_ones_stay() {
+    let (pki, upstream, old, new) = (
+        Pki::new(),
+        Upstream::start(),
+        Signer::new("one"),
+        Signer::new("two"),
+    );
+    let answer = Arc::new(Mutex::new((503, String::new())));
+    let server = key_server(&pki, answer.clone());
+    let scene = fetching_from(&server, pki, upstream);
     let identity = scene.pki.client("device");
     let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
-    let (by_old, by_new) = (old.bearer(&claims(&identity)), new.bearer(&claims(&identity)));
-    let fetches = |result| scene.gateway.metric("portcullis_token_key_fetches_total", &[("result", result)]);
-    eventually("a failed fetch", || (fetches("failure") > 0.0).then_some(()));
+    let (by_old, by_new) = (
+        old.bearer(&claims(&identity)),
+        new.bearer(&claims(&identity)),
+    );
+    let fetches = |result| {
+        scene
+            .gateway
+            .metric("portcullis_token_key_fetches_total", &[("result", result)])
+    };
+    eventually("a failed fetch", || {
+        (fetches("failure") > 0.0).then_some(())
+    });
     assert_eq!(scene.judge(&client, &[&by_old]), "503 no_keys");
     let serve = |status, text: &str| *answer.lock().unwrap() = (status, text.to_owned());
     let good = json!({"keys": [old.jwk()]}).to_string();
     let first = |token: &str| scene.judge_in(Version::Http1, &client, &[token]);
     serve(200, &good);
-    eventually("keys", || (first(&by_old) == "200 alice token").then_some(()));
+    eventually("keys", || {
+        (first(&by_old) == "200 alice token").then_some(())
+    });
     // Nonsense, and too much, change nothing.
-    for nonsense in ["<html>", &format!("{{\"keys\":[], \"x\":\"{}\"}}", "x".repeat(300_000))] {
+    for nonsense in [
+        "<html>",
+        &format!("{{\"keys\":[], \"x\":\"{}\"}}", "x".repeat(300_000)),
+    ] {
         let (failed, fetched) = (fetches("failure"), fetches("success"));
         serve(200, nonsense);
-        eventually("a failed fetch", || (fetches("failure") > failed).then_some(()));
+        eventually("a failed fetch", || {
+            (fetches("failure") > failed).then_some(())
+        });
         assert_eq!(scene.judge(&client, &[&by_old]), "200 alice token");
         serve(200, &good);
         eventually("a fetch", || (fetches("success") > fetched).then_some(()));
     }
     serve(200, &json!({"keys": [new.jwk()]}).to_string());
-    eventually("new keys", || (first(&by_new) == "200 alice token").then_some(()));
+    eventually("new keys", || {
+        (first(&by_new) == "200 alice token").then_some(())
+    });
     assert_eq!(scene.judge(&client, &[&by_old]), "401 invalid_token");
     // A reload that changes nothing about them keeps them, also if nobody answers then.
     serve(500, "");
-    let config =
-        Scene::config(&scene.pki, &scene.upstream, &scene.users, TOKEN) + "[role.new]\npermissions = [\"x\"]\n";
+    let config = Scene::config(&scene.pki, &scene.upstream, &scene.users, TOKEN)
+        + "[role.new]\npermissions = [\"x\"]\n";
     scene.gateway.reload_with(&config);
     assert_eq!(scene.judge(&client, &[&by_new]), "200 alice token");
 }

@@ -14,7 +14,10 @@ fn typed(answers: &[&str]) -> (Output, String, Terminal) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    for (question, answer) in ["Password: ", "The same password again: "].into_iter().zip(answers) {
+    for (question, answer) in ["Password: ", "The same password again: "]
+        .into_iter()
+        .zip(answers)
+    {
         terminal.wait_for(question);
         terminal.type_in(answer);
     }
@@ -29,20 +32,36 @@ fn typed(answers: &[&str]) -> (Output, String, Terminal) {
 fn a_password_that_is_typed_twice_is_hashed_and_never_shown() {
     let (output, screen, terminal) = typed(&["geheim äöü\n", "geheim äöü\n"]);
     let hash = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && hash.starts_with("$argon2id$"), "{hash}{screen}");
-    assert!(!screen.contains("geheim") && terminal.is_as_usual(), "{screen}");
+    assert!(
+        output.status.success() && hash.starts_with("$argon2id$"),
+        "{hash}{screen}"
+    );
+    assert!(
+        !screen.contains("geheim") && terminal.is_as_usual(),
+        "{screen}"
+    );
 }
 
 #[test]
 fn two_different_passwords_an_empty_one_and_ctrl_c_give_no_hash() {
     for (answers, error) in [
-        (["one\n", "other\n"].as_slice(), "error: the two passwords differ"),
+        (
+            ["one\n", "other\n"].as_slice(),
+            "error: the two passwords differ",
+        ),
         (&["\n"], "error: the password is empty"),
         (&["half\u{3}"], "error: interrupted"),
-        (&["tab\t\n", "tab\t\n"], "error: a password is one line without control characters"),
+        (
+            &["tab\t\n", "tab\t\n"],
+            "error: a password is one line without control characters",
+        ),
     ] {
         let (output, screen, terminal) = typed(answers);
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{screen}");
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(1), 0),
+            "{screen}"
+        );
         terminal.wait_for(error);
         assert!(terminal.is_as_usual());
     }

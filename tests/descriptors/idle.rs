@@ -20,11 +20,15 @@ const WAYS: [(&str, &str, Version); 5] = [
 ];
 
 fn lines(connections: usize, layer: &str, engine: &str) -> String {
-    format!("connections = {connections}\nrecord_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n")
+    format!(
+        "connections = {connections}\nrecord_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n"
+    )
 }
 
 fn answers(connection: &mut Connection<'_>) -> bool {
-    connection.send(get("/")).is_ok_and(|answer| answer.status == 200)
+    connection
+        .send(get("/"))
+        .is_ok_and(|answer| answer.status == 200)
 }
 
 fn closed(gateway: &Gateway, reason: &str) -> f64 {
@@ -32,7 +36,9 @@ fn closed(gateway: &Gateway, reason: &str) -> f64 {
 }
 
 fn gave_way(gateway: &Gateway, count: f64) {
-    eventually("idle connections that gave way", || (closed(gateway, "idle_gave_way") == count).then_some(()));
+    eventually("idle connections that gave way", || {
+        (closed(gateway, "idle_gave_way") == count).then_some(())
+    });
 }
 
 #[test]
@@ -53,11 +59,17 @@ fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay()
             open.push(new);
         }
         for stays in [0, 3, 4, 5] {
-            assert!(answers(&mut open[stays]), "{layer} {engine} {version:?} {stays}");
+            assert!(
+                answers(&mut open[stays]),
+                "{layer} {engine} {version:?} {stays}"
+            );
         }
         assert_eq!(closed(&gateway, "limit"), 0.0);
         let line = gateway.wait_for_log("idle connections closed for new ones");
-        assert_eq!((&line["reason"], &line["source"]), (&"idle_gave_way".into(), &"127.0.0.1".into()));
+        assert_eq!(
+            (&line["reason"], &line["source"]),
+            (&"idle_gave_way".into(), &"127.0.0.1".into())
+        );
     }
 }
 
@@ -65,16 +77,28 @@ fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay()
 fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered() {
     for (layer, engine, version) in WAYS {
         let (scene, held) = (Scene::new(), HeldUpstream::start());
-        let gateway = Gateway::start(&scene.config(&lines(2, layer, engine), held.upstream.address));
+        let gateway =
+            Gateway::start(&scene.config(&lines(2, layer, engine), held.upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
         let mut under_way: Vec<_> = (0..2).map(|_| UnderWay::begin(&alice, version)).collect();
         held.wait_for_requests(2);
         let mut new = silent(Ipv4Addr::LOCALHOST, gateway.address());
-        eventually("the new one is closed", || is_closed(&mut new).then_some(()));
-        assert_eq!((closed(&gateway, "limit"), closed(&gateway, "idle_gave_way")), (1.0, 0.0));
+        eventually("the new one is closed", || {
+            is_closed(&mut new).then_some(())
+        });
+        assert_eq!(
+            (closed(&gateway, "limit"), closed(&gateway, "idle_gave_way")),
+            (1.0, 0.0)
+        );
         held.open();
-        under_way.iter_mut().for_each(|request| request.finish(&alice));
-        assert_eq!(alice.send(version, get("/")).unwrap().status, 200, "{layer} {engine} {version:?}");
+        under_way
+            .iter_mut()
+            .for_each(|request| request.finish(&alice));
+        assert_eq!(
+            alice.send(version, get("/")).unwrap().status,
+            200,
+            "{layer} {engine} {version:?}"
+        );
         gave_way(&gateway, 1.0);
         assert_eq!(closed(&gateway, "limit"), 1.0);
     }
@@ -83,7 +107,10 @@ fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered(
 /// A connection with a request that waits for its answer.
 enum UnderWay<'c> {
     Http1(Box<Raw>),
-    Http2 { _open: Connection<'c>, answer: Option<JoinHandle<u16>> },
+    Http2 {
+        _open: Connection<'c>,
+        answer: Option<JoinHandle<u16>>,
+    },
 }
 
 impl<'c> UnderWay<'c> {
@@ -95,16 +122,27 @@ impl<'c> UnderWay<'c> {
         }
         let connection = client.connect(version).unwrap();
         let mut sender = connection.http2().clone();
-        let task =
-            client.runtime().spawn(async move { sender.send_request(get("/")).await.unwrap().status().as_u16() });
-        Self::Http2 { _open: connection, answer: Some(task) }
+        let task = client.runtime().spawn(async move {
+            sender
+                .send_request(get("/"))
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        });
+        Self::Http2 {
+            _open: connection,
+            answer: Some(task),
+        }
     }
 
     /// Leaves the connection open.
     fn finish(&mut self, client: &Client) {
         let status = match self {
             Self::Http1(raw) => status(&raw.read_until("late")),
-            Self::Http2 { answer, .. } => client.runtime().block_on(answer.take().unwrap()).unwrap(),
+            Self::Http2 { answer, .. } => {
+                client.runtime().block_on(answer.take().unwrap()).unwrap()
+            }
         };
         assert_eq!(status, 200);
     }
@@ -112,7 +150,11 @@ impl<'c> UnderWay<'c> {
 
 #[test]
 fn neither_a_tunnel_nor_half_a_request_gives_way() {
-    for (layer, engine) in [("rustls", "own"), ("in-place", "own"), ("in-place", "hyper")] {
+    for (layer, engine) in [
+        ("rustls", "own"),
+        ("in-place", "own"),
+        ("in-place", "hyper"),
+    ] {
         let (scene, upstream) = (Scene::new(), upgrades::echoing());
         let gateway = Gateway::start(&scene.config(&lines(3, layer, engine), upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
@@ -143,8 +185,15 @@ fn an_http_2_client_that_gives_way_is_told_and_need_not_agree() {
         let mut said = raw.read_some();
         assert_eq!(alice.get("/").status, 200);
         // It answers no ping, and does not close.
-        said.extend(std::iter::repeat_with(|| raw.read_some()).take_while(|piece| !piece.is_empty()).flatten());
-        let goodbye = frames(&said).into_iter().find(|(kind, _)| *kind == 7).unwrap();
+        said.extend(
+            std::iter::repeat_with(|| raw.read_some())
+                .take_while(|piece| !piece.is_empty())
+                .flatten(),
+        );
+        let goodbye = frames(&said)
+            .into_iter()
+            .find(|(kind, _)| *kind == 7)
+            .unwrap();
         assert_eq!(goodbye.1[4..8], [0; 4], "{layer}: no error");
         gave_way(&gateway, 1.0);
     }
@@ -176,9 +225,16 @@ fn idle_connections_of_all_workers_give_way_and_none_is_rejected() {
             })
             .collect();
         gave_way(&gateway, 20.0);
-        assert_eq!(closed(&gateway, "limit") + closed(&gateway, "gave_way"), 0.0);
+        assert_eq!(
+            closed(&gateway, "limit") + closed(&gateway, "gave_way"),
+            0.0
+        );
         let stay: Vec<usize> = (0..28).filter(|at| answers(&mut open[*at])).collect();
-        assert_eq!(stay, (20..28).collect::<Vec<_>>(), "{version:?}: the oldest of all workers go first");
+        assert_eq!(
+            stay,
+            (20..28).collect::<Vec<_>>(),
+            "{version:?}: the oldest of all workers go first"
+        );
     }
 }
 
@@ -205,25 +261,46 @@ fn handshakes_that_anybody_can_finish_keep_no_client_out() {
             .collect();
         assert_eq!(alice.get("/").status, 200);
         gave_way(&gateway, 12.0);
-        assert_eq!(closed(&gateway, "descriptors") + closed(&gateway, "gave_way"), 0.0);
+        assert_eq!(
+            closed(&gateway, "descriptors") + closed(&gateway, "gave_way"),
+            0.0
+        );
     }
 }
 
 #[test]
-fn half_open_connections_take_an_eighth_of_the_places_from_idle_ones_and_then_give_way_themselves() {
+fn half_open_connections_take_an_eighth_of_the_places_from_idle_ones_and_then_give_way_themselves()
+{
     let (scene, upstream) = (Scene::new(), Upstream::start());
-    let gateway = Gateway::start(&scene.config(&format!("connections = 16\n{PATIENT}"), upstream.address));
+    let gateway =
+        Gateway::start(&scene.config(&format!("connections = 16\n{PATIENT}"), upstream.address));
     let alice = scene.client(&gateway, &scene.alice);
-    let mut idle: Vec<_> = (0..16).map(|_| alice.connect(Version::Http1).unwrap()).collect();
+    let mut idle: Vec<_> = (0..16)
+        .map(|_| alice.connect(Version::Http1).unwrap())
+        .collect();
     assert!(idle.iter_mut().all(answers));
-    let mut flood: Vec<_> = (0..2).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())).collect();
+    let mut flood: Vec<_> = (0..2)
+        .map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address()))
+        .collect();
     gave_way(&gateway, 2.0);
     assert_eq!(alice.get("/").status, 200);
     gave_way(&gateway, 3.0);
-    assert!(!flood.iter_mut().any(is_closed), "handshakes have their time while there are idle connections");
+    assert!(
+        !flood.iter_mut().any(is_closed),
+        "handshakes have their time while there are idle connections"
+    );
     flood.extend((0..38).map(|_| silent(Ipv4Addr::LOCALHOST, gateway.address())));
-    eventually("all came", || (gateway.metric("portcullis_connections_total", &[]) == 57.0).then_some(()));
-    eventually("the oldest give way", || (closed(&gateway, "gave_way") >= 36.0).then_some(()));
-    assert!(idle.iter_mut().filter_map(|connection| answers(connection).then_some(())).count() >= 12);
+    eventually("all came", || {
+        (gateway.metric("portcullis_connections_total", &[]) == 57.0).then_some(())
+    });
+    eventually("the oldest give way", || {
+        (closed(&gateway, "gave_way") >= 36.0).then_some(())
+    });
+    assert!(
+        idle.iter_mut()
+            .filter_map(|connection| answers(connection).then_some(()))
+            .count()
+            >= 12
+    );
     assert_eq!(closed(&gateway, "limit"), 0.0);
 }

@@ -3,14 +3,28 @@
 /// Each is one stream of bytes; most are one request.
 pub fn corpus() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = Vec::new();
-    all.extend(heads().into_iter().map(|fields| request("GET /a", &fields, "")));
-    all.extend(framings().into_iter().map(|fields| request("POST /a", &fields, "0\r\n\r\n")));
     all.extend(
-        chunks()
+        heads()
             .into_iter()
-            .map(|body| request("POST /a", "Transfer-Encoding: chunked\r\nTrailer: x-t, x-u\r\n", body)),
+            .map(|fields| request("GET /a", &fields, "")),
     );
-    all.extend(lines().into_iter().map(|line| format!("{line}\r\nHost: localhost\r\n\r\n").into_bytes()));
+    all.extend(
+        framings()
+            .into_iter()
+            .map(|fields| request("POST /a", &fields, "0\r\n\r\n")),
+    );
+    all.extend(chunks().into_iter().map(|body| {
+        request(
+            "POST /a",
+            "Transfer-Encoding: chunked\r\nTrailer: x-t, x-u\r\n",
+            body,
+        )
+    }));
+    all.extend(
+        lines()
+            .into_iter()
+            .map(|line| format!("{line}\r\nHost: localhost\r\n\r\n").into_bytes()),
+    );
     all.extend(whole());
     all
 }

@@ -66,8 +66,12 @@ impl Change {
         let at = |place: &usize| place % (length + 1);
         let range = |place: &usize, count: &usize| at(place)..(at(place) + count).min(length);
         match self {
-            Self::Insert(place, token) => drop(stream.splice(at(place)..at(place), token.iter().copied())),
-            Self::Replace(place, token) => drop(stream.splice(range(place, &token.len()), token.iter().copied())),
+            Self::Insert(place, token) => {
+                drop(stream.splice(at(place)..at(place), token.iter().copied()))
+            }
+            Self::Replace(place, token) => {
+                drop(stream.splice(range(place, &token.len()), token.iter().copied()))
+            }
             Self::Remove(place, count) => drop(stream.drain(range(place, count))),
             Self::Repeat(place, count) => {
                 let piece = stream[range(place, count)].to_vec();

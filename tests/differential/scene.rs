@@ -61,10 +61,20 @@ impl Outcome {
     pub fn lines(&self) -> Vec<String> {
         let answers = format!("answers {:?}", self.answers);
         let requests = self.requests.iter().enumerate().flat_map(|(at, request)| {
-            let Request { line, fields, body, trailers } = request;
+            let Request {
+                line,
+                fields,
+                body,
+                trailers,
+            } = request;
             let body = format!("body of {} octets, trailers {trailers:?}", body.len());
-            let fields = fields.iter().map(|(name, value)| format!("{name}: {value:.100}"));
-            [line.clone(), body].into_iter().chain(fields).map(move |line| format!("request {at}: {line}"))
+            let fields = fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {value:.100}"));
+            [line.clone(), body]
+                .into_iter()
+                .chain(fields)
+                .map(move |line| format!("request {at}: {line}"))
         });
         [answers].into_iter().chain(requests).collect()
     }
@@ -88,7 +98,9 @@ impl Scene {
         let (pki, recorded) = (Pki::new(), Recorded::default());
         let sink = recorded.clone();
         let upstream = Upstream::scripted(move |stream, _| answer_all(stream, &sink));
-        let listeners: String = Lane::ALL.map(|lane| named_listener(lane.name(), &pki, lane.settings())).concat();
+        let listeners: String = Lane::ALL
+            .map(|lane| named_listener(lane.name(), &pki, lane.settings()))
+            .concat();
         let config = listeners
             + &trust_domain("test", &pki)
             + &process()
@@ -106,7 +118,13 @@ impl Scene {
             let name = lane.name();
             Client::new(&pki, Some(&pki.client(name)), gateway.address_of(name))
         });
-        Self { gateway, clients, recorded, _upstream: upstream, _pki: pki }
+        Self {
+            gateway,
+            clients,
+            recorded,
+            _upstream: upstream,
+            _pki: pki,
+        }
     }
 
     /// Sends a stream to each lane at the same time.
@@ -133,9 +151,14 @@ impl Scene {
         }
         let answers = answers(&raw.read_to_end());
         let mut recorded = self.recorded.lock().expect("no panic while locked");
-        let (mine, others) = recorded.drain(..).partition(|(name, _)| name == lane.name());
+        let (mine, others) = recorded
+            .drain(..)
+            .partition(|(name, _)| name == lane.name());
         *recorded = others;
-        let requests = mine.into_iter().map(|(_, request): (String, Request)| request).collect();
+        let requests = mine
+            .into_iter()
+            .map(|(_, request): (String, Request)| request)
+            .collect();
         Outcome { answers, requests }
     }
 
@@ -150,8 +173,13 @@ fn answers(text: &str) -> Vec<(u16, String)> {
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
     let each = starts.iter().zip(ends).map(|(from, to)| {
         let answer = &text[*from..to];
-        let reason = answer.split_once("\"reason\":\"").and_then(|(_, rest)| rest.split_once('"'));
-        (status(answer), reason.map_or(String::new(), |(reason, _)| reason.to_owned()))
+        let reason = answer
+            .split_once("\"reason\":\"")
+            .and_then(|(_, rest)| rest.split_once('"'));
+        (
+            status(answer),
+            reason.map_or(String::new(), |(reason, _)| reason.to_owned()),
+        )
     });
     each.filter(|(code, _)| *code >= 200).collect()
 }
@@ -160,16 +188,27 @@ fn answer_all(stream: TcpStream, recorded: &Recorded) {
     let mut writer = stream.try_clone().expect("a socket");
     let mut reader = BufReader::new(stream);
     while let Some((client, request)) = read_request(&mut reader) {
-        let method = request.line.split(' ').next().unwrap_or_default().to_owned();
+        let method = request
+            .line
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let echo = format!("<{} {}>", request.line.len(), request.body.len());
         let chunked = request.line.contains("chunked");
-        recorded.lock().expect("no panic while locked").push((client, request));
+        recorded
+            .lock()
+            .expect("no panic while locked")
+            .push((client, request));
         let body = if method == "HEAD" { "" } else { &echo };
         let answer = if chunked && method != "HEAD" {
             let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
             format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
         } else {
-            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", echo.len())
+            format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                echo.len()
+            )
         };
         write(&mut writer, answer.as_bytes());
     }
@@ -179,13 +218,19 @@ fn answer_all(stream: TcpStream, recorded: &Recorded) {
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Request)> {
     let line = read_line(reader)?;
     let fields = read_fields(reader)?;
-    let value = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let value = |name: &str| {
+        fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    };
     let (mut body, mut trailers) = (Vec::new(), Vec::new());
     match (value("transfer-encoding"), value("content-length")) {
         (Some(coding), None) => {
             assert_eq!(coding, "chunked");
             loop {
-                let size = usize::from_str_radix(&read_line(reader)?, 16).expect("a chunk size without extension");
+                let size = usize::from_str_radix(&read_line(reader)?, 16)
+                    .expect("a chunk size without extension");
                 if size == 0 {
                     break;
                 }
@@ -199,9 +244,20 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Request)> 
         both => panic!("two lengths: {both:?}"),
     }
     let client = value("x-client-cn").expect("a client");
-    let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| neutral(name, value)).collect();
+    let mut fields: Vec<_> = fields
+        .into_iter()
+        .map(|(name, value)| neutral(name, value))
+        .collect();
     fields.sort();
-    Some((client, Request { line, fields, body, trailers }))
+    Some((
+        client,
+        Request {
+            line,
+            fields,
+            body,
+            trailers,
+        },
+    ))
 }
 
 /// What is different for each client or request is not compared, but that it is there.
@@ -219,7 +275,9 @@ fn read_fields(reader: &mut BufReader<TcpStream>) -> Option<Vec<(String, String)
         if line.is_empty() {
             return Some(fields);
         }
-        let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}"));
+        let (name, value) = line
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("no field: {line:?}"));
         fields.push((name.to_ascii_lowercase(), value.to_owned()));
     }
 }
@@ -227,7 +285,12 @@ fn read_fields(reader: &mut BufReader<TcpStream>) -> Option<Vec<(String, String)
 fn read_line(reader: &mut BufReader<TcpStream>) -> Option<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line).ok()?;
-    let text: String = line.strip_suffix(b"\r\n")?.iter().copied().map(char::from).collect();
+    let text: String = line
+        .strip_suffix(b"\r\n")?
+        .iter()
+        .copied()
+        .map(char::from)
+        .collect();
     assert!(!text.contains(['\r', '\n']), "{text:?}");
     Some(text)
 }

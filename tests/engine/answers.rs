@@ -13,8 +13,12 @@ fn saying(answers: &'static [(&'static str, String, Ends)], piece: usize) -> Ups
         stream.set_nodelay(true).unwrap();
         loop {
             let head = read_head(&mut stream);
-            let Some(path) = head.split(' ').nth(1) else { return };
-            let Some((_, answer, ends)) = answers.iter().find(|(known, ..)| *known == path) else { return };
+            let Some(path) = head.split(' ').nth(1) else {
+                return;
+            };
+            let Some((_, answer, ends)) = answers.iter().find(|(known, ..)| *known == path) else {
+                return;
+            };
             in_pieces(&mut stream, answer, piece);
             if *ends == Ends::WithTheConnection {
                 return;
@@ -30,7 +34,10 @@ enum Ends {
 }
 
 fn in_pieces(stream: &mut TcpStream, answer: &str, piece: usize) {
-    answer.as_bytes().chunks(piece).for_each(|part| write(stream, part));
+    answer
+        .as_bytes()
+        .chunks(piece)
+        .for_each(|part| write(stream, part));
 }
 
 /// A table that lives as long as the upstream's threads.
@@ -52,12 +59,21 @@ fn next() -> (&'static str, String, Ends) {
 
 #[test]
 fn an_answer_may_come_in_pieces_of_any_length() {
-    let trailers = "5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\ngrpc-status: 0\r\ngrpc-message: fine\r\n\r\n";
+    let trailers =
+        "5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\ngrpc-status: 0\r\ngrpc-message: fine\r\n\r\n";
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: grpc-status, grpc-message\r\n\r\n";
     let table = answers(vec![
-        ("/length", "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world".to_owned(), Ends::ByItself),
+        (
+            "/length",
+            "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world".to_owned(),
+            Ends::ByItself,
+        ),
         ("/chunked", head.to_owned() + trailers, Ends::ByItself),
-        ("/close", "HTTP/1.1 200 OK\r\n\r\nhello world".to_owned(), Ends::WithTheConnection),
+        (
+            "/close",
+            "HTTP/1.1 200 OK\r\n\r\nhello world".to_owned(),
+            Ends::WithTheConnection,
+        ),
         next(),
     ]);
     for layer in LAYERS {
@@ -66,12 +82,22 @@ fn an_answer_may_come_in_pieces_of_any_length() {
             let mut connection = chain.client.connect(Version::Http1).unwrap();
             for path in ["/length", "/chunked", "/close"] {
                 let mut request = get(path);
-                request.headers_mut().insert("te", HeaderValue::from_static("trailers"));
+                request
+                    .headers_mut()
+                    .insert("te", HeaderValue::from_static("trailers"));
                 let answer = connection.send(request).unwrap();
-                assert_eq!((answer.status, answer.body.as_str()), (200, "hello world"), "{layer}, {path}, {piece}");
+                assert_eq!(
+                    (answer.status, answer.body.as_str()),
+                    (200, "hello world"),
+                    "{layer}, {path}, {piece}"
+                );
                 let trailers = answer.trailers.unwrap_or_default();
                 let status = trailers.get("grpc-status").map(HeaderValue::as_bytes);
-                assert_eq!(status, (path == "/chunked").then_some(b"0".as_slice()), "{layer}, {path}, {piece}");
+                assert_eq!(
+                    status,
+                    (path == "/chunked").then_some(b"0".as_slice()),
+                    "{layer}, {path}, {piece}"
+                );
                 goes_on(&mut connection);
             }
         }
@@ -88,8 +114,19 @@ fn an_answer_that_ends_with_its_connection_gets_an_end_of_its_own() {
             let chain = Chain::on(&own(layer), saying(table, piece), "");
             let mut connection = chain.client.connect(Version::Http1).unwrap();
             let answer = connection.send(get("/")).unwrap();
-            assert_eq!((answer.header("transfer-encoding"), answer.header("connection")), (Some("chunked"), None));
-            assert!(answer.body == body, "{layer}: {} octets of {}", answer.body.len(), body.len());
+            assert_eq!(
+                (
+                    answer.header("transfer-encoding"),
+                    answer.header("connection")
+                ),
+                (Some("chunked"), None)
+            );
+            assert!(
+                answer.body == body,
+                "{layer}: {} octets of {}",
+                answer.body.len(),
+                body.len()
+            );
             goes_on(&mut connection);
         }
     }
@@ -98,7 +135,10 @@ fn an_answer_that_ends_with_its_connection_gets_an_end_of_its_own() {
 #[test]
 fn an_answer_may_have_a_long_head_but_not_any() {
     let with_head = |length: usize| {
-        let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 5\r\n\r\n", "x".repeat(length));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 5\r\n\r\n",
+            "x".repeat(length)
+        );
         head + "hello"
     };
     for layer in LAYERS {
@@ -108,7 +148,11 @@ fn an_answer_may_have_a_long_head_but_not_any() {
                 let chain = Chain::on(&own(layer), saying(table, piece), "");
                 let mut connection = chain.client.connect(Version::Http1).unwrap();
                 let answer = connection.send(get("/")).unwrap();
-                assert_eq!((answer.status, answer.body.as_str()), (200, "hello"), "{layer}: {length}");
+                assert_eq!(
+                    (answer.status, answer.body.as_str()),
+                    (200, "hello"),
+                    "{layer}: {length}"
+                );
                 assert_eq!(answer.header("x").map(str::len), Some(length));
                 goes_on(&mut connection);
             }
@@ -116,7 +160,11 @@ fn an_answer_may_have_a_long_head_but_not_any() {
             let chain = Chain::on(&own(layer), saying(table, piece), "");
             let mut connection = chain.client.connect(Version::Http1).unwrap();
             let answer = connection.send(get("/")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{layer}");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (502, "upstream_broke_off"),
+                "{layer}"
+            );
             goes_on(&mut connection);
         }
     }
@@ -128,18 +176,30 @@ fn interim_answers_may_be_many() {
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n".repeat(HINTS);
     let table = answers(vec![
         ("/hints", hints + NEXT, Ends::ByItself),
-        ("/continue", "HTTP/1.1 100 Continue\r\n\r\n".repeat(HINTS) + NEXT, Ends::ByItself),
+        (
+            "/continue",
+            "HTTP/1.1 100 Continue\r\n\r\n".repeat(HINTS) + NEXT,
+            Ends::ByItself,
+        ),
         next(),
     ]);
     for layer in LAYERS {
         // Pieces that are no multiple of an interim answer, so that there is always a rest.
         let chain = Chain::on(&own(layer), saying(table, 13_999), "");
         for (path, passed) in [("/hints", HINTS), ("/continue", 0)] {
-            let text = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let text =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             let answers = chain.client.exchange(text.as_bytes());
-            assert_eq!(answers.matches("HTTP/1.1 103 Early Hints\r\n").count(), passed, "{layer}");
+            assert_eq!(
+                answers.matches("HTTP/1.1 103 Early Hints\r\n").count(),
+                passed,
+                "{layer}"
+            );
             assert_eq!(answers.matches("HTTP/1.1 ").count(), passed + 1, "{layer}");
-            assert!(answers.contains("HTTP/1.1 200 OK\r\n") && answers.ends_with("next"), "{layer}");
+            assert!(
+                answers.contains("HTTP/1.1 200 OK\r\n") && answers.ends_with("next"),
+                "{layer}"
+            );
         }
     }
 }
@@ -150,12 +210,33 @@ fn an_answer_that_can_have_no_body_has_none_whatever_the_upstream_says_or_sends(
     let chunked = "transfer-encoding: chunked\r\n\r\n";
     for (method, answer) in [
         ("HEAD", format!("HTTP/1.1 200 OK\r\n{chunked}")),
-        ("HEAD", format!("HTTP/1.1 200 OK\r\n{chunked}6\r\npoison\r\n0\r\n\r\n")),
+        (
+            "HEAD",
+            format!("HTTP/1.1 200 OK\r\n{chunked}6\r\npoison\r\n0\r\n\r\n"),
+        ),
         ("HEAD", body.to_owned()),
-        ("GET", format!("HTTP/1.1 204 No Content\r\ncontent-length: {}\r\n\r\n{body}", body.len())),
-        ("GET", format!("HTTP/1.1 204 No Content\r\n{chunked}6\r\npoison\r\n0\r\n\r\n")),
-        ("GET", format!("HTTP/1.1 304 Not Modified\r\ncontent-length: {}\r\n\r\n{body}", body.len())),
-        ("GET", format!("HTTP/1.1 304 Not Modified\r\n{chunked}6\r\npoison\r\n0\r\n\r\n")),
+        (
+            "GET",
+            format!(
+                "HTTP/1.1 204 No Content\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        ),
+        (
+            "GET",
+            format!("HTTP/1.1 204 No Content\r\n{chunked}6\r\npoison\r\n0\r\n\r\n"),
+        ),
+        (
+            "GET",
+            format!(
+                "HTTP/1.1 304 Not Modified\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        ),
+        (
+            "GET",
+            format!("HTTP/1.1 304 Not Modified\r\n{chunked}6\r\npoison\r\n0\r\n\r\n"),
+        ),
     ] {
         for layer in LAYERS {
             let table = answers(vec![("/", answer.clone(), Ends::ByItself), next()]);

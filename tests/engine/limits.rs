@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const REFUSED: &str = "GET /a/../b HTTP/1.1\r\nHost: localhost\r\n\r\n";
-const UPLOAD: &str = "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n";
+const UPLOAD: &str =
+    "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n";
 const LARGE: &str = "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// No route limits a body.
 const ANY_BODY: &str = "body_size = \"off\"\n";
@@ -28,7 +29,10 @@ fn generous(given: &Arc<AtomicUsize>) -> Upstream {
             match head.split(' ').nth(1) {
                 Some("/large") => return give(&mut stream, &given),
                 Some("/upload") => drop(std::io::copy(&mut stream, &mut std::io::sink())),
-                Some(_) => write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"),
+                Some(_) => write(
+                    &mut stream,
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+                ),
                 None => return,
             }
         }
@@ -36,7 +40,10 @@ fn generous(given: &Arc<AtomicUsize>) -> Upstream {
 }
 
 fn give(stream: &mut TcpStream, given: &AtomicUsize) {
-    write(stream, format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 64 << 20).as_bytes());
+    write(
+        stream,
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 64 << 20).as_bytes(),
+    );
     for _ in 0..64 * 16 {
         if stream.write_all(&[b'x'; 65_536]).is_err() {
             return;
@@ -71,7 +78,11 @@ fn asks_thirty_times(chain: &Chain) {
 #[test]
 fn who_asks_without_end_starves_nobody() {
     for layer in LAYERS {
-        let chain = Chain::on(&own(layer), generous(&Arc::default()), &(ANY_BODY.to_owned() + ONE_WORKER));
+        let chain = Chain::on(
+            &own(layer),
+            generous(&Arc::default()),
+            &(ANY_BODY.to_owned() + ONE_WORKER),
+        );
         let over = AtomicBool::new(false);
         // On a machine that is busy with something else, what is not starved is slow, too.
         let alone = Instant::now();
@@ -128,21 +139,39 @@ fn answers_that_nobody_reads_are_not_read_either() {
         let chain = Chain::on(&own(layer), generous(&given), "");
         let mut clients = warm(&chain, CLIENTS);
         let before = resident(&chain);
-        clients.iter_mut().for_each(|client| client.write(LARGE.as_bytes()));
+        clients
+            .iter_mut()
+            .for_each(|client| client.write(LARGE.as_bytes()));
         let mut last = (0, 0);
         eventually("all stand still", || {
             let now = given.load(Ordering::Relaxed);
-            last = if now == last.0 && now > 0 { (now, last.1 + 1) } else { (now, 0) };
+            last = if now == last.0 && now > 0 {
+                (now, last.1 + 1)
+            } else {
+                (now, 0)
+            };
             (last.1 >= 20).then_some(())
         });
         let each = (resident(&chain) - before) / CLIENTS as f64;
-        eprintln!("{layer}: {:.0} KiB for each answer that nobody reads", each / 1024.0);
+        eprintln!(
+            "{layer}: {:.0} KiB for each answer that nobody reads",
+            each / 1024.0
+        );
         assert!(each < MOST_BUSY, "{layer}: {each} bytes for each client");
-        assert!(last.0 < CLIENTS * MOST_IN_SOCKETS, "{layer}: {} bytes were given", last.0);
+        assert!(
+            last.0 < CLIENTS * MOST_IN_SOCKETS,
+            "{layer}: {} bytes were given",
+            last.0
+        );
         // Who reads on gets all of it.
         let mut first = clients.swap_remove(0);
         first.read_until("\r\n\r\n");
-        assert!(first.read_exact(64 << 20).iter().all(|octet| *octet == b'x'));
+        assert!(
+            first
+                .read_exact(64 << 20)
+                .iter()
+                .all(|octet| *octet == b'x')
+        );
         drop(clients);
         chain.is_unharmed();
     }
@@ -153,7 +182,10 @@ fn uploads_that_nobody_reads_are_not_read_either() {
     for layer in LAYERS {
         let upstream = Upstream::scripted(|mut stream, _| {
             while read_head(&mut stream).starts_with("GET") {
-                write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+                write(
+                    &mut stream,
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+                );
             }
             // It takes the head and no more, for as long as the gateway stays.
             while !matches!(stream.peek(&mut [0; 1]), Ok(0) | Err(_)) {
@@ -175,12 +207,21 @@ fn uploads_that_nobody_reads_are_not_read_either() {
                 (client, taken)
             }));
         }
-        let senders: Vec<_> = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+        let senders: Vec<_> = senders
+            .into_iter()
+            .map(|sender| sender.join().unwrap())
+            .collect();
         let each = (resident(&chain) - before) / UPLOADS as f64;
-        eprintln!("{layer}: {:.0} KiB for each upload that nobody reads", each / 1024.0);
+        eprintln!(
+            "{layer}: {:.0} KiB for each upload that nobody reads",
+            each / 1024.0
+        );
         assert!(each < MOST_BUSY, "{layer}: {each} bytes for each client");
         for (_, taken) in &senders {
-            assert!(*taken < MOST_IN_SOCKETS, "{layer}: {taken} bytes were taken");
+            assert!(
+                *taken < MOST_IN_SOCKETS,
+                "{layer}: {taken} bytes were taken"
+            );
         }
         drop(senders);
         chain.is_unharmed();
@@ -199,7 +240,10 @@ fn a_connection_that_waits_holds_no_slab() {
         let mut clients = warm(&chain, IDLE);
         let each = (resident(&chain) - before) / IDLE as f64;
         eprintln!("{layer}: {:.1} KiB for each idle connection", each / 1024.0);
-        assert!(each < MOST_IDLE, "{layer}: {each} bytes for each idle connection");
+        assert!(
+            each < MOST_IDLE,
+            "{layer}: {each} bytes for each idle connection"
+        );
         let last = clients.last_mut().unwrap();
         last.write(GET.as_bytes());
         last.read_until("hello");
@@ -215,14 +259,23 @@ fn an_upload_may_stop_for_a_while_and_go_on() {
             stream.read_exact(&mut body).unwrap();
             let whole = body.iter().all(|octet| *octet == b'x');
             let answer = if whole { "whole" } else { "wrong" };
-            write(&mut stream, format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{answer}").as_bytes());
+            write(
+                &mut stream,
+                format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{answer}").as_bytes(),
+            );
         });
         let chain = Chain::on(&own(layer), upstream, ANY_BODY);
         let mut raw = chain.client.raw();
-        let head = format!("POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 20 << 20);
+        let head = format!(
+            "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            20 << 20
+        );
         raw.write(head.as_bytes());
         raw.write(&vec![b'x'; 20 << 20]);
-        assert!(raw.read_until("\r\n\r\n").starts_with("HTTP/1.1 200"), "{layer}");
+        assert!(
+            raw.read_until("\r\n\r\n").starts_with("HTTP/1.1 200"),
+            "{layer}"
+        );
         assert_eq!(raw.read_exact(5), b"whole");
     }
 }

@@ -42,7 +42,10 @@ fn check(expectations: &str, beside: &[(&str, &str)]) -> (Question, String, Stri
         std::fs::write(question.pki.path(name), content).unwrap();
         arguments.extend(["--expect".to_owned(), text(&question.pki.path(name))]);
     }
-    let (out, err, code) = run(PORTCULLIS, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let (out, err, code) = run(
+        PORTCULLIS,
+        &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     (question, out, err, code)
 }
 
@@ -51,12 +54,16 @@ fn what_is_expected_and_so_is_counted() {
     let (_, out, err, code) = check(MET, &[]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains(", 2 warnings, 3 expectations met"), "{out}");
-    let certificate = "[[expect]]\ncertificate = \"bob.crt\"\nrequest = \"PUT /x\"\nverdict = \"permit\"\n";
+    let certificate =
+        "[[expect]]\ncertificate = \"bob.crt\"\nrequest = \"PUT /x\"\nverdict = \"permit\"\n";
     let (question, ..) = check("", &[]);
     question.pki.client("bob");
     std::fs::write(question.pki.path("more.toml"), certificate).unwrap();
     let more = text(&question.pki.path("more.toml"));
-    let (out, err, code) = run(PORTCULLIS, &["check", "-c", &text(&question.file()), "--expect", &more]);
+    let (out, err, code) = run(
+        PORTCULLIS,
+        &["check", "-c", &text(&question.file()), "--expect", &more],
+    );
     assert_eq!(code, 0, "{err}");
     assert!(out.contains(", 2 warnings, 1 expectation met"), "{out}");
 }
@@ -90,11 +97,26 @@ fn what_is_expected_and_otherwise_is_an_error_with_place_and_reasoning() {
             "user = \"alice\"\nrequest = \"GET /api/x\"\nverdict = \"permit\"\npermission = \"*\"",
             "expected is the permission \"*\", but what decides is \"GET /api/*\"",
         ),
-        ("user = \"alise\"\nrequest = \"GET /\"\nverdict = \"permit\"", "there is no api_user \"alise\""),
-        ("user = \"alice\"\nrequest = \"GET x\"\nverdict = \"permit\"", "the URL begins with https:// or is a path"),
-        ("request = \"GET /\"\nsource = \"here\"\nverdict = \"permit\"", "\"here\" is no address"),
-        ("request = \"GET /\"\nlistener = \"inner\"\nverdict = \"permit\"", "there is no listener \"inner\""),
-        ("certificate = \"no.crt\"\nrequest = \"GET /\"\nverdict = \"permit\"", "cannot read"),
+        (
+            "user = \"alise\"\nrequest = \"GET /\"\nverdict = \"permit\"",
+            "there is no api_user \"alise\"",
+        ),
+        (
+            "user = \"alice\"\nrequest = \"GET x\"\nverdict = \"permit\"",
+            "the URL begins with https:// or is a path",
+        ),
+        (
+            "request = \"GET /\"\nsource = \"here\"\nverdict = \"permit\"",
+            "\"here\" is no address",
+        ),
+        (
+            "request = \"GET /\"\nlistener = \"inner\"\nverdict = \"permit\"",
+            "there is no listener \"inner\"",
+        ),
+        (
+            "certificate = \"no.crt\"\nrequest = \"GET /\"\nverdict = \"permit\"",
+            "cannot read",
+        ),
     ] {
         let (_, _, err, code) = check(&format!("\n[[expect]]\n{entry}\n"), &[]);
         assert!(code == 1 && err.contains(message), "{entry}: {err}");
@@ -109,30 +131,55 @@ fn files_beside_the_config_hold_expectations_and_nothing_else() {
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("2 expectations met"), "{out}");
     let (_, _, err, code) = check("", &[("a.toml", good), ("b.toml", bad)]);
-    assert!(code == 1 && err.contains("b.toml:4:11") && err.contains(": 1 error, 1 expectation met"), "{err}");
+    assert!(
+        code == 1 && err.contains("b.toml:4:11") && err.contains(": 1 error, 1 expectation met"),
+        "{err}"
+    );
     for (content, message) in [
-        ("[api_user.x]\nclient_cn = \"x\"\n", "unknown key `api_user`"),
+        (
+            "[api_user.x]\nclient_cn = \"x\"\n",
+            "unknown key `api_user`",
+        ),
         ("[[expect]\n", "b.toml:1"),
-        ("[[expect]]\nverdikt = \"permit\"\nrequest = \"GET /\"\n", "unknown key `expect[0].verdikt`"),
+        (
+            "[[expect]]\nverdikt = \"permit\"\nrequest = \"GET /\"\n",
+            "unknown key `expect[0].verdikt`",
+        ),
     ] {
         let (_, _, err, code) = check("", &[("b.toml", content)]);
         assert!(code == 1 && err.contains(message), "{content}: {err}");
     }
     let (question, ..) = check("", &[]);
-    let (_, err, code) = run(PORTCULLIS, &["check", "-c", &text(&question.file()), "--expect", "/does/not/exist"]);
-    assert!(code == 1 && err.contains("cannot read /does/not/exist"), "{err}");
+    let (_, err, code) = run(
+        PORTCULLIS,
+        &[
+            "check",
+            "-c",
+            &text(&question.file()),
+            "--expect",
+            "/does/not/exist",
+        ],
+    );
+    assert!(
+        code == 1 && err.contains("cannot read /does/not/exist"),
+        "{err}"
+    );
 }
 
 #[test]
 fn a_gateway_runs_and_reloads_whatever_is_expected_of_it() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let unmet = "[[expect]]\nuser = \"nobody-here\"\nrequest = \"GET /\"\nverdict = \"permit\"\n";
-    let config = listener_with(&pki, "") + &upstream_at(&upstream.address.to_string()) + POLICY + unmet;
+    let config =
+        listener_with(&pki, "") + &upstream_at(&upstream.address.to_string()) + POLICY + unmet;
     let gateway = Gateway::start(&config);
     gateway.reload_with(&(config.clone() + "# again\n"));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     assert_eq!(client.get("/api/x").status, 200);
     // But what is no expectation is a mistake like others.
     let (_, err, code) = run(PORTCULLIS, &["check", "-c", &text(&gateway.config_file)]);
-    assert!(code == 1 && err.contains("there is no api_user \"nobody-here\""), "{err}");
+    assert!(
+        code == 1 && err.contains("there is no api_user \"nobody-here\""),
+        "{err}"
+    );
 }

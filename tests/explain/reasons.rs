@@ -61,19 +61,35 @@ fn question() -> Question {
 fn golden(question: &Question, arguments: &[&str]) -> (i32, String) {
     let answer = question.ask(arguments);
     assert_eq!(answer.errors, "", "{arguments:?}");
-    (answer.code, answer.output.replace(&question.file().display().to_string(), "CONFIG"))
+    (
+        answer.code,
+        answer
+            .output
+            .replace(&question.file().display().to_string(), "CONFIG"),
+    )
 }
 
 /// `CONFIG:line:column` of a text that stands once in the config.
 fn place(question: &Question, text: &str) -> String {
-    question.place(text).replace(&question.file().display().to_string(), "CONFIG")
+    question
+        .place(text)
+        .replace(&question.file().display().to_string(), "CONFIG")
 }
 
 #[test]
 fn a_condition_is_shown_with_the_values_that_it_looked_at() {
     let question = question();
     let at = |text: &str| place(&question, text);
-    let who = ["--cn", "alice", "--source", "10.1.2.3", "--header", "X-Change: no", "POST", "/api/x"];
+    let who = [
+        "--cn",
+        "alice",
+        "--source",
+        "10.1.2.3",
+        "--header",
+        "X-Change: no",
+        "POST",
+        "/api/x",
+    ];
     let expected = format!(
         "decision:    refuse (403 condition_not_met)\n\
          vouched by:  test\n\
@@ -114,26 +130,57 @@ fn a_condition_is_shown_with_the_values_that_it_looked_at() {
 fn at_another_time_other_things_hold() {
     let question = question();
     let ask = |time: &str, method: &str| {
-        let who =
-            ["--cn", "alice", "--source", "10.1.2.3", "--header", "x-change: yes", "--at", time, method, "/api/x"];
+        let who = [
+            "--cn",
+            "alice",
+            "--source",
+            "10.1.2.3",
+            "--header",
+            "x-change: yes",
+            "--at",
+            time,
+            method,
+            "/api/x",
+        ];
         question.ask(&who)
     };
     assert_eq!(ask("2029-12-31T00:00:00Z", "DELETE").decision(), "200");
-    assert_eq!(ask("2030-06-01T00:00:00+02:00", "DELETE").decision(), "403 denied");
+    assert_eq!(
+        ask("2030-06-01T00:00:00+02:00", "DELETE").decision(),
+        "403 denied"
+    );
     assert_eq!(ask("2030-06-01T00:00:00Z", "GET").decision(), "200");
-    assert_eq!(ask("2099-01-01T00:00:00Z", "GET").decision(), "403 user_disabled");
+    assert_eq!(
+        ask("2099-01-01T00:00:00Z", "GET").decision(),
+        "403 user_disabled"
+    );
     // A certificate is judged as of then, too.
-    let certificate = question.pki.client("trial").certificate_file.to_str().unwrap().to_owned();
+    let certificate = question
+        .pki
+        .client("trial")
+        .certificate_file
+        .to_str()
+        .unwrap()
+        .to_owned();
     let shown = |time: &str| question.ask(&["--cert", &certificate, "--at", time, "GET", "/api/x"]);
     assert!(
         shown("2098-01-01T00:00:00Z")
             .output
             .starts_with("decision:    refuse (TLS alert certificate_expired: expired)")
     );
-    assert_eq!(question.ask(&["--cert", &certificate, "GET", "/api/x"]).code, 0);
+    assert_eq!(
+        question
+            .ask(&["--cert", &certificate, "GET", "/api/x"])
+            .code,
+        0
+    );
     for bad in ["yesterday", "1969-01-01T00:00:00Z", "2030-01-01"] {
         let answer = ask(bad, "GET");
-        assert!(answer.code == 2 && answer.errors.contains("is no time"), "{bad}: {}", answer.errors);
+        assert!(
+            answer.code == 2 && answer.errors.contains("is no time"),
+            "{bad}: {}",
+            answer.errors
+        );
     }
 }
 
@@ -141,28 +188,48 @@ fn at_another_time_other_things_hold() {
 fn shadow_mode_is_allowed_and_said_so() {
     let question = question();
     let trial = question.ask(&["--cn", "trial", "GET", "/api/x"]);
-    assert_eq!((trial.code, trial.value("decision")), (0, "permit, marked shadow (no_permission)"));
+    assert_eq!(
+        (trial.code, trial.value("decision")),
+        (0, "permit, marked shadow (no_permission)")
+    );
     let at = question.place("\"GET /api/*\"");
     let expected = format!(
         "a permission is on trial; without it the request would be refused: no_permission, \"GET /api/*\" at {at}"
     );
     assert_eq!(trial.value("shadow"), expected);
     let lenient = question.ask(&["--cn", "lenient", "DELETE", "/x"]);
-    assert_eq!((lenient.code, lenient.value("decision")), (0, "permit, marked shadow (no_permission)"));
-    let expected = "`shadow = true` of the api_user; without it the request would be refused: no_permission";
+    assert_eq!(
+        (lenient.code, lenient.value("decision")),
+        (0, "permit, marked shadow (no_permission)")
+    );
+    let expected =
+        "`shadow = true` of the api_user; without it the request would be refused: no_permission";
     assert_eq!(lenient.value("shadow"), expected);
-    assert_eq!(question.ask(&["--cn", "trial", "POST", "/api/x"]).decision(), "403 no_permission");
+    assert_eq!(
+        question
+            .ask(&["--cn", "trial", "POST", "/api/x"])
+            .decision(),
+        "403 no_permission"
+    );
 }
 
 #[test]
 fn roles_within_roles_and_conditions_of_routes_are_looked_at() {
     let question = question();
-    let query = |method: &str, what: &str| question.ask(&["--cn", "alice", method, &format!("/v1/objects/{what}")]);
+    let query = |method: &str, what: &str| {
+        question.ask(&["--cn", "alice", method, &format!("/v1/objects/{what}")])
+    };
     let hosts = query("GET", "hosts");
     assert_eq!(hosts.decision(), "200");
     assert_eq!(hosts.value("required by"), "the route's `requirement`");
-    assert_eq!(hosts.value("condition"), "`request.method != \"PUT\"` holds");
-    let of_role = format!("\"objects/query/*\" of role \"reader\" at {}", question.place("\"objects/query/*\""));
+    assert_eq!(
+        hosts.value("condition"),
+        "`request.method != \"PUT\"` holds"
+    );
+    let of_role = format!(
+        "\"objects/query/*\" of role \"reader\" at {}",
+        question.place("\"objects/query/*\"")
+    );
     assert_eq!(hosts.value("permission"), of_role);
     assert_eq!(query("GET", "secrets").decision(), "403 denied");
     let put = query("PUT", "hosts");
@@ -175,8 +242,18 @@ fn a_condition_on_a_certificate_that_is_not_there_is_said_to_need_one() {
     let question = question();
     let unsure = question.ask(&["--cn", "holder", "GET", "/x"]);
     assert_eq!(unsure.code, 1);
-    assert!(unsure.value("certificate").contains("ask with --cert"), "{}", unsure.output);
-    let certificate = question.pki.client("holder").certificate_file.to_str().unwrap().to_owned();
+    assert!(
+        unsure.value("certificate").contains("ask with --cert"),
+        "{}",
+        unsure.output
+    );
+    let certificate = question
+        .pki
+        .client("holder")
+        .certificate_file
+        .to_str()
+        .unwrap()
+        .to_owned();
     let sure = question.ask(&["--cert", &certificate, "GET", "/x"]);
     assert_eq!(sure.decision(), "200");
     assert!(
@@ -192,18 +269,33 @@ fn a_body_that_is_too_long_is_refused_as_the_gateway_would() {
     let file = question.pki.path("body");
     std::fs::write(&file, "12345").unwrap();
     let from_file = format!("@{}", file.display());
-    for (body, decision) in [("1234", "200"), ("12345", "413 body_too_large"), (&from_file, "413 body_too_large")] {
+    for (body, decision) in [
+        ("1234", "200"),
+        ("12345", "413 body_too_large"),
+        (&from_file, "413 body_too_large"),
+    ] {
         let answer = question.ask(&["--cn", "alice", "--body", body, "POST", "/small"]);
         assert_eq!(answer.decision(), decision, "{body}");
-        assert!(answer.value("body").ends_with("of which it may have 4"), "{}", answer.output);
+        assert!(
+            answer.value("body").ends_with("of which it may have 4"),
+            "{}",
+            answer.output
+        );
     }
-    assert_eq!(question.ask(&["--body", "@/does/not/exist", "POST", "/small"]).code, 2);
+    assert_eq!(
+        question
+            .ask(&["--body", "@/does/not/exist", "POST", "/small"])
+            .code,
+        2
+    );
 }
 
 #[test]
 fn json_says_the_same_in_words_that_stay() {
     let question = question();
-    let answer = question.ask(&["--json", "--cn", "alice", "--source", "10.1.2.3", "POST", "/api/x"]);
+    let answer = question.ask(&[
+        "--json", "--cn", "alice", "--source", "10.1.2.3", "POST", "/api/x",
+    ]);
     assert_eq!(answer.code, 1);
     let said: Value = serde_json::from_str(&answer.output).unwrap();
     for (pointer, expected) in [
@@ -230,7 +322,11 @@ fn json_says_the_same_in_words_that_stay() {
         ("/tried/3/condition/values/0/name", "source"),
         ("/tried/3/condition/values/0/value", "10.1.2.3"),
     ] {
-        assert_eq!(said.pointer(pointer).and_then(Value::as_str), Some(expected), "{pointer} of {said:#}");
+        assert_eq!(
+            said.pointer(pointer).and_then(Value::as_str),
+            Some(expected),
+            "{pointer} of {said:#}"
+        );
     }
     assert_eq!(said["status"], 403);
     assert_eq!(said["generation"], Value::Null);
@@ -245,12 +341,22 @@ fn what_would_be_no_request_is_no_question() {
         (vec!["--header", "Host: x", "GET", "/"], "no field says it"),
         (vec!["--header", "no colon", "GET", "/"], "write it as"),
         (vec!["--header", "a b: c", "GET", "/"], "is no header field"),
-        (vec!["--header", "a: b\nc: d", "GET", "/"], "is no header field"),
+        (
+            vec!["--header", "a: b\nc: d", "GET", "/"],
+            "is no header field",
+        ),
         (vec!["--source", "here", "GET", "/"], "invalid value"),
         (vec!["G ET", "/"], "is no method"),
-        (vec!["--user", "alise", "GET", "/"], "did you mean \"alice\"?"),
+        (
+            vec!["--user", "alise", "GET", "/"],
+            "did you mean \"alice\"?",
+        ),
     ] {
         let answer = question.ask(&arguments);
-        assert!(answer.code == 2 && answer.errors.contains(expected), "{arguments:?}: {}", answer.errors);
+        assert!(
+            answer.code == 2 && answer.errors.contains(expected),
+            "{arguments:?}: {}",
+            answer.errors
+        );
     }
 }

@@ -27,27 +27,44 @@ fn route_with_timeouts(upstream: SocketAddr) -> String {
 fn expect_failure(chain: &Chain, status: u16, reason: &str) {
     for version in BOTH {
         let answer = chain.client.send(version, get("/")).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{version:?}");
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (status, reason),
+            "{version:?}"
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
     }
     let failures = [("upstream", "api"), ("reason", reason)];
-    chain.gateway.wait_for_metric("portcullis_upstream_failures_total", &failures, 2.0);
-    let line = chain.gateway.wait_for_access(|line| line["status"] == status);
-    assert_eq!((&line["decision"], &line["reason"]), (&"permit".into(), &reason.into()));
+    chain
+        .gateway
+        .wait_for_metric("portcullis_upstream_failures_total", &failures, 2.0);
+    let line = chain
+        .gateway
+        .wait_for_access(|line| line["status"] == status);
+    assert_eq!(
+        (&line["decision"], &line["reason"]),
+        (&"permit".into(), &reason.into())
+    );
     assert!(line["detail"].is_string(), "{line}");
 }
 
 #[test]
 fn an_upstream_that_refuses_connections_is_unavailable() {
     let closed = ReservedPort::new();
-    let chain = Chain::configured(Upstream::start(), |_, _| route_with_timeouts(closed.address()));
+    let chain = Chain::configured(Upstream::start(), |_, _| {
+        route_with_timeouts(closed.address())
+    });
     expect_failure(&chain, 503, "connect_failed");
 }
 
 #[test]
 fn an_upstream_whose_queue_is_full_is_not_waited_for() {
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
     full.listen(0).unwrap();
     let address = full.local_addr().unwrap().as_socket().unwrap();
     // Until a connection is not taken any more.
@@ -83,8 +100,14 @@ fn a_request_that_goes_again_after_a_while_is_not_waited_for_either() {
         let mut connection = chain.client.connect(version).unwrap();
         assert_eq!(connection.send(get("/")).unwrap().status, 200);
         let answer = connection.send(get("/")).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (504, "response_timeout"), "{version:?}");
-        chain.gateway.wait_for_access(|line| line["status"] == 504 && line["attempts"] == 2);
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (504, "response_timeout"),
+            "{version:?}"
+        );
+        chain
+            .gateway
+            .wait_for_access(|line| line["status"] == 504 && line["attempts"] == 2);
     }
 }
 
@@ -137,19 +160,34 @@ fn an_answer_that_breaks_off_never_looks_whole() {
         for version in BOTH {
             let mut connection = chain.client.connect(version).unwrap();
             let outcome = connection.send(get("/"));
-            assert!(outcome.is_err(), "{version:?} {:?}: {outcome:?}", String::from_utf8_lossy(bytes));
+            assert!(
+                outcome.is_err(),
+                "{version:?} {:?}: {outcome:?}",
+                String::from_utf8_lossy(bytes)
+            );
         }
-        let log = eventually("two lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 2));
-        assert!(log.iter().all(|line| line["end"] == "upstream_broke_off"), "{log:#?}");
+        let log = eventually("two lines", || {
+            Some(chain.gateway.access_log()).filter(|log| log.len() == 2)
+        });
+        assert!(
+            log.iter().all(|line| line["end"] == "upstream_broke_off"),
+            "{log:#?}"
+        );
         let cut = [("reason", "upstream_broke_off")];
-        chain.gateway.wait_for_metric("portcullis_responses_cut_total", &cut, 2.0);
+        chain
+            .gateway
+            .wait_for_metric("portcullis_responses_cut_total", &cut, 2.0);
     }
 }
 
 #[test]
 fn the_bytes_before_a_break_reach_the_client_and_no_end_follows() {
-    let chain = Chain::to(saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"));
-    let answer = chain.client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let chain = Chain::to(saying(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ));
+    let answer = chain
+        .client
+        .exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.ends_with("5\r\nhello\r\n"), "{answer:?}");
 }
 
@@ -161,18 +199,34 @@ fn an_answer_longer_than_it_says_poisons_nothing() {
         count.fetch_add(1, Ordering::SeqCst);
         loop {
             let head = read_head(&mut stream);
-            let Some(path) = head.split(' ').nth(1) else { return };
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}", path.len());
-            write(&mut stream, (answer + "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").as_bytes());
+            let Some(path) = head.split(' ').nth(1) else {
+                return;
+            };
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}",
+                path.len()
+            );
+            write(
+                &mut stream,
+                (answer + "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison").as_bytes(),
+            );
         }
     }));
     for version in BOTH {
         let mut connection = chain.client.connect(version).unwrap();
         for path in ["/a", "/bb", "/ccc", "/dddd"] {
-            assert_eq!(connection.send(get(path)).unwrap().body, path, "{version:?}");
+            assert_eq!(
+                connection.send(get(path)).unwrap().body,
+                path,
+                "{version:?}"
+            );
         }
     }
-    assert_eq!(connections.load(Ordering::SeqCst), 8, "no connection was used again");
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        8,
+        "no connection was used again"
+    );
 }
 
 #[test]
@@ -180,13 +234,22 @@ fn an_answer_that_nobody_asked_for_poisons_nothing() {
     let chain = Chain::to(Upstream::scripted(|mut stream, number| {
         if number == 0 {
             read_head(&mut stream);
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst");
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison");
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst",
+            );
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison",
+            );
             // The gateway closes what it cannot trust any more.
             assert!(read_head(&mut stream).is_empty());
         }
         while !read_head(&mut stream).is_empty() {
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond");
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond",
+            );
         }
     }));
     assert_eq!(chain.client.get("/").body, "first");

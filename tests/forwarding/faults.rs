@@ -24,7 +24,13 @@ enum Fault {
     Delay,
 }
 
-const FAULTS: [Fault; 5] = [Fault::Close, Fault::Reset, Fault::Garbage, Fault::Surplus, Fault::Delay];
+const FAULTS: [Fault; 5] = [
+    Fault::Close,
+    Fault::Reset,
+    Fault::Garbage,
+    Fault::Surplus,
+    Fault::Delay,
+];
 
 /// The way in which an answer says its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +42,10 @@ enum Form {
 impl Form {
     fn answer(self, token: &str) -> String {
         match self {
-            Self::Length => format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{token}", token.len()),
+            Self::Length => format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{token}",
+                token.len()
+            ),
             Self::Chunked => {
                 let (first, second) = token.split_at(token.len() / 2);
                 let chunk = |data: &str| format!("{:x}\r\n{data}\r\n", data.len());
@@ -66,14 +75,25 @@ fn serve(mut stream: TcpStream, form: Form, fault: Fault, arrivals: &Arrivals) {
     let mut which = Use::First;
     loop {
         let head = read_head(&mut stream);
-        let Some(token) = head.split(' ').nth(1).map(str::to_owned) else { return };
+        let Some(token) = head.split(' ').nth(1).map(str::to_owned) else {
+            return;
+        };
         if head.starts_with("POST") && stream.read_exact(&mut [0; 4]).is_err() {
             return;
         }
-        arrivals.0.lock().unwrap().entry(token.clone()).or_default().push(which);
+        arrivals
+            .0
+            .lock()
+            .unwrap()
+            .entry(token.clone())
+            .or_default()
+            .push(which);
         which = Use::Again;
         let answer = form.answer(&token);
-        let place = token.rsplit('/').next().and_then(|place| place.parse::<usize>().ok());
+        let place = token
+            .rsplit('/')
+            .next()
+            .and_then(|place| place.parse::<usize>().ok());
         let Some(at) = place else {
             write(&mut stream, answer.as_bytes());
             continue;
@@ -96,7 +116,9 @@ fn serve(mut stream: TcpStream, form: Form, fault: Fault, arrivals: &Arrivals) {
             Fault::Close => write(&mut stream, before),
             Fault::Reset => {
                 write(&mut stream, before);
-                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+                socket2::SockRef::from(&stream)
+                    .set_linger(Some(Duration::ZERO))
+                    .unwrap();
             }
             Fault::Garbage => {
                 write(&mut stream, before);
@@ -108,7 +130,13 @@ fn serve(mut stream: TcpStream, form: Form, fault: Fault, arrivals: &Arrivals) {
 }
 
 /// What a client makes of one request. `true` if the connection still serves.
-fn asks(connection: &mut Connection<'_>, method: &str, token: &str, form: Form, fault: Fault) -> bool {
+fn asks(
+    connection: &mut Connection<'_>,
+    method: &str,
+    token: &str,
+    form: Form,
+    fault: Fault,
+) -> bool {
     let text = if method == "POST" { "body" } else { "" };
     match connection.send(request(method, token, text)) {
         Ok(answer) if answer.status == 200 => {
@@ -120,7 +148,11 @@ fn asks(connection: &mut Connection<'_>, method: &str, token: &str, form: Form, 
             true
         }
         Ok(answer) => {
-            assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{fault:?} {token}");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (502, "upstream_broke_off"),
+                "{fault:?} {token}"
+            );
             true
         }
         // The answer had begun, so its connection cannot go on.
@@ -130,7 +162,10 @@ fn asks(connection: &mut Connection<'_>, method: &str, token: &str, form: Form, 
 
 #[test]
 fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
-    for (form, fault) in [Form::Length, Form::Chunked].into_iter().flat_map(|form| FAULTS.map(|fault| (form, fault))) {
+    for (form, fault) in [Form::Length, Form::Chunked]
+        .into_iter()
+        .flat_map(|form| FAULTS.map(|fault| (form, fault)))
+    {
         let arrivals = Arrivals::default();
         let shared = arrivals.clone();
         let upstream = Upstream::scripted(move |stream, _| serve(stream, form, fault, &shared));
@@ -145,8 +180,10 @@ fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
                     let mut connection = chain.client.connect(Version::Http1).unwrap();
                     for place in 0..=places {
                         // One that fills the pool with a connection that was used, and one that fails on it.
-                        for token in [format!("/{method}/{client}/{place}/-"), format!("/{method}/{client}/{place:03}")]
-                        {
+                        for token in [
+                            format!("/{method}/{client}/{place}/-"),
+                            format!("/{method}/{client}/{place:03}"),
+                        ] {
                             if !asks(&mut connection, method, &token, form, fault) {
                                 connection = chain.client.connect(Version::Http1).unwrap();
                             }
@@ -157,13 +194,25 @@ fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
         });
         for (token, uses) in arrivals.0.lock().unwrap().iter() {
             let twice = token.starts_with("/GET") || token.starts_with("/PUT");
-            assert!(uses.len() <= if twice { 2 } else { 1 }, "{form:?} {fault:?} {token}: {uses:?}");
-            assert!(uses.len() < 2 || uses[0] == Use::Again, "{form:?} {fault:?} {token}: {uses:?}");
+            assert!(
+                uses.len() <= if twice { 2 } else { 1 },
+                "{form:?} {fault:?} {token}: {uses:?}"
+            );
+            assert!(
+                uses.len() < 2 || uses[0] == Use::Again,
+                "{form:?} {fault:?} {token}: {uses:?}"
+            );
             // After an octet of an answer nothing goes again.
-            let began =
-                token.rsplit('/').next().and_then(|place| place.parse().ok()).is_some_and(|place: usize| place > 0);
+            let began = token
+                .rsplit('/')
+                .next()
+                .and_then(|place| place.parse().ok())
+                .is_some_and(|place: usize| place > 0);
             let resets = fault == Fault::Reset;
-            assert!(!began || resets || uses.len() == 1, "{form:?} {fault:?} {token}: {uses:?}");
+            assert!(
+                !began || resets || uses.len() == 1,
+                "{form:?} {fault:?} {token}: {uses:?}"
+            );
         }
         chain.is_unharmed();
     }
@@ -171,27 +220,54 @@ fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
 
 #[test]
 fn pipelined_requests_have_their_own_answers_or_none() {
-    for (form, fault) in [Form::Length, Form::Chunked].into_iter().flat_map(|form| FAULTS.map(|fault| (form, fault))) {
+    for (form, fault) in [Form::Length, Form::Chunked]
+        .into_iter()
+        .flat_map(|form| FAULTS.map(|fault| (form, fault)))
+    {
         let arrivals = Arrivals::default();
         let shared = arrivals.clone();
         let upstream = Upstream::scripted(move |stream, _| serve(stream, form, fault, &shared));
         let chain = Chain::with(upstream, ONE_WORKER);
         for place in 0..form.answer("/b/000").len() {
-            let tokens = ["/a/-".to_owned(), format!("/b/{place:03}"), "/c/-".to_owned()];
-            let ask =
-                |token: &String| format!("POST {token} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody");
+            let tokens = [
+                "/a/-".to_owned(),
+                format!("/b/{place:03}"),
+                "/c/-".to_owned(),
+            ];
+            let ask = |token: &String| {
+                format!("POST {token} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody")
+            };
             let mut text: String = tokens.iter().map(ask).collect();
             text += "GET /last/- HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             let answers = chain.client.exchange(text.as_bytes());
             let parts: Vec<_> = answers.split("HTTP/1.1 ").skip(1).collect();
             // An answer in chunks has its token in two halves.
-            let expected = |token: &str| form.answer(token).split_once("\r\n\r\n").unwrap().1.to_owned();
-            assert!(parts[0].ends_with(&expected("/a/-")), "{form:?} {fault:?} {place}: {answers}");
+            let expected = |token: &str| {
+                form.answer(token)
+                    .split_once("\r\n\r\n")
+                    .unwrap()
+                    .1
+                    .to_owned()
+            };
+            assert!(
+                parts[0].ends_with(&expected("/a/-")),
+                "{form:?} {fault:?} {place}: {answers}"
+            );
             if fault != Fault::Garbage {
-                assert!(!answers.contains("poison"), "{form:?} {fault:?} {place}: {answers}");
+                assert!(
+                    !answers.contains("poison"),
+                    "{form:?} {fault:?} {place}: {answers}"
+                );
             }
-            for (part, token) in parts.iter().zip(["/a/-", &tokens[1], "/c/-", "/last/-"]).skip(2) {
-                assert!(part.ends_with(&expected(token)), "{form:?} {fault:?} {place}: {answers}");
+            for (part, token) in parts
+                .iter()
+                .zip(["/a/-", &tokens[1], "/c/-", "/last/-"])
+                .skip(2)
+            {
+                assert!(
+                    part.ends_with(&expected(token)),
+                    "{form:?} {fault:?} {place}: {answers}"
+                );
             }
         }
         chain.is_unharmed();

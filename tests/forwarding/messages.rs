@@ -11,7 +11,9 @@ use http_body::Frame;
 fn with_fields(fields: &[(&'static str, &'static str)]) -> Request<RequestBody> {
     let mut request = get("/");
     for (name, value) in fields {
-        request.headers_mut().append(*name, HeaderValue::from_static(value));
+        request
+            .headers_mut()
+            .append(*name, HeaderValue::from_static(value));
     }
     request
 }
@@ -20,17 +22,28 @@ fn with_fields(fields: &[(&'static str, &'static str)]) -> Request<RequestBody> 
 fn methods_paths_queries_and_bodies_go_up_as_they_are() {
     let chain = Chain::to(Upstream::start());
     for (version, method) in BOTH.into_iter().flat_map(|version| {
-        ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"].map(|method| (version, method))
+        ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
+            .map(|method| (version, method))
     }) {
         let path = format!("/{method}/a%20b,c=d?x=1&y=%2F..%2F&&z");
         let text = if method == "GET" { "" } else { "some text" };
-        let answer = chain.client.send(version, request(method, &path, text)).unwrap();
+        let answer = chain
+            .client
+            .send(version, request(method, &path, text))
+            .unwrap();
         assert_eq!(answer.status, 200);
         let seen = chain.upstream.recorded().pop().unwrap();
-        assert_eq!((seen.method.as_str(), seen.target.as_str()), (method, path.as_str()));
+        assert_eq!(
+            (seen.method.as_str(), seen.target.as_str()),
+            (method, path.as_str())
+        );
         assert_eq!(seen.body, text);
         if !text.is_empty() {
-            assert_eq!(seen.values("content-length"), ["9"], "a known length stays known ({version:?})");
+            assert_eq!(
+                seen.values("content-length"),
+                ["9"],
+                "a known length stays known ({version:?})"
+            );
         }
     }
 }
@@ -38,7 +51,10 @@ fn methods_paths_queries_and_bodies_go_up_as_they_are() {
 #[test]
 fn bodies_of_unknown_length_go_up_and_come_down_in_chunks() {
     let chain = Chain::to(Upstream::answering(|seen| {
-        let frames = [Frame::data(seen.body.clone()), Frame::data(Bytes::from("!"))];
+        let frames = [
+            Frame::data(seen.body.clone()),
+            Frame::data(Bytes::from("!")),
+        ];
         Response::new(pieces(frames))
     }));
     for version in BOTH {
@@ -46,7 +62,10 @@ fn bodies_of_unknown_length_go_up_and_come_down_in_chunks() {
         feed.data("one ");
         feed.data("two");
         drop(feed);
-        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
+        let answer = chain
+            .client
+            .send(version, request("POST", "/", "").map(|_| body))
+            .unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "one two!"));
         assert_eq!(answer.header("content-length"), None);
         let seen = chain.upstream.recorded().pop().unwrap();
@@ -72,7 +91,9 @@ fn answers_without_a_body_have_none_and_keep_the_length_that_they_name() {
             let head = read_head(&mut stream);
             let answer: &[u8] = match head.split(' ').nth(1) {
                 Some("/head") => b"HTTP/1.1 200 OK\r\ncontent-length: 12345\r\n\r\n",
-                Some("/unmodified") => b"HTTP/1.1 304 Not Modified\r\ncontent-length: 777\r\netag: \"a\"\r\n\r\n",
+                Some("/unmodified") => {
+                    b"HTTP/1.1 304 Not Modified\r\ncontent-length: 777\r\netag: \"a\"\r\n\r\n"
+                }
                 Some("/nothing") => b"HTTP/1.1 204 No Content\r\n\r\n",
                 Some("/empty") => b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
                 _ => return,
@@ -92,10 +113,16 @@ fn answers_without_a_body_have_none_and_keep_the_length_that_they_name() {
             assert_eq!((answer.status, answer.body.as_str()), (status, ""));
             // Over HTTP/1.1, hyper leaves it out of a 304, as RFC 9110 section 15.4.5 allows.
             let length = length.filter(|_| status != 304 || version == Version::Http2);
-            assert_eq!(answer.header("content-length"), length, "{path} {version:?}");
+            assert_eq!(
+                answer.header("content-length"),
+                length,
+                "{path} {version:?}"
+            );
         }
     }
-    let log = eventually("eight lines", || Some(chain.gateway.access_log()).filter(|log| log.len() == 8));
+    let log = eventually("eight lines", || {
+        Some(chain.gateway.access_log()).filter(|log| log.len() == 8)
+    });
     assert!(log.iter().all(|line| line["end"] == "complete"), "{log:#?}");
 }
 
@@ -104,7 +131,10 @@ fn cookies_that_http2_split_are_joined() {
     let chain = Chain::to(Upstream::start());
     let split = with_fields(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3; d=4")]);
     chain.client.send(Version::Http2, split).unwrap();
-    assert_eq!(chain.upstream.only().values("cookie"), ["a=1; b=2; c=3; d=4"]);
+    assert_eq!(
+        chain.upstream.only().values("cookie"),
+        ["a=1; b=2; c=3; d=4"]
+    );
 }
 
 #[test]
@@ -127,7 +157,11 @@ fn fields_of_the_client_connection_stay_behind() {
         "upgrade",
         "http2-settings",
     ] {
-        assert!(seen.values(name).is_empty(), "{name}: {:?}", seen.values(name));
+        assert!(
+            seen.values(name).is_empty(),
+            "{name}: {:?}",
+            seen.values(name)
+        );
     }
     assert_eq!(seen.values("te"), ["trailers"]);
     assert_eq!(seen.values("x-stays"), ["3"]);
@@ -168,7 +202,9 @@ fn connection_may_not_name_what_every_hop_needs() {
         assert!(answer.contains("bad_connection_field"), "{answer}");
     }
     let refused = [("decision", "refuse"), ("reason", "bad_connection_field")];
-    chain.gateway.wait_for_metric("portcullis_decisions_total", &refused, 4.0);
+    chain
+        .gateway
+        .wait_for_metric("portcullis_decisions_total", &refused, 4.0);
     assert!(chain.upstream.recorded().is_empty());
     chain.is_unharmed();
 }
@@ -200,10 +236,16 @@ fn response_trailers_come_down_to_clients_that_take_them() {
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
         trailers.insert("set-cookie", HeaderValue::from_static("no=1"));
         let frames = [Frame::data(Bytes::from("data")), Frame::trailers(trailers)];
-        Response::builder().header("trailer", "grpc-status, set-cookie").body(pieces(frames)).unwrap()
+        Response::builder()
+            .header("trailer", "grpc-status, set-cookie")
+            .body(pieces(frames))
+            .unwrap()
     }));
     for version in BOTH {
-        let answer = chain.client.send(version, with_fields(&[("te", "trailers")])).unwrap();
+        let answer = chain
+            .client
+            .send(version, with_fields(&[("te", "trailers")]))
+            .unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "data"));
         let trailers = answer.trailers.expect("trailers");
         assert_eq!(trailers.get("grpc-status").unwrap(), "0", "{version:?}");
@@ -215,7 +257,10 @@ fn response_trailers_come_down_to_clients_that_take_them() {
 fn a_body_behind_a_get_is_forwarded_too() {
     let chain = Chain::to(Upstream::start());
     for version in BOTH {
-        let answer = chain.client.send(version, get("/").map(|_| body("query"))).unwrap();
+        let answer = chain
+            .client
+            .send(version, get("/").map(|_| body("query")))
+            .unwrap();
         assert_eq!(answer.status, 200);
         assert_eq!(chain.upstream.recorded().pop().unwrap().body, "query");
     }
@@ -226,7 +271,10 @@ fn a_body_behind_a_get_is_forwarded_too() {
     let (feed, body) = fed();
     feed.data("streamed");
     drop(feed);
-    let answer = chain.client.send(Version::Http2, get("/").map(|_| body)).unwrap();
+    let answer = chain
+        .client
+        .send(Version::Http2, get("/").map(|_| body))
+        .unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(chain.upstream.recorded().pop().unwrap().body, "streamed");
 }
@@ -234,9 +282,14 @@ fn a_body_behind_a_get_is_forwarded_too() {
 #[test]
 fn http_1_0_is_answered_in_http_1_0_without_chunks() {
     let chain = Chain::to(Upstream::answering(|_| {
-        Response::new(pieces([Frame::data(Bytes::from("one")), Frame::data(Bytes::from("two"))]))
+        Response::new(pieces([
+            Frame::data(Bytes::from("one")),
+            Frame::data(Bytes::from("two")),
+        ]))
     }));
-    let answer = chain.client.exchange(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    let answer = chain
+        .client
+        .exchange(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nonetwo"), "{answer}");
     assert_eq!(chain.upstream.only().values("via"), ["1.0 portcullis"]);

@@ -26,7 +26,10 @@ impl Seen {
     }
 
     fn connections(&self) -> Vec<usize> {
-        self.all().into_iter().map(|(connection, _)| connection).collect()
+        self.all()
+            .into_iter()
+            .map(|(connection, _)| connection)
+            .collect()
     }
 }
 
@@ -38,10 +41,19 @@ fn a_connection_is_used_again() {
             assert_eq!(chain.client.send(version, get("/")).unwrap().status, 200);
         }
     }
-    let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
+    let connections: HashSet<_> = chain
+        .upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
     assert_eq!(connections.len(), 1);
     for (origin, count) in [("new", 1.0), ("pooled", 8.0)] {
-        chain.gateway.wait_for_metric("portcullis_upstream_connections_total", &[("origin", origin)], count);
+        chain.gateway.wait_for_metric(
+            "portcullis_upstream_connections_total",
+            &[("origin", origin)],
+            count,
+        );
     }
 }
 
@@ -57,7 +69,9 @@ fn the_connection_used_last_is_used_first() {
             }
             sink.add(number, &head);
             let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            eventually("the answer is allowed", || gate.lock().unwrap().contains(&path).then_some(()));
+            eventually("the answer is allowed", || {
+                gate.lock().unwrap().contains(&path).then_some(())
+            });
             write(&mut stream, HELLO);
         }
     });
@@ -65,7 +79,9 @@ fn the_connection_used_last_is_used_first() {
     let (mut first, mut second) = (chain.client.raw(), chain.client.raw());
     first.write(b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
     second.write(b"GET /b HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    eventually("both are upstream", || (seen.all().len() == 2).then_some(()));
+    eventually("both are upstream", || {
+        (seen.all().len() == 2).then_some(())
+    });
     for (path, client) in [("/b", &mut second), ("/a", &mut first)] {
         allowed.lock().unwrap().insert(path.to_owned());
         client.read_until("hello");
@@ -77,7 +93,13 @@ fn the_connection_used_last_is_used_first() {
     }
     allowed.lock().unwrap().insert("/c".to_owned());
     assert_eq!(chain.client.get("/c").status, 200);
-    let connection_of = |path: &str| seen.all().into_iter().find(|(_, line)| line.contains(path)).unwrap().0;
+    let connection_of = |path: &str| {
+        seen.all()
+            .into_iter()
+            .find(|(_, line)| line.contains(path))
+            .unwrap()
+            .0
+    };
     assert_eq!(connection_of("/c"), connection_of("/a"));
     assert_ne!(connection_of("/c"), connection_of("/b"));
 }
@@ -99,7 +121,9 @@ fn an_unused_connection_is_closed_after_its_time() {
         )
     });
     assert_eq!(chain.client.get("/").status, 200);
-    eventually("the unused connection is closed", || (*closed.lock().unwrap() == 1).then_some(()));
+    eventually("the unused connection is closed", || {
+        (*closed.lock().unwrap() == 1).then_some(())
+    });
     assert_eq!(chain.client.get("/").status, 200);
 }
 
@@ -114,7 +138,12 @@ fn without_a_pool_each_request_has_a_connection_of_its_own() {
     for _ in 0..3 {
         assert_eq!(chain.client.get("/").status, 200);
     }
-    let connections: HashSet<_> = chain.upstream.recorded().iter().map(|seen| seen.connection).collect();
+    let connections: HashSet<_> = chain
+        .upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
     assert_eq!(connections.len(), 3);
 }
 
@@ -126,7 +155,10 @@ fn ask_at_once(chain: &Chain, held: &HeldUpstream, count: usize) {
         let request = get("/");
         chain.client.runtime().spawn(async move {
             let answer = sender.send_request(request).await.unwrap();
-            (answer.status(), answer.into_body().collect().await.unwrap().to_bytes())
+            (
+                answer.status(),
+                answer.into_body().collect().await.unwrap().to_bytes(),
+            )
         })
     };
     held.close();
@@ -139,23 +171,37 @@ fn ask_at_once(chain: &Chain, held: &HeldUpstream, count: usize) {
     }
     drop(connection);
     // An answer's connection is back in the pool before the answer is recorded.
-    let asked = chain.gateway.metric("portcullis_upstream_connections_total", &[]);
-    eventually("all are recorded", || (chain.gateway.metric("portcullis_requests_total", &[]) == asked).then_some(()));
+    let asked = chain
+        .gateway
+        .metric("portcullis_upstream_connections_total", &[]);
+    eventually("all are recorded", || {
+        (chain.gateway.metric("portcullis_requests_total", &[]) == asked).then_some(())
+    });
 }
 
 #[test]
 fn as_many_connections_are_kept_as_were_in_use_at_once_and_no_more_than_pool_size() {
     const AT_ONCE: usize = 100;
-    for (line, opened) in [("", AT_ONCE), ("pool_size = 30\n", 3 * AT_ONCE - 2 * 30), ("pool_size = 64\n", 172)] {
+    for (line, opened) in [
+        ("", AT_ONCE),
+        ("pool_size = 30\n", 3 * AT_ONCE - 2 * 30),
+        ("pool_size = 64\n", 172),
+    ] {
         let held = HeldUpstream::start();
         let chain = Chain::configured(Upstream::start(), |_, _| {
-            let upstream = format!("[upstream.api]\nendpoints = [\"http://{}\"]\n{line}", held.upstream.address);
+            let upstream = format!(
+                "[upstream.api]\nendpoints = [\"http://{}\"]\n{line}",
+                held.upstream.address
+            );
             upstream + "[[route]]\npath = \"/\"\nupstream = \"api\"\n" + ONE_WORKER
         });
         for _ in 0..3 {
             ask_at_once(&chain, &held, AT_ONCE);
         }
-        let new = chain.gateway.metric("portcullis_upstream_connections_total", &[("origin", "new")]);
+        let new = chain.gateway.metric(
+            "portcullis_upstream_connections_total",
+            &[("origin", "new")],
+        );
         assert_eq!(new, opened as f64, "{line}");
     }
 }
@@ -167,12 +213,18 @@ fn an_upstream_that_says_it_closes_gets_each_request_once() {
         let sink = seen.clone();
         let chain = Chain::to(Upstream::scripted(move |mut stream, number| {
             sink.add(number, &read_head(&mut stream));
-            write(&mut stream, format!("{fields}\r\ncontent-length: 5\r\n\r\nhello").as_bytes());
+            write(
+                &mut stream,
+                format!("{fields}\r\ncontent-length: 5\r\n\r\nhello").as_bytes(),
+            );
             // Open for a while yet: that it will close must be known from the answer.
             read_head(&mut stream);
         }));
         for _ in 0..10 {
-            let answer = chain.client.send(BOTH[0], request("POST", "/", "")).unwrap();
+            let answer = chain
+                .client
+                .send(BOTH[0], request("POST", "/", ""))
+                .unwrap();
             assert_eq!(answer.status, 200, "{fields}");
         }
         assert_eq!(seen.connections(), (0..10).collect::<Vec<_>>());
@@ -222,23 +274,46 @@ fn a_request_without_side_effects_goes_again_when_a_kept_connection_turns_out_cl
         let seen = Seen::default();
         let chain = Chain::with(answers_once(&seen), ONE_WORKER);
         assert_eq!(chain.client.get("/first").status, 200);
-        let answer = chain.client.send(Version::Http2, request(method, "/second", ""));
+        let answer = chain
+            .client
+            .send(Version::Http2, request(method, "/second", ""));
         assert_eq!(answer.unwrap().status, 200, "{method}");
         assert_eq!(seen.connections(), [0, 0, 1], "{method}");
-        chain.gateway.wait_for_metric("portcullis_upstream_retries_total", &[("upstream", "api")], 1.0);
+        chain.gateway.wait_for_metric(
+            "portcullis_upstream_retries_total",
+            &[("upstream", "api")],
+            1.0,
+        );
     }
 }
 
 #[test]
 fn a_request_with_side_effects_is_never_sent_twice() {
-    for (method, text) in [("POST", "order"), ("POST", ""), ("PATCH", "x"), ("PUT", "with a body")] {
+    for (method, text) in [
+        ("POST", "order"),
+        ("POST", ""),
+        ("PATCH", "x"),
+        ("PUT", "with a body"),
+    ] {
         let seen = Seen::default();
         let chain = Chain::with(answers_once(&seen), ONE_WORKER);
         assert_eq!(chain.client.get("/first").status, 200);
-        let answer = chain.client.send(Version::Http1, request(method, "/second", text)).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"), "{method}");
+        let answer = chain
+            .client
+            .send(Version::Http1, request(method, "/second", text))
+            .unwrap();
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (502, "upstream_broke_off"),
+            "{method}"
+        );
         assert_eq!(seen.connections(), [0, 0], "{method}");
-        assert_eq!(chain.gateway.metric("portcullis_upstream_retries_total", &[]), 0.0);
+        assert_eq!(
+            chain
+                .gateway
+                .metric("portcullis_upstream_retries_total", &[]),
+            0.0
+        );
         assert_eq!(chain.client.get("/third").status, 200);
     }
 }
@@ -257,27 +332,40 @@ fn a_request_goes_again_once_and_no_more() {
     let chain = Chain::with(upstream, ONE_WORKER);
     assert_eq!(chain.client.get("/first").status, 200);
     let answer = chain.client.get("/second");
-    assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_broke_off"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (502, "upstream_broke_off")
+    );
     assert_eq!(seen.connections(), [0, 0, 1]);
 }
 
 #[test]
 fn endpoints_take_turns() {
     let other = Upstream::start();
-    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(address, other.address) + ONE_WORKER);
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        two_endpoints(address, other.address) + ONE_WORKER
+    });
     for _ in 0..6 {
         assert_eq!(chain.client.get("/").status, 200);
     }
-    assert_eq!((chain.upstream.recorded().len(), other.recorded().len()), (3, 3));
+    assert_eq!(
+        (chain.upstream.recorded().len(), other.recorded().len()),
+        (3, 3)
+    );
 }
 
 #[test]
 fn an_endpoint_that_cannot_be_reached_is_skipped() {
     let closed = ReservedPort::new();
-    let chain = Chain::configured(Upstream::start(), |_, address| two_endpoints(closed.address(), address));
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        two_endpoints(closed.address(), address)
+    });
     for version in BOTH {
         for _ in 0..4 {
-            let answer = chain.client.send(version, request("POST", "/", "once")).unwrap();
+            let answer = chain
+                .client
+                .send(version, request("POST", "/", "once"))
+                .unwrap();
             assert_eq!(answer.status, 200);
         }
     }
@@ -296,7 +384,9 @@ fn two_endpoints(one: std::net::SocketAddr, other: std::net::SocketAddr) -> Stri
 #[test]
 fn many_requests_on_many_connections_all_have_their_answers() {
     const REQUESTS: usize = 400;
-    let chain = Chain::to(Upstream::answering(|seen| Response::new(full(seen.body.clone()))));
+    let chain = Chain::to(Upstream::answering(|seen| {
+        Response::new(full(seen.body.clone()))
+    }));
     let alice = chain.pki.client("alice");
     std::thread::scope(|scope| {
         for worker in 0..8 {
@@ -312,6 +402,8 @@ fn many_requests_on_many_connections_all_have_their_answers() {
         }
     });
     assert_eq!(chain.upstream.recorded().len(), 8 * REQUESTS);
-    chain.gateway.wait_for_metric("portcullis_connections_total", &[], 8.0);
+    chain
+        .gateway
+        .wait_for_metric("portcullis_connections_total", &[], 8.0);
     chain.is_unharmed();
 }

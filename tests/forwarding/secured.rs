@@ -28,7 +28,9 @@ fn server(pki: &Pki, clients: Clients) -> Upstream {
         Clients::Any => builder.with_no_client_auth(),
         Clients::WithCertificate => {
             let mut roots = RootCertStore::empty();
-            roots.add(CertificateDer::from_pem_file(pki.ca_file()).unwrap()).unwrap();
+            roots
+                .add(CertificateDer::from_pem_file(pki.ca_file()).unwrap())
+                .unwrap();
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             builder.with_client_cert_verifier(verifier.build().unwrap())
         }
@@ -61,8 +63,9 @@ fn expect(chain: &Chain, status: u16, reason: Option<&str>) {
 fn an_upstream_with_a_certificate_of_its_ca_is_trusted() {
     let theirs = Pki::named("Their CA");
     for host in ["localhost", "127.0.0.1"] {
-        let chain =
-            Chain::configured(server(&theirs, Clients::Any), |_, address| endpoint(host, address, &anchors(&theirs)));
+        let chain = Chain::configured(server(&theirs, Clients::Any), |_, address| {
+            endpoint(host, address, &anchors(&theirs))
+        });
         expect(&chain, 200, None);
         assert_eq!(chain.upstream.recorded().len(), 2);
     }
@@ -88,14 +91,20 @@ fn an_upstream_with_another_name_is_a_bad_gateway_unless_that_name_is_expected()
         })
     };
     expect(&start(""), 502, Some("upstream_tls"));
-    expect(&start("server_name = \"other.internal\""), 502, Some("upstream_tls"));
+    expect(
+        &start("server_name = \"other.internal\""),
+        502,
+        Some("upstream_tls"),
+    );
     expect(&start("server_name = \"api.internal\""), 200, None);
 }
 
 #[test]
 fn an_upstream_without_tls_is_a_bad_gateway_where_tls_is_expected() {
     let theirs = Pki::new();
-    let chain = Chain::configured(Upstream::start(), |_, address| endpoint("localhost", address, &anchors(&theirs)));
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        endpoint("localhost", address, &anchors(&theirs))
+    });
     expect(&chain, 502, Some("upstream_tls"));
 }
 
@@ -103,8 +112,11 @@ fn an_upstream_without_tls_is_a_bad_gateway_where_tls_is_expected() {
 fn an_upstream_that_demands_a_certificate_gets_ours() {
     let theirs = Pki::named("Their CA");
     let ours = theirs.client("gateway");
-    let keys =
-        format!("certificate = \"{}\"\nprivate_key = \"{}\"\n", text(&ours.certificate_file), text(&ours.key_file));
+    let keys = format!(
+        "certificate = \"{}\"\nprivate_key = \"{}\"\n",
+        text(&ours.certificate_file),
+        text(&ours.key_file)
+    );
     let start = |keys: &str| {
         Chain::configured(server(&theirs, Clients::WithCertificate), |_, address| {
             endpoint("localhost", address, &(anchors(&theirs) + keys))
@@ -142,10 +154,19 @@ fn credentials_come_from_the_environment_too() {
     let value = std::env::var("PATH").unwrap();
     let expected = {
         use base64::Engine;
-        let text = if value.contains(':') { value } else { format!("{value}:") };
-        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text))
+        let text = if value.contains(':') {
+            value
+        } else {
+            format!("{value}:")
+        };
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(text)
+        )
     };
-    let chain = Chain::configured(Upstream::start(), |_, address| plain(address, "basic_credentials = \"env:PATH\"\n"));
+    let chain = Chain::configured(Upstream::start(), |_, address| {
+        plain(address, "basic_credentials = \"env:PATH\"\n")
+    });
     assert_eq!(chain.client.get("/").status, 200);
     assert_eq!(chain.upstream.only().values("authorization"), [expected]);
 }
@@ -157,7 +178,10 @@ fn without_credentials_of_ours_those_of_the_client_go_up() {
     let theirs = HeaderValue::from_static("Bearer mine");
     request.headers_mut().insert("authorization", theirs);
     assert_eq!(chain.client.send(BOTH[0], request).unwrap().status, 200);
-    assert_eq!(chain.upstream.only().values("authorization"), ["Bearer mine"]);
+    assert_eq!(
+        chain.upstream.only().values("authorization"),
+        ["Bearer mine"]
+    );
 }
 
 #[test]
@@ -166,7 +190,9 @@ fn the_upstream_sees_the_host_that_the_client_asked_for_or_its_own() {
     assert_eq!(theirs.client.get("/").status, 200);
     assert_eq!(theirs.upstream.only().values("host"), ["localhost"]);
 
-    let own = Chain::configured(Upstream::start(), |_, address| plain(address, "host_header = \"endpoint\"\n"));
+    let own = Chain::configured(Upstream::start(), |_, address| {
+        plain(address, "host_header = \"endpoint\"\n")
+    });
     for version in BOTH {
         assert_eq!(own.client.send(version, get("/")).unwrap().status, 200);
         let seen = own.upstream.recorded().pop().unwrap();
@@ -180,8 +206,10 @@ fn the_host_of_the_endpoint_is_that_of_the_one_which_answers() {
     // It refuses connections, so every other request passes it over.
     let closed = ReservedPort::new();
     let chain = Chain::configured(Upstream::start(), |_, address| {
-        plain(address, "host_header = \"endpoint\"\n")
-            .replace("endpoints = [", &format!("endpoints = [\"http://{}\", ", closed.address()))
+        plain(address, "host_header = \"endpoint\"\n").replace(
+            "endpoints = [",
+            &format!("endpoints = [\"http://{}\", ", closed.address()),
+        )
     });
     for _ in 0..4 {
         assert_eq!(chain.client.get("/").status, 200);
@@ -192,5 +220,7 @@ fn the_host_of_the_endpoint_is_that_of_the_one_which_answers() {
 }
 
 fn plain(address: SocketAddr, keys: &str) -> String {
-    format!("[upstream.api]\nendpoints = [\"http://{address}\"]\n{keys}[[route]]\npath = \"/\"\nupstream = \"api\"\n")
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{address}\"]\n{keys}[[route]]\npath = \"/\"\nupstream = \"api\"\n"
+    )
 }

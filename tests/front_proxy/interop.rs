@@ -15,19 +15,32 @@ struct Front {
 }
 
 impl Front {
-    fn start(program: &str, arguments: &[&str], file: &Path, config: &str, port: ReservedPort) -> Self {
+    fn start(
+        program: &str,
+        arguments: &[&str],
+        file: &Path,
+        config: &str,
+        port: ReservedPort,
+    ) -> Self {
         std::fs::write(file, config).unwrap();
         let mut command = Command::new(program);
         let paths = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
         command.env("PATH", paths).args(arguments).arg(file);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut process = Peer::start(&mut command);
         let address = port.address();
         eventually("the proxy in front listens", || {
             assert!(process.ended().is_none(), "{program} ended at once");
             TcpStream::connect(address).ok()
         });
-        Self { _process: process, address, _port: port }
+        Self {
+            _process: process,
+            address,
+            _port: port,
+        }
     }
 }
 
@@ -59,7 +72,10 @@ fn haproxy(scene: &Scene, gateway: &Gateway, lines: &str, server: &str) -> Front
 fn status_of(scene: &Scene, name: &str, address: SocketAddr) -> u16 {
     let identity = scene.partners.client(name);
     let client = Client::new(&scene.ours, Some(&identity), address);
-    client.send(Version::Http1, crate::support::client::get("/")).unwrap().status
+    client
+        .send(Version::Http1, crate::support::client::get("/"))
+        .unwrap()
+        .status
 }
 
 #[test]
@@ -69,12 +85,24 @@ fn haproxy_names_its_clients_in_the_proxy_protocol() {
     }
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"proxy-v2\"\nbelieve = \"common-name\"");
-    let front = haproxy(&scene, &gateway, "listen front\n  mode tcp", "send-proxy-v2-ssl-cn");
+    let front = haproxy(
+        &scene,
+        &gateway,
+        "listen front\n  mode tcp",
+        "send-proxy-v2-ssl-cn",
+    );
     assert_eq!(status_of(&scene, "alice", front.address), 200);
     let up = scene.last();
-    assert_eq!((up.values("x-client-user"), up.values("x-client-forwarded-by")), (vec!["alice"], vec!["edge"]));
+    assert_eq!(
+        (
+            up.values("x-client-user"),
+            up.values("x-client-forwarded-by")
+        ),
+        (vec!["alice"], vec!["edge"])
+    );
     assert_eq!(status_of(&scene, "carol", front.address), 403);
-    gateway.wait_for_access(|line| line["reason"] == "unknown_user" && line["forwarded_by"] == "edge");
+    gateway
+        .wait_for_access(|line| line["reason"] == "unknown_user" && line["forwarded_by"] == "edge");
 }
 
 #[test]
@@ -84,11 +112,18 @@ fn haproxy_names_its_clients_in_a_field() {
     }
     let scene = Scene::new();
     let gateway = scene.start("", "identity = \"rfc9440\"");
-    let lines = "listen front\n  mode http\n  http-request set-header Client-Cert :%[ssl_c_der,base64]:";
+    let lines =
+        "listen front\n  mode http\n  http-request set-header Client-Cert :%[ssl_c_der,base64]:";
     let front = haproxy(&scene, &gateway, lines, "");
     assert_eq!(status_of(&scene, "alice", front.address), 200);
     let up = scene.last();
-    assert_eq!((up.values("x-client-user"), up.values("x-client-forwarded-by")), (vec!["alice"], vec!["edge"]));
+    assert_eq!(
+        (
+            up.values("x-client-user"),
+            up.values("x-client-forwarded-by")
+        ),
+        (vec!["alice"], vec!["edge"])
+    );
     assert_eq!(status_of(&scene, "bob", front.address), 403);
     gateway.wait_for_access(|line| line["reason"] == "no_permission" && line["user"] == "bob");
 }
@@ -115,7 +150,13 @@ fn nginx_names_its_clients_as_envoy_does() {
         scene.partners.ca_file().display(),
         gateway.address(),
     );
-    let _front = Front::start("nginx", &["-c"], &scene.ours.path("nginx.conf"), &config, port);
+    let _front = Front::start(
+        "nginx",
+        &["-c"],
+        &scene.ours.path("nginx.conf"),
+        &config,
+        port,
+    );
     assert_eq!(status_of(&scene, "alice", address), 200);
     assert_eq!(scene.last().values("x-client-user"), ["alice"]);
     assert_eq!(status_of(&scene, "carol", address), 403);

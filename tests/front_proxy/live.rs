@@ -49,7 +49,9 @@ fn read_to_end(client: &Client, answer: http::Response<hyper::body::Incoming>) -
 fn with_deny_list(scene: &Scene, engine: &str) -> String {
     let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
     let list = format!("{domain}deny_list = {:?}\n", scene.partners.path("denied"));
-    scene.config(engine, "identity = \"rfc9440\"").replace(&domain, &list)
+    scene
+        .config(engine, "identity = \"rfc9440\"")
+        .replace(&domain, &list)
 }
 
 #[test]
@@ -71,8 +73,11 @@ fn a_stream_ends_when_its_client_is_on_the_deny_list_and_the_others_go_on() {
             assert_eq!(answer.status(), 200);
             // On the same connection, where requests have streams of their own.
             let bob = byte_sequence(&scene.partners.client("bob"));
-            let of_bob = (version == Version::Http2)
-                .then(|| connection.start(saying("/bob/x", &[("client-cert", &bob)])).unwrap());
+            let of_bob = (version == Version::Http2).then(|| {
+                connection
+                    .start(saying("/bob/x", &[("client-cert", &bob)]))
+                    .unwrap()
+            });
             std::fs::write(&denied, "cn alice\n").unwrap();
             gateway.reload_with(&with_list);
             assert!(!read_to_end(&edge, answer), "{version:?}");
@@ -101,7 +106,10 @@ fn what_is_open_by_a_front_proxy_ends_with_its_listing_and_is_never_its_own() {
             assert!(!read_to_end(&edge, answer), "{version:?}");
         }
         eventually("a line in the log", || {
-            gateway.access_log().into_iter().find(|line| line["reason"] == "not_a_front_proxy")
+            gateway
+                .access_log()
+                .into_iter()
+                .find(|line| line["reason"] == "not_a_front_proxy")
         });
     }
 }
@@ -124,7 +132,11 @@ fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_re
             for (text, expected) in [("", 200), ("user alice\n", 403), ("", 200)] {
                 std::fs::write(&denied, text).unwrap();
                 gateway.reload_with(&with_list);
-                assert_eq!((status(), status()), (expected, expected), "{version:?} {text:?}");
+                assert_eq!(
+                    (status(), status()),
+                    (expected, expected),
+                    "{version:?} {text:?}"
+                );
             }
         }
     }
@@ -139,10 +151,19 @@ fn a_connection_speaks_for_more_clients_than_it_remembers() {
         let edge = scene.client(&gateway, &scene.edge);
         let mut connection = edge.connect(Version::Http1).unwrap();
         for identity in many.iter().chain(&many) {
-            assert_eq!(connection.send(saying("/", &[("client-cert", &byte_sequence(identity))])).unwrap().status, 200);
+            assert_eq!(
+                connection
+                    .send(saying("/", &[("client-cert", &byte_sequence(identity))]))
+                    .unwrap()
+                    .status,
+                200
+            );
             let up = scene.last();
             let serial = identity.serial_text();
-            assert_eq!(up.values("x-client-serial")[0].trim_start_matches('0'), serial.trim_start_matches('0'));
+            assert_eq!(
+                up.values("x-client-serial")[0].trim_start_matches('0'),
+                serial.trim_start_matches('0')
+            );
         }
     }
 }

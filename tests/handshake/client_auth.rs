@@ -22,13 +22,18 @@ fn identity_fields(upstream: &Upstream) -> Vec<String> {
 #[test]
 fn an_optional_certificate_is_demanded_by_the_route() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let config = listener_with(&pki, "client_auth = \"optional\"") + &user("alice", &["GET /*"]) + &routes(&upstream);
+    let config = listener_with(&pki, "client_auth = \"optional\"")
+        + &user("alice", &["GET /*"])
+        + &routes(&upstream);
     let gateway = Gateway::start(&config);
     let stranger = Client::new(&pki, None, gateway.address());
     let alice = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
     for version in BOTH {
         let answer = stranger.send(version, get("/")).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (401, "no_certificate"));
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (401, "no_certificate")
+        );
         assert_eq!(alice.send(version, get("/")).unwrap().status, 200);
     }
     assert_eq!(upstream.recorded().len(), 2);
@@ -37,38 +42,55 @@ fn an_optional_certificate_is_demanded_by_the_route() {
 #[test]
 fn a_bad_certificate_is_refused_where_none_would_do() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let config = listener_with(&pki, "client_auth = \"optional\"") + &user("alice", &["GET /*"]) + &routes(&upstream);
+    let config = listener_with(&pki, "client_auth = \"optional\"")
+        + &user("alice", &["GET /*"])
+        + &routes(&upstream);
     let gateway = Gateway::start(&config);
     let foreign = Pki::named("Other CA").client("alice");
     let client = Client::new(&pki, Some(&foreign), gateway.address());
     assert_eq!(client.alert(), AlertDescription::UnknownCA);
     let labels = [("listener", "main"), ("reason", "unknown_issuer")];
     gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 1.0);
-    assert_eq!(Client::new(&pki, None, gateway.address()).get("/public").status, 200);
+    assert_eq!(
+        Client::new(&pki, None, gateway.address())
+            .get("/public")
+            .status,
+        200
+    );
 }
 
 #[test]
 fn where_nobody_is_asked_for_a_certificate_only_public_routes_answer() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let config = named_listener("main", &pki, "client_auth = \"off\"") + &process() + &routes(&upstream);
+    let config =
+        named_listener("main", &pki, "client_auth = \"off\"") + &process() + &routes(&upstream);
     let gateway = Gateway::start(&config);
     // A client that has a certificate is not asked for it, so it is nobody either.
     for identity in [None, Some(pki.client("alice"))] {
         let client = Client::new(&pki, identity.as_ref(), gateway.address());
         let answer = client.get("/");
-        assert_eq!((answer.status, answer.reason().as_str()), (401, "no_certificate"));
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (401, "no_certificate")
+        );
         assert_eq!(client.get("/public").status, 200);
         assert_eq!(identity_fields(&upstream), [""; 0]);
         assert_eq!(client.get("/maybe").status, 200);
         assert_eq!(identity_fields(&upstream), ["x-client-verify"]);
     }
-    assert_eq!(upstream.recorded().len(), 4, "what was refused did not go up");
+    assert_eq!(
+        upstream.recorded().len(),
+        4,
+        "what was refused did not go up"
+    );
 }
 
 #[test]
 fn a_route_with_optional_client_auth_tells_who_it_is_if_it_is_known() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let config = listener_with(&pki, "client_auth = \"optional\"") + &user("alice", &[]) + &routes(&upstream);
+    let config = listener_with(&pki, "client_auth = \"optional\"")
+        + &user("alice", &[])
+        + &routes(&upstream);
     let gateway = Gateway::start(&config);
     for (identity, verify, cn, name) in [
         (None, "NONE", vec![], vec![]),
@@ -83,7 +105,11 @@ fn a_route_with_optional_client_auth_tells_who_it_is_if_it_is_known() {
         assert_eq!(up.values("x-client-cn"), cn);
         assert_eq!(up.values("x-client-user"), name);
         assert_eq!(client.get("/public").status, 200);
-        assert_eq!(identity_fields(&upstream), [""; 0], "a public route says nothing");
+        assert_eq!(
+            identity_fields(&upstream),
+            [""; 0],
+            "a public route says nothing"
+        );
     }
 }
 

@@ -41,12 +41,18 @@ fn a_client_that_says_nothing_or_stops_halfway_is_closed_at_the_deadline() {
         let gateway = Gateway::start(&(config + "[limits]\nhandshake_timeout = \"300ms\"\n"));
         assert_eq!(exchange_plain(&gateway, bytes), b"", "after {bytes:?}");
         let line = wait_for_failure(&gateway, "timeout");
-        assert_eq!((&line["server_name"], &line["subject"]), (&"-".into(), &"-".into()));
+        assert_eq!(
+            (&line["server_name"], &line["subject"]),
+            (&"-".into(), &"-".into())
+        );
         // On a busy machine a good handshake may miss so short a deadline, too; not every time.
         eventually("a good client", || {
             let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
             client
-                .send(crate::support::client::Version::Http1, crate::support::client::get("/"))
+                .send(
+                    crate::support::client::Version::Http1,
+                    crate::support::client::get("/"),
+                )
                 .ok()
                 .filter(|answer| answer.status == 200)
         });
@@ -61,7 +67,10 @@ fn plain_http_is_answered_in_words_that_a_client_can_show() {
     let answer = String::from_utf8(answer).unwrap();
     assert_eq!(status(&answer), 400);
     assert_eq!(crate::support::client::reason(&answer), "plain_http");
-    assert!(answer.contains("Content-Type: application/problem+json\r\n"), "{answer}");
+    assert!(
+        answer.contains("Content-Type: application/problem+json\r\n"),
+        "{answer}"
+    );
     wait_for_failure(&gateway, "not_tls");
     good_client_gets_in(&pki, &gateway);
 }
@@ -72,7 +81,9 @@ fn plain_http_is_logged_at_once_also_if_the_client_stays() {
     let config = listener(&pki) + &user("alice", &["GET /*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&(config + "[limits]\nhandshake_timeout = \"1s\"\n"));
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
     wait_for_failure(&gateway, "not_tls");
     drop(stream);
 }
@@ -82,7 +93,8 @@ fn plain_http_with_a_long_body_still_gets_its_answer() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     let body = "x".repeat(20_000);
-    let request = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\n{body}");
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\n{body}");
     let answer = exchange_plain(&gateway, request.as_bytes());
     assert!(answer.starts_with(b"HTTP/1.1 400 "));
     wait_for_failure(&gateway, "not_tls");
@@ -105,7 +117,10 @@ fn a_port_check_that_opens_and_closes_is_counted_but_makes_no_noise() {
     let gateway = start(&pki, &upstream);
     drop(TcpStream::connect(gateway.address()).unwrap());
     let line = eventually("the log line", || failures(&gateway).pop());
-    assert_eq!((&line["reason"], &line["level"]), (&"closed".into(), &"DEBUG".into()));
+    assert_eq!(
+        (&line["reason"], &line["level"]),
+        (&"closed".into(), &"DEBUG".into())
+    );
 }
 
 #[test]
@@ -122,7 +137,11 @@ fn alpn_settles_the_http_version() {
     ] {
         let client = alice_offering(&pki, &gateway, &offered);
         let connection = client.shake_hands();
-        assert_eq!(connection.alpn_protocol(), settled.map(str::as_bytes), "{offered:?}");
+        assert_eq!(
+            connection.alpn_protocol(),
+            settled.map(str::as_bytes),
+            "{offered:?}"
+        );
     }
 }
 
@@ -145,7 +164,10 @@ fn a_client_that_speaks_neither_http_version_is_refused() {
 }
 
 fn alice_offering(pki: &Pki, gateway: &Gateway, protocols: &[&str]) -> Client {
-    let protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     Client::new(pki, Some(&pki.client("alice")), gateway.address())
         .with_config(|config| config.alpn_protocols = protocols)
 }

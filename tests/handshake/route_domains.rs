@@ -17,7 +17,9 @@ fn gateway(partners: &Pki, staff: &Pki, upstream: &Upstream) -> Gateway {
         )
     };
     let user = |name: &str, domain: &str| {
-        format!("[api_user.{name}]\nclient_cn = {name:?}\ntrust_domain = {domain:?}\npermissions = [\"*\"]\n")
+        format!(
+            "[api_user.{name}]\nclient_cn = {name:?}\ntrust_domain = {domain:?}\npermissions = [\"*\"]\n"
+        )
     };
     let config = "[listener.main]\naddress = \"127.0.0.1:0\"\n".to_owned()
         + &entry("partners.test", "partners", "required")
@@ -41,11 +43,21 @@ fn a_route_may_demand_the_domain_that_has_vouched() {
     for (identity, host, path, expected) in [
         (Some(&partner), "partners.test", "/", "200"),
         (Some(&partner), "partners.test", "/both", "200"),
-        (Some(&partner), "partners.test", "/admin", "403 wrong_trust_domain"),
+        (
+            Some(&partner),
+            "partners.test",
+            "/admin",
+            "403 wrong_trust_domain",
+        ),
         (Some(&admin), "staff.test", "/", "200"),
         (Some(&admin), "staff.test", "/both", "200"),
         (Some(&admin), "staff.test", "/admin", "200"),
-        (Some(&staff.client("nobody")), "staff.test", "/admin", "403 unknown_user"),
+        (
+            Some(&staff.client("nobody")),
+            "staff.test",
+            "/admin",
+            "403 unknown_user",
+        ),
         (None, "staff.test", "/admin", "401 no_certificate"),
         (None, "staff.test", "/both", "401 no_certificate"),
     ] {
@@ -62,6 +74,10 @@ fn a_route_may_demand_the_domain_that_has_vouched() {
             assert_eq!(outcome, expected, "{host}{path} {version:?}");
         }
     }
-    let refused = upstream.recorded().iter().filter(|seen| seen.target == "/admin").count();
+    let refused = upstream
+        .recorded()
+        .iter()
+        .filter(|seen| seen.target == "/admin")
+        .count();
     assert_eq!(refused, 2, "only the admin's requests went up");
 }

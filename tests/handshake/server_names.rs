@@ -84,11 +84,23 @@ fn each_server_name_gets_its_own_certificate() {
 fn an_unknown_server_name_is_refused_and_never_gets_a_default() {
     let hosts = Hosts::new();
     let gateway = hosts.start();
-    for (before, name) in ["other.test", "test", "wild.test", "a.b.wild.test", "xapi.test"].into_iter().enumerate() {
+    for (before, name) in [
+        "other.test",
+        "test",
+        "wild.test",
+        "a.b.wild.test",
+        "xapi.test",
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let alert = hosts.client(&gateway, name).alert();
         assert_eq!(alert, AlertDescription::UnrecognisedName, "{name}");
         let line = eventually("the log line", || failures(&gateway).get(before).cloned());
-        assert_eq!((line["reason"].as_str(), line["server_name"].as_str()), (Some("unknown_server_name"), Some(name)));
+        assert_eq!(
+            (line["reason"].as_str(), line["server_name"].as_str()),
+            (Some("unknown_server_name"), Some(name))
+        );
     }
     let labels = [("listener", "main"), ("reason", "unknown_server_name")];
     gateway.wait_for_metric("portcullis_handshake_failures_total", &labels, 5.0);
@@ -98,10 +110,15 @@ fn an_unknown_server_name_is_refused_and_never_gets_a_default() {
 fn a_client_that_names_no_server_is_refused_where_all_hosts_have_names() {
     let hosts = Hosts::new();
     let gateway = hosts.start();
-    let client = hosts.client(&gateway, "api.test").with_config(|config| config.enable_sni = false);
+    let client = hosts
+        .client(&gateway, "api.test")
+        .with_config(|config| config.enable_sni = false);
     assert_eq!(client.alert(), AlertDescription::UnrecognisedName);
     let line = eventually("the log line", || failures(&gateway).pop());
-    assert_eq!((line["reason"].as_str(), line["server_name"].as_str()), (Some("unknown_server_name"), Some("-")));
+    assert_eq!(
+        (line["reason"].as_str(), line["server_name"].as_str()),
+        (Some("unknown_server_name"), Some("-"))
+    );
 }
 
 #[test]
@@ -117,7 +134,9 @@ fn the_certificate_of_the_listener_itself_is_for_every_other_name_and_for_none()
         CertificateDer::from_pem_slice(hosts.api.certificate.as_bytes()).unwrap()
     );
     let own = CertificateDer::from_pem_file(hosts.pki.path("server.crt")).unwrap();
-    let nameless = hosts.client(&gateway, "localhost").with_config(|config| config.enable_sni = false);
+    let nameless = hosts
+        .client(&gateway, "localhost")
+        .with_config(|config| config.enable_sni = false);
     for client in [hosts.client(&gateway, "localhost"), nameless] {
         assert_eq!(shown(&client), own);
         assert_eq!(client.get("/").status, 200);

@@ -40,20 +40,41 @@ fn broken_chunks_are_refused_and_no_whole_request_reaches_the_upstream() {
         let answer = chain.client.exchange((head.to_owned() + body).as_bytes());
         assert_eq!(status(&answer), 400, "{body:?}: {answer}");
         assert!(answer.contains("bad_framing"), "{body:?}: {answer}");
-        assert!(answer.contains("connection: close\r\n"), "{body:?}: {answer}");
+        assert!(
+            answer.contains("connection: close\r\n"),
+            "{body:?}: {answer}"
+        );
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{body:?}: {answer}");
     }
-    let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", "400")]);
-    eventually("all are counted", || (counted() == bodies.len() as f64).then_some(()));
+    let counted = || {
+        chain
+            .gateway
+            .metric("portcullis_requests_total", &[("code", "400")])
+    };
+    eventually("all are counted", || {
+        (counted() == bodies.len() as f64).then_some(())
+    });
     // Only beginnings reached it, and the recorder notes them without a body.
-    assert!(chain.upstream.recorded().iter().all(|seen| seen.body.is_empty()));
+    assert!(
+        chain
+            .upstream
+            .recorded()
+            .iter()
+            .all(|seen| seen.body.is_empty())
+    );
     chain.is_unharmed();
 }
 
 #[test]
 fn chunk_extensions_of_the_grammar_pass_without_reaching_the_upstream() {
     let chain = Chain::to(Upstream::start());
-    for extension in [";a", ";a=b", ";a=\"b; \\\"c\"", "; a = b ; c", ";a=\"\";b=1"] {
+    for extension in [
+        ";a",
+        ";a=b",
+        ";a=\"b; \\\"c\"",
+        "; a = b ; c",
+        ";a=\"\";b=1",
+    ] {
         let head = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
         let body = format!("5{extension}\r\nhello\r\n0{extension}\r\n\r\n");
         let answer = chain.client.exchange((head.to_owned() + &body).as_bytes());
@@ -64,17 +85,34 @@ fn chunk_extensions_of_the_grammar_pass_without_reaching_the_upstream() {
 
 #[test]
 fn an_answer_with_malformed_chunk_extensions_is_torn() {
-    for (extension, passes) in [(";", false), (";bad[=x", false), (";a=", false), ("", true), (";a=\"b\"", true)] {
+    for (extension, passes) in [
+        (";", false),
+        (";bad[=x", false),
+        (";a=", false),
+        ("", true),
+        (";a=\"b\"", true),
+    ] {
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
             while !read_head(&mut stream).is_empty() {
                 let chunks = format!("5{extension}\r\nhello\r\n0\r\n\r\n");
-                write(&mut stream, format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}").as_bytes());
+                write(
+                    &mut stream,
+                    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}")
+                        .as_bytes(),
+                );
             }
         }));
         for version in BOTH {
             let answer = chain.client.send(version, request("GET", "/", ""));
-            let body = answer.ok().filter(|answer| answer.status == 200).map(|answer| answer.body);
-            assert_eq!(body, passes.then(|| "hello".to_owned()), "{extension:?} {version:?}");
+            let body = answer
+                .ok()
+                .filter(|answer| answer.status == 200)
+                .map(|answer| answer.body);
+            assert_eq!(
+                body,
+                passes.then(|| "hello".to_owned()),
+                "{extension:?} {version:?}"
+            );
         }
     }
 }
@@ -101,10 +139,18 @@ fn bodies_over_the_limit_are_refused_and_those_below_pass() {
             }
         }
     }
-    let whole = chain.upstream.recorded().into_iter().filter(|seen| !seen.body.is_empty());
+    let whole = chain
+        .upstream
+        .recorded()
+        .into_iter()
+        .filter(|seen| !seen.body.is_empty());
     let lengths: Vec<_> = whole.map(|seen| seen.body.len()).collect();
     assert_eq!(lengths, [LIMIT; 4]);
-    let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", "413")]);
+    let counted = || {
+        chain
+            .gateway
+            .metric("portcullis_requests_total", &[("code", "413")])
+    };
     eventually("all are counted", || (counted() == 8.0).then_some(()));
     chain.is_unharmed();
 }
@@ -112,13 +158,22 @@ fn bodies_over_the_limit_are_refused_and_those_below_pass() {
 #[test]
 fn a_large_upload_that_is_forbidden_is_told_so() {
     let chain = Chain::configured(Upstream::start(), |_, address| {
-        crate::support::gateway::route_to(address) + &crate::support::gateway::user("bob", &["GET /*"])
+        crate::support::gateway::route_to(address)
+            + &crate::support::gateway::user("bob", &["GET /*"])
     });
-    let bob = crate::support::Client::new(&chain.pki, Some(&chain.pki.client("bob")), chain.gateway.address());
+    let bob = crate::support::Client::new(
+        &chain.pki,
+        Some(&chain.pki.client("bob")),
+        chain.gateway.address(),
+    );
     for version in BOTH {
         let upload = request("POST", "/", "").map(|_| body(vec![b'x'; 8 * 1024 * 1024]));
         let answer = bob.send(version, upload).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{version:?}");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (403, "no_permission"),
+            "{version:?}"
+        );
     }
     eventually_is("decisions", &2.0, || decisions(&chain, "no_permission"));
     assert!(chain.upstream.recorded().is_empty());
@@ -143,11 +198,22 @@ fn slow_bodies_time_out() {
     for version in BOTH {
         let (feed, body) = fed();
         feed.data("hello");
-        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (408, "body_timeout"), "{version:?}");
+        let answer = chain
+            .client
+            .send(version, request("POST", "/", "").map(|_| body))
+            .unwrap();
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (408, "body_timeout"),
+            "{version:?}"
+        );
         drop(feed);
     }
-    let counted = || chain.gateway.metric("portcullis_requests_total", &[("code", "408")]);
+    let counted = || {
+        chain
+            .gateway
+            .metric("portcullis_requests_total", &[("code", "408")])
+    };
     eventually("all are counted", || (counted() == 6.0).then_some(()));
     chain.is_unharmed();
 }
@@ -161,11 +227,22 @@ fn waiting_for_the_client_is_not_held_against_the_upstream() {
     for version in BOTH {
         let (feed, body) = fed();
         feed.data("hello");
-        let answer = chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (408, "body_timeout"), "{version:?}");
+        let answer = chain
+            .client
+            .send(version, request("POST", "/", "").map(|_| body))
+            .unwrap();
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (408, "body_timeout"),
+            "{version:?}"
+        );
         drop(feed);
     }
-    let failures = |reason| chain.gateway.metric("portcullis_upstream_failures_total", &[("reason", reason)]);
+    let failures = |reason| {
+        chain
+            .gateway
+            .metric("portcullis_upstream_failures_total", &[("reason", reason)])
+    };
     assert_eq!(failures("response_timeout"), 0.0);
     chain.is_unharmed();
 }
@@ -176,15 +253,31 @@ fn a_body_that_is_slow_but_moves_passes() {
     for version in BOTH {
         let (feed, body) = fed();
         feed.data("x");
-        let slow = || chain.client.send(version, request("POST", "/", "").map(|_| body)).unwrap();
-        let before = chain.gateway.metric("portcullis_upstream_connections_total", &[]);
+        let slow = || {
+            chain
+                .client
+                .send(version, request("POST", "/", "").map(|_| body))
+                .unwrap()
+        };
+        let before = chain
+            .gateway
+            .metric("portcullis_upstream_connections_total", &[]);
         let (answer, pieces) = std::thread::scope(|scope| {
             let slow = scope.spawn(slow);
-            let open = || chain.gateway.metric("portcullis_upstream_connections_total", &[]);
-            eventually("the slow body has begun", || (open() > before).then_some(()));
+            let open = || {
+                chain
+                    .gateway
+                    .metric("portcullis_upstream_connections_total", &[])
+            };
+            eventually("the slow body has begun", || {
+                (open() > before).then_some(())
+            });
             // The clock: a body that begins later and stands still.
-            let clock = scope
-                .spawn(|| chain.client.exchange(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"));
+            let clock = scope.spawn(|| {
+                chain
+                    .client
+                    .exchange(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+            });
             let mut pieces = 1;
             eventually("the body that stands still is given up", || {
                 feed.data("x");
@@ -237,7 +330,9 @@ fn clients_that_vanish_in_the_middle_of_a_body_harm_nobody() {
         // The upstream is told at once, too.
         arrivals.recv().unwrap();
     }
-    let gone = eventually("six are logged", || Some(chain.gateway.access_log()).filter(|log| log.len() == 6));
+    let gone = eventually("six are logged", || {
+        Some(chain.gateway.access_log()).filter(|log| log.len() == 6)
+    });
     assert!(gone.iter().all(|line| line["status"] != 200), "{gone:#?}");
     chain.is_unharmed();
 }

@@ -20,8 +20,12 @@ const CANCEL: [u8; 4] = 8u32.to_be_bytes();
 /// `:status 200` in HPACK's static table.
 pub const STATUS_200: u8 = 0x88;
 
-const REQUEST: [(&str, &str); 4] =
-    [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")];
+const REQUEST: [(&str, &str); 4] = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "localhost"),
+    (":path", "/"),
+];
 
 pub struct Frame {
     pub kind: u8,
@@ -73,7 +77,10 @@ impl Http2 {
         let mut raw = chain.client.raw_in(Version::Http2);
         raw.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         raw.write(&frame(SETTINGS, 0, 0, &[]));
-        Self { raw, read: Vec::new() }
+        Self {
+            raw,
+            read: Vec::new(),
+        }
     }
 
     /// The next frame; none at the end of the connection.
@@ -94,7 +101,11 @@ impl Http2 {
     }
 
     fn wanted(&self) -> usize {
-        let length = |length: &[u8]| length.iter().fold(0, |sum, octet| sum * 256 + usize::from(*octet));
+        let length = |length: &[u8]| {
+            length
+                .iter()
+                .fold(0, |sum, octet| sum * 256 + usize::from(*octet))
+        };
         9 + self.read.get(..3).map_or(0, length)
     }
 
@@ -105,7 +116,10 @@ impl Http2 {
 
     /// Writes as much as the gateway takes.
     fn flood(&mut self, bytes: &[u8]) {
-        self.raw.socket().set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+        self.raw
+            .socket()
+            .set_write_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
         for part in bytes.chunks(16 * 1024) {
             if self.raw.try_write(part).is_err() {
                 return;
@@ -121,7 +135,10 @@ fn a_request_packed_by_hand_is_answered() {
     for stream in [1, 3, 5] {
         client.raw.write(&whole_request(stream));
         let head = client.find(&[HEADERS, RST_STREAM, GOAWAY]).unwrap();
-        assert_eq!((head.kind, head.stream, head.payload[0]), (HEADERS, stream, STATUS_200));
+        assert_eq!(
+            (head.kind, head.stream, head.payload[0]),
+            (HEADERS, stream, STATUS_200)
+        );
         assert_eq!(client.find(&[DATA]).unwrap().payload, b"hello");
     }
 }
@@ -129,15 +146,33 @@ fn a_request_packed_by_hand_is_answered() {
 #[test]
 fn the_id_of_a_request_is_in_no_table() {
     /// RFC 7541 section 6.2.3: a literal that is never indexed, whose name is `x-request-id` in Huffman's code.
-    const NEVER_INDEXED: [u8; 11] = [0x10, 0x80 | 9, 0xf2, 0xb5, 0x85, 0xed, 0x69, 0x50, 0x95, 0x8d, 0x27];
+    const NEVER_INDEXED: [u8; 11] = [
+        0x10,
+        0x80 | 9,
+        0xf2,
+        0xb5,
+        0x85,
+        0xed,
+        0x69,
+        0x50,
+        0x95,
+        0x8d,
+        0x27,
+    ];
     let chain = Chain::to(Upstream::start());
     let mut client = Http2::open(&chain);
     // What upstreams answer, what the gateway answers, and what it answers without a decision.
     for (stream, path) in [(1, "/"), (3, "/"), (5, "/a/../b"), (7, "/a/../b")] {
         let fields = [REQUEST[0], REQUEST[1], REQUEST[2], (":path", path)];
-        client.raw.write(&frame(HEADERS, WHOLE, stream, &packed(&fields)));
+        client
+            .raw
+            .write(&frame(HEADERS, WHOLE, stream, &packed(&fields)));
         let head = client.find(&[HEADERS]).unwrap();
-        let found = head.payload.windows(NEVER_INDEXED.len()).filter(|bytes| *bytes == NEVER_INDEXED).count();
+        let found = head
+            .payload
+            .windows(NEVER_INDEXED.len())
+            .filter(|bytes| *bytes == NEVER_INDEXED)
+            .count();
         assert_eq!((head.stream, found), (stream, 1), "{:x?}", head.payload);
         assert!(client.find(&[DATA]).is_some());
     }
@@ -147,7 +182,13 @@ fn the_id_of_a_request_is_in_no_table() {
 fn requests_that_are_malformed_never_reach_an_upstream() {
     let with = |fields: &[(&'static str, &'static str)]| packed(REQUEST.iter().chain(fields));
     let without = |name: &str| packed(REQUEST.iter().filter(|field| field.0 != name));
-    let late = [REQUEST[0], REQUEST[1], REQUEST[2], ("accept", "*/*"), REQUEST[3]];
+    let late = [
+        REQUEST[0],
+        REQUEST[1],
+        REQUEST[2],
+        ("accept", "*/*"),
+        REQUEST[3],
+    ];
     let blocks = [
         with(&[("connection", "close")]),
         with(&[("transfer-encoding", "chunked")]),
@@ -171,9 +212,14 @@ fn requests_that_are_malformed_never_reach_an_upstream() {
         let mut client = Http2::open(&chain);
         client.raw.write(&frame(HEADERS, WHOLE, 1, &block));
         let answer = client.find(&[HEADERS, RST_STREAM, GOAWAY]);
-        let permitted = answer.is_some_and(|frame| frame.kind == HEADERS && frame.payload[0] == STATUS_200);
+        let permitted =
+            answer.is_some_and(|frame| frame.kind == HEADERS && frame.payload[0] == STATUS_200);
         assert!(!permitted, "{:?}", String::from_utf8_lossy(&block));
-        assert!(chain.upstream.recorded().is_empty(), "{:?}", String::from_utf8_lossy(&block));
+        assert!(
+            chain.upstream.recorded().is_empty(),
+            "{:?}",
+            String::from_utf8_lossy(&block)
+        );
         chain.is_unharmed();
     }
 }
@@ -192,7 +238,11 @@ fn frames_out_of_place_end_the_connection() {
         frame(PING, 0, 0, b"short"),
         frame(WINDOW_UPDATE, 0, 0, &0u32.to_be_bytes()),
         frame(CONTINUATION, END_HEADERS, 1, &[]),
-        [frame(HEADERS, END_STREAM, 1, &packed(&REQUEST)), frame(PING, 0, 0, &[0; 8])].concat(),
+        [
+            frame(HEADERS, END_STREAM, 1, &packed(&REQUEST)),
+            frame(PING, 0, 0, &[0; 8]),
+        ]
+        .concat(),
         frame(HEADERS, WHOLE, 1, &[0xff; 64]),
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
     ] {
@@ -210,10 +260,19 @@ fn streams_that_are_reset_again_and_again_end_the_connection() {
     const ATTEMPTS: u32 = 20_000;
     let chain = Chain::to(Upstream::start());
     let mut client = Http2::open(&chain);
-    let attempt = |at: u32| [whole_request(2 * at + 1), frame(RST_STREAM, 0, 2 * at + 1, &CANCEL)].concat();
+    let attempt = |at: u32| {
+        [
+            whole_request(2 * at + 1),
+            frame(RST_STREAM, 0, 2 * at + 1, &CANCEL),
+        ]
+        .concat()
+    };
     client.flood(&(0..ATTEMPTS).flat_map(attempt).collect::<Vec<_>>());
     let end = client.find(&[GOAWAY]);
-    assert!(end.is_none_or(|frame| frame.payload[4..8] == 11u32.to_be_bytes()), "enhance your calm");
+    assert!(
+        end.is_none_or(|frame| frame.payload[4..8] == 11u32.to_be_bytes()),
+        "enhance your calm"
+    );
     assert!(client.find(&[]).is_none(), "the connection is closed");
     let reached = chain.upstream.recorded().len();
     assert!(reached < 2_000, "{reached} of {ATTEMPTS} requests went up");
@@ -235,7 +294,11 @@ fn floods_of_control_frames_do_not_pile_up() {
         // Nobody reads the acknowledgements.
         client.flood(&one.repeat(200_000));
         let resident = chain.gateway.metric("process_resident_memory_bytes", &[]);
-        assert!(resident < MOST, "{resident} bytes are resident after many frames of kind {}", one[3]);
+        assert!(
+            resident < MOST,
+            "{resident} bytes are resident after many frames of kind {}",
+            one[3]
+        );
         chain.is_unharmed();
     }
 }
@@ -275,8 +338,14 @@ fn a_host_field_may_not_differ_from_the_authority() {
     let chain = Chain::to(Upstream::start());
     for (host, code) in [("localhost", 200), ("elsewhere", 400)] {
         let mut request = request("GET", "/", "");
-        request.headers_mut().insert("host", HeaderValue::from_static(host));
-        assert_eq!(chain.client.send(Version::Http2, request).unwrap().status, code, "{host}");
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::from_static(host));
+        assert_eq!(
+            chain.client.send(Version::Http2, request).unwrap().status,
+            code,
+            "{host}"
+        );
     }
     eventually_is("decisions", &1.0, || super::decisions(&chain, "bad_host"));
 }
@@ -295,5 +364,9 @@ fn more_streams_than_allowed_are_refused_alone() {
     client.raw.write(&requests.collect::<Vec<_>>());
     let refused = client.find(&[RST_STREAM, GOAWAY]).unwrap();
     assert_eq!((refused.kind, refused.stream), (RST_STREAM, 9));
-    assert_eq!(refused.payload, 7u32.to_be_bytes(), "refused stream, so it may go again");
+    assert_eq!(
+        refused.payload,
+        7u32.to_be_bytes(),
+        "refused stream, so it may go again"
+    );
 }

@@ -117,25 +117,46 @@ fn there_is_exactly_one_host() {
         "bad_framing",
     );
     let chain = Chain::to(Upstream::start());
-    for host in ["", "a b", "localhost:port", "localhost/", "user@localhost", "loc\u{e4}lhost"] {
-        let answer =
-            chain.client.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
+    for host in [
+        "",
+        "a b",
+        "localhost:port",
+        "localhost/",
+        "user@localhost",
+        "loc\u{e4}lhost",
+    ] {
+        let answer = chain.client.exchange(
+            format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        );
         assert_eq!(status(&answer), 400, "{host}: {answer}");
     }
     eventually_is("decisions", &6.0, || decisions(&chain, "bad_host"));
     // A target in absolute form names a host too, and must name the same.
     for (target, code) in [("https://localhost/", 200), ("https://elsewhere/", 400)] {
         let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        assert_eq!(status(&chain.client.exchange(head.as_bytes())), code, "{target}");
+        assert_eq!(
+            status(&chain.client.exchange(head.as_bytes())),
+            code,
+            "{target}"
+        );
     }
     chain.is_unharmed();
 }
 
 #[test]
 fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
-    let long = |length: usize| format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(length));
+    let long = |length: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+            "x".repeat(length)
+        )
+    };
     all_are_refused(
-        &[long(33 * 1024), long(300 * 1024), format!("GET /{} HTTP/1.1\r\n", "x".repeat(33 * 1024))],
+        &[
+            long(33 * 1024),
+            long(300 * 1024),
+            format!("GET /{} HTTP/1.1\r\n", "x".repeat(33 * 1024)),
+        ],
         431,
         "head_too_large",
     );
@@ -144,7 +165,10 @@ fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
     for length in [1, 16 * 1024, 32 * 1024 - 64] {
         raw.write(long(length).as_bytes());
         assert_eq!(status(&raw.read_until("hello")), 200, "{length}");
-        assert_eq!(chain.upstream.recorded().pop().unwrap().values("x")[0].len(), length);
+        assert_eq!(
+            chain.upstream.recorded().pop().unwrap().values("x")[0].len(),
+            length
+        );
     }
 }
 
@@ -152,9 +176,17 @@ fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
 fn a_long_head_behind_a_chunked_body_is_refused_too() {
     let chain = Chain::to(Upstream::start());
     let first = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
-    let second = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(34 * 1024));
-    let answers = chain.client.exchange((first.to_owned() + &second).as_bytes());
-    let codes: Vec<_> = answers.match_indices("HTTP/1.1 ").map(|(at, _)| status(&answers[at..])).collect();
+    let second = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(34 * 1024)
+    );
+    let answers = chain
+        .client
+        .exchange((first.to_owned() + &second).as_bytes());
+    let codes: Vec<_> = answers
+        .match_indices("HTTP/1.1 ")
+        .map(|(at, _)| status(&answers[at..]))
+        .collect();
     assert_eq!(codes, [200, 431], "{answers}");
     eventually_is("decisions", &1.0, || decisions(&chain, "head_too_large"));
     assert_eq!(chain.upstream.only().method, "POST");
@@ -162,8 +194,17 @@ fn a_long_head_behind_a_chunked_body_is_refused_too() {
 
 #[test]
 fn heads_with_too_many_fields_are_refused_and_those_below_the_limit_are_not() {
-    let many = |count: usize| format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(count));
-    all_are_refused(&[many(100), many(1000), many(20_000)], 431, "too_many_fields");
+    let many = |count: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            "X: y\r\n".repeat(count)
+        )
+    };
+    all_are_refused(
+        &[many(100), many(1000), many(20_000)],
+        431,
+        "too_many_fields",
+    );
     let chain = Chain::to(Upstream::start());
     let mut raw = chain.client.raw();
     // The upstream, too, takes a hundred, and the gateway adds some.
@@ -197,12 +238,18 @@ fn exchange_in_time(chain: &Chain, bytes: &[u8]) -> String {
 #[test]
 fn slow_heads_time_out() {
     let chain = Chain::with(Upstream::start(), "[limits]\nhead_timeout = \"300ms\"\n");
-    for begun in ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n"] {
+    for begun in [
+        "G",
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\n",
+    ] {
         let answer = exchange_in_time(&chain, begun.as_bytes());
         assert_eq!(status(&answer), 408, "{answer}");
         assert!(answer.contains("head_timeout"), "{answer}");
     }
-    eventually("three are counted", || (decisions(&chain, "head_timeout") == 3.0).then_some(()));
+    eventually("three are counted", || {
+        (decisions(&chain, "head_timeout") == 3.0).then_some(())
+    });
     // Bytes that trickle do not prolong it.
     eventually("a fourth is counted", || {
         let mut raw = chain.client.raw();
@@ -210,17 +257,33 @@ fn slow_heads_time_out() {
         eventually("the connection is closed", || raw.try_write(b"x").err());
         (decisions(&chain, "head_timeout") > 3.0).then_some(())
     });
-    let answer = exchange_in_time(&chain, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = exchange_in_time(
+        &chain,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
     assert_eq!(status(&answer), 200);
 }
 
 #[test]
 fn silent_connections_are_closed_without_a_word() {
-    let chain = Chain::with(Upstream::start(), "[limits]\nkeep_alive_timeout = \"600ms\"\n");
+    let chain = Chain::with(
+        Upstream::start(),
+        "[limits]\nkeep_alive_timeout = \"600ms\"\n",
+    );
     assert_eq!(chain.client.exchange(b""), "");
     // Both at once, so that the second is there before its time begins.
-    let answers = exchange_in_time(&chain, &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
-    assert_eq!((answers.matches("HTTP/1.1 ").count(), answers.matches("hello").count()), (2, 2), "{answers}");
+    let answers = exchange_in_time(
+        &chain,
+        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2),
+    );
+    assert_eq!(
+        (
+            answers.matches("HTTP/1.1 ").count(),
+            answers.matches("hello").count()
+        ),
+        (2, 2),
+        "{answers}"
+    );
     assert_eq!(decisions(&chain, "head_timeout"), 0.0);
 }
 
@@ -232,42 +295,88 @@ fn over_http2(chain: &Chain, fields: &[(&str, &str)]) -> (u16, String) {
         asked.headers_mut().append(name, value.parse().unwrap());
     }
     let answer = chain.client.send(Version::Http2, asked).unwrap();
-    let reason = if answer.status == 200 { String::new() } else { answer.reason() };
+    let reason = if answer.status == 200 {
+        String::new()
+    } else {
+        answer.reason()
+    };
     (answer.status, reason)
 }
+
+type Field = (&'static str, &'static str);
+
+/// Fields that may stand once.
+const TWICE: [(Field, Field); 9] = [
+    (
+        ("Authorization", "Basic YTpi"),
+        ("authorization", "Bearer x"),
+    ),
+    (
+        ("Content-Type", "text/plain"),
+        ("Content-Type", "text/plain"),
+    ),
+    (
+        ("Content-Type", "text/plain"),
+        ("Content_Type", "text/html"),
+    ),
+    (("User-Agent", "a"), ("User-Agent", "b")),
+    (("Referer", "https://a/"), ("Referer", "https://b/")),
+    (("Origin", "https://a"), ("Origin", "https://b")),
+    (("If-Modified-Since", "x"), ("If-Modified-Since", "x")),
+    (("Range", "bytes=0-1"), ("Range", "bytes=2-3")),
+    (("DPoP", "a"), ("DPoP", "b")),
+];
 
 #[test]
 fn fields_that_may_stand_once_are_refused_twice() {
     for engine in ["http1_engine = \"own\"", "http1_engine = \"hyper\""] {
         let chain = Chain::on(engine, Upstream::start(), "");
-        for (one, other) in [
-            (("Authorization", "Basic YTpi"), ("authorization", "Bearer x")),
-            (("Content-Type", "text/plain"), ("Content-Type", "text/plain")),
-            (("Content-Type", "text/plain"), ("Content_Type", "text/html")),
-            (("User-Agent", "a"), ("User-Agent", "b")),
-            (("Referer", "https://a/"), ("Referer", "https://b/")),
-            (("Origin", "https://a"), ("Origin", "https://b")),
-            (("If-Modified-Since", "x"), ("If-Modified-Since", "x")),
-            (("Range", "bytes=0-1"), ("Range", "bytes=2-3")),
-            (("DPoP", "a"), ("DPoP", "b")),
-        ] {
+        for (one, other) in TWICE {
             let lines = |fields: &[(&str, &str)]| -> String {
-                fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+                fields
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}\r\n"))
+                    .collect()
             };
             let outcome = |fields: &[(&str, &str)]| {
-                let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}", lines(fields));
-                let answer = chain.client.exchange(format!("{head}Content-Length: 1\r\n\r\n0").as_bytes());
+                let head = format!(
+                    "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}",
+                    lines(fields)
+                );
+                let answer = chain
+                    .client
+                    .exchange(format!("{head}Content-Length: 1\r\n\r\n0").as_bytes());
                 (status(&answer), reason(&answer))
             };
             let refused = (400, "repeated_field".to_owned());
-            assert_eq!(outcome(&[one, other]), refused, "{engine} {one:?} {other:?}");
-            assert_eq!(over_http2(&chain, &[one, other]), refused, "{one:?} {other:?}");
-            let line = chain.gateway.wait_for_access(|line| line["reason"] == "repeated_field");
-            assert!(line["detail"].as_str().is_some_and(|detail| detail.contains("more than once")), "{line}");
+            assert_eq!(
+                outcome(&[one, other]),
+                refused,
+                "{engine} {one:?} {other:?}"
+            );
+            assert_eq!(
+                over_http2(&chain, &[one, other]),
+                refused,
+                "{one:?} {other:?}"
+            );
+            let line = chain
+                .gateway
+                .wait_for_access(|line| line["reason"] == "repeated_field");
+            assert!(
+                line["detail"]
+                    .as_str()
+                    .is_some_and(|detail| detail.contains("more than once")),
+                "{line}"
+            );
             assert!(chain.upstream.recorded().is_empty());
         }
         for fields in [
-            &[("Accept", "a"), ("Accept", "b"), ("Cookie", "a=1"), ("Cookie", "b=2")][..],
+            &[
+                ("Accept", "a"),
+                ("Accept", "b"),
+                ("Cookie", "a=1"),
+                ("Cookie", "b=2"),
+            ][..],
             &[
                 ("Authorization", "Basic YTpi"),
                 ("Content-Type", "text/plain"),

@@ -16,7 +16,12 @@ fn statuses(answers: &str) -> Vec<u16> {
 
 fn echoing() -> Upstream {
     Upstream::answering(|seen| {
-        let text = format!("<{} {} {}>", seen.method, seen.target, String::from_utf8_lossy(&seen.body));
+        let text = format!(
+            "<{} {} {}>",
+            seen.method,
+            seen.target,
+            String::from_utf8_lossy(&seen.body)
+        );
         if seen.target.contains("chunked") {
             return Response::new(pieces([Frame::data(text.into())]));
         }
@@ -50,18 +55,31 @@ fn pipelined_requests_are_answered_in_order() {
         for at in 0..50 {
             let text = [format!("T /{at} "), format!("T /{at}/chunked ")];
             let found = text.iter().find_map(|text| answers[from..].find(text));
-            from += found.unwrap_or_else(|| panic!("no answer {at} behind the one before: {answers}"));
+            from +=
+                found.unwrap_or_else(|| panic!("no answer {at} behind the one before: {answers}"));
         }
     }
-    let seen: Vec<_> = chain.upstream.recorded().into_iter().take(51).map(|seen| seen.target).collect();
+    let seen: Vec<_> = chain
+        .upstream
+        .recorded()
+        .into_iter()
+        .take(51)
+        .map(|seen| seen.target)
+        .collect();
     assert_eq!(seen[0..3], ["/0", "/1", "/2"]);
     chain.is_unharmed();
 }
 
 #[test]
 fn each_pipelined_request_is_judged() {
-    let chain = Chain::configured(echoing(), |_, address| user("bob", &["GET /public/*"]) + &route_to(address));
-    let bob = Client::new(&chain.pki, Some(&chain.pki.client("bob")), chain.gateway.address());
+    let chain = Chain::configured(echoing(), |_, address| {
+        user("bob", &["GET /public/*"]) + &route_to(address)
+    });
+    let bob = Client::new(
+        &chain.pki,
+        Some(&chain.pki.client("bob")),
+        chain.gateway.address(),
+    );
     let answers = bob.exchange(
         b"GET /public/a HTTP/1.1\r\nHost: localhost\r\n\r\n\
           GET /secret HTTP/1.1\r\nHost: localhost\r\n\r\n\
@@ -70,7 +88,12 @@ fn each_pipelined_request_is_judged() {
           GET /public/b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
     assert_eq!(statuses(&answers), [200, 403, 403, 400, 200], "{answers}");
-    let seen: Vec<_> = chain.upstream.recorded().into_iter().map(|seen| seen.target).collect();
+    let seen: Vec<_> = chain
+        .upstream
+        .recorded()
+        .into_iter()
+        .map(|seen| seen.target)
+        .collect();
     assert_eq!(seen, ["/public/a", "/public/b"]);
     eventually_is("decisions", &2.0, || decisions(&chain, "no_permission"));
 }
@@ -85,7 +108,8 @@ fn garbage_behind_a_request_does_not_take_its_answer_away() {
     ];
     for behind in garbage {
         let chain = Chain::to(echoing());
-        let request = "POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody".to_owned();
+        let request =
+            "POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody".to_owned();
         let answers = chain.client.exchange((request + behind).as_bytes());
         assert_eq!(statuses(&answers), [200, 400], "{behind:?}: {answers}");
         assert!(answers.contains("<POST /a body>HTTP/1.1 400"), "{answers}");
@@ -95,28 +119,78 @@ fn garbage_behind_a_request_does_not_take_its_answer_away() {
     }
 }
 
+/// The rest of a request that has another one inside, and what it is answered.
+fn hiding(hidden: &str) -> [(String, u16); 10] {
+    [
+        // CL.TE and TE.CL, plain and disguised.
+        (
+            format!(
+                "Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}",
+                hidden.len() + 5
+            ),
+            400,
+        ),
+        (
+            format!(
+                "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2c\r\n{hidden}\r\n0\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            format!("Content-Length: 6\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}"),
+            400,
+        ),
+        (
+            format!("Content-Length: 6\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),
+            400,
+        ),
+        (
+            format!("Transfer-Encoding: chunked\r\nTransfer-encoding: x\r\n\r\n0\r\n\r\n{hidden}"),
+            501,
+        ),
+        (
+            format!(
+                "Content-Length: 0\r\nContent-Length: {}\r\n\r\n{hidden}",
+                hidden.len()
+            ),
+            400,
+        ),
+        (
+            format!("Transfer-Encoding: chunked\r\n\r\n0\n\r\n\r\n{hidden}"),
+            400,
+        ),
+        (
+            format!("Transfer-Encoding: chunked\r\n\r\n0;\n\r\n{hidden}\r\n"),
+            400,
+        ),
+        (
+            format!("Content-Length: {}\r\n\r\n{hidden}", hidden.len()),
+            200,
+        ),
+        (
+            format!(
+                "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{hidden}\r\n0\r\n\r\n",
+                hidden.len()
+            ),
+            200,
+        ),
+    ]
+}
+
 #[test]
 fn a_request_hidden_in_another_stays_a_body_or_is_refused() {
     let hidden = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let attempts = [
-        // CL.TE and TE.CL, plain and disguised.
-        (format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", hidden.len() + 5), 400),
-        (format!("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2c\r\n{hidden}\r\n0\r\n\r\n"), 400),
-        (format!("Content-Length: 6\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}"), 400),
-        (format!("Content-Length: 6\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"), 400),
-        (format!("Transfer-Encoding: chunked\r\nTransfer-encoding: x\r\n\r\n0\r\n\r\n{hidden}"), 501),
-        (format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n{hidden}", hidden.len()), 400),
-        (format!("Transfer-Encoding: chunked\r\n\r\n0\n\r\n\r\n{hidden}"), 400),
-        (format!("Transfer-Encoding: chunked\r\n\r\n0;\n\r\n{hidden}\r\n"), 400),
-        (format!("Content-Length: {}\r\n\r\n{hidden}", hidden.len()), 200),
-        (format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len()), 200),
-    ];
-    for (rest, code) in attempts {
+    for (rest, code) in hiding(hidden) {
         let chain = Chain::with(echoing(), "[limits]\nkeep_alive_timeout = \"500ms\"\n");
-        let answers = chain.client.exchange(format!("POST /a HTTP/1.1\r\nHost: localhost\r\n{rest}").as_bytes());
+        let answers = chain
+            .client
+            .exchange(format!("POST /a HTTP/1.1\r\nHost: localhost\r\n{rest}").as_bytes());
         assert_eq!(statuses(&answers), [code], "{rest:?}: {answers}");
         let seen = chain.upstream.recorded();
-        assert!(seen.iter().all(|seen| seen.target == "/a"), "{rest:?}: {seen:?}");
+        assert!(
+            seen.iter().all(|seen| seen.target == "/a"),
+            "{rest:?}: {seen:?}"
+        );
         if code == 200 {
             assert_eq!(chain.upstream.only().body, hidden);
         }
@@ -137,15 +211,23 @@ fn what_stands_behind_the_last_request_is_not_judged() {
 #[test]
 fn old_clients_are_served_once_per_connection_or_as_often_as_they_ask() {
     let chain = Chain::to(echoing());
-    let once = chain.client.exchange(b"GET /a HTTP/1.0\r\nHost: localhost\r\n\r\n");
-    assert!(once.starts_with("HTTP/1.0 200") && once.ends_with("<GET /a >"), "{once}");
+    let once = chain
+        .client
+        .exchange(b"GET /a HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    assert!(
+        once.starts_with("HTTP/1.0 200") && once.ends_with("<GET /a >"),
+        "{once}"
+    );
     let mut raw = chain.client.raw();
     for _ in 0..2 {
         raw.write(b"GET /b HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
         assert!(raw.read_until("<GET /b >").starts_with("HTTP/1.0 200"));
     }
-    let chunked = b"POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let chunked =
+        b"POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     assert_eq!(status(&chain.client.exchange(chunked)), 400);
-    eventually("it is counted", || (decisions(&chain, "bad_framing") == 1.0).then_some(()));
+    eventually("it is counted", || {
+        (decisions(&chain, "bad_framing") == 1.0).then_some(())
+    });
     chain.is_unharmed();
 }

@@ -26,7 +26,10 @@ impl Pushed {
         Upstream::scripted(move |mut stream, _| {
             use std::io::Write;
             read_head(&mut stream);
-            write(&mut stream, format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n").as_bytes());
+            write(
+                &mut stream,
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n").as_bytes(),
+            );
             for _ in 0..LENGTH / 65_536 {
                 if stream.write_all(&[b'x'; 65_536]).is_err() {
                     pushed.ended.fetch_add(1, Ordering::SeqCst);
@@ -42,7 +45,11 @@ impl Pushed {
         let (mut before, mut still) = (0, 0);
         eventually("the upstream is held back", || {
             let now = self.bytes.load(Ordering::SeqCst);
-            still = if now == before && now > 0 { still + 1 } else { 0 };
+            still = if now == before && now > 0 {
+                still + 1
+            } else {
+                0
+            };
             before = now;
             (still > 25).then_some(())
         });
@@ -53,7 +60,12 @@ impl Pushed {
 fn asking(chain: &Chain) -> Http2 {
     let mut client = Http2::open(chain);
     client.raw.write(&frame(SETTINGS, 0, 0, &WIDE));
-    client.raw.write(&frame(WINDOW_UPDATE, 0, 0, &(i32::MAX as u32 - 65_535).to_be_bytes()));
+    client.raw.write(&frame(
+        WINDOW_UPDATE,
+        0,
+        0,
+        &(i32::MAX as u32 - 65_535).to_be_bytes(),
+    ));
     client.raw.write(&whole_request(1));
     assert_eq!(client.find(&[HEADERS]).unwrap().payload[0], STATUS_200);
     client
@@ -65,10 +77,17 @@ fn a_client_that_reads_nothing_is_cut_after_the_idle_timeout() {
     let chain = Chain::with(pushed.upstream(), "idle_timeout = \"500ms\"\n");
     let mut client = asking(&chain);
     let line = chain.gateway.wait_for_log(CUT);
-    assert_eq!((&line["level"], &line["listener"]), (&"INFO".into(), &"main".into()));
-    eventually("the upstream connection is freed", || (pushed.ended.load(Ordering::SeqCst) == 1).then_some(()));
+    assert_eq!(
+        (&line["level"], &line["listener"]),
+        (&"INFO".into(), &"main".into())
+    );
+    eventually("the upstream connection is freed", || {
+        (pushed.ended.load(Ordering::SeqCst) == 1).then_some(())
+    });
     assert!(client.find(&[]).is_none(), "the connection is closed");
-    chain.gateway.wait_for_access(|line| line["status"] == 200 && line["end"] == "client_gone");
+    chain
+        .gateway
+        .wait_for_access(|line| line["status"] == 200 && line["end"] == "client_gone");
 }
 
 #[test]
@@ -88,11 +107,18 @@ fn a_client_that_reads_slowly_gets_all_of_it() {
     assert!(received < LENGTH, "the other one still takes");
     while received < LENGTH {
         let piece = slow.raw.read_some();
-        assert!(!piece.is_empty(), "the connection stays, after {received} bytes");
+        assert!(
+            !piece.is_empty(),
+            "the connection stays, after {received} bytes"
+        );
         received += piece.len();
     }
     drop(clock);
-    assert_eq!(pushed.ended.load(Ordering::SeqCst), 1, "only that of the clock");
+    assert_eq!(
+        pushed.ended.load(Ordering::SeqCst),
+        1,
+        "only that of the clock"
+    );
 }
 
 #[test]
@@ -104,7 +130,11 @@ fn a_client_that_reads_nothing_costs_bounded_memory() {
     for layer in ["rustls", "in-place"] {
         let pushed = Pushed::default();
         let listener = format!("record_layer = \"{layer}\"\n");
-        let chain = Chain::on(&listener, pushed.upstream(), &("idle_timeout = \"off\"\n".to_owned() + ONE_WORKER));
+        let chain = Chain::on(
+            &listener,
+            pushed.upstream(),
+            &("idle_timeout = \"off\"\n".to_owned() + ONE_WORKER),
+        );
         let resident = || chain.gateway.metric("process_resident_memory_bytes", &[]);
         let mut clients = vec![asking(&chain)];
         pushed.wait_until_held_back();

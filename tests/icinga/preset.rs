@@ -23,21 +23,35 @@ const ALICE: [&str; 3] = ["objects/query/*", "events/CheckResult", "events/State
 impl Scene {
     /// Alice may query and subscribe to some events; `more` continues the route's table.
     fn on(engine: &str, more: &str) -> Self {
-        let (pki, upstream) = (Pki::new(), Upstream::answering(|_| Response::new(full("from Icinga"))));
+        let (pki, upstream) = (
+            Pki::new(),
+            Upstream::answering(|_| Response::new(full("from Icinga"))),
+        );
         let gateway = Gateway::start(&Self::config(&pki, &upstream, engine, &ALICE, more));
-        Self { pki, upstream, gateway }
+        Self {
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     fn config(pki: &Pki, upstream: &Upstream, engine: &str, alice: &[&str], more: &str) -> String {
         listener_with(pki, engine)
             + &user("alice", alice)
-            + &format!("[upstream.icinga]\nendpoints = [\"http://{}\"]\n", upstream.address)
+            + &format!(
+                "[upstream.icinga]\nendpoints = [\"http://{}\"]\n",
+                upstream.address
+            )
             + "[[route]]\npath = \"/\"\nupstream = \"icinga\"\npreset = \"icinga2\"\n"
             + more
     }
 
     fn alice(&self) -> Client {
-        Client::new(&self.pki, Some(&self.pki.client("alice")), self.gateway.address())
+        Client::new(
+            &self.pki,
+            Some(&self.pki.client("alice")),
+            self.gateway.address(),
+        )
     }
 
     fn last(&self) -> crate::support::upstream::Recorded {
@@ -49,12 +63,61 @@ fn subscription(text: &str) -> Request<RequestBody> {
     request("POST", "/v1/events?queue=x", text)
 }
 
-fn with(mut request: Request<RequestBody>, fields: &[(&'static str, &str)]) -> Request<RequestBody> {
+fn with(
+    mut request: Request<RequestBody>,
+    fields: &[(&'static str, &str)],
+) -> Request<RequestBody> {
     for (name, value) in fields {
         request.headers_mut().append(*name, value.parse().unwrap());
     }
     request
 }
+
+/// What is sent, with which fields, and the method that goes up or why none does.
+type Overridden = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Result<&'static str, (u16, &'static str)>,
+);
+
+const OVERRIDDEN: [Overridden; 10] = [
+    ("POST", &[("x-http-method-override", "GET")], Ok("GET")),
+    (
+        "POST",
+        &[
+            ("x-http-method-override", "GET"),
+            ("x-http-method-override", "DELETE"),
+        ],
+        Ok("GET"),
+    ),
+    ("PUT", &[("x-http-method-override", "GET")], Ok("GET")),
+    ("GET", &[("x-http-method-override", "get")], Ok("GET")),
+    ("GET", &[("x-http-method-override", "NONE")], Ok("GET")),
+    (
+        "GET",
+        &[("x-http-method", "DELETE"), ("x-method-override", "DELETE")],
+        Ok("GET"),
+    ),
+    ("GET", &[("x_http_method_override", "DELETE")], Ok("GET")),
+    (
+        "GET",
+        &[("x-http-method-override", "DELETE")],
+        Err((403, "no_permission")),
+    ),
+    (
+        "GET",
+        &[("x-http-method-override", "PATCH")],
+        Err((404, "no_route")),
+    ),
+    (
+        "GET",
+        &[
+            ("x-http-method-override", "DELETE"),
+            ("x-http-method-override", "GET"),
+        ],
+        Err((403, "no_permission")),
+    ),
+];
 
 #[test]
 fn the_method_that_counts_for_icinga_is_the_one_that_goes_up() {
@@ -62,39 +125,60 @@ fn the_method_that_counts_for_icinga_is_the_one_that_goes_up() {
         let scene = Scene::on(engine, "");
         let alice = scene.alice();
         for version in BOTH {
-            for (sent, fields, expected) in [
-                ("POST", &[("x-http-method-override", "GET")][..], Ok("GET")),
-                ("POST", &[("x-http-method-override", "GET"), ("x-http-method-override", "DELETE")], Ok("GET")),
-                ("PUT", &[("x-http-method-override", "GET")], Ok("GET")),
-                ("GET", &[("x-http-method-override", "get")], Ok("GET")),
-                ("GET", &[("x-http-method-override", "NONE")], Ok("GET")),
-                ("GET", &[("x-http-method", "DELETE"), ("x-method-override", "DELETE")], Ok("GET")),
-                ("GET", &[("x_http_method_override", "DELETE")], Ok("GET")),
-                ("GET", &[("x-http-method-override", "DELETE")], Err((403, "no_permission"))),
-                ("GET", &[("x-http-method-override", "PATCH")], Err((404, "no_route"))),
-                (
-                    "GET",
-                    &[("x-http-method-override", "DELETE"), ("x-http-method-override", "GET")],
-                    Err((403, "no_permission")),
-                ),
-            ] {
-                let answer = alice.send(version, with(request(sent, "/v1/objects/hosts", "{}"), fields)).unwrap();
+            for (sent, fields, expected) in OVERRIDDEN {
+                let answer = alice
+                    .send(
+                        version,
+                        with(request(sent, "/v1/objects/hosts", "{}"), fields),
+                    )
+                    .unwrap();
                 match expected {
                     Ok(method) => {
-                        assert_eq!(answer.status, 200, "{version:?} {sent} {fields:?}: {}", answer.body);
+                        assert_eq!(
+                            answer.status, 200,
+                            "{version:?} {sent} {fields:?}: {}",
+                            answer.body
+                        );
                         let seen = scene.last();
                         assert_eq!((seen.method.as_str(), &seen.body[..]), (method, &b"{}"[..]));
-                        let names: Vec<&str> = seen.headers.keys().map(|name| name.as_str()).collect();
-                        assert!(!names.iter().any(|name| name.contains("method")), "{names:?}");
+                        let names: Vec<&str> =
+                            seen.headers.keys().map(|name| name.as_str()).collect();
+                        assert!(
+                            !names.iter().any(|name| name.contains("method")),
+                            "{names:?}"
+                        );
                     }
                     Err((status, reason)) => {
-                        assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{sent} {fields:?}");
+                        assert_eq!(
+                            (answer.status, answer.reason().as_str()),
+                            (status, reason),
+                            "{sent} {fields:?}"
+                        );
                     }
                 }
             }
         }
     }
 }
+
+const REFUSED_BODIES: [(&str, u16, &str); 8] = [
+    (
+        r#"{"types":["CheckResult","Notification"]}"#,
+        403,
+        "no_permission",
+    ),
+    (
+        r#"{"types":["CheckResult"],"types":["StateChange"]}"#,
+        400,
+        "bad_json",
+    ),
+    (r#"{"types":["CheckResult"]} x"#, 400, "bad_json"),
+    ("[]", 400, "bad_json"),
+    (r#"{"types":"CheckResult"}"#, 400, "bad_event_types"),
+    (r#"{"types":["CheckResult",1]}"#, 400, "bad_event_types"),
+    ("{}", 400, "no_event_types"),
+    ("", 400, "no_event_types"),
+];
 
 #[test]
 fn types_in_the_body_are_judged_and_what_was_judged_goes_up() {
@@ -103,35 +187,52 @@ fn types_in_the_body_are_judged_and_what_was_judged_goes_up() {
         let alice = scene.alice();
         for version in BOTH {
             let whole = r#" {"types":["CheckResult","StateChange"],"filter":"x"} "#;
-            for sent in
-                [subscription(whole), chunked(whole), with(subscription(whole), &[("content-encoding", "identity")])]
-            {
+            for sent in [
+                subscription(whole),
+                chunked(whole),
+                with(subscription(whole), &[("content-encoding", "identity")]),
+            ] {
                 let answer = alice.send(version, sent).unwrap();
-                assert_eq!((answer.status, answer.body.as_str()), (200, "from Icinga"), "{version:?}");
+                assert_eq!(
+                    (answer.status, answer.body.as_str()),
+                    (200, "from Icinga"),
+                    "{version:?}"
+                );
                 assert_eq!(&scene.last().body[..], whole.as_bytes());
-                assert_eq!(scene.last().values("content-length"), [whole.len().to_string().as_str()]);
+                assert_eq!(
+                    scene.last().values("content-length"),
+                    [whole.len().to_string().as_str()]
+                );
             }
             let before = scene.upstream.recorded().len();
-            for (text, status, reason) in [
-                (r#"{"types":["CheckResult","Notification"]}"#, 403, "no_permission"),
-                (r#"{"types":["CheckResult"],"types":["StateChange"]}"#, 400, "bad_json"),
-                (r#"{"types":["CheckResult"]} x"#, 400, "bad_json"),
-                ("[]", 400, "bad_json"),
-                (r#"{"types":"CheckResult"}"#, 400, "bad_event_types"),
-                (r#"{"types":["CheckResult",1]}"#, 400, "bad_event_types"),
-                ("{}", 400, "no_event_types"),
-                ("", 400, "no_event_types"),
-            ] {
+            for (text, status, reason) in REFUSED_BODIES {
                 let answer = alice.send(version, subscription(text)).unwrap();
-                assert_eq!((answer.status, answer.reason().as_str()), (status, reason), "{version:?} {text}");
+                assert_eq!(
+                    (answer.status, answer.reason().as_str()),
+                    (status, reason),
+                    "{version:?} {text}"
+                );
             }
             let encoded = with(subscription("\u{1f}"), &[("content-encoding", "gzip")]);
             let answer = alice.send(version, encoded).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (400, "encoded_body"));
-            let long = format!(r#"{{"types":["CheckResult"],"x":"{}"}}"#, "x".repeat(1 << 20));
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (400, "encoded_body")
+            );
+            let long = format!(
+                r#"{{"types":["CheckResult"],"x":"{}"}}"#,
+                "x".repeat(1 << 20)
+            );
             let answer = alice.send(version, subscription(&long)).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (413, "body_too_large"));
-            assert_eq!(scene.upstream.recorded().len(), before, "nothing of these went up");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (413, "body_too_large")
+            );
+            assert_eq!(
+                scene.upstream.recorded().len(),
+                before,
+                "nothing of these went up"
+            );
         }
         assert_eq!(scene.gateway.metric("portcullis_panics_total", &[]), 0.0);
     }
@@ -140,7 +241,9 @@ fn types_in_the_body_are_judged_and_what_was_judged_goes_up() {
 /// A subscription whose length is not announced.
 fn chunked(text: &str) -> Request<RequestBody> {
     let mut request = subscription("");
-    *request.body_mut() = body(text.to_owned()).map_frame(|frame| frame).boxed_unsync();
+    *request.body_mut() = body(text.to_owned())
+        .map_frame(|frame| frame)
+        .boxed_unsync();
     request
 }
 
@@ -153,9 +256,16 @@ fn types_in_the_query_go_before_the_body_which_passes_unread() {
         let sent = request("POST", "/v1/events?types=CheckResult", text);
         assert_eq!(alice.send(version, sent).unwrap().status, 200);
         assert_eq!(&scene.last().body[..], text.as_bytes());
-        let sent = request("POST", "/v1/events?types=Notification", r#"{"types":["CheckResult"]}"#);
+        let sent = request(
+            "POST",
+            "/v1/events?types=Notification",
+            r#"{"types":["CheckResult"]}"#,
+        );
         let answer = alice.send(version, sent).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"));
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (403, "no_permission")
+        );
     }
 }
 
@@ -188,7 +298,9 @@ fn a_stream_whose_types_stood_in_the_body_ends_when_one_of_them_is_not_allowed_a
         let alice = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         for version in BOTH {
             let mut connection = alice.connect(version).unwrap();
-            let mut events = connection.start(subscription(r#"{"types":["CheckResult","StateChange"]}"#)).unwrap();
+            let mut events = connection
+                .start(subscription(r#"{"types":["CheckResult","StateChange"]}"#))
+                .unwrap();
             assert_eq!(events.status(), 200);
             let mut frame = || alice.runtime().block_on(events.body_mut().frame());
             assert!(frame().unwrap().is_ok(), "it is open");
@@ -197,15 +309,24 @@ fn a_stream_whose_types_stood_in_the_body_ends_when_one_of_them_is_not_allowed_a
             let before = gateway.generation();
             gateway.write_config(&config(&["events/CheckResult", "events/StateChange"]));
             gateway.wait_for_generation_after(before);
-            assert!(frame().unwrap().is_ok() && frame().unwrap().is_ok(), "both types are still allowed");
+            assert!(
+                frame().unwrap().is_ok() && frame().unwrap().is_ok(),
+                "both types are still allowed"
+            );
 
             gateway.write_config(&config(&["events/CheckResult", "objects/*"]));
-            eventually("the stream is cut", || frame().is_none_or(|frame| frame.is_err()).then_some(()));
+            eventually("the stream is cut", || {
+                frame().is_none_or(|frame| frame.is_err()).then_some(())
+            });
             let before = gateway.generation();
             gateway.write_config(&config(&ALICE));
             gateway.wait_for_generation_after(before);
         }
-        let cut = [("listener", "main"), ("kind", "stream"), ("reason", "no_permission")];
+        let cut = [
+            ("listener", "main"),
+            ("kind", "stream"),
+            ("reason", "no_permission"),
+        ];
         gateway.wait_for_metric("portcullis_cut_total", &cut, 2.0);
     }
 }
@@ -228,7 +349,11 @@ fn whoever_has_no_right_may_be_told_that_there_is_nothing() {
     for engine in ENGINES {
         let scene = Scene::on(engine, "forbidden = \"404\"\n");
         let alice = scene.alice();
-        let stranger = Client::new(&scene.pki, Some(&scene.pki.client("stranger")), scene.gateway.address());
+        let stranger = Client::new(
+            &scene.pki,
+            Some(&scene.pki.client("stranger")),
+            scene.gateway.address(),
+        );
         for version in BOTH {
             let mut texts = Vec::new();
             // Forbidden, and not there: nobody can tell one from the other.
@@ -238,7 +363,11 @@ fn whoever_has_no_right_may_be_told_that_there_is_nothing() {
                 ("GET", "/v1/nothing//here", "v1/nothing/here"),
             ] {
                 let answer = alice.send(version, request(method, path, "")).unwrap();
-                assert_eq!((answer.status, answer.header("content-type")), (404, Some("application/json")), "{path}");
+                assert_eq!(
+                    (answer.status, answer.header("content-type")),
+                    (404, Some("application/json")),
+                    "{path}"
+                );
                 let said = format!(
                     "The requested path '{spoken}' could not be found or the request method is not valid for this path."
                 );
@@ -247,18 +376,34 @@ fn whoever_has_no_right_may_be_told_that_there_is_nothing() {
                 texts.push(answer.body.len());
             }
             assert_eq!(texts[0], texts[1]);
-            assert_eq!(alice.send(version, get("/v1/objects/hosts/a%2Fb")).unwrap().status, 200);
+            assert_eq!(
+                alice
+                    .send(version, get("/v1/objects/hosts/a%2Fb"))
+                    .unwrap()
+                    .status,
+                200
+            );
             let answer = stranger.send(version, get("/v1/objects/hosts")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_user"), "strangers are told so");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, "unknown_user"),
+                "strangers are told so"
+            );
         }
         // The log knows the difference.
         let logged = |reason: &str| {
             scene.gateway.metric(
                 "portcullis_decisions_total",
-                &[("listener", "main"), ("decision", "refuse"), ("reason", reason)],
+                &[
+                    ("listener", "main"),
+                    ("decision", "refuse"),
+                    ("reason", reason),
+                ],
             )
         };
-        eventually_is("refusals", &(2.0, 4.0), || (logged("no_permission"), logged("no_route")));
+        eventually_is("refusals", &(2.0, 4.0), || {
+            (logged("no_permission"), logged("no_route"))
+        });
     }
 }
 
@@ -285,7 +430,13 @@ fn what_has_two_readings_is_refused_and_its_plain_twin_is_not() {
     ] {
         assert_eq!((ask(bad), ask(good)), (400, 200), "{bad} {good}");
     }
-    assert_eq!(alice.send(Version::Http2, get("/v1/objects/hosts/a%2Fb")).unwrap().status, 200);
+    assert_eq!(
+        alice
+            .send(Version::Http2, get("/v1/objects/hosts/a%2Fb"))
+            .unwrap()
+            .status,
+        200
+    );
     assert_eq!(scene.last().target, "/v1/objects/hosts/a%2Fb");
 }
 
@@ -294,7 +445,9 @@ fn a_body_that_does_not_come_as_a_whole_leads_nowhere() {
     for engine in ENGINES {
         let scene = Scene::on(engine, "");
         let head = |framing: &str| {
-            format!("POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{framing}\r\n\r\n")
+            format!(
+                "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{framing}\r\n\r\n"
+            )
         };
         let types = r#"{"types":["CheckResult"]}"#;
         let half = head(&format!("Content-Length: {}", types.len() + 1)) + types;
@@ -322,13 +475,25 @@ fn a_password_is_looked_at_and_then_the_body() {
     const HASH: &str = "$6$rounds=1000$abcdefgh$DbXqPck5ABZumVXwcH5eMVHsPZwvQ3jylSxpJmKkZVxcoCiC3N0rPerjHmAqL7r6PK6CIeYnO9.vxpbsevscg/";
     for engine in ENGINES {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let config = Scene::config(&pki, &upstream, engine, &ALICE, "credentials = [\"password\"]\n")
-            .replace("client_cn = \"alice\"", &format!("password_hash = '{HASH}'"))
-            .replace("private_key", "client_auth = \"optional\"\nprivate_key");
+        let config = Scene::config(
+            &pki,
+            &upstream,
+            engine,
+            &ALICE,
+            "credentials = [\"password\"]\n",
+        )
+        .replace(
+            "client_cn = \"alice\"",
+            &format!("password_hash = '{HASH}'"),
+        )
+        .replace("private_key", "client_auth = \"optional\"\nprivate_key");
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, None, gateway.address());
         let authorization = |password: &str| {
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("alice:{password}")))
+            format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(format!("alice:{password}"))
+            )
         };
         let (right, wrong) = (authorization("correct horse"), authorization("wrong"));
         for version in BOTH {
@@ -338,12 +503,30 @@ fn a_password_is_looked_at_and_then_the_body() {
                 (&wrong, "CheckResult", (401, "wrong_password")),
             ] {
                 let text = format!(r#"{{"types":["{types}"]}}"#);
-                let answer = client.send(version, with(subscription(&text), &[("authorization", password)])).unwrap();
-                let reason = if answer.status == 200 { String::new() } else { answer.reason() };
-                assert_eq!((answer.status, reason.as_str()), expected, "{version:?} {types}");
+                let answer = client
+                    .send(
+                        version,
+                        with(subscription(&text), &[("authorization", password)]),
+                    )
+                    .unwrap();
+                let reason = if answer.status == 200 {
+                    String::new()
+                } else {
+                    answer.reason()
+                };
+                assert_eq!(
+                    (answer.status, reason.as_str()),
+                    expected,
+                    "{version:?} {types}"
+                );
             }
         }
-        assert!(upstream.recorded().iter().all(|seen| seen.values("authorization").is_empty()));
+        assert!(
+            upstream
+                .recorded()
+                .iter()
+                .all(|seen| seen.values("authorization").is_empty())
+        );
         assert_eq!(upstream.recorded().len(), 2);
     }
 }
@@ -353,12 +536,22 @@ fn explain_says_what_icinga_would_ask_for() {
     let scene = Scene::on("", "");
     let explain = |method: &str, path: &str| {
         let file = scene.gateway.config_file.to_str().unwrap();
-        run(PORTCULLIS, &["explain", "-c", file, "--user", "alice", method, path]).0
+        run(
+            PORTCULLIS,
+            &["explain", "-c", file, "--user", "alice", method, path],
+        )
+        .0
     };
     let text = explain("POST", "/v1/events?types=CheckResult&types=StateChange");
-    assert!(text.contains("permit") && text.contains("events/CheckResult and events/StateChange"), "{text}");
+    assert!(
+        text.contains("permit") && text.contains("events/CheckResult and events/StateChange"),
+        "{text}"
+    );
     let text = explain("DELETE", "/v1/objects/hosts/x");
-    assert!(text.contains("403 no_permission") && text.contains("objects/delete/Host"), "{text}");
+    assert!(
+        text.contains("403 no_permission") && text.contains("objects/delete/Host"),
+        "{text}"
+    );
     // There is no body to look at.
     let text = explain("POST", "/v1/events");
     assert!(text.contains("400 no_event_types"), "{text}");

@@ -6,7 +6,10 @@ use crate::support::client::{BOTH, Version, get, reason, status};
 #[test]
 fn forwarding_fields_are_written_by_the_gateway_alone() {
     let scene = Scene::new();
-    for (version, via) in [(Version::Http1, "1.1 portcullis"), (Version::Http2, "2.0 portcullis")] {
+    for (version, via) in [
+        (Version::Http1, "1.1 portcullis"),
+        (Version::Http2, "2.0 portcullis"),
+    ] {
         let up = scene.sent(
             version,
             &[
@@ -54,11 +57,21 @@ fn via_grows_and_the_request_id_comes_back() {
     let scene = Scene::new();
     for version in BOTH {
         let up = scene.sent(version, &[("via", "1.0 first"), ("via", "1.1 second")]);
-        let own = if version == Version::Http2 { "2.0" } else { "1.1" };
-        assert_eq!(up.values("via"), [format!("1.0 first, 1.1 second, {own} portcullis")]);
+        let own = if version == Version::Http2 {
+            "2.0"
+        } else {
+            "1.1"
+        };
+        assert_eq!(
+            up.values("via"),
+            [format!("1.0 first, 1.1 second, {own} portcullis")]
+        );
         let answer = scene.alice().send(version, get("/")).unwrap();
         let up = scene.upstream.recorded().pop().unwrap();
-        assert_eq!(answer.header("x-request-id"), Some(up.values("x-request-id")[0]));
+        assert_eq!(
+            answer.header("x-request-id"),
+            Some(up.values("x-request-id")[0])
+        );
         assert_eq!(answer.header("via"), Some("1.1 portcullis"));
     }
 }
@@ -66,17 +79,31 @@ fn via_grows_and_the_request_id_comes_back() {
 #[test]
 fn fields_that_would_show_an_upstream_another_path_or_host_never_arrive() {
     let scene = Scene::new();
-    for name in
-        ["X-Original-URL", "X_Original_Url", "X-Rewrite-URL", "X-Original-Size", "X-Original-Host", "X-Forwarded-Uri"]
-    {
+    for name in [
+        "X-Original-URL",
+        "X_Original_Url",
+        "X-Rewrite-URL",
+        "X-Original-Size",
+        "X-Original-Host",
+        "X-Forwarded-Uri",
+    ] {
         for version in BOTH {
             let up = scene.sent(version, &[(name, "/admin")]);
-            assert!(!up.headers.values().any(|value| value == "/admin"), "{name} {version:?}");
+            assert!(
+                !up.headers.values().any(|value| value == "/admin"),
+                "{name} {version:?}"
+            );
         }
     }
     // Of the same make, but harmless.
-    let up = scene.sent(Version::Http1, &[("X-Origin-Size", "1"), ("X-Forward-Form", "2")]);
-    assert_eq!((up.values("x-origin-size"), up.values("x-forward-form")), (vec!["1"], vec!["2"]));
+    let up = scene.sent(
+        Version::Http1,
+        &[("X-Origin-Size", "1"), ("X-Forward-Form", "2")],
+    );
+    assert_eq!(
+        (up.values("x-origin-size"), up.values("x-forward-form")),
+        (vec!["1"], vec!["2"])
+    );
 }
 
 #[test]
@@ -86,20 +113,43 @@ fn connection_fields_stay_on_their_connection() {
         "Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nX-Stay: 2\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\n\
          Proxy-Authorization: Basic eA==\r\nTE: trailers, gzip;q=0.5\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
     );
-    for name in ["x-hop", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "http2-settings"] {
+    for name in [
+        "x-hop",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "upgrade",
+        "http2-settings",
+    ] {
         assert_eq!(up.values(name), [""; 0], "{name}");
     }
-    assert_eq!((up.values("x-stay"), up.values("te")), (vec!["2"], vec!["trailers"]));
+    assert_eq!(
+        (up.values("x-stay"), up.values("te")),
+        (vec!["2"], vec!["trailers"])
+    );
 }
 
 #[test]
 fn connection_must_not_name_what_every_hop_needs() {
     let scene = Scene::new();
-    let names = ["Host", "content-length", "Authorization", "Cookie", "Content-Type", "X_Client_CN", "X-Forwarded-For"];
+    let names = [
+        "Host",
+        "content-length",
+        "Authorization",
+        "Cookie",
+        "Content-Type",
+        "X_Client_CN",
+        "X-Forwarded-For",
+    ];
     for name in names {
-        let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close, {name}\r\n\r\n");
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close, {name}\r\n\r\n");
         let answer = scene.alice().exchange(request.as_bytes());
-        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "bad_connection_field"), "{name}");
+        assert_eq!(
+            (status(&answer), reason(&answer).as_str()),
+            (400, "bad_connection_field"),
+            "{name}"
+        );
     }
     assert!(scene.upstream.recorded().is_empty());
 }
@@ -108,9 +158,20 @@ fn connection_must_not_name_what_every_hop_needs() {
 fn cookies_that_http_2_has_split_arrive_as_one_field() {
     let scene = Scene::new();
     for version in BOTH {
-        let up = scene.sent(version, &[("cookie", "a=1"), ("cookie", "b=2"), ("authorization", "Bearer x")]);
+        let up = scene.sent(
+            version,
+            &[
+                ("cookie", "a=1"),
+                ("cookie", "b=2"),
+                ("authorization", "Bearer x"),
+            ],
+        );
         assert_eq!(up.values("cookie"), ["a=1; b=2"]);
-        assert_eq!(up.values("authorization"), ["Bearer x"], "without credentials of ours the client's own go up");
+        assert_eq!(
+            up.values("authorization"),
+            ["Bearer x"],
+            "without credentials of ours the client's own go up"
+        );
     }
 }
 
@@ -126,8 +187,15 @@ fn a_route_keeps_the_fields_that_it_names_and_no_others() {
     ];
     for version in BOTH {
         let up = scene.sent(version, &sent);
-        assert_eq!((up.values("true-client-ip"), up.values("x-client-version")), (vec!["192.0.2.9"], vec!["7"]));
-        assert_eq!((up.values("true_client_ip"), up.values("cf-connecting-ip")), (vec![], vec![]), "{version:?}");
+        assert_eq!(
+            (up.values("true-client-ip"), up.values("x-client-version")),
+            (vec!["192.0.2.9"], vec!["7"])
+        );
+        assert_eq!(
+            (up.values("true_client_ip"), up.values("cf-connecting-ip")),
+            (vec![], vec![]),
+            "{version:?}"
+        );
         assert_eq!(up.values("x-client-cn"), ["alice"], "{version:?}");
     }
 }

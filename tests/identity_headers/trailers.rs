@@ -21,7 +21,10 @@ const FORBIDDEN: [&str; 10] = [
 fn trailers_in_chunks_carry_no_identity() {
     let scene = Scene::new();
     let named = FORBIDDEN.join(", ");
-    let lines: String = FORBIDDEN.iter().map(|name| format!("{name}: root\r\n")).collect();
+    let lines: String = FORBIDDEN
+        .iter()
+        .map(|name| format!("{name}: root\r\n"))
+        .collect();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTrailer: X-Checksum, {named}\r\n\
          Transfer-Encoding: chunked\r\n\r\n4\r\ndata\r\n0\r\n{lines}X-Checksum: 42\r\n\r\n"

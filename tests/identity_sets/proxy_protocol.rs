@@ -4,7 +4,9 @@ use super::ENGINES;
 use crate::support::client::{BOTH, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{read_head, write};
-use crate::support::{Client, Gateway, Peer, Pki, ReservedPort, Upstream, eventually, require_program};
+use crate::support::{
+    Client, Gateway, Peer, Pki, ReservedPort, Upstream, eventually, require_program,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConnection, StreamOwned};
@@ -33,18 +35,31 @@ impl Header {
             let ip: [u8; 4] = ip.try_into().unwrap();
             SocketAddr::from((Ipv4Addr::from(ip), u16::from_be_bytes([port[0], port[1]])))
         };
-        let (client, local) = (address(&body[..4], &body[8..10]), address(&body[4..8], &body[10..12]));
-        Self { client, local, fields: fields(&body[12..]) }
+        let (client, local) = (
+            address(&body[..4], &body[8..10]),
+            address(&body[4..8], &body[10..12]),
+        );
+        Self {
+            client,
+            local,
+            fields: fields(&body[12..]),
+        }
     }
 
     fn text(&self, kind: u8) -> Option<&str> {
-        self.fields.get(&kind).map(|value| std::str::from_utf8(value).unwrap())
+        self.fields
+            .get(&kind)
+            .map(|value| std::str::from_utf8(value).unwrap())
     }
 
     /// Flags, verdict and what else TLS settled.
     fn tls(&self) -> (u8, u32, HashMap<u8, Vec<u8>>) {
         let value = &self.fields[&0x20];
-        (value[0], u32::from_be_bytes(value[1..5].try_into().unwrap()), fields(&value[5..]))
+        (
+            value[0],
+            u32::from_be_bytes(value[1..5].try_into().unwrap()),
+            fields(&value[5..]),
+        )
     }
 }
 
@@ -73,7 +88,11 @@ fn upstream(tls: Option<Arc<rustls::ServerConfig>>) -> (Upstream, Seen) {
                 let head = read_head(&mut stream);
                 sink.lock().unwrap().push((header, head));
                 write(&mut stream, answer);
-                assert_eq!(read_head(&mut stream), "", "a connection carries one client's request alone");
+                assert_eq!(
+                    read_head(&mut stream),
+                    "",
+                    "a connection carries one client's request alone"
+                );
             }
             Some(config) => {
                 let connection = ServerConnection::new(config.clone()).unwrap();
@@ -123,17 +142,34 @@ fn a_connection_begins_with_who_its_client_is() {
                 (&alice, "/public", [1, 1], 1, None),
                 (&nobody, "/open", [1, 1], 1, None),
             ] {
-                assert_eq!(client.send(version, get(path)).unwrap().status, 200, "{path}");
+                assert_eq!(
+                    client.send(version, get(path)).unwrap().status,
+                    200,
+                    "{path}"
+                );
                 let (header, head) = seen.lock().unwrap().pop().unwrap();
-                assert!(head.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{head}");
-                assert_eq!((header.local, header.client.ip()), (gateway.address(), Ipv4Addr::LOCALHOST.into()));
+                assert!(
+                    head.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+                    "{head}"
+                );
+                assert_eq!(
+                    (header.local, header.client.ip()),
+                    (gateway.address(), Ipv4Addr::LOCALHOST.into())
+                );
                 assert_ne!(header.client.port(), 0);
-                assert_eq!((header.text(1), header.text(2)), (Some("http/1.1"), Some("localhost")));
+                assert_eq!(
+                    (header.text(1), header.text(2)),
+                    (Some("http/1.1"), Some("localhost"))
+                );
                 let (said, found, tls) = header.tls();
                 assert!(flags.contains(&said), "{said}");
                 assert_eq!(found, verdict, "{path}");
                 assert_eq!(tls[&0x21], b"TLSv1.3");
-                assert_eq!(tls.get(&0x22).map(Vec::as_slice), name.map(str::as_bytes), "{path}");
+                assert_eq!(
+                    tls.get(&0x22).map(Vec::as_slice),
+                    name.map(str::as_bytes),
+                    "{path}"
+                );
             }
         }
     }
@@ -146,18 +182,30 @@ fn no_two_clients_share_a_connection() {
         let (upstream, seen) = upstream(None);
         let gateway = Gateway::start(&config(&pki, engine, &upstream));
         for version in BOTH {
-            let clients = ["alice", "bob"].map(|name| Client::new(&pki, Some(&pki.client(name)), gateway.address()));
-            let mut open = clients.each_ref().map(|client| client.connect(version).unwrap());
+            let clients = ["alice", "bob"]
+                .map(|name| Client::new(&pki, Some(&pki.client(name)), gateway.address()));
+            let mut open = clients
+                .each_ref()
+                .map(|client| client.connect(version).unwrap());
             for _ in 0..3 {
                 for (connection, name) in open.iter_mut().zip(["alice", "bob"]) {
                     assert_eq!(connection.send(get("/")).unwrap().status, 200);
                     let (header, head) = seen.lock().unwrap().pop().unwrap();
                     assert_eq!(header.tls().2[&0x22], name.as_bytes());
-                    assert!(head.contains(&format!("x-client-user: {name}\r\n")), "{head}");
+                    assert!(
+                        head.contains(&format!("x-client-user: {name}\r\n")),
+                        "{head}"
+                    );
                 }
             }
         }
-        assert_eq!(gateway.metric("portcullis_upstream_connections_total", &[("origin", "pooled")]), 0.0);
+        assert_eq!(
+            gateway.metric(
+                "portcullis_upstream_connections_total",
+                &[("origin", "pooled")]
+            ),
+            0.0
+        );
     }
 }
 
@@ -165,14 +213,25 @@ fn no_two_clients_share_a_connection() {
 fn the_header_goes_before_tls() {
     let pki = Pki::new();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let chain = CertificateDer::pem_file_iter(pki.path("server.crt")).unwrap().map(Result::unwrap).collect();
+    let chain = CertificateDer::pem_file_iter(pki.path("server.crt"))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     let key = PrivateKeyDer::from_pem_file(pki.path("server.key")).unwrap();
-    let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let tls = Arc::new(tls.with_no_client_auth().with_single_cert(chain, key).unwrap());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let tls = Arc::new(
+        tls.with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap(),
+    );
     for engine in ENGINES {
         let (upstream, seen) = upstream(Some(tls.clone()));
-        let config = config(&pki, engine, &upstream)
-            .replace("endpoints = [\"http://", &format!("anchors = [{:?}]\nendpoints = [\"https://", pki.ca_file()));
+        let config = config(&pki, engine, &upstream).replace(
+            "endpoints = [\"http://",
+            &format!("anchors = [{:?}]\nendpoints = [\"https://", pki.ca_file()),
+        );
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         for version in [Version::Http1, Version::Http2] {
@@ -199,7 +258,13 @@ impl Judge {
         );
         std::fs::write(&file, config).unwrap();
         let mut haproxy = Command::new("haproxy");
-        haproxy.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        haproxy
+            .arg("-db")
+            .arg("-f")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut process = Peer::start(&mut haproxy);
         eventually("HAProxy listens", || {
             assert!(process.ended().is_none(), "HAProxy ended at once");
@@ -220,12 +285,16 @@ fn haproxy_reads_the_header() {
     let _judge = Judge::start(&pki, address);
     for engine in ENGINES {
         let upstream = Upstream::start();
-        let config = config(&pki, engine, &upstream).replace(&upstream.address.to_string(), &address.to_string());
+        let config = config(&pki, engine, &upstream)
+            .replace(&upstream.address.to_string(), &address.to_string());
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         for version in BOTH {
             let answer = client.send(version, get("/")).unwrap();
-            let expected = format!("127.0.0.1 127.0.0.1 {} localhost alice", gateway.address().port());
+            let expected = format!(
+                "127.0.0.1 127.0.0.1 {} localhost alice",
+                gateway.address().port()
+            );
             assert_eq!((answer.status, answer.body), (200, expected));
         }
     }

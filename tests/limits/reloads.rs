@@ -13,34 +13,59 @@ fn what_was_used_stays_used_over_a_reload_and_another_rate_begins_anew() {
     let alice = scene.client("alice");
     assert_eq!(outcomes(&alice, Version::Http1, "/", 1), ["ok"]);
     scene.reload_with(&tables(both, &user_with("bob", "")));
-    assert_eq!(outcomes(&alice, Version::Http1, "/", 2), ["ok", "rate_limited"]);
+    assert_eq!(
+        outcomes(&alice, Version::Http1, "/", 2),
+        ["ok", "rate_limited"]
+    );
     scene.reload_with(&tables(&both.replace("quota = 5", "quota = 4"), ""));
-    assert_eq!(outcomes(&alice, Version::Http1, "/", 1), ["rate_limited"], "the rate is the same");
+    assert_eq!(
+        outcomes(&alice, Version::Http1, "/", 1),
+        ["rate_limited"],
+        "the rate is the same"
+    );
     scene.reload_with(&tables(&both.replace("burst = 2", "burst = 9"), ""));
-    assert_eq!(outcomes(&alice, Version::Http1, "/", 4), ["ok", "ok", "ok", "quota_used_up"], "five in all");
+    assert_eq!(
+        outcomes(&alice, Version::Http1, "/", 4),
+        ["ok", "ok", "ok", "quota_used_up"],
+        "five in all"
+    );
     scene.reload_with(&tables("", ""));
     assert_eq!(outcomes(&alice, Version::Http1, "/", 4), ["ok"; 4]);
 }
 
 #[test]
 fn a_limit_of_a_route_goes_on_too_and_a_user_who_comes_back_is_a_new_one() {
-    let limited = |alice: &str, lines: &str| alice.to_owned() + &user_with("bob", "") + &route("/", "api", lines);
+    let limited = |alice: &str, lines: &str| {
+        alice.to_owned() + &user_with("bob", "") + &route("/", "api", lines)
+    };
     let alice_said = user_with("alice", "daily_quota = 2");
     let scene = Scene::new("own", &limited(&alice_said, "daily_quota = 5"));
     let (alice, bob) = (scene.client("alice"), scene.client("bob"));
-    assert_eq!(outcomes(&alice, Version::Http2, "/", 3), ["ok", "ok", "quota_used_up"]);
+    assert_eq!(
+        outcomes(&alice, Version::Http2, "/", 3),
+        ["ok", "ok", "quota_used_up"]
+    );
     scene.reload_with(&limited("", "daily_quota = 5"));
     assert_eq!(outcomes(&bob, Version::Http2, "/", 1), ["ok"]);
     scene.reload_with(&limited(&alice_said, "daily_quota = 6"));
-    assert_eq!(outcomes(&alice, Version::Http2, "/", 3), ["ok", "ok", "quota_used_up"]);
-    assert_eq!(outcomes(&bob, Version::Http2, "/", 2), ["ok", "quota_used_up"], "the sixth of the route");
+    assert_eq!(
+        outcomes(&alice, Version::Http2, "/", 3),
+        ["ok", "ok", "quota_used_up"]
+    );
+    assert_eq!(
+        outcomes(&bob, Version::Http2, "/", 2),
+        ["ok", "quota_used_up"],
+        "the sixth of the route"
+    );
 }
 
 #[test]
 fn what_is_under_way_counts_by_the_new_number() {
     for (engine, version) in WAYS {
         let tables = |most: u32| {
-            user_with("alice", &format!("concurrency = {most}")) + &route("/", "api", "") + &route("/held", "held", "")
+            user_with("alice", &format!("concurrency = {most}"))
+                + &route("/", "api", "")
+                + &route("/held", "held", "")
         };
         let scene = Scene::new(engine, &tables(3));
         let alice = scene.client("alice");
@@ -49,7 +74,11 @@ fn what_is_under_way_counts_by_the_new_number() {
             scene.held.wait_for_requests(1);
             assert_eq!(outcomes(&alice, version, "/", 1), ["ok"]);
             scene.reload_with(&tables(1));
-            assert_eq!(outcomes(&alice, version, "/", 2), ["too_many_concurrent"; 2], "{engine} {version:?}");
+            assert_eq!(
+                outcomes(&alice, version, "/", 2),
+                ["too_many_concurrent"; 2],
+                "{engine} {version:?}"
+            );
             scene.held.open();
             assert_eq!(waiting.join().unwrap(), 200);
         });

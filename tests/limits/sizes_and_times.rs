@@ -20,13 +20,19 @@ fn the_smaller_size_of_user_and_route_holds() {
             for (length, expected) in [(most, 200), (most + 1, 413)] {
                 let text = "x".repeat(length);
                 let whole = client.send(version, request("POST", "/", &text)).unwrap();
-                assert_eq!(whole.status, expected, "{engine} {version:?} {name} {length}");
+                assert_eq!(
+                    whole.status, expected,
+                    "{engine} {version:?} {name} {length}"
+                );
                 let (feed, body) = fed();
                 feed.data(text);
                 drop(feed);
                 let request = Request::post("https://localhost/").body(body).unwrap();
                 let streamed = client.send(version, request).unwrap();
-                assert_eq!(streamed.status, expected, "{engine} {version:?} {name} {length} of unknown length");
+                assert_eq!(
+                    streamed.status, expected,
+                    "{engine} {version:?} {name} {length} of unknown length"
+                );
             }
         }
     }
@@ -49,14 +55,27 @@ fn an_upstream_that_takes_too_long_is_given_up() {
             let patient = scope.spawn(|| bob.send(version, get("/held")).unwrap().status);
             for (client, path) in [(&alice, "/held"), (&bob, "/short")] {
                 let late = client.send(version, get(path)).unwrap();
-                assert_eq!((late.status, late.reason().as_str()), (504, "request_timeout"), "{engine} {version:?}");
+                assert_eq!(
+                    (late.status, late.reason().as_str()),
+                    (504, "request_timeout"),
+                    "{engine} {version:?}"
+                );
             }
             scene.held.open();
-            assert_eq!(patient.join().unwrap(), 200, "who has the time waits longer");
+            assert_eq!(
+                patient.join().unwrap(),
+                200,
+                "who has the time waits longer"
+            );
         });
         assert_eq!(outcomes(&alice, version, "/", 2), ["ok"; 2]);
-        let line = scene.gateway.wait_for_access(|line| line["reason"] == "request_timeout");
-        assert_eq!((&line["cut"], &line["status"]), (&"stream".into(), &504.into()));
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["reason"] == "request_timeout");
+        assert_eq!(
+            (&line["cut"], &line["status"]),
+            (&"stream".into(), &504.into())
+        );
         eventually_is("streams that were cut", &2.0, || scene.cut("stream"));
     }
 }
@@ -70,7 +89,11 @@ fn a_client_that_takes_too_long_for_its_body_is_told_so() {
         feed.data("the beginning of a body");
         let request = Request::post("https://localhost/").body(body).unwrap();
         let late = alice.send(version, request).unwrap();
-        assert_eq!((late.status, late.reason().as_str()), (408, "request_timeout"), "{engine} {version:?}");
+        assert_eq!(
+            (late.status, late.reason().as_str()),
+            (408, "request_timeout"),
+            "{engine} {version:?}"
+        );
         drop(feed);
         assert_eq!(outcomes(&alice, version, "/", 1), ["ok"]);
     }
@@ -81,12 +104,18 @@ fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
     for (engine, version) in WAYS {
         let endless = Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);
-            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
+            write(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+            );
             // Until the gateway gives it up.
             read_head(&mut stream);
         });
         let tables = timed()
-            + &format!("[upstream.endless]\nendpoints = [\"http://{}\"]\n", endless.address)
+            + &format!(
+                "[upstream.endless]\nendpoints = [\"http://{}\"]\n",
+                endless.address
+            )
             + &route("/endless", "endless", "");
         let scene = Scene::new(engine, &tables);
         let alice = scene.client("alice");
@@ -94,8 +123,13 @@ fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
         let answer = connection.start(get("/endless")).unwrap();
         assert_eq!(answer.status(), 200);
         let body = alice.runtime().block_on(answer.into_body().collect());
-        assert!(body.is_err(), "it must not look whole: {engine} {version:?}");
-        let line = scene.gateway.wait_for_access(|line| line["path"] == "/endless");
+        assert!(
+            body.is_err(),
+            "it must not look whole: {engine} {version:?}"
+        );
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["path"] == "/endless");
         let said = ["reason", "cut", "end"].map(|key| line[key].as_str().unwrap_or_default());
         assert_eq!(said, ["request_timeout", "stream", "cut"]);
         eventually_is("streams that were cut", &1.0, || scene.cut("stream"));
@@ -118,7 +152,10 @@ fn a_tunnel_may_last_longer() {
             let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
         });
         let tables = timed()
-            + &format!("[upstream.echo]\nendpoints = [\"http://{}\"]\n", echoing.address)
+            + &format!(
+                "[upstream.echo]\nendpoints = [\"http://{}\"]\n",
+                echoing.address
+            )
             + &route("/chat", "echo", "");
         let scene = Scene::new(engine, &tables);
         let alice = scene.client("alice");

@@ -19,7 +19,11 @@ struct Outcome {
     posted: AtomicUsize,
 }
 
-fn under_load(front: &Front, version: crate::support::client::Version, upstream: &Reloading) -> Outcome {
+fn under_load(
+    front: &Front,
+    version: crate::support::client::Version,
+    upstream: &Reloading,
+) -> Outcome {
     let (outcome, over) = (Outcome::default(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let (outcome, over) = (&outcome, &over);
@@ -31,10 +35,18 @@ fn under_load(front: &Front, version: crate::support::client::Version, upstream:
                         return;
                     }
                     // A query of Icinga 2 has a body.
-                    let text = if number % 2 == 0 { String::new() } else { format!("{client} {number}").repeat(500) };
-                    let answer = connection.send(request("GET", &format!("/{client}/{number}"), &text)).unwrap();
+                    let text = if number % 2 == 0 {
+                        String::new()
+                    } else {
+                        format!("{client} {number}").repeat(500)
+                    };
+                    let answer = connection
+                        .send(request("GET", &format!("/{client}/{number}"), &text))
+                        .unwrap();
                     match answer.status {
-                        200 if answer.body == text => outcome.answered.fetch_add(1, Ordering::SeqCst),
+                        200 if answer.body == text => {
+                            outcome.answered.fetch_add(1, Ordering::SeqCst)
+                        }
                         _ => outcome.failed.fetch_add(1, Ordering::SeqCst),
                     };
                 }
@@ -45,13 +57,22 @@ fn under_load(front: &Front, version: crate::support::client::Version, upstream:
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let answer = front.client.send(version, request("POST", &format!("/order/{number}"), "once")).unwrap();
+                let answer = front
+                    .client
+                    .send(
+                        version,
+                        request("POST", &format!("/order/{number}"), "once"),
+                    )
+                    .unwrap();
                 assert!([200, 502, 503].contains(&answer.status), "{answer:?}");
                 outcome.posted.fetch_add(1, Ordering::SeqCst);
             }
         });
         for _ in 0..RELOADS {
-            let (answered, posted) = (outcome.answered.load(Ordering::SeqCst), outcome.posted.load(Ordering::SeqCst));
+            let (answered, posted) = (
+                outcome.answered.load(Ordering::SeqCst),
+                outcome.posted.load(Ordering::SeqCst),
+            );
             eventually("requests since the last reload", || {
                 let failed = outcome.failed.load(Ordering::SeqCst);
                 let more = outcome.answered.load(Ordering::SeqCst) + failed >= answered + 20;
@@ -70,26 +91,49 @@ fn twenty_reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
         let upstream = Reloading::start();
         let front = Front::to(lines, upstream.address, ICINGA);
         let outcome = under_load(&front, version, &upstream);
-        assert_eq!(outcome.failed.load(Ordering::SeqCst), 0, "{lines} {version:?} {outcome:?}");
-        assert!(upstream.most_arrivals("POST") == 1, "nothing with side effects arrives twice: {lines} {version:?}");
+        assert_eq!(
+            outcome.failed.load(Ordering::SeqCst),
+            0,
+            "{lines} {version:?} {outcome:?}"
+        );
+        assert!(
+            upstream.most_arrivals("POST") == 1,
+            "nothing with side effects arrives twice: {lines} {version:?}"
+        );
         let counted = |name: &str| front.gateway.metric(name, &[("upstream", "api")]);
         assert!(
-            counted("portcullis_upstream_retries_total") + counted("portcullis_upstream_connect_retries_total") > 0.0
+            counted("portcullis_upstream_retries_total")
+                + counted("portcullis_upstream_connect_retries_total")
+                > 0.0
         );
     }
 }
 
 #[test]
 fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
-    for ((lines, version), method) in WAYS.into_iter().flat_map(|way| [(way, "GET"), (way, "POST")]) {
+    for ((lines, version), method) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, "GET"), (way, "POST")])
+    {
         let closed = ReservedPort::new();
-        for (keys, retries) in
-            [(USUAL, false), (ICINGA, true), ("preset = \"icinga2\"\nconnect_retry = \"off\"\n", false)]
-        {
+        for (keys, retries) in [
+            (USUAL, false),
+            (ICINGA, true),
+            ("preset = \"icinga2\"\nconnect_retry = \"off\"\n", false),
+        ] {
             let front = Front::to(lines, closed.address(), keys);
-            let answer = front.client.send(version, request(method, "/", "")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (503, "connect_failed"), "{lines} {version:?}");
-            let counted = front.gateway.metric("portcullis_upstream_connect_retries_total", &[]);
+            let answer = front
+                .client
+                .send(version, request(method, "/", ""))
+                .unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (503, "connect_failed"),
+                "{lines} {version:?}"
+            );
+            let counted = front
+                .gateway
+                .metric("portcullis_upstream_connect_retries_total", &[]);
             assert_eq!(counted > 0.0, retries, "{keys} {counted}");
         }
     }
@@ -101,10 +145,15 @@ fn breaks_off_at(place: usize, broken: usize, arrivals: &Arc<AtomicUsize>) -> Up
     Upstream::scripted(move |mut stream, _| {
         loop {
             let head = read_head(&mut stream);
-            if head.is_empty() || head.starts_with("POST") && stream.read_exact(&mut [0; 4]).is_err() {
+            if head.is_empty()
+                || head.starts_with("POST") && stream.read_exact(&mut [0; 4]).is_err()
+            {
                 return;
             }
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n{}", "x".repeat(3000));
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n{}",
+                "x".repeat(3000)
+            );
             if count.fetch_add(1, Ordering::SeqCst) < broken {
                 write(&mut stream, &answer.as_bytes()[..place]);
                 return;
@@ -116,22 +165,37 @@ fn breaks_off_at(place: usize, broken: usize, arrivals: &Arc<AtomicUsize>) -> Up
 
 #[test]
 fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side_effects() {
-    for ((lines, version), place) in WAYS.into_iter().flat_map(|way| [10, 100, 2000].map(|place| (way, place))) {
+    for ((lines, version), place) in WAYS
+        .into_iter()
+        .flat_map(|way| [10, 100, 2000].map(|place| (way, place)))
+    {
         let arrivals = Arc::new(AtomicUsize::new(0));
         let upstream = breaks_off_at(place, 2, &arrivals);
         let front = Front::to(lines, upstream.address, ICINGA);
         let answer = front.client.send(version, get("/")).unwrap();
-        assert_eq!((answer.status, answer.body.len()), (200, 3000), "{lines} {version:?} {place}");
+        assert_eq!(
+            (answer.status, answer.body.len()),
+            (200, 3000),
+            "{lines} {version:?} {place}"
+        );
         assert_eq!(arrivals.load(Ordering::SeqCst), 3);
 
-        for (keys, method, text) in [(ICINGA, "POST", "once"), (USUAL, "GET", ""), (NOT_HELD, "GET", "")] {
+        for (keys, method, text) in [
+            (ICINGA, "POST", "once"),
+            (USUAL, "GET", ""),
+            (NOT_HELD, "GET", ""),
+        ] {
             let arrivals = Arc::new(AtomicUsize::new(0));
             let upstream = breaks_off_at(place, 1, &arrivals);
             let front = Front::to(lines, upstream.address, keys);
             let answer = front.client.send(version, request(method, "/", text));
             // One that is not held back goes again as long as its client has seen nothing of it.
             let again = keys == NOT_HELD && place == 10;
-            assert_eq!(answer.is_ok_and(|answer| answer.status == 200), again, "{keys} {lines} {version:?} {place}");
+            assert_eq!(
+                answer.is_ok_and(|answer| answer.status == 200),
+                again,
+                "{keys} {lines} {version:?} {place}"
+            );
             assert_eq!(
                 arrivals.load(Ordering::SeqCst),
                 if again { 2 } else { 1 },
@@ -152,9 +216,16 @@ fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
         });
         let front = Front::to(lines, upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
-        for length in [0, 1, 1000, 14_000, 16_000, 16_384, 17_000, 30_000, 49_151, 49_152, 49_153, 70_000, 300_000] {
+        for length in [
+            0, 1, 1000, 14_000, 16_000, 16_384, 17_000, 30_000, 49_151, 49_152, 49_153, 70_000,
+            300_000,
+        ] {
             let answer = connection.send(get(&format!("/{length}"))).unwrap();
-            assert_eq!((answer.status, answer.body.len()), (200, length), "{lines} {version:?}");
+            assert_eq!(
+                (answer.status, answer.body.len()),
+                (200, length),
+                "{lines} {version:?}"
+            );
         }
     }
 }
@@ -167,18 +238,27 @@ fn an_answer_behind_interim_ones_is_held_back_by_itself() {
         "hel",
         "lo",
     ];
-    for ((lines, version), together) in WAYS.into_iter().flat_map(|way| [(way, 1), (way, 2), (way, 4)]) {
+    for ((lines, version), together) in WAYS
+        .into_iter()
+        .flat_map(|way| [(way, 1), (way, 2), (way, 4)])
+    {
         let upstream = Upstream::scripted(move |mut stream, _| {
             stream.set_nodelay(true).unwrap();
             while !read_head(&mut stream).is_empty() {
-                pieces.chunks(together).for_each(|pieces| write(&mut stream, pieces.concat().as_bytes()));
+                pieces
+                    .chunks(together)
+                    .for_each(|pieces| write(&mut stream, pieces.concat().as_bytes()));
             }
         });
         let front = Front::to(lines, upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for _ in 0..3 {
             let answer = connection.send(get("/")).unwrap();
-            assert_eq!((answer.status, answer.body.as_str()), (200, "hello"), "{lines} {version:?} {together}");
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (200, "hello"),
+                "{lines} {version:?} {together}"
+            );
         }
     }
 }

@@ -32,7 +32,9 @@ fn a_permission_counts_only_where_its_condition_holds() {
         ("alice", "GET", "/query/x", FAILED),
         ("alice", "GET", "/nothing", NO_PERMISSION),
     ]);
-    let line = scene.gateway.wait_for_access(|line| line["path"] == "/query/x" && line["reason"] == "condition_failed");
+    let line = scene
+        .gateway
+        .wait_for_access(|line| line["path"] == "/query/x" && line["reason"] == "condition_failed");
     assert_eq!(line["permission"], "GET /query/*");
 }
 
@@ -56,19 +58,28 @@ fn chosen_header_fields_are_read_and_two_of_a_kind_have_no_reading() {
     let judged = |values: &[&str]| {
         let mut asked = request("GET", "/", "");
         values.iter().for_each(|value| {
-            asked.headers_mut().append("X-Change", value.parse().unwrap());
+            asked
+                .headers_mut()
+                .append("X-Change", value.parse().unwrap());
         });
         [Version::Http1, Version::Http2].map(|version| {
             let mut again = request("GET", "/", "");
             *again.headers_mut() = asked.headers().clone();
             let answer = scene.client("alice").send(version, again).unwrap();
-            if answer.status == 200 { "200".to_owned() } else { answer.reason() }
+            if answer.status == 200 {
+                "200".to_owned()
+            } else {
+                answer.reason()
+            }
         })
     };
     assert_eq!(judged(&["approved"]), ["200", "200"]);
     assert_eq!(judged(&["no"]), ["condition_not_met", "condition_not_met"]);
     assert_eq!(judged(&[]), ["condition_failed", "condition_failed"]);
-    assert_eq!(judged(&["approved", "approved"]), ["condition_failed", "condition_failed"]);
+    assert_eq!(
+        judged(&["approved", "approved"]),
+        ["condition_failed", "condition_failed"]
+    );
 }
 
 /// The outcomes of one request over HTTP/1.1 and HTTP/2.
@@ -76,29 +87,57 @@ fn outcomes(scene: &Scene, fields: &[(&'static str, &'static str)]) -> Vec<Strin
     let send = |version| {
         let mut asked = request("GET", "/", "");
         for (name, value) in fields {
-            asked.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            asked.headers_mut().append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         let answer = scene.client("alice").send(version, asked).unwrap();
-        if answer.status == 200 { "200".to_owned() } else { format!("{} {}", answer.status, answer.reason()) }
+        if answer.status == 200 {
+            "200".to_owned()
+        } else {
+            format!("{} {}", answer.status, answer.reason())
+        }
     };
     vec![send(Version::Http1), send(Version::Http2)]
 }
 
 #[test]
 fn a_header_in_two_spellings_has_no_reading_whichever_the_upstream_would_take() {
-    for condition in [r#"request.headers["x-team"] == "red""#, r#"!("x-team" in request.headers)"#] {
+    for condition in [
+        r#"request.headers["x-team"] == "red""#,
+        r#"!("x-team" in request.headers)"#,
+    ] {
         let lines = format!("permissions = [{{ permission = \"GET /*\", when = '{condition}' }}]");
         let scene = Scene::new(&user_with("alice", &lines));
-        assert_eq!(outcomes(&scene, &[("x-team", "red"), ("x_team", "blue")]), [FAILED; 2], "{condition}");
-        assert_eq!(outcomes(&scene, &[("x_team", "blue")]), [FAILED; 2], "{condition}");
+        assert_eq!(
+            outcomes(&scene, &[("x-team", "red"), ("x_team", "blue")]),
+            [FAILED; 2],
+            "{condition}"
+        );
+        assert_eq!(
+            outcomes(&scene, &[("x_team", "blue")]),
+            [FAILED; 2],
+            "{condition}"
+        );
         assert!(scene.upstream.recorded().is_empty());
     }
     // What no condition reads may be spelled as it likes.
-    let lines = r#"permissions = [{ permission = "GET /*", when = 'request.headers["x-team"] == "red"' }]"#;
+    let lines =
+        r#"permissions = [{ permission = "GET /*", when = 'request.headers["x-team"] == "red"' }]"#;
     let scene = Scene::new(&user_with("alice", lines));
-    assert_eq!(outcomes(&scene, &[("x-team", "red"), ("x_other", "a"), ("x-other", "b")]), ["200"; 2]);
+    assert_eq!(
+        outcomes(
+            &scene,
+            &[("x-team", "red"), ("x_other", "a"), ("x-other", "b")]
+        ),
+        ["200"; 2]
+    );
     let received = scene.upstream.recorded().pop().unwrap();
-    assert_eq!((received.values("x_other"), received.values("x-other")), (vec!["a"], vec!["b"]));
+    assert_eq!(
+        (received.values("x_other"), received.values("x-other")),
+        (vec!["a"], vec!["b"])
+    );
 }
 
 #[test]
@@ -111,16 +150,33 @@ when = 'request.headers["x-team"] == "red"'
 "#;
     let scene = Scene::with_routes(&user("alice", &["GET /*"]), routes);
     let answer = |named: &str| {
-        let head = format!("GET /teams HTTP/1.1\r\nHost: localhost\r\nConnection: {named}\r\nX-Team: red\r\n\r\n");
+        let head = format!(
+            "GET /teams HTTP/1.1\r\nHost: localhost\r\nConnection: {named}\r\nX-Team: red\r\n\r\n"
+        );
         let answer = scene.client("alice").exchange(head.as_bytes());
-        (status(&answer), if status(&answer) == 200 { String::new() } else { reason(&answer) })
+        (
+            status(&answer),
+            if status(&answer) == 200 {
+                String::new()
+            } else {
+                reason(&answer)
+            },
+        )
     };
     for named in ["X-Team, close", "close, x_team"] {
-        assert_eq!(answer(named), (400, "bad_connection_field".to_owned()), "{named}");
+        assert_eq!(
+            answer(named),
+            (400, "bad_connection_field".to_owned()),
+            "{named}"
+        );
     }
     assert!(scene.upstream.recorded().is_empty());
     assert_eq!(answer("X-Hop, close").0, 200);
-    assert_eq!(scene.upstream.recorded().pop().unwrap().values("x-team"), ["red"], "what was judged arrives");
+    assert_eq!(
+        scene.upstream.recorded().pop().unwrap().values("x-team"),
+        ["red"],
+        "what was judged arrives"
+    );
 }
 
 #[test]
@@ -166,17 +222,45 @@ when = 'request.method == "GET"'
 fn no_trailer_has_the_name_of_a_field_that_a_condition_reads() {
     let lines = r#"permissions = [{ permission = "POST /*", when = 'request.headers["x-team"] == "red"' }]"#;
     let scene = Scene::new(&user_with("alice", lines));
-    let dropped = ["x-team", "x_team", "X-Team, x-sum", "date", "user-agent", "content-md5"];
-    for (announced, passes) in dropped.map(|name| (name, false)).into_iter().chain([("x-sum", true)]) {
+    let dropped = [
+        "x-team",
+        "x_team",
+        "X-Team, x-sum",
+        "date",
+        "user-agent",
+        "content-md5",
+    ];
+    for (announced, passes) in dropped
+        .map(|name| (name, false))
+        .into_iter()
+        .chain([("x-sum", true)])
+    {
         let name: HeaderName = announced.split(',').next().unwrap().parse().unwrap();
         for version in BOTH {
-            let trailers = http::HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("blue"))]);
-            let asked = http::Request::post("https://localhost/x").header("x-team", "red").header("te", "trailers");
-            let asked = asked.header("trailer", announced).body(body_with_trailers("text", trailers)).unwrap();
-            assert_eq!(scene.client("alice").send(version, asked).unwrap().status, 200, "{announced} {version:?}");
+            let trailers =
+                http::HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("blue"))]);
+            let asked = http::Request::post("https://localhost/x")
+                .header("x-team", "red")
+                .header("te", "trailers");
+            let asked = asked
+                .header("trailer", announced)
+                .body(body_with_trailers("text", trailers))
+                .unwrap();
+            assert_eq!(
+                scene.client("alice").send(version, asked).unwrap().status,
+                200,
+                "{announced} {version:?}"
+            );
             let up = scene.upstream.recorded().pop().unwrap();
-            assert_eq!((&*up.body, up.values("x-team")), (&b"text"[..], vec!["red"]), "{announced} {version:?}");
-            let came = up.trailers.as_ref().is_some_and(|trailers| trailers.contains_key(&name));
+            assert_eq!(
+                (&*up.body, up.values("x-team")),
+                (&b"text"[..], vec!["red"]),
+                "{announced} {version:?}"
+            );
+            let came = up
+                .trailers
+                .as_ref()
+                .is_some_and(|trailers| trailers.contains_key(&name));
             assert_eq!(came, passes, "{announced} {version:?}: {up:?}");
         }
     }

@@ -11,8 +11,12 @@ fn route(path: &str, lines: &str) -> String {
 #[test]
 fn a_requirement_takes_its_captures_from_the_path() {
     let scene = Scene::with_routes(
-        &(user("alice", &["objects/query/hosts", "objects/query/s*"]) + &user("bob", &["objects/*"])),
-        &route("/v1/objects/{type}", "requirement = \"objects/query/{type}\""),
+        &(user("alice", &["objects/query/hosts", "objects/query/s*"])
+            + &user("bob", &["objects/*"])),
+        &route(
+            "/v1/objects/{type}",
+            "requirement = \"objects/query/{type}\"",
+        ),
     );
     scene.check(&[
         ("alice", "GET", "/v1/objects/hosts", "200"),
@@ -25,7 +29,9 @@ fn a_requirement_takes_its_captures_from_the_path() {
         ("bob", "GET", "/v1/objects", NO_PERMISSION),
         ("bob", "GET", "/v1/objects/", NO_PERMISSION),
     ]);
-    let line = scene.gateway.wait_for_access(|line| line["path"] == "/v1/objects/services");
+    let line = scene
+        .gateway
+        .wait_for_access(|line| line["path"] == "/v1/objects/services");
     assert_eq!(line["requirement"], "objects/query/services");
     assert_eq!(line["route"], "/v1/objects/{type}");
 }
@@ -34,8 +40,14 @@ fn a_requirement_takes_its_captures_from_the_path() {
 fn named_requirements_compare_without_case() {
     let scene = Scene::with_routes(
         &(user("alice", &["Objects/QUERY/Hosts"])
-            + &user_with("bob", "permissions = [\"*\"]\ndeny = [\"OBJECTS/query/users\"]")),
-        &route("/v1/objects/{type}", "requirement = \"objects/query/{type}\""),
+            + &user_with(
+                "bob",
+                "permissions = [\"*\"]\ndeny = [\"OBJECTS/query/users\"]",
+            )),
+        &route(
+            "/v1/objects/{type}",
+            "requirement = \"objects/query/{type}\"",
+        ),
     );
     scene.check(&[
         ("alice", "GET", "/v1/objects/hosts", "200"),
@@ -51,8 +63,13 @@ fn a_capture_cannot_smuggle_another_name_in() {
     let scene = Scene::with_routes(
         &(user("alice", &["objects/query/hosts", "x/a b", "x/a/b"])
             + &user_with("bob", "permissions = [\"*\"]\ndeny = [\"x/a!b\"]")),
-        &(route("/v1/objects/{type}", "requirement = \"objects/query/{type}\"")
-            + &route("/x/{name}", "requirement = \"x/{name}\"\nencoded_slash = \"keep\"")),
+        &(route(
+            "/v1/objects/{type}",
+            "requirement = \"objects/query/{type}\"",
+        ) + &route(
+            "/x/{name}",
+            "requirement = \"x/{name}\"\nencoded_slash = \"keep\"",
+        )),
     );
     scene.check(&[
         // A capture is one segment and stays percent-encoded, so neither a slash nor a space gets into a name.

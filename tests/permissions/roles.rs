@@ -33,7 +33,9 @@ fn a_role_that_a_certificate_brings_brings_its_roles() {
     let mut subject = rcgen::DistinguishedName::new();
     subject.push(rcgen::DnType::CommonName, "alice");
     subject.push(rcgen::DnType::OrganizationalUnitName, "Operations");
-    let operator = scene.pki.with_subject("operator", subject, crate::support::pki::Kind::Client);
+    let operator = scene
+        .pki
+        .with_subject("operator", subject, crate::support::pki::Kind::Client);
     let client = crate::support::Client::new(&scene.pki, Some(&operator), scene.gateway.address());
     assert_eq!(client.get("/docs/1").status, 200);
     scene.check(&[("bob", "GET", "/docs/1", NO_PERMISSION)]);

@@ -10,13 +10,19 @@ const ON: &str = "[gateway]\nshadow = true\n";
 /// What becomes of a request: `enforced STATUS`, or `shadow REASON` where upstream, log and metric agree.
 fn outcome(scene: &Scene, name: &str, method: &str, path: &str) -> String {
     let counted = |reason: &str| {
-        let labels = [("listener", "main"), ("decision", "shadow"), ("reason", reason)];
+        let labels = [
+            ("listener", "main"),
+            ("decision", "shadow"),
+            ("reason", reason),
+        ];
         scene.gateway.metric("portcullis_decisions_total", &labels)
     };
     let forged = hyper_request(method, path);
     let answer = scene.client(name).send(Version::Http1, forged).unwrap();
     let id = answer.header("x-request-id").expect("an id").to_owned();
-    let line = scene.gateway.wait_for_access(|line| line["id"] == id.as_str());
+    let line = scene
+        .gateway
+        .wait_for_access(|line| line["id"] == id.as_str());
     if answer.status != 200 {
         return format!("enforced {}", line["reason"].as_str().unwrap());
     }
@@ -36,19 +42,28 @@ fn outcome(scene: &Scene, name: &str, method: &str, path: &str) -> String {
 /// A request that says itself that it is marked.
 fn hyper_request(method: &str, path: &str) -> hyper::Request<crate::support::client::RequestBody> {
     let mut request = request(method, path, "");
-    request.headers_mut().insert("X-Portcullis-Shadow", "forged".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("X-Portcullis-Shadow", "forged".parse().unwrap());
     request
 }
 
 fn check(scene: &Scene, table: &[(&str, &str, &str, &str)]) {
     for (name, method, path, expected) in table {
-        assert_eq!(outcome(scene, name, method, path), *expected, "{name} {method} {path}");
+        assert_eq!(
+            outcome(scene, name, method, path),
+            *expected,
+            "{name} {method} {path}"
+        );
     }
 }
 
 #[test]
 fn everywhere_who_may_not_passes_and_is_marked() {
-    let users = user_with("alice", "permissions = [\"GET /*\"]\ndeny = [\"* /secret*\"]") + &user("nobody", &[]);
+    let users = user_with(
+        "alice",
+        "permissions = [\"GET /*\"]\ndeny = [\"* /secret*\"]",
+    ) + &user("nobody", &[]);
     let scene = Scene::new(&(ON.to_owned() + &users));
     check(
         &scene,
@@ -74,13 +89,23 @@ fn strangers_do_not_pass() {
     let config = listener(&pki) + ON + &user("alice", &["*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&config);
     let stranger = Client::new(&pki, Some(&pki.client("stranger")), gateway.address()).get("/");
-    assert_eq!((stranger.status, stranger.reason().as_str()), (403, "unknown_user"));
-    assert_eq!(Client::new(&pki, Some(&pki.client("alice")), gateway.address()).get("/").status, 200);
+    assert_eq!(
+        (stranger.status, stranger.reason().as_str()),
+        (403, "unknown_user")
+    );
+    assert_eq!(
+        Client::new(&pki, Some(&pki.client("alice")), gateway.address())
+            .get("/")
+            .status,
+        200
+    );
 }
 
 #[test]
 fn whoever_says_that_it_is_off_is_stronger() {
-    let users = user_with("trial", "shadow = true") + &user_with("strict", "shadow = false") + &user_with("plain", "");
+    let users = user_with("trial", "shadow = true")
+        + &user_with("strict", "shadow = false")
+        + &user_with("plain", "");
     let routes = "[[route]]\npath = \"/trial\"\nupstream = \"api\"\nshadow = true\n\
         [[route]]\npath = \"/strict\"\nupstream = \"api\"\nshadow = false\n";
     let scene = Scene::with_routes(&users, routes);

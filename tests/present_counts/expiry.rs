@@ -13,7 +13,9 @@ fn what_is_open_ends_with_its_certificate() {
 fn what_is_open_ends_with_the_time_of_its_user() {
     what_is_open_ends_as_time_passes("user_disabled", Kind::Client, || {
         let then = time::OffsetDateTime::now_utc() + time::Duration::seconds(8);
-        let until = then.format(&time::format_description::well_known::Rfc3339).unwrap();
+        let until = then
+            .format(&time::format_description::well_known::Rfc3339)
+            .unwrap();
         alice() + &format!("enabled_until = \"{until}\"\n")
     });
 }
@@ -40,7 +42,8 @@ fn what_is_open_ends_as_time_passes(reason: &str, kind: Kind, alice: impl Fn() -
                 assert!(!ended.clean || open == Open::WebSocket, "{open:?}");
             }
             pulse.wait_until_left(STREAMS.len());
-            bobs.iter().for_each(|(open, followed)| assert!(!followed.is_finished(), "{open:?}"));
+            bobs.iter()
+                .for_each(|(open, followed)| assert!(!followed.is_finished(), "{open:?}"));
             pulse.finish();
             for (open, followed) in bobs {
                 let ended = followed.join().unwrap();
@@ -50,23 +53,41 @@ fn what_is_open_ends_as_time_passes(reason: &str, kind: Kind, alice: impl Fn() -
         });
         for (kind, count) in [("tunnel", 1.0), ("stream", 2.0)] {
             let labels = [("kind", kind), ("reason", reason)];
-            eventually("the metric", || (gateway.metric("portcullis_cut_total", &labels) == count).then_some(()));
+            eventually("the metric", || {
+                (gateway.metric("portcullis_cut_total", &labels) == count).then_some(())
+            });
         }
-        let cut = || gateway.access_log().into_iter().filter(|line| line.get("cut").is_some()).collect::<Vec<_>>();
-        let cut = eventually("their lines", || Some(cut()).filter(|lines| lines.len() == STREAMS.len()));
-        assert!(cut.iter().all(|line| line["reason"] == reason && line["user"] == "alice"), "{cut:?}");
+        let cut = || {
+            gateway
+                .access_log()
+                .into_iter()
+                .filter(|line| line.get("cut").is_some())
+                .collect::<Vec<_>>()
+        };
+        let cut = eventually("their lines", || {
+            Some(cut()).filter(|lines| lines.len() == STREAMS.len())
+        });
+        assert!(
+            cut.iter()
+                .all(|line| line["reason"] == reason && line["user"] == "alice"),
+            "{cut:?}"
+        );
     }
 }
 
 #[test]
 fn what_is_open_ends_with_a_certificate_between_the_clients_and_the_anchor() {
-    use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    };
     use time::{Duration, OffsetDateTime};
     let (pki, pulse) = (Pki::new(), Pulse::start());
     let gateway = Gateway::start(&config(&pki, &pulse, "", &(alice() + &bob())));
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Intermediate");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Intermediate");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     (params.not_before, params.not_after) = (now - Duration::days(1), now + Duration::seconds(4));
     let between = pki.sign("between", params.clone());

@@ -5,7 +5,10 @@ use crate::support::client::body;
 use http::Request;
 
 fn goodbyes(gateway: &Gateway, reason: &str) -> f64 {
-    gateway.metric("portcullis_cut_total", &[("kind", "connection"), ("reason", reason)])
+    gateway.metric(
+        "portcullis_cut_total",
+        &[("kind", "connection"), ("reason", reason)],
+    )
 }
 
 #[test]
@@ -27,28 +30,49 @@ fn a_connection_without_requests_is_told_goodbye_once_its_client_does_not_count(
     replace(&pki.ca_file(), &theirs);
     gateway.wait_for_generation_after(before);
     eventually("a goodbye", || connection.http2().is_closed().then_some(()));
-    eventually("the metric", || (goodbyes(&gateway, "unknown_issuer") == 1.0).then_some(()));
+    eventually("the metric", || {
+        (goodbyes(&gateway, "unknown_issuer") == 1.0).then_some(())
+    });
 }
 
 #[test]
 fn a_stream_that_is_cut_takes_no_other_along_and_the_connection_ends_behind_them() {
     let (pki, pulse) = (Pki::new(), Pulse::start());
-    let gateway = Gateway::start(&config(&pki, &pulse, "", &user("alice", &["GET /events", "GET /poll"])));
+    let gateway = Gateway::start(&config(
+        &pki,
+        &pulse,
+        "",
+        &user("alice", &["GET /events", "GET /poll"]),
+    ));
     let alice = client(&pki, "alice", &gateway);
     let connection = alice.connect(Version::Http2).unwrap();
     let mut sender = connection.http2().clone();
-    let asked = |path: &str| Request::get(format!("https://localhost{path}")).body(body("")).unwrap();
+    let asked = |path: &str| {
+        Request::get(format!("https://localhost{path}"))
+            .body(body(""))
+            .unwrap()
+    };
     let runtime = alice.runtime();
-    let stays = runtime.block_on(sender.send_request(asked("/events"))).unwrap();
+    let stays = runtime
+        .block_on(sender.send_request(asked("/events")))
+        .unwrap();
     let stays = runtime.spawn(stays.into_body().collect());
     let goes = runtime.spawn(sender.send_request(asked("/poll")));
     pulse.wait_until_arrived(2);
     gateway.reload_with(&config(&pki, &pulse, "", &user("alice", &["GET /events"])));
     assert_eq!(runtime.block_on(goes).unwrap().unwrap().status(), 403);
-    eventually("a goodbye", || runtime.block_on(sender.send_request(asked("/other"))).is_err().then_some(()));
+    eventually("a goodbye", || {
+        runtime
+            .block_on(sender.send_request(asked("/other")))
+            .is_err()
+            .then_some(())
+    });
     pulse.wait_until_left(1);
     pulse.finish();
-    let whole = runtime.block_on(stays).unwrap().expect("the stream that may go on is whole");
+    let whole = runtime
+        .block_on(stays)
+        .unwrap()
+        .expect("the stream that may go on is whole");
     nothing_is_missing(std::str::from_utf8(&whole.to_bytes()).unwrap());
 }
 

@@ -6,12 +6,15 @@ use super::*;
 fn what_is_open_is_cut_while_the_config_is_broken_and_the_rest_goes_on() {
     for lines in ENGINES {
         for open in STREAMS {
-            for (reason, users, deny) in [("deny_listed", alice() + &bob(), "cn alice\n"), ("unknown_user", bob(), "")]
-            {
+            for (reason, users, deny) in [
+                ("deny_listed", alice() + &bob(), "cn alice\n"),
+                ("unknown_user", bob(), ""),
+            ] {
                 let (pki, pulse) = (Pki::new(), Pulse::start());
                 std::fs::write(pki.path("denied"), "").unwrap();
                 let text = |users: &str| {
-                    let deny_list = format!("deny_list = \"{}\"\n[admin]", pki.path("denied").display());
+                    let deny_list =
+                        format!("deny_list = \"{}\"\n[admin]", pki.path("denied").display());
                     config(&pki, &pulse, lines, users).replace("[admin]", &deny_list)
                 };
                 let gateway = Gateway::start(&text(&(alice() + &bob())));
@@ -34,9 +37,16 @@ fn what_is_open_is_cut_while_the_config_is_broken_and_the_rest_goes_on() {
                     running.map(|thread| thread.join().unwrap())
                 });
                 assert_eq!(gateway.generation(), 1, "{lines}: the config is rejected");
-                assert!(!of_alice.clean || open == Open::WebSocket, "{lines} {open:?} {of_alice:?}");
+                assert!(
+                    !of_alice.clean || open == Open::WebSocket,
+                    "{lines} {open:?} {of_alice:?}"
+                );
                 let cut = gateway.wait_for_access(|line| line["cut"] == open.kind());
-                assert_eq!((cut["reason"].as_str(), cut["user"].as_str()), (Some(reason), Some("alice")), "{cut}");
+                assert_eq!(
+                    (cut["reason"].as_str(), cut["user"].as_str()),
+                    (Some(reason), Some("alice")),
+                    "{cut}"
+                );
                 assert!(of_bob.clean, "{lines} {open:?}: bob goes on");
                 nothing_is_missing(&of_bob.text);
             }

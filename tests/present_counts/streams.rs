@@ -12,13 +12,34 @@ struct Loss {
 
 /// All ways. Bob's rights stand, unless the loss is everybody's.
 const LOSSES: [Loss; 7] = [
-    Loss { reason: "unknown_user", take: |scene| scene.write(&bob()) },
-    Loss { reason: "no_permission", take: |scene| scene.write(&(user("alice", &["GET /other"]) + &bob())) },
-    Loss { reason: "denied", take: |scene| scene.write(&(alice() + "deny = [\"GET *\"]\n" + &bob())) },
-    Loss { reason: "no_route", take: |scene| scene.write_text(&scene.text(&alice()).replace("\"/\"", "\"/other\"")) },
-    Loss { reason: "unknown_issuer", take: |scene| scene.trust_others() },
-    Loss { reason: "deny_listed", take: |scene| replace(&scene.pki.path("denied"), "cn alice\n") },
-    Loss { reason: "revoked", take: |scene| scene.revoke_alice() },
+    Loss {
+        reason: "unknown_user",
+        take: |scene| scene.write(&bob()),
+    },
+    Loss {
+        reason: "no_permission",
+        take: |scene| scene.write(&(user("alice", &["GET /other"]) + &bob())),
+    },
+    Loss {
+        reason: "denied",
+        take: |scene| scene.write(&(alice() + "deny = [\"GET *\"]\n" + &bob())),
+    },
+    Loss {
+        reason: "no_route",
+        take: |scene| scene.write_text(&scene.text(&alice()).replace("\"/\"", "\"/other\"")),
+    },
+    Loss {
+        reason: "unknown_issuer",
+        take: |scene| scene.trust_others(),
+    },
+    Loss {
+        reason: "deny_listed",
+        take: |scene| replace(&scene.pki.path("denied"), "cn alice\n"),
+    },
+    Loss {
+        reason: "revoked",
+        take: |scene| scene.revoke_alice(),
+    },
 ];
 
 impl Loss {
@@ -39,7 +60,12 @@ impl Scene {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         std::fs::write(pki.path("denied"), "").unwrap();
         let gateway = Gateway::start(&Self::text_of(&pki, &pulse, lines, &(alice() + &bob())));
-        Self { pki, pulse, gateway, lines }
+        Self {
+            pki,
+            pulse,
+            gateway,
+            lines,
+        }
     }
 
     fn text(&self, users: &str) -> String {
@@ -56,7 +82,12 @@ impl Scene {
         let certificate = std::fs::read_to_string(self.pki.path("alice.crt")).unwrap();
         let key = std::fs::read_to_string(self.pki.path("alice.key")).unwrap();
         let (certificate_file, key_file) = (self.pki.path("alice.crt"), self.pki.path("alice.key"));
-        let identity = crate::support::pki::Identity { certificate_file, key_file, certificate, key };
+        let identity = crate::support::pki::Identity {
+            certificate_file,
+            key_file,
+            certificate,
+            key,
+        };
         let list = self.pki.path("ca.crl");
         replace(&list, &self.pki.crl(&[&identity], 1));
         let lines = format!("crls = \"{}\"\ndeny_list", list.display());
@@ -73,17 +104,26 @@ impl Scene {
 
     fn trust_others(&self) {
         let other = Pki::named("Other CA");
-        replace(&self.pki.ca_file(), &std::fs::read_to_string(other.ca_file()).unwrap());
+        replace(
+            &self.pki.ca_file(),
+            &std::fs::read_to_string(other.ca_file()).unwrap(),
+        );
     }
 
     fn cut_total(&self, kind: &str, reason: &str) -> f64 {
-        self.gateway.metric("portcullis_cut_total", &[("listener", "main"), ("kind", kind), ("reason", reason)])
+        self.gateway.metric(
+            "portcullis_cut_total",
+            &[("listener", "main"), ("kind", kind), ("reason", reason)],
+        )
     }
 }
 
 /// From the change of the file until the last byte that alice gets of what is open; and bob's, if it must go on.
 fn lose(scene: &Scene, open: Open, loss: &Loss) -> Duration {
-    let (alice, bob) = (client(&scene.pki, "alice", &scene.gateway), client(&scene.pki, "bob", &scene.gateway));
+    let (alice, bob) = (
+        client(&scene.pki, "alice", &scene.gateway),
+        client(&scene.pki, "bob", &scene.gateway),
+    );
     std::thread::scope(|scope| {
         let (begun, has_begun) = channel();
         let follow = |client| {
@@ -98,7 +138,11 @@ fn lose(scene: &Scene, open: Open, loss: &Loss) -> Duration {
         (loss.take)(scene);
         let ended = alices.join().unwrap();
         nothing_is_missing(ended.text.rsplit_once('\n').map_or("", |(whole, _)| whole));
-        assert!(!ended.clean || open == Open::WebSocket, "it must not look whole: {open:?} {}", loss.reason);
+        assert!(
+            !ended.clean || open == Open::WebSocket,
+            "it must not look whole: {open:?} {}",
+            loss.reason
+        );
         if streams {
             scene.pulse.wait_until_left(1);
         }
@@ -121,35 +165,63 @@ fn each_loss_cuts(open: Open, loss: &Loss) {
     for lines in ENGINES {
         let scene = Scene::new(lines);
         lose(&scene, open, loss);
-        let line = scene.gateway.wait_for_access(|line| line["cut"] == open.kind());
-        assert_eq!((&line["reason"], &line["end"]), (&loss.reason.into(), &"cut".into()), "{line}");
-        assert_eq!((&line["user"], &line["decision"]), (&"alice".into(), &"permit".into()), "{line}");
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["cut"] == open.kind());
+        assert_eq!(
+            (&line["reason"], &line["end"]),
+            (&loss.reason.into(), &"cut".into()),
+            "{line}"
+        );
+        assert_eq!(
+            (&line["user"], &line["decision"]),
+            (&"alice".into(), &"permit".into()),
+            "{line}"
+        );
         assert!(line["response_bytes"].as_u64() > Some(0), "{line}");
-        eventually("the metric", || (scene.cut_total(open.kind(), loss.reason) == 1.0).then_some(()));
-        let cuts = scene.gateway.access_log().into_iter().filter(|line| line.get("cut").is_some()).count();
+        eventually("the metric", || {
+            (scene.cut_total(open.kind(), loss.reason) == 1.0).then_some(())
+        });
+        let cuts = scene
+            .gateway
+            .access_log()
+            .into_iter()
+            .filter(|line| line.get("cut").is_some())
+            .count();
         assert_eq!(cuts, 1, "nobody else was cut");
-        eventually("no tunnel", || (scene.gateway.metric("portcullis_tunnels_open", &[]) == 0.0).then_some(()));
+        eventually("no tunnel", || {
+            (scene.gateway.metric("portcullis_tunnels_open", &[]) == 0.0).then_some(())
+        });
     }
 }
 
 #[test]
 fn an_event_stream_ends_with_its_right() {
-    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::Events, loss));
+    LOSSES
+        .iter()
+        .for_each(|loss| each_loss_cuts(Open::Events, loss));
 }
 
 #[test]
 fn a_stream_of_http2_ends_with_its_right() {
-    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::Http2Events, loss));
+    LOSSES
+        .iter()
+        .for_each(|loss| each_loss_cuts(Open::Http2Events, loss));
 }
 
 #[test]
 fn a_websocket_ends_with_its_right() {
-    LOSSES.iter().for_each(|loss| each_loss_cuts(Open::WebSocket, loss));
+    LOSSES
+        .iter()
+        .for_each(|loss| each_loss_cuts(Open::WebSocket, loss));
 }
 
 #[test]
 fn a_request_that_waits_for_its_answer_is_refused_instead() {
-    for (lines, version) in ENGINES.iter().flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)]) {
+    for (lines, version) in ENGINES
+        .iter()
+        .flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)])
+    {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
         let answer = std::thread::scope(|scope| {
@@ -158,11 +230,22 @@ fn a_request_that_waits_for_its_answer_is_refused_instead() {
             scene.write(&bob());
             waiting.join().unwrap().unwrap()
         });
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_user"), "{lines} {version:?}");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (403, "unknown_user"),
+            "{lines} {version:?}"
+        );
         scene.pulse.wait_until_left(1);
-        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
-        assert_eq!((&line["reason"], &line["status"]), (&"unknown_user".into(), &403.into()));
-        eventually("the metric", || (scene.cut_total("stream", "unknown_user") == 1.0).then_some(()));
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["cut"] == "stream");
+        assert_eq!(
+            (&line["reason"], &line["status"]),
+            (&"unknown_user".into(), &403.into())
+        );
+        eventually("the metric", || {
+            (scene.cut_total("stream", "unknown_user") == 1.0).then_some(())
+        });
     }
 }
 
@@ -174,9 +257,13 @@ fn an_upload_goes_no_further_once_its_right_is_gone_and_another_goes_on() {
         let clients = ["alice", "bob"].map(|name| client(&scene.pki, name, &scene.gateway));
         let [mut alices, mut bobs] = clients.each_ref().map(Client::raw);
         let first = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n";
-        [&mut alices, &mut bobs].into_iter().for_each(|raw| raw.write(first));
+        [&mut alices, &mut bobs]
+            .into_iter()
+            .for_each(|raw| raw.write(first));
         let uploaded = || scene.pulse.count.uploaded.load(Ordering::SeqCst);
-        eventually("the first bytes of both", || (uploaded() >= 2 * "5\r\nfirst\r\n".len()).then_some(()));
+        eventually("the first bytes of both", || {
+            (uploaded() >= 2 * "5\r\nfirst\r\n".len()).then_some(())
+        });
         scene.write(&bob());
         scene.pulse.wait_until_left(1);
         let before = uploaded();
@@ -186,10 +273,17 @@ fn an_upload_goes_no_further_once_its_right_is_gone_and_another_goes_on() {
         let _ = alices.try_write(SECOND);
         alices.read_to_end();
         bobs.write(SECOND);
-        eventually("more of one", || (uploaded() >= before + SECOND.len()).then_some(()));
+        eventually("more of one", || {
+            (uploaded() >= before + SECOND.len()).then_some(())
+        });
         assert_eq!(uploaded(), before + SECOND.len(), "{lines}");
-        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
-        assert_eq!((&line["method"], &line["user"]), (&"POST".into(), &"alice".into()));
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["cut"] == "stream");
+        assert_eq!(
+            (&line["method"], &line["user"]),
+            (&"POST".into(), &"alice".into())
+        );
     }
 }
 
@@ -203,7 +297,9 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
         raw.read_exact(record_size);
         scene.write(&bob());
         scene.pulse.wait_until_left(1);
-        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["cut"] == "stream");
         assert_eq!(line["reason"], "unknown_user", "{lines}");
         assert!(raw.read_to_end().len() < 1_000_000_000, "{lines}");
     }
@@ -212,7 +308,10 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
 #[test]
 fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
     // hyper holds an answer as short as these whole, and then counts it as sent.
-    for lines in ENGINES.into_iter().filter(|lines| lines.contains("\"own\"")) {
+    for lines in ENGINES
+        .into_iter()
+        .filter(|lines| lines.contains("\"own\""))
+    {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
         let mut raw = alice.raw();
@@ -226,7 +325,9 @@ fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
             (before > 0 && since.elapsed() > Duration::from_millis(500)).then_some(())
         });
         scene.write(&bob());
-        let line = scene.gateway.wait_for_access(|line| line["cut"] == "stream");
+        let line = scene
+            .gateway
+            .wait_for_access(|line| line["cut"] == "stream");
         assert_eq!(line["reason"], "unknown_user", "{lines}");
         assert!(raw.read_to_end().len() < 1_000 * 60_000);
         assert_eq!(arrived(), before, "{lines}");
@@ -235,16 +336,26 @@ fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
 
 #[test]
 fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is_gone() {
-    for (lines, open) in ENGINES.into_iter().flat_map(|lines| [(lines, Open::Events), (lines, Open::Http2Events)]) {
+    for (lines, open) in ENGINES
+        .into_iter()
+        .flat_map(|lines| [(lines, Open::Events), (lines, Open::Http2Events)])
+    {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let other = crate::support::gateway::named_listener("other", &pki, "");
         let with = |main: &str, users: &str| {
             let text = config(&pki, &pulse, main, users);
-            let text = if main.is_empty() { text.replace("[listener.main]", "[listener.third]") } else { text };
+            let text = if main.is_empty() {
+                text.replace("[listener.main]", "[listener.third]")
+            } else {
+                text
+            };
             format!("{text}{other}[gateway]\ndrain_deadline = \"2s\"\n")
         };
         let gateway = Gateway::start(&with(lines, &(alice() + &bob())));
-        let (alice, bob) = (client(&pki, "alice", &gateway), client(&pki, "bob", &gateway));
+        let (alice, bob) = (
+            client(&pki, "alice", &gateway),
+            client(&pki, "bob", &gateway),
+        );
         std::thread::scope(|scope| {
             let (begun, has_begun) = channel();
             let follow = |client| {
@@ -255,10 +366,12 @@ fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is
             (0..2).for_each(|_| has_begun.recv().unwrap());
             gateway.reload_with(&with("", &super::bob()));
             assert!(!alices.join().unwrap().clean);
-            let line = gateway.wait_for_access(|line| line["cut"] == "stream" && line["user"] == "alice");
+            let line =
+                gateway.wait_for_access(|line| line["cut"] == "stream" && line["user"] == "alice");
             assert_eq!(line["reason"], "unknown_user", "{lines} {open:?}");
             assert!(!bobs.join().unwrap().clean);
-            let line = gateway.wait_for_access(|line| line["cut"] == "stream" && line["user"] == "bob");
+            let line =
+                gateway.wait_for_access(|line| line["cut"] == "stream" && line["user"] == "bob");
             assert_eq!(line["reason"], "listener_gone", "{lines} {open:?}");
         });
     }
@@ -272,8 +385,15 @@ fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
         std::fs::write(&denied, "cn alice\n").unwrap();
         let with = |main: &str, domain: &str| {
             let text = config(&pki, &pulse, main, &alice());
-            let text = text.replace("[trust_domain.test]\n", &format!("[trust_domain.test]\n{domain}"));
-            let text = if domain.is_empty() { text } else { text.replace("[listener.main]", "[listener.third]") };
+            let text = text.replace(
+                "[trust_domain.test]\n",
+                &format!("[trust_domain.test]\n{domain}"),
+            );
+            let text = if domain.is_empty() {
+                text
+            } else {
+                text.replace("[listener.main]", "[listener.third]")
+            };
             let other = crate::support::gateway::named_listener("other", &pki, "");
             format!("{text}{other}[gateway]\ndrain_deadline = \"1h\"\n")
         };
@@ -281,9 +401,13 @@ fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
         let alice = client(&pki, "alice", &gateway);
         std::thread::scope(|scope| {
             let (begun, has_begun) = channel();
-            let alices = scope.spawn(|| follow(Open::Events, &alice, move || begun.send(()).unwrap()));
+            let alices =
+                scope.spawn(|| follow(Open::Events, &alice, move || begun.send(()).unwrap()));
             has_begun.recv().unwrap();
-            gateway.reload_with(&with("", &format!("deny_list = \"{}\"\n", denied.display())));
+            gateway.reload_with(&with(
+                "",
+                &format!("deny_list = \"{}\"\n", denied.display()),
+            ));
             assert!(!alices.join().unwrap().clean);
             let line = gateway.wait_for_access(|line| line["cut"] == "stream");
             assert_eq!(line["reason"], "deny_listed", "{lines}");
@@ -293,7 +417,10 @@ fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
 
 #[test]
 fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
-    for (loss, lines) in LOSSES.iter().flat_map(|loss| ENGINES.map(|lines| (loss, lines))) {
+    for (loss, lines) in LOSSES
+        .iter()
+        .flat_map(|loss| ENGINES.map(|lines| (loss, lines)))
+    {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
         let mut connection = alice.connect(Version::Http1).unwrap();
@@ -303,8 +430,14 @@ fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
         scene.gateway.wait_for_generation_after(before);
         assert_eq!(connection.send(get("/")).unwrap().reason(), loss.reason);
         let labels = [("decision", "refuse"), ("reason", loss.reason)];
-        scene.gateway.wait_for_metric("portcullis_decisions_total", &labels, 1.0);
-        assert_eq!(scene.gateway.metric("portcullis_cut_total", &[]), 0.0, "nothing was under way");
+        scene
+            .gateway
+            .wait_for_metric("portcullis_decisions_total", &labels, 1.0);
+        assert_eq!(
+            scene.gateway.metric("portcullis_cut_total", &[]),
+            0.0,
+            "nothing was under way"
+        );
     }
 }
 
@@ -340,11 +473,16 @@ fn a_public_stream_needs_nobodys_right() {
 #[test]
 fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
     const LENGTH: usize = 30_000_000;
-    for (lines, version) in ENGINES.iter().flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)]) {
+    for (lines, version) in ENGINES
+        .iter()
+        .flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)])
+    {
         let pki = Pki::new();
         let large: Vec<u8> = (0..LENGTH).map(|at| (at % 251) as u8).collect();
         let body = large.clone();
-        let upstream = Upstream::answering(move |_| http::Response::new(crate::support::upstream::full(body.clone())));
+        let upstream = Upstream::answering(move |_| {
+            http::Response::new(crate::support::upstream::full(body.clone()))
+        });
         let text = |users: &str| listener_with(&pki, lines) + users + &route_to(upstream.address);
         let gateway = Gateway::start(&text(&alice()));
         let alice = client(&pki, "alice", &gateway);
@@ -352,8 +490,14 @@ fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
         let answer = connection.start(request("GET", "/", "")).unwrap();
         gateway.reload_with(&text(&(super::alice() + &bob())));
         let other = text(&super::alice()).replace("path = \"/\"", "path = \"/{any}\"");
-        gateway.reload_with(&(other + "[[route]]\npath = \"/\"\nmatch = \"exact\"\nupstream = \"api\"\n"));
-        let came = alice.runtime().block_on(answer.into_body().collect()).unwrap().to_bytes();
+        gateway.reload_with(
+            &(other + "[[route]]\npath = \"/\"\nmatch = \"exact\"\nupstream = \"api\"\n"),
+        );
+        let came = alice
+            .runtime()
+            .block_on(answer.into_body().collect())
+            .unwrap()
+            .to_bytes();
         assert!(came == large, "{lines} {version:?}");
         assert_eq!(gateway.metric("portcullis_cut_total", &[]), 0.0);
     }
@@ -364,8 +508,12 @@ fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
 #[ignore = "a measurement"]
 fn how_long_it_takes_from_a_loss_until_the_last_byte() {
     const ROUNDS: usize = 5;
-    eprintln!("| open | engine and records | loss | median, ms | worst, ms |\n|:--|:--|:--|--:|--:|");
-    let all = STREAMS.into_iter().chain([Open::Requests, Open::Http2Requests]);
+    eprintln!(
+        "| open | engine and records | loss | median, ms | worst, ms |\n|:--|:--|:--|--:|--:|"
+    );
+    let all = STREAMS
+        .into_iter()
+        .chain([Open::Requests, Open::Http2Requests]);
     for (open, lines) in all.flat_map(|open| ENGINES.map(|lines| (open, lines))) {
         // HTTP/2 knows no other way than this.
         let http2 = [Open::Http2Events, Open::Http2Requests].contains(&open);
@@ -373,12 +521,18 @@ fn how_long_it_takes_from_a_loss_until_the_last_byte() {
             continue;
         }
         for loss in &LOSSES {
-            let mut times: Vec<_> = (0..ROUNDS).map(|_| lose(&Scene::new(lines), open, loss)).collect();
+            let mut times: Vec<_> = (0..ROUNDS)
+                .map(|_| lose(&Scene::new(lines), open, loss))
+                .collect();
             times.sort_unstable();
             let milliseconds = |at: usize| times[at].as_secs_f64() * 1e3;
             let words: Vec<_> = lines.split('"').skip(1).step_by(2).collect();
             let (median, worst) = (milliseconds(ROUNDS / 2), milliseconds(ROUNDS - 1));
-            eprintln!("| {open:?} | {} | {} | {median:.0} | {worst:.0} |", words.join(", "), loss.reason);
+            eprintln!(
+                "| {open:?} | {} | {} | {median:.0} | {worst:.0} |",
+                words.join(", "),
+                loss.reason
+            );
         }
     }
 }

@@ -40,12 +40,23 @@ pub fn blocks_of(document: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
-        let Some(info) = line.strip_prefix("```") else { continue };
-        let content: Vec<&str> =
-            lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
+        let Some(info) = line.strip_prefix("```") else {
+            continue;
+        };
+        let content: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| !line.starts_with("```"))
+            .collect();
         let text = content.iter().map(|line| format!("{line}\n")).collect();
         let kind = kind_of(info);
-        blocks.push(Block { document: document.to_owned(), line: number + 2, info: info.to_owned(), kind, text });
+        blocks.push(Block {
+            document: document.to_owned(),
+            line: number + 2,
+            info: info.to_owned(),
+            kind,
+            text,
+        });
     }
     blocks
 }
@@ -76,7 +87,10 @@ pub fn headings(text: &str) -> Vec<String> {
             above.truncate(level - 1);
             above.push(line.trim_start_matches('#').trim().to_owned());
             headings.push(above.join(" / "));
-        } else if let Some((bold, _)) = line.strip_prefix("**").and_then(|rest| rest.split_once("**")) {
+        } else if let Some((bold, _)) = line
+            .strip_prefix("**")
+            .and_then(|rest| rest.split_once("**"))
+        {
             headings.push(format!("{} / {bold}", above.join(" / ")));
         }
     }

@@ -9,7 +9,10 @@ use std::process::{Command, Output};
 
 /// Lines that are not run, each with its reason.
 pub const NOT_RUN: [(&str, &str); 4] = [
-    ("cargo run --release -- quickstart", "builds the program; `quickstart` runs what the built one does"),
+    (
+        "cargo run --release -- quickstart",
+        "builds the program; `quickstart` runs what the built one does",
+    ),
     ("cargo install --path .", "builds the program"),
     ("tests/run", "runs the tests, of which this is one"),
     (
@@ -48,13 +51,19 @@ const CERTIFICATES: [&str; 6] = [
 /// Whether the programs are there that the blocks and this module need, and the system permits a network of its own, as
 /// some containers do not.
 pub fn can_run() -> bool {
-    if !["bash", "curl", "ip", "openssl", "python3", "unshare"].into_iter().all(require_program) {
+    if !["bash", "curl", "ip", "openssl", "python3", "unshare"]
+        .into_iter()
+        .all(require_program)
+    {
         return false;
     }
     let network = in_a_network(Path::new("/"), "true");
     if !network.status.success() {
         let why = String::from_utf8_lossy(&network.stderr);
-        eprintln!("skipped: the commands of the documents need a network namespace: {}", why.trim());
+        eprintln!(
+            "skipped: the commands of the documents need a network namespace: {}",
+            why.trim()
+        );
     }
     network.status.success()
 }
@@ -68,18 +77,29 @@ struct Step {
 
 /// Runs a block. `None` if all went as the document says.
 pub fn failure(block: &Block) -> Option<String> {
-    let steps: Vec<Step> = steps(block).into_iter().filter(|step| reason_not_to_run(&step.command).is_none()).collect();
+    let steps: Vec<Step> = steps(block)
+        .into_iter()
+        .filter(|step| reason_not_to_run(&step.command).is_none())
+        .collect();
     if steps.is_empty() {
         return None;
     }
     let folder = folder();
     let output = in_a_network(folder.path(), &script(block, &steps));
     if !output.status.success() {
-        return Some(format!("{}: {}", block.place(), String::from_utf8_lossy(&output.stderr)));
+        return Some(format!(
+            "{}: {}",
+            block.place(),
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
-    let sections = steps.iter().enumerate().filter(|(_, step)| !step.shown.is_empty());
+    let sections = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| !step.shown.is_empty());
     let different = sections.filter_map(|(number, step)| {
-        let printed = std::fs::read_to_string(folder.path().join(format!("printed.{number}"))).unwrap_or_default();
+        let printed = std::fs::read_to_string(folder.path().join(format!("printed.{number}")))
+            .unwrap_or_default();
         let is_shown = is_as_shown(&step.shown, &printed);
         (!is_shown).then(|| format!("{}: `{}` prints\n{printed}", block.place(), step.command))
     });
@@ -89,16 +109,27 @@ pub fn failure(block: &Block) -> Option<String> {
 
 /// What the commands of a block print, but for those that contain `without`.
 pub fn printed(block: &Block, without: &str) -> String {
-    let steps: Vec<Step> = steps(block).into_iter().filter(|step| !step.command.contains(without)).collect();
+    let steps: Vec<Step> = steps(block)
+        .into_iter()
+        .filter(|step| !step.command.contains(without))
+        .collect();
     let output = in_a_network(folder().path(), &script(block, &steps));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A clone of the repository, as far as the commands need it, and what they read.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("gateway.toml"), file_of_the_repository("gateway.toml")).unwrap();
+    std::fs::write(
+        folder.path().join("gateway.toml"),
+        file_of_the_repository("gateway.toml"),
+    )
+    .unwrap();
     for (name, text) in FILES {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
@@ -107,7 +138,10 @@ fn folder() -> tempfile::TempDir {
 
 /// Why a line is not run.
 pub fn reason_not_to_run(command: &str) -> Option<&'static str> {
-    NOT_RUN.into_iter().find(|(line, _)| command.starts_with(line)).map(|(_, reason)| reason)
+    NOT_RUN
+        .into_iter()
+        .find(|(line, _)| command.starts_with(line))
+        .map(|(_, reason)| reason)
 }
 
 /// The commands of a block.
@@ -124,9 +158,14 @@ fn steps(block: &Block) -> Vec<Step> {
         };
         match (command, steps.last_mut()) {
             // The shell reads on behind a backslash.
-            (Some(line), Some(last)) if last.command.ends_with('\\') => last.command += &format!("\n{line}"),
+            (Some(line), Some(last)) if last.command.ends_with('\\') => {
+                last.command += &format!("\n{line}")
+            }
             (Some(line), _) if line.trim().is_empty() || line.starts_with('#') => {}
-            (Some(line), _) => steps.push(Step { command: line.to_owned(), shown: Vec::new() }),
+            (Some(line), _) => steps.push(Step {
+                command: line.to_owned(),
+                shown: Vec::new(),
+            }),
             (None, Some(last)) => last.shown.push(line.to_owned()),
             (None, None) => panic!("{}: a session begins with `$ `", block.place()),
         }
@@ -151,7 +190,15 @@ fn script(block: &Block, steps: &[Step]) -> String {
         let command = &step.command;
         lines.push(match block.kind {
             Kind::Session => format!("{{ {command}\n}} > printed.{number} 2>&1 || true"),
-            _ if command.split('#').next().unwrap_or_default().trim_end().ends_with('&') => in_the_background(command),
+            _ if command
+                .split('#')
+                .next()
+                .unwrap_or_default()
+                .trim_end()
+                .ends_with('&') =>
+            {
+                in_the_background(command)
+            }
             _ => command.clone(),
         });
     }
@@ -160,9 +207,14 @@ fn script(block: &Block, steps: &[Step]) -> String {
 
 /// Starts a program and waits until it takes connections.
 fn in_the_background(command: &str) -> String {
-    let port = PORTS.into_iter().find(|(program, _)| command.starts_with(program)).map(|(_, port)| port);
+    let port = PORTS
+        .into_iter()
+        .find(|(program, _)| command.starts_with(program))
+        .map(|(_, port)| port);
     let port = port.unwrap_or_else(|| panic!("on which port is it ready? {command}"));
-    format!("{command}\nuntil (exec 3<> /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do kill -0 $!; sleep 0.05; done")
+    format!(
+        "{command}\nuntil (exec 3<> /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do kill -0 $!; sleep 0.05; done"
+    )
 }
 
 /// Runs a script with `portcullis` in its path. Every process in it ends with it.
@@ -170,7 +222,17 @@ fn in_a_network(folder: &Path, script: &str) -> Output {
     let path = std::env::var("PATH").unwrap_or_default();
     let own = Path::new(PORTCULLIS).parent().unwrap().display();
     Command::new("timeout")
-        .args(["60", "unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "bash", "-euc"])
+        .args([
+            "60",
+            "unshare",
+            "--map-root-user",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "bash",
+            "-euc",
+        ])
         .arg(format!("ip link set lo up\n{script}"))
         .current_dir(folder)
         .env("PATH", format!("{own}:{path}:/usr/sbin:/sbin"))
@@ -182,7 +244,10 @@ fn in_a_network(folder: &Path, script: &str) -> Output {
 /// Whether a text is what a document shows: a line `...` stands for any lines, and times and digests differ each time.
 pub fn is_as_shown(shown: &[String], printed: &str) -> bool {
     let printed: Vec<String> = printed.lines().map(without_what_differs).collect();
-    let shown: Vec<String> = shown.iter().map(|line| without_what_differs(line)).collect();
+    let shown: Vec<String> = shown
+        .iter()
+        .map(|line| without_what_differs(line))
+        .collect();
     let mut rest = printed.as_slice();
     let mut parts = shown.split(|line| line.trim() == "...");
     let first = parts.next().unwrap_or_default();
@@ -193,7 +258,9 @@ pub fn is_as_shown(shown: &[String], printed: &str) -> bool {
     let mut is_open = false;
     for part in parts {
         is_open = part.is_empty();
-        let Some(at) = (0..=rest.len()).find(|at| rest[*at..].starts_with(part)) else { return false };
+        let Some(at) = (0..=rest.len()).find(|at| rest[*at..].starts_with(part)) else {
+            return false;
+        };
         rest = &rest[at + part.len()..];
     }
     is_open || rest.is_empty()

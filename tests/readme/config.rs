@@ -7,8 +7,7 @@ use std::process::Command;
 const BASE: &str = include_str!("base.toml");
 
 /// The public key of RFC 8037, appendix A.2.
-const TOKEN_KEYS: &str =
-    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+const TOKEN_KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
 /// A folder with the files that the examples name, made by the real binary.
 pub fn folder() -> tempfile::TempDir {
@@ -19,10 +18,16 @@ pub fn folder() -> tempfile::TempDir {
         "pki sign-csr --csr server.csr --cert pki/server.crt --server --dns localhost --ip 127.0.0.1",
         "pki new-crl --crl pki/ca.crl",
     ] {
-        let output = Command::new(PORTCULLIS).args(command.split(' ')).current_dir(folder.path()).output().unwrap();
+        let output = Command::new(PORTCULLIS)
+            .args(command.split(' '))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{command}: {output:?}");
     }
-    let signing_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+    let signing_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
+        .unwrap()
+        .serialize_pem();
     let authority = std::fs::read_to_string(folder.path().join("pki/ca.crt")).unwrap();
     std::fs::create_dir(folder.path().join("secrets")).unwrap();
     for (name, text) in [
@@ -42,7 +47,9 @@ pub fn folder() -> tempfile::TempDir {
 /// The example and those tables of the base that it does not write itself.
 pub fn completed(example: &str) -> String {
     let own = sections(example);
-    let missing = sections(BASE).into_iter().filter(|base| !own.iter().any(|section| section.replaces(base)));
+    let missing = sections(BASE)
+        .into_iter()
+        .filter(|base| !own.iter().any(|section| section.replaces(base)));
     let rest: String = missing.map(|section| section.text).collect();
     format!("{example}\n{rest}")
 }
@@ -80,7 +87,10 @@ fn sections(text: &str) -> Vec<Section> {
         let is_heading = line.starts_with('[');
         if is_heading {
             let heading = line.split('#').next().unwrap_or_default().trim().to_owned();
-            sections.push(Section { heading, text: String::new() });
+            sections.push(Section {
+                heading,
+                text: String::new(),
+            });
         }
         if let Some(section) = sections.last_mut() {
             section.text += &format!("{line}\n");

@@ -11,7 +11,9 @@ use rustls::pki_types::pem::PemObject;
 const HOSTS: [&str; 1] = ["localhost"];
 
 fn der(identity: &Identity) -> Vec<u8> {
-    CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap().to_vec()
+    CertificateDer::from_pem_slice(identity.certificate.as_bytes())
+        .unwrap()
+        .to_vec()
 }
 
 /// Puts a file in place of another as renewal tools do.
@@ -34,8 +36,14 @@ fn new_handshakes_see_the_new_server_certificate_and_old_connections_live_on() {
     let new = der(&pki.server("server", &HOSTS));
     assert_ne!(old, new);
     gateway.wait_for_generation_after(before);
-    eventually("the new certificate", || (client.raw().server_certificate() == new).then_some(()));
-    assert_eq!(ask(&mut connection, "/"), "ok", "the open connection was not closed");
+    eventually("the new certificate", || {
+        (client.raw().server_certificate() == new).then_some(())
+    });
+    assert_eq!(
+        ask(&mut connection, "/"),
+        "ok",
+        "the open connection was not closed"
+    );
     assert_eq!(client.get("/").status, 200);
 }
 
@@ -50,13 +58,21 @@ fn a_pair_whose_key_comes_late_breaks_nothing() {
     // The other half comes only when the gateway has given up waiting for it.
     eventually("the half is refused", || {
         let refused = gateway.reloads("failure") > 0.0;
-        assert_eq!(client.raw().server_certificate(), old, "the old pair serves on");
+        assert_eq!(
+            client.raw().server_certificate(),
+            old,
+            "the old pair serves on"
+        );
         assert_eq!(client.get("/").status, 200);
         refused.then_some(())
     });
     replace(&pki.path("server.key"), &new.key);
-    eventually("the new pair", || (client.raw().server_certificate() == der(&new)).then_some(()));
-    eventually("success", || (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(()));
+    eventually("the new pair", || {
+        (client.raw().server_certificate() == der(&new)).then_some(())
+    });
+    eventually("success", || {
+        (gateway.metric("portcullis_reload_last_success", &[]) == 1.0).then_some(())
+    });
     assert_eq!(client.get("/").status, 200);
 }
 
@@ -69,7 +85,9 @@ fn a_pair_that_is_written_at_one_go_counts_no_failure() {
         let new = pki.server(&format!("next{round}"), &HOSTS);
         replace(&pki.path("server.crt"), &new.certificate);
         replace(&pki.path("server.key"), &new.key);
-        eventually("the new pair", || (client.raw().server_certificate() == der(&new)).then_some(()));
+        eventually("the new pair", || {
+            (client.raw().server_certificate() == der(&new)).then_some(())
+        });
     }
     assert_eq!(gateway.reloads("failure"), 0.0);
 }
@@ -88,25 +106,41 @@ fn an_open_connection_is_refused_once_its_authority_is_gone() {
         let before = gateway.generation();
         replace(&pki.ca_file(), &(ours.clone() + &theirs));
         gateway.wait_for_generation_after(before);
-        assert_eq!(ask(&mut connection, "/"), "ok", "an anchor more changes nothing");
+        assert_eq!(
+            ask(&mut connection, "/"),
+            "ok",
+            "an anchor more changes nothing"
+        );
         let before = gateway.generation();
         replace(&pki.ca_file(), &theirs);
         gateway.wait_for_generation_after(before);
         // HTTP/2 says goodbye unasked, so a request may come too late for an answer.
         match connection.send(get("/")) {
-            Ok(answer) => assert_eq!((answer.status, answer.reason().as_str()), (403, "unknown_issuer"), "{version:?}"),
+            Ok(answer) => assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, "unknown_issuer"),
+                "{version:?}"
+            ),
             Err(error) => assert_eq!(version, Version::Http2, "{error}"),
         }
         // HTTP/2 may answer once more while it says goodbye.
-        eventually("the connection is closed", || match connection.send(get("/")) {
-            Ok(answer) => (answer.status != 403).then(|| panic!("{answer:?}")),
-            Err(_) => Some(()),
+        eventually("the connection is closed", || {
+            match connection.send(get("/")) {
+                Ok(answer) => (answer.status != 403).then(|| panic!("{answer:?}")),
+                Err(_) => Some(()),
+            }
         });
-        client.send(version, get("/")).expect_err("nor is there a new one");
+        client
+            .send(version, get("/"))
+            .expect_err("nor is there a new one");
         let before = gateway.generation();
         replace(&pki.ca_file(), &ours);
         gateway.wait_for_generation_after(before);
-        assert_eq!(client.send(version, get("/")).unwrap().status, 200, "the anchor is back");
+        assert_eq!(
+            client.send(version, get("/")).unwrap().status,
+            200,
+            "the anchor is back"
+        );
     }
 }
 
@@ -115,19 +149,39 @@ fn sessions_are_resumed_but_never_past_a_change_of_trust() {
     let (pki, other, upstream) = (Pki::new(), Pki::named("Other CA"), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     for versions in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[versions]);
+        let client = Client::with_provider(
+            &pki,
+            Some(&pki.client("alice")),
+            gateway.address(),
+            &[versions],
+        );
         let ours = std::fs::read_to_string(pki.ca_file()).unwrap();
         assert_eq!(client.get("/").status, 200);
-        let resumed_before = gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+        let resumed_before =
+            gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
         let mut resumed = client.connect(Version::Http1).unwrap();
         assert_eq!(ask(&mut resumed, "/"), "ok");
-        let resumed_after = gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
-        assert_eq!(resumed_after, resumed_before + 1.0, "{versions:?}: the second connection was resumed");
+        let resumed_after =
+            gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
+        assert_eq!(
+            resumed_after,
+            resumed_before + 1.0,
+            "{versions:?}: the second connection was resumed"
+        );
         let before = gateway.generation();
-        replace(&pki.ca_file(), &std::fs::read_to_string(other.ca_file()).unwrap());
+        replace(
+            &pki.ca_file(),
+            &std::fs::read_to_string(other.ca_file()).unwrap(),
+        );
         gateway.wait_for_generation_after(before);
-        assert_eq!(resumed.send(get("/")).unwrap().reason(), "unknown_issuer", "{versions:?}");
-        client.send(Version::Http1, get("/")).expect_err("its ticket does not help");
+        assert_eq!(
+            resumed.send(get("/")).unwrap().reason(),
+            "unknown_issuer",
+            "{versions:?}"
+        );
+        client
+            .send(Version::Http1, get("/"))
+            .expect_err("its ticket does not help");
         let before = gateway.generation();
         replace(&pki.ca_file(), &ours);
         gateway.wait_for_generation_after(before);
@@ -154,12 +208,21 @@ fn a_session_outlives_reloads_that_change_users_only() {
     let resumed = || gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         gateway.reload_with(&config(&pki, &upstream, &alice()));
-        let client = Client::with_provider(&pki, Some(&pki.client("alice")), gateway.address(), &[version]);
+        let client = Client::with_provider(
+            &pki,
+            Some(&pki.client("alice")),
+            gateway.address(),
+            &[version],
+        );
         assert_eq!(client.get("/").status, 200);
         let before = resumed();
         gateway.reload_with(&config(&pki, &upstream, &user("alice", &["POST /*"])));
         let answer = client.get("/");
-        assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{version:?}");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (403, "no_permission"),
+            "{version:?}"
+        );
         assert_eq!(resumed(), before + 1.0, "{version:?}");
         // The present counts for a resumed client, too.
         gateway.reload_with(&config(&pki, &upstream, ""));
@@ -176,8 +239,8 @@ fn no_session_outlives_a_change_of_what_it_was_made_under() {
     let client = client(&pki, "alice", &gateway);
     let ours = std::fs::read_to_string(pki.ca_file()).unwrap();
     let theirs = std::fs::read_to_string(other.ca_file()).unwrap();
-    let optional =
-        config(&pki, &upstream, &alice()).replace("[trust_domain", "client_auth = \"optional\"\n[trust_domain");
+    let optional = config(&pki, &upstream, &alice())
+        .replace("[trust_domain", "client_auth = \"optional\"\n[trust_domain");
     let changes: [&dyn Fn(); 3] = [
         // An anchor more, although the old one still vouches.
         &|| replace(&pki.ca_file(), &(ours.clone() + &theirs)),
@@ -213,6 +276,10 @@ fn credentials_for_an_upstream_are_read_again() {
     replace(&pki.path("secret"), "root:two\n");
     gateway.wait_for_generation_after(before);
     assert_eq!(client.get("/").status, 200);
-    let sent: Vec<_> = upstream.recorded().iter().map(|seen| seen.values("authorization").join(",")).collect();
+    let sent: Vec<_> = upstream
+        .recorded()
+        .iter()
+        .map(|seen| seen.values("authorization").join(","))
+        .collect();
     assert_eq!(sent, ["Basic cm9vdDpvbmU=", "Basic cm9vdDp0d28="]);
 }

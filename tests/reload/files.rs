@@ -14,7 +14,11 @@ fn a_file_that_is_written_in_place_is_read_again() {
     let bob = client(&pki, "bob", &gateway);
     assert_eq!(bob.get("/").status, 403);
     let before = gateway.generation();
-    std::fs::write(&gateway.config_file, config(&pki, &upstream, &user("bob", &["*"]))).unwrap();
+    std::fs::write(
+        &gateway.config_file,
+        config(&pki, &upstream, &user("bob", &["*"])),
+    )
+    .unwrap();
     gateway.wait_for_generation_after(before);
     assert_eq!(bob.get("/").status, 200);
 }
@@ -24,7 +28,11 @@ fn every_rename_over_the_file_is_seen_not_only_the_first() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     let bob = client(&pki, "bob", &gateway);
-    for (users, status) in [(user("bob", &["*"]), 200), (alice(), 403), (user("bob", &["GET /"]), 200)] {
+    for (users, status) in [
+        (user("bob", &["*"]), 200),
+        (alice(), 403),
+        (user("bob", &["GET /"]), 200),
+    ] {
         gateway.reload_with(&config(&pki, &upstream, &users));
         assert_eq!(bob.get("/").status, status);
     }
@@ -42,10 +50,15 @@ fn hangup_reads_everything_again() {
         assert_eq!(ask(&mut connection, "/"), "ok");
     }
     let is_reload = |line: &serde_json::Value| line["message"] == "reloaded";
-    let reloads =
-        || Some(gateway.log().into_iter().filter(is_reload).collect()).filter(|lines: &Vec<_>| lines.len() == 2);
+    let reloads = || {
+        Some(gateway.log().into_iter().filter(is_reload).collect())
+            .filter(|lines: &Vec<_>| lines.len() == 2)
+    };
     let reloads = eventually("two lines", reloads);
-    assert!(reloads.iter().all(|line| line["cause"] == "signal"), "{reloads:?}");
+    assert!(
+        reloads.iter().all(|line| line["cause"] == "signal"),
+        "{reloads:?}"
+    );
 }
 
 #[test]
@@ -56,7 +69,12 @@ fn a_touch_without_a_change_breaks_nothing() {
     let client = client(&pki, "alice", &gateway);
     let mut connection = client.connect(Version::Http2).unwrap();
     assert_eq!(ask(&mut connection, "/"), "ok");
-    for path in [gateway.config_file.clone(), pki.path("server.crt"), pki.path("server.key"), pki.ca_file()] {
+    for path in [
+        gateway.config_file.clone(),
+        pki.path("server.crt"),
+        pki.path("server.key"),
+        pki.ca_file(),
+    ] {
         let before = gateway.generation();
         let same = std::fs::read(&path).unwrap();
         std::fs::write(&path, same).unwrap();
@@ -83,7 +101,11 @@ fn users_come_and_go_with_files_of_an_included_folder() {
     let users = folder.path().join("users.d");
     std::fs::create_dir(&users).unwrap();
     let file = folder.path().join("gateway.toml");
-    std::fs::write(&file, "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, &alice())).unwrap();
+    std::fs::write(
+        &file,
+        "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, &alice()),
+    )
+    .unwrap();
     let gateway = Gateway::start_in(folder, file);
     let bob = client(&pki, "bob", &gateway);
     assert_eq!(bob.get("/").status, 403);
@@ -112,7 +134,11 @@ fn hidden_and_foreign_files_of_an_included_folder_are_left_alone() {
     }
     std::fs::write(users.join("alice.toml"), alice()).unwrap();
     let file = folder.path().join("gateway.toml");
-    std::fs::write(&file, "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, "")).unwrap();
+    std::fs::write(
+        &file,
+        "include = [\"users.d/*.toml\"]\n".to_owned() + &config(&pki, &upstream, ""),
+    )
+    .unwrap();
     let gateway = Gateway::start_in(folder, file);
     assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200);
 }
@@ -146,19 +172,39 @@ fn a_swap_of_a_kubernetes_volume_is_one_change_of_all_its_files() {
     let text = |users: &str| {
         let text = config(&pki, &upstream, users);
         let path = |name: &str| pki.path(name).display().to_string();
-        text.replace(&path("server.crt"), "tls.crt").replace(&path("server.key"), "tls.key")
+        text.replace(&path("server.crt"), "tls.crt")
+            .replace(&path("server.key"), "tls.key")
     };
     let one = server("one");
-    kubernetes_swap(&volume, "1", &[("gateway.toml", &text("")), ("tls.crt", &one.certificate), ("tls.key", &one.key)]);
+    kubernetes_swap(
+        &volume,
+        "1",
+        &[
+            ("gateway.toml", &text("")),
+            ("tls.crt", &one.certificate),
+            ("tls.key", &one.key),
+        ],
+    );
     let gateway = Gateway::start_in(folder, volume.join("gateway.toml"));
     let client = client(&pki, "alice", &gateway);
     assert_eq!(client.get("/").status, 403);
-    for (version, users, status) in [("2", alice(), 200), ("3", String::new(), 403), ("4", alice(), 200)] {
+    for (version, users, status) in [
+        ("2", alice(), 200),
+        ("3", String::new(), 403),
+        ("4", alice(), 200),
+    ] {
         let pair = server(version);
         let before = gateway.generation();
-        let all =
-            [("gateway.toml", text(&users)), ("tls.crt", pair.certificate.clone()), ("tls.key", pair.key.clone())];
-        kubernetes_swap(&volume, version, &all.each_ref().map(|(name, text)| (*name, text.as_str())));
+        let all = [
+            ("gateway.toml", text(&users)),
+            ("tls.crt", pair.certificate.clone()),
+            ("tls.key", pair.key.clone()),
+        ];
+        kubernetes_swap(
+            &volume,
+            version,
+            &all.each_ref().map(|(name, text)| (*name, text.as_str())),
+        );
         gateway.wait_for_generation_after(before);
         assert_eq!(client.get("/").status, status, "version {version}");
     }
@@ -173,20 +219,33 @@ fn a_swapped_volume_of_included_users_is_seen() {
     std::fs::create_dir(&volume).unwrap();
     kubernetes_swap(&volume, "1", &[("alice.toml", &alice())]);
     let file = folder.path().join("gateway.toml");
-    std::fs::write(&file, "include = [\"users/*.toml\"]\n".to_owned() + &config(&pki, &upstream, "")).unwrap();
+    std::fs::write(
+        &file,
+        "include = [\"users/*.toml\"]\n".to_owned() + &config(&pki, &upstream, ""),
+    )
+    .unwrap();
     let gateway = Gateway::start_in(folder, file);
     let client = client(&pki, "alice", &gateway);
     assert_eq!(client.get("/").status, 200);
     let before = gateway.generation();
-    kubernetes_swap(&volume, "2", &[("alice.toml", &user("alice", &["GET /only"]))]);
+    kubernetes_swap(
+        &volume,
+        "2",
+        &[("alice.toml", &user("alice", &["GET /only"]))],
+    );
     gateway.wait_for_generation_after(before);
-    assert_eq!((client.get("/").status, client.get("/only").status), (403, 200));
+    assert_eq!(
+        (client.get("/").status, client.get("/only").status),
+        (403, 200)
+    );
 }
 
 #[test]
 fn the_access_log_moves_to_another_file_at_reload() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
-    let log = |name: &str| config(&pki, &upstream, &alice()) + &format!("[access_log]\npath = \"{name}\"\n");
+    let log = |name: &str| {
+        config(&pki, &upstream, &alice()) + &format!("[access_log]\npath = \"{name}\"\n")
+    };
     let gateway = Gateway::start(&log("one.log"));
     let client = client(&pki, "alice", &gateway);
     client.get("/1");
@@ -203,15 +262,19 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
     let text = config(&pki, &upstream, &alice()) + "[access_log]\npath = \"access.log\"\n";
     let gateway = Gateway::start(&text);
     let client = client(&pki, "alice", &gateway);
-    let (current, moved) =
-        (gateway.config_file.with_file_name("access.log"), gateway.config_file.with_file_name("access.log.1"));
+    let (current, moved) = (
+        gateway.config_file.with_file_name("access.log"),
+        gateway.config_file.with_file_name("access.log.1"),
+    );
     client.get("/1");
     wait_for_paths(&current, &["/1"]);
     std::fs::rename(&current, &moved).unwrap();
     client.get("/2");
     wait_for_paths(&moved, &["/1", "/2"]);
     gateway.signal("USR1");
-    eventually("the log is opened again", || gateway.find_log("access log opened again"));
+    eventually("the log is opened again", || {
+        gateway.find_log("access log opened again")
+    });
     client.get("/3");
     wait_for_paths(&current, &["/3"]);
     wait_for_paths(&moved, &["/1", "/2"]);
@@ -221,5 +284,9 @@ fn the_access_log_is_opened_again_when_asked_after_a_rename() {
 fn wait_for_paths(file: &Path, expected: &[&str]) {
     let path = |line: &serde_json::Value| line["path"].as_str().unwrap().to_owned();
     let paths = || json_lines(file).iter().map(path).collect::<Vec<_>>();
-    eventually_is("lines of the access log", &expected.iter().map(|path| (*path).to_owned()).collect(), paths);
+    eventually_is(
+        "lines of the access log",
+        &expected.iter().map(|path| (*path).to_owned()).collect(),
+        paths,
+    );
 }

@@ -17,7 +17,9 @@ pub(super) fn listener_at(name: &str, address: &str, pki: &Pki) -> String {
 }
 
 fn wait_until_refused(address: SocketAddr) {
-    eventually("the old address refuses", || TcpStream::connect(address).err());
+    eventually("the old address refuses", || {
+        TcpStream::connect(address).err()
+    });
 }
 
 #[test]
@@ -38,8 +40,14 @@ fn a_listener_is_added_and_removed_while_another_keeps_its_connections() {
     assert_eq!(line["status"], 200);
     gateway.reload_with(&one);
     wait_until_refused(extra);
-    eventually("the removed listener's connection is closed", || other.send(crate::support::client::get("/")).err());
-    assert_eq!(ask(&mut connection, "/"), "ok", "on the connection from the beginning");
+    eventually("the removed listener's connection is closed", || {
+        other.send(crate::support::client::get("/")).err()
+    });
+    assert_eq!(
+        ask(&mut connection, "/"),
+        "ok",
+        "on the connection from the beginning"
+    );
     gateway.wait_for_metric("portcullis_connections_total", &[("listener", "main")], 1.0);
 }
 
@@ -71,7 +79,10 @@ fn requests_under_way_on_a_listener_that_goes_are_finished() {
         held.open();
         running.join().unwrap()
     });
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (200, Some("close"))
+    );
 }
 
 #[test]
@@ -81,8 +92,15 @@ fn a_renamed_listener_keeps_its_socket() {
     let address = port.address();
     let text = |name: &str| {
         let process = crate::support::gateway::process();
-        let trust = format!("[trust_domain.test]\nanchors = [\"{}\"]\n", pki.ca_file().display());
-        process + &listener_at(name, &address.to_string(), &pki) + &trust + &alice() + &route_to(upstream.address)
+        let trust = format!(
+            "[trust_domain.test]\nanchors = [\"{}\"]\n",
+            pki.ca_file().display()
+        );
+        process
+            + &listener_at(name, &address.to_string(), &pki)
+            + &trust
+            + &alice()
+            + &route_to(upstream.address)
     };
     let gateway = Gateway::start(&text("before"));
     let visitor = Client::new(&pki, Some(&pki.client("alice")), address);
@@ -100,9 +118,13 @@ fn two_listeners_may_swap_their_addresses() {
     let ports = [ReservedPort::new(), ReservedPort::new()];
     let addresses = ports.each_ref().map(ReservedPort::address);
     let text = |first: usize| {
-        let [one, two] = [addresses[first], addresses[1 - first]].map(|address| address.to_string());
+        let [one, two] =
+            [addresses[first], addresses[1 - first]].map(|address| address.to_string());
         let process = crate::support::gateway::process();
-        let trust = format!("[trust_domain.test]\nanchors = [\"{}\"]\n", pki.ca_file().display());
+        let trust = format!(
+            "[trust_domain.test]\nanchors = [\"{}\"]\n",
+            pki.ca_file().display()
+        );
         let listeners = listener_at("one", &one, &pki) + &listener_at("two", &two, &pki);
         process + &listeners + &trust + &alice() + &route_to(upstream.address)
     };
@@ -111,8 +133,13 @@ fn two_listeners_may_swap_their_addresses() {
     for (address, listener) in [(addresses[1], "one"), (addresses[0], "two")] {
         let path = format!("/{listener}");
         let visitor = Client::new(&pki, Some(&pki.client("alice")), address);
-        eventually("an answer", || visitor.send(Version::Http1, crate::support::client::get(&path)).ok());
-        gateway.wait_for_access(|line| line["path"] == path.as_str() && line["listener"] == listener);
+        eventually("an answer", || {
+            visitor
+                .send(Version::Http1, crate::support::client::get(&path))
+                .ok()
+        });
+        gateway
+            .wait_for_access(|line| line["path"] == path.as_str() && line["listener"] == listener);
     }
 }
 
@@ -122,9 +149,14 @@ fn the_admin_listener_moves() {
     let text = config(&pki, &upstream, &alice());
     let gateway = Gateway::start(&text);
     let old = gateway.admin_address();
-    gateway.write_config(&text.replace("[admin]\naddress = \"127.0.0.1:0\"", "[admin]\naddress = \"127.0.0.2:0\""));
+    gateway.write_config(&text.replace(
+        "[admin]\naddress = \"127.0.0.1:0\"",
+        "[admin]\naddress = \"127.0.0.2:0\"",
+    ));
     wait_until_refused(old);
-    eventually("the line about the new address", || (gateway.admin_address() != old).then_some(()));
+    eventually("the line about the new address", || {
+        (gateway.admin_address() != old).then_some(())
+    });
     assert_eq!(gateway.admin("/readyz").0, 200);
     assert_eq!(gateway.generation(), 2);
 }

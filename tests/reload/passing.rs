@@ -10,13 +10,19 @@ use std::process::Command;
 pub(super) fn limit_descriptors(gateway: &Gateway, soft: usize) {
     let process = gateway.process().to_string();
     let limit = format!("--nofile={soft}:");
-    let status = Command::new("prlimit").args(["--pid", &process, &limit]).status().expect("prlimit of util-linux");
+    let status = Command::new("prlimit")
+        .args(["--pid", &process, &limit])
+        .status()
+        .expect("prlimit of util-linux");
     assert!(status.success());
 }
 
 fn soft_limit_of(process: u32) -> usize {
     let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
     line.split_whitespace().nth(3).unwrap().parse().unwrap()
 }
 
@@ -33,7 +39,9 @@ fn a_load_without_descriptors_is_tried_again_when_there_are_some() {
     let refused = eventually("a refusal", || refusals(&gateway).into_iter().nth(before));
     assert!(refused.contains("Too many open files"), "{refused}");
     limit_descriptors(&gateway, usual);
-    eventually("bob is let in", || (bob.get("/").status == 200).then_some(()));
+    eventually("bob is let in", || {
+        (bob.get("/").status == 200).then_some(())
+    });
     assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200);
 }
 
@@ -45,7 +53,10 @@ fn what_fails_again_for_the_same_reason_is_told_once_and_counted() {
     wait_for_refusal(&gateway, 0);
     let retries = || gateway.metric("portcullis_reload_retries_total", &[]);
     eventually("two more attempts", || (retries() >= 2.0).then_some(()));
-    assert_eq!((refusals(&gateway).len(), gateway.reloads("failure")), (1, 1.0));
+    assert_eq!(
+        (refusals(&gateway).len(), gateway.reloads("failure")),
+        (1, 1.0)
+    );
     // Another mistake is told again, and at once.
     gateway.write_config("]]]");
     wait_for_refusal(&gateway, 1);

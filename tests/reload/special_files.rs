@@ -24,7 +24,31 @@ fn zeros(path: &Path) {
 }
 
 fn endless(path: &Path) {
-    std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap();
+    std::fs::File::create(path)
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+}
+
+/// With a domain whose anchors and revocation list are files of their own.
+fn with_another_domain(pki: &Pki, upstream: &Upstream) -> String {
+    let lines = format!(
+        "[trust_domain.other]\nanchors = [\"{0}/other.crt\"]\ncrls = [\"{0}/list\"]\n",
+        pki.folder.path().display()
+    );
+    std::fs::copy(pki.path("ca.crt"), pki.path("other.crt")).unwrap();
+    std::fs::write(pki.path("list"), pki.crl(&[], 1)).unwrap();
+    let host = "trust_domain = \"test\"\n";
+    let text = config(
+        pki,
+        upstream,
+        &(alice().replace("client_cn", &format!("{host}client_cn"))),
+    ) + &lines;
+    text.replacen(
+        "[trust_domain.test]",
+        &format!("{host}[trust_domain.test]"),
+        1,
+    )
 }
 
 #[test]
@@ -33,20 +57,16 @@ fn what_is_no_file_is_refused_by_name_and_the_end_comes_in_order() {
     let cases: [(&str, Make, &str); 4] = [
         ("a named pipe", fifo, "named pipe"),
         ("a device", zeros, "a device"),
-        ("a folder", |path| std::fs::create_dir(path).unwrap(), "folder"),
+        (
+            "a folder",
+            |path| std::fs::create_dir(path).unwrap(),
+            "folder",
+        ),
         ("a file without end", endless, "longer than"),
     ];
     for (what, make, says) in cases {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let lines = format!(
-            "[trust_domain.other]\nanchors = [\"{0}/other.crt\"]\ncrls = [\"{0}/list\"]\n",
-            pki.folder.path().display()
-        );
-        std::fs::copy(pki.path("ca.crt"), pki.path("other.crt")).unwrap();
-        std::fs::write(pki.path("list"), pki.crl(&[], 1)).unwrap();
-        let host = "trust_domain = \"test\"\n";
-        let text = config(&pki, &upstream, &(alice().replace("client_cn", &format!("{host}client_cn")))) + &lines;
-        let text = text.replacen("[trust_domain.test]", &format!("{host}[trust_domain.test]"), 1);
+        let text = with_another_domain(&pki, &upstream);
         let mut gateway = Gateway::start(&text);
         for (number, file) in ["list", "server.key", "other.crt"].iter().enumerate() {
             let content = std::fs::read(pki.path(file)).unwrap();
@@ -54,14 +74,27 @@ fn what_is_no_file_is_refused_by_name_and_the_end_comes_in_order() {
             gateway.signal("HUP");
             let message = wait_for_refusal(&gateway, number);
             // A folder of revocation lists may be given, but not an empty one.
-            let says = if message.contains("no revocation list") { "list" } else { says };
-            assert!(message.contains(file) && message.contains(says), "{what} as {file}: {message}");
-            assert_eq!(client(&pki, "alice", &gateway).get("/").status, 200, "{what}");
+            let says = if message.contains("no revocation list") {
+                "list"
+            } else {
+                says
+            };
+            assert!(
+                message.contains(file) && message.contains(says),
+                "{what} as {file}: {message}"
+            );
+            assert_eq!(
+                client(&pki, "alice", &gateway).get("/").status,
+                200,
+                "{what}"
+            );
             let before = gateway.generation();
             if pki.path(file).is_dir() {
                 std::fs::remove_dir(pki.path(file)).unwrap();
             }
-            put(&pki.path(file), |path| std::fs::write(path, content).unwrap());
+            put(&pki.path(file), |path| {
+                std::fs::write(path, content).unwrap()
+            });
             gateway.wait_for_generation_after(before);
         }
         put(&pki.path("list"), make);
@@ -78,7 +111,10 @@ fn an_included_pipe_is_refused_and_the_main_file_may_be_one_for_commands() {
     let gateway = Gateway::start(&format!("include = [\"more-*.toml\"]\n{text}"));
     fifo(&gateway.config_file.with_file_name("more-1.toml"));
     let message = wait_for_refusal(&gateway, 0);
-    assert!(message.contains("more-1.toml") && message.contains("named pipe"), "{message}");
+    assert!(
+        message.contains("more-1.toml") && message.contains("named pipe"),
+        "{message}"
+    );
     let check = Command::new(PORTCULLIS)
         .args(["check", "-c", "/dev/stdin"])
         .stdin(Stdio::piped())
@@ -88,5 +124,9 @@ fn an_included_pipe_is_refused_and_the_main_file_may_be_one_for_commands() {
     let mut check = check.unwrap();
     std::io::Write::write_all(&mut check.stdin.take().unwrap(), text.as_bytes()).unwrap();
     let output = check.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

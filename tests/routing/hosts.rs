@@ -28,11 +28,17 @@ fn a_route_for_a_host_goes_before_a_wildcard_and_that_before_all_hosts() {
         ("api.test", "/z", "/"),
         ("www.test", "/y", "/"),
     ] {
-        let raw = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Case: {host}{path}\r\nConnection: close\r\n\r\n");
+        let raw = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Case: {host}{path}\r\nConnection: close\r\n\r\n"
+        );
         let answer = scene.alice().exchange(raw.as_bytes());
         assert_eq!(status(&answer), 200, "{host}{path}: {answer}");
         let up = scene.upstream.recorded().pop().unwrap();
-        assert_eq!(up.values("host"), [host], "the upstream sees the Host that the client sent");
+        assert_eq!(
+            up.values("host"),
+            [host],
+            "the upstream sees the Host that the client sent"
+        );
         let id = up.values("x-request-id")[0];
         let line = scene.gateway.wait_for_access(|line| line["id"] == id);
         assert_eq!(line["route"], expected, "{host}{path}");
@@ -55,9 +61,20 @@ fn a_host_that_is_none_is_refused() {
         "localhost,other",
     ] {
         let answer = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        assert_eq!(scene.outcome_of(answer.as_bytes()), "400 bad_host", "{host:?}");
+        assert_eq!(
+            scene.outcome_of(answer.as_bytes()),
+            "400 bad_host",
+            "{host:?}"
+        );
     }
-    for host in ["localhost", "localhost:8443", "LocalHost", "localhost.", "127.0.0.1", "[::1]:8443"] {
+    for host in [
+        "localhost",
+        "localhost:8443",
+        "LocalHost",
+        "localhost.",
+        "127.0.0.1",
+        "[::1]:8443",
+    ] {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         assert_eq!(scene.outcome_of(request.as_bytes()), "GET /", "{host:?}");
     }
@@ -66,13 +83,25 @@ fn a_host_that_is_none_is_refused() {
 #[test]
 fn a_request_with_two_hosts_or_none_is_refused() {
     let scene = Scene::new(&route("/", ""));
-    for lines in ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nhost: other.test\r\n"] {
+    for lines in [
+        "",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nhost: other.test\r\n",
+    ] {
         let request = format!("GET / HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
-        assert_eq!(scene.outcome_of(request.as_bytes()), "400 bad_framing", "{lines:?}");
+        assert_eq!(
+            scene.outcome_of(request.as_bytes()),
+            "400 bad_framing",
+            "{lines:?}"
+        );
     }
     let mut hosts = request("GET", "/", "");
-    hosts.headers_mut().append("host", "localhost".parse().unwrap());
-    hosts.headers_mut().append("host", "localhost".parse().unwrap());
+    hosts
+        .headers_mut()
+        .append("host", "localhost".parse().unwrap());
+    hosts
+        .headers_mut()
+        .append("host", "localhost".parse().unwrap());
     let answer = scene.alice().send(Version::Http2, hosts).unwrap();
     assert_eq!((answer.status, answer.reason().as_str()), (400, "bad_host"));
 }
@@ -80,7 +109,12 @@ fn a_request_with_two_hosts_or_none_is_refused() {
 #[test]
 fn in_http_2_authority_and_host_must_agree() {
     let scene = Scene::new(&route("/", ""));
-    for (host, expected) in [("localhost", 200), ("LOCALHOST", 200), ("other.test", 400), ("localhost:1", 400)] {
+    for (host, expected) in [
+        ("localhost", 200),
+        ("LOCALHOST", 200),
+        ("other.test", 400),
+        ("localhost:1", 400),
+    ] {
         let mut request = request("GET", "/", "");
         request.headers_mut().insert("host", host.parse().unwrap());
         let answer = scene.alice().send(Version::Http2, request).unwrap();
@@ -142,7 +176,8 @@ fn a_host_of_another_entry_is_misdirected_in_both_versions() {
         ("localhost", "unnamed.test", 200),
         ("localhost", "api.test", 421),
     ] {
-        let client = Client::new(&pki, Some(&alice), gateway.address()).with_server_name(server_name);
+        let client =
+            Client::new(&pki, Some(&alice), gateway.address()).with_server_name(server_name);
         let raw = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let answer = client.exchange(raw.as_bytes());
         assert_eq!(status(&answer), expected, "{server_name}: {host}");
@@ -161,12 +196,19 @@ fn a_stranger_gets_no_further_by_naming_another_host() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = with_entries(&pki, &upstream);
     let stranger = Client::new(&pki, None, gateway.address()).with_server_name("a.open.test");
-    for (host, expected, word) in [("a.open.test", 401, "no_certificate"), ("api.test", 421, "misdirected")] {
+    for (host, expected, word) in [
+        ("a.open.test", 401, "no_certificate"),
+        ("api.test", 421, "misdirected"),
+    ] {
         for version in BOTH {
             let mut request = request("GET", "/", "");
             *request.uri_mut() = format!("https://{host}/").parse().unwrap();
             let answer = stranger.send(version, request).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (expected, word), "{host} {version:?}");
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (expected, word),
+                "{host} {version:?}"
+            );
         }
     }
     assert!(upstream.recorded().is_empty());
@@ -176,7 +218,8 @@ fn a_stranger_gets_no_further_by_naming_another_host() {
 fn each_request_of_a_connection_is_judged_by_its_own_host() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = with_entries(&pki, &upstream);
-    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).with_server_name("api.test");
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address())
+        .with_server_name("api.test");
     for version in BOTH {
         // HTTP/2 clients put requests for several names of one certificate and address on one connection.
         let mut connection = client.connect(version).unwrap();

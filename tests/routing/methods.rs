@@ -28,21 +28,54 @@ const NAMES: [&str; 7] = [
 #[test]
 fn a_method_in_the_query_is_refused_or_judged_as_one_in_a_field_is() {
     let open = route("/open", "client_auth = \"off\"");
-    let scene = Scene::new(&(route("/", "") + &route("/judged", "method_override = \"judge\"") + &open));
+    let scene =
+        Scene::new(&(route("/", "") + &route("/judged", "method_override = \"judge\"") + &open));
     for version in BOTH {
-        for target in ["/x?_method=DELETE", "/x?a=b&%5Fmethod=DELETE", "/x?.method=DELETE", "/judged?_method=nothing"] {
-            let answer = scene.alice().send(version, request("POST", target, "")).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{target}");
+        for target in [
+            "/x?_method=DELETE",
+            "/x?a=b&%5Fmethod=DELETE",
+            "/x?.method=DELETE",
+            "/judged?_method=nothing",
+        ] {
+            let answer = scene
+                .alice()
+                .send(version, request("POST", target, ""))
+                .unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (400, "method_override"),
+                "{target}"
+            );
         }
         let judged = request("POST", "/judged?_method=delete", "");
         assert_eq!(scene.alice().send(version, judged).unwrap().status, 200);
-        assert_eq!(scene.upstream.recorded().pop().unwrap().method, "DELETE", "what is judged is sent");
+        assert_eq!(
+            scene.upstream.recorded().pop().unwrap().method,
+            "DELETE",
+            "what is judged is sent"
+        );
         let mut twice = request("POST", "/judged?_method=delete", "");
-        twice.headers_mut().insert("x-http-method-override", "GET".parse().unwrap());
-        assert_eq!(scene.alice().send(version, twice).unwrap().reason(), "method_override");
+        twice
+            .headers_mut()
+            .insert("x-http-method-override", "GET".parse().unwrap());
+        assert_eq!(
+            scene.alice().send(version, twice).unwrap().reason(),
+            "method_override"
+        );
         // Nobody asks for the method there; and these are other parameters.
-        for target in ["/open?_method=DELETE", "/x?method=DELETE&the_method=a&_methods=b"] {
-            assert_eq!(scene.alice().send(version, request("POST", target, "")).unwrap().status, 200, "{target}");
+        for target in [
+            "/open?_method=DELETE",
+            "/x?method=DELETE&the_method=a&_methods=b",
+        ] {
+            assert_eq!(
+                scene
+                    .alice()
+                    .send(version, request("POST", target, ""))
+                    .unwrap()
+                    .status,
+                200,
+                "{target}"
+            );
         }
     }
 }
@@ -52,10 +85,20 @@ fn an_overriding_method_is_refused_by_default() {
     let scene = Scene::new(&route("/", ""));
     for version in BOTH {
         for name in NAMES {
-            let answer = scene.alice().send(version, overriding(name, &["GET"])).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{name}");
+            let answer = scene
+                .alice()
+                .send(version, overriding(name, &["GET"]))
+                .unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (400, "method_override"),
+                "{name}"
+            );
         }
-        let answer = scene.alice().send(version, overriding("x-method", &["GET"])).unwrap();
+        let answer = scene
+            .alice()
+            .send(version, overriding("x-method", &["GET"]))
+            .unwrap();
         assert_eq!(answer.status, 200);
     }
     assert_eq!(scene.upstream.recorded().len(), 2);
@@ -73,19 +116,36 @@ fn where_it_is_judged_the_overriding_method_is_the_one_that_counts_and_goes_up()
     let client = |name: &str| Client::new(&pki, Some(&pki.client(name)), gateway.address());
     for version in BOTH {
         for name in NAMES {
-            let answer = client("reader").send(version, overriding(name, &["GET"])).unwrap();
+            let answer = client("reader")
+                .send(version, overriding(name, &["GET"]))
+                .unwrap();
             assert_eq!(answer.status, 200, "{name} {version:?}");
             let up = upstream.recorded().pop().unwrap();
             assert_eq!((up.method.as_str(), &up.body[..]), ("GET", &b"body"[..]));
             assert_eq!(up.values(name), [""; 0], "nobody may apply it again");
             let id = answer.header("x-request-id").unwrap().to_owned();
             let line = gateway.wait_for_access(|line| line["id"] == id.as_str());
-            assert_eq!((&line["method"], &line["requirement"]), (&"GET".into(), &"GET /x".into()));
+            assert_eq!(
+                (&line["method"], &line["requirement"]),
+                (&"GET".into(), &"GET /x".into())
+            );
 
-            let answer = client("writer").send(version, overriding(name, &["GET"])).unwrap();
-            assert_eq!((answer.status, answer.reason().as_str()), (403, "no_permission"), "{name} {version:?}");
+            let answer = client("writer")
+                .send(version, overriding(name, &["GET"]))
+                .unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, "no_permission"),
+                "{name} {version:?}"
+            );
         }
-        assert_eq!(client("writer").send(version, request("POST", "/x", "")).unwrap().status, 200);
+        assert_eq!(
+            client("writer")
+                .send(version, request("POST", "/x", ""))
+                .unwrap()
+                .status,
+            200
+        );
         assert_eq!(upstream.recorded().pop().unwrap().method, "POST");
     }
 }
@@ -108,15 +168,28 @@ fn where_it_is_judged_all_but_one_known_method_is_refused() {
     ] {
         let request = overriding("x-http-method-override", values);
         let answer = scene.alice().send(Version::Http1, request).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "{values:?}");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (400, "method_override"),
+            "{values:?}"
+        );
     }
     let mut two = overriding("x-http-method-override", &["GET"]);
-    two.headers_mut().insert("x-http-method", "GET".parse().unwrap());
+    two.headers_mut()
+        .insert("x-http-method", "GET".parse().unwrap());
     let answer = scene.alice().send(Version::Http1, two).unwrap();
-    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_override"), "two names");
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (400, "method_override"),
+        "two names"
+    );
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
         let request = overriding("x-http-method-override", &[method]);
-        assert_eq!(scene.alice().send(Version::Http1, request).unwrap().status, 200, "{method}");
+        assert_eq!(
+            scene.alice().send(Version::Http1, request).unwrap().status,
+            200,
+            "{method}"
+        );
         assert_eq!(scene.upstream.recorded().pop().unwrap().method, method);
     }
 }
@@ -131,15 +204,27 @@ fn connect_and_trace_are_never_forwarded() {
         "trace / HTTP/1.1\r\nHost: localhost\r\n",
         "Connect / HTTP/1.1\r\nHost: localhost\r\n",
     ] {
-        let answer = scene.alice().exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
-        assert_eq!((status(&answer), reason(&answer).as_str()), (400, "method_not_forwarded"), "{request}");
+        let answer = scene
+            .alice()
+            .exchange(format!("{request}Connection: close\r\n\r\n").as_bytes());
+        assert_eq!(
+            (status(&answer), reason(&answer).as_str()),
+            (400, "method_not_forwarded"),
+            "{request}"
+        );
     }
     let trace = request("TRACE", "/", "");
     let answer = scene.alice().send(Version::Http2, trace).unwrap();
-    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_not_forwarded"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (400, "method_not_forwarded")
+    );
     let connect = Request::connect("localhost:443").body(body("")).unwrap();
     let answer = scene.alice().send(Version::Http2, connect).unwrap();
-    assert_eq!((answer.status, answer.reason().as_str()), (400, "method_not_forwarded"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (400, "method_not_forwarded")
+    );
     assert!(scene.upstream.recorded().is_empty());
     assert_eq!(scene.outcome("/"), "GET /");
 }
@@ -148,7 +233,10 @@ fn connect_and_trace_are_never_forwarded() {
 fn methods_with_lower_case_letters_are_refused_unless_the_route_names_them() {
     for engine in ["own", "hyper"] {
         let named = "requirement = { GET = \"read\", \"Purge-All\" = \"purge\" }";
-        let scene = Scene::on(&format!("http1_engine = \"{engine}\""), &(route("/", "") + &route("/named", named)));
+        let scene = Scene::on(
+            &format!("http1_engine = \"{engine}\""),
+            &(route("/", "") + &route("/named", named)),
+        );
         for (method, path, wanted) in [
             ("get", "/", "400 lower_case_method"),
             ("Get", "/", "400 lower_case_method"),
@@ -162,10 +250,18 @@ fn methods_with_lower_case_letters_are_refused_unless_the_route_names_them() {
             ("M-SEARCH", "/", "M-SEARCH /"),
             ("GET", "/named", "GET /named"),
         ] {
-            let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-            assert_eq!(scene.outcome_of(head.as_bytes()), wanted, "{engine} {method} {path}");
+            let head =
+                format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            assert_eq!(
+                scene.outcome_of(head.as_bytes()),
+                wanted,
+                "{engine} {method} {path}"
+            );
             let before = scene.upstream.recorded().len();
-            let answer = scene.alice().send(Version::Http2, request(method, path, "")).unwrap();
+            let answer = scene
+                .alice()
+                .send(Version::Http2, request(method, path, ""))
+                .unwrap();
             let up = scene.upstream.recorded().split_off(before);
             let outcome = match up.as_slice() {
                 [only] => format!("{} {}", only.method, only.target),
@@ -186,7 +282,12 @@ fn what_is_left_before_a_pipelined_request_makes_no_method_of_it() {
         );
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{engine}: {answer}");
         assert!(answer.contains("lower_case_method"), "{engine}: {answer}");
-        let targets: Vec<String> = scene.upstream.recorded().into_iter().map(|seen| seen.target).collect();
+        let targets: Vec<String> = scene
+            .upstream
+            .recorded()
+            .into_iter()
+            .map(|seen| seen.target)
+            .collect();
         assert_eq!(targets, ["/a"], "{engine}: the connection ended behind it");
     }
 }

@@ -23,7 +23,12 @@ const ODDITIES: [(&str, &str, &str, &str); 18] = [
     ("raw_backslash", "encode", "/a\\b", "/a%5Cb"),
     ("path_parameters", "keep", "/a;v=1/b", "/a;v=1/b"),
     // Seen in what would go up, which is `%252e`.
-    ("double_encoding", "keep", "/%25%32%65%25%32%65/b", "/%252e%252e/b"),
+    (
+        "double_encoding",
+        "keep",
+        "/%25%32%65%25%32%65/b",
+        "/%252e%252e/b",
+    ),
     ("double_encoding", "keep", "/a%2525", "/a%2525"),
 ];
 
@@ -33,7 +38,11 @@ fn every_oddity_is_refused_by_name_in_both_versions() {
     for (word, _, target, _) in ODDITIES {
         assert_eq!(scene.outcome(target), format!("400 {word}"), "{target}");
         let answer = scene.alice().send(Version::Http2, get(target)).unwrap();
-        assert_eq!((answer.status, answer.reason().as_str()), (400, word), "{target} in HTTP/2");
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (400, word),
+            "{target} in HTTP/2"
+        );
     }
     assert!(scene.upstream.recorded().is_empty());
 }
@@ -54,8 +63,16 @@ fn a_route_takes_the_oddity_that_it_names_and_no_other() {
         let (_, word, ..) = ODDITIES.iter().find(|oddity| oddity.0 == key).unwrap();
         let scene = Scene::new(&route("/", &format!("{key} = \"{word}\"")));
         for (other, _, target, goes_up) in ODDITIES {
-            let expected = if other == key { format!("GET {goes_up}?q=%2f") } else { format!("400 {other}") };
-            assert_eq!(scene.outcome(&format!("{target}?q=%2f")), expected, "{key} on {target}");
+            let expected = if other == key {
+                format!("GET {goes_up}?q=%2f")
+            } else {
+                format!("400 {other}")
+            };
+            assert_eq!(
+                scene.outcome(&format!("{target}?q=%2f")),
+                expected,
+                "{key} on {target}"
+            );
         }
     }
 }
@@ -81,7 +98,8 @@ fn a_relaxed_route_does_not_relax_its_neighbours() {
 fn a_path_that_upstreams_read_in_two_ways_leads_to_one_route_in_both() {
     let loose = "path_parameters = \"keep\"\nempty_segments = \"keep\"\n";
     let admin = loose.to_owned() + "requirement = \"admin\"";
-    let scene = Scene::new(&(route("/", loose) + &route("/admin", &admin) + &route("/secret!", "")));
+    let scene =
+        Scene::new(&(route("/", loose) + &route("/admin", &admin) + &route("/secret!", "")));
     for (target, expected) in [
         ("/other;v=1/x", "GET /other;v=1/x"),
         ("/other//x", "GET /other//x"),
@@ -94,7 +112,9 @@ fn a_path_that_upstreams_read_in_two_ways_leads_to_one_route_in_both() {
     // An encoded slash may lengthen what a route captures, but not lead to a route that asks for more.
     let keep = "encoded_slash = \"keep\"\nencoded_backslash = \"keep\"\n";
     let exact = keep.to_owned() + "match = \"exact\"\n";
-    let slashes = Scene::new(&(route("/", keep) + &route("/objects/{type}/{name}", &exact) + &route("/admin", "")));
+    let slashes = Scene::new(
+        &(route("/", keep) + &route("/objects/{type}/{name}", &exact) + &route("/admin", "")),
+    );
     for (target, expected) in [
         ("/objects/hosts/a%2Fb", "GET /objects/hosts/a%2Fb"),
         ("/other%2Fx", "GET /other%2Fx"),
@@ -147,16 +167,28 @@ fn what_has_no_canonical_path_is_refused_on_every_route() {
 #[test]
 fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
     let scene = Scene::new(&route("/", ""));
-    for (before, (target, word)) in
-        [("/a#b", "bad_path"), ("/a<b", "bad_path"), ("/a%2fb", "encoded_slash")].into_iter().enumerate()
+    for (before, (target, word)) in [
+        ("/a#b", "bad_path"),
+        ("/a<b", "bad_path"),
+        ("/a%2fb", "encoded_slash"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         assert_eq!(scene.outcome(target), format!("400 {word}"));
-        let line = eventually("the log line", || scene.gateway.access_log().get(before).cloned());
-        assert_eq!((&line["decision"], &line["reason"]), (&"refuse".into(), &word.into()));
+        let line = eventually("the log line", || {
+            scene.gateway.access_log().get(before).cloned()
+        });
+        assert_eq!(
+            (&line["decision"], &line["reason"]),
+            (&"refuse".into(), &word.into())
+        );
         assert_eq!(line["status"], 400);
     }
     let labels = [("decision", "refuse"), ("reason", "bad_path")];
-    scene.gateway.wait_for_metric("portcullis_decisions_total", &labels, 2.0);
+    scene
+        .gateway
+        .wait_for_metric("portcullis_decisions_total", &labels, 2.0);
 }
 
 #[test]
@@ -183,10 +215,20 @@ fn ordinary_paths_go_up_in_their_one_form() {
 #[test]
 fn the_query_goes_up_as_it_came() {
     let scene = Scene::new(&route("/", ""));
-    for query in
-        ["", "a=1&a=2", "a=%2f%5c%00%zz%", "a=../..//x\\y", "??a=?b", "a={x}|^`", "filter=match(%22a*%22,h)&x=+"]
-    {
-        assert_eq!(scene.outcome(&format!("/p?{query}")), format!("GET /p?{query}"), "{query}");
+    for query in [
+        "",
+        "a=1&a=2",
+        "a=%2f%5c%00%zz%",
+        "a=../..//x\\y",
+        "??a=?b",
+        "a={x}|^`",
+        "filter=match(%22a*%22,h)&x=+",
+    ] {
+        assert_eq!(
+            scene.outcome(&format!("/p?{query}")),
+            format!("GET /p?{query}"),
+            "{query}"
+        );
     }
 }
 
@@ -194,7 +236,10 @@ fn the_query_goes_up_as_it_came() {
 fn bytes_beyond_ascii_in_a_query_are_encoded_before_they_are_judged_and_sent() {
     for engine in ["own", "hyper"] {
         let rule = "when = 'request.query[\"q\"] == \"\u{e4}\"'";
-        let scene = Scene::on(&format!("http1_engine = \"{engine}\""), &(route("/", "") + &route("/judged", rule)));
+        let scene = Scene::on(
+            &format!("http1_engine = \"{engine}\""),
+            &(route("/", "") + &route("/judged", rule)),
+        );
         for (target, sent) in [
             ("/a?q=\u{e4}", "/a?q=%C3%A4"),
             ("/a?\u{20ac}=x&%zz", "/a?%E2%82%AC=x&%zz"),
@@ -203,12 +248,31 @@ fn bytes_beyond_ascii_in_a_query_are_encoded_before_they_are_judged_and_sent() {
             ("/judged?q=\u{e4}", "/judged?q=%C3%A4"),
             ("/judged?q=%c3%a4", "/judged?q=%c3%a4"),
         ] {
-            assert_eq!(scene.outcome(target), format!("GET {sent}"), "{engine} {target}");
+            assert_eq!(
+                scene.outcome(target),
+                format!("GET {sent}"),
+                "{engine} {target}"
+            );
             let uri = format!("https://localhost{target}");
-            let asked = http::Request::builder().uri(uri).body(crate::support::client::body("")).unwrap();
-            assert_eq!(scene.alice().send(Version::Http2, asked).unwrap().status, 200, "{target} in HTTP/2");
-            assert_eq!(scene.upstream.recorded().pop().unwrap().target, sent, "{target} in HTTP/2");
+            let asked = http::Request::builder()
+                .uri(uri)
+                .body(crate::support::client::body(""))
+                .unwrap();
+            assert_eq!(
+                scene.alice().send(Version::Http2, asked).unwrap().status,
+                200,
+                "{target} in HTTP/2"
+            );
+            assert_eq!(
+                scene.upstream.recorded().pop().unwrap().target,
+                sent,
+                "{target} in HTTP/2"
+            );
         }
-        assert_eq!(scene.outcome("/judged?q=\u{f6}"), "403 condition_not_met", "{engine}");
+        assert_eq!(
+            scene.outcome("/judged?q=\u{f6}"),
+            "403 condition_not_met",
+            "{engine}"
+        );
     }
 }

@@ -18,11 +18,19 @@ fn a_whole_url_is_taken_if_it_names_the_same_host() {
         ("https://localhost/a", "other.test", "400 bad_host"),
         ("https://other.test/a", "localhost", "400 bad_host"),
         ("https://localhost:1/a", "localhost", "400 bad_host"),
-        ("https://localhost@other.test/a", "localhost", "400 bad_host"),
+        (
+            "https://localhost@other.test/a",
+            "localhost",
+            "400 bad_host",
+        ),
         ("https://user@localhost/a", "localhost", "400 bad_host"),
         ("https://user@localhost/a", "user@localhost", "400 bad_host"),
     ] {
-        assert_eq!(scene.outcome_of(&request(target, host)), expected, "{target} with {host}");
+        assert_eq!(
+            scene.outcome_of(&request(target, host)),
+            expected,
+            "{target} with {host}"
+        );
     }
 }
 
@@ -38,7 +46,11 @@ fn a_target_that_is_no_path_is_refused() {
         ("localhost:443", "localhost", "bad_host"),
         ("?x", "localhost", "bad_path"),
     ] {
-        assert_eq!(scene.outcome_of(&request(target, host)), format!("400 {word}"), "{target}");
+        assert_eq!(
+            scene.outcome_of(&request(target, host)),
+            format!("400 {word}"),
+            "{target}"
+        );
     }
     let options = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert_eq!(scene.outcome_of(options), "400 bad_path");

@@ -25,10 +25,18 @@ impl Chain {
     /// With one route for everything, and with further lines in the table of the listener.
     pub fn on(lines: &str, upstream: Upstream, more: &str) -> Self {
         let pki = Pki::new();
-        let config = listener_with(&pki, lines) + &user("alice", &["*"]) + &route_to(upstream.address) + more;
+        let config = listener_with(&pki, lines)
+            + &user("alice", &["*"])
+            + &route_to(upstream.address)
+            + more;
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        Self { client, gateway, upstream, pki }
+        Self {
+            client,
+            gateway,
+            upstream,
+            pki,
+        }
     }
 
     /// With upstreams, routes and limits of one's own.
@@ -37,7 +45,12 @@ impl Chain {
         let config = listener(&pki) + &user("alice", &["*"]) + &config(&pki, upstream.address);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        Self { client, gateway, upstream, pki }
+        Self {
+            client,
+            gateway,
+            upstream,
+            pki,
+        }
     }
 
     /// Nothing that happened was a mistake of the gateway, and it still serves others.

@@ -39,8 +39,11 @@ pub struct Answer {
 impl Answer {
     /// A field of a problem+json body.
     pub fn problem(&self, field: &str) -> String {
-        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
-        body[field].as_str().map_or_else(|| body[field].to_string(), str::to_owned)
+        let body: serde_json::Value =
+            serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"));
+        body[field]
+            .as_str()
+            .map_or_else(|| body[field].to_string(), str::to_owned)
     }
 
     /// The reason word of a refusal.
@@ -75,20 +78,28 @@ pub type RequestBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A body of known length.
 pub fn body(text: impl Into<Bytes>) -> RequestBody {
-    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(text.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// A body with trailers behind it.
 pub fn body_with_trailers(text: &'static str, trailers: HeaderMap) -> RequestBody {
     // Mapping frames hides the length: in HTTP/1.1 only a chunked body has trailers.
     let data = body(text).map_frame(|frame| frame);
-    data.with_trailers(async { Some(Ok(trailers)) }).boxed_unsync()
+    data.with_trailers(async { Some(Ok(trailers)) })
+        .boxed_unsync()
 }
 
 impl Client {
     /// A client with a certificate, or without.
     pub fn new(pki: &Pki, identity: Option<&Identity>, address: SocketAddr) -> Self {
-        Self::with_provider(pki, identity, address, &[&rustls::version::TLS13, &rustls::version::TLS12])
+        Self::with_provider(
+            pki,
+            identity,
+            address,
+            &[&rustls::version::TLS13, &rustls::version::TLS12],
+        )
     }
 
     /// A client that speaks only these TLS versions.
@@ -100,7 +111,9 @@ impl Client {
     ) -> Self {
         let mut roots = RootCertStore::empty();
         for anchor in CertificateDer::pem_file_iter(pki.ca_file()).expect("a CA file") {
-            roots.add(anchor.expect("a certificate")).expect("an anchor");
+            roots
+                .add(anchor.expect("a certificate"))
+                .expect("an anchor");
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -116,7 +129,10 @@ impl Client {
                 builder.with_client_auth_cert(chain, key).expect("a pair")
             }
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
         Self {
             config,
             address,
@@ -153,12 +169,16 @@ impl Client {
             stream.set_nodelay(true)?;
             tokio::io::AsyncWriteExt::write_all(&mut stream, &self.first).await?;
             let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
-            let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+            let stream = tokio_rustls::TlsConnector::from(Arc::new(config))
+                .connect(name, stream)
+                .await?;
             let io = TokioIo::new(stream);
             let other = |error: hyper::Error| std::io::Error::other(error);
             let sender = match version {
                 Version::Http1 => {
-                    let (sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(other)?;
+                    let (sender, connection) = hyper::client::conn::http1::handshake(io)
+                        .await
+                        .map_err(other)?;
                     tokio::spawn(connection.with_upgrades());
                     Sender::Http1(sender)
                 }
@@ -169,12 +189,20 @@ impl Client {
                     Sender::Http2(sender)
                 }
             };
-            Ok(Connection { client: self, sender, version })
+            Ok(Connection {
+                client: self,
+                sender,
+                version,
+            })
         }))
     }
 
     /// One request on a connection of its own.
-    pub fn send(&self, version: Version, request: Request<RequestBody>) -> Result<Answer, std::io::Error> {
+    pub fn send(
+        &self,
+        version: Version,
+        request: Request<RequestBody>,
+    ) -> Result<Answer, std::io::Error> {
         self.connect(version)?.send(request)
     }
 
@@ -197,12 +225,16 @@ impl Client {
     pub fn raw_speaking(&self, protocol: &str) -> Raw {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        Raw { stream: self.open(config) }
+        Raw {
+            stream: self.open(config),
+        }
     }
 
     /// A TLS connection for raw bytes with the protocols that the config names, if any.
     pub fn raw_as_configured(&self) -> Raw {
-        Raw { stream: self.open(self.config.clone()) }
+        Raw {
+            stream: self.open(self.config.clone()),
+        }
     }
 
     /// A connection whose handshake begins with the first byte that is read or written.
@@ -210,7 +242,9 @@ impl Client {
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
         let mut stream = TcpStream::connect(self.address).expect("a listener");
-        stream.write_all(&self.first).expect("a connection that takes bytes");
+        stream
+            .write_all(&self.first)
+            .expect("a connection that takes bytes");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
         StreamOwned::new(connection, stream)
@@ -219,7 +253,8 @@ impl Client {
     /// The first bytes of a handshake.
     pub fn hello(&self) -> Vec<u8> {
         let name = ServerName::try_from(self.server_name.clone()).expect("a server name");
-        let mut connection = ClientConnection::new(Arc::new(self.config.clone()), name).expect("a connection");
+        let mut connection =
+            ClientConnection::new(Arc::new(self.config.clone()), name).expect("a connection");
         let mut hello = Vec::new();
         connection.write_tls(&mut hello).expect("memory");
         hello
@@ -229,7 +264,10 @@ impl Client {
     pub fn shake_hands(&self) -> ClientConnection {
         let mut stream = self.open(self.config.clone());
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+            stream
+                .conn
+                .complete_io(&mut stream.sock)
+                .expect("a handshake");
         }
         stream.conn
     }
@@ -259,7 +297,11 @@ pub fn get(path: &str) -> Request<RequestBody> {
 /// A request with a Host and a body.
 pub fn request(method: &str, path: &str, text: &str) -> Request<RequestBody> {
     let uri = format!("https://localhost{path}");
-    Request::builder().method(method).uri(uri).body(body(text.to_owned())).expect("a request")
+    Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(body(text.to_owned()))
+        .expect("a request")
 }
 
 enum Sender {
@@ -280,7 +322,11 @@ impl Connection<'_> {
     pub fn must_be_refused(&mut self, reason: &str) {
         let version = self.version;
         match self.send(get("/")) {
-            Ok(answer) => assert_eq!((answer.status, answer.reason().as_str()), (403, reason), "{version:?}"),
+            Ok(answer) => assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, reason),
+                "{version:?}"
+            ),
             Err(error) => assert_eq!(version, Version::Http2, "{error}"),
         }
     }
@@ -294,8 +340,13 @@ impl Connection<'_> {
     }
 
     /// Sends a request and gives the answer with its body still to be read.
-    pub fn start(&mut self, request: Request<RequestBody>) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
-        self.client.runtime.block_on(within_patience(self.start_async(request)))
+    pub fn start(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
+        self.client
+            .runtime
+            .block_on(within_patience(self.start_async(request)))
     }
 
     /// Sends a request, and gives up once a condition holds. `None` if there was no answer until then.
@@ -332,11 +383,21 @@ impl Connection<'_> {
     ) -> Result<Response<hyper::body::Incoming>, std::io::Error> {
         if self.version == Version::Http1 {
             // Origin form and a Host field, as HTTP/1.1 has it.
-            let host = request.uri().authority().map(|authority| authority.to_string()).unwrap_or_default();
-            let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+            let host = request
+                .uri()
+                .authority()
+                .map(|authority| authority.to_string())
+                .unwrap_or_default();
+            let path = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned();
             *request.uri_mut() = path.parse().expect("a path");
             if !request.headers().contains_key("host") {
-                request.headers_mut().insert("host", host.parse().expect("a host"));
+                request
+                    .headers_mut()
+                    .insert("host", host.parse().expect("a host"));
             }
         }
         let response = match &mut self.sender {
@@ -354,8 +415,12 @@ impl Connection<'_> {
 }
 
 /// What hangs is an error, not a test that never ends.
-async fn within_patience<T>(work: impl Future<Output = Result<T, std::io::Error>>) -> Result<T, std::io::Error> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+async fn within_patience<T>(
+    work: impl Future<Output = Result<T, std::io::Error>>,
+) -> Result<T, std::io::Error> {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// Reads an answer to its end; a body that breaks off is an error.
@@ -364,7 +429,12 @@ pub async fn read(response: Response<hyper::body::Incoming>) -> Result<Answer, s
     let collected = body.collect().await.map_err(std::io::Error::other)?;
     let trailers = collected.trailers().cloned();
     let body = String::from_utf8_lossy(&collected.to_bytes()).into_owned();
-    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+        trailers,
+    })
 }
 
 /// Raw bytes over TLS.
@@ -376,22 +446,33 @@ impl Raw {
     /// The certificate that the server showed in the handshake, in DER.
     pub fn server_certificate(&mut self) -> Vec<u8> {
         while self.stream.conn.is_handshaking() {
-            self.stream.conn.complete_io(&mut self.stream.sock).expect("a handshake");
+            self.stream
+                .conn
+                .complete_io(&mut self.stream.sock)
+                .expect("a handshake");
         }
         let chain = self.stream.conn.peer_certificates().expect("a certificate");
         chain[0].to_vec()
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("a connection that takes bytes");
+        self.stream
+            .write_all(bytes)
+            .expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");
     }
 
     /// Lets `try_write` fail when nothing is taken for so long. A write that blocks turns to reading in rustls, so it
     /// takes the time of both.
     pub fn give_up_writing_after(&self, time: Duration) {
-        self.stream.sock.set_write_timeout(Some(time)).expect("a timeout");
-        self.stream.sock.set_read_timeout(Some(time)).expect("a timeout");
+        self.stream
+            .sock
+            .set_write_timeout(Some(time))
+            .expect("a timeout");
+        self.stream
+            .sock
+            .set_read_timeout(Some(time))
+            .expect("a timeout");
     }
 
     /// Writes to a connection that may be closed already.
@@ -448,7 +529,9 @@ impl Raw {
     pub fn read_some(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; 64 * 1024];
         let length = match self.stream.read(&mut bytes) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("waited in vain for bytes"),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("waited in vain for bytes")
+            }
             outcome => outcome.unwrap_or(0),
         };
         bytes.truncate(length);
@@ -468,7 +551,10 @@ impl Raw {
             self.stream.conn.refresh_traffic_keys().expect("TLS 1.3");
             self.stream.conn.write_tls(&mut wire).expect("memory");
         }
-        self.stream.sock.write_all(&wire).expect("a connection that takes bytes");
+        self.stream
+            .sock
+            .write_all(&wire)
+            .expect("a connection that takes bytes");
     }
 
     /// Reads until TLS ends. The alert, if it ends with a fatal one.
@@ -489,8 +575,14 @@ impl Raw {
     pub fn send_fatal_alert(&mut self) {
         let record = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
         let _ = self.stream.conn.read_tls(&mut &*record);
-        self.stream.conn.process_new_packets().expect_err("a record that nobody has sealed");
-        self.stream.conn.write_tls(&mut self.stream.sock).expect("a connection that takes bytes");
+        self.stream
+            .conn
+            .process_new_packets()
+            .expect_err("a record that nobody has sealed");
+        self.stream
+            .conn
+            .write_tls(&mut self.stream.sock)
+            .expect("a connection that takes bytes");
     }
 
     /// The socket below, for those who break the rules.
@@ -503,8 +595,15 @@ impl Raw {
         let mut bytes = Vec::new();
         let outcome = self.stream.read_to_end(&mut bytes);
         if let Err(error) = &outcome {
-            let ends = [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::ConnectionReset];
-            assert!(ends.contains(&error.kind()), "{error} after {:?}", String::from_utf8_lossy(&bytes));
+            let ends = [
+                std::io::ErrorKind::UnexpectedEof,
+                std::io::ErrorKind::ConnectionReset,
+            ];
+            assert!(
+                ends.contains(&error.kind()),
+                "{error} after {:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -519,5 +618,9 @@ pub fn reason(answer: &str) -> String {
 
 /// The status of a raw answer.
 pub fn status(answer: &str) -> u16 {
-    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no status in {answer:?}"))
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("no status in {answer:?}"))
 }

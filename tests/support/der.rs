@@ -14,7 +14,12 @@ pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
         length @ 0..=0x7f => octets.push(length as u8),
         length @ 0x80..=0xff => octets.extend([0x81, length as u8]),
         length @ 0x100..=0xffff => octets.extend([0x82, (length >> 8) as u8, length as u8]),
-        length => octets.extend([0x83, (length >> 16) as u8, (length >> 8) as u8, length as u8]),
+        length => octets.extend([
+            0x83,
+            (length >> 16) as u8,
+            (length >> 8) as u8,
+            length as u8,
+        ]),
     }
     octets.extend(content);
     octets

@@ -30,7 +30,9 @@ impl Feed {
             let name = http::HeaderName::from_static(name);
             (name, http::HeaderValue::from_static(value))
         });
-        self.0.send(Frame::trailers(fields.collect())).expect("a taker");
+        self.0
+            .send(Frame::trailers(fields.collect()))
+            .expect("a taker");
     }
 }
 

@@ -45,12 +45,16 @@ pub fn named_listener(name: &str, pki: &Pki, lines: &str) -> String {
 
 /// A trust domain whose only anchor is the CA of `pki`.
 pub fn trust_domain(name: &str, pki: &Pki) -> String {
-    format!("[trust_domain.{name}]\nanchors = [\"{}/ca.crt\"]\n", pki.folder.path().display())
+    format!(
+        "[trust_domain.{name}]\nanchors = [\"{}/ca.crt\"]\n",
+        pki.folder.path().display()
+    )
 }
 
 /// Admin on a free port and logs in JSON. Without the frames of HTTP/2: a flood of them would be one of lines.
 pub fn process() -> String {
-    "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug,h2=info\"\n".to_owned()
+    "[admin]\naddress = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\nlevel = \"debug,h2=info\"\n"
+        .to_owned()
 }
 
 /// For tests of what one worker keeps for itself: pools and turns.
@@ -59,14 +63,18 @@ pub const ONE_WORKER: &str = "[gateway]\nworkers = 1\n";
 /// With `PORTCULLIS_TEST_WORKERS=4`, all gateways of tests that do not say themselves have so many workers.
 fn with_workers_of_environment(config: &str) -> String {
     match std::env::var("PORTCULLIS_TEST_WORKERS") {
-        Ok(count) if !config.contains("[gateway]") => format!("{config}\n[gateway]\nworkers = {count}\n"),
+        Ok(count) if !config.contains("[gateway]") => {
+            format!("{config}\n[gateway]\nworkers = {count}\n")
+        }
         _ => config.to_owned(),
     }
 }
 
 /// One upstream `api` and a route for everything to it.
 pub fn route_to(upstream: SocketAddr) -> String {
-    format!("[upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n")
+    format!(
+        "[upstream.api]\nendpoints = [\"http://{upstream}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n"
+    )
 }
 
 /// One ApiUser whose name is its common name.
@@ -79,7 +87,8 @@ impl Gateway {
     pub fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config_file = folder.path().join("gateway.toml");
-        std::fs::write(&config_file, with_workers_of_environment(config)).expect("a writable folder");
+        std::fs::write(&config_file, with_workers_of_environment(config))
+            .expect("a writable folder");
         Self::start_in(folder, config_file)
     }
 
@@ -106,7 +115,11 @@ impl Gateway {
         Self::start_command(Command::new(PORTCULLIS), folder, config_file)
     }
 
-    fn start_command(mut command: Command, folder: tempfile::TempDir, config_file: PathBuf) -> Self {
+    fn start_command(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        config_file: PathBuf,
+    ) -> Self {
         let mut child = command
             .arg("run")
             .arg("--config")
@@ -119,10 +132,21 @@ impl Gateway {
             .expect("the gateway starts");
         let log = collect(child.stderr.take().expect("standard error"), "log");
         let access = collect(child.stdout.take().expect("standard output"), "access");
-        let has_admin = std::fs::read_to_string(&config_file).is_ok_and(|text| text.contains("[admin]"));
+        let has_admin =
+            std::fs::read_to_string(&config_file).is_ok_and(|text| text.contains("[admin]"));
         // The admin listener comes last.
-        let last = if has_admin { "admin listening" } else { "listening" };
-        let mut gateway = Self { child, log, access, config_file, _folder: folder };
+        let last = if has_admin {
+            "admin listening"
+        } else {
+            "listening"
+        };
+        let mut gateway = Self {
+            child,
+            log,
+            access,
+            config_file,
+            _folder: folder,
+        };
         eventually("the gateway listens", || {
             if let Ok(Some(status)) = gateway.child.try_wait() {
                 panic!("the gateway ended at once: {status}\n{:#?}", gateway.log());
@@ -139,7 +163,10 @@ impl Gateway {
             let mut lines = self.log().into_iter().rev();
             lines.find(|line| line["message"] == "listening" && line["listener"] == listener)
         });
-        line["address"].as_str().and_then(|text| text.parse().ok()).expect("an address")
+        line["address"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("an address")
     }
 
     /// The address of listener `main`.
@@ -160,19 +187,29 @@ impl Gateway {
     /// `GET` from the admin listener: status line and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.admin_address()).expect("the admin listener");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|text| text.parse().ok())
+            .expect("a status");
         (status, body.to_owned())
     }
 
     /// The sum of all series of a metric whose labels include these.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let (_, text) = self.admin("/metrics");
-        let wanted: HashMap<&str, String> =
-            labels.iter().map(|(key, value)| (*key, format!("{key}=\"{value}\""))).collect();
+        let wanted: HashMap<&str, String> = labels
+            .iter()
+            .map(|(key, value)| (*key, format!("{key}=\"{value}\"")))
+            .collect();
         text.lines()
             .filter(|line| line.split(['{', ' ']).next() == Some(name))
             .filter(|line| wanted.values().all(|label| line.contains(label.as_str())))
@@ -182,7 +219,9 @@ impl Gateway {
 
     /// Waits until a metric has this value. A worker may count after the client has its response.
     pub fn wait_for_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
-        eventually_is(&format!("{name} {labels:?}"), &value, || self.metric(name, labels));
+        eventually_is(&format!("{name} {labels:?}"), &value, || {
+            self.metric(name, labels)
+        });
     }
 
     /// The gateway's own log so far.
@@ -197,7 +236,11 @@ impl Gateway {
 
     /// A line of the own log with this message.
     pub fn find_log(&self, message: &str) -> Option<serde_json::Value> {
-        self.log().into_iter().find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))
+        self.log().into_iter().find(|line| {
+            line["message"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(message))
+        })
     }
 
     /// Waits for a line of the own log with this message. It may be read after what it tells of has been seen.
@@ -208,16 +251,28 @@ impl Gateway {
     /// The own log with each line that was written before this call: the line about a signal without a meaning comes after
     /// them.
     pub fn settled_log(&self) -> Vec<serde_json::Value> {
-        let markers = || self.log().iter().filter(|line| line["signal"] == "SIGUSR2").count();
+        let markers = || {
+            self.log()
+                .iter()
+                .filter(|line| line["signal"] == "SIGUSR2")
+                .count()
+        };
         let before = markers();
         self.signal("USR2");
-        eventually("the line of a signal", || (markers() > before).then_some(()));
+        eventually("the line of a signal", || {
+            (markers() > before).then_some(())
+        });
         self.log()
     }
 
     /// Waits for an access log line for which the condition holds.
-    pub fn wait_for_access(&self, condition: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        eventually("an access log line", || self.access_log().into_iter().find(|line| condition(line)))
+    pub fn wait_for_access(
+        &self,
+        condition: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        eventually("an access log line", || {
+            self.access_log().into_iter().find(|line| condition(line))
+        })
     }
 
     /// Replaces the config file, as an editor does: a new file renamed over the old one.
@@ -263,12 +318,18 @@ impl Gateway {
 
     /// Waits until a snapshot newer than `before` is in force.
     pub fn wait_for_generation_after(&self, before: u64) -> u64 {
-        eventually("a new generation", || Some(self.generation()).filter(|now| *now > before))
+        eventually("a new generation", || {
+            Some(self.generation()).filter(|now| *now > before)
+        })
     }
 
     /// Waits for the end of the process and gives its exit code.
     pub fn wait_for_exit(&mut self) -> i32 {
-        eventually("the end of the gateway", || self.child.try_wait().expect("a child")).code().unwrap_or(-1)
+        eventually("the end of the gateway", || {
+            self.child.try_wait().expect("a child")
+        })
+        .code()
+        .unwrap_or(-1)
     }
 }
 
@@ -281,7 +342,9 @@ impl Drop for Gateway {
             let tail = &log[log.len().saturating_sub(30)..];
             eprintln!("the gateway's log ends with:");
             tail.iter().for_each(|line| eprintln!("  {line}"));
-            self.access_log().iter().for_each(|line| eprintln!("  access: {line}"));
+            self.access_log()
+                .iter()
+                .for_each(|line| eprintln!("  access: {line}"));
         }
     }
 }
@@ -289,7 +352,11 @@ impl Drop for Gateway {
 /// The real binary, with these soft and hard limits of file descriptors.
 pub fn limited(soft: u32, hard: u32) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\""), PORTCULLIS]);
+    command.args([
+        "-c",
+        &format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\""),
+        PORTCULLIS,
+    ]);
     command
 }
 
@@ -306,11 +373,18 @@ pub fn resident_memory(process: u32) -> Option<u64> {
 fn memory(process: u32, what: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(what))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
+    line.trim()
+        .strip_suffix(" kB")?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib << 10)
 }
 
 /// Reads JSON lines as they come. What is no JSON is kept as a string.
-fn collect(source: impl Read + Send + 'static, what: &'static str) -> Arc<Mutex<Vec<serde_json::Value>>> {
+fn collect(
+    source: impl Read + Send + 'static,
+    what: &'static str,
+) -> Arc<Mutex<Vec<serde_json::Value>>> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = lines.clone();
     std::thread::Builder::new()

@@ -129,7 +129,10 @@ impl Icinga {
 
     /// As [`Self::start`], with further objects.
     pub(crate) fn start_with(objects: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("icinga-").tempdir().unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("icinga-")
+            .tempdir()
+            .unwrap();
         // Icinga binds with SO_REUSEPORT: were the port only looked up, another Icinga could silently share it.
         let reservation = ReservedPort::new();
         let port = reservation.address().port();
@@ -151,7 +154,10 @@ impl Icinga {
 
     /// The client certificate of a user that may query `web1` alone, and its key.
     pub(crate) fn who_sees_web1(&self) -> (PathBuf, PathBuf) {
-        (self.directory.path().join("client.crt"), self.directory.path().join("client.key"))
+        (
+            self.directory.path().join("client.crt"),
+            self.directory.path().join("client.key"),
+        )
     }
 
     /// Name and password of a user that may query `web2` alone.
@@ -165,7 +171,11 @@ impl Icinga {
         let before = started();
         self.daemon.outer.signal(Signal::SIGHUP);
         let serves = eventually(START_DEADLINE, || started() > before);
-        assert!(serves, "icinga2 does not reload; its log ends with\n{}", self.daemon.end_of_log());
+        assert!(
+            serves,
+            "icinga2 does not reload; its log ends with\n{}",
+            self.daemon.end_of_log()
+        );
     }
 
     /// What the daemon has logged until now: among others a line for each finished request, and the missing
@@ -189,16 +199,28 @@ impl Daemon {
     fn spawn(directory: &Path, configuration: &Path) -> Self {
         let log_file = log_file(directory);
         let log = File::create(&log_file).unwrap();
-        let mut command = icinga(directory, &["daemon", "--config", configuration.to_str().unwrap()]);
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Self { outer: Peer::start(&mut command), log_file }
+        let mut command = icinga(
+            directory,
+            &["daemon", "--config", configuration.to_str().unwrap()],
+        );
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        Self {
+            outer: Peer::start(&mut command),
+            log_file,
+        }
     }
 
     /// The port is open only after hosts and users have been loaded, so there is nothing else to wait for.
     fn wait_until_it_listens(&mut self, port: u16) {
         let listens = eventually(START_DEADLINE, || {
             if let Some(status) = self.outer.ended() {
-                panic!("icinga2 ended, {status}; its log ends with\n{}", self.end_of_log());
+                panic!(
+                    "icinga2 ended, {status}; its log ends with\n{}",
+                    self.end_of_log()
+                );
             }
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
@@ -308,7 +330,9 @@ impl Identity {
         let making_ca = spawn_quietly(icinga(folder.path(), &["pki", "new-ca"]));
         let making_request = spawn_quietly(icinga(
             folder.path(),
-            &["pki", "new-cert", "--cn", NODE_NAME, "--key", &key, "--csr", &request],
+            &[
+                "pki", "new-cert", "--cn", NODE_NAME, "--key", &key, "--csr", &request,
+            ],
         ));
         expect_success(making_ca);
         expect_success(making_request);
@@ -319,12 +343,28 @@ impl Identity {
         // A user's key need not be Icinga's own kind.
         let client_key = rcgen::KeyPair::generate().unwrap();
         let mut client = rcgen::CertificateParams::default();
-        client.distinguished_name = super::pki::subject(&[rcgen::DnValue::Utf8String(SEES_WEB1.to_owned())]);
+        client.distinguished_name =
+            super::pki::subject(&[rcgen::DnValue::Utf8String(SEES_WEB1.to_owned())]);
         let (request, client_certificate) = (path("client.csr"), path("client.crt"));
-        fs::write(&request, client.serialize_request(&client_key).unwrap().pem().unwrap()).unwrap();
+        fs::write(
+            &request,
+            client
+                .serialize_request(&client_key)
+                .unwrap()
+                .pem()
+                .unwrap(),
+        )
+        .unwrap();
         expect_success(spawn_quietly(icinga(
             folder.path(),
-            &["pki", "sign-csr", "--csr", &request, "--cert", &client_certificate],
+            &[
+                "pki",
+                "sign-csr",
+                "--csr",
+                &request,
+                "--cert",
+                &client_certificate,
+            ],
         )));
         Self {
             client_certificate: fs::read(client_certificate).unwrap(),
@@ -340,13 +380,26 @@ impl Identity {
         fs::write(directory.join("client.key"), &self.client_key).unwrap();
         let certificates = directory.join("data/certs");
         fs::write(certificates.join("ca.crt"), &self.ca_certificate).unwrap();
-        fs::write(certificates.join(format!("{NODE_NAME}.crt")), &self.node_certificate).unwrap();
-        fs::write(certificates.join(format!("{NODE_NAME}.key")), &self.node_key).unwrap();
+        fs::write(
+            certificates.join(format!("{NODE_NAME}.crt")),
+            &self.node_certificate,
+        )
+        .unwrap();
+        fs::write(
+            certificates.join(format!("{NODE_NAME}.key")),
+            &self.node_key,
+        )
+        .unwrap();
     }
 }
 
 fn spawn_quietly(mut command: Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn expect_success(child: Child) {
@@ -374,7 +427,9 @@ fn icinga(directory: &Path, arguments: &[&str]) -> Command {
         command.arg(format!("{constant}={}", directory.join(folder).display()));
     }
     for (constant, question) in [("RunAsUser", "-un"), ("RunAsGroup", "-gn")] {
-        command.arg("--define").arg(format!("{constant}={}", own_name(question)));
+        command
+            .arg("--define")
+            .arg(format!("{constant}={}", own_name(question)));
     }
     command
 }

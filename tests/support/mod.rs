@@ -33,9 +33,14 @@ use std::process::{Command, Stdio};
 pub fn require_program(name: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let extra = ["/usr/sbin".into(), "/sbin".into()];
-    let found = std::env::split_paths(&paths).chain(extra).any(|folder| folder.join(name).is_file());
+    let found = std::env::split_paths(&paths)
+        .chain(extra)
+        .any(|folder| folder.join(name).is_file());
     if !found {
-        assert!(std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_none(), "{name} is not installed");
+        assert!(
+            std::env::var_os("PORTCULLIS_TESTS_REQUIRE").is_none(),
+            "{name} is not installed"
+        );
         eprintln!("skipped: {name} is not installed (tests/run installs it)");
     }
     found
@@ -43,16 +48,27 @@ pub fn require_program(name: &str) -> bool {
 
 /// Runs a program to its end and gives standard output, standard error and exit code.
 pub fn run(program: &str, arguments: &[&str]) -> (String, String, i32) {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("the program runs");
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr), output.status.code().unwrap_or(-1))
+    (
+        text(&output.stdout),
+        text(&output.stderr),
+        output.status.code().unwrap_or(-1),
+    )
 }
 
 /// The whole lines of a file of JSON lines so far, none if it is not there. A line that is being written may be read in part.
 pub fn json_lines(file: &std::path::Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect()
 }
 
 /// The real binary.

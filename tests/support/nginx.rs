@@ -14,17 +14,29 @@ pub struct Nginx {
 
 fn program() -> &'static str {
     // Debian puts it where only root looks.
-    if Path::new("/usr/sbin/nginx").is_file() { "/usr/sbin/nginx" } else { "nginx" }
+    if Path::new("/usr/sbin/nginx").is_file() {
+        "/usr/sbin/nginx"
+    } else {
+        "nginx"
+    }
 }
 
 /// Versions of nginx and its library, as far as they may matter: `nginx 1.22 with OpenSSL 3.0`.
 pub fn version() -> String {
     let (_, text, _) = run(program(), &["-V"]);
-    let numbers =
-        |text: &str| text.split(|letter: char| !letter.is_ascii_digit()).take(2).collect::<Vec<_>>().join(".");
+    let numbers = |text: &str| {
+        text.split(|letter: char| !letter.is_ascii_digit())
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(".")
+    };
     // Its own comes first; of its library's, the one that it runs with comes last.
-    let (_, own) = text.split_once("nginx/").unwrap_or_else(|| panic!("no version: {text}"));
-    let (_, library) = text.rsplit_once("OpenSSL ").unwrap_or_else(|| panic!("no OpenSSL: {text}"));
+    let (_, own) = text
+        .split_once("nginx/")
+        .unwrap_or_else(|| panic!("no version: {text}"));
+    let (_, library) = text
+        .rsplit_once("OpenSSL ")
+        .unwrap_or_else(|| panic!("no OpenSSL: {text}"));
     format!("nginx {} with OpenSSL {}", numbers(own), numbers(library))
 }
 
@@ -51,7 +63,11 @@ impl Nginx {
             }
             TcpStream::connect(address).ok()
         });
-        Self { _process: process, _port: port, address }
+        Self {
+            _process: process,
+            _port: port,
+            address,
+        }
     }
 }
 

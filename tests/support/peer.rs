@@ -27,9 +27,15 @@ enum Group {
 impl Peer {
     /// Starts it. What the command says about standard input, output and error holds; it inherits nothing else.
     pub fn start(command: &mut Command) -> Self {
-        let leader = command.process_group(0).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let leader = command
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         watch("add", leader.id());
-        Self { leader, group: Group::Running }
+        Self {
+            leader,
+            group: Group::Running,
+        }
     }
 
     /// The process that was started, for its pipes.
@@ -93,7 +99,8 @@ fn pid(id: u32) -> Pid {
 fn is_running(id: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     // The state follows the name, which is in parentheses and may contain any character.
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Tells the watchdog about a process group.
@@ -117,11 +124,19 @@ fn watch(change: &str, group: u32) {
     static WATCHDOG: OnceLock<Mutex<Child>> = OnceLock::new();
     let watchdog = WATCHDOG.get_or_init(|| {
         let mut shell = Command::new("sh");
-        shell.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        shell
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         Mutex::new(shell.process_group(0).spawn().expect("a shell"))
     });
     let mut watchdog = watchdog.lock().expect("no panic while locked");
-    writeln!(watchdog.stdin.as_mut().expect("standard input"), "{change} {group}").expect("the watchdog runs");
+    writeln!(
+        watchdog.stdin.as_mut().expect("standard input"),
+        "{change} {group}"
+    )
+    .expect("the watchdog runs");
 }
 
 /// Starts a shell that starts another process, and gives the ids of both.
@@ -130,10 +145,15 @@ fn family() -> (Peer, [u32; 2]) {
     use std::io::{BufRead, BufReader};
     let mut command = Command::new("sh");
     // The shell ends at SIGTERM and leaves its child behind, as a server does whose master is killed.
-    command.args(["-c", "sleep 600 & echo $!; wait"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .args(["-c", "sleep 600 & echo $!; wait"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut peer = Peer::start(&mut command);
     let mut line = String::new();
-    BufReader::new(peer.process().stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(peer.process().stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let ids = [peer.id(), line.trim().parse().unwrap()];
     (peer, ids)
 }
@@ -143,7 +163,9 @@ fn a_peer_ends_with_its_children() {
     let (peer, ids) = family();
     assert!(ids.into_iter().all(is_running));
     drop(peer);
-    super::eventually("both have ended", || (!ids.into_iter().any(is_running)).then_some(()));
+    super::eventually("both have ended", || {
+        (!ids.into_iter().any(is_running)).then_some(())
+    });
 }
 
 #[test]
@@ -157,7 +179,9 @@ fn a_peer_ends_with_its_children_if_the_test_panics() {
     });
     let ids = ids.recv().unwrap();
     assert!(test.join().is_err());
-    super::eventually("both have ended", || (!ids.into_iter().any(is_running)).then_some(()));
+    super::eventually("both have ended", || {
+        (!ids.into_iter().any(is_running)).then_some(())
+    });
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Certificates of every kind, made in a temporary folder.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -50,12 +51,19 @@ impl Identity {
     /// Its serial number, big-endian.
     pub fn serial(&self) -> Vec<u8> {
         let der = self.der();
-        X509Certificate::from_der(&der).expect("a certificate").1.raw_serial().to_vec()
+        X509Certificate::from_der(&der)
+            .expect("a certificate")
+            .1
+            .raw_serial()
+            .to_vec()
     }
 
     /// The serial number as hexadecimal digits.
     pub fn serial_text(&self) -> String {
-        self.serial().iter().map(|octet| format!("{octet:02x}")).collect()
+        self.serial()
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect()
     }
 }
 
@@ -68,19 +76,31 @@ impl Pki {
     /// A CA with this common name.
     pub fn named(common_name: &str) -> Self {
         let now = OffsetDateTime::now_utc();
-        Self::valid(common_name, now - Duration::days(1), now + Duration::days(300))
+        Self::valid(
+            common_name,
+            now - Duration::days(1),
+            now + Duration::days(300),
+        )
     }
 
     /// A CA whose time is over.
     pub fn expired(common_name: &str) -> Self {
         let now = OffsetDateTime::now_utc();
-        Self::valid(common_name, now - Duration::days(300), now - Duration::days(1))
+        Self::valid(
+            common_name,
+            now - Duration::days(300),
+            now - Duration::days(1),
+        )
     }
 
     /// A CA whose time has not begun, with a server certificate that is as early.
     pub fn not_yet_valid(common_name: &str) -> Self {
         let now = OffsetDateTime::now_utc();
-        let pki = Self::valid(common_name, now + Duration::days(1), now + Duration::days(300));
+        let pki = Self::valid(
+            common_name,
+            now + Duration::days(1),
+            now + Duration::days(300),
+        );
         let mut params = CertificateParams::new(["localhost".to_owned()]).expect("host names");
         params.distinguished_name = subject(&["server".into()]);
         (params.not_before, params.not_after) = (now + Duration::days(1), now + Duration::days(10));
@@ -93,13 +113,18 @@ impl Pki {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, common_name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
         (params.not_before, params.not_after) = (from, until);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).expect("a CA certificate");
         std::fs::write(folder.path().join("ca.crt"), certificate.pem()).expect("a writable folder");
-        let pki = Self { issuer: Issuer::new(params, key), folder };
+        let pki = Self {
+            issuer: Issuer::new(params, key),
+            folder,
+        };
         pki.server("server", &["localhost", "127.0.0.1", "::1"]);
         pki
     }
@@ -136,8 +161,15 @@ impl Pki {
     pub fn of_kind(&self, common_name: &str, kind: Kind) -> Identity {
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, common_name);
-        let file = format!("{}-{kind:?}", common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-        let file = if kind == Kind::Client { common_name.to_owned() } else { file };
+        let file = format!(
+            "{}-{kind:?}",
+            common_name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+        );
+        let file = if kind == Kind::Client {
+            common_name.to_owned()
+        } else {
+            file
+        };
         self.with_subject(&file, subject, kind)
     }
 
@@ -176,7 +208,10 @@ impl Pki {
     /// A certificate with any parameters, in `FILE.crt` and `FILE.key`.
     pub fn sign(&self, file: &str, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("a certificate")
+            .pem();
         self.store(file, certificate, &key)
     }
 
@@ -185,14 +220,21 @@ impl Pki {
         let mut params = CertificateParams::default();
         params.distinguished_name = subject(&[common_name.into()]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        let certificate = params
+            .signed_by(key, &self.issuer)
+            .expect("a certificate")
+            .pem();
         self.store(common_name, certificate, key)
     }
 
     /// A revocation list in PEM, fresh for a day.
     pub fn crl(&self, revoked: &[&Identity], number: u64) -> String {
         let now = OffsetDateTime::now_utc();
-        self.crl_valid(revoked, number, (now - Duration::hours(1), now + Duration::days(1)))
+        self.crl_valid(
+            revoked,
+            number,
+            (now - Duration::hours(1), now + Duration::days(1)),
+        )
     }
 
     /// A revocation list in PEM, from and until.
@@ -216,15 +258,27 @@ impl Pki {
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        params.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
+        params
+            .signed_by(&self.issuer)
+            .expect("a list")
+            .pem()
+            .expect("PEM")
     }
 
     fn store(&self, file: &str, certificate: String, key: &KeyPair) -> Identity {
-        let (certificate_file, key_file) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
+        let (certificate_file, key_file) = (
+            self.path(&format!("{file}.crt")),
+            self.path(&format!("{file}.key")),
+        );
         let key = key.serialize_pem();
         std::fs::write(&certificate_file, &certificate).expect("a writable folder");
         write_key(&key_file, &key);
-        Identity { certificate_file, key_file, certificate, key }
+        Identity {
+            certificate_file,
+            key_file,
+            certificate,
+            key,
+        }
     }
 }
 
@@ -239,7 +293,11 @@ pub fn subject(common_names: &[DnValue]) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     for (at, name) in common_names.iter().enumerate() {
         // rcgen keeps one value for each type, so further ones are written as custom types with the same OID.
-        let kind = if at == 0 { DnType::CommonName } else { DnType::CustomDnType(vec![2, 5, 4, 3]) };
+        let kind = if at == 0 {
+            DnType::CommonName
+        } else {
+            DnType::CustomDnType(vec![2, 5, 4, 3])
+        };
         subject.push(kind, name.clone());
     }
     subject

@@ -34,7 +34,11 @@ impl Reloading {
         let port = ReservedPort::new();
         let state = Arc::new(State::default());
         serve(port.listen(), &state);
-        Self { address: port.address(), port, state }
+        Self {
+            address: port.address(),
+            port,
+            state,
+        }
     }
 
     /// Ends everything that is open and listens anew.
@@ -60,7 +64,12 @@ impl Reloading {
     /// The most often that a request with this method has arrived.
     pub fn most_arrivals(&self, method: &str) -> usize {
         let arrivals = self.state.arrivals.lock().unwrap();
-        arrivals.iter().filter(|(line, _)| line.starts_with(method)).map(|(_, count)| *count).max().unwrap_or_default()
+        arrivals
+            .iter()
+            .filter(|(line, _)| line.starts_with(method))
+            .map(|(_, count)| *count)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -84,9 +93,18 @@ fn serve(listener: TcpListener, state: &Arc<State>) {
 fn answer(mut stream: TcpStream, state: &State, generation: usize) {
     loop {
         let head = read_head(&mut stream);
-        let Some(line) = head.lines().next().filter(|_| head.ends_with("\r\n\r\n")) else { return };
-        *state.arrivals.lock().unwrap().entry(line.to_owned()).or_default() += 1;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some(line) = head.lines().next().filter(|_| head.ends_with("\r\n\r\n")) else {
+            return;
+        };
+        *state
+            .arrivals
+            .lock()
+            .unwrap()
+            .entry(line.to_owned())
+            .or_default() += 1;
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         if stream.read_exact(&mut body).is_err() {
             return;

@@ -29,9 +29,18 @@ impl ReservedPort {
         // For port 0 the kernel chooses a port that no socket has, in spite of these options.
         socket.set_reuse_address(true).expect("an option");
         socket.set_reuse_port(true).expect("an option");
-        socket.bind(&SocketAddr::from((address, 0)).into()).expect("a free port");
-        let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
-        Self { _socket: socket, address }
+        socket
+            .bind(&SocketAddr::from((address, 0)).into())
+            .expect("a free port");
+        let address = socket
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("an IP address");
+        Self {
+            _socket: socket,
+            address,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -55,7 +64,10 @@ fn a_reserved_port_refuses_connections_until_something_listens_there() {
         let listener = port.listen();
         let client = connect().unwrap();
         assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
-        assert!(TcpListener::bind(port.address()).is_err(), "one listener at a time");
+        assert!(
+            TcpListener::bind(port.address()).is_err(),
+            "one listener at a time"
+        );
     }
     assert_eq!(connect().unwrap_err().kind(), ConnectionRefused);
 }

@@ -29,7 +29,11 @@ impl Terminal {
                 sink.lock().expect("no panic while locked").push_str(&text);
             }
         });
-        Self { keyboard: File::from(pair.master), slave: pair.slave, screen }
+        Self {
+            keyboard: File::from(pair.master),
+            slave: pair.slave,
+            screen,
+        }
     }
 
     /// A standard stream on this terminal.
@@ -43,7 +47,9 @@ impl Terminal {
     }
 
     pub fn type_in(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("an open terminal");
+        self.keyboard
+            .write_all(keys.as_bytes())
+            .expect("an open terminal");
     }
 
     /// Everything that was printed so far.
@@ -53,7 +59,9 @@ impl Terminal {
 
     /// Whether typed keys are shown, and Ctrl-C sends a signal.
     pub fn is_as_usual(&self) -> bool {
-        let flags = tcgetattr(self.slave.as_fd()).expect("a terminal").local_flags;
+        let flags = tcgetattr(self.slave.as_fd())
+            .expect("a terminal")
+            .local_flags;
         flags.contains(LocalFlags::ECHO | LocalFlags::ISIG)
     }
 }

@@ -50,12 +50,20 @@ impl TlsStream {
 pub fn tls_upstream(pki: &Pki, script: impl Fn(TlsStream) + Send + Sync + 'static) -> Upstream {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(pki.ca_file()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(pki.ca_file()).unwrap())
+        .unwrap();
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-    let chain = CertificateDer::pem_file_iter(pki.path("server.crt")).unwrap().collect::<Result<_, _>>().unwrap();
+    let chain = CertificateDer::pem_file_iter(pki.path("server.crt"))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
     let key = PrivateKeyDer::from_pem_file(pki.path("server.key")).unwrap();
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let builder = builder.with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap());
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let builder =
+        builder.with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap());
     let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
     Upstream::scripted(move |mut socket, number| {
         let mut connection = ServerConnection::new(config.clone()).unwrap();
@@ -64,8 +72,15 @@ pub fn tls_upstream(pki: &Pki, script: impl Fn(TlsStream) + Send + Sync + 'stati
                 return;
             }
         }
-        let client = connection.peer_certificates().map(|chain| common_name(&chain[0])).unwrap_or_default();
-        script(TlsStream { stream: StreamOwned::new(connection, socket), client, number });
+        let client = connection
+            .peer_certificates()
+            .map(|chain| common_name(&chain[0]))
+            .unwrap_or_default();
+        script(TlsStream {
+            stream: StreamOwned::new(connection, socket),
+            client,
+            number,
+        });
     })
 }
 

@@ -32,7 +32,11 @@ pub struct Recorded {
 impl Recorded {
     /// The values of a header.
     pub fn values(&self, name: &str) -> Vec<&str> {
-        self.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII")).collect()
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().expect("ASCII"))
+            .collect()
     }
 }
 
@@ -75,9 +79,14 @@ impl Upstream {
         acceptor: Option<tokio_rustls::TlsAcceptor>,
         answer: impl Fn(&Recorded) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .expect("a port");
         let address = listener.local_addr().expect("an address");
         let recorded: Arc<Mutex<Vec<Recorded>>> = Arc::default();
         let (sink, answer) = (recorded.clone(), Arc::new(answer));
@@ -90,13 +99,17 @@ impl Upstream {
                     let (sink, answer) = (sink.clone(), answer.clone());
                     async move {
                         let recorded = record(request, connection).await;
-                        sink.lock().expect("no panic while locked").push(recorded.clone());
+                        sink.lock()
+                            .expect("no panic while locked")
+                            .push(recorded.clone());
                         Ok::<_, Infallible>(answer(&recorded))
                     }
                 });
                 let http = hyper::server::conn::http1::Builder::new();
                 match acceptor.clone() {
-                    None => drop(tokio::spawn(http.serve_connection(TokioIo::new(stream), service))),
+                    None => drop(tokio::spawn(
+                        http.serve_connection(TokioIo::new(stream), service),
+                    )),
                     Some(acceptor) => drop(tokio::spawn(async move {
                         if let Ok(stream) = acceptor.accept(stream).await {
                             let _ = http.serve_connection(TokioIo::new(stream), service).await;
@@ -105,7 +118,11 @@ impl Upstream {
                 }
             }
         });
-        Self { address, recorded, _runtime: Some(runtime) }
+        Self {
+            address,
+            recorded,
+            _runtime: Some(runtime),
+        }
     }
 
     /// Hands each connection to `script`, one thread each, with its number: for upstreams that misbehave.
@@ -119,7 +136,11 @@ impl Upstream {
                 std::thread::spawn(move || script(stream, number));
             }
         });
-        Self { address, recorded: Arc::default(), _runtime: None }
+        Self {
+            address,
+            recorded: Arc::default(),
+            _runtime: None,
+        }
     }
 
     /// What has reached it so far.
@@ -165,7 +186,10 @@ impl http_body::Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop_front().map(Ok))
     }
 }
@@ -195,7 +219,10 @@ impl HeldUpstream {
                     state = changed.wait(state).expect("no panic while locked");
                 }
                 drop(state);
-                write(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+                write(
+                    &mut stream,
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate",
+                );
             }
         });
         Self { upstream, gate }
@@ -203,7 +230,9 @@ impl HeldUpstream {
 
     /// Waits until so many requests have arrived.
     pub fn wait_for_requests(&self, count: usize) {
-        eventually("requests at the upstream", || (self.requests() >= count).then_some(()));
+        eventually("requests at the upstream", || {
+            (self.requests() >= count).then_some(())
+        });
     }
 
     /// How many requests have arrived.

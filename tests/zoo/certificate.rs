@@ -2,8 +2,8 @@
 
 use super::keys::{Key, children, content, without_zeros};
 use crate::support::der::{
-    IA5_STRING, UTF8_STRING, bit_string, boolean, element, explicit, implicit, integer, octet_string, oid, sequence,
-    set, time,
+    IA5_STRING, UTF8_STRING, bit_string, boolean, element, explicit, implicit, integer,
+    octet_string, oid, sequence, set, time,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,10 @@ pub const KEY_CERT_SIGN: u8 = 0x04;
 pub const CRL_SIGN: u8 = 0x02;
 
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() as i64
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock")
+        .as_secs() as i64
 }
 
 /// All parts of a certificate.
@@ -126,7 +129,9 @@ impl Certificate {
         let signed = sequence(&[
             self.version.clone(),
             integer(&self.serial),
-            self.inner_algorithm.clone().unwrap_or_else(|| signer.algorithm.clone()),
+            self.inner_algorithm
+                .clone()
+                .unwrap_or_else(|| signer.algorithm.clone()),
             self.issuer.clone().unwrap_or_else(|| issuer.to_vec()),
             sequence(&self.validity),
             self.subject.clone(),
@@ -144,13 +149,21 @@ impl Authority {
     pub fn root(common_name: &str, key: Key) -> Self {
         let certificate = Certificate::authority(common_name);
         let der = certificate.signed(&certificate.subject, &key, &key);
-        Self { name: certificate.subject, key, der }
+        Self {
+            name: certificate.subject,
+            key,
+            der,
+        }
     }
 
     /// Below another one.
     pub fn below(&self, certificate: &Certificate) -> Self {
         let key = Key::p256();
-        Self { der: certificate.signed_by(self, &key), name: certificate.subject.clone(), key }
+        Self {
+            der: certificate.signed_by(self, &key),
+            name: certificate.subject.clone(),
+            key,
+        }
     }
 
     /// An ordinary CA below another one.
@@ -161,8 +174,14 @@ impl Authority {
     /// A revocation list: serial numbers with a reason, and until when it is fresh.
     pub fn crl(&self, revoked: &[(&[u8], Option<u8>)], next_update: i64) -> Vec<u8> {
         let entry = |(serial, reason): &(&[u8], Option<u8>)| {
-            let reason = reason.map(|reason| sequence(&[extension(&[2, 5, 29, 21], false, &element(0x0a, &[reason]))]));
-            sequence(&[integer(serial), time(now() - DAY), reason.unwrap_or_default()])
+            let reason = reason.map(|reason| {
+                sequence(&[extension(&[2, 5, 29, 21], false, &element(0x0a, &[reason]))])
+            });
+            sequence(&[
+                integer(serial),
+                time(now() - DAY),
+                reason.unwrap_or_default(),
+            ])
         };
         let entries: Vec<_> = revoked.iter().map(entry).collect();
         let signed = sequence(&[
@@ -171,8 +190,15 @@ impl Authority {
             self.name.clone(),
             time(now() - DAY),
             time(next_update),
-            if entries.is_empty() { Vec::new() } else { sequence(&entries) },
-            explicit(0, &sequence(&[extension(&[2, 5, 29, 20], false, &integer(&[1]))])),
+            if entries.is_empty() {
+                Vec::new()
+            } else {
+                sequence(&entries)
+            },
+            explicit(
+                0,
+                &sequence(&[extension(&[2, 5, 29, 20], false, &integer(&[1]))]),
+            ),
         ]);
         let signature = bit_string(0, &self.key.sign(&signed));
         sequence(&[signed, self.key.algorithm.clone(), signature])
@@ -190,18 +216,32 @@ pub fn attribute(kind: &[u64], tag: u8, value: &[u8]) -> Vec<u8> {
 }
 
 pub fn extension(kind: &[u64], is_critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if is_critical { boolean(true) } else { Vec::new() };
+    let critical = if is_critical {
+        boolean(true)
+    } else {
+        Vec::new()
+    };
     sequence(&[oid(kind), critical, octet_string(value)])
 }
 
 pub fn basic_constraints(is_authority: bool, path_length: Option<u8>) -> Vec<u8> {
-    let flag = if is_authority { boolean(true) } else { Vec::new() };
-    let length = path_length.map(|length| integer(&[length])).unwrap_or_default();
+    let flag = if is_authority {
+        boolean(true)
+    } else {
+        Vec::new()
+    };
+    let length = path_length
+        .map(|length| integer(&[length]))
+        .unwrap_or_default();
     extension(&[2, 5, 29, 19], true, &sequence(&[flag, length]))
 }
 
 pub fn key_usage(bits: u8) -> Vec<u8> {
-    extension(&[2, 5, 29, 15], true, &bit_string(bits.trailing_zeros() as u8, &[bits]))
+    extension(
+        &[2, 5, 29, 15],
+        true,
+        &bit_string(bits.trailing_zeros() as u8, &[bits]),
+    )
 }
 
 pub fn usages(kinds: &[&[u64]]) -> Vec<u8> {
@@ -232,15 +272,27 @@ pub fn name_constraints(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> 
         [] => Vec::new(),
         names => element(
             0xa0 | number,
-            &names.iter().map(|name| sequence(std::slice::from_ref(name))).collect::<Vec<_>>().concat(),
+            &names
+                .iter()
+                .map(|name| sequence(std::slice::from_ref(name)))
+                .collect::<Vec<_>>()
+                .concat(),
         ),
     };
-    extension(&[2, 5, 29, 30], true, &sequence(&[trees(0, permitted), trees(1, excluded)]))
+    extension(
+        &[2, 5, 29, 30],
+        true,
+        &sequence(&[trees(0, permitted), trees(1, excluded)]),
+    )
 }
 
 /// An extension that nobody knows.
 pub fn unknown_extension(is_critical: bool, octets: usize) -> Vec<u8> {
-    extension(&[1, 3, 6, 1, 4, 1, 55555, 1], is_critical, &element(IA5_STRING, &vec![b'x'; octets]))
+    extension(
+        &[1, 3, 6, 1, 4, 1, 55555, 1],
+        is_critical,
+        &element(IA5_STRING, &vec![b'x'; octets]),
+    )
 }
 
 /// Changes one bit of the signature, which stands last.
@@ -272,5 +324,9 @@ pub fn with_the_other_signature(der: &[u8]) -> Vec<u8> {
         other.insert(0, 0);
     }
     let signature = sequence(&[numbers[0].to_vec(), integer(&other)]);
-    sequence(&[parts[0].to_vec(), parts[1].to_vec(), bit_string(0, &signature)])
+    sequence(&[
+        parts[0].to_vec(),
+        parts[1].to_vec(),
+        bit_string(0, &signature),
+    ])
 }

@@ -34,7 +34,9 @@ fn beginning(row: &Row) -> String {
 fn agree(ours: &Verdict, theirs: &Outcome) -> bool {
     match (ours, theirs) {
         // nginx has one name for all domains.
-        (Verdict::User(ours), Outcome::Answer(200, theirs)) => ours.split("-of-").next() == Some(theirs),
+        (Verdict::User(ours), Outcome::Answer(200, theirs)) => {
+            ours.split("-of-").next() == Some(theirs)
+        }
         (Verdict::User(_), _) | (_, Outcome::Answer(200, _)) => false,
         _ => true,
     }
@@ -43,12 +45,21 @@ fn agree(ours: &Verdict, theirs: &Outcome) -> bool {
 #[test]
 fn the_page_has_every_row_and_its_verdict() {
     let text = std::fs::read_to_string(file()).expect("the page");
-    let rows: Vec<Row> = table::table(&Zoo::new()).into_iter().flat_map(|(_, rows)| rows).collect();
+    let rows: Vec<Row> = table::table(&Zoo::new())
+        .into_iter()
+        .flat_map(|(_, rows)| rows)
+        .collect();
     for row in &rows {
-        assert!(text.lines().any(|line| line.starts_with(&beginning(row))), "not there: {}", beginning(row));
+        assert!(
+            text.lines().any(|line| line.starts_with(&beginning(row))),
+            "not there: {}",
+            beginning(row)
+        );
     }
     assert_eq!(
-        text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Certificate")).count(),
+        text.lines()
+            .filter(|line| line.starts_with("| ") && !line.starts_with("| Certificate"))
+            .count(),
         rows.len()
     );
 }
@@ -58,7 +69,10 @@ fn nginx_says_what_the_page_says_and_each_difference_has_its_reason() {
     if !require_program("nginx") {
         return;
     }
-    let (written, version) = (std::fs::read_to_string(file()).unwrap_or_default(), version());
+    let (written, version) = (
+        std::fs::read_to_string(file()).unwrap_or_default(),
+        version(),
+    );
     let is_writing = std::env::var_os("PORTCULLIS_GOLDEN").is_some_and(|word| word == "write");
     if !is_writing && !written.contains(&format!("This is {version}.")) {
         eprintln!("skipped: the page was written with another version than {version}");
@@ -70,14 +84,18 @@ fn nginx_says_what_the_page_says_and_each_difference_has_its_reason() {
     let mut page = format!("{OPENING}This is {version}.\n");
     let mut wrong = Vec::new();
     for (title, rows) in table::table(&zoo) {
-        page +=
-            &format!("\n## {title}\n\n| Certificate | Portcullis | nginx | Why nginx differs |\n|---|---|---|---|\n");
+        page += &format!(
+            "\n## {title}\n\n| Certificate | Portcullis | nginx | Why nginx differs |\n|---|---|---|---|\n"
+        );
         for row in &rows {
             let judge = |shown: &_| show(&zoo.pki, server.address, row.host, row.path, shown).0;
             let outcome = at_its_time(row, judge, |outcome| agree(&row.verdict, outcome));
             let said = nginx::in_words(&outcome);
             if agree(&row.verdict, &outcome) != row.why.is_empty() {
-                wrong.push(format!("{}: {}, nginx: {said}; why: \"{}\"", row.name, row.verdict, row.why));
+                wrong.push(format!(
+                    "{}: {}, nginx: {said}; why: \"{}\"",
+                    row.name, row.verdict, row.why
+                ));
             }
             page += &format!("{} {said} | {} |\n", beginning(row), row.why);
         }
@@ -87,6 +105,9 @@ fn nginx_says_what_the_page_says_and_each_difference_has_its_reason() {
         std::fs::create_dir_all(file().parent().unwrap()).unwrap();
         std::fs::write(file(), &page).unwrap();
     } else {
-        assert!(page == written, "PORTCULLIS_GOLDEN=write writes docs/certificate-zoo.md anew:\n{page}");
+        assert!(
+            page == written,
+            "PORTCULLIS_GOLDEN=write writes docs/certificate-zoo.md anew:\n{page}"
+        );
     }
 }

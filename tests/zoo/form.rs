@@ -30,15 +30,39 @@ pub fn form(zoo: &Zoo) -> Vec<Row> {
     first.version = Vec::new();
     vec![
         accepted("version 3 without extensions", "alice", zoo.leaf(&bare)),
-        alerted("version 1", INVALID, "version 3 without extensions", zoo.leaf(&first))
-            .unlike_nginx("OpenSSL takes old versions of leaves, which can say nothing about usage"),
-        alerted("version 1, but with extensions", INVALID, ORDINARY, zoo.leaf(&version(&[])))
-            .unlike_nginx("OpenSSL does not compare version and extensions"),
-        alerted("version 2, but with extensions", INVALID, ORDINARY, zoo.leaf(&version(&explicit(0, &integer(&[1])))))
-            .unlike_nginx("OpenSSL does not compare version and extensions"),
-        alerted("version 4", INVALID, ORDINARY, zoo.leaf(&version(&explicit(0, &integer(&[3])))))
-            .unlike_nginx("OpenSSL takes a version that there is not"),
-        accepted("an unknown extension", "alice", zoo.leaf(&alice().with(unknown_extension(false, 10)))),
+        alerted(
+            "version 1",
+            INVALID,
+            "version 3 without extensions",
+            zoo.leaf(&first),
+        )
+        .unlike_nginx("OpenSSL takes old versions of leaves, which can say nothing about usage"),
+        alerted(
+            "version 1, but with extensions",
+            INVALID,
+            ORDINARY,
+            zoo.leaf(&version(&[])),
+        )
+        .unlike_nginx("OpenSSL does not compare version and extensions"),
+        alerted(
+            "version 2, but with extensions",
+            INVALID,
+            ORDINARY,
+            zoo.leaf(&version(&explicit(0, &integer(&[1])))),
+        )
+        .unlike_nginx("OpenSSL does not compare version and extensions"),
+        alerted(
+            "version 4",
+            INVALID,
+            ORDINARY,
+            zoo.leaf(&version(&explicit(0, &integer(&[3])))),
+        )
+        .unlike_nginx("OpenSSL takes a version that there is not"),
+        accepted(
+            "an unknown extension",
+            "alice",
+            zoo.leaf(&alice().with(unknown_extension(false, 10))),
+        ),
         alerted(
             "an unknown critical extension",
             INVALID,
@@ -51,26 +75,74 @@ pub fn form(zoo: &Zoo) -> Vec<Row> {
             "for clients and servers",
             zoo.leaf(&alice().with(usages(&[CLIENT_AUTH]))),
         ),
-        accepted("30 kB in an extension", "alice", zoo.leaf(&alice().with(unknown_extension(false, 30_000)))),
+        accepted(
+            "30 kB in an extension",
+            "alice",
+            zoo.leaf(&alice().with(unknown_extension(false, 30_000))),
+        ),
         accepted("a serial number of 20 octets", "alice", serial(&[0x7f; 20])),
-        accepted("a serial number of 100 octets", "alice", serial(&[0x7f; 100])),
+        accepted(
+            "a serial number of 100 octets",
+            "alice",
+            serial(&[0x7f; 100]),
+        ),
         accepted("a negative serial number", "alice", serial(&[0x80, 1])),
         accepted("serial number 0", "alice", serial(&[0])),
-        alerted("a serial number of no octets", UNREADABLE, ORDINARY, serial(&[])),
-        alerted("octets behind the certificate", UNREADABLE, ORDINARY, raw([&ordinary[..], &[0]].concat())),
+        alerted(
+            "a serial number of no octets",
+            UNREADABLE,
+            ORDINARY,
+            serial(&[]),
+        ),
+        alerted(
+            "octets behind the certificate",
+            UNREADABLE,
+            ORDINARY,
+            raw([&ordinary[..], &[0]].concat()),
+        ),
         alerted(
             "another certificate behind in one",
             UNREADABLE,
             ORDINARY,
             raw([&ordinary[..], &ordinary[..]].concat()),
         ),
-        alerted("an element behind the extensions", UNREADABLE, ORDINARY, behind),
-        alerted("the indefinite form of BER", UNREADABLE, ORDINARY, raw(indefinite))
-            .unlike_nginx("OpenSSL reads BER, of which there are many forms for one certificate"),
-        alerted("a length longer than it need be", UNREADABLE, ORDINARY, raw(long_length))
-            .unlike_nginx("OpenSSL reads BER, of which there are many forms for one certificate"),
-        alerted("cut short", UNREADABLE, ORDINARY, raw(ordinary[..ordinary.len() - 10].to_vec())),
-        alerted("an empty SEQUENCE", UNREADABLE, ORDINARY, raw(sequence(&[]))),
-        alerted("no DER at all", UNREADABLE, ORDINARY, raw(b"-----BEGIN CERTIFICATE-----".to_vec())),
+        alerted(
+            "an element behind the extensions",
+            UNREADABLE,
+            ORDINARY,
+            behind,
+        ),
+        alerted(
+            "the indefinite form of BER",
+            UNREADABLE,
+            ORDINARY,
+            raw(indefinite),
+        )
+        .unlike_nginx("OpenSSL reads BER, of which there are many forms for one certificate"),
+        alerted(
+            "a length longer than it need be",
+            UNREADABLE,
+            ORDINARY,
+            raw(long_length),
+        )
+        .unlike_nginx("OpenSSL reads BER, of which there are many forms for one certificate"),
+        alerted(
+            "cut short",
+            UNREADABLE,
+            ORDINARY,
+            raw(ordinary[..ordinary.len() - 10].to_vec()),
+        ),
+        alerted(
+            "an empty SEQUENCE",
+            UNREADABLE,
+            ORDINARY,
+            raw(sequence(&[])),
+        ),
+        alerted(
+            "no DER at all",
+            UNREADABLE,
+            ORDINARY,
+            raw(b"-----BEGIN CERTIFICATE-----".to_vec()),
+        ),
     ]
 }

@@ -39,15 +39,24 @@ const SECP256K1: &[u64] = &[1, 3, 132, 0, 10];
 
 impl Key {
     pub fn p256() -> Self {
-        Self::of(&rcgen::PKCS_ECDSA_P256_SHA256, sequence(&[oid(ECDSA_SHA256)]))
+        Self::of(
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+            sequence(&[oid(ECDSA_SHA256)]),
+        )
     }
 
     pub fn p384() -> Self {
-        Self::of(&rcgen::PKCS_ECDSA_P384_SHA384, sequence(&[oid(ECDSA_SHA384)]))
+        Self::of(
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+            sequence(&[oid(ECDSA_SHA384)]),
+        )
     }
 
     pub fn p521() -> Self {
-        Self::of(&rcgen::PKCS_ECDSA_P521_SHA512, sequence(&[oid(ECDSA_SHA512)]))
+        Self::of(
+            &rcgen::PKCS_ECDSA_P521_SHA512,
+            sequence(&[oid(ECDSA_SHA512)]),
+        )
     }
 
     pub fn ed25519() -> Self {
@@ -79,12 +88,21 @@ impl Key {
 
     /// The curve of Bitcoin, which TLS does not know.
     pub fn secp256k1() -> Self {
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256K1_SHA256_ASN1_SIGNING, &SystemRandom::new());
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256K1_SHA256_ASN1_SIGNING, pkcs8.expect("a key").as_ref());
+        let pkcs8 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256K1_SHA256_ASN1_SIGNING, &SystemRandom::new());
+        let pair = EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P256K1_SHA256_ASN1_SIGNING,
+            pkcs8.expect("a key").as_ref(),
+        );
         let pair = Arc::new(pair.expect("a key"));
         let sign: Sign = {
             let pair = pair.clone();
-            Arc::new(move |message| pair.sign(&SystemRandom::new(), message).expect("a signature").as_ref().to_vec())
+            Arc::new(move |message| {
+                pair.sign(&SystemRandom::new(), message)
+                    .expect("a signature")
+                    .as_ref()
+                    .to_vec()
+            })
         };
         let algorithm = sequence(&[oid(EC), oid(SECP256K1)]);
         Self {
@@ -102,12 +120,18 @@ impl Key {
     /// The same key, whose handshakes are signed with nonsense.
     pub fn that_signs_nonsense(&self) -> Self {
         let sign: Sign = Arc::new(|_| vec![0x30, 0x06, 2, 1, 1, 2, 1, 1]);
-        Self { handshake: by_hand(SignatureScheme::ECDSA_NISTP256_SHA256, sign), ..self.clone() }
+        Self {
+            handshake: by_hand(SignatureScheme::ECDSA_NISTP256_SHA256, sign),
+            ..self.clone()
+        }
     }
 
     /// The same key, whose handshakes another one signs.
     pub fn signing_with(&self, other: &Self) -> Self {
-        Self { handshake: other.handshake.clone(), ..self.clone() }
+        Self {
+            handshake: other.handshake.clone(),
+            ..self.clone()
+        }
     }
 }
 
@@ -125,42 +149,80 @@ impl Rsa {
     fn of(size: rcgen::RsaKeySize) -> Self {
         let pair = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size).expect("a key");
         let numbers = numbers_of_pkcs8(pair.serialized_der());
-        let [_, modulus, _, private_exponent, prime, _, exponent_of_prime, ..] = &numbers[..] else {
+        let [
+            _,
+            modulus,
+            _,
+            private_exponent,
+            prime,
+            _,
+            exponent_of_prime,
+            ..,
+        ] = &numbers[..]
+        else {
             panic!("an RSA key");
         };
         let (modulus, private_exponent) = (modulus.clone(), private_exponent.clone());
         let (prime, exponent_of_prime) = (prime.clone(), exponent_of_prime.clone());
         let key = Key::from_pair(pair, sequence(&[oid(RSA_SHA256), null()]));
-        Self { key, modulus, private_exponent, prime, exponent_of_prime }
+        Self {
+            key,
+            modulus,
+            private_exponent,
+            prime,
+            exponent_of_prime,
+        }
     }
 
     /// Signs with SHA-1.
     pub fn with_sha1(&self) -> Key {
-        const PREFIX: &[u8] = &[0x30, 0x21, 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 0x14];
+        const PREFIX: &[u8] = &[
+            0x30, 0x21, 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0, 4, 0x14,
+        ];
         let (modulus, exponent) = (self.modulus.clone(), self.private_exponent.clone());
         let sign = move |message: &[u8]| {
             let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
             digest.update(message);
-            raw_signature(&modulus, &exponent, &[PREFIX, digest.finish().as_ref()].concat())
+            raw_signature(
+                &modulus,
+                &exponent,
+                &[PREFIX, digest.finish().as_ref()].concat(),
+            )
         };
-        Key { algorithm: sequence(&[oid(RSA_SHA1), null()]), sign: Arc::new(sign), ..self.key.clone() }
+        Key {
+            algorithm: sequence(&[oid(RSA_SHA1), null()]),
+            sign: Arc::new(sign),
+            ..self.key.clone()
+        }
     }
 
     /// Says that it signs with SHA-384, but does not.
     pub fn with_wrong_label(&self) -> Key {
-        Key { algorithm: sequence(&[oid(RSA_SHA384), null()]), ..self.key.clone() }
+        Key {
+            algorithm: sequence(&[oid(RSA_SHA384), null()]),
+            ..self.key.clone()
+        }
     }
 
     /// A key of 1024 bits. Its modulus is a prime, which nobody can tell from its signatures, and which is half of this key.
     pub fn of_1024_bits(&self) -> Key {
-        const PREFIX: &[u8] = &[0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
+        const PREFIX: &[u8] = &[
+            0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20,
+        ];
         let (modulus, exponent) = (self.prime.clone(), self.exponent_of_prime.clone());
         let sign: Sign = Arc::new(move |message: &[u8]| {
             let mut digest = Context::new(&SHA256);
             digest.update(message);
-            raw_signature(&modulus, &exponent, &[PREFIX, digest.finish().as_ref()].concat())
+            raw_signature(
+                &modulus,
+                &exponent,
+                &[PREFIX, digest.finish().as_ref()].concat(),
+            )
         });
-        let numbers = sequence(&[integer(&[&[0], &self.prime[..]].concat()), integer(&[1, 0, 1])]);
+        let numbers = sequence(&[
+            integer(&[&[0], &self.prime[..]].concat()),
+            integer(&[1, 0, 1]),
+        ]);
         Key {
             public: sequence(&[sequence(&[oid(RSA), null()]), bit_string(0, &numbers)]),
             algorithm: sequence(&[oid(RSA_SHA256), null()]),
@@ -189,7 +251,9 @@ impl fmt::Debug for ByHand {
 
 impl SigningKey for ByHand {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
-        offered.contains(&self.scheme).then(|| Box::new(self.clone()) as Box<dyn rustls::sign::Signer>)
+        offered
+            .contains(&self.scheme)
+            .then(|| Box::new(self.clone()) as Box<dyn rustls::sign::Signer>)
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
@@ -215,11 +279,18 @@ impl rustls::sign::Signer for ByHand {
 fn numbers_of_pkcs8(der: &[u8]) -> Vec<Vec<u8>> {
     let outer = children(content(der));
     let inner = content(outer[2]);
-    children(content(inner)).into_iter().map(|number| without_zeros(content(number))).collect()
+    children(content(inner))
+        .into_iter()
+        .map(|number| without_zeros(content(number)))
+        .collect()
 }
 
 pub fn without_zeros(octets: &[u8]) -> Vec<u8> {
-    octets.iter().copied().skip_while(|octet| *octet == 0).collect()
+    octets
+        .iter()
+        .copied()
+        .skip_while(|octet| *octet == 0)
+        .collect()
 }
 
 /// Lengths of header and content of the first element.
@@ -228,7 +299,9 @@ fn split(octets: &[u8]) -> (usize, usize) {
         short @ 0..=0x7f => (2, usize::from(short)),
         long => {
             let digits = usize::from(long & 0x7f);
-            let length = octets[2..2 + digits].iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
+            let length = octets[2..2 + digits]
+                .iter()
+                .fold(0, |length, digit| length << 8 | usize::from(*digit));
             (2 + digits, length)
         }
     }
@@ -273,7 +346,10 @@ impl Montgomery {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2_u32.wrapping_sub(modulus[0].wrapping_mul(inverse)));
         }
-        Self { modulus, inverse: inverse.wrapping_neg() }
+        Self {
+            modulus,
+            inverse: inverse.wrapping_neg(),
+        }
     }
 
     fn power(&self, base: &[u8], exponent: &[u8]) -> Vec<u8> {
@@ -285,14 +361,21 @@ impl Montgomery {
             base = self.doubled(&base);
         }
         let mut result = one;
-        for bit in exponent.iter().flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1)) {
+        for bit in exponent
+            .iter()
+            .flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1))
+        {
             result = self.product(&result, &result);
             if bit == 1 {
                 result = self.product(&result, &base);
             }
         }
         let result = self.product(&result, &limbs(&[1], size));
-        result.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect()
+        result
+            .iter()
+            .rev()
+            .flat_map(|limb| limb.to_be_bytes())
+            .collect()
     }
 
     fn doubled(&self, number: &[u32]) -> Vec<u32> {
@@ -324,7 +407,8 @@ impl Montgomery {
     /// A number below twice the modulus, of one limb more.
     fn reduced(&self, mut number: Vec<u32>) -> Vec<u32> {
         let size = self.modulus.len();
-        let is_less = number[size] == 0 && number[..size].iter().rev().lt(self.modulus.iter().rev());
+        let is_less =
+            number[size] == 0 && number[..size].iter().rev().lt(self.modulus.iter().rev());
         if !is_less {
             let mut borrow = false;
             for (limb, modulus) in number.iter_mut().zip(&self.modulus) {
@@ -342,15 +426,23 @@ impl Montgomery {
 fn add_multiple(sum: &mut [u32], number: &[u32], factor: u32) {
     let mut carry = 0_u64;
     for (at, limb) in sum.iter_mut().enumerate() {
-        let product = u64::from(number.get(at).copied().unwrap_or(0)) * u64::from(factor) + u64::from(*limb) + carry;
+        let product = u64::from(number.get(at).copied().unwrap_or(0)) * u64::from(factor)
+            + u64::from(*limb)
+            + carry;
         *limb = product as u32;
         carry = product >> 32;
     }
 }
 
 fn limbs(octets: &[u8], size: usize) -> Vec<u32> {
-    let mut limbs: Vec<u32> =
-        octets.rchunks(4).map(|chunk| chunk.iter().fold(0, |limb, octet| limb << 8 | u32::from(*octet))).collect();
+    let mut limbs: Vec<u32> = octets
+        .rchunks(4)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .fold(0, |limb, octet| limb << 8 | u32::from(*octet))
+        })
+        .collect();
     limbs.resize(size, 0);
     limbs
 }

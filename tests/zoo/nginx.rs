@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 /// Starts it in the folder of the zoo.
 pub fn start(zoo: &Zoo) -> Nginx {
     let folder = zoo.pki.folder.path();
-    Nginx::start(folder, |address| config(zoo, &folder.display().to_string(), address))
+    Nginx::start(folder, |address| {
+        config(zoo, &folder.display().to_string(), address)
+    })
 }
 
 fn config(zoo: &Zoo, folder: &str, address: SocketAddr) -> String {
@@ -18,14 +20,24 @@ fn config(zoo: &Zoo, folder: &str, address: SocketAddr) -> String {
     for name in ["alice", "bob", "patient", "hasty"] {
         users += &format!("    \"CN={name}\" {name};\n");
     }
-    users += &format!("    \"CN=Jos\\\\C3\\\\A9\" jose;\n    \"CN={}\" long;\n", "a".repeat(LONGEST));
-    let servers: String = Host::ALL.iter().map(|host| server(zoo, *host, folder, address)).collect();
-    format!("  map_hash_bucket_size 512;\n  map $ssl_client_s_dn $user {{\n    default \"\";\n{users}  }}\n{servers}")
+    users += &format!(
+        "    \"CN=Jos\\\\C3\\\\A9\" jose;\n    \"CN={}\" long;\n",
+        "a".repeat(LONGEST)
+    );
+    let servers: String = Host::ALL
+        .iter()
+        .map(|host| server(zoo, *host, folder, address))
+        .collect();
+    format!(
+        "  map_hash_bucket_size 512;\n  map $ssl_client_s_dn $user {{\n    default \"\";\n{users}  }}\n{servers}"
+    )
 }
 
 fn server(zoo: &Zoo, host: Host, folder: &str, address: SocketAddr) -> String {
     let lists = match host {
-        Host::Lists | Host::Stale | Host::Lenient => format!("ssl_crl {};", zoo.file(host, "crls").display()),
+        Host::Lists | Host::Stale | Host::Lenient => {
+            format!("ssl_crl {};", zoo.file(host, "crls").display())
+        }
         _ => String::new(),
     };
     let (verify, depth) = match host {
@@ -48,7 +60,11 @@ pub fn in_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Answer(200, user) => format!("is `{user}`"),
         Outcome::Answer(400, why) => {
-            format!("400, {}", why.trim_start_matches("FAILED:").replace("NONE", "no certificate"))
+            format!(
+                "400, {}",
+                why.trim_start_matches("FAILED:")
+                    .replace("NONE", "no certificate")
+            )
         }
         Outcome::Answer(status, _) => status.to_string(),
         Outcome::Alert(alert) => format!("alert {}", words(*alert)),

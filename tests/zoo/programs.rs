@@ -21,7 +21,12 @@ impl Scene {
     fn new() -> Self {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = Gateway::start(&config(&pki, &upstream, "alice"));
-        Self { alice: pki.client("alice"), pki, upstream, gateway }
+        Self {
+            alice: pki.client("alice"),
+            pki,
+            upstream,
+            gateway,
+        }
     }
 
     /// Runs `openssl s_client` as alice; what is typed is typed after the handshake.
@@ -50,9 +55,20 @@ impl Typist {
     fn start(scene: &Scene, flags: &[&str]) -> Self {
         let mut command = Command::new("openssl");
         command
-            .args(["s_client", "-connect", &scene.gateway.address().to_string(), "-servername", "localhost"])
+            .args([
+                "s_client",
+                "-connect",
+                &scene.gateway.address().to_string(),
+                "-servername",
+                "localhost",
+            ])
             .args(["-CAfile", &text(&scene.pki.ca_file())])
-            .args(["-cert", &text(&scene.alice.certificate_file), "-key", &text(&scene.alice.key_file)])
+            .args([
+                "-cert",
+                &text(&scene.alice.certificate_file),
+                "-key",
+                &text(&scene.alice.key_file),
+            ])
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -60,8 +76,10 @@ impl Typist {
         let mut process = Peer::start(&mut command);
         let child = process.process();
         let printed = Arc::new(Mutex::new(Vec::new()));
-        let sources: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        let sources: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
         let readers = sources.into_iter().map(|mut source| {
             let printed = printed.clone();
             std::thread::spawn(move || {
@@ -71,7 +89,11 @@ impl Typist {
                 }
             })
         });
-        Self { readers: readers.collect(), process, printed }
+        Self {
+            readers: readers.collect(),
+            process,
+            printed,
+        }
     }
 
     fn printed(&self) -> String {
@@ -84,13 +106,21 @@ impl Typist {
 
     fn write(&mut self, text: &str) {
         // It may be gone already.
-        let _ = self.process.process().stdin.as_mut().unwrap().write_all(text.as_bytes());
+        let _ = self
+            .process
+            .process()
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(text.as_bytes());
     }
 
     /// Waits for its end, and gives all that it has printed.
     fn end(mut self) -> String {
         self.process.wait();
-        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        self.readers
+            .drain(..)
+            .for_each(|reader| reader.join().unwrap());
         self.printed()
     }
 }
@@ -103,15 +133,28 @@ fn a_session_of_a_user_who_was_removed_is_resumed_by_nobody() {
     let scene = Scene::new();
     let session = text(&scene.pki.path("session"));
     for version in ["-tls1_3", "-tls1_2"] {
-        scene.gateway.reload_with(&config(&scene.pki, &scene.upstream, "alice"));
+        scene
+            .gateway
+            .reload_with(&config(&scene.pki, &scene.upstream, "alice"));
         let first = scene.s_client(&[version, "-sess_out", &session], REQUEST);
-        assert!(first.contains("New, TLS") && first.contains("HTTP/1.1 200"), "{first}");
+        assert!(
+            first.contains("New, TLS") && first.contains("HTTP/1.1 200"),
+            "{first}"
+        );
         // Its twin: as long as there is a user, the session is as good as before.
         let second = scene.s_client(&[version, "-sess_in", &session], REQUEST);
-        assert!(second.contains("Reused, TLS") && second.contains("HTTP/1.1 200"), "{second}");
-        scene.gateway.reload_with(&config(&scene.pki, &scene.upstream, "bob"));
+        assert!(
+            second.contains("Reused, TLS") && second.contains("HTTP/1.1 200"),
+            "{second}"
+        );
+        scene
+            .gateway
+            .reload_with(&config(&scene.pki, &scene.upstream, "bob"));
         let third = scene.s_client(&[version, "-sess_in", &session], REQUEST);
-        assert!(third.contains("Reused, TLS") && third.contains("HTTP/1.1 403"), "{version}: {third}");
+        assert!(
+            third.contains("Reused, TLS") && third.contains("HTTP/1.1 403"),
+            "{version}: {third}"
+        );
         assert!(third.contains("unknown_user"), "{third}");
     }
     assert_eq!(scene.upstream.recorded().len(), 4);
@@ -126,8 +169,13 @@ fn nobody_negotiates_anew() {
     let plain = scene.s_client(&["-tls1_2"], REQUEST);
     assert!(plain.contains("HTTP/1.1 200"), "{plain}");
     let anew = scene.s_client(&["-tls1_2"], "R\n");
-    assert!(anew.contains("RENEGOTIATING") && anew.contains("no renegotiation"), "{anew}");
-    scene.gateway.wait_for_metric("portcullis_handshakes_total", &[], 2.0);
+    assert!(
+        anew.contains("RENEGOTIATING") && anew.contains("no renegotiation"),
+        "{anew}"
+    );
+    scene
+        .gateway
+        .wait_for_metric("portcullis_handshakes_total", &[], 2.0);
     assert_eq!(scene.upstream.recorded().len(), 1);
 }
 
@@ -139,15 +187,23 @@ fn after_the_handshake_nobody_is_asked_for_a_certificate() {
     let scene = Scene::new();
     let output = scene.s_client(&["-tls1_3", "-enable_pha", "-msg"], REQUEST);
     assert!(output.contains("HTTP/1.1 200"), "{output}");
-    assert_eq!(output.matches(", CertificateRequest").count(), 1, "{output}");
+    assert_eq!(
+        output.matches(", CertificateRequest").count(),
+        1,
+        "{output}"
+    );
 }
 
 /// A session as openssl stores it, that claims to be good for early data.
 fn with_early_data(session: &str) -> Vec<u8> {
-    let (_, rest) = session.split_once("-----BEGIN SSL SESSION PARAMETERS-----").expect("a session");
+    let (_, rest) = session
+        .split_once("-----BEGIN SSL SESSION PARAMETERS-----")
+        .expect("a session");
     let (body, _) = rest.split_once("-----END").expect("a session");
     let certificate = format!("-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----\n");
-    let der = rustls::pki_types::CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM").to_vec();
+    let der = rustls::pki_types::CertificateDer::from_pem_slice(certificate.as_bytes())
+        .expect("PEM")
+        .to_vec();
     // The length of the outer sequence takes two octets. Parts are in the order of their tags, and 15 is the size.
     assert_eq!(der[..2], [0x30, 0x82]);
     let mut rest = &der[4..];
@@ -166,7 +222,10 @@ fn with_early_data(session: &str) -> Vec<u8> {
         }
         rest = behind;
     }
-    element(0x30, &[before, explicit(15, &integer(&[0x40, 0])), after].concat())
+    element(
+        0x30,
+        &[before, explicit(15, &integer(&[0x40, 0])), after].concat(),
+    )
 }
 
 #[test]
@@ -177,13 +236,29 @@ fn data_before_the_handshake_is_not_taken() {
     let scene = Scene::new();
     let (session, early) = (scene.pki.path("session"), scene.pki.path("early"));
     let first = scene.s_client(&["-tls1_3", "-sess_out", &text(&session)], REQUEST);
-    assert!(first.contains("HTTP/1.1 200") && first.contains("Max Early Data: 0"), "{first}");
+    assert!(
+        first.contains("HTTP/1.1 200") && first.contains("Max Early Data: 0"),
+        "{first}"
+    );
     // Tickets do not allow it, so openssl only sends it if the session lies.
     let lie = with_early_data(&std::fs::read_to_string(&session).unwrap());
     std::fs::write(&session, super::scene::pem("SSL SESSION PARAMETERS", &lie)).unwrap();
     std::fs::write(&early, REQUEST.replace("/x", "/early")).unwrap();
-    let resumed = || scene.gateway.metric("portcullis_handshakes_total", &[("resumption", "resumed")]);
-    let mut client = Typist::start(&scene, &["-tls1_3", "-sess_in", &text(&session), "-early_data", &text(&early)]);
+    let resumed = || {
+        scene
+            .gateway
+            .metric("portcullis_handshakes_total", &[("resumption", "resumed")])
+    };
+    let mut client = Typist::start(
+        &scene,
+        &[
+            "-tls1_3",
+            "-sess_in",
+            &text(&session),
+            "-early_data",
+            &text(&early),
+        ],
+    );
     eventually("a word about early data", || {
         let printed = client.printed();
         (printed.contains("Early data was rejected") || printed.contains("alert")).then_some(())
@@ -191,10 +266,20 @@ fn data_before_the_handshake_is_not_taken() {
     client.write(REQUEST);
     let output = client.end();
     assert!(!output.contains("Early data was accepted"), "{output}");
-    assert!(scene.upstream.recorded().iter().all(|request| request.target != "/early"), "{output}");
+    assert!(
+        scene
+            .upstream
+            .recorded()
+            .iter()
+            .all(|request| request.target != "/early"),
+        "{output}"
+    );
     // The twin: the same session without it.
     let plain = scene.s_client(&["-tls1_3", "-sess_in", &text(&session)], REQUEST);
-    assert!(plain.contains("HTTP/1.1 200") && resumed() >= 1.0, "{plain}");
+    assert!(
+        plain.contains("HTTP/1.1 200") && resumed() >= 1.0,
+        "{plain}"
+    );
 }
 
 #[test]
@@ -221,14 +306,22 @@ fn curl_is_told_what_is_wrong_with_its_certificate() {
             let (certificate, key) = (scene.pki.path("shown.crt"), scene.pki.path("shown.key"));
             std::fs::write(&certificate, &identity.certificate).unwrap();
             std::fs::write(&key, &identity.key).unwrap();
-            arguments.extend(["--cert".to_owned(), text(&certificate), "--key".to_owned(), text(&key)]);
+            arguments.extend([
+                "--cert".to_owned(),
+                text(&certificate),
+                "--key".to_owned(),
+                text(&key),
+            ]);
         }
         arguments.push(url.clone());
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let (out, error, code) = run("curl", &arguments);
         match words {
             None => assert_eq!((out.as_str(), code), ("hello", 0), "{error}"),
-            Some(words) => assert!(code != 0 && out.is_empty() && error.contains(words), "{words}: {error}"),
+            Some(words) => assert!(
+                code != 0 && out.is_empty() && error.contains(words),
+                "{words}: {error}"
+            ),
         }
     }
     assert_eq!(scene.upstream.recorded().len(), 1);

@@ -18,16 +18,25 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(chain: &[&[u8]], key: &Key) -> Self {
-        Self { chain: chain.iter().map(|der| der.to_vec()).collect(), key: Some(key.clone()), version: &TLS13 }
+        Self {
+            chain: chain.iter().map(|der| der.to_vec()).collect(),
+            key: Some(key.clone()),
+            version: &TLS13,
+        }
     }
 
     pub fn nothing() -> Self {
-        Self { chain: Vec::new(), key: None, version: &TLS13 }
+        Self {
+            chain: Vec::new(),
+            key: None,
+            version: &TLS13,
+        }
     }
 
     /// With further certificates behind.
     pub fn and(mut self, authorities: &[&Authority]) -> Self {
-        self.chain.extend(authorities.iter().map(|authority| authority.der.clone()));
+        self.chain
+            .extend(authorities.iter().map(|authority| authority.der.clone()));
         self
     }
 
@@ -102,8 +111,16 @@ pub enum Host {
 }
 
 impl Host {
-    pub const ALL: [Self; 8] =
-        [Self::Zoo, Self::Strict, Self::Open, Self::Two, Self::Lists, Self::Stale, Self::Lenient, Self::Tolerant];
+    pub const ALL: [Self; 8] = [
+        Self::Zoo,
+        Self::Strict,
+        Self::Open,
+        Self::Two,
+        Self::Lists,
+        Self::Stale,
+        Self::Lenient,
+        Self::Tolerant,
+    ];
 
     pub fn domain(self) -> &'static str {
         match self {
@@ -134,22 +151,50 @@ pub struct Row {
 }
 
 fn row(name: &'static str, when: When, verdict: Verdict, twin: Option<&'static str>) -> Row {
-    Row { name, host: Host::Zoo, path: "/", when, verdict, twin, why: "" }
+    Row {
+        name,
+        host: Host::Zoo,
+        path: "/",
+        when,
+        verdict,
+        twin,
+        why: "",
+    }
 }
 
 /// A row that is accepted as this user.
 pub fn accepted(name: &'static str, user: &str, shown: Shown) -> Row {
-    row(name, When::AtOnce(shown), Verdict::User(user.to_owned()), None)
+    row(
+        name,
+        When::AtOnce(shown),
+        Verdict::User(user.to_owned()),
+        None,
+    )
 }
 
 /// A row that is refused in the handshake.
-pub fn alerted(name: &'static str, (alert, reason): (AlertDescription, &str), twin: &'static str, shown: Shown) -> Row {
-    row(name, When::AtOnce(shown), Verdict::Alert(alert, reason.to_owned()), Some(twin))
+pub fn alerted(
+    name: &'static str,
+    (alert, reason): (AlertDescription, &str),
+    twin: &'static str,
+    shown: Shown,
+) -> Row {
+    row(
+        name,
+        When::AtOnce(shown),
+        Verdict::Alert(alert, reason.to_owned()),
+        Some(twin),
+    )
 }
 
 /// A row that is refused with 403.
 pub fn forbidden(name: &'static str, reason: &str, twin: &'static str, shown: Shown) -> Row {
-    row(name, When::AtOnce(shown), Verdict::Refused(403, reason.to_owned()), Some(twin))
+    row(
+        name,
+        When::AtOnce(shown),
+        Verdict::Refused(403, reason.to_owned()),
+        Some(twin),
+    )
 }
 
 impl Row {

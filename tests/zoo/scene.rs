@@ -61,7 +61,10 @@ impl Zoo {
     pub fn new() -> Self {
         let pki = Pki::new();
         let names: Vec<String> = Host::ALL.iter().map(|host| host.name()).collect();
-        pki.server("server", &names.iter().map(String::as_str).collect::<Vec<_>>());
+        pki.server(
+            "server",
+            &names.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
         let (key, kept, rsa) = (Key::p256(), Key::p256(), Key::rsa_2048());
         let root = Authority::root("Zoo Root", Key::p256());
         let revoked = Certificate::authority("Revoked CA").serial(REVOKED_AUTHORITY);
@@ -118,7 +121,10 @@ impl Zoo {
                 (anchors, vec![&self.configured])
             }
             Host::Strict | Host::Tolerant => (vec![&self.root], vec![]),
-            Host::Lists => (vec![&self.root, &self.listless], vec![&self.listed, &self.revoked]),
+            Host::Lists => (
+                vec![&self.root, &self.listless],
+                vec![&self.listed, &self.revoked],
+            ),
             Host::Stale | Host::Lenient => (vec![&self.stale_root], vec![]),
         }
     }
@@ -127,7 +133,11 @@ impl Zoo {
     fn lists(&self, host: Host) -> Vec<Vec<u8>> {
         match host {
             Host::Lists => {
-                let of_root = [(REVOKED, None), (HELD, Some(6)), (REVOKED_AUTHORITY, Some(2))];
+                let of_root = [
+                    (REVOKED, None),
+                    (HELD, Some(6)),
+                    (REVOKED_AUTHORITY, Some(2)),
+                ];
                 let day = now() + DAY;
                 vec![
                     self.root.crl(&of_root, day),
@@ -147,16 +157,31 @@ impl Zoo {
     fn write(&self) {
         for host in Host::ALL {
             let (anchors, intermediates) = self.authorities(host);
-            let text = |all: &[&Authority]| all.iter().map(|one| pem("CERTIFICATE", &one.der)).collect::<String>();
+            let text = |all: &[&Authority]| {
+                all.iter()
+                    .map(|one| pem("CERTIFICATE", &one.der))
+                    .collect::<String>()
+            };
             std::fs::write(self.file(host, "anchors"), text(&anchors)).unwrap();
             std::fs::write(self.file(host, "intermediates"), text(&intermediates)).unwrap();
-            let known = if host == Host::Two { text(&[&self.other_root]) } else { String::new() };
+            let known = if host == Host::Two {
+                text(&[&self.other_root])
+            } else {
+                String::new()
+            };
             let all = text(&anchors) + &text(&intermediates) + &known;
             std::fs::write(self.pki.path(&format!("{}-all.pem", host.name())), all).unwrap();
         }
-        std::fs::write(self.pki.path("others.pem"), pem("CERTIFICATE", &self.other_root.der)).unwrap();
+        std::fs::write(
+            self.pki.path("others.pem"),
+            pem("CERTIFICATE", &self.other_root.der),
+        )
+        .unwrap();
         let serial: String = DENIED.iter().map(|octet| format!("{octet:02x}")).collect();
-        let denied = format!("serial {serial}\nfingerprint {}\ncn denied\nuser banned\n", digest(&self.denied));
+        let denied = format!(
+            "serial {serial}\nfingerprint {}\ncn denied\nuser banned\n",
+            digest(&self.denied)
+        );
         std::fs::write(self.pki.path("denied"), denied).unwrap();
     }
 
@@ -186,7 +211,14 @@ impl Zoo {
                 host.name()
             );
         }
-        for host in [Host::Zoo, Host::Strict, Host::Lists, Host::Stale, Host::Lenient, Host::Tolerant] {
+        for host in [
+            Host::Zoo,
+            Host::Strict,
+            Host::Lists,
+            Host::Stale,
+            Host::Lenient,
+            Host::Tolerant,
+        ] {
             let anchors = self.file(host, "anchors");
             config += &format!(
                 "[trust_domain.{}]\nanchors = [\"{}\"]\n{}",
@@ -205,11 +237,18 @@ impl Zoo {
 
     fn rules(&self, host: Host) -> String {
         let lists = format!("crls = [\"{}\"]\n", self.file(host, "crls").display());
-        let intermediates = format!("intermediates = [\"{}\"]\n", self.file(host, "intermediates").display());
+        let intermediates = format!(
+            "intermediates = [\"{}\"]\n",
+            self.file(host, "intermediates").display()
+        );
         match host {
             Host::Zoo => intermediates + "reserved_names = [\"icinga-master*\"]\n",
             Host::Strict => "extended_key_usage = \"require\"\nchain_depth = 1\n".to_owned(),
-            Host::Lists => intermediates + &lists + &format!("deny_list = \"{}\"\n", self.pki.path("denied").display()),
+            Host::Lists => {
+                intermediates
+                    + &lists
+                    + &format!("deny_list = \"{}\"\n", self.pki.path("denied").display())
+            }
             Host::Stale => lists,
             Host::Lenient => lists + "stale_crls = { allow-for = \"1h\" }\n",
             _ => String::new(),
@@ -219,7 +258,9 @@ impl Zoo {
     fn users(&self) -> String {
         let mut users = String::new();
         let mut user = |name: &str, domain: &str, line: &str| {
-            users += &format!("[api_user.{name}]\n{line}\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n");
+            users += &format!(
+                "[api_user.{name}]\n{line}\ntrust_domain = \"{domain}\"\npermissions = [\"GET /*\"]\n"
+            );
         };
         for (name, line) in [
             ("alice", "client_cn = \"alice\"".to_owned()),
@@ -227,30 +268,58 @@ impl Zoo {
             ("jose", "client_cn = \"Jos\u{e9}\"".to_owned()),
             ("long", format!("client_cn = \"{}\"", "a".repeat(LONGEST))),
             ("web", "client_dns = \"web.example.org\"".to_owned()),
-            ("agent", "client_uri = \"spiffe://example.org/agent\"".to_owned()),
+            (
+                "agent",
+                "client_uri = \"spiffe://example.org/agent\"".to_owned(),
+            ),
             ("mail", "client_email = \"alice@example.org\"".to_owned()),
-            ("pinned", format!("client_fingerprint = \"{}\"", digest(&self.pinned))),
-            ("kept", format!("client_spki = \"{}\"", digest(&self.kept.public))),
+            (
+                "pinned",
+                format!("client_fingerprint = \"{}\"", digest(&self.pinned)),
+            ),
+            (
+                "kept",
+                format!("client_spki = \"{}\"", digest(&self.kept.public)),
+            ),
         ] {
             user(name, "zoo", &line);
         }
         for domain in ["strict", "lists", "stale", "lenient", "others"] {
-            user(&format!("alice-of-{domain}"), domain, "client_cn = \"alice\"");
+            user(
+                &format!("alice-of-{domain}"),
+                domain,
+                "client_cn = \"alice\"",
+            );
         }
         user("banned", "lists", "client_cn = \"banned\"");
         user("hasty", "tolerant", "client_cn = \"hasty\"");
-        user("patient", "tolerant", "client_cn = \"patient\"\ntolerate_expiry = \"7d\"");
+        user(
+            "patient",
+            "tolerant",
+            "client_cn = \"patient\"\ntolerate_expiry = \"7d\"",
+        );
         users
     }
 }
 
 pub fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 fn digest(octets: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets);
-    digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect()
 }

@@ -2,8 +2,8 @@
 //! accepted, and differs in that for which the other is refused.
 
 use super::certificate::{
-    Authority, CRL_SIGN, Certificate, DAY, KEY_CERT_SIGN, alternative_names, basic_constraints, dns, key_usage,
-    name_constraints, now,
+    Authority, CRL_SIGN, Certificate, DAY, KEY_CERT_SIGN, alternative_names, basic_constraints,
+    dns, key_usage, name_constraints, now,
 };
 use super::keys::Key;
 use super::row::{Host, Row, Shown, Verdict, When, accepted, alerted, forbidden};
@@ -55,34 +55,92 @@ fn validity(zoo: &Zoo) -> Vec<Row> {
             let (root, key) = (root.clone(), key.clone());
             When::WithinASecond(Box::new(move || {
                 let second = now();
-                Shown::new(&[&alice().valid(second - DAY, second - less).signed_by(&root, &key)], &key)
+                Shown::new(
+                    &[&alice()
+                        .valid(second - DAY, second - less)
+                        .signed_by(&root, &key)],
+                    &key,
+                )
             }))
         }
     };
     let utc = utc_time;
     vec![
         accepted(ORDINARY, "alice", zoo.leaf(&alice())),
-        alerted("expired yesterday", EXPIRED, ORDINARY, zoo.leaf(&alice().valid(now() - 9 * DAY, now() - DAY))),
+        alerted(
+            "expired yesterday",
+            EXPIRED,
+            ORDINARY,
+            zoo.leaf(&alice().valid(now() - 9 * DAY, now() - DAY)),
+        ),
         accepted("in its last second", "alice", Shown::nothing())
             .unlike_nginx("RFC 5280 counts the last second in, OpenSSL does not")
             .once(last_second(0)),
-        alerted("one second after its last", EXPIRED, "in its last second", Shown::nothing()).once(last_second(1)),
-        alerted("valid from tomorrow", NOT_YET, ORDINARY, zoo.leaf(&alice().valid(now() + DAY, now() + 9 * DAY))),
-        accepted("until the end of 9999", "alice", valid_as(yesterday.clone(), generalized_time("99991231235959Z"))),
-        accepted("from 1970 until 2049", "alice", valid_as(utc("700101000000Z"), utc("491231235959Z"))),
-        alerted("from 1950", UNREADABLE, "from 1970 until 2049", valid_as(utc("500101000000Z"), later.clone()))
-            .unlike_nginx("times before 1970 are not read"),
-        accepted("GeneralizedTime before 2050", "alice", valid_as(generalized_time("20200101000000Z"), later.clone())),
-        alerted("ends before it begins", EXPIRED, ORDINARY, valid_as(later.clone(), yesterday.clone())),
-        alerted("a time with an offset", UNREADABLE, ORDINARY, valid_as(utc("200101000000+0100"), later.clone())),
-        alerted("a time without seconds", UNREADABLE, ORDINARY, valid_as(utc("2001010000Z"), later.clone())),
+        alerted(
+            "one second after its last",
+            EXPIRED,
+            "in its last second",
+            Shown::nothing(),
+        )
+        .once(last_second(1)),
+        alerted(
+            "valid from tomorrow",
+            NOT_YET,
+            ORDINARY,
+            zoo.leaf(&alice().valid(now() + DAY, now() + 9 * DAY)),
+        ),
+        accepted(
+            "until the end of 9999",
+            "alice",
+            valid_as(yesterday.clone(), generalized_time("99991231235959Z")),
+        ),
+        accepted(
+            "from 1970 until 2049",
+            "alice",
+            valid_as(utc("700101000000Z"), utc("491231235959Z")),
+        ),
+        alerted(
+            "from 1950",
+            UNREADABLE,
+            "from 1970 until 2049",
+            valid_as(utc("500101000000Z"), later.clone()),
+        )
+        .unlike_nginx("times before 1970 are not read"),
+        accepted(
+            "GeneralizedTime before 2050",
+            "alice",
+            valid_as(generalized_time("20200101000000Z"), later.clone()),
+        ),
+        alerted(
+            "ends before it begins",
+            EXPIRED,
+            ORDINARY,
+            valid_as(later.clone(), yesterday.clone()),
+        ),
+        alerted(
+            "a time with an offset",
+            UNREADABLE,
+            ORDINARY,
+            valid_as(utc("200101000000+0100"), later.clone()),
+        ),
+        alerted(
+            "a time without seconds",
+            UNREADABLE,
+            ORDINARY,
+            valid_as(utc("2001010000Z"), later.clone()),
+        ),
         alerted(
             "a time with fractions",
             UNREADABLE,
             "GeneralizedTime before 2050",
             valid_as(generalized_time("20200101000000.5Z"), later.clone()),
         ),
-        alerted("the 30th of February", UNREADABLE, ORDINARY, valid_as(utc("200230000000Z"), later)),
+        alerted(
+            "the 30th of February",
+            UNREADABLE,
+            ORDINARY,
+            valid_as(utc("200230000000Z"), later),
+        ),
     ]
 }
 
@@ -95,22 +153,50 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
     let cross = {
         let certificate = Certificate::authority("Crossed");
         let here = zoo.root.below(&certificate);
-        let there = Authority { der: certificate.signed_by(&stranger, &here.key), ..here.clone() };
+        let there = Authority {
+            der: certificate.signed_by(&stranger, &here.key),
+            ..here.clone()
+        };
         (here, there)
     };
     let loops = {
-        let (a, b) = (Certificate::authority("Snake A"), Certificate::authority("Snake B"));
+        let (a, b) = (
+            Certificate::authority("Snake A"),
+            Certificate::authority("Snake B"),
+        );
         let keys = (Key::p256(), Key::p256());
-        let head =
-            Authority { name: a.subject.clone(), der: a.signed(&b.subject, &keys.1, &keys.0), key: keys.0.clone() };
-        (head, Authority { name: b.subject.clone(), der: b.signed(&a.subject, &keys.0, &keys.1), key: keys.1 })
+        let head = Authority {
+            name: a.subject.clone(),
+            der: a.signed(&b.subject, &keys.1, &keys.0),
+            key: keys.0.clone(),
+        };
+        (
+            head,
+            Authority {
+                name: b.subject.clone(),
+                der: b.signed(&a.subject, &keys.0, &keys.1),
+                key: keys.1,
+            },
+        )
     };
-    let crowd: Vec<_> = (0..60).map(|_| zoo.root.intermediate("One of many")).collect();
+    let crowd: Vec<_> = (0..60)
+        .map(|_| zoo.root.intermediate("One of many"))
+        .collect();
     let self_signed = alice().signed(&alice().subject, &zoo.key, &zoo.key);
     let own_anchor = alice().signed(&zoo.root.name, &zoo.key, &zoo.key);
     vec![
-        alerted("no certificate", (Alert::CertificateRequired, "no_certificate"), ORDINARY, Shown::nothing()),
-        alerted("of an unknown CA", UNKNOWN, ORDINARY, zoo.leaf_of(&stranger, &alice())),
+        alerted(
+            "no certificate",
+            (Alert::CertificateRequired, "no_certificate"),
+            ORDINARY,
+            Shown::nothing(),
+        ),
+        alerted(
+            "of an unknown CA",
+            UNKNOWN,
+            ORDINARY,
+            zoo.leaf_of(&stranger, &alice()),
+        ),
         alerted(
             "of an unknown CA that is sent, too",
             UNKNOWN,
@@ -129,22 +215,65 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
             "the anchor sent, too",
             zoo.leaf_of(&impostor, &alice()).and(&[&impostor]),
         ),
-        alerted("self-signed", UNKNOWN, ORDINARY, Shown::new(&[&self_signed], &zoo.key)),
-        alerted("signed by itself in the anchor's name", SIGNATURE, ORDINARY, Shown::new(&[&own_anchor], &zoo.key)),
-        accepted("the anchor sent, too", "alice", zoo.leaf(&alice()).and(&[&zoo.root])),
-        accepted("the intermediate sent", "alice", by_one.clone().and(&[&one])),
-        alerted("the intermediate not sent", UNKNOWN, "the intermediate sent", by_one.clone()),
-        accepted("the intermediate not sent, but known", "alice", zoo.leaf_of(&zoo.configured, &alice())),
-        accepted("two intermediates in order", "alice", by_two.clone().and(&[&two, &one])),
-        accepted("two intermediates in the wrong order", "alice", by_two.clone().and(&[&one, &two])),
+        alerted(
+            "self-signed",
+            UNKNOWN,
+            ORDINARY,
+            Shown::new(&[&self_signed], &zoo.key),
+        ),
+        alerted(
+            "signed by itself in the anchor's name",
+            SIGNATURE,
+            ORDINARY,
+            Shown::new(&[&own_anchor], &zoo.key),
+        ),
+        accepted(
+            "the anchor sent, too",
+            "alice",
+            zoo.leaf(&alice()).and(&[&zoo.root]),
+        ),
+        accepted(
+            "the intermediate sent",
+            "alice",
+            by_one.clone().and(&[&one]),
+        ),
+        alerted(
+            "the intermediate not sent",
+            UNKNOWN,
+            "the intermediate sent",
+            by_one.clone(),
+        ),
+        accepted(
+            "the intermediate not sent, but known",
+            "alice",
+            zoo.leaf_of(&zoo.configured, &alice()),
+        ),
+        accepted(
+            "two intermediates in order",
+            "alice",
+            by_two.clone().and(&[&two, &one]),
+        ),
+        accepted(
+            "two intermediates in the wrong order",
+            "alice",
+            by_two.clone().and(&[&one, &two]),
+        ),
         alerted(
             "the upper of two intermediates missing",
             UNKNOWN,
             "two intermediates in order",
             by_two.clone().and(&[&two]),
         ),
-        accepted("an intermediate sent twice", "alice", by_one.clone().and(&[&one, &one])),
-        accepted("unrelated certificates between", "alice", by_one.clone().and(&[&stranger, &impostor, &one])),
+        accepted(
+            "an intermediate sent twice",
+            "alice",
+            by_one.clone().and(&[&one, &one]),
+        ),
+        accepted(
+            "unrelated certificates between",
+            "alice",
+            by_one.clone().and(&[&stranger, &impostor, &one]),
+        ),
         accepted(
             "cross-signed, the unknown side first",
             "alice",
@@ -167,22 +296,40 @@ fn chains(zoo: &Zoo) -> Vec<Row> {
             "sixty CAs of one name, and none is it",
             INVALID,
             "the intermediate sent",
-            zoo.leaf_of(&stranger_named(&crowd[0]), &alice()).and(&crowd.iter().collect::<Vec<_>>()),
+            zoo.leaf_of(&stranger_named(&crowd[0]), &alice())
+                .and(&crowd.iter().collect::<Vec<_>>()),
         ),
-        alerted("the anchor itself as the client", AUTHORITY, ORDINARY, Shown::new(&[&zoo.root.der], &zoo.root.key)),
-        alerted("an intermediate as the client", AUTHORITY, ORDINARY, Shown::new(&[&one.der], &one.key)),
+        alerted(
+            "the anchor itself as the client",
+            AUTHORITY,
+            ORDINARY,
+            Shown::new(&[&zoo.root.der], &zoo.root.key),
+        ),
+        alerted(
+            "an intermediate as the client",
+            AUTHORITY,
+            ORDINARY,
+            Shown::new(&[&one.der], &one.key),
+        ),
         alerted(
             "a CA called alice as the client",
             AUTHORITY,
             ORDINARY,
-            zoo.leaf(&alice().with(basic_constraints(true, None)).with(key_usage(KEY_CERT_SIGN | CRL_SIGN))),
+            zoo.leaf(
+                &alice()
+                    .with(basic_constraints(true, None))
+                    .with(key_usage(KEY_CERT_SIGN | CRL_SIGN)),
+            ),
         ),
     ]
 }
 
 /// Another CA with the same name.
 fn stranger_named(authority: &Authority) -> Authority {
-    Authority { key: Key::p256(), ..authority.clone() }
+    Authority {
+        key: Key::p256(),
+        ..authority.clone()
+    }
 }
 
 fn limits(zoo: &Zoo) -> Vec<Row> {
@@ -194,12 +341,19 @@ fn limits(zoo: &Zoo) -> Vec<Row> {
     let two = |upper: Certificate| {
         let upper = zoo.root.below(&upper);
         let lower = upper.intermediate("Lower");
-        (zoo.leaf_of(&lower, &alice()).and(&[&lower, &upper]), zoo.leaf_of(&upper, &alice()).and(&[&upper]))
+        (
+            zoo.leaf_of(&lower, &alice()).and(&[&lower, &upper]),
+            zoo.leaf_of(&upper, &alice()).and(&[&upper]),
+        )
     };
-    let (over, within) =
-        two(called("Ends here").bare().with(basic_constraints(true, Some(0))).with(key_usage(KEY_CERT_SIGN)));
-    let (room, _) =
-        two(called("One more").bare().with(basic_constraints(true, Some(1))).with(key_usage(KEY_CERT_SIGN)));
+    let (over, within) = two(called("Ends here")
+        .bare()
+        .with(basic_constraints(true, Some(0)))
+        .with(key_usage(KEY_CERT_SIGN)));
+    let (room, _) = two(called("One more")
+        .bare()
+        .with(basic_constraints(true, Some(1)))
+        .with(key_usage(KEY_CERT_SIGN)));
     let constrained = |constraints: Vec<u8>, name: &str| {
         let authority = zoo.root.below(&called("Constrained").with(constraints));
         let certificate = alice().with(alternative_names(&[dns(name)]));
@@ -228,18 +382,33 @@ fn limits(zoo: &Zoo) -> Vec<Row> {
             "the intermediate sent",
             below(called("New").valid(now() + DAY, now() + 9 * DAY)),
         ),
-        alerted("of a client", INVALID, "the intermediate sent", zoo.leaf_of(&by_client, &alice()).and(&[&by_client])),
+        alerted(
+            "of a client",
+            INVALID,
+            "the intermediate sent",
+            zoo.leaf_of(&by_client, &alice()).and(&[&by_client]),
+        ),
         alerted(
             "of a CA that says CA:FALSE",
             INVALID,
             "the intermediate sent",
-            below(called("No").bare().with(basic_constraints(false, None)).with(key_usage(KEY_CERT_SIGN))),
+            below(
+                called("No")
+                    .bare()
+                    .with(basic_constraints(false, None))
+                    .with(key_usage(KEY_CERT_SIGN)),
+            ),
         ),
         alerted(
             "of a CA that may not sign certificates",
             USAGE,
             "the intermediate sent",
-            below(called("Lists only").bare().with(basic_constraints(true, None)).with(key_usage(CRL_SIGN))),
+            below(
+                called("Lists only")
+                    .bare()
+                    .with(basic_constraints(true, None))
+                    .with(key_usage(CRL_SIGN)),
+            ),
         ),
         accepted(
             "of a CA that does not say what its key is for",
@@ -247,33 +416,61 @@ fn limits(zoo: &Zoo) -> Vec<Row> {
             below(called("Silent").bare().with(basic_constraints(true, None))),
         ),
         accepted("a CA that ends the path, and does", "alice", within),
-        alerted("a CA that ends the path, and another below", INVALID, "a CA that ends the path, and does", over),
+        alerted(
+            "a CA that ends the path, and another below",
+            INVALID,
+            "a CA that ends the path, and does",
+            over,
+        ),
         accepted("a CA with room for one more", "alice", room),
         accepted("four intermediates", "alice", deep(4)),
-        alerted("five intermediates", TOO_LONG, "four intermediates", deep(5)),
+        alerted(
+            "five intermediates",
+            TOO_LONG,
+            "four intermediates",
+            deep(5),
+        ),
         accepted("one intermediate, one allowed", "alice-of-strict", deep(1)).at(Host::Strict),
-        alerted("two intermediates, one allowed", TOO_LONG, "one intermediate, one allowed", deep(2)).at(Host::Strict),
+        alerted(
+            "two intermediates, one allowed",
+            TOO_LONG,
+            "one intermediate, one allowed",
+            deep(2),
+        )
+        .at(Host::Strict),
         accepted(
             "a DNS name that its CA may give",
             "alice",
-            constrained(name_constraints(&[dns("example.net")], &[]), "a.example.net"),
+            constrained(
+                name_constraints(&[dns("example.net")], &[]),
+                "a.example.net",
+            ),
         ),
         alerted(
             "a DNS name that its CA may not give",
             INVALID,
             "a DNS name that its CA may give",
-            constrained(name_constraints(&[dns("example.net")], &[]), "a.example.com"),
+            constrained(
+                name_constraints(&[dns("example.net")], &[]),
+                "a.example.com",
+            ),
         ),
         accepted(
             "a DNS name beside those excluded",
             "alice",
-            constrained(name_constraints(&[], &[dns("example.com")]), "a.example.net"),
+            constrained(
+                name_constraints(&[], &[dns("example.com")]),
+                "a.example.net",
+            ),
         ),
         alerted(
             "a DNS name that is excluded",
             INVALID,
             "a DNS name beside those excluded",
-            constrained(name_constraints(&[], &[dns("example.com")]), "a.example.com"),
+            constrained(
+                name_constraints(&[], &[dns("example.com")]),
+                "a.example.com",
+            ),
         ),
     ]
 }
@@ -282,7 +479,10 @@ fn domains(zoo: &Zoo) -> Vec<Row> {
     let theirs = zoo.leaf_of(&zoo.other_root, &alice());
     let certificate = Certificate::authority("Of both");
     let ours = zoo.root.below(&certificate);
-    let as_theirs = Authority { der: certificate.signed_by(&zoo.other_root, &ours.key), ..ours.clone() };
+    let as_theirs = Authority {
+        der: certificate.signed_by(&zoo.other_root, &ours.key),
+        ..ours.clone()
+    };
     let by_both = zoo.leaf_of(&ours, &alice());
     let optional = Verdict::Refused(401, "no_certificate".to_owned());
     let mut nobody = forbidden(
@@ -293,21 +493,42 @@ fn domains(zoo: &Zoo) -> Vec<Row> {
     );
     nobody.verdict = optional;
     vec![
-        accepted("of another domain, where it counts", "alice-of-others", theirs.clone()).at(Host::Two),
-        accepted("of the first domain, where both count", "alice", zoo.leaf(&alice())).at(Host::Two),
+        accepted(
+            "of another domain, where it counts",
+            "alice-of-others",
+            theirs.clone(),
+        )
+        .at(Host::Two),
+        accepted(
+            "of the first domain, where both count",
+            "alice",
+            zoo.leaf(&alice()),
+        )
+        .at(Host::Two),
         alerted(
             "of another domain, where it does not count",
             UNKNOWN,
             "of another domain, where it counts",
             theirs.clone(),
         ),
-        forbidden("of another domain than the route's", "wrong_trust_domain", "of the route's domain", theirs)
-            .unlike_nginx("nginx has one file of CAs for a server, and none for a location")
+        forbidden(
+            "of another domain than the route's",
+            "wrong_trust_domain",
+            "of the route's domain",
+            theirs,
+        )
+        .unlike_nginx("nginx has one file of CAs for a server, and none for a location")
+        .at(Host::Two)
+        .path("/staff"),
+        accepted("of the route's domain", "alice", zoo.leaf(&alice()))
             .at(Host::Two)
             .path("/staff"),
-        accepted("of the route's domain", "alice", zoo.leaf(&alice())).at(Host::Two).path("/staff"),
-        accepted("of a CA that both domains sign, shown by one side", "alice", by_both.clone().and(&[&ours]))
-            .at(Host::Two),
+        accepted(
+            "of a CA that both domains sign, shown by one side",
+            "alice",
+            by_both.clone().and(&[&ours]),
+        )
+        .at(Host::Two),
         alerted(
             "of a CA that both domains sign, shown by both",
             (Alert::AccessDenied, "ambiguous_domain"),
@@ -316,7 +537,12 @@ fn domains(zoo: &Zoo) -> Vec<Row> {
         )
         .unlike_nginx("nginx does not tell CAs apart")
         .at(Host::Two),
-        accepted("a certificate where they are optional", "alice", zoo.leaf(&alice())).at(Host::Open),
+        accepted(
+            "a certificate where they are optional",
+            "alice",
+            zoo.leaf(&alice()),
+        )
+        .at(Host::Open),
         nobody.at(Host::Open),
         alerted(
             "expired where they are optional",

@@ -46,17 +46,41 @@ struct CountedLoad {
 const LONG_RUN: u64 = 5;
 
 const LOADS: [CountedLoad; 7] = [
-    CountedLoad { name: "get-64", arguments: &["closed", "--connections=64"], requests: 1_000 },
-    CountedLoad { name: "post-1k", arguments: &["closed", "--connections=64", "--body=1024"], requests: 1_000 },
-    CountedLoad { name: "http2", arguments: &["http2", "--connections=8", "--streams=16"], requests: 1_000 },
-    CountedLoad { name: "full", arguments: &["handshakes", "--connections=16"], requests: 50 },
-    CountedLoad { name: "resumed", arguments: &["handshakes", "--resume", "--connections=16"], requests: 50 },
+    CountedLoad {
+        name: "get-64",
+        arguments: &["closed", "--connections=64"],
+        requests: 1_000,
+    },
+    CountedLoad {
+        name: "post-1k",
+        arguments: &["closed", "--connections=64", "--body=1024"],
+        requests: 1_000,
+    },
+    CountedLoad {
+        name: "http2",
+        arguments: &["http2", "--connections=8", "--streams=16"],
+        requests: 1_000,
+    },
+    CountedLoad {
+        name: "full",
+        arguments: &["handshakes", "--connections=16"],
+        requests: 50,
+    },
+    CountedLoad {
+        name: "resumed",
+        arguments: &["handshakes", "--resume", "--connections=16"],
+        requests: 50,
+    },
     CountedLoad {
         name: "download-1m",
         arguments: &["closed", "--connections=4", "--path=/bytes/1048576"],
         requests: 10,
     },
-    CountedLoad { name: "upload-1m", arguments: &["closed", "--connections=4", "--body=1048576"], requests: 10 },
+    CountedLoad {
+        name: "upload-1m",
+        arguments: &["closed", "--connections=4", "--body=1048576"],
+        requests: 10,
+    },
 ];
 
 /// Counts, prints a table, and compares with the budget.
@@ -65,23 +89,48 @@ const LOADS: [CountedLoad; 7] = [
 /// A load failed, valgrind is missing, the budget cannot be read or lacks a load, or a load is over its budget.
 pub fn run(options: &InstructionOptions) -> Result<(), Box<dyn Error>> {
     let budget = options.budget.as_deref().map(read_budget).transpose()?;
-    let folder = tempfile::Builder::new().prefix("portcullis-bench").tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix("portcullis-bench")
+        .tempdir()?;
     let pki = folder.path().join("pki");
     create_dir_all(&pki)?;
     pki::write_all(&pki)?;
-    let programs = Programs { valgrind: true, ..Programs::new(options.portcullis.as_deref(), pki)? };
-    let is_chosen = |load: &&CountedLoad| options.only.is_empty() || options.only.iter().any(|name| name == load.name);
+    let programs = Programs {
+        valgrind: true,
+        ..Programs::new(options.portcullis.as_deref(), pki)?
+    };
+    let is_chosen = |load: &&CountedLoad| {
+        options.only.is_empty() || options.only.iter().any(|name| name == load.name)
+    };
     let mut exceeded = String::new();
     println!("| load | instructions for each request | budget |\n|:--|--:|--:|");
     for load in LOADS.iter().filter(is_chosen) {
-        let allowed = budget.as_deref().map(|budget| allowed(budget, load)).transpose()?;
+        let allowed = budget
+            .as_deref()
+            .map(|budget| allowed(budget, load))
+            .transpose()?;
         let folder = folder.path().join(load.name);
-        let count = |requests: u64| count(&programs, load, requests, &folder.join(requests.to_string()));
+        let count = |requests: u64| {
+            count(
+                &programs,
+                load,
+                requests,
+                &folder.join(requests.to_string()),
+            )
+        };
         let long = load.requests * LONG_RUN;
         let each = count(long)?.saturating_sub(count(load.requests)?) / (long - load.requests);
-        println!("| {} | {each} | {} |", load.name, allowed.map_or_else(|| "–".to_owned(), |count| count.to_string()));
+        println!(
+            "| {} | {each} | {} |",
+            load.name,
+            allowed.map_or_else(|| "–".to_owned(), |count| count.to_string())
+        );
         if let Some(allowed) = allowed.filter(|allowed| each > *allowed) {
-            let _ = write!(exceeded, "\n  {}: {each} instructions for each request, {allowed} allowed", load.name);
+            let _ = write!(
+                exceeded,
+                "\n  {}: {each} instructions for each request, {allowed} allowed",
+                load.name
+            );
         }
     }
     if exceeded.is_empty() {
@@ -95,11 +144,18 @@ pub fn run(options: &InstructionOptions) -> Result<(), Box<dyn Error>> {
 
 fn allowed(budget: &[(String, u64)], load: &CountedLoad) -> Result<u64, String> {
     let found = budget.iter().find(|(name, _)| name == load.name);
-    found.map(|(_, count)| *count).ok_or_else(|| format!("the budget has no line for {}", load.name))
+    found
+        .map(|(_, count)| *count)
+        .ok_or_else(|| format!("the budget has no line for {}", load.name))
 }
 
 /// Instructions of one gateway from start to end, with this many requests in between.
-fn count(programs: &Programs, load: &CountedLoad, requests: u64, folder: &Path) -> Result<u64, Box<dyn Error>> {
+fn count(
+    programs: &Programs,
+    load: &CountedLoad,
+    requests: u64,
+    folder: &Path,
+) -> Result<u64, Box<dyn Error>> {
     create_dir_all(folder)?;
     let (upstream_port, port) = (ReservedPort::new()?, ReservedPort::new()?);
     let network = Network::own();
@@ -108,28 +164,51 @@ fn count(programs: &Programs, load: &CountedLoad, requests: u64, folder: &Path) 
     let mut upstream = Process::start(command, &folder.join("upstream.log"))?;
     wait_until_listening(&mut upstream, upstream_port.address)?;
     let contender = Contender::new("Portcullis", Kind::Portcullis(None), USERS);
-    let command = programs.prepare(&contender, folder, (port.address, upstream_port.address), (&network, None))?;
+    let command = programs.prepare(
+        &contender,
+        folder,
+        (port.address, upstream_port.address),
+        (&network, None),
+    )?;
     let mut gateway = Process::start(command, &folder.join("log"))?;
     wait_until_listening(&mut gateway, port.address)?;
 
     let mut command = network.command_on(None, &programs.bench);
-    command.arg("load").args(load.arguments).arg(format!("--requests={requests}"));
-    command.args(["--target", &port.address.to_string(), "--client", CLIENT]).arg("--pki").arg(&programs.pki);
+    command
+        .arg("load")
+        .args(load.arguments)
+        .arg(format!("--requests={requests}"));
+    command
+        .args(["--target", &port.address.to_string(), "--client", CLIENT])
+        .arg("--pki")
+        .arg(&programs.pki);
     let printed = output(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let report: Report = serde_json::from_slice(&printed.stdout)?;
     if report.failures > 0 {
         let said = String::from_utf8_lossy(&printed.stderr).into_owned();
-        return Err(format!("{}: {} of {requests} requests failed; {said}", load.name, report.failures).into());
+        return Err(format!(
+            "{}: {} of {requests} requests failed; {said}",
+            load.name, report.failures
+        )
+        .into());
     }
     gateway.end(END_DEADLINE)?;
     let log = read_to_string(folder.join("log"))?;
-    parse_count(&log).ok_or_else(|| format!("{}: valgrind printed no count: {log}", load.name).into())
+    parse_count(&log)
+        .ok_or_else(|| format!("{}: valgrind printed no count: {log}", load.name).into())
 }
 
 /// From a line such as `==123== I   refs:      1,234,567`.
 fn parse_count(log: &str) -> Option<u64> {
-    let line = log.lines().find(|line| line.starts_with("==") && line.contains("refs:"))?;
-    line.rsplit_once("refs:")?.1.trim().replace(',', "").parse().ok()
+    let line = log
+        .lines()
+        .find(|line| line.starts_with("==") && line.contains("refs:"))?;
+    line.rsplit_once("refs:")?
+        .1
+        .trim()
+        .replace(',', "")
+        .parse()
+        .ok()
 }
 
 fn read_budget(path: &Path) -> Result<Vec<(String, u64)>, Box<dyn Error>> {
@@ -138,11 +217,15 @@ fn read_budget(path: &Path) -> Result<Vec<(String, u64)>, Box<dyn Error>> {
 }
 
 fn parse_budget(text: &str) -> Result<Vec<(String, u64)>, String> {
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
     lines
         .filter(|line| !line.is_empty())
         .map(|line| {
-            let parsed = line.split_once(' ').and_then(|(name, count)| Some((name, count.trim().parse().ok()?)));
+            let parsed = line
+                .split_once(' ')
+                .and_then(|(name, count)| Some((name, count.trim().parse().ok()?)));
             let (name, count) = parsed.ok_or_else(|| format!("`{line}`: expected LOAD COUNT"))?;
             if LOADS.iter().all(|load| load.name != name) {
                 return Err(format!("`{name}` is no load"));
@@ -158,11 +241,19 @@ mod tests {
 
     #[test]
     fn counts_and_budgets_are_parsed() {
-        assert_eq!(parse_count("==1== Command: x\n==1== I   refs:      1,234,567\n"), Some(1_234_567));
+        assert_eq!(
+            parse_count("==1== Command: x\n==1== I   refs:      1,234,567\n"),
+            Some(1_234_567)
+        );
         assert_eq!(parse_count("refs: none"), None);
-        assert_eq!(parse_budget("# why\nget-64 31000  # as measured\n"), Ok(vec![("get-64".to_owned(), 31_000)]));
+        assert_eq!(
+            parse_budget("# why\nget-64 31000  # as measured\n"),
+            Ok(vec![("get-64".to_owned(), 31_000)])
+        );
         assert!(
-            parse_budget("get-65 1").is_err() && parse_budget("get-64 many").is_err() && parse_budget("x").is_err()
+            parse_budget("get-65 1").is_err()
+                && parse_budget("get-64 many").is_err()
+                && parse_budget("x").is_err()
         );
     }
 }

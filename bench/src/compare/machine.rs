@@ -33,14 +33,24 @@ impl Machine {
     /// Looks at everything.
     pub fn look(portcullis: &Path, peers: &[Contender]) -> Self {
         let file = |path: &str| read_to_string(path).unwrap_or_default();
-        let processor = file("/proc/cpuinfo")
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1).map(str::to_owned));
-        let mut versions: BTreeMap<String, String> =
-            LIBRARIES.iter().filter_map(|name| Some(((*name).to_owned(), locked_version(name)?))).collect();
+        let processor = file("/proc/cpuinfo").lines().find_map(|line| {
+            line.strip_prefix("model name")?
+                .split(':')
+                .nth(1)
+                .map(str::to_owned)
+        });
+        let mut versions: BTreeMap<String, String> = LIBRARIES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), locked_version(name)?)))
+            .collect();
         for (name, program, arguments, line) in [
             ("Portcullis", portcullis, &["--version"][..], ""),
-            ("Portcullis' commit", Path::new("git"), &["describe", "--always", "--dirty"][..], ""),
+            (
+                "Portcullis' commit",
+                Path::new("git"),
+                &["describe", "--always", "--dirty"][..],
+                "",
+            ),
             ("Rust", Path::new("rustc"), &["--version"][..], ""),
         ] {
             if let Some(version) = line_of(program, arguments, line) {
@@ -49,8 +59,16 @@ impl Machine {
         }
         for peer in peers {
             let (program, option, lines) = match peer.kind {
-                Kind::Nginx => (peer.program_or("nginx"), "-V", ["nginx version", "built with "]),
-                Kind::Haproxy => (peer.program_or("haproxy"), "-vv", ["HAProxy version", "Running on "]),
+                Kind::Nginx => (
+                    peer.program_or("nginx"),
+                    "-V",
+                    ["nginx version", "built with "],
+                ),
+                Kind::Haproxy => (
+                    peer.program_or("haproxy"),
+                    "-vv",
+                    ["HAProxy version", "Running on "],
+                ),
                 Kind::Floor | Kind::Portcullis(_) => continue,
             };
             // Lines of its own description: its version and that of its TLS library.
@@ -72,8 +90,15 @@ impl Machine {
 
     /// In one line, for the picture.
     pub fn summary(&self) -> String {
-        let Self { processor, cores, kernel, .. } = self;
-        format!("{processor}, {cores} cores, Linux {kernel}; the proxy has one core, TLS 1.3, client certificates")
+        let Self {
+            processor,
+            cores,
+            kernel,
+            ..
+        } = self;
+        format!(
+            "{processor}, {cores} cores, Linux {kernel}; the proxy has one core, TLS 1.3, client certificates"
+        )
     }
 
     /// As a list, for the tables.
@@ -85,7 +110,10 @@ impl Machine {
         for (name, version) in &self.versions {
             let _ = writeln!(text, "- {name}: {version}");
         }
-        text + &format!("- Command: `bench/run {}`\n", self.command.trim_start_matches("compare").trim())
+        text + &format!(
+            "- Command: `bench/run {}`\n",
+            self.command.trim_start_matches("compare").trim()
+        )
     }
 }
 
@@ -94,11 +122,15 @@ fn line_of(program: &Path, arguments: &[&str], begin: &str) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    text.lines().find(|line| line.starts_with(begin) && !line.is_empty()).map(|line| line.trim().to_owned())
+    text.lines()
+        .find(|line| line.starts_with(begin) && !line.is_empty())
+        .map(|line| line.trim().to_owned())
 }
 
 /// From the lock file, where `version` follows `name`.
 fn locked_version(name: &str) -> Option<String> {
     let (_, behind) = LOCK.split_once(&format!("name = \"{name}\"\nversion = \""))?;
-    behind.split_once('"').map(|(version, _)| version.to_owned())
+    behind
+        .split_once('"')
+        .map(|(version, _)| version.to_owned())
 }

@@ -118,42 +118,68 @@ struct Results<'a> {
 
 /// Compares.
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::Builder::new().prefix("portcullis-bench").tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix("portcullis-bench")
+        .tempdir()?;
     let pki = folder.path().join("pki");
     create_dir_all(&pki)?;
     pki::write_all(&pki)?;
     let programs = options.programs(pki)?;
-    let scale = if options.smoke { Scale::SMOKE } else { Scale::FULL };
+    let scale = if options.smoke {
+        Scale::SMOKE
+    } else {
+        Scale::FULL
+    };
     let contenders = options.contenders(&programs, folder.path(), scale.users[0])?;
     let machine = Machine::look(&programs.portcullis, &contenders);
     let mut rows = Vec::new();
     // A smoke run does not measure, and may be one test among others.
     let _precedence = (!options.smoke).then(Precedence::take);
-    for (number, group) in scale.groups(&contenders, &options.congestion_control).into_iter().enumerate() {
+    for (number, group) in scale
+        .groups(&contenders, &options.congestion_control)
+        .into_iter()
+        .enumerate()
+    {
         let folder = folder.path().join(format!("group-{number}"));
         rows.extend(options.run_group(group, &programs, &folder)?);
         // Now already: what is measured stays, whatever happens to the next group.
         options.write(&machine, &rows)?;
     }
     println!("{}", tables(&machine, &rows));
-    eprintln!("written: {}/results.json, .md, .svg", options.output.display());
+    eprintln!(
+        "written: {}/results.json, .md, .svg",
+        options.output.display()
+    );
     Ok(())
 }
 
 fn tables(machine: &Machine, rows: &[Row]) -> String {
-    format!("{}{}{}\n{}", table::ratios(rows), machine.render(), table::disturbance(rows), table::figures(rows))
+    format!(
+        "{}{}{}\n{}",
+        table::ratios(rows),
+        machine.render(),
+        table::disturbance(rows),
+        table::figures(rows)
+    )
 }
 
 impl Options {
     fn programs(&self, pki: PathBuf) -> Result<Programs, Box<dyn Error>> {
         let programs = Programs::new(self.portcullis.as_deref(), pki)?;
         let nginx_buffer = self.nginx_buffer * 1024;
-        Ok(Programs { nginx_buffer, haproxy_buffer: self.haproxy_buffer * 1024, ..programs })
+        Ok(Programs {
+            nginx_buffer,
+            haproxy_buffer: self.haproxy_buffer * 1024,
+            ..programs
+        })
     }
 
     fn write(&self, machine: &Machine, rows: &[Row]) -> Result<(), Box<dyn Error>> {
         create_dir_all(&self.output)?;
-        write(self.output.join("results.json"), serde_json::to_string_pretty(&Results { machine, rows })?)?;
+        write(
+            self.output.join("results.json"),
+            serde_json::to_string_pretty(&Results { machine, rows })?,
+        )?;
         write(self.output.join("results.md"), tables(machine, rows))?;
         if let Some(picture) = plot::render(rows, &machine.summary()) {
             write(self.output.join("results.svg"), picture)?;
@@ -162,8 +188,14 @@ impl Options {
     }
 
     /// Who takes part. A proxy that is not installed is left out, and that is said.
-    fn contenders(&self, programs: &Programs, folder: &Path, users: usize) -> Result<Vec<Contender>, Box<dyn Error>> {
-        let wanted = |name: &str| self.proxies.is_empty() || self.proxies.iter().any(|proxy| proxy == name);
+    fn contenders(
+        &self,
+        programs: &Programs,
+        folder: &Path,
+        users: usize,
+    ) -> Result<Vec<Contender>, Box<dyn Error>> {
+        let wanted =
+            |name: &str| self.proxies.is_empty() || self.proxies.iter().any(|proxy| proxy == name);
         let mut contenders = Vec::new();
         if wanted("floor") {
             contenders.push(Contender::new("floor", Kind::Floor, users));
@@ -171,27 +203,47 @@ impl Options {
         if wanted("portcullis") {
             let layers = programs.record_layers(&folder.join("check"))?;
             let named = |layer: &&'static str| {
-                Contender::new(&format!("Portcullis {layer}"), Kind::Portcullis(Some(layer)), users)
+                Contender::new(
+                    &format!("Portcullis {layer}"),
+                    Kind::Portcullis(Some(layer)),
+                    users,
+                )
             };
             contenders.extend(layers.iter().map(named));
             if layers.is_empty() {
                 contenders.push(Contender::new("Portcullis", Kind::Portcullis(None), users));
             }
         }
-        for (name, program, kind) in [("nginx", "nginx", Kind::Nginx), ("HAProxy", "haproxy", Kind::Haproxy)] {
+        for (name, program, kind) in [
+            ("nginx", "nginx", Kind::Nginx),
+            ("HAProxy", "haproxy", Kind::Haproxy),
+        ] {
             if wanted(program) && is_installed(program) {
                 contenders.push(Contender::new(name, kind, users));
             } else if wanted(program) {
                 eprintln!("portcullis-bench: {program} is not installed and left out");
             }
         }
-        for Peer { name, kind, program } in self.peer.iter().filter(|peer| wanted(&peer.name)) {
-            contenders.push(Contender { program: Some(program.clone()), ..Contender::new(name, *kind, users) });
+        for Peer {
+            name,
+            kind,
+            program,
+        } in self.peer.iter().filter(|peer| wanted(&peer.name))
+        {
+            contenders.push(Contender {
+                program: Some(program.clone()),
+                ..Contender::new(name, *kind, users)
+            });
         }
         Ok(contenders)
     }
 
-    fn run_group(&self, group: Group, programs: &Programs, folder: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
+    fn run_group(
+        &self,
+        group: Group,
+        programs: &Programs,
+        folder: &Path,
+    ) -> Result<Vec<Row>, Box<dyn Error>> {
         let wanted = |mode: &Mode| self.only.is_empty() || self.only.contains(&mode.name);
         let modes: Vec<Mode> = group.modes.into_iter().filter(wanted).collect();
         if modes.is_empty() {
@@ -211,16 +263,28 @@ impl Options {
         for (number, contender) in group.contenders.iter().enumerate() {
             arena.start(contender, &folder.join(number.to_string()))?;
         }
-        modes.iter().map(|mode| self.run_mode(&arena, mode)).collect()
+        modes
+            .iter()
+            .map(|mode| self.run_mode(&arena, mode))
+            .collect()
     }
 
     fn run_mode(&self, arena: &Arena<'_>, mode: &Mode) -> Result<Row, Box<dyn Error>> {
         let mut row = Row::new(mode, &arena.network.congestion_control);
         // What is allocated once is not given back, so memory is measured once.
-        let rounds = if self.smoke || mode.unit == Unit::Memory { 1 } else { self.rounds };
+        let rounds = if self.smoke || mode.unit == Unit::Memory {
+            1
+        } else {
+            self.rounds
+        };
         let mut reports: Vec<Vec<Report>> = arena.proxies.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
-            eprintln!("{} ({}), round {} of {rounds}", mode.title, row.congestion_control, round + 1);
+            eprintln!(
+                "{} ({}), round {} of {rounds}",
+                mode.title,
+                row.congestion_control,
+                round + 1
+            );
             for turn in 0..reports.len() {
                 let place = (turn + round) % reports.len();
                 reports[place].push(self.measure(arena, &arena.proxies[place], mode)?);
@@ -233,7 +297,12 @@ impl Options {
     }
 
     /// The least disturbed of a few attempts.
-    fn measure(&self, arena: &Arena<'_>, proxy: &Running, mode: &Mode) -> Result<Report, Box<dyn Error>> {
+    fn measure(
+        &self,
+        arena: &Arena<'_>,
+        proxy: &Running,
+        mode: &Mode,
+    ) -> Result<Report, Box<dyn Error>> {
         let mut best = arena.measure(proxy, mode, self.timing())?;
         for _ in 1..ATTEMPTS {
             if best.foreign < FOREIGN_SHARE || self.smoke {
@@ -249,20 +318,39 @@ impl Options {
 
     fn timing(&self) -> Timing {
         if self.smoke {
-            return Timing { warm_up: 0.0, seconds: 0.02 };
+            return Timing {
+                warm_up: 0.0,
+                seconds: 0.02,
+            };
         }
-        Timing { warm_up: self.warm_up, seconds: self.seconds }
+        Timing {
+            warm_up: self.warm_up,
+            seconds: self.seconds,
+        }
     }
 
     fn cores(&self) -> Cores {
         if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-            eprintln!("portcullis-bench: only one core: proxy and load disturb each other, figures mean little");
-            return Cores { proxy: None, load: None };
+            eprintln!(
+                "portcullis-bench: only one core: proxy and load disturb each other, figures mean little"
+            );
+            return Cores {
+                proxy: None,
+                load: None,
+            };
         }
-        Cores { proxy: Some(self.proxy_core), load: Some(self.load_core) }
+        Cores {
+            proxy: Some(self.proxy_core),
+            load: Some(self.load_core),
+        }
     }
 }
 
 fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    Command::new(program)
+        .arg("-v")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
 }

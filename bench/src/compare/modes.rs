@@ -84,8 +84,15 @@ impl Scale {
         reload_seconds: 10.0,
     };
     /// Only to see that all of it works.
-    pub const SMOKE: Self =
-        Self { rate: 200, usual: 4, many: 8, idle: 32, large: SMALLER, users: [20, 10, 20, 40], reload_seconds: 1.2 };
+    pub const SMOKE: Self = Self {
+        rate: 200,
+        usual: 4,
+        many: 8,
+        idle: 32,
+        large: SMALLER,
+        users: [20, 10, 20, 40],
+        reload_seconds: 1.2,
+    };
 
     /// Everything, for these contenders.
     pub fn groups(&self, contenders: &[Contender], congestion_controls: &[String]) -> Vec<Group> {
@@ -93,16 +100,26 @@ impl Scale {
         let reads_http = |contender: &Contender| contender.kind != Kind::Floor;
         let group = |takes_part: &dyn Fn(&Contender) -> bool, modes| Group {
             congestion_control: None,
-            contenders: contenders.iter().filter(|contender| takes_part(contender)).cloned().collect(),
+            contenders: contenders
+                .iter()
+                .filter(|contender| takes_part(contender))
+                .cloned()
+                .collect(),
             modes,
         };
         let mut groups = vec![group(&all, self.small()), group(&reads_http, http2())];
         groups.push(group(&all, self.bulk()));
         for name in congestion_controls {
-            groups.push(Group { congestion_control: Some(name.clone()), ..group(&all, self.bulk()) });
+            groups.push(Group {
+                congestion_control: Some(name.clone()),
+                ..group(&all, self.bulk())
+            });
         }
         groups.push(group(&all, vec![self.idle()]));
-        if let Some(ours) = contenders.iter().find(|contender| matches!(contender.kind, Kind::Portcullis(_))) {
+        if let Some(ours) = contenders
+            .iter()
+            .find(|contender| matches!(contender.kind, Kind::Portcullis(_)))
+        {
             groups.extend(self.of_ours_alone(ours.kind));
         }
         groups
@@ -114,23 +131,46 @@ impl Scale {
         let closed = |count: usize| ["closed".to_owned(), connections(count)];
         let few = connections(16.min(*usual));
         vec![
-            request("get-64", &format!("GET, {usual} connections"), &closed(*usual)),
+            request(
+                "get-64",
+                &format!("GET, {usual} connections"),
+                &closed(*usual),
+            ),
             request("get-1", "GET, 1 connection", &closed(1)),
-            request("get-many", &format!("GET, {many} connections"), &closed(*many)),
+            request(
+                "get-many",
+                &format!("GET, {many} connections"),
+                &closed(*many),
+            ),
             request(
                 "post-1k",
                 &format!("POST 1 KiB, {usual} connections"),
                 &["closed", "--body=1024", &connections(*usual)],
             ),
             request("full", "full handshake and GET", &["handshakes", &few]),
-            request("resumed", "resumed handshake and GET", &["handshakes", "--resume", &few]),
-            Mode { unit: Unit::Latency, ..request("latency", &self.per_second(self.rate), &self.open(self.rate)) },
+            request(
+                "resumed",
+                "resumed handshake and GET",
+                &["handshakes", "--resume", &few],
+            ),
+            Mode {
+                unit: Unit::Latency,
+                ..request(
+                    "latency",
+                    &self.per_second(self.rate),
+                    &self.open(self.rate),
+                )
+            },
         ]
     }
 
     fn bulk(&self) -> Vec<Mode> {
         let mut modes = Vec::new();
-        let sizes = if self.large > SMALLER { vec![SMALLER, self.large] } else { vec![SMALLER] };
+        let sizes = if self.large > SMALLER {
+            vec![SMALLER, self.large]
+        } else {
+            vec![SMALLER]
+        };
         for bytes in sizes {
             let size = format!("{} MiB", bytes >> 20);
             let download = format!("--path=/bytes/{bytes}");
@@ -139,7 +179,10 @@ impl Scale {
                 let title = format!("{name} {size}, 4 connections");
                 let arguments = ["closed", "--connections=4", &argument];
                 let name = format!("{name}-{}", if bytes > SMALLER { "large" } else { "1m" });
-                modes.push(Mode { unit: Unit::Gibibyte, ..request(&name, &title, &arguments) });
+                modes.push(Mode {
+                    unit: Unit::Gibibyte,
+                    ..request(&name, &title, &arguments)
+                });
             }
         }
         modes
@@ -147,7 +190,14 @@ impl Scale {
 
     fn idle(&self) -> Mode {
         let arguments = ["idle".to_owned(), format!("--connections={}", self.idle)];
-        Mode { unit: Unit::Memory, ..request("idle", &format!("{} idle connections", self.idle), &arguments) }
+        Mode {
+            unit: Unit::Memory,
+            ..request(
+                "idle",
+                &format!("{} idle connections", self.idle),
+                &arguments,
+            )
+        }
     }
 
     fn per_second(&self, rate: u32) -> String {
@@ -155,27 +205,39 @@ impl Scale {
     }
 
     fn open(&self, rate: u32) -> [String; 3] {
-        ["open".to_owned(), format!("--rate={rate}"), format!("--connections={}", self.usual)]
+        [
+            "open".to_owned(),
+            format!("--rate={rate}"),
+            format!("--connections={}", self.usual),
+        ]
     }
 
     /// Portcullis compared with itself: few and many users and routes, with and without logs and
     /// reloads.
     fn of_ours_alone(&self, kind: Kind) -> [Group; 3] {
         let [_, few, more, most] = self.users;
-        let with = |users: usize, routes: usize| {
-            let name = format!("{users} users, {routes} route{}", if routes == 1 { "" } else { "s" });
-            Contender { routes, ..Contender::new(&name, kind, users) }
+        let with = |users, routes| sized(kind, users, routes);
+        let writing = |name: &str, logs| Contender {
+            logs,
+            ..Contender::new(name, kind, few)
         };
-        let writing = |name: &str, logs| Contender { logs, ..Contender::new(name, kind, few) };
         let closed = |name| {
             let title = format!("GET, {} connections", self.usual);
-            request(name, &title, &["closed".to_owned(), format!("--connections={}", self.usual)])
+            request(
+                name,
+                &title,
+                &["closed".to_owned(), format!("--connections={}", self.usual)],
+            )
         };
         let rate = self.rate / 3;
         let steady = Mode {
             unit: Unit::Latency,
             seconds: Some(self.reload_seconds),
-            ..request("steady", &format!("{}, no reload", self.per_second(rate)), &self.open(rate))
+            ..request(
+                "steady",
+                &format!("{}, no reload", self.per_second(rate)),
+                &self.open(rate),
+            )
         };
         let reloaded = Mode {
             name: "reload".to_owned(),
@@ -199,15 +261,34 @@ impl Scale {
                 ],
                 modes: vec![closed("logs")],
             },
-            Group { congestion_control: None, contenders: vec![with(more, 1)], modes: vec![steady, reloaded] },
+            Group {
+                congestion_control: None,
+                contenders: vec![with(more, 1)],
+                modes: vec![steady, reloaded],
+            },
         ]
+    }
+}
+
+fn sized(kind: Kind, users: usize, routes: usize) -> Contender {
+    let name = format!(
+        "{users} users, {routes} route{}",
+        if routes == 1 { "" } else { "s" }
+    );
+    Contender {
+        routes,
+        ..Contender::new(&name, kind, users)
     }
 }
 
 fn http2() -> Vec<Mode> {
     let mode = |name: &str, connections: u32, streams: u32| {
         let title = format!("HTTP/2 GET, {connections} connections of {streams} streams");
-        let arguments = ["http2".to_owned(), format!("--connections={connections}"), format!("--streams={streams}")];
+        let arguments = [
+            "http2".to_owned(),
+            format!("--connections={connections}"),
+            format!("--streams={streams}"),
+        ];
         request(name, &title, &arguments)
     };
     vec![mode("http2", 8, 16), mode("http2-2", 2, 64)]
@@ -218,7 +299,10 @@ fn request<T: AsRef<str>>(name: &str, title: &str, arguments: &[T]) -> Mode {
         name: name.to_owned(),
         title: title.to_owned(),
         unit: Unit::Request,
-        arguments: arguments.iter().map(|argument| argument.as_ref().to_owned()).collect(),
+        arguments: arguments
+            .iter()
+            .map(|argument| argument.as_ref().to_owned())
+            .collect(),
         config: Config::Steady,
         seconds: None,
     }

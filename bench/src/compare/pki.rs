@@ -1,8 +1,8 @@
 //! Certificates for a run: a CA, the proxies' own, a client that is an ApiUser and one that is not. ECDSA P-256.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 use std::error::Error;
 use std::fs::write;
@@ -23,7 +23,11 @@ pub fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
     write(folder.join("ca.crt"), authority.self_signed(&key)?.pem())?;
     let issuer = Issuer::new(authority, key);
     for (name, usage, addresses) in [
-        ("server", ExtendedKeyUsagePurpose::ServerAuth, vec!["localhost".to_owned(), "127.0.0.1".to_owned()]),
+        (
+            "server",
+            ExtendedKeyUsagePurpose::ServerAuth,
+            vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+        ),
         (CLIENT, ExtendedKeyUsagePurpose::ClientAuth, vec![]),
         (STRANGER, ExtendedKeyUsagePurpose::ClientAuth, vec![]),
     ] {
@@ -34,7 +38,10 @@ pub fn write_all(folder: &Path) -> Result<(), Box<dyn Error>> {
         leaf.extended_key_usages = vec![usage];
         let certificate = leaf.signed_by(&key, &issuer)?.pem();
         write(folder.join(format!("{name}.key")), key.serialize_pem())?;
-        write(folder.join(format!("{name}.pem")), certificate.clone() + &key.serialize_pem())?;
+        write(
+            folder.join(format!("{name}.pem")),
+            certificate.clone() + &key.serialize_pem(),
+        )?;
         write(folder.join(format!("{name}.crt")), certificate)?;
     }
     Ok(())

@@ -24,7 +24,10 @@ impl Network {
     /// The machine's own network as it is.
     pub fn own() -> Self {
         let found = read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
-        Self { namespace: None, congestion_control: found.map_or("unknown".to_owned(), |name| name.trim().to_owned()) }
+        Self {
+            namespace: None,
+            congestion_control: found.map_or("unknown".to_owned(), |name| name.trim().to_owned()),
+        }
     }
 
     /// Makes one with this congestion control.
@@ -32,9 +35,15 @@ impl Network {
     /// # Errors
     /// Not root, no `ip`, or no such congestion control here.
     pub fn with(congestion_control: &str) -> Result<Self, Box<dyn Error>> {
-        let name = format!("portcullis-bench-{}-{congestion_control}", std::process::id());
+        let name = format!(
+            "portcullis-bench-{}-{congestion_control}",
+            std::process::id()
+        );
         output(Command::new("ip").args(["netns", "add", &name]))?;
-        let network = Self { namespace: Some(name), congestion_control: congestion_control.to_owned() };
+        let network = Self {
+            namespace: Some(name),
+            congestion_control: congestion_control.to_owned(),
+        };
         output(network.command("ip").args(["link", "set", "lo", "up"]))?;
         let setting = format!("net.ipv4.tcp_congestion_control={congestion_control}");
         output(network.command("sysctl").args(["-q", "-w", &setting]))?;
@@ -85,7 +94,10 @@ impl Process {
     pub fn start(mut command: Command, log: &Path) -> Result<Self, Box<dyn Error>> {
         let file = File::create(log)?;
         let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
-        Ok(Self { child, log: log.to_owned() })
+        Ok(Self {
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Its number.
@@ -97,7 +109,11 @@ impl Process {
     ///
     /// # Errors
     /// The process has ended, or the deadline has passed; with what it printed.
-    pub fn wait_until(&mut self, ready: impl Fn() -> bool, deadline: Duration) -> Result<(), Box<dyn Error>> {
+    pub fn wait_until(
+        &mut self,
+        ready: impl Fn() -> bool,
+        deadline: Duration,
+    ) -> Result<(), Box<dyn Error>> {
         let begun = Instant::now();
         while !ready() {
             let ended = self.child.try_wait()?;
@@ -148,9 +164,15 @@ impl Drop for Process {
 /// # Errors
 /// It cannot be started or fails; with what it printed.
 pub fn output(command: &mut Command) -> Result<Output, Box<dyn Error>> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(output);
     }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+    Err(format!(
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    )
+    .into())
 }

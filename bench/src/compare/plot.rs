@@ -4,7 +4,9 @@ use super::modes::Unit;
 use super::results::{Cell, Row};
 use std::fmt::Write;
 
-const COLORS: [&str; 6] = ["#9aa5b1", "#1f5fa8", "#6aa5e0", "#2e9e6b", "#e08a2c", "#8d5fb0"];
+const COLORS: [&str; 6] = [
+    "#9aa5b1", "#1f5fa8", "#6aa5e0", "#2e9e6b", "#e08a2c", "#8d5fb0",
+];
 const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 560.0;
 const LEFT: f64 = 70.0;
@@ -14,11 +16,23 @@ const BOTTOM: f64 = 150.0;
 const STEP: f64 = 0.25;
 
 /// The modes of the picture. Bulk is shown with the first congestion control only.
-const SHOWN: [&str; 8] = ["get-64", "post-1k", "http2", "full", "resumed", "download-large", "upload-large", "idle"];
+const SHOWN: [&str; 8] = [
+    "get-64",
+    "post-1k",
+    "http2",
+    "full",
+    "resumed",
+    "download-large",
+    "upload-large",
+    "idle",
+];
 
 /// The picture of the rows that decide, or `None` if there are none. `subtitle` says on what machine.
 pub fn render(rows: &[Row], subtitle: &str) -> Option<String> {
-    let shown = |mode: &&str| rows.iter().find(|row| row.mode == *mode && base(row).is_some());
+    let shown = |mode: &&str| {
+        rows.iter()
+            .find(|row| row.mode == *mode && base(row).is_some())
+    };
     let rows: Vec<&Row> = SHOWN.iter().filter_map(shown).collect();
     let mut names: Vec<&str> = Vec::new();
     for cell in rows.iter().flat_map(|row| &row.cells) {
@@ -26,9 +40,15 @@ pub fn render(rows: &[Row], subtitle: &str) -> Option<String> {
             names.push(&cell.proxy);
         }
     }
-    let highest = rows.iter().flat_map(|row| row.cells.iter().map(|cell| ratio(row, cell))).fold(1.0, f64::max);
+    let highest = rows
+        .iter()
+        .flat_map(|row| row.cells.iter().map(|cell| ratio(row, cell)))
+        .fold(1.0, f64::max);
     let top = (highest / STEP).ceil() * STEP;
-    let base = names.iter().find(|name| **name == "nginx").or(names.first())?;
+    let base = names
+        .iter()
+        .find(|name| **name == "nginx")
+        .or(names.first())?;
     let mut text = frame(base, subtitle, top);
     let group = (WIDTH - LEFT - RIGHT) / rows.len() as f64;
     for (number, row) in rows.iter().enumerate() {
@@ -43,18 +63,39 @@ fn frame(base: &str, subtitle: &str, top: f64) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
-    text += &label((LEFT, 30.0), "font-size=\"20\" font-weight=\"bold\"", "What a proxy's work costs, with mutual TLS");
+    text += &label(
+        (LEFT, 30.0),
+        "font-size=\"20\" font-weight=\"bold\"",
+        "What a proxy's work costs, with mutual TLS",
+    );
     text += &label((LEFT, 50.0), "font-size=\"12\" fill=\"#555\"", subtitle);
     let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-    let turned = format!("font-size=\"13\" text-anchor=\"middle\" transform=\"rotate(-90 20 {middle})\"");
-    text += &label((20.0, middle), &turned, &format!("CPU time or memory, {base} = 1 (lower is better)"));
+    let turned =
+        format!("font-size=\"13\" text-anchor=\"middle\" transform=\"rotate(-90 20 {middle})\"");
+    text += &label(
+        (20.0, middle),
+        &turned,
+        &format!("CPU time or memory, {base} = 1 (lower is better)"),
+    );
     let bottom = (WIDTH - RIGHT, HEIGHT - 12.0);
-    text += &label(bottom, "font-size=\"13\" text-anchor=\"end\"", "kind of load");
+    text += &label(
+        bottom,
+        "font-size=\"13\" text-anchor=\"end\"",
+        "kind of load",
+    );
     for number in 0..=(top / STEP).round() as u32 {
         let value = f64::from(number) * STEP;
         let y = height(value, top);
-        let _ = writeln!(text, "<path d=\"M{LEFT} {y:.1}H{}\" stroke=\"#ddd\"/>", WIDTH - RIGHT);
-        text += &label((LEFT - 8.0, y + 4.0), "font-size=\"12\" text-anchor=\"end\"", &format!("{value:.2}"));
+        let _ = writeln!(
+            text,
+            "<path d=\"M{LEFT} {y:.1}H{}\" stroke=\"#ddd\"/>",
+            WIDTH - RIGHT
+        );
+        text += &label(
+            (LEFT - 8.0, y + 4.0),
+            "font-size=\"12\" text-anchor=\"end\"",
+            &format!("{value:.2}"),
+        );
     }
     text
 }
@@ -63,8 +104,14 @@ fn one_group(row: &Row, names: &[&str], (left, width): (f64, f64), top: f64) -> 
     let mut text = String::new();
     let bar = width * 0.84 / names.len() as f64;
     for cell in &row.cells {
-        let place = names.iter().position(|name| *name == cell.proxy).unwrap_or(0);
-        let (x, y) = (left + width * 0.08 + bar * place as f64, height(ratio(row, cell), top));
+        let place = names
+            .iter()
+            .position(|name| *name == cell.proxy)
+            .unwrap_or(0);
+        let (x, y) = (
+            left + width * 0.08 + bar * place as f64,
+            height(ratio(row, cell), top),
+        );
         let (base, color) = (height(0.0, top), COLORS[place % COLORS.len()]);
         let _ = writeln!(
             text,
@@ -76,9 +123,14 @@ fn one_group(row: &Row, names: &[&str], (left, width): (f64, f64), top: f64) -> 
         );
     }
     let (x, y) = (left + width / 2.0, HEIGHT - BOTTOM + 14.0);
-    let turned = format!("font-size=\"11\" text-anchor=\"end\" transform=\"rotate(-35 {x:.1} {y:.1})\"");
+    let turned =
+        format!("font-size=\"11\" text-anchor=\"end\" transform=\"rotate(-35 {x:.1} {y:.1})\"");
     let title = match row.unit {
-        Unit::Gibibyte => format!("{} ({})", row.title.replace(", 4 connections", ""), row.congestion_control),
+        Unit::Gibibyte => format!(
+            "{} ({})",
+            row.title.replace(", 4 connections", ""),
+            row.congestion_control
+        ),
         _ => row.title.clone(),
     };
     text + &label((x, y), &turned, &title)
@@ -89,7 +141,10 @@ fn legend(names: &[&str]) -> String {
     let mut x = LEFT;
     for (place, name) in names.iter().enumerate() {
         let color = COLORS[place % COLORS.len()];
-        let _ = writeln!(text, "<rect x=\"{x:.0}\" y=\"62\" width=\"12\" height=\"12\" fill=\"{color}\"/>");
+        let _ = writeln!(
+            text,
+            "<rect x=\"{x:.0}\" y=\"62\" width=\"12\" height=\"12\" fill=\"{color}\"/>"
+        );
         text += &label((x + 17.0, 73.0), "font-size=\"13\"", name);
         x += 45.0 + 7.5 * name.len() as f64;
     }
@@ -97,7 +152,10 @@ fn legend(names: &[&str]) -> String {
 }
 
 fn label((x, y): (f64, f64), style: &str, text: &str) -> String {
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" {style}>{}</text>\n", escape(text))
+    format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" {style}>{}</text>\n",
+        escape(text)
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -115,10 +173,18 @@ fn ratio(row: &Row, cell: &Cell) -> f64 {
 /// What all others are compared with: nginx, or the first where it takes no part. A contender alone is no comparison,
 /// and neither is Portcullis with itself.
 fn base(row: &Row) -> Option<&Cell> {
-    if !row.cells.iter().any(|cell| cell.proxy.starts_with("Portcullis")) || row.cells.len() < 2 {
+    if !row
+        .cells
+        .iter()
+        .any(|cell| cell.proxy.starts_with("Portcullis"))
+        || row.cells.len() < 2
+    {
         return None;
     }
-    row.cells.iter().find(|cell| cell.proxy == "nginx").or(row.cells.first())
+    row.cells
+        .iter()
+        .find(|cell| cell.proxy == "nginx")
+        .or(row.cells.first())
 }
 
 #[cfg(test)]
@@ -139,11 +205,22 @@ mod tests {
         };
         assert_eq!(render(&[], "nowhere"), None);
         for proxy in ["Portcullis", "nginx"] {
-            row.add(proxy, vec![Report { seconds: 1.0, requests: 10, proxy_cpu: 0.1, ..Report::default() }]);
+            row.add(
+                proxy,
+                vec![Report {
+                    seconds: 1.0,
+                    requests: 10,
+                    proxy_cpu: 0.1,
+                    ..Report::default()
+                }],
+            );
         }
         let text = render(&[row], "here").unwrap();
         assert_eq!(text.matches("<title>").count(), 2);
-        assert!(text.contains("GET &lt;small>") && text.contains("nginx = 1"), "{text}");
+        assert!(
+            text.contains("GET &lt;small>") && text.contains("nginx = 1"),
+            "{text}"
+        );
         assert!(!text.contains("NaN"));
     }
 }

@@ -19,8 +19,12 @@ impl Precedence {
         if !geteuid().is_root() {
             return Self { before: None };
         }
-        let before = read_to_string(GROUP).ok().and_then(|text| Some(text.trim().rsplit_once(' ')?.1.to_owned()));
-        Self { before: before.filter(|_| write(GROUP, NICENESS).is_ok()) }
+        let before = read_to_string(GROUP)
+            .ok()
+            .and_then(|text| Some(text.trim().rsplit_once(' ')?.1.to_owned()));
+        Self {
+            before: before.filter(|_| write(GROUP, NICENESS).is_ok()),
+        }
     }
 
     /// Whatever the command then runs takes precedence within the session.

@@ -16,7 +16,11 @@ const HAPROXY: &str = include_str!("../../configs/haproxy.cfg");
 const PORTCULLIS: &str = include_str!("../../configs/portcullis.toml");
 
 /// Valgrind's arguments: count instructions, write no profile.
-const COUNT_INSTRUCTIONS: [&str; 3] = ["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"];
+const COUNT_INSTRUCTIONS: [&str; 3] = [
+    "--tool=cachegrind",
+    "--cache-sim=no",
+    "--cachegrind-out-file=/dev/null",
+];
 /// Open files that nginx may have: as many as we.
 const FILES: u32 = 20_000;
 /// Connections that a proxy accepts at once; each may need one more to the upstream.
@@ -80,7 +84,14 @@ impl Logs {
 impl Contender {
     /// A usual one: some users, one route.
     pub fn new(name: &str, kind: Kind, users: usize) -> Self {
-        Self { name: name.to_owned(), kind, program: None, users, routes: 1, logs: Logs::Off }
+        Self {
+            name: name.to_owned(),
+            kind,
+            program: None,
+            users,
+            routes: 1,
+            logs: Logs::Off,
+        }
     }
 
     /// Its binary, or else the installed one of this name.
@@ -104,21 +115,34 @@ impl FromStr for Peer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, program) =
-            text.split_once('=').ok_or("expected NAME=BINARY, such as nginx-new=/opt/nginx/sbin/nginx")?;
+        let (name, program) = text
+            .split_once('=')
+            .ok_or("expected NAME=BINARY, such as nginx-new=/opt/nginx/sbin/nginx")?;
         let lower = name.to_ascii_lowercase();
         let kind = match lower.as_str() {
-            "nginx" | "haproxy" => return Err(format!("`{name}` is the installed one; choose another name")),
+            "nginx" | "haproxy" => {
+                return Err(format!(
+                    "`{name}` is the installed one; choose another name"
+                ));
+            }
             nginx if nginx.starts_with("nginx") => Kind::Nginx,
             haproxy if haproxy.starts_with("haproxy") => Kind::Haproxy,
             ours if ours.starts_with("portcullis-") => Kind::Portcullis(None),
             _ => {
                 let known = "nginx, haproxy or portcullis-";
-                return Err(format!("`{name}` must begin with {known}, which says what config it gets"));
+                return Err(format!(
+                    "`{name}` must begin with {known}, which says what config it gets"
+                ));
             }
         };
-        let program = Path::new(program).canonicalize().map_err(|error| format!("{program}: {error}"))?;
-        Ok(Self { name: name.to_owned(), kind, program })
+        let program = Path::new(program)
+            .canonicalize()
+            .map_err(|error| format!("{program}: {error}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind,
+            program,
+        })
     }
 }
 
@@ -147,7 +171,14 @@ impl Programs {
         let bench = std::env::current_exe()?;
         let beside = bench.with_file_name("portcullis");
         let portcullis = portcullis.unwrap_or(&beside).canonicalize()?;
-        Ok(Self { portcullis, bench, pki, valgrind: false, nginx_buffer: 64 * 1024, haproxy_buffer: 64 * 1024 })
+        Ok(Self {
+            portcullis,
+            bench,
+            pki,
+            valgrind: false,
+            nginx_buffer: 64 * 1024,
+            haproxy_buffer: 64 * 1024,
+        })
     }
 
     /// Writes a contender's config to `folder` and gives the command that runs it.
@@ -159,30 +190,17 @@ impl Programs {
         (network, core): (&Network, Option<usize>),
     ) -> Result<Command, Box<dyn Error>> {
         create_dir_all(folder)?;
-        let fill = |template: &str| {
-            template
-                .replace("@ADDRESS@", &address.to_string())
-                .replace("@UPSTREAM@", &upstream.to_string())
-                .replace("@PKI@", &self.pki.display().to_string())
-                .replace("@FOLDER@", &folder.display().to_string())
-                .replace("@FILES@", &FILES.to_string())
-                .replace("@CONNECTIONS@", &CONNECTIONS.to_string())
-                .replace("@NGINX_BUFFER@", &self.nginx_buffer.to_string())
-                .replace("@HAPROXY_BUFFER@", &self.haproxy_buffer.to_string())
-                .replace("@MAP_SIZE@", &(contender.users * 2).max(2048).next_power_of_two().to_string())
-        };
+        let fill = |template: &str| self.filled(template, contender, folder, (address, upstream));
         let config = folder.join("config");
         Ok(match contender.kind {
-            Kind::Floor => {
-                let mut command = network.command_on(core, &self.bench);
-                command.args(["floor", "--address", &address.to_string(), "--upstream", &upstream.to_string()]);
-                command.arg("--pki").arg(&self.pki);
-                command
-            }
+            Kind::Floor => self.floor((address, upstream), (network, core)),
             Kind::Portcullis(record_layer) => {
                 let config = folder.join("gateway.toml");
                 let text = fill(PORTCULLIS).replace("@LISTENER@", &listener_keys(record_layer));
-                write(&config, contender.logs.switch_on(&text) + &routes(contender.routes))?;
+                write(
+                    &config,
+                    contender.logs.switch_on(&text) + &routes(contender.routes),
+                )?;
                 write_users(folder, contender.users)?;
                 let program = contender.program.as_deref().unwrap_or(&self.portcullis);
                 let mut command = if self.valgrind {
@@ -196,14 +214,24 @@ impl Programs {
                 command
             }
             Kind::Nginx => {
-                write(folder.join("users.nginx"), lines(contender.users, |name| format!("\"CN={name}\" \"{name}\";")))?;
+                write(
+                    folder.join("users.nginx"),
+                    lines(contender.users, |name| format!("\"CN={name}\" \"{name}\";")),
+                )?;
                 write(&config, fill(NGINX))?;
                 let mut command = network.command_on(core, contender.program_or("nginx"));
-                command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(config);
+                command
+                    .args(["-e", "stderr", "-p"])
+                    .arg(folder)
+                    .arg("-c")
+                    .arg(config);
                 command
             }
             Kind::Haproxy => {
-                write(folder.join("users.haproxy"), lines(contender.users, |name| format!("{name} {name}")))?;
+                write(
+                    folder.join("users.haproxy"),
+                    lines(contender.users, |name| format!("{name} {name}")),
+                )?;
                 write(&config, fill(HAPROXY))?;
                 let mut command = network.command_on(core, contender.program_or("haproxy"));
                 command.arg("-db").arg("-f").arg(config);
@@ -212,16 +240,70 @@ impl Programs {
         })
     }
 
+    fn filled(
+        &self,
+        template: &str,
+        contender: &Contender,
+        folder: &Path,
+        (address, upstream): (SocketAddr, SocketAddr),
+    ) -> String {
+        template
+            .replace("@ADDRESS@", &address.to_string())
+            .replace("@UPSTREAM@", &upstream.to_string())
+            .replace("@PKI@", &self.pki.display().to_string())
+            .replace("@FOLDER@", &folder.display().to_string())
+            .replace("@FILES@", &FILES.to_string())
+            .replace("@CONNECTIONS@", &CONNECTIONS.to_string())
+            .replace("@NGINX_BUFFER@", &self.nginx_buffer.to_string())
+            .replace("@HAPROXY_BUFFER@", &self.haproxy_buffer.to_string())
+            .replace(
+                "@MAP_SIZE@",
+                &(contender.users * 2)
+                    .max(2048)
+                    .next_power_of_two()
+                    .to_string(),
+            )
+    }
+
+    fn floor(
+        &self,
+        (address, upstream): (SocketAddr, SocketAddr),
+        (network, core): (&Network, Option<usize>),
+    ) -> Command {
+        let mut command = network.command_on(core, &self.bench);
+        command.args([
+            "floor",
+            "--address",
+            &address.to_string(),
+            "--upstream",
+            &upstream.to_string(),
+        ]);
+        command.arg("--pki").arg(&self.pki);
+        command
+    }
+
     /// The record layers that this Portcullis lets one choose; none if it does not know the key.
     pub fn record_layers(&self, folder: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let checks = |layer: Option<&'static str>| {
             let contender = Contender::new("check", Kind::Portcullis(layer), 1);
-            self.prepare(&contender, folder, (nowhere, nowhere), (&Network::own(), None))?;
-            output(Command::new(&self.portcullis).args(["check", "--config"]).arg(folder.join("gateway.toml")))
+            self.prepare(
+                &contender,
+                folder,
+                (nowhere, nowhere),
+                (&Network::own(), None),
+            )?;
+            output(
+                Command::new(&self.portcullis)
+                    .args(["check", "--config"])
+                    .arg(folder.join("gateway.toml")),
+            )
         };
         checks(None)?;
-        Ok(["in-place", "rustls"].into_iter().filter(|layer| checks(Some(layer)).is_ok()).collect())
+        Ok(["in-place", "rustls"]
+            .into_iter()
+            .filter(|layer| checks(Some(layer)).is_ok())
+            .collect())
     }
 }
 
@@ -245,7 +327,10 @@ pub fn write_users(folder: &Path, users: usize) -> Result<(), Box<dyn Error>> {
     for (number, names) in names.chunks(EACH).enumerate() {
         let mut text = String::new();
         for name in names {
-            writeln!(text, "[api_user.\"{name}\"]\nclient_cn = \"{name}\"\npermissions = [\"GET /*\", \"POST /*\"]\n")?;
+            writeln!(
+                text,
+                "[api_user.\"{name}\"]\nclient_cn = \"{name}\"\npermissions = [\"GET /*\", \"POST /*\"]\n"
+            )?;
         }
         write_if_changed(&folder.join(format!("users.d/{number:02}.toml")), &text)?;
     }
@@ -260,7 +345,9 @@ fn write_if_changed(path: &Path, text: &str) -> Result<(), Box<dyn Error>> {
 }
 
 fn names(users: usize) -> impl Iterator<Item = String> {
-    (1..users).map(|number| format!("user-{number:06}")).chain([CLIENT.to_owned()])
+    (1..users)
+        .map(|number| format!("user-{number:06}"))
+        .chain([CLIENT.to_owned()])
 }
 
 fn lines(users: usize, line: impl Fn(&str) -> String) -> String {

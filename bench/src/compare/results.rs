@@ -59,7 +59,10 @@ impl Row {
             rate: of(&|report| rate(report, self.unit)),
             p50: of(&|report| report.p50),
             p99: of(&|report| report.p99),
-            foreign: rounds.iter().map(|report| report.foreign).fold(0.0, f64::max),
+            foreign: rounds
+                .iter()
+                .map(|report| report.foreign)
+                .fold(0.0, f64::max),
             rounds,
         });
     }

@@ -12,7 +12,11 @@ pub fn ratios(rows: &[Row]) -> String {
     };
     let mut text = "| Portcullis ÷ peer; below 1, Portcullis is cheaper |".to_owned();
     for (ours, peer) in pairs(first) {
-        let _ = write!(text, " {} ÷ {} |", first.cells[ours].proxy, first.cells[peer].proxy);
+        let _ = write!(
+            text,
+            " {} ÷ {} |",
+            first.cells[ours].proxy, first.cells[peer].proxy
+        );
     }
     text += "\n|:--|";
     text += &"--:|".repeat(pairs(first).len());
@@ -24,7 +28,11 @@ pub fn ratios(rows: &[Row]) -> String {
                 row.cells.iter().find(same).map(|cell| cell.cost)
             };
             let ratio = cost(ours).zip(cost(peer)).map(|(ours, peer)| ours / peer);
-            let _ = write!(text, " {} |", ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")));
+            let _ = write!(
+                text,
+                " {} |",
+                ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"))
+            );
         }
     }
     text + "\n\n"
@@ -45,7 +53,11 @@ pub fn figures(rows: &[Row]) -> String {
 
 /// How much the figures can be trusted: what others did on the proxy's core.
 pub fn disturbance(rows: &[Row]) -> String {
-    let mut shares: Vec<f64> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.foreign * 100.0).collect();
+    let mut shares: Vec<f64> = rows
+        .iter()
+        .flat_map(|row| &row.cells)
+        .map(|cell| cell.foreign * 100.0)
+        .collect();
     shares.sort_by(f64::total_cmp);
     let (median, most) = (shares.get(shares.len() / 2), shares.last());
     let (Some(median), Some(most)) = (median, most) else {
@@ -76,11 +88,18 @@ fn one_table(rows: &[&Row], first: &Row) -> String {
 fn pairs(row: &Row) -> Vec<(usize, usize)> {
     let ours: Vec<usize> = places(row, |name| name.starts_with("Portcullis"));
     let peers: Vec<usize> = places(row, |name| !name.starts_with("Portcullis"));
-    ours.iter().flat_map(|ours| peers.iter().map(|peer| (*ours, *peer))).collect()
+    ours.iter()
+        .flat_map(|ours| peers.iter().map(|peer| (*ours, *peer)))
+        .collect()
 }
 
 fn places(row: &Row, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
-    row.cells.iter().enumerate().filter(|(_, cell)| wanted(&cell.proxy)).map(|(place, _)| place).collect()
+    row.cells
+        .iter()
+        .enumerate()
+        .filter(|(_, cell)| wanted(&cell.proxy))
+        .map(|(place, _)| place)
+        .collect()
 }
 
 fn names(row: &Row) -> Vec<&str> {
@@ -126,7 +145,11 @@ fn figure(cell: &Cell, unit: Unit) -> String {
 fn thousands(value: f64) -> String {
     let step = 10_f64.powf((value.max(1.0).log10().floor() - 2.0).max(0.0));
     let rounded = ((value / step).round() * step) as u64;
-    if rounded < 1000 { rounded.to_string() } else { format!("{},{:03}", rounded / 1000, rounded % 1000) }
+    if rounded < 1000 {
+        rounded.to_string()
+    } else {
+        format!("{},{:03}", rounded / 1000, rounded % 1000)
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +177,15 @@ mod tests {
                 cells: vec![],
             };
             for (proxy, proxy_cpu) in [("Portcullis", 0.01), ("nginx", 0.02)] {
-                row.add(proxy, vec![Report { seconds: 1.0, requests: 1000, proxy_cpu, ..Report::default() }]);
+                row.add(
+                    proxy,
+                    vec![Report {
+                        seconds: 1.0,
+                        requests: 1000,
+                        proxy_cpu,
+                        ..Report::default()
+                    }],
+                );
             }
             row
         };
@@ -162,8 +193,14 @@ mod tests {
         let text = figures(&rows);
         assert_eq!(text.matches("###").count(), 1);
         assert!(text.contains("|  | Portcullis | nginx |"), "{text}");
-        assert!(text.contains("| two | 10.0 (1,000) | 20.0 (1,000) |"), "{text}");
+        assert!(
+            text.contains("| two | 10.0 (1,000) | 20.0 (1,000) |"),
+            "{text}"
+        );
         let text = ratios(&rows);
-        assert!(text.contains("| Portcullis ÷ nginx |") && text.contains("| two: CPU time | 0.50 |"), "{text}");
+        assert!(
+            text.contains("| Portcullis ÷ nginx |") && text.contains("| two: CPU time | 0.50 |"),
+            "{text}"
+        );
     }
 }

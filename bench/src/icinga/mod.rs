@@ -66,25 +66,47 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let bench = std::env::current_exe()?;
-    let portcullis = options.portcullis.clone().unwrap_or_else(|| bench.with_file_name("portcullis")).canonicalize()?;
+    let portcullis = options
+        .portcullis
+        .clone()
+        .unwrap_or_else(|| bench.with_file_name("portcullis"))
+        .canonicalize()?;
     let folder = tempfile::tempdir()?;
     let (pki, home) = (folder.path().join("pki"), folder.path().join("icinga"));
     create_dir_all(&pki)?;
     write_all(&pki)?;
     // Reserved until the end.
-    let ports = [ReservedPort::new()?, ReservedPort::new()?, ReservedPort::new()?];
+    let ports = [
+        ReservedPort::new()?,
+        ReservedPort::new()?,
+        ReservedPort::new()?,
+    ];
     let [address, quick, patient] = ports.each_ref().map(|port| port.address);
     let icinga = Icinga::start(&home, address, HOSTS)?;
-    let _gateway = gateway(&portcullis, folder.path(), (&pki, &icinga.ca), [address, quick, patient])?;
+    let _gateway = gateway(
+        &portcullis,
+        folder.path(),
+        (&pki, &icinga.ca),
+        [address, quick, patient],
+    )?;
     let known = Arc::new(client_config(&pki, CLIENT, "http/1.1", Sessions::Full)?);
-    let through = |name, target| Asking { name, target, config: Arc::clone(&known), fields: String::new() };
+    let through = |name, target| Asking {
+        name,
+        target,
+        config: Arc::clone(&known),
+        fields: String::new(),
+    };
     let direct = Asking {
         name: "direct",
         target: address,
         config: Arc::new(anonymous_config(&icinga.ca)?),
         fields: format!("Authorization: {AUTHORIZATION}\r\n"),
     };
-    let asking = [direct, through("Portcullis", quick), through("Portcullis, `quick_ack = \"off\"`", patient)];
+    let asking = [
+        direct,
+        through("Portcullis", quick),
+        through("Portcullis, `quick_ack = \"off\"`", patient),
+    ];
     let report = local::run(measure(options, &asking))?;
     let text = format!("{}\n{report}", Machine::look(&portcullis, &[]).render());
     create_dir_all(&options.output)?;
@@ -113,7 +135,8 @@ fn gateway(
     command.args(["run", "--config"]).arg(config);
     let mut process = Process::start(command, &folder.join("gateway.log"))?;
     for address in [quick, patient] {
-        wait_until_listening(&mut process, address).map_err(|error| format!("portcullis: {error}"))?;
+        wait_until_listening(&mut process, address)
+            .map_err(|error| format!("portcullis: {error}"))?;
     }
     Ok(process)
 }
@@ -122,14 +145,29 @@ fn gateway(
 async fn measure(options: &Options, asking: &[Asking]) -> Result<String, Box<dyn Error>> {
     let queries = [
         ("one host", "/v1/objects/hosts/a0"),
-        ("8 hosts", "/v1/objects/hosts?filter=match(%22a*%22,host.name)"),
-        ("62 hosts", "/v1/objects/hosts?filter=match(%22b*%22,host.name)"),
+        (
+            "8 hosts",
+            "/v1/objects/hosts?filter=match(%22a*%22,host.name)",
+        ),
+        (
+            "62 hosts",
+            "/v1/objects/hosts?filter=match(%22b*%22,host.name)",
+        ),
     ];
-    let (rounds, requests, warm_up) =
-        if options.smoke { (1, 3, 1) } else { (options.rounds, options.requests, WARM_UP) };
+    let (rounds, requests, warm_up) = if options.smoke {
+        (1, 3, 1)
+    } else {
+        (options.rounds, options.requests, WARM_UP)
+    };
     let mut report = "| query | bytes |".to_owned();
-    asking.iter().try_for_each(|who| write!(report, " {}, ms: median (90 %) |", who.name))?;
-    writeln!(report, " direct ÷ Portcullis |\n|:--|--:|{}--:|", "--:|".repeat(asking.len()))?;
+    asking
+        .iter()
+        .try_for_each(|who| write!(report, " {}, ms: median (90 %) |", who.name))?;
+    writeln!(
+        report,
+        " direct ÷ Portcullis |\n|:--|--:|{}--:|",
+        "--:|".repeat(asking.len())
+    )?;
     for (name, path) in queries {
         let mut times: Vec<Vec<Duration>> = asking.iter().map(|_| Vec::new()).collect();
         let mut bytes = Vec::new();
@@ -142,7 +180,10 @@ async fn measure(options: &Options, asking: &[Asking]) -> Result<String, Box<dyn
             }
         }
         // The time in each object's answer may have a digit more or less.
-        let (least, most) = (bytes.iter().min().copied().unwrap_or(0), bytes.iter().max().copied().unwrap_or(0));
+        let (least, most) = (
+            bytes.iter().min().copied().unwrap_or(0),
+            bytes.iter().max().copied().unwrap_or(0),
+        );
         if least == 0 || most - least > most / 10 {
             return Err(format!("{name}: answers of {least} and of {most} bytes").into());
         }
@@ -160,7 +201,9 @@ async fn measure(options: &Options, asking: &[Asking]) -> Result<String, Box<dyn
 fn quantile(times: &mut [Duration], share: f64) -> f64 {
     times.sort_unstable();
     let place = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
-    times.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+    times
+        .get(place)
+        .map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
 }
 
 /// Asks again and again, and gives how long the last answer's body was.
@@ -171,7 +214,10 @@ async fn ask(
     times: &mut Vec<Duration>,
 ) -> Result<usize, Box<dyn Error>> {
     let mut channel = Channel::open(who.target, &who.config).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{}\r\n", who.fields);
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{}\r\n",
+        who.fields
+    );
     let mut length = 0;
     for number in 0..warm_up + requests {
         let begun = Instant::now();
@@ -179,7 +225,9 @@ async fn ask(
         let mut answer = Vec::new();
         length = loop {
             answer.extend_from_slice(channel.receive().await?);
-            let Some(found) = head(&answer)? else { continue };
+            let Some(found) = head(&answer)? else {
+                continue;
+            };
             require_ok(found.first_line)?;
             let body = usize::try_from(found.body)?;
             if answer.len() >= found.length + body {

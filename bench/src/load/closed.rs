@@ -19,7 +19,10 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
 pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
     let channels = exchange.connect("http/1.1").await?;
-    let (tally, request) = (Rc::new(Tally::new(exchange.requests)), Rc::new(Request::new(&exchange)?));
+    let (tally, request) = (
+        Rc::new(Tally::new(exchange.requests)),
+        Rc::new(Request::new(&exchange)?),
+    );
     for channel in channels {
         tokio::task::spawn_local(drive(channel, Rc::clone(&request), Rc::clone(&tally)));
     }
@@ -41,8 +44,18 @@ impl Request {
         let mut start = exchange.head();
         let early = exchange.body.min(PIECE as u64 - start.len() as u64);
         start.resize(start.len() + early as usize, b'x');
-        let config = Arc::new(client_config(&exchange.pki, &exchange.client, "http/1.1", Sessions::Full)?);
-        Ok(Self { start, rest: exchange.body - early, target: exchange.target, config })
+        let config = Arc::new(client_config(
+            &exchange.pki,
+            &exchange.client,
+            "http/1.1",
+            Sessions::Full,
+        )?);
+        Ok(Self {
+            start,
+            rest: exchange.body - early,
+            target: exchange.target,
+            config,
+        })
     }
 
     /// Sends the request and reads the answer.
@@ -122,7 +135,10 @@ fn body_left(begun: &mut Vec<u8>, content: &[u8], tally: &Tally) -> io::Result<O
     require_ok(head.first_line)?;
     let early = bytes.len() - head.length;
     tally.passed(early);
-    head.body.checked_sub(early as u64).ok_or_else(too_much).map(Some)
+    head.body
+        .checked_sub(early as u64)
+        .ok_or_else(too_much)
+        .map(Some)
 }
 
 fn too_much() -> io::Error {

@@ -21,7 +21,10 @@ const TICKETS: usize = 8;
 
 pub async fn run(exchange: Exchange, sessions: Sessions) -> Result<Report, Box<dyn Error>> {
     let config = client_config(&exchange.pki, &exchange.client, "http/1.1", sessions)?;
-    let (tally, request) = (Rc::new(Tally::new(exchange.requests)), Rc::new(exchange.head()));
+    let (tally, request) = (
+        Rc::new(Tally::new(exchange.requests)),
+        Rc::new(exchange.head()),
+    );
     for _ in 0..exchange.connections {
         let (tally, request, mut config) = (Rc::clone(&tally), Rc::clone(&request), config.clone());
         if sessions == Sessions::Resumed {
@@ -35,7 +38,10 @@ pub async fn run(exchange: Exchange, sessions: Sessions) -> Result<Report, Box<d
             while tally.may_begin() {
                 let begun = Instant::now();
                 match visit(exchange.target, &config, &request).await {
-                    Ok(kind) if sessions == Sessions::Resumed && kind != Some(HandshakeKind::Resumed) => {
+                    Ok(kind)
+                        if sessions == Sessions::Resumed
+                            && kind != Some(HandshakeKind::Resumed) =>
+                    {
                         tally.failed(&"a full handshake where a resumed one was wanted");
                     }
                     Ok(_) => tally.answered(begun),
@@ -50,15 +56,25 @@ pub async fn run(exchange: Exchange, sessions: Sessions) -> Result<Report, Box<d
     Ok(tally.window(&exchange).await)
 }
 
-async fn visit(target: SocketAddr, config: &Arc<ClientConfig>, request: &[u8]) -> io::Result<Option<HandshakeKind>> {
-    let (mut tcp, mut tls) = connect(target, config).await.map_err(at("cannot connect"))?;
+async fn visit(
+    target: SocketAddr,
+    config: &Arc<ClientConfig>,
+    request: &[u8],
+) -> io::Result<Option<HandshakeKind>> {
+    let (mut tcp, mut tls) = connect(target, config)
+        .await
+        .map_err(at("cannot connect"))?;
     let mut input = Input::new();
-    handshake(&mut tls, &mut tcp, &mut input).await.map_err(at("handshake"))?;
+    handshake(&mut tls, &mut tcp, &mut input)
+        .await
+        .map_err(at("handshake"))?;
     tls.writer().write_all(request)?;
     flush(&mut tls, &mut tcp).await?;
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     loop {
-        read_record(&mut tls, &mut tcp, &mut input).await.map_err(at("no answer"))?;
+        read_record(&mut tls, &mut tcp, &mut input)
+            .await
+            .map_err(at("no answer"))?;
         loop {
             match tls.reader().read(&mut piece) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

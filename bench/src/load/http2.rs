@@ -51,7 +51,16 @@ impl Connection {
     fn new(channel: Channel, path: &str, tally: Rc<Tally>) -> Self {
         let block = header_block(path);
         let (input, output, open) = (Vec::new(), Vec::new(), VecDeque::new());
-        Self { channel, tally, block, input, output, next_stream: 1, received: 0, open }
+        Self {
+            channel,
+            tally,
+            block,
+            input,
+            output,
+            next_stream: 1,
+            received: 0,
+            open,
+        }
     }
 
     async fn drive(mut self, streams: u32) {
@@ -61,7 +70,8 @@ impl Connection {
     }
 
     async fn exchange(&mut self, streams: u32) -> io::Result<()> {
-        self.output.extend_from_slice(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        self.output
+            .extend_from_slice(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         // SETTINGS_ENABLE_PUSH is 0.
         self.push_frame(SETTINGS, 0, 0, &[0, 2, 0, 0, 0, 0]);
         self.push_frame(WINDOW_UPDATE, 0, 0, &WINDOW.to_be_bytes());
@@ -138,7 +148,8 @@ impl Connection {
     }
 
     fn push_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        self.output.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+        self.output
+            .extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
         self.output.extend_from_slice(&[kind, flags]);
         self.output.extend_from_slice(&stream.to_be_bytes());
         self.output.extend_from_slice(payload);
@@ -148,7 +159,12 @@ impl Connection {
 /// HPACK (RFC 7541) without its dynamic table: three indexed fields of the static table, the rest literal.
 fn header_block(path: &str) -> Vec<u8> {
     let mut block = vec![0x82, 0x87];
-    for (name_index, value) in [(4, path), (1, SERVER_NAME), (58, "portcullis-bench"), (19, "*/*")] {
+    for (name_index, value) in [
+        (4, path),
+        (1, SERVER_NAME),
+        (58, "portcullis-bench"),
+        (19, "*/*"),
+    ] {
         // Literal without indexing; an index of 15 and above goes on in a second byte.
         match name_index {
             0..15 => block.push(name_index),
@@ -166,5 +182,7 @@ fn require_ok(block: &[u8]) -> io::Result<()> {
     if status == Some(&0x88) {
         return Ok(());
     }
-    Err(io::Error::other(format!("an answer that is not 200: {block:?}")))
+    Err(io::Error::other(format!(
+        "an answer that is not 200: {block:?}"
+    )))
 }

@@ -14,7 +14,12 @@ pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
     let (tally, request) = (Tally::new(None), Request::new(&exchange)?);
     let proxy = exchange.proxy.ok_or("--proxy is needed: whose memory?")?;
     let ask = async |connections: usize| {
-        let mut channels = Exchange { connections, ..exchange.clone() }.connect("http/1.1").await?;
+        let mut channels = Exchange {
+            connections,
+            ..exchange.clone()
+        }
+        .connect("http/1.1")
+        .await?;
         for channel in &mut channels {
             request.exchange(channel, &tally).await?;
         }
@@ -25,5 +30,9 @@ pub async fn run(exchange: Exchange) -> Result<Report, Box<dyn Error>> {
     let (_first, before) = ask(FIRST.min(exchange.connections)).await?;
     let (_held, after) = ask(exchange.connections).await?;
     let memory_each = after.saturating_sub(before) as f64 / exchange.connections as f64;
-    Ok(Report { requests: exchange.connections as u64, memory_each, ..Report::default() })
+    Ok(Report {
+        requests: exchange.connections as u64,
+        memory_each,
+        ..Report::default()
+    })
 }

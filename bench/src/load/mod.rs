@@ -108,7 +108,15 @@ pub fn run(load: Load) -> Result<(), Box<dyn Error>> {
             }
             Load::Open { rate, exchange } => open::run(exchange, rate).await,
             Load::Handshakes { resume, exchange } => {
-                handshakes::run(exchange, if resume { Sessions::Resumed } else { Sessions::Full }).await
+                handshakes::run(
+                    exchange,
+                    if resume {
+                        Sessions::Resumed
+                    } else {
+                        Sessions::Full
+                    },
+                )
+                .await
             }
             Load::Idle(exchange) => idle::run(exchange).await,
             Load::Http2 { streams, exchange } => http2::run(exchange, streams).await,
@@ -125,16 +133,26 @@ impl Exchange {
         let common = "Host: localhost\r\nUser-Agent: portcullis-bench\r\nAccept: */*\r\n";
         match body {
             0 => format!("GET {path} HTTP/1.1\r\n{common}\r\n").into_bytes(),
-            _ => format!("POST {path} HTTP/1.1\r\n{common}Content-Length: {body}\r\n\r\n").into_bytes(),
+            _ => format!("POST {path} HTTP/1.1\r\n{common}Content-Length: {body}\r\n\r\n")
+                .into_bytes(),
         }
     }
 
     /// Opens all connections, one after the other, so that no proxy's queue of new ones runs over.
     async fn connect(&self, protocol: &str) -> Result<Vec<Channel>, Box<dyn Error>> {
-        let config = Arc::new(client_config(&self.pki, &self.client, protocol, Sessions::Full)?);
+        let config = Arc::new(client_config(
+            &self.pki,
+            &self.client,
+            protocol,
+            Sessions::Full,
+        )?);
         let mut channels = Vec::with_capacity(self.connections);
         for _ in 0..self.connections {
-            channels.push(Channel::open(self.target, &config).await.map_err(at("cannot connect"))?);
+            channels.push(
+                Channel::open(self.target, &config)
+                    .await
+                    .map_err(at("cannot connect"))?,
+            );
         }
         Ok(channels)
     }

@@ -24,7 +24,12 @@ pub async fn run(exchange: Exchange, rate: u32) -> Result<Report, Box<dyn Error>
     let (tally, request) = (Rc::new(Tally::new(None)), Rc::new(Request::new(&exchange)?));
     let queue = Rc::new(Queue::default());
     for channel in channels {
-        tokio::task::spawn_local(drive(channel, Rc::clone(&request), Rc::clone(&tally), Rc::clone(&queue)));
+        tokio::task::spawn_local(drive(
+            channel,
+            Rc::clone(&request),
+            Rc::clone(&tally),
+            Rc::clone(&queue),
+        ));
     }
     let pacer = tokio::task::spawn_local(pace(Duration::from_secs(1) / rate, queue));
     tokio::select! {
@@ -61,8 +66,14 @@ impl Queue {
 async fn pace(interval: Duration, queue: Rc<Queue>) -> io::Result<()> {
     let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
     let begun = Instant::now();
-    timer.set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
-    #[expect(deprecated, reason = "its successor is unsafe; a file keeps its descriptor open, which is what that asks")]
+    timer.set(
+        Expiration::Interval(TimeSpec::from_duration(interval)),
+        TimerSetTimeFlags::empty(),
+    )?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; a file keeps its descriptor open, which is what that asks"
+    )]
     let timer = AsyncFd::new(File::from(OwnedFd::from(timer)))?;
     let mut passed = 0;
     loop {

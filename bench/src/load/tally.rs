@@ -99,7 +99,9 @@ impl Tally {
     /// Waits until all requests have their answers, or have failed.
     async fn all(&self, limit: u64) -> Report {
         let begun = Instant::now();
-        while self.requests.get() + self.failures.get() < limit && begun.elapsed() < COUNTED_DEADLINE {
+        while self.requests.get() + self.failures.get() < limit
+            && begun.elapsed() < COUNTED_DEADLINE
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Report {
@@ -123,7 +125,9 @@ impl Tally {
         *self.latencies.borrow_mut() = Histogram::new();
         let begun = Instant::now();
         tokio::time::sleep(Duration::from_secs_f64(exchange.seconds)).await;
-        while (requests, bytes) == (self.requests.get(), self.bytes.get()) && begun.elapsed() < ANSWER_DEADLINE {
+        while (requests, bytes) == (self.requests.get(), self.bytes.get())
+            && begun.elapsed() < ANSWER_DEADLINE
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let mut report = Sample::take(exchange).since(&before);
@@ -163,7 +167,11 @@ impl Sample {
         Report {
             seconds,
             proxy_cpu: proxy.as_secs_f64(),
-            proxy_system: self.proxy.system.saturating_sub(before.proxy.system).as_secs_f64(),
+            proxy_system: self
+                .proxy
+                .system
+                .saturating_sub(before.proxy.system)
+                .as_secs_f64(),
             upstream_cpu: used(self.upstream, before.upstream).as_secs_f64(),
             load_cpu: used(self.load, before.load).as_secs_f64(),
             foreign: others.as_secs_f64() / seconds,

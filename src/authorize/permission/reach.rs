@@ -54,16 +54,36 @@ impl Form {
 }
 
 /// Which of the requests are granted by any of these permissions.
-pub fn granted_by_any<'p>(permissions: impl Iterator<Item = &'p Permission> + Clone, form: &Form) -> Coverage {
-    if permissions.clone().any(|permission| matches!(permission.compiled.scope, Scope::Everything)) {
+pub fn granted_by_any<'p>(
+    permissions: impl Iterator<Item = &'p Permission> + Clone,
+    form: &Form,
+) -> Coverage {
+    if permissions
+        .clone()
+        .any(|permission| matches!(permission.compiled.scope, Scope::Everything))
+    {
         return Coverage::All;
     }
     let (parts, case) = form.parts();
     let patterns = permissions.filter_map(|permission| match (&permission.compiled.scope, form) {
-        (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => Some(pattern.octets()),
-        (Scope::One(One { method: Some(granted), pattern, .. }), Form::MethodAndPath { method, .. }) => {
-            granted.matches(method.as_bytes()).then_some(pattern.octets())
-        }
+        (
+            Scope::One(One {
+                method: None,
+                pattern,
+                ..
+            }),
+            Form::Named(_),
+        ) => Some(pattern.octets()),
+        (
+            Scope::One(One {
+                method: Some(granted),
+                pattern,
+                ..
+            }),
+            Form::MethodAndPath { method, .. },
+        ) => granted
+            .matches(method.as_bytes())
+            .then_some(pattern.octets()),
         _ => None,
     });
     coverage(patterns, parts, case)
@@ -81,17 +101,36 @@ impl Permission {
         let direct = self.grants_of(form);
         let (parts, case) = form.parts();
         let (exact, folded) = match (&self.compiled.scope, form) {
-            (Scope::One(One { method: Some(denied), pattern, readings }), Form::MethodAndPath { method, .. }) => {
+            (
+                Scope::One(One {
+                    method: Some(denied),
+                    pattern,
+                    readings,
+                }),
+                Form::MethodAndPath { method, .. },
+            ) => {
                 if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
                     return direct.into();
                 }
                 let (decoded, folded) = readings
                     .as_deref()
-                    .map(|readings| (readings.decoded.as_ref().map(Pattern::octets), readings.folded.octets()))
+                    .map(|readings| {
+                        (
+                            readings.decoded.as_ref().map(Pattern::octets),
+                            readings.folded.octets(),
+                        )
+                    })
                     .unzip();
                 ([Some(pattern.octets()), decoded.flatten()], folded)
             }
-            (Scope::One(One { method: None, pattern, .. }), Form::Named(_)) => ([Some(pattern.octets()), None], None),
+            (
+                Scope::One(One {
+                    method: None,
+                    pattern,
+                    ..
+                }),
+                Form::Named(_),
+            ) => ([Some(pattern.octets()), None], None),
             _ => return direct.into(),
         };
         // What is compared as it is, whether a pattern is read decoded or not; and without regard to case.
@@ -100,10 +139,16 @@ impl Permission {
         let all = || exact.into_iter().chain([folded]).flatten();
         let meets = |parts: &[Part]| coverage(all(), parts, Case::Folds) != Coverage::None;
         let by_number = by_number_of_readings(parts);
-        if by_number == DenyCoverage::All || [direct, as_it_is, without_case].contains(&Coverage::All) {
+        if by_number == DenyCoverage::All
+            || [direct, as_it_is, without_case].contains(&Coverage::All)
+        {
             return DenyCoverage::All;
         }
-        if meets(parts) || meets(&loosened(parts)) { DenyCoverage::Some } else { by_number }
+        if meets(parts) || meets(&loosened(parts)) {
+            DenyCoverage::Some
+        } else {
+            by_number
+        }
     }
 }
 
@@ -111,7 +156,9 @@ impl Permission {
 fn by_number_of_readings(parts: &[Part]) -> DenyCoverage {
     let mut fixed = Vec::new();
     for part in parts {
-        let Part::Text(text) = part else { return DenyCoverage::TooManyReadings };
+        let Part::Text(text) = part else {
+            return DenyCoverage::TooManyReadings;
+        };
         fixed.extend_from_slice(text);
     }
     match std::str::from_utf8(&fixed).map(other_readings) {
@@ -161,12 +208,20 @@ mod tests {
     use std::sync::Arc;
 
     fn permission(text: &str, effect: Effect) -> Permission {
-        let file = Sources::default().add("test".into(), String::new()).unwrap();
-        Permission::new(Arc::new(CompiledPermission::new(text, effect)), Place::new(file, &(0..0)))
+        let file = Sources::default()
+            .add("test".into(), String::new())
+            .unwrap();
+        Permission::new(
+            Arc::new(CompiledPermission::new(text, effect)),
+            Place::new(file, &(0..0)),
+        )
     }
 
     fn on(method: &str, path: &[Part]) -> Form {
-        Form::MethodAndPath { method: method.to_owned(), path: path.to_vec() }
+        Form::MethodAndPath {
+            method: method.to_owned(),
+            path: path.to_vec(),
+        }
     }
 
     #[test]
@@ -180,41 +235,78 @@ mod tests {
             ("GET /v2/*", Coverage::None),
             ("v1/*", Coverage::None),
         ] {
-            assert_eq!(permission(text, Effect::Grant).grants_of(&form), expected, "{text}");
+            assert_eq!(
+                permission(text, Effect::Grant).grants_of(&form),
+                expected,
+                "{text}"
+            );
         }
-        assert_eq!(permission("*", Effect::Grant).grants_of(&Form::AnyApiUser), Coverage::All);
-        assert_eq!(permission("x", Effect::Grant).grants_of(&Form::AnyApiUser), Coverage::None);
+        assert_eq!(
+            permission("*", Effect::Grant).grants_of(&Form::AnyApiUser),
+            Coverage::All
+        );
+        assert_eq!(
+            permission("x", Effect::Grant).grants_of(&Form::AnyApiUser),
+            Coverage::None
+        );
     }
 
     #[test]
     fn what_is_denied_by_another_reading_is_not_called_free() {
         let below = on("GET", &[Part::text("/a"), Part::Below]);
-        assert_eq!(permission("GET /a/b", Effect::Deny).denies_of(&below), DenyCoverage::Some);
-        assert_eq!(permission("GET /a*", Effect::Deny).denies_of(&below), DenyCoverage::All);
-        assert_eq!(permission("POST /a*", Effect::Deny).denies_of(&below), DenyCoverage::None);
+        assert_eq!(
+            permission("GET /a/b", Effect::Deny).denies_of(&below),
+            DenyCoverage::Some
+        );
+        assert_eq!(
+            permission("GET /a*", Effect::Deny).denies_of(&below),
+            DenyCoverage::All
+        );
+        assert_eq!(
+            permission("POST /a*", Effect::Deny).denies_of(&below),
+            DenyCoverage::None
+        );
         // As an upstream reads it, `/a;x` is `/a`.
         let segment = on("get", &[Part::text("/"), Part::Segment]);
-        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&segment), DenyCoverage::Some);
+        assert_eq!(
+            permission("GET /a", Effect::Deny).denies_of(&segment),
+            DenyCoverage::Some
+        );
         // And `/a/;` is `/a`, too.
         let deeper = on("GET", &[Part::text("/a/"), Part::Segment]);
-        assert_eq!(permission("GET /a", Effect::Deny).denies_of(&deeper), DenyCoverage::Some);
+        assert_eq!(
+            permission("GET /a", Effect::Deny).denies_of(&deeper),
+            DenyCoverage::Some
+        );
     }
 
     #[test]
     fn a_path_with_too_many_readings_is_denied_by_each_deny_for_its_method() {
         let long = "zz1%20/%EF%BC%A1.%3B/".repeat(1400);
         let asks = |path: &str, deny: &Permission| {
-            deny.denies(&Asked::of(&Requirement::MethodAndPath { method: "GET", path: path.to_owned().into() }))
+            deny.denies(&Asked::of(&Requirement::MethodAndPath {
+                method: "GET",
+                path: path.to_owned().into(),
+            }))
         };
-        let (deny, other_method) = (permission("GET /b", Effect::Deny), permission("POST /b", Effect::Deny));
+        let (deny, other_method) = (
+            permission("GET /b", Effect::Deny),
+            permission("POST /b", Effect::Deny),
+        );
         let below = on("GET", &[Part::text("/a"), Part::Below]);
         assert!(asks(&format!("/a/{long}"), &deny) && !asks("/a/x", &deny));
         assert_eq!(deny.denies_of(&below), DenyCoverage::TooManyReadings);
         assert!(!asks(&format!("/a/{long}"), &other_method));
         assert_eq!(other_method.denies_of(&below), DenyCoverage::None);
         // One path, which the config says.
-        assert_eq!(deny.denies_of(&on("GET", &[Part::text("/a")])), DenyCoverage::None);
-        assert_eq!(deny.denies_of(&on("GET", &[Part::text(format!("/a/{long}"))])), DenyCoverage::All);
+        assert_eq!(
+            deny.denies_of(&on("GET", &[Part::text("/a")])),
+            DenyCoverage::None
+        );
+        assert_eq!(
+            deny.denies_of(&on("GET", &[Part::text(format!("/a/{long}"))])),
+            DenyCoverage::All
+        );
     }
 
     proptest! {

@@ -35,7 +35,9 @@ pub enum UnusablePermission {
     DotSegment,
 }
 
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE",
+];
 const LISTS: [char; 3] = [',', '|', ';'];
 
 /// Whether a text is surely a mistake; above all a `deny` that denies nothing.
@@ -47,7 +49,9 @@ pub(super) fn check(text: &str) -> Result<(), UnusablePermission> {
         _ if METHODS.contains(&trimmed) => return Err(UnusablePermission::MethodWithoutPath),
         _ => {}
     }
-    let Some((methods, path)) = meant(trimmed) else { return Ok(()) };
+    let Some((methods, path)) = meant(trimmed) else {
+        return Ok(());
+    };
     if methods.contains(LISTS) {
         return Err(UnusablePermission::SeveralMethods);
     }
@@ -64,7 +68,10 @@ pub(super) fn check(text: &str) -> Result<(), UnusablePermission> {
     if decoded_fully(&canonical) != canonical {
         return Err(UnusablePermission::DoubleEncoding);
     }
-    if canonical.split('/').any(|segment| matches!(segment, "." | "..")) {
+    if canonical
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
+    {
         return Err(UnusablePermission::DotSegment);
     }
     Ok(())
@@ -72,7 +79,9 @@ pub(super) fn check(text: &str) -> Result<(), UnusablePermission> {
 
 /// What is probably meant by a text that [`check`] rejects: permissions that it accepts, or nothing.
 pub(super) fn remedy(text: &str) -> Vec<String> {
-    let Some((methods, path)) = meant(text.trim()) else { return Vec::new() };
+    let Some((methods, path)) = meant(text.trim()) else {
+        return Vec::new();
+    };
     let mut path = path.split_whitespace().collect::<Vec<_>>().join("%20");
     let canonical = canonical_literal(&path, b"*?\\");
     let plain = decoded_fully(&canonical);
@@ -82,8 +91,14 @@ pub(super) fn remedy(text: &str) -> Vec<String> {
     if !path.starts_with(['/', '*', '?']) {
         path.insert(0, '/');
     }
-    let methods = methods.split(LISTS).map(str::trim).filter(|method| !method.is_empty());
-    methods.map(|method| format!("{method} {path}")).filter(|text| check(text).is_ok()).collect()
+    let methods = methods
+        .split(LISTS)
+        .map(str::trim)
+        .filter(|method| !method.is_empty());
+    methods
+        .map(|method| format!("{method} {path}"))
+        .filter(|text| check(text).is_ok())
+        .collect()
 }
 
 /// The methods and the path that a text is about, if it looks so: words of capitals or known methods in any case, white space,
@@ -94,7 +109,10 @@ fn meant(text: &str) -> Option<(&str, &str)> {
     let mut path = rest.trim_start();
     // `GET, POST /a` and `GET | POST /a`
     while methods.ends_with(LISTS) || path.starts_with(LISTS) {
-        let (_, behind) = path.trim_start_matches(LISTS).trim_start().split_once(char::is_whitespace)?;
+        let (_, behind) = path
+            .trim_start_matches(LISTS)
+            .trim_start()
+            .split_once(char::is_whitespace)?;
         path = behind.trim_start();
         methods = text.get(..text.len() - path.len())?.trim_end();
     }
@@ -103,7 +121,8 @@ fn meant(text: &str) -> Option<(&str, &str)> {
 }
 
 fn is_like_a_method(word: &str) -> bool {
-    let is_capital = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'*' | b'?' | b'-' | b'_');
+    let is_capital =
+        |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'*' | b'?' | b'-' | b'_');
     word.bytes().all(is_capital) || METHODS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
@@ -112,7 +131,9 @@ fn decoded_fully(path: &str) -> String {
     let mut plain = path.to_owned();
     let encoded_at = |plain: &str| {
         let mut found = plain.match_indices("%25");
-        found.find(|(at, _)| plain.as_bytes().get(at + 3..).and_then(hex_pair).is_some()).map(|(at, _)| at)
+        found
+            .find(|(at, _)| plain.as_bytes().get(at + 3..).and_then(hex_pair).is_some())
+            .map(|(at, _)| at)
     };
     while let Some(at) = encoded_at(&plain) {
         plain.replace_range(at + 1..at + 3, "");
@@ -137,9 +158,21 @@ mod tests {
             ("GET api/*", PathWithoutSlash, &["GET /api/*"]),
             ("get api/*", PathWithoutSlash, &["get /api/*"]),
             ("* api/*", PathWithoutSlash, &["* /api/*"]),
-            ("GET,POST /api/*", SeveralMethods, &["GET /api/*", "POST /api/*"]),
-            ("GET, POST /api/*", SeveralMethods, &["GET /api/*", "POST /api/*"]),
-            ("GET|POST  api/*", SeveralMethods, &["GET /api/*", "POST /api/*"]),
+            (
+                "GET,POST /api/*",
+                SeveralMethods,
+                &["GET /api/*", "POST /api/*"],
+            ),
+            (
+                "GET, POST /api/*",
+                SeveralMethods,
+                &["GET /api/*", "POST /api/*"],
+            ),
+            (
+                "GET|POST  api/*",
+                SeveralMethods,
+                &["GET /api/*", "POST /api/*"],
+            ),
             ("GET /a b", SpaceInPath, &["GET /a%20b"]),
             ("* /api%252f*", DoubleEncoding, &["* /api%2f*"]),
             ("* /%2525%36%31dmin", DoubleEncoding, &["* /%61dmin"]),

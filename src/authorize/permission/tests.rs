@@ -6,8 +6,13 @@ use crate::route::{CanonicalTarget, Requirement};
 use proptest::prelude::*;
 
 fn compiled(text: &str, effect: Effect) -> Permission {
-    let file: FileId = Sources::default().add("test".into(), String::new()).unwrap();
-    Permission::new(Arc::new(CompiledPermission::new(text, effect)), Place::new(file, &(0..0)))
+    let file: FileId = Sources::default()
+        .add("test".into(), String::new())
+        .unwrap();
+    Permission::new(
+        Arc::new(CompiledPermission::new(text, effect)),
+        Place::new(file, &(0..0)),
+    )
 }
 
 fn permission(text: &str) -> Permission {
@@ -25,7 +30,10 @@ impl Permission {
 }
 
 fn request<'a>(method: &'a str, path: &'a str) -> Requirement<'a> {
-    Requirement::MethodAndPath { method, path: path.into() }
+    Requirement::MethodAndPath {
+        method,
+        path: path.into(),
+    }
 }
 
 #[test]
@@ -44,7 +52,9 @@ fn the_two_kinds_never_match_each_other() {
     let named = Requirement::Named("objects/x /b".into());
     assert!(!permission("* /b").test_grants(&named));
     assert!(!permission("GET*").test_grants(&request("GET", "/x")));
-    assert!(permission("*").test_grants(&named) && permission("*").test_grants(&request("GET", "/x")));
+    assert!(
+        permission("*").test_grants(&named) && permission("*").test_grants(&request("GET", "/x"))
+    );
     assert!(permission("OBJECTS/*").test_grants(&Requirement::Named("objects/query/host".into())));
 }
 
@@ -55,7 +65,10 @@ fn a_text_with_spaces_is_a_name_unless_it_is_a_method_and_a_path() {
     assert!(!permission("objects/query/Host ").test_grants(&named("objects/query/host")));
     assert!(!permission(" objects/*").test_grants(&named("objects/query/host")));
     assert!(permission("events/* *").test_grants(&named("events/a b")));
-    assert!(permission("events/CheckResult\0*").test_grants(&named("events/checkresult")), "as a C string");
+    assert!(
+        permission("events/CheckResult\0*").test_grants(&named("events/checkresult")),
+        "as a C string"
+    );
     assert!(!permission("events/CheckResult\0*").test_grants(&named("events/checkresults")));
 }
 
@@ -75,7 +88,10 @@ fn an_octet_beyond_ascii_right_behind_a_star_is_never_found_as_in_icinga() {
         assert_eq!(permission(text).test_grants(&asked), grants, "{text}");
     }
     let literal = Requirement::Named("events/*\u{e4}".into());
-    assert!(permission("events/\\*\u{e4}").test_grants(&literal), "a star that is meant seeks nothing");
+    assert!(
+        permission("events/\\*\u{e4}").test_grants(&literal),
+        "a star that is meant seeks nothing"
+    );
     // What is denied is what was meant.
     assert!(compiled("events*\u{e4}", Effect::Deny).test_denies(&asked));
 }
@@ -88,9 +104,15 @@ fn deny_reads_a_path_as_the_upstream_will() {
     assert!(compiled("GET /secret%21/*", Effect::Deny).test_denies(&request("GET", "/secret!/x")));
     assert!(compiled("GET /a b*", Effect::Deny).test_denies(&request("GET", "/a%20bc")));
     assert!(deny.test_denies(&request("GET", "/secret!;v=1/x")));
-    assert!(deny.test_denies(&request("get", "/secret!/x")), "a method that an upstream may take for GET");
+    assert!(
+        deny.test_denies(&request("get", "/secret!/x")),
+        "a method that an upstream may take for GET"
+    );
     assert!(compiled("GET /a/b*", Effect::Deny).test_denies(&request("GET", "//a//b")));
-    assert!(compiled("items/secret", Effect::Deny).test_denies(&Requirement::Named("items/secret;x".into())));
+    assert!(
+        compiled("items/secret", Effect::Deny)
+            .test_denies(&Requirement::Named("items/secret;x".into()))
+    );
     assert!(!deny.test_denies(&request("GET", "/public/x")));
     assert!(!deny.test_denies(&request("GET", "/public;secret!/x")));
 }
@@ -110,18 +132,35 @@ fn a_permission_that_no_route_asks_for_is_found() {
         ("config/*/x", false),
         ("GET /v1/*", false),
     ] {
-        assert_eq!(permission(text).could_match(&RequirementRule::Icinga2, "/v1/*"), could, "{text}");
+        assert_eq!(
+            permission(text).could_match(&RequirementRule::Icinga2, "/v1/*"),
+            could,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_deny_that_no_route_asks_for_is_found_in_every_spelling_of_the_path() {
     let rule = RequirementRule::MethodAndPath;
-    for text in ["* /API/*", "* /api", "* /api/", "* /%61pi/x", "* /%EF%BD%81pi*", "* /a%70i%20*"] {
-        assert!(compiled(text, Effect::Deny).could_match(&rule, "/api*"), "{text}");
+    for text in [
+        "* /API/*",
+        "* /api",
+        "* /api/",
+        "* /%61pi/x",
+        "* /%EF%BD%81pi*",
+        "* /a%70i%20*",
+    ] {
+        assert!(
+            compiled(text, Effect::Deny).could_match(&rule, "/api*"),
+            "{text}"
+        );
     }
     for text in ["* /apx/*", "* /ap", "objects/query/Host"] {
-        assert!(!compiled(text, Effect::Deny).could_match(&rule, "/api*"), "{text}");
+        assert!(
+            !compiled(text, Effect::Deny).could_match(&rule, "/api*"),
+            "{text}"
+        );
     }
 }
 
@@ -132,7 +171,11 @@ const FOLDINGS: [fn(&str) -> String; 7] = [
     |path| path.chars().map(narrow).collect(),
     |path| path.to_lowercase(),
     |path| by_segments(path, |segment| segment.split(';').next().unwrap()),
-    |path| by_segments(path, |segment| segment.trim_start_matches(' ').trim_end_matches([' ', '.'])),
+    |path| {
+        by_segments(path, |segment| {
+            segment.trim_start_matches(' ').trim_end_matches([' ', '.'])
+        })
+    },
     |path| {
         let segments = path.split('/').filter(|segment| !segment.is_empty());
         format!("/{}", segments.collect::<Vec<_>>().join("/"))
@@ -156,14 +199,19 @@ fn narrow(letter: char) -> char {
 
 /// The foldings of an upstream that are bits of a number.
 fn folded_by(upstream: usize, path: &str) -> String {
-    let chosen = FOLDINGS.iter().enumerate().filter(|(at, _)| upstream >> at & 1 == 1);
+    let chosen = FOLDINGS
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| upstream >> at & 1 == 1);
     chosen.fold(path.to_owned(), |path, (_, fold)| fold(&path))
 }
 
 /// The path of a request with this target, if it has one.
 fn canonical(target: &str) -> Option<String> {
     let target = CanonicalTarget::parse(target).ok()?;
-    String::from_utf8(decoded(&target.path)).ok().map(|_| target.path.into_owned())
+    String::from_utf8(decoded(&target.path))
+        .ok()
+        .map(|_| target.path.into_owned())
 }
 
 fn denies_what_is_meant(pattern: &str, path: &str) -> bool {
@@ -195,7 +243,11 @@ fn deny_is_not_evaded_by_spelling() {
     ] {
         let path = canonical(target).unwrap();
         let is_other_letter = target.contains('\u{144}');
-        assert_eq!(denies_what_is_meant("/admin/*", &path), !is_other_letter, "{target}");
+        assert_eq!(
+            denies_what_is_meant("/admin/*", &path),
+            !is_other_letter,
+            "{target}"
+        );
     }
     for (pattern, target, is_denied) in [
         ("/items/history", "/items/history/", true),
@@ -213,13 +265,20 @@ fn deny_is_not_evaded_by_spelling() {
         ("/\u{ff0a}", "/x", false),
     ] {
         let path = canonical(target).unwrap();
-        assert_eq!(denies_what_is_meant(pattern, &path), is_denied, "{pattern} on {target}");
+        assert_eq!(
+            denies_what_is_meant(pattern, &path),
+            is_denied,
+            "{pattern} on {target}"
+        );
     }
 }
 
 #[test]
 fn a_permission_is_small_and_keeps_no_copy_of_its_text() {
-    assert!(size_of::<CompiledPermission>() <= 72 && size_of::<Permission>() <= 16, "there may be millions");
+    assert!(
+        size_of::<CompiledPermission>() <= 72 && size_of::<Permission>() <= 16,
+        "there may be millions"
+    );
 }
 
 proptest! {

@@ -9,7 +9,12 @@ use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
 fn place() -> Place {
-    Place::new(Sources::default().add("test".into(), String::new()).unwrap(), &(0..0))
+    Place::new(
+        Sources::default()
+            .add("test".into(), String::new())
+            .unwrap(),
+        &(0..0),
+    )
 }
 
 fn permission(text: &str, effect: Effect, enforcement: Enforcement) -> Permission {
@@ -22,16 +27,30 @@ type Said = (String, bool);
 
 fn set(role: Option<&str>, granted: &[Said], denied: &[Said]) -> PermissionSet {
     let list = |said: &[Said], effect| {
-        let enforcement = |trial: bool| if trial { Enforcement::Shadow } else { Enforcement::Enforce };
-        said.iter().map(|(text, trial)| permission(text, effect, enforcement(*trial))).collect()
+        let enforcement = |trial: bool| {
+            if trial {
+                Enforcement::Shadow
+            } else {
+                Enforcement::Enforce
+            }
+        };
+        said.iter()
+            .map(|(text, trial)| permission(text, effect, enforcement(*trial)))
+            .collect()
     };
     let role = role.map(Arc::from);
-    PermissionSet { role, granted: list(granted, Effect::Grant), denied: list(denied, Effect::Deny) }
+    PermissionSet {
+        role,
+        granted: list(granted, Effect::Grant),
+        denied: list(denied, Effect::Deny),
+    }
 }
 
 fn principal() -> Principal {
     let mut users = ApiUsers::default();
-    users.add("alice", place(), std::time::Duration::ZERO).unwrap();
+    users
+        .add("alice", place(), std::time::Duration::ZERO)
+        .unwrap();
     users.named("alice").unwrap()
 }
 
@@ -60,11 +79,14 @@ fn facts(headers: &NoHeaders, now: i64) -> Facts<'_> {
 /// Straight from the definition: who decides, and whether it is only on trial.
 fn meant(names: &[&str], granted: &[Said], denied: &[Said]) -> Result<bool, &'static str> {
     let fits = |(text, _): &&Said, name: &str| {
-        text == "*" || crate::pattern::Pattern::new(text, crate::pattern::Case::Folds).matches(name.as_bytes())
+        text == "*"
+            || crate::pattern::Pattern::new(text, crate::pattern::Case::Folds)
+                .matches(name.as_bytes())
     };
     let mut marked = false;
     for name in names {
-        let any = |said: &[Said], trial: bool| said.iter().any(|it| it.1 == trial && fits(&it, name));
+        let any =
+            |said: &[Said], trial: bool| said.iter().any(|it| it.1 == trial && fits(&it, name));
         if any(denied, false) {
             return Err("denied");
         }
@@ -76,7 +98,11 @@ fn meant(names: &[&str], granted: &[Said], denied: &[Said]) -> Result<bool, &'st
             marked = true;
         }
     }
-    if names.is_empty() { Err("no_permission") } else { Ok(marked) }
+    if names.is_empty() {
+        Err("no_permission")
+    } else {
+        Ok(marked)
+    }
 }
 
 fn said() -> impl Strategy<Value = Vec<Said>> {
@@ -112,12 +138,19 @@ proptest! {
 #[test]
 fn whose_time_is_over_has_no_right_from_the_next_second() {
     let own = set(None, &[("*".to_owned(), false)], &[]);
-    let user = UserPermissions { own, enabled_until: Some(100), ..Default::default() };
+    let user = UserPermissions {
+        own,
+        enabled_until: Some(100),
+        ..Default::default()
+    };
     let policy = Policy::new(vec![user], Vec::new(), Enforcement::Shadow);
     let headers = NoHeaders;
     let requirement = Requirement::Named("x".into());
-    let word =
-        |now| policy.authorize(&principal(), &requirement, &facts(&headers, now)).map_err(|denied| denied.word());
+    let word = |now| {
+        policy
+            .authorize(&principal(), &requirement, &facts(&headers, now))
+            .map_err(|denied| denied.word())
+    };
     assert!(word(100).is_ok());
     assert_eq!(word(101).unwrap_err(), "user_disabled");
 }
@@ -135,7 +168,10 @@ fn whoever_says_that_refusals_count_is_stronger() {
         (Shadow, Some(Shadow), Some(Enforce), Enforce),
         (Shadow, Some(Enforce), Some(Shadow), Enforce),
     ] {
-        let permissions = UserPermissions { enforcement: user, ..Default::default() };
+        let permissions = UserPermissions {
+            enforcement: user,
+            ..Default::default()
+        };
         let policy = Policy::new(vec![permissions], Vec::new(), global);
         assert_eq!(policy.enforcement(Some(&principal()), route), expected);
     }

@@ -34,7 +34,12 @@ fn pair(key: &str, value: &str) -> Vec<u8> {
 
 /// What `config.core.v3.Address` is for an address and a port that takes two octets.
 fn socket_address(address: &str, port: u16) -> Vec<u8> {
-    let port = [3 << 3, (port & 127) as u8 | 128, (port >> 7 & 127) as u8 | 128, (port >> 14) as u8];
+    let port = [
+        3 << 3,
+        (port & 127) as u8 | 128,
+        (port >> 7 & 127) as u8 | 128,
+        (port >> 14) as u8,
+    ];
     let length = if port[3] == 0 { 3 } else { 4 };
     let mut port = port[..length].to_vec();
     *port.last_mut().unwrap() &= 127;
@@ -43,10 +48,19 @@ fn socket_address(address: &str, port: u16) -> Vec<u8> {
 
 #[test]
 fn a_question_is_what_the_proto_files_say_octet_by_octet() {
-    let (agent, language, cookie) =
-        ("x-agent".parse().unwrap(), "accept-language".parse().unwrap(), "cookie".parse().unwrap());
+    let (agent, language, cookie) = (
+        "x-agent".parse().unwrap(),
+        "accept-language".parse().unwrap(),
+        "cookie".parse().unwrap(),
+    );
     let mut asked = question();
-    asked.fields = vec![(&language, b"en"), (&agent, b"\xff"), (&language, b"de"), (&cookie, b"a"), (&cookie, b"b")];
+    asked.fields = vec![
+        (&language, b"en"),
+        (&agent, b"\xff"),
+        (&language, b"de"),
+        (&cookie, b"a"),
+        (&cookie, b"b"),
+    ];
     let now = UNIX_EPOCH + Duration::new(100, 5);
     let http = [
         field(1, "id-1"),
@@ -65,7 +79,14 @@ fn a_question_is_what_the_proto_files_say_octet_by_octet() {
     let attributes = [
         field(1, socket_address("192.0.2.1", 50000)),
         field(2, socket_address("192.0.2.9", 8443)),
-        field(4, [field(1, [number(1, 100), number(2, 5)].concat()), field(2, http)].concat()),
+        field(
+            4,
+            [
+                field(1, [number(1, 100), number(2, 5)].concat()),
+                field(2, http),
+            ]
+            .concat(),
+        ),
         field(10, pair("listener", "main")),
         field(10, pair("route", "/")),
         field(12, field(1, "api.example.org")),
@@ -77,7 +98,10 @@ fn a_question_is_what_the_proto_files_say_octet_by_octet() {
 #[test]
 fn the_certificate_is_url_encoded_pem_and_its_first_name_the_principal() {
     let mut peer = known("alice");
-    let chain = [CertificateDer::from(b"der".to_vec()), CertificateDer::from(b"ca".to_vec())];
+    let chain = [
+        CertificateDer::from(b"der".to_vec()),
+        CertificateDer::from(b"ca".to_vec()),
+    ];
     peer.dns_names = vec!["a.example".into(), "b.example".into()];
     for principal in ["CN=alice", "a.example", "spiffe://example.org/a"] {
         let mut shown = peer.clone();
@@ -87,14 +111,27 @@ fn the_certificate_is_url_encoded_pem_and_its_first_name_the_principal() {
             uri => shown.uris = vec![uri.into()],
         }
         let known = KnownClient {
-            certificate: Some(VerifiedCertificate { peer: &shown, domain: "internal", chain: &chain }),
+            certificate: Some(VerifiedCertificate {
+                peer: &shown,
+                domain: "internal",
+                chain: &chain,
+            }),
             ..Default::default()
         };
         let source = source("192.0.2.1:1".parse().unwrap(), &known);
         assert_eq!(source.principal, principal);
-        assert_eq!(source.certificate, "-----BEGIN%20CERTIFICATE-----%0AZGVy%0A-----END%20CERTIFICATE-----%0A");
-        let asked = Question { known, ..question() };
-        assert_eq!(context(&asked).get("trust_domain").map(String::as_str), Some("internal"));
+        assert_eq!(
+            source.certificate,
+            "-----BEGIN%20CERTIFICATE-----%0AZGVy%0A-----END%20CERTIFICATE-----%0A"
+        );
+        let asked = Question {
+            known,
+            ..question()
+        };
+        assert_eq!(
+            context(&asked).get("trust_domain").map(String::as_str),
+            Some("internal")
+        );
     }
 }
 
@@ -109,7 +146,9 @@ fn judged(message: &[u8]) -> String {
     match answer(message, &taken()) {
         Ok(Ok(fields)) => fields
             .iter()
-            .fold("permit".to_owned(), |all, (name, value)| format!("{all} {name}={}", value.to_str().unwrap())),
+            .fold("permit".to_owned(), |all, (name, value)| {
+                format!("{all} {name}={}", value.to_str().unwrap())
+            }),
         Ok(Err(_)) => "deny".to_owned(),
         Err(_) => "nothing".to_owned(),
     }
@@ -125,22 +164,46 @@ fn a_status_of_zero_permits_and_every_other_refuses() {
     }
     let ok_response = |headers: &[u8]| field(3, headers);
     let option = |inner: Vec<u8>| field(2, field(1, inner));
-    let said =
-        [option(pair("X-Org", "a")), option(pair("x-other", "b")), option([field(1, "x-org"), field(3, "c")].concat())];
-    assert_eq!(judged(&[ok.clone(), ok_response(&said.concat())].concat()), "permit x-org=a x-org=c");
+    let said = [
+        option(pair("X-Org", "a")),
+        option(pair("x-other", "b")),
+        option([field(1, "x-org"), field(3, "c")].concat()),
+    ];
+    assert_eq!(
+        judged(&[ok.clone(), ok_response(&said.concat())].concat()),
+        "permit x-org=a x-org=c"
+    );
     // Fields that nobody knows here: dynamic_metadata, a message and details of the status.
-    let more = [field(1, [field(2, "fine"), field(3, "x")].concat()), field(4, "x"), number(15, 1)].concat();
+    let more = [
+        field(1, [field(2, "fine"), field(3, "x")].concat()),
+        field(4, "x"),
+        number(15, 1),
+    ]
+    .concat();
     assert_eq!(judged(&more), "permit");
 }
 
 #[test]
 fn what_contradicts_itself_refuses_and_what_says_nothing_is_no_verdict() {
     assert_eq!(judged(&[field(1, ""), field(2, "")].concat()), "deny");
-    assert_eq!(judged(&[field(1, number(1, 7)), field(3, "")].concat()), "deny");
-    for nothing in [&b""[..], &field(3, ""), &field(2, ""), &number(1, 0), b"\x0a\x05a", b"\xff"] {
+    assert_eq!(
+        judged(&[field(1, number(1, 7)), field(3, "")].concat()),
+        "deny"
+    );
+    for nothing in [
+        &b""[..],
+        &field(3, ""),
+        &field(2, ""),
+        &number(1, 0),
+        b"\x0a\x05a",
+        b"\xff",
+    ] {
         assert_eq!(judged(nothing), "nothing", "{nothing:?}");
     }
-    let split = field(3, field(2, field(1, pair("x-org", "a\r\nx-client-user: root"))));
+    let split = field(
+        3,
+        field(2, field(1, pair("x-org", "a\r\nx-client-user: root"))),
+    );
     assert_eq!(judged(&[field(1, ""), split].concat()), "nothing");
 }
 

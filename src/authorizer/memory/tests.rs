@@ -11,54 +11,113 @@ fn memory(parts: Vec<KeyPart>) -> Memory {
 
 fn everything() -> Vec<KeyPart> {
     let language = KeyPart::Field(HeaderName::from_static("accept-language"));
-    KeyPart::NAMED.into_iter().map(|(_, part)| part).chain([language]).collect()
+    KeyPart::NAMED
+        .into_iter()
+        .map(|(_, part)| part)
+        .chain([language])
+        .collect()
+}
+
+/// The question with another answer to one part.
+fn but<'q>(change: impl FnOnce(&mut Question<'q>)) -> Question<'q> {
+    let mut changed = question();
+    change(&mut changed);
+    changed
 }
 
 #[test]
 fn each_part_tells_questions_apart_and_only_if_it_is_one() {
-    let (language, other) = ("accept-language".parse().unwrap(), "x-other".parse().unwrap());
+    let language = "accept-language".parse().unwrap();
     let peer = known("alice");
     let chain = [CertificateDer::from(b"der".to_vec())];
-    let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain: &chain });
+    let certificate = Some(VerifiedCertificate {
+        peer: &peer,
+        domain: "internal",
+        chain: &chain,
+    });
     let variants: [(KeyPart, Question<'_>); 9] = [
-        (KeyPart::User, Question { known: KnownClient { certificate, ..Default::default() }, ..question() }),
-        (KeyPart::Method, Question { method: "GET", ..question() }),
-        (KeyPart::Host, Question { host: "other.example.org", ..question() }),
-        (KeyPart::Path, Question { path: "/ab", query: Some("=c"), ..question() }),
-        (KeyPart::Query, Question { query: None, ..question() }),
-        (KeyPart::Source, Question { client: "192.0.2.2:50000".parse().unwrap(), ..question() }),
-        (KeyPart::Listener, Question { listener: "other", ..question() }),
-        (KeyPart::Listener, Question { server_name: None, ..question() }),
-        (KeyPart::Field(HeaderName::clone(&language)), Question { fields: vec![(&language, b"en")], ..question() }),
+        (KeyPart::User, but(|it| it.known.certificate = certificate)),
+        (KeyPart::Method, but(|it| it.method = "GET")),
+        (KeyPart::Host, but(|it| it.host = "other.example.org")),
+        (
+            KeyPart::Path,
+            but(|it| (it.path, it.query) = ("/ab", Some("=c"))),
+        ),
+        (KeyPart::Query, but(|it| it.query = None)),
+        (
+            KeyPart::Source,
+            but(|it| it.client = "192.0.2.2:50000".parse().unwrap()),
+        ),
+        (KeyPart::Listener, but(|it| it.listener = "other")),
+        (KeyPart::Listener, but(|it| it.server_name = None)),
+        (
+            KeyPart::Field(HeaderName::clone(&language)),
+            but(|it| it.fields = vec![(&language, b"en")]),
+        ),
     ];
     for (part, variant) in &variants {
         let all = memory(everything());
         assert_ne!(all.key(&question()), all.key(variant), "{part:?}");
         let alone = memory(vec![part.clone()]);
         assert_ne!(alone.key(&question()), alone.key(variant), "{part:?}");
-        let without = memory(everything().into_iter().filter(|other| other != part).collect());
+        let without = memory(
+            everything()
+                .into_iter()
+                .filter(|other| other != part)
+                .collect(),
+        );
         if *part != KeyPart::Path {
             assert_eq!(without.key(&question()), without.key(variant), "{part:?}");
         }
     }
+}
+
+#[test]
+fn what_is_no_part_makes_no_difference_and_two_lines_are_not_one() {
+    let (language, other) = (
+        "accept-language".parse().unwrap(),
+        "x-other".parse().unwrap(),
+    );
     let all = memory(everything());
-    let same =
-        Question { id: "id-2", client: "192.0.2.1:50001".parse().unwrap(), fields: vec![(&other, b"x")], ..question() };
+    let same = Question {
+        id: "id-2",
+        client: "192.0.2.1:50001".parse().unwrap(),
+        fields: vec![(&other, b"x")],
+        ..question()
+    };
     assert_eq!(all.key(&question()), all.key(&same));
     let (one, two) = (
-        Question { fields: vec![(&language, b"a"), (&language, b"b")], ..question() },
-        Question { fields: vec![(&language, b"ab")], ..question() },
+        Question {
+            fields: vec![(&language, b"a"), (&language, b"b")],
+            ..question()
+        },
+        Question {
+            fields: vec![(&language, b"ab")],
+            ..question()
+        },
     );
     assert_ne!(all.key(&one), all.key(&two));
 }
 
 #[test]
 fn whose_certificate_it_is_and_who_vouched_tells_apart_as_well() {
-    let (alice, chains) = (known("alice"), [b"a", b"b"].map(|der| [CertificateDer::from(der.to_vec())]));
+    let (alice, chains) = (
+        known("alice"),
+        [b"a", b"b"].map(|der| [CertificateDer::from(der.to_vec())]),
+    );
     let key = |domain: &str, chain: &[CertificateDer<'static>]| {
-        let certificate = Some(VerifiedCertificate { peer: &alice, domain, chain });
-        memory(vec![KeyPart::User])
-            .key(&Question { known: KnownClient { certificate, ..Default::default() }, ..question() })
+        let certificate = Some(VerifiedCertificate {
+            peer: &alice,
+            domain,
+            chain,
+        });
+        memory(vec![KeyPart::User]).key(&Question {
+            known: KnownClient {
+                certificate,
+                ..Default::default()
+            },
+            ..question()
+        })
     };
     assert_ne!(key("internal", &chains[0]), key("internal", &chains[1]));
     assert_ne!(key("internal", &chains[0]), key("partners", &chains[0]));
@@ -68,8 +127,12 @@ fn whose_certificate_it_is_and_who_vouched_tells_apart_as_well() {
 #[test]
 fn a_verdict_counts_for_its_time_and_no_more_are_kept_than_may_be() {
     let memory = memory(vec![KeyPart::User, KeyPart::Path]);
-    let (now, paths) =
-        (Instant::now(), (0..2 * MOST_LATELY + 1).map(|number| format!("/{number}")).collect::<Vec<_>>());
+    let (now, paths) = (
+        Instant::now(),
+        (0..2 * MOST_LATELY + 1)
+            .map(|number| format!("/{number}"))
+            .collect::<Vec<_>>(),
+    );
     let key = |path: &str| memory.key(&Question { path, ..question() }).unwrap();
     let first = key(&paths[0]);
     memory.put(first, Err(Denial::Code(7)), now);

@@ -35,7 +35,12 @@ struct ReportedPlace {
     column: usize,
 }
 
-pub(super) fn json(file: &Path, summary: &CheckSummary, problems: &[Problem], sources: &Sources) -> String {
+pub(super) fn json(
+    file: &Path,
+    summary: &CheckSummary,
+    problems: &[Problem],
+    sources: &Sources,
+) -> String {
     let report = CheckReport {
         file: file.display().to_string(),
         result: match summary.verdict {
@@ -49,7 +54,10 @@ pub(super) fn json(file: &Path, summary: &CheckSummary, problems: &[Problem], so
         errors: summary.errors,
         warnings: summary.warnings,
         expectations_met: summary.expectations_met,
-        problems: problems.iter().map(|problem| reported(problem, sources)).collect(),
+        problems: problems
+            .iter()
+            .map(|problem| reported(problem, sources))
+            .collect(),
     };
     // Nothing in it can fail to be written.
     serde_json::to_string_pretty(&report).unwrap_or_default()
@@ -63,7 +71,11 @@ fn reported<'p>(problem: &'p Problem, sources: &Sources) -> ReportedProblem<'p> 
             Severity::Warning => "warning",
         },
         message: &problem.message,
-        place: place.map(|Location { path, line, column }| ReportedPlace { file: path, line, column }),
+        place: place.map(|Location { path, line, column }| ReportedPlace {
+            file: path,
+            line,
+            column,
+        }),
         hint: problem.hint.as_deref(),
     }
 }

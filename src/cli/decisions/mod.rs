@@ -100,7 +100,11 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn once(time: &str) -> Self {
-        Self { count: 1, first: time.to_owned(), last: time.to_owned() }
+        Self {
+            count: 1,
+            first: time.to_owned(),
+            last: time.to_owned(),
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -145,13 +149,18 @@ impl DecisionSource {
     ///
     /// # Errors
     /// In words, with file, line and what to do.
-    pub(super) fn read(&self, config: Option<&Path>, keep: impl FnMut(&mut Decision)) -> Result<Decisions, String> {
+    pub(super) fn read(
+        &self,
+        config: Option<&Path>,
+        keep: impl FnMut(&mut Decision),
+    ) -> Result<Decisions, String> {
         let mut reader = Reader::new(keep);
         match &self.live {
             Some(address) => {
                 let place = place_of(address, config)?;
-                let lines = admin_listener::get(&place, "/decisions")
-                    .map_err(|error| format!("the admin listener {place} gives no decisions: {error}"))?;
+                let lines = admin_listener::get(&place, "/decisions").map_err(|error| {
+                    format!("the admin listener {place} gives no decisions: {error}")
+                })?;
                 reader.read(&format!("/decisions of {place}"), &mut lines.as_bytes())?;
             }
             None => reader.read_files(&self.audit)?,
@@ -165,8 +174,9 @@ fn place_of(flag: &str, config: Option<&Path>) -> Result<AdminPlace, String> {
     if !flag.is_empty() {
         return admin_listener::parse(flag);
     }
-    let file =
-        config.ok_or("name the admin listener with --live unix:PATH or --live IP:PORT, or the config with -c")?;
+    let file = config.ok_or(
+        "name the admin listener with --live unix:PATH or --live IP:PORT, or the config with -c",
+    )?;
     let loaded = config::load(file, Occasion::First);
     admin_listener::of_config(&loaded.config, &loaded.sources)?.ok_or_else(|| {
         format!(

@@ -45,22 +45,36 @@ pub(super) struct Reader<K> {
 
 impl<K: FnMut(&mut Decision)> Reader<K> {
     pub(super) fn new(keep: K) -> Self {
-        Self { decisions: Decisions::default(), keep, certificates: HashSet::new(), samples: BTreeSet::new() }
+        Self {
+            decisions: Decisions::default(),
+            keep,
+            certificates: HashSet::new(),
+            samples: BTreeSet::new(),
+        }
     }
 
     pub(super) fn read_files(&mut self, files: &[PathBuf]) -> Result<(), String> {
         let mut known = HashSet::new();
         for path in files {
-            let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+            let unreadable =
+                |error: std::io::Error| format!("cannot read {}: {error}", path.display());
             let file = File::open(path).map_err(unreadable)?;
             let metadata = file.metadata().map_err(unreadable)?;
             if metadata.is_dir() {
-                return Err(format!("{} is a folder; name the files in it", path.display()));
+                return Err(format!(
+                    "{} is a folder; name the files in it",
+                    path.display()
+                ));
             }
             if known.insert((metadata.dev(), metadata.ino())) {
-                self.read(&path.display().to_string(), &mut BufReader::with_capacity(256 * 1024, file))?;
+                self.read(
+                    &path.display().to_string(),
+                    &mut BufReader::with_capacity(256 * 1024, file),
+                )?;
             } else {
-                self.decisions.notes.push(format!("{} is named twice and read once", path.display()));
+                self.decisions
+                    .notes
+                    .push(format!("{} is named twice and read once", path.display()));
             }
         }
         Ok(())
@@ -72,7 +86,10 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
         let mut cut: Option<(u64, String)> = None;
         loop {
             line.clear();
-            let read = lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+            let read = lines
+                .by_ref()
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line);
             if read.map_err(|error| format!("cannot read {name}: {error}"))? == 0 {
                 break;
             }
@@ -84,22 +101,35 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
                 if !starts {
                     return Err(no_line(name, at, &error));
                 }
-                self.decisions.notes.push(format!("line {at} of {name} is cut, as by a crash, and passed over"));
+                self.decisions.notes.push(format!(
+                    "line {at} of {name} is cut, as by a crash, and passed over"
+                ));
             }
             match parsed {
                 Ok(Line::Decision(entry)) => self.take(*entry),
                 Ok(Line::Snapshot { .. } | Line::Other) => {}
-                Err(error) if error.classify() == Category::Eof => cut = Some((number, error.to_string())),
+                Err(error) if error.classify() == Category::Eof => {
+                    cut = Some((number, error.to_string()))
+                }
                 Err(error) => return Err(no_line(name, number, &error.to_string())),
             }
         }
         if let Some((at, _)) = cut {
-            self.decisions.notes.push(format!("the last line ({at}) of {name} is cut, and passed over"));
+            self.decisions.notes.push(format!(
+                "the last line ({at}) of {name} is cut, and passed over"
+            ));
         }
         Ok(())
     }
 
-    fn take(&mut self, Entry { time, sample, mut decision }: Entry) {
+    fn take(
+        &mut self,
+        Entry {
+            time,
+            sample,
+            mut decision,
+        }: Entry,
+    ) {
         self.samples.extend(sample);
         (self.keep)(&mut decision);
         if let Some(certificate) = &mut decision.certificate {
@@ -113,8 +143,9 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
 
     pub(super) fn finish(mut self) -> Decisions {
         for share in self.samples {
-            let note =
-                format!("of what was permitted, only {share} was written in part of this: rare things may be missing");
+            let note = format!(
+                "of what was permitted, only {share} was written in part of this: rare things may be missing"
+            );
             self.decisions.notes.push(note);
         }
         self.decisions
@@ -150,12 +181,29 @@ mod tests {
 
     #[test]
     fn the_same_decision_is_one_thing_with_a_count_and_two_times() {
-        let text =
-            [START, &decision("2", "/a"), &decision("3", "/a"), &decision("1", "/a"), &decision("2", "/b")].join("\n");
+        let text = [
+            START,
+            &decision("2", "/a"),
+            &decision("3", "/a"),
+            &decision("1", "/a"),
+            &decision("2", "/b"),
+        ]
+        .join("\n");
         let decisions = read(&text).unwrap();
         assert_eq!((decisions.distinct.len(), decisions.notes.len()), (2, 0));
-        let (decision, seen) = decisions.distinct.iter().find(|(decision, _)| decision.path == "/a").unwrap();
-        assert_eq!(*seen, Seen { count: 3, first: "1".to_owned(), last: "3".to_owned() });
+        let (decision, seen) = decisions
+            .distinct
+            .iter()
+            .find(|(decision, _)| decision.path == "/a")
+            .unwrap();
+        assert_eq!(
+            *seen,
+            Seen {
+                count: 3,
+                first: "1".to_owned(),
+                last: "3".to_owned()
+            }
+        );
         assert_eq!(decision.decision, Outcome::Permit);
         assert_eq!(decisions.seen().unwrap().count, 4);
     }
@@ -164,9 +212,17 @@ mod tests {
     fn what_a_crash_has_cut_is_passed_over_and_told() {
         let whole = decision("1", "/a");
         let half = &whole[..whole.len() / 2];
-        for text in [format!("{whole}\n{half}"), format!("{half}\n{START}\n{whole}\n"), format!("{whole}\n{half}\n")] {
+        for text in [
+            format!("{whole}\n{half}"),
+            format!("{half}\n{START}\n{whole}\n"),
+            format!("{whole}\n{half}\n"),
+        ] {
             let decisions = read(&text).unwrap();
-            assert_eq!((decisions.distinct.len(), decisions.notes.len()), (1, 1), "{text}");
+            assert_eq!(
+                (decisions.distinct.len(), decisions.notes.len()),
+                (1, 1),
+                "{text}"
+            );
         }
     }
 
@@ -178,12 +234,22 @@ mod tests {
             (format!("{whole}\n{half}\n{whole}\n"), "audit.log:2: "),
             (format!("{whole}\nnonsense\n"), "audit.log:2: "),
             (format!("{whole}\n\n{whole}\n"), "audit.log:2: "),
-            ("{\"time\":\"x\",\"decision\":\"permit\"}\n".to_owned(), "audit.log:1: "),
+            (
+                "{\"time\":\"x\",\"decision\":\"permit\"}\n".to_owned(),
+                "audit.log:1: ",
+            ),
             (whole.replace("\"permit\"", "\"maybe\""), "audit.log:1: "),
         ] {
             let error = read(&text).unwrap_err();
-            assert!(error.starts_with(place) && error.contains("help: "), "{error}");
+            assert!(
+                error.starts_with(place) && error.contains("help: "),
+                "{error}"
+            );
         }
-        assert!(read("{\"time\":\"x\"}\n").unwrap_err().contains("access log"));
+        assert!(
+            read("{\"time\":\"x\"}\n")
+                .unwrap_err()
+                .contains("access log")
+        );
     }
 }

@@ -8,7 +8,11 @@ use std::path::Path;
 
 /// Asks the gateway at this URL, or at the admin address of the config if the URL is empty.
 pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<Answer, String> {
-    let place = if url.is_empty() { of_config(config)? } else { admin_listener::parse(url)? };
+    let place = if url.is_empty() {
+        of_config(config)?
+    } else {
+        admin_listener::parse(url)?
+    };
     let question = serde_json::to_string(question).map_err(|error| error.to_string())?;
     let failed = |why: String| format!("the admin listener {place} gives no answer: {why}");
     let answer = admin_listener::post(&place, "/explain", &question).map_err(failed)?;
@@ -16,16 +20,24 @@ pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<An
         return Err(answer.body.trim_end().to_owned());
     }
     if !answer.is_good() {
-        return Err(failed(format!("\"{}\" {}", answer.status_line, answer.body.trim_end())));
+        return Err(failed(format!(
+            "\"{}\" {}",
+            answer.status_line,
+            answer.body.trim_end()
+        )));
     }
-    serde_json::from_str(&answer.body).map_err(|error| failed(format!("it is of another version: {error}")))
+    serde_json::from_str(&answer.body)
+        .map_err(|error| failed(format!("it is of another version: {error}")))
 }
 
 /// Only the config's text is read: what is wrong in it is nothing to the gateway that runs.
 fn of_config(file: &Path) -> Result<AdminPlace, String> {
     let loaded = config::load(file, config::Occasion::First);
     if loaded.readable == Readable::No {
-        return Err(format!("cannot read the config {}: name the gateway with --live=URL", file.display()));
+        return Err(format!(
+            "cannot read the config {}: name the gateway with --live=URL",
+            file.display()
+        ));
     }
     let known = admin_listener::of_config(&loaded.config, &loaded.sources)?;
     known.ok_or_else(|| {

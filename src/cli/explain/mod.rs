@@ -18,14 +18,16 @@ use std::sync::Arc;
 /// The flags of `portcullis explain`.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").args(["cert", "cn", "dns", "uri", "email", "fingerprint", "spki", "user"]))]
-#[command(after_help = "Without any of --cert to --user the client shows no certificate.\n\
+#[command(
+    after_help = "Without any of --cert to --user the client shows no certificate.\n\
     Exit codes: 0 allowed, 1 denied (with a status, or by a TLS alert), 2 the question cannot be answered; for --all-users and --all-routes 0 or 2.\n\n\
     Examples:\n  \
     portcullis explain --cn my-api-client GET https://api.example.org/v1/status\n  \
     portcullis explain --live --user my-api-client --source 192.0.2.7 \\\n    \
         DELETE https://api.example.org/v1/objects/hosts/web1\n  \
     portcullis explain --all-users POST https://api.example.org/v1/actions\n  \
-    portcullis explain --all-routes --user my-api-client")]
+    portcullis explain --all-routes --user my-api-client"
+)]
 pub(super) struct Explain {
     #[command(flatten)]
     config: ConfigFlag,
@@ -131,8 +133,15 @@ impl Explain {
             let question = self.question().map_err(error)?;
             return live::answer(url, &self.config.config, &question).map_err(error);
         }
-        let outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Errors);
-        let Some(snapshot) = &outcome.snapshot else { return Err(outcome.report()) };
+        let outcome = load(
+            &self.config.config,
+            None,
+            &Arc::new(Telemetry::default()),
+            Depth::Errors,
+        );
+        let Some(snapshot) = &outcome.snapshot else {
+            return Err(outcome.report());
+        };
         let question = self.question().map_err(error)?;
         answer(snapshot, &question).map_err(|no_answer| error(no_answer.to_string()))
     }
@@ -155,7 +164,11 @@ impl Explain {
             about,
             who: self.who()?,
             trust_domain: self.trust_domain.clone(),
-            connection: if self.front_proxy { Connection::FrontProxy } else { Connection::Own },
+            connection: if self.front_proxy {
+                Connection::FrontProxy
+            } else {
+                Connection::Own
+            },
             listener: self.listener.clone(),
             method: self.method.clone().unwrap_or_default(),
             url: self.url.clone().unwrap_or_default(),
@@ -180,12 +193,20 @@ impl Explain {
             (IdentityKind::Fingerprint, &self.fingerprint),
             (IdentityKind::Spki, &self.spki),
         ];
-        let value = said.into_iter().find_map(|(kind, text)| Some(Who::of_kind(kind, text.clone()?)));
-        Ok(value.or_else(|| self.user.clone().map(Who::User)).unwrap_or_default())
+        let value = said
+            .into_iter()
+            .find_map(|(kind, text)| Some(Who::of_kind(kind, text.clone()?)));
+        Ok(value
+            .or_else(|| self.user.clone().map(Who::User))
+            .unwrap_or_default())
     }
 
     fn body(&self) -> Result<Option<String>, String> {
-        match self.body.as_deref().map(|said| (said, said.strip_prefix('@'))) {
+        match self
+            .body
+            .as_deref()
+            .map(|said| (said, said.strip_prefix('@')))
+        {
             Some((_, Some(file))) => match std::fs::read_to_string(file) {
                 Ok(text) => Ok(Some(text)),
                 Err(error) => Err(format!("cannot read {file}: {error}")),

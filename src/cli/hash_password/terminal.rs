@@ -1,7 +1,9 @@
 //! A question on a terminal whose answer is not shown. Restores the terminal in every case, also on Ctrl-C.
 
 use super::{LONGEST, PasswordInputError, without_line_end};
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
 use std::io::{BufRead, Read, Write};
 use zeroize::Zeroizing;
 
@@ -33,7 +35,9 @@ fn read_line(line: &mut Vec<u8>) -> std::io::Result<()> {
     let mut stdin = std::io::stdin().lock().take(LONGEST);
     loop {
         let available = stdin.fill_buf()?;
-        let end = available.iter().position(|byte| matches!(*byte, b'\n' | 3 | 0x1c));
+        let end = available
+            .iter()
+            .position(|byte| matches!(*byte, b'\n' | 3 | 0x1c));
         let taken = end.map_or(available.len(), |at| at + 1);
         line.extend_from_slice(available.get(..taken).unwrap_or_default());
         stdin.consume(taken);
@@ -52,9 +56,14 @@ impl EchoOff {
     fn begin() -> std::io::Result<Self> {
         let before = tcgetattr(std::io::stdin())?;
         let mut hidden = before.clone();
-        hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        hidden
+            .local_flags
+            .remove(LocalFlags::ECHO | LocalFlags::ISIG);
         // These end the line, so that they arrive at once.
-        for (index, key) in [(SpecialCharacterIndices::VEOL, INTERRUPT), (SpecialCharacterIndices::VEOL2, QUIT)] {
+        for (index, key) in [
+            (SpecialCharacterIndices::VEOL, INTERRUPT),
+            (SpecialCharacterIndices::VEOL2, QUIT),
+        ] {
             if let Some(character) = hidden.control_chars.get_mut(index as usize) {
                 *character = key as u8;
             }

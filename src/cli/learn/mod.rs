@@ -58,12 +58,15 @@ impl Learn {
     }
 
     fn learn(&self) -> Result<String, String> {
-        let outcome =
-            self.config.as_deref().map(|config| load(config, None, &Arc::new(Telemetry::default()), Depth::Errors));
+        let outcome = self
+            .config
+            .as_deref()
+            .map(|config| load(config, None, &Arc::new(Telemetry::default()), Depth::Errors));
         let config = match &outcome {
-            Some(outcome) => {
-                Some(Config { snapshot: outcome.snapshot.as_ref().ok_or_else(|| outcome.report())?, outcome })
-            }
+            Some(outcome) => Some(Config {
+                snapshot: outcome.snapshot.as_ref().ok_or_else(|| outcome.report())?,
+                outcome,
+            }),
             None => None,
         };
         let decisions = self.source.read(self.config.as_deref(), |decision| {
@@ -71,28 +74,54 @@ impl Learn {
             (decision.client, decision.certificate, decision.permission) = (None, None, None);
             (decision.server_name, decision.host, decision.path_sent) = (None, None, None);
             (decision.trust_domain, decision.role, decision.query) = (None, None, None);
-            (decision.preset, decision.authorizer, decision.authorizer_says) = (None, None, None);
-            let texts = [&mut decision.listener, &mut decision.method_sent, &mut decision.method, &mut decision.path];
+            (
+                decision.preset,
+                decision.authorizer,
+                decision.authorizer_says,
+            ) = (None, None, None);
+            let texts = [
+                &mut decision.listener,
+                &mut decision.method_sent,
+                &mut decision.method,
+                &mut decision.path,
+            ];
             texts.into_iter().for_each(String::clear);
         });
         let decisions = decisions.map_err(|error| format!("error: {error}"))?;
         let threshold = usize::try_from(self.threshold).unwrap_or(usize::MAX);
-        Ok(report(&decisions, &self.needs(&decisions), threshold, config.as_ref()))
+        Ok(report(
+            &decisions,
+            &self.needs(&decisions),
+            threshold,
+            config.as_ref(),
+        ))
     }
 
     fn needs(&self, decisions: &Decisions) -> Needs {
         let mut needs = Needs::new();
         for (decision, seen) in &decisions.distinct {
-            let (Some(user), Some(requirement)) = (&decision.user, &decision.requirement) else { continue };
+            let (Some(user), Some(requirement)) = (&decision.user, &decision.requirement) else {
+                continue;
+            };
             if !self.counts(decision) || !(self.user.is_empty() || self.user.contains(user)) {
                 continue;
             }
-            let on_trial = if decision.decision == Outcome::Shadow { seen.count } else { 0 };
+            let on_trial = if decision.decision == Outcome::Shadow {
+                seen.count
+            } else {
+                0
+            };
             for need in Need::all_of(requirement) {
                 let captures = captures(decision.route.as_deref().unwrap_or_default());
-                let needed = Needed { seen: seen.clone(), on_trial, captures };
+                let needed = Needed {
+                    seen: seen.clone(),
+                    on_trial,
+                    captures,
+                };
                 let all = needs.entry(user.clone()).or_default();
-                all.entry(need).and_modify(|known| known.add(&needed)).or_insert(needed);
+                all.entry(need)
+                    .and_modify(|known| known.add(&needed))
+                    .or_insert(needed);
             }
         }
         needs
@@ -114,15 +143,27 @@ impl Needed {
         self.seen.add(&other.seen);
         self.on_trial += other.on_trial;
         // Where one route has a capture and another has none, there is none.
-        self.captures = self.captures.intersection(&other.captures).copied().collect();
+        self.captures = self
+            .captures
+            .intersection(&other.captures)
+            .copied()
+            .collect();
     }
 }
 
 /// Which segments of a route's path are captures; its name begins with its host, if it has one.
 fn captures(route: &str) -> BTreeSet<usize> {
-    let path = route.find('/').and_then(|at| route.get(at..)).unwrap_or_default();
+    let path = route
+        .find('/')
+        .and_then(|at| route.get(at..))
+        .unwrap_or_default();
     let is_capture = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-    path.split('/').skip(1).enumerate().filter(|(_, segment)| is_capture(segment)).map(|(at, _)| at).collect()
+    path.split('/')
+        .skip(1)
+        .enumerate()
+        .filter(|(_, segment)| is_capture(segment))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 #[cfg(test)]

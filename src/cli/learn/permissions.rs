@@ -25,15 +25,24 @@ impl Need {
         match requirement.split_once(' ') {
             _ if requirement.starts_with('(') => Vec::new(),
             Some((method, path)) if path.starts_with('/') => {
-                vec![Self::Path { method: method.to_owned(), path: path.to_owned() }]
+                vec![Self::Path {
+                    method: method.to_owned(),
+                    path: path.to_owned(),
+                }]
             }
-            _ => requirement.split(" and ").map(|name| Self::Name(name.to_ascii_lowercase())).collect(),
+            _ => requirement
+                .split(" and ")
+                .map(|name| Self::Name(name.to_ascii_lowercase()))
+                .collect(),
         }
     }
 
     pub(super) fn requirement(&self) -> Requirement<'_> {
         match self {
-            Self::Path { method, path } => Requirement::MethodAndPath { method, path: Cow::Borrowed(path) },
+            Self::Path { method, path } => Requirement::MethodAndPath {
+                method,
+                path: Cow::Borrowed(path),
+            },
             Self::Name(name) => Requirement::Named(name.as_str().into()),
         }
     }
@@ -78,16 +87,27 @@ struct Covered {
 
 /// The list, in the order of its texts, and what no permission can be written for.
 pub(super) fn learn(needs: &BTreeMap<Need, Needed>, threshold: usize) -> (Vec<Learned>, Vec<Need>) {
-    let (left_out, needs): (Vec<_>, Vec<_>) = needs.iter().partition(|(need, _)| need.has_backslash());
+    let (left_out, needs): (Vec<_>, Vec<_>) =
+        needs.iter().partition(|(need, _)| need.has_backslash());
     let mut texts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut by_method: BTreeMap<&str, BTreeMap<Segments, Covered>> = BTreeMap::new();
     for (at, (need, needed)) in needs.iter().enumerate() {
         match need {
             Need::Name(name) => texts.entry(escaped(name)).or_default().push(at),
             Need::Path { method, path } => {
-                let segments = path.split('/').skip(1).map(|segment| Some(segment.into())).collect();
-                let covered = Covered { needs: vec![at], captures: needed.captures.clone() };
-                by_method.entry(method).or_default().insert(segments, covered);
+                let segments = path
+                    .split('/')
+                    .skip(1)
+                    .map(|segment| Some(segment.into()))
+                    .collect();
+                let covered = Covered {
+                    needs: vec![at],
+                    captures: needed.captures.clone(),
+                };
+                by_method
+                    .entry(method)
+                    .or_default()
+                    .insert(segments, covered);
             }
         }
     }
@@ -98,7 +118,10 @@ pub(super) fn learn(needs: &BTreeMap<Need, Needed>, threshold: usize) -> (Vec<Le
         }
     }
     let learned = without_superfluous(texts, &needs);
-    (learned, left_out.into_iter().map(|(need, _)| need.clone()).collect())
+    (
+        learned,
+        left_out.into_iter().map(|(need, _)| need.clone()).collect(),
+    )
 }
 
 /// Puts wildcards where they belong in one place of all paths. Whether there was any.
@@ -107,11 +130,17 @@ fn collapse_one(paths: &mut BTreeMap<Segments, Covered>, threshold: usize) -> bo
     for at in 0..longest {
         let mut groups: BTreeMap<Segments, Vec<Segments>> = BTreeMap::new();
         for segments in paths.keys().filter(|segments| segments.len() > at) {
-            groups.entry(with_wildcard(segments, at)).or_default().push(segments.clone());
+            groups
+                .entry(with_wildcard(segments, at))
+                .or_default()
+                .push(segments.clone());
         }
         groups.retain(|_, group| {
-            let is_capture =
-                group.iter().all(|segments| paths.get(segments).is_some_and(|it| it.captures.contains(&at)));
+            let is_capture = group.iter().all(|segments| {
+                paths
+                    .get(segments)
+                    .is_some_and(|it| it.captures.contains(&at))
+            });
             let enough = match (is_capture, at) {
                 (true, _) => true,
                 // Whole parts of an API differ here, and not things of one kind.
@@ -122,7 +151,10 @@ fn collapse_one(paths: &mut BTreeMap<Segments, Covered>, threshold: usize) -> bo
         });
         let found = !groups.is_empty();
         for (wide, group) in groups {
-            let mut all = Covered { needs: Vec::new(), captures: BTreeSet::new() };
+            let mut all = Covered {
+                needs: Vec::new(),
+                captures: BTreeSet::new(),
+            };
             for one in group.iter().filter_map(|segments| paths.remove(segments)) {
                 all.needs.extend(one.needs);
                 all.captures.extend(one.captures);
@@ -171,12 +203,19 @@ fn escaped(text: &str) -> String {
 }
 
 /// `*` also takes slashes, so a wildcard may grant all that another text was made for.
-fn without_superfluous(texts: BTreeMap<String, Vec<usize>>, needs: &[(&Need, &Needed)]) -> Vec<Learned> {
+fn without_superfluous(
+    texts: BTreeMap<String, Vec<usize>>,
+    needs: &[(&Need, &Needed)],
+) -> Vec<Learned> {
     let mut kept: Vec<(String, Permission, Vec<usize>)> = texts
         .into_iter()
         .map(|(text, covered)| {
             let compiled = CompiledPermission::new(text.as_str(), Effect::Grant);
-            (text, Permission::new(Arc::new(compiled), Place::nowhere()), covered)
+            (
+                text,
+                Permission::new(Arc::new(compiled), Place::nowhere()),
+                covered,
+            )
         })
         .collect();
     let mut at = 0;
@@ -186,10 +225,13 @@ fn without_superfluous(texts: BTreeMap<String, Vec<usize>>, needs: &[(&Need, &Ne
             all.all(|(need, _)| permission.grants(&Asked::of(&need.requirement())))
         };
         let wide = |text: &str| text.replace("\\*", "").contains('*');
-        let wider = kept.iter().position(|(text, permission, _)| wide(text) && grants_all(permission));
+        let wider = kept
+            .iter()
+            .position(|(text, permission, _)| wide(text) && grants_all(permission));
         let other = wider.filter(|other| *other != at).or_else(|| {
             let mut rest = kept.iter().enumerate().skip(at + 1);
-            rest.find(|(_, (text, permission, _))| wide(text) && grants_all(permission)).map(|(other, _)| other)
+            rest.find(|(_, (text, permission, _))| wide(text) && grants_all(permission))
+                .map(|(other, _)| other)
         });
         match other {
             Some(other) => {
@@ -203,13 +245,23 @@ fn without_superfluous(texts: BTreeMap<String, Vec<usize>>, needs: &[(&Need, &Ne
             None => at += 1,
         }
     }
-    kept.into_iter().filter_map(|(text, _, covered)| learned(text, &covered, needs)).collect()
+    kept.into_iter()
+        .filter_map(|(text, _, covered)| learned(text, &covered, needs))
+        .collect()
 }
 
 fn learned(text: String, covered: &[usize], needs: &[(&Need, &Needed)]) -> Option<Learned> {
-    let mut all = covered.iter().filter_map(|need| needs.get(*need)).map(|(_, needed)| *needed);
+    let mut all = covered
+        .iter()
+        .filter_map(|need| needs.get(*need))
+        .map(|(_, needed)| *needed);
     let first = all.next()?;
-    let mut sum = Learned { text, seen: first.seen.clone(), on_trial: first.on_trial, kinds: covered.len() };
+    let mut sum = Learned {
+        text,
+        seen: first.seen.clone(),
+        on_trial: first.on_trial,
+        kinds: covered.len(),
+    };
     for needed in all {
         sum.seen.add(&needed.seen);
         sum.on_trial += needed.on_trial;

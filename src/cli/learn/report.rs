@@ -16,14 +16,26 @@ pub(super) struct Config<'a> {
     pub(super) outcome: &'a Outcome,
 }
 
-pub(super) fn report(decisions: &Decisions, needs: &Needs, threshold: usize, config: Option<&Config<'_>>) -> String {
+pub(super) fn report(
+    decisions: &Decisions,
+    needs: &Needs,
+    threshold: usize,
+    config: Option<&Config<'_>>,
+) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     match decisions.seen() {
         Some(seen) => {
             let count = thousands(seen.count);
-            let _ = writeln!(text, "# Learned from {count} decisions, {} to {}.", seen.first, seen.last);
-            let _ = writeln!(text, "# `*` also takes slashes, so it grants what is deeper, too.");
+            let _ = writeln!(
+                text,
+                "# Learned from {count} decisions, {} to {}.",
+                seen.first, seen.last
+            );
+            let _ = writeln!(
+                text,
+                "# `*` also takes slashes, so it grants what is deeper, too."
+            );
         }
         None => {
             let _ = writeln!(text, "# No decisions: nothing to learn from.");
@@ -40,17 +52,29 @@ pub(super) fn report(decisions: &Decisions, needs: &Needs, threshold: usize, con
         }
         let _ = writeln!(text, "]");
         for need in left_out {
-            let _ = writeln!(text, "# left out, since no permission can be written for it: {need:?}");
+            let _ = writeln!(
+                text,
+                "# left out, since no permission can be written for it: {need:?}"
+            );
         }
         if let Some(config) = config {
             compare(&mut text, config, user, needs);
         }
     }
     if let Some(config) = config {
-        let unseen: Vec<&str> =
-            config.snapshot.users.iter().map(|user| &*user.name).filter(|name| !needs.contains_key(*name)).collect();
+        let unseen: Vec<&str> = config
+            .snapshot
+            .users
+            .iter()
+            .map(|user| &*user.name)
+            .filter(|name| !needs.contains_key(*name))
+            .collect();
         if !unseen.is_empty() {
-            let _ = writeln!(text, "\n# ApiUsers that needed nothing: {}", unseen.join(", "));
+            let _ = writeln!(
+                text,
+                "\n# ApiUsers that needed nothing: {}",
+                unseen.join(", ")
+            );
         }
     }
     text
@@ -59,7 +83,10 @@ pub(super) fn report(decisions: &Decisions, needs: &Needs, threshold: usize, con
 fn evidence(learned: &Learned) -> String {
     let plural = if learned.seen.count == 1 { "" } else { "s" };
     let kinds = if learned.kinds > 1 {
-        format!(" of {} kinds", thousands(u64::try_from(learned.kinds).unwrap_or(u64::MAX)))
+        format!(
+            " of {} kinds",
+            thousands(u64::try_from(learned.kinds).unwrap_or(u64::MAX))
+        )
     } else {
         String::new()
     };
@@ -67,7 +94,11 @@ fn evidence(learned: &Learned) -> String {
         0 => String::new(),
         count => format!(", {} only on trial", thousands(count)),
     };
-    format!("{} request{plural}{kinds}{on_trial}, last {}", thousands(learned.seen.count), learned.seen.last)
+    format!(
+        "{} request{plural}{kinds}{on_trial}, last {}",
+        thousands(learned.seen.count),
+        learned.seen.last
+    )
 }
 
 /// What the user has now, and has not used.
@@ -76,12 +107,23 @@ fn compare(text: &mut String, config: &Config<'_>, user: &str, needs: &BTreeMap<
         let _ = writeln!(text, "# there is no such ApiUser in this config");
         return;
     };
-    let uses = |permission: &Permission| needs.keys().any(|need| permission.grants(&Asked::of(&need.requirement())));
+    let uses = |permission: &Permission| {
+        needs
+            .keys()
+            .any(|need| permission.grants(&Asked::of(&need.requirement())))
+    };
     for set in config.snapshot.policy.sets(&principal) {
-        let role = set.role.as_deref().map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
+        let role = set
+            .role
+            .as_deref()
+            .map(|role| format!(" of role \"{role}\""))
+            .unwrap_or_default();
         for permission in &set.granted {
-            let shown =
-                format!("{}{role} at {}", string(permission.text()), config.outcome.sources.describe(permission.place));
+            let shown = format!(
+                "{}{role} at {}",
+                string(permission.text()),
+                config.outcome.sources.describe(permission.place)
+            );
             match (uses(permission), permission.condition()) {
                 (false, _) => {
                     let _ = writeln!(text, "# not used: {shown}");
@@ -104,8 +146,15 @@ fn compare(text: &mut String, config: &Config<'_>, user: &str, needs: &BTreeMap<
 
 /// A key of TOML.
 fn key(name: &str) -> String {
-    let is_bare = !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
-    if is_bare { name.to_owned() } else { string(name) }
+    let is_bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
+    if is_bare {
+        name.to_owned()
+    } else {
+        string(name)
+    }
 }
 
 /// A basic string of TOML.
@@ -115,7 +164,10 @@ fn string(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => drop(write!(quoted, "\\u{:04X}", u32::from(control))),
+            control if control.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(quoted, "\\u{:04X}", u32::from(control));
+            }
             other => quoted.push(other),
         }
     }
@@ -129,12 +181,24 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_it_was() {
-        for text in ["plain", "with \"quotes\"", "GET /a\\*", "tab\tand\u{7f}", "a.b", ""] {
+        for text in [
+            "plain",
+            "with \"quotes\"",
+            "GET /a\\*",
+            "tab\tand\u{7f}",
+            "a.b",
+            "",
+        ] {
             let toml = format!("[api_user.{}]\nvalue = {}\n", key(text), string(text));
             let (root, errors) = toml::de::DeTable::parse_recoverable(&toml);
             assert!(errors.is_empty(), "{toml}");
             let users = root.get_ref()["api_user"].get_ref().as_table().unwrap();
-            assert_eq!(users[text].get_ref().as_table().unwrap()["value"].get_ref().as_str(), Some(text));
+            assert_eq!(
+                users[text].get_ref().as_table().unwrap()["value"]
+                    .get_ref()
+                    .as_str(),
+                Some(text)
+            );
         }
     }
 }

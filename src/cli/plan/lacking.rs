@@ -32,10 +32,18 @@ impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query => f.write_str("the query, which the audit log withholds"),
-            Self::Header(name) => write!(f, "the header field `{name}`, which the audit log does not hold"),
-            Self::Time => f.write_str("the time of each single request, since a condition holds at some of them only"),
+            Self::Header(name) => write!(
+                f,
+                "the header field `{name}`, which the audit log does not hold"
+            ),
+            Self::Time => f.write_str(
+                "the time of each single request, since a condition holds at some of them only",
+            ),
             Self::Body => f.write_str("what the body says, which the audit log does not hold"),
-            Self::Authorizer(name) => write!(f, "the word of authorizer \"{name}\", which was not asked then"),
+            Self::Authorizer(name) => write!(
+                f,
+                "the word of authorizer \"{name}\", which was not asked then"
+            ),
             Self::Credentials => f.write_str("the credentials that were shown"),
         }
     }
@@ -52,18 +60,27 @@ pub(super) fn lacking(
         Err(Refusal::CredentialsUnchecked) => return vec![Lacking::Credentials],
         Err(Refusal::BodyUnread) => return vec![Lacking::Body],
         Err(Refusal::AuthorizerUnasked) => {
-            let name = judgement.route.and_then(|route| route.authorizer.as_deref()).unwrap_or_default();
+            let name = judgement
+                .route
+                .and_then(|route| route.authorizer.as_deref())
+                .unwrap_or_default();
             return vec![Lacking::Authorizer(name.to_owned())];
         }
         _ => {}
     }
     // Without a requirement it was refused before any condition was asked.
-    let (Some(route), Some(requirement)) = (judgement.route, &judgement.requirement) else { return Vec::new() };
+    let (Some(route), Some(requirement)) = (judgement.route, &judgement.requirement) else {
+        return Vec::new();
+    };
     let unknown = |condition: &Condition| unknown_to(decision, condition);
-    let on_route = [route.condition.as_ref(), route.requirement.condition(judgement.method)];
+    let on_route = [
+        route.condition.as_ref(),
+        route.requirement.condition(judgement.method),
+    ];
     let mut lacks: Vec<Lacking> = on_route.into_iter().flatten().flat_map(unknown).collect();
     // Icinga's requirements look at the query; where they did before, they find the same again.
-    let looks_anew = matches!(route.requirement, RequirementRule::Icinga2) && decision.preset.is_none();
+    let looks_anew =
+        matches!(route.requirement, RequirementRule::Icinga2) && decision.preset.is_none();
     if looks_anew && decision.query.is_some() {
         lacks.push(Lacking::Query);
     }
@@ -73,7 +90,9 @@ pub(super) fn lacking(
         _ => None,
     };
     if let Some(user) = user {
-        for_each_asked(requirement, |asked| lacks.extend(of_user(snapshot, user, asked, judgement, &unknown)));
+        for_each_asked(requirement, |asked| {
+            lacks.extend(of_user(snapshot, user, asked, judgement, &unknown))
+        });
     }
     lacks.sort_unstable();
     lacks.dedup();
@@ -89,12 +108,20 @@ fn of_user(
 ) -> Vec<Lacking> {
     let of = |permission: &Permission| permission.condition().map(unknown).unwrap_or_default();
     let sets = || snapshot.policy.sets(user);
-    let denying = sets().flat_map(|set| &set.denied).filter(|permission| permission.denies(asked)).flat_map(of);
+    let denying = sets()
+        .flat_map(|set| &set.denied)
+        .filter(|permission| permission.denies(asked))
+        .flat_map(of);
     let mut lacks: Vec<Lacking> = denying.collect();
     // One that grants for sure is enough, whatever others would say.
     let sure = matches!(granted_by(judgement), Some(matched) if of(matched.permission).is_empty() && matched.permission.grants(asked));
     if !sure {
-        lacks.extend(sets().flat_map(|set| &set.granted).filter(|permission| permission.grants(asked)).flat_map(of));
+        lacks.extend(
+            sets()
+                .flat_map(|set| &set.granted)
+                .filter(|permission| permission.grants(asked))
+                .flat_map(of),
+        );
     }
     lacks
 }
@@ -118,7 +145,11 @@ fn for_each_asked(requirement: &Requirement<'_>, mut visit: impl FnMut(&Asked<'_
 
 fn unknown_to(decision: &Decision, condition: &Condition) -> Vec<Lacking> {
     let reads = condition.reads();
-    let mut lacks: Vec<Lacking> = reads.headers().iter().map(|name| Lacking::Header(name.to_string())).collect();
+    let mut lacks: Vec<Lacking> = reads
+        .headers()
+        .iter()
+        .map(|name| Lacking::Header(name.to_string()))
+        .collect();
     if reads.has(Input::Headers) && lacks.is_empty() {
         lacks.push(Lacking::Header("*".to_owned()));
     }

@@ -1,6 +1,7 @@
 //! `portcullis plan`: who would gain or lose what by a config that is not in force yet, by the decisions of the past. Puts
 //! nothing into force.
 
+mod client;
 mod lacking;
 mod replay;
 mod report;
@@ -43,8 +44,16 @@ impl Plan {
     pub(super) fn run(&self) -> ExitCode {
         match self.compare() {
             Ok(report) => {
-                say(&if self.json { report.json() } else { report.text() });
-                if report.changes_nothing() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+                say(&if self.json {
+                    report.json()
+                } else {
+                    report.text()
+                });
+                if report.changes_nothing() {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                }
             }
             Err(message) => {
                 say_error(&message);
@@ -56,11 +65,20 @@ impl Plan {
     fn compare(&self) -> Result<Report, String> {
         let candidate = loaded(&self.config)?;
         let current = self.current.as_deref().map(loaded).transpose()?;
-        let has_conditions = candidate.has_conditions || current.as_ref().is_some_and(|current| current.has_conditions);
-        let decisions = self.source.read(Some(self.current.as_deref().unwrap_or(&self.config)), |decision| {
-            // Nobody's port matters, and addresses do only to conditions.
-            decision.client = decision.client.filter(|_| has_conditions).map(|client| (client.ip(), 0).into());
-        });
+        let has_conditions = candidate.has_conditions
+            || current
+                .as_ref()
+                .is_some_and(|current| current.has_conditions);
+        let decisions = self.source.read(
+            Some(self.current.as_deref().unwrap_or(&self.config)),
+            |decision| {
+                // Nobody's port matters, and addresses do only to conditions.
+                decision.client = decision
+                    .client
+                    .filter(|_| has_conditions)
+                    .map(|client| (client.ip(), 0).into());
+            },
+        );
         let decisions = decisions.map_err(|error| format!("error: {error}"))?;
         Ok(compare(&decisions, &candidate, current.as_ref()))
     }
@@ -90,13 +108,31 @@ fn compare(decisions: &Decisions, candidate: &Snapshot, current: Option<&Snapsho
                 }
             }
             (Replayed::Lacks(lacks), Replayed::Decided(new)) => {
-                report.add(Group::CannotBeTold, decision, seen, (None, Some(new)), lacks);
+                report.add(
+                    Group::CannotBeTold,
+                    decision,
+                    seen,
+                    (None, Some(new)),
+                    lacks,
+                );
             }
             (Replayed::Decided(old), Replayed::Lacks(lacks)) => {
-                report.add(Group::CannotBeTold, decision, seen, (Some(old), None), lacks);
+                report.add(
+                    Group::CannotBeTold,
+                    decision,
+                    seen,
+                    (Some(old), None),
+                    lacks,
+                );
             }
             (Replayed::Lacks(old), Replayed::Lacks(new)) => {
-                report.add(Group::CannotBeTold, decision, seen, (None, None), [old, new].concat());
+                report.add(
+                    Group::CannotBeTold,
+                    decision,
+                    seen,
+                    (None, None),
+                    [old, new].concat(),
+                );
             }
         }
     }

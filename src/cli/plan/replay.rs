@@ -1,23 +1,20 @@
 //! One decision of the past, made again by a config: the same judgement as the proxy's, for a client put together from
 //! what the audit log says of it. What the log does not say is never guessed.
 
+use super::client::{Who, seconds};
 use super::lacking::{Lacking, lacking};
 use crate::authorize::{Denied, Grant};
 use crate::authorizer::{self, Denial, Opinion};
-use crate::cli::decisions::{Certificate, Decision, Outcome, Seen};
+use crate::cli::decisions::{Decision, Outcome, Seen};
 use crate::clock;
 use crate::credentials::CredentialFailure;
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::identity::ForwardedRefusal;
-use crate::proxy::{Client, Evidence, Judgement, Presented, Standing, decide_by, standing, unless_denied};
+use crate::proxy::{Client, Evidence, Judgement, Presented, decide_by, unless_denied};
 use crate::respond::Refusal;
 use crate::route::icinga2::{EventTypes, SaidInBody};
-use crate::snapshot::{ListenerPolicy, Snapshot};
-use crate::tls::{
-    CommonName, CommonNameError, FailureReason, NameError, NameKind, PeerCertificate, TrustDomain, TrustDomainId,
-};
-use rustls::pki_types::UnixTime;
+use crate::snapshot::Snapshot;
+use crate::tls::FailureReason;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -44,34 +41,56 @@ pub(super) struct Verdict {
 impl Verdict {
     /// As it was decided then.
     pub(super) fn recorded(decision: &Decision) -> Self {
-        let role = decision.role.as_ref().map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
+        let role = decision
+            .role
+            .as_ref()
+            .map(|role| format!(" of role \"{role}\""))
+            .unwrap_or_default();
         Self {
             outcome: decision.decision,
             reason: decision.reason.clone(),
-            permission: decision.permission.as_ref().map(|text| format!("\"{text}\"{role}")),
+            permission: decision
+                .permission
+                .as_ref()
+                .map(|text| format!("\"{text}\"{role}")),
             route: decision.route.clone(),
             requirement: decision.requirement.clone(),
         }
     }
 
     fn refused(reason: &str) -> Self {
-        Self { outcome: Outcome::Refuse, reason: reason.to_owned(), permission: None, route: None, requirement: None }
+        Self {
+            outcome: Outcome::Refuse,
+            reason: reason.to_owned(),
+            permission: None,
+            route: None,
+            requirement: None,
+        }
     }
 
     fn of(judgement: &Judgement<'_, '_>) -> Self {
         let named = |matched: crate::authorize::Matched<'_>| {
-            let role = matched.role.map(|role| format!(" of role \"{role}\"")).unwrap_or_default();
+            let role = matched
+                .role
+                .map(|role| format!(" of role \"{role}\""))
+                .unwrap_or_default();
             format!("\"{}\"{role}", matched.permission.text())
         };
         let (outcome, reason, permission) = match &judgement.outcome {
             Ok(permit) => match (permit.shadowed(), permit.grant()) {
                 (Some(denied), _) => (Outcome::Shadow, denied.word(), denied.matched().map(named)),
-                (None, Grant::Permission(matched)) => (Outcome::Permit, "permission", Some(named(matched))),
+                (None, Grant::Permission(matched)) => {
+                    (Outcome::Permit, "permission", Some(named(matched)))
+                }
                 (None, Grant::AnyApiUser) => (Outcome::Permit, "any_api_user", None),
                 (None, Grant::PublicRoute) => (Outcome::Permit, "public_route", None),
                 (None, Grant::Shadow) => (Outcome::Shadow, "internal", None),
             },
-            Err(refusal) => (Outcome::Refuse, refusal.word(), refusal.denied().and_then(Denied::matched).map(named)),
+            Err(refusal) => (
+                Outcome::Refuse,
+                refusal.word(),
+                refusal.denied().and_then(Denied::matched).map(named),
+            ),
         };
         Self {
             outcome,
@@ -87,10 +106,17 @@ impl Verdict {
 /// has nothing to do with what a config grants.
 pub(super) fn can_be_replayed(decision: &Decision) -> bool {
     let certificate = decision.certificate.as_deref();
-    let counted = certificate.is_none_or(|it| it.fingerprint.is_some() && decision.trust_domain.is_some());
+    let counted =
+        certificate.is_none_or(|it| it.fingerprint.is_some() && decision.trust_domain.is_some());
     // A proxy that did not say, or not rightly, for whom it speaks.
     let unheard = decision.reason.contains("forwarded") || decision.reason.contains("front_proxy");
-    let malformed = ["bad_query", "no_event_types", "bad_event_types", "bad_json", "encoded_body"];
+    let malformed = [
+        "bad_query",
+        "no_event_types",
+        "bad_event_types",
+        "bad_json",
+        "encoded_body",
+    ];
     let by_its_form = malformed.contains(&decision.reason.as_str());
     counted
         && !unheard
@@ -103,17 +129,18 @@ pub(super) fn can_be_replayed(decision: &Decision) -> bool {
 /// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the
 /// same.
 pub(super) fn replay(snapshot: &Snapshot, decision: &Decision, seen: &Seen) -> Replayed {
-    let at = |time: &str| replay_at(snapshot, decision, seconds(time).unwrap_or_else(clock::signed_seconds));
+    let at = |time: &str| {
+        replay_at(
+            snapshot,
+            decision,
+            seconds(time).unwrap_or_else(clock::signed_seconds),
+        )
+    };
     let last = at(&seen.last);
     if snapshot.changes_with_time && at(&seen.first) != last {
         return Replayed::Lacks(vec![Lacking::Time]);
     }
     last
-}
-
-fn seconds(time: &str) -> Option<i64> {
-    let format = &time::format_description::well_known::Rfc3339;
-    time::OffsetDateTime::parse(time, format).ok().map(time::OffsetDateTime::unix_timestamp)
 }
 
 fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
@@ -125,11 +152,25 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
         return Replayed::Decided(Verdict::refused(FailureReason::UnknownServerName.word()));
     };
     let who = Who::of(snapshot, listener, host, decision);
-    let source = decision.client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.ip());
+    let source = decision
+        .client
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.ip());
     let (standing, vouched_by, certificate) = (&who.standing, who.vouched_by, who.peer.as_ref());
-    let client = Client { listener, host, standing, vouched_by, certificate, source, now };
+    let client = Client {
+        listener,
+        host,
+        standing,
+        vouched_by,
+        certificate,
+        source,
+        now,
+    };
     let overriding = [("x-http-method-override", decision.method.as_bytes())];
-    let fields = if decision.method == decision.method_sent { &[][..] } else { &overriding[..] };
+    let fields = if decision.method == decision.method_sent {
+        &[][..]
+    } else {
+        &overriding[..]
+    };
     let head = RequestHead {
         method: &decision.method_sent,
         target: decision.path_sent.as_deref().unwrap_or(&decision.path),
@@ -144,8 +185,17 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
             evidence = more;
             continue;
         }
-        let lacks = lacking(snapshot, (&who.standing, &evidence.presented), decision, &judgement);
-        return if lacks.is_empty() { Replayed::Decided(Verdict::of(&judgement)) } else { Replayed::Lacks(lacks) };
+        let lacks = lacking(
+            snapshot,
+            (&who.standing, &evidence.presented),
+            decision,
+            &judgement,
+        );
+        return if lacks.is_empty() {
+            Replayed::Decided(Verdict::of(&judgement))
+        } else {
+            Replayed::Lacks(lacks)
+        };
     }
 }
 
@@ -159,14 +209,19 @@ fn more_evidence(
     let given = given.clone();
     match judgement.outcome {
         Err(Refusal::CredentialsUnchecked) if matches!(given.presented, Presented::Unchecked) => {
-            Some(Evidence { presented: presented(snapshot, decision, judgement), ..given })
+            Some(Evidence {
+                presented: presented(snapshot, decision, judgement),
+                ..given
+            })
         }
-        Err(Refusal::BodyUnread) if given.body.is_none() => {
-            Some(Evidence { body: Some(event_types(decision)?), ..given })
-        }
-        Err(Refusal::AuthorizerUnasked) if given.verdict.is_none() => {
-            Some(Evidence { verdict: Some(outside(decision)?), ..given })
-        }
+        Err(Refusal::BodyUnread) if given.body.is_none() => Some(Evidence {
+            body: Some(event_types(decision)?),
+            ..given
+        }),
+        Err(Refusal::AuthorizerUnasked) if given.verdict.is_none() => Some(Evidence {
+            verdict: Some(outside(decision)?),
+            ..given
+        }),
         _ => None,
     }
 }
@@ -178,143 +233,47 @@ fn outside(decision: &Decision) -> Option<authorizer::Verdict> {
         "deny" => Opinion::Deny(Denial::Response),
         _ => return None,
     };
-    let (by, about) = (decision.authorizer.as_deref()?.into(), decision.user.as_deref().map(Into::into));
+    let (by, about) = (
+        decision.authorizer.as_deref()?.into(),
+        decision.user.as_deref().map(Into::into),
+    );
     Some(authorizer::Verdict { by, about, opinion })
 }
 
 /// The types of events that were subscribed to, in the query or the body: the requirement names them all.
 fn event_types(decision: &Decision) -> Option<SaidInBody> {
-    let requirement = decision.requirement.as_deref().filter(|_| decision.preset.as_deref() == Some("icinga2"))?;
-    let names = requirement.split(" and ").filter(|_| !requirement.starts_with('('));
-    let types = names.map(|name| name.strip_prefix("events/")).collect::<Option<Vec<_>>>()?;
-    Some(EventTypes::from_body(serde_json::json!({ "types": types }).to_string().as_bytes()))
+    let requirement = decision
+        .requirement
+        .as_deref()
+        .filter(|_| decision.preset.as_deref() == Some("icinga2"))?;
+    let names = requirement
+        .split(" and ")
+        .filter(|_| !requirement.starts_with('('));
+    let types = names
+        .map(|name| name.strip_prefix("events/"))
+        .collect::<Option<Vec<_>>>()?;
+    Some(EventTypes::from_body(
+        serde_json::json!({ "types": types }).to_string().as_bytes(),
+    ))
 }
 
 /// What was shown then beside the certificate is taken to be shown again, if the user still has such a thing.
 fn presented(snapshot: &Snapshot, decision: &Decision, judgement: &Judgement<'_, '_>) -> Presented {
-    let shown =
-        decision.user.as_deref().filter(|_| decision.credential.as_deref().is_some_and(|kind| kind != "certificate"));
-    let Some(user) = shown else { return Presented::Nothing };
-    let rule = judgement.route.map(|route| route.credentials).unwrap_or_default();
+    let shown = decision.user.as_deref().filter(|_| {
+        decision
+            .credential
+            .as_deref()
+            .is_some_and(|kind| kind != "certificate")
+    });
+    let Some(user) = shown else {
+        return Presented::Nothing;
+    };
+    let rule = judgement
+        .route
+        .map(|route| route.credentials)
+        .unwrap_or_default();
     match snapshot.credentials.assumed(&snapshot.users, user, rule) {
         Some(proof) => unless_denied(snapshot, proof),
         None => Presented::Failed(CredentialFailure::Gone),
-    }
-}
-
-/// Who a client would be.
-struct Who {
-    standing: Standing,
-    vouched_by: Option<TrustDomainId>,
-    peer: Option<PeerCertificate>,
-}
-
-impl Who {
-    fn of(snapshot: &Snapshot, listener: &ListenerPolicy, host: &crate::tls::HostPolicy, decision: &Decision) -> Self {
-        let without = |standing| Self { standing, vouched_by: None, peer: None };
-        if let Some(by) = &decision.forwarded_by {
-            let front = listener.front_proxy.as_ref();
-            let speaks = |id| front.filter(|front| front.is_peer(id));
-            return match (snapshot.users.named(by), front) {
-                (Some(proxy), _) if speaks(proxy.id).is_none() => without(Standing::Known(proxy)),
-                (Some(_), Some(front)) => {
-                    Self::forwarded(snapshot, std::slice::from_ref(&front.trust_domain), decision, |id| {
-                        front.is_peer(id)
-                    })
-                }
-                _ => without(Standing::UnknownUser),
-            };
-        }
-        let Some(certificate) = decision.certificate.as_deref() else {
-            return without(standing(snapshot, host, &[], UnixTime::now()).0);
-        };
-        let found = Self::vouched(snapshot, &host.trust_domains, decision, certificate);
-        match (&found.standing, &listener.front_proxy) {
-            // Whoever speaks for others has no rights of its own.
-            (Standing::Known(user), Some(front)) if front.is_peer(user.id) => {
-                without(Standing::Forwarded(ForwardedRefusal::Missing))
-            }
-            _ => found,
-        }
-    }
-
-    /// For whom a front proxy spoke.
-    fn forwarded(
-        snapshot: &Snapshot,
-        domains: &[Arc<TrustDomain>],
-        decision: &Decision,
-        is_proxy: impl Fn(crate::identity::UserId) -> bool,
-    ) -> Self {
-        let mut found = match (decision.certificate.as_deref(), decision.user.as_deref(), domains) {
-            (Some(certificate), _, _) => Self::vouched(snapshot, domains, decision, certificate),
-            // Only a name was forwarded; whoever it was is taken to be the same again.
-            (None, Some(user), [domain]) => Self {
-                standing: match snapshot.users.named(user) {
-                    Some(user) if domain.revocation().denies_user(&user.name) => {
-                        Standing::Refused(FailureReason::Denied)
-                    }
-                    Some(user) if snapshot.users.can_be_proven_in(domain.id, user.id) => Standing::Known(user),
-                    _ => Standing::UnknownUser,
-                },
-                vouched_by: Some(domain.id),
-                peer: None,
-            },
-            _ => Self { standing: Standing::Forwarded(ForwardedRefusal::Missing), vouched_by: None, peer: None },
-        };
-        found.standing = match found.standing {
-            Standing::Refused(reason) => Standing::Forwarded(ForwardedRefusal::Certificate(reason)),
-            Standing::Known(user) if is_proxy(user.id) => Standing::Forwarded(ForwardedRefusal::FrontProxyItself),
-            other => other,
-        };
-        found
-    }
-
-    /// Who a certificate is, vouched for by the domain of the same name; that is not looked at again.
-    fn vouched(snapshot: &Snapshot, domains: &[Arc<TrustDomain>], decision: &Decision, said: &Certificate) -> Self {
-        let refused = |reason| Self { standing: Standing::Refused(reason), vouched_by: None, peer: None };
-        if domains.is_empty() {
-            return Self { standing: Standing::Anonymous, vouched_by: None, peer: None };
-        }
-        let by_name = |domain: &&Arc<TrustDomain>| Some(&*domain.name) == decision.trust_domain.as_deref();
-        let Some(domain) = domains.iter().find(by_name) else { return refused(FailureReason::UnknownIssuer) };
-        let peer = peer(domain.id, said);
-        let revocation = domain.revocation();
-        let denied = revocation.denies_fingerprint(&peer.fingerprint)
-            || peer.common_name.as_ref().is_ok_and(|name| revocation.denies_common_name(name.as_str()));
-        if denied {
-            return refused(FailureReason::Denied);
-        }
-        let mut standing = Standing::from(snapshot.users.identify(&peer));
-        if matches!(&standing, Standing::Known(user) if revocation.denies_user(&user.name)) {
-            standing = Standing::Refused(FailureReason::Revoked);
-        }
-        Self { standing, vouched_by: Some(domain.id), peer: Some(peer) }
-    }
-}
-
-/// The certificate as it was read then.
-fn peer(trust_domain: TrustDomainId, said: &Certificate) -> PeerCertificate {
-    let common_name = said.cn.as_deref().map_or(Err(CommonNameError::Missing), CommonName::new);
-    let kinds = [NameKind::Dns, NameKind::Uri, NameKind::Email, NameKind::Organization, NameKind::OrganizationalUnit];
-    let unusable = kinds.into_iter().filter(|kind| said.unusable.contains(&kind.to_string()));
-    let time = |text: &Option<String>| text.as_deref().and_then(seconds).unwrap_or_default();
-    PeerCertificate {
-        trust_domain,
-        common_name,
-        dns_names: said.dns.clone(),
-        uris: said.uris.clone(),
-        emails: said.emails.clone(),
-        organizations: said.o.clone(),
-        organizational_units: said.ou.clone(),
-        // Why they could not be used makes no difference.
-        unusable_names: unusable.map(|kind| (kind, NameError::Unreadable)).collect(),
-        other_names: said.other_names.clone(),
-        subject: said.subject.clone(),
-        issuer: said.issuer.clone(),
-        serial: said.serial.clone(),
-        fingerprint: said.fingerprint.clone().unwrap_or_default(),
-        spki: said.spki.clone(),
-        not_before: time(&said.not_before),
-        not_after: time(&said.not_after),
     }
 }

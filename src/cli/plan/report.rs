@@ -79,7 +79,10 @@ impl Report {
             new,
             lacks,
         };
-        self.kinds.entry(kind).and_modify(|known| known.add(seen)).or_insert_with(|| seen.clone());
+        self.kinds
+            .entry(kind)
+            .and_modify(|known| known.add(seen))
+            .or_insert_with(|| seen.clone());
     }
 
     pub(super) fn changes_nothing(&self) -> bool {
@@ -89,9 +92,11 @@ impl Report {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        for (title, group) in
-            [("loses", Group::Loses), ("gains", Group::Gains), ("cannot be told", Group::CannotBeTold)]
-        {
+        for (title, group) in [
+            ("loses", Group::Loses),
+            ("gains", Group::Gains),
+            ("cannot be told", Group::CannotBeTold),
+        ] {
             let mut users: BTreeMap<&str, Vec<(&Kind, &Seen)>> = BTreeMap::new();
             for (kind, seen) in self.kinds.iter().filter(|(kind, _)| kind.group == group) {
                 users.entry(&kind.user).or_default().push((kind, seen));
@@ -104,7 +109,11 @@ impl Report {
                     let _ = writeln!(text, "  {}", line(kind, seen));
                 }
                 if kinds.len() > MOST_SHOWN {
-                    let _ = writeln!(text, "  and {} more kinds of requests; --json has all", kinds.len() - MOST_SHOWN);
+                    let _ = writeln!(
+                        text,
+                        "  and {} more kinds of requests; --json has all",
+                        kinds.len() - MOST_SHOWN
+                    );
                 }
             }
         }
@@ -155,23 +164,38 @@ impl Report {
     }
 
     fn sum(&self, group: Group, one: &str, several: &str) -> String {
-        let mut users: Vec<&str> =
-            self.kinds.keys().filter(|kind| kind.group == group).map(|kind| kind.user.as_str()).collect();
+        let mut users: Vec<&str> = self
+            .kinds
+            .keys()
+            .filter(|kind| kind.group == group)
+            .map(|kind| kind.user.as_str())
+            .collect();
         users.dedup();
         match users.len() {
             0 => format!("nobody {one} anything"),
             1 => format!("1 {one} something ({})", decisions(self.count(group))),
-            count => format!("{count} {several} something ({})", decisions(self.count(group))),
+            count => format!(
+                "{count} {several} something ({})",
+                decisions(self.count(group))
+            ),
         }
     }
 
     fn count(&self, group: Group) -> u64 {
-        self.kinds.iter().filter(|(kind, _)| kind.group == group).map(|(_, seen)| seen.count).sum()
+        self.kinds
+            .iter()
+            .filter(|(kind, _)| kind.group == group)
+            .map(|(_, seen)| seen.count)
+            .sum()
     }
 
     pub(super) fn json(&self) -> String {
         let of = |group| -> Vec<Value> {
-            self.kinds.iter().filter(|(kind, _)| kind.group == group).map(|(kind, seen)| value(kind, seen)).collect()
+            self.kinds
+                .iter()
+                .filter(|(kind, _)| kind.group == group)
+                .map(|(kind, seen)| value(kind, seen))
+                .collect()
         };
         let report = json!({
             "content": self.content,
@@ -207,13 +231,29 @@ pub(in crate::cli) fn thousands(number: u64) -> String {
 }
 
 fn line(kind: &Kind, seen: &Seen) -> String {
-    let times = if seen.count == 1 { "once".to_owned() } else { format!("{} times", thousands(seen.count)) };
+    let times = if seen.count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{} times", thousands(seen.count))
+    };
     let named = |verdict: &Verdict| {
-        let requirement = verdict.requirement.as_deref().filter(|text| !text.contains(" /"));
+        let requirement = verdict
+            .requirement
+            .as_deref()
+            .filter(|text| !text.contains(" /"));
         requirement.map(|name| format!(" ({name})"))
     };
-    let requirement = kind.new.as_ref().and_then(named).or_else(|| kind.old.as_ref().and_then(named));
-    let what = format!("{} {}{}", kind.method, kind.path, requirement.unwrap_or_default());
+    let requirement = kind
+        .new
+        .as_ref()
+        .and_then(named)
+        .or_else(|| kind.old.as_ref().and_then(named));
+    let what = format!(
+        "{} {}{}",
+        kind.method,
+        kind.path,
+        requirement.unwrap_or_default()
+    );
     let why = match (&kind.old, &kind.new, kind.lacks.is_empty()) {
         (Some(old), Some(new), true) => format!("{} -> {}", reason(old), reason(new)),
         _ => {
@@ -225,8 +265,16 @@ fn line(kind: &Kind, seen: &Seen) -> String {
 }
 
 fn reason(verdict: &Verdict) -> String {
-    let by = verdict.permission.as_ref().map(|permission| format!(" {permission}")).unwrap_or_default();
-    let on_trial = if verdict.outcome == Outcome::Shadow { " (let through on trial)" } else { "" };
+    let by = verdict
+        .permission
+        .as_ref()
+        .map(|permission| format!(" {permission}"))
+        .unwrap_or_default();
+    let on_trial = if verdict.outcome == Outcome::Shadow {
+        " (let through on trial)"
+    } else {
+        ""
+    };
     format!("{}{by}{on_trial}", verdict.reason)
 }
 

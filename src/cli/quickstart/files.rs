@@ -3,7 +3,8 @@
 use super::super::say;
 use super::{QuickstartError, io};
 use crate::pki::{
-    Authority, CertificateRequest, DnsName, OutputFile, Overwrite, PkiError, Profile, create_folder, write_files,
+    Authority, CertificateRequest, DnsName, OutputFile, Overwrite, PkiError, Profile,
+    create_folder, write_files,
 };
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -46,7 +47,10 @@ const DAYS: u32 = 397;
 
 impl Layout {
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), config: folder.join("gateway.toml") }
+        Self {
+            folder: folder.to_owned(),
+            config: folder.join("gateway.toml"),
+        }
     }
 
     pub(super) fn pki(&self, name: &str) -> PathBuf {
@@ -61,14 +65,24 @@ impl Layout {
         let missing = self.missing_certificate();
         match (missing, self.existing_file()) {
             (Some(missing), Some(there)) => {
-                return Err(QuickstartError::ForeignFolder { folder: self.folder.clone(), there, missing });
+                return Err(QuickstartError::ForeignFolder {
+                    folder: self.folder.clone(),
+                    there,
+                    missing,
+                });
             }
             (Some(_), None) => {
-                say(&format!("Making certificates and a config in {}", self.folder.display()));
+                say(&format!(
+                    "Making certificates and a config in {}",
+                    self.folder.display()
+                ));
                 create_folder(&self.folder.join("pki"))?;
                 write_files(&self.certificates()?, Overwrite::Refuse)?;
             }
-            (None, _) => say(&format!("Using the certificates and the config in {}", self.folder.display())),
+            (None, _) => say(&format!(
+                "Using the certificates and the config in {}",
+                self.folder.display()
+            )),
         }
         if !self.config.exists() {
             let ports = Ports::free();
@@ -83,7 +97,11 @@ impl Layout {
     /// Makes the deny list that a new config names. One that is there keeps its entries.
     fn make_deny_list(&self) -> Result<(), QuickstartError> {
         let path = self.folder.join(DENY_LIST);
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+        match std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+        {
             Ok(mut file) => file.write_all(DENY_LIST_HEAD.as_bytes()),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
@@ -92,21 +110,36 @@ impl Layout {
     }
 
     fn missing_certificate(&self) -> Option<&'static str> {
-        FILES.into_iter().find(|name| !self.folder.join(name).exists())
+        FILES
+            .into_iter()
+            .find(|name| !self.folder.join(name).exists())
     }
 
     fn existing_file(&self) -> Option<&'static str> {
-        ["gateway.toml"].into_iter().chain(FILES).find(|name| self.folder.join(name).symlink_metadata().is_ok())
+        ["gateway.toml"]
+            .into_iter()
+            .chain(FILES)
+            .find(|name| self.folder.join(name).symlink_metadata().is_ok())
     }
 
     /// Why an address of the config cannot be used, with what to do.
-    pub(super) fn bind_error(&self, address: SocketAddr, what: &str, source: std::io::Error) -> QuickstartError {
+    pub(super) fn bind_error(
+        &self,
+        address: SocketAddr,
+        what: &str,
+        source: std::io::Error,
+    ) -> QuickstartError {
         match source.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                QuickstartError::PortInUse { address, what: what.to_owned(), config: self.config.clone() }
-            }
+            std::io::ErrorKind::AddrInUse => QuickstartError::PortInUse {
+                address,
+                what: what.to_owned(),
+                config: self.config.clone(),
+            },
             _ => QuickstartError::Io {
-                what: format!("cannot listen on {address} ({what}); change the address in {}", self.config.display()),
+                what: format!(
+                    "cannot listen on {address} ({what}); change the address in {}",
+                    self.config.display()
+                ),
                 source,
             },
         }
@@ -117,13 +150,27 @@ impl Layout {
         let mut files = authority.files(&self.folder.join("pki"));
         let localhost: DnsName = "localhost".parse()?;
         let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        let server = Profile::Server { dns: vec![localhost], ip: addresses };
-        for (name, profile) in [("server", &server), (CLIENT, &Profile::Client), (STRANGER, &Profile::Client)] {
+        let server = Profile::Server {
+            dns: vec![localhost],
+            ip: addresses,
+        };
+        for (name, profile) in [
+            ("server", &server),
+            (CLIENT, &Profile::Client),
+            (STRANGER, &Profile::Client),
+        ] {
             let (request, key) = CertificateRequest::create(name)?;
             let signed = authority.sign(&request, profile, DAYS)?;
-            files.push(OutputFile::private_key(self.pki(&format!("{name}.key")), &key));
+            files.push(OutputFile::private_key(
+                self.pki(&format!("{name}.key")),
+                &key,
+            ));
             let path = self.pki(&format!("{name}.crt"));
-            files.push(OutputFile::certificate(path, &signed.certificate_pem, signed.valid_until));
+            files.push(OutputFile::certificate(
+                path,
+                &signed.certificate_pem,
+                signed.valid_until,
+            ));
         }
         Ok(files)
     }
@@ -138,7 +185,11 @@ pub(super) struct Ports {
 }
 
 /// The ports of a new config, where they are free.
-const USUAL: Ports = Ports { gateway: 8443, upstream: 8080, metrics: 9190 };
+const USUAL: Ports = Ports {
+    gateway: 8443,
+    upstream: 8080,
+    metrics: 9190,
+};
 
 impl Ports {
     /// The usual ports, or free ones where another program has them.
@@ -146,11 +197,17 @@ impl Ports {
         let choose = |usual: u16| {
             let free = |port: u16| {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                TcpListener::bind(address).and_then(|listener| listener.local_addr()).map(|address| address.port())
+                TcpListener::bind(address)
+                    .and_then(|listener| listener.local_addr())
+                    .map(|address| address.port())
             };
             free(usual).or_else(|_| free(0)).unwrap_or(usual)
         };
-        Self { gateway: choose(USUAL.gateway), upstream: choose(USUAL.upstream), metrics: choose(USUAL.metrics) }
+        Self {
+            gateway: choose(USUAL.gateway),
+            upstream: choose(USUAL.upstream),
+            metrics: choose(USUAL.metrics),
+        }
     }
 
     /// A line for each of the usual ports that another program has.
@@ -161,17 +218,31 @@ impl Ports {
             (USUAL.metrics, self.metrics, "the metrics listener"),
         ];
         let taken = all.into_iter().filter(|(usual, chosen, _)| usual != chosen);
-        taken.map(|(usual, chosen, what)| format!("Port {usual} is in use: {what} gets port {chosen}")).collect()
+        taken
+            .map(|(usual, chosen, what)| {
+                format!("Port {usual} is in use: {what} gets port {chosen}")
+            })
+            .collect()
     }
 
     /// The ports that the config in the folder has; it may have been edited.
     pub(super) fn of_config(path: &Path) -> Result<Self, QuickstartError> {
         let config = crate::config::load(path, crate::config::Occasion::First).config;
-        let port =
-            |text: Option<&str>| text.and_then(|text| text.rsplit(':').next()).and_then(|port| port.parse().ok());
-        let listener = config.listeners.first().and_then(|listener| listener.address.as_ref());
-        let endpoint = config.upstreams.first().and_then(|upstream| upstream.endpoints.first());
-        let missing = || QuickstartError::Config(format!("{} has no listener or no upstream", path.display()));
+        let port = |text: Option<&str>| {
+            text.and_then(|text| text.rsplit(':').next())
+                .and_then(|port| port.parse().ok())
+        };
+        let listener = config
+            .listeners
+            .first()
+            .and_then(|listener| listener.address.as_ref());
+        let endpoint = config
+            .upstreams
+            .first()
+            .and_then(|upstream| upstream.endpoints.first());
+        let missing = || {
+            QuickstartError::Config(format!("{} has no listener or no upstream", path.display()))
+        };
         Ok(Self {
             gateway: port(listener.map(|text| text.value.as_str())).ok_or_else(missing)?,
             upstream: port(endpoint.map(|text| text.value.as_str())).ok_or_else(missing)?,
@@ -181,7 +252,11 @@ impl Ports {
 }
 
 fn config(ports: Ports) -> String {
-    let Ports { gateway, upstream, metrics } = ports;
+    let Ports {
+        gateway,
+        upstream,
+        metrics,
+    } = ports;
     format!(
         "# Made by `portcullis quickstart`. Change it while the gateway runs: it is read again at once.\n\n\
          [listener.main]\n\

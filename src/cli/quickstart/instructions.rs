@@ -17,17 +17,34 @@ pub(super) struct RunningGateway {
 
 /// What to do next. Every command can be copied into a shell in the current folder.
 pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) -> String {
-    let RunningGateway { port, metrics, has_deny_list } = *gateway;
+    let RunningGateway {
+        port,
+        metrics,
+        has_deny_list,
+    } = *gateway;
     let curl = |client: &str, rest: &str| {
         let file = |name: &str| quoted(&layout.pki(name));
-        let (certificate, key) = (file(&format!("{client}.crt")), file(&format!("{client}.key")));
-        format!("curl --cacert {} --cert {certificate} --key {key} {rest}", file("ca.crt"))
+        let (certificate, key) = (
+            file(&format!("{client}.crt")),
+            file(&format!("{client}.key")),
+        );
+        format!(
+            "curl --cacert {} --cert {certificate} --key {key} {rest}",
+            file("ca.crt")
+        )
     };
-    let metrics = metrics.map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n")).unwrap_or_default();
+    let metrics = metrics
+        .map(|address| format!("\nMetrics:\n\n  curl http://{address}/metrics\n"))
+        .unwrap_or_default();
     let revoke = format!("{} revoke -c {}", program(), quoted(&layout.config));
-    let revocation =
-        format!("Revoke the user, and undo that:\n\n  {revoke} --user {CLIENT}\n  {revoke} --undo --user {CLIENT}\n\n");
-    let revocation = if has_deny_list { revocation } else { String::new() };
+    let revocation = format!(
+        "Revoke the user, and undo that:\n\n  {revoke} --user {CLIENT}\n  {revoke} --undo --user {CLIENT}\n\n"
+    );
+    let revocation = if has_deny_list {
+        revocation
+    } else {
+        String::new()
+    };
     format!(
         "\nThe gateway listens on https://localhost:{port}. It was tested:\n\n{}\n\n\
          Send requests to it:\n\n  {}\n  {}\n\n\
@@ -38,7 +55,11 @@ pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) 
          {} explain -c {} --cn {CLIENT} POST https://localhost:{port}/hello\n\n\
          {revocation}\
          Ctrl-C ends the gateway. Below is its access log.",
-        proof.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
+        proof
+            .iter()
+            .map(|line| format!("  {line}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
         curl(CLIENT, &format!("https://localhost:{port}/hello")),
         curl(CLIENT, &format!("https://localhost:{port}/whoami")),
         curl(STRANGER, &format!("https://localhost:{port}/hello")),
@@ -51,7 +72,9 @@ pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) 
 
 /// The running binary as a shell finds it: it need not be in `PATH`.
 fn program() -> String {
-    let Ok(path) = std::env::current_exe() else { return "portcullis".to_owned() };
+    let Ok(path) = std::env::current_exe() else {
+        return "portcullis".to_owned();
+    };
     let here = std::env::current_dir().unwrap_or_default();
     match path.strip_prefix(here) {
         Ok(below) => quoted(&Path::new(".").join(below)),

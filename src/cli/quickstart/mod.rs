@@ -36,20 +36,31 @@ enum QuickstartError {
     #[error(transparent)]
     Pki(#[from] crate::pki::PkiError),
     #[error("{what}")]
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     /// The folder holds files of another origin.
     #[error(
         "{} is not a folder of quickstart: {there} exists, but {missing} does not. Nothing was written; name a new folder, \
          such as `quickstart my-gateway`",
         folder.display()
     )]
-    ForeignFolder { folder: PathBuf, there: &'static str, missing: &'static str },
+    ForeignFolder {
+        folder: PathBuf,
+        there: &'static str,
+        missing: &'static str,
+    },
     #[error(
         "the port of {address} ({what}) is in use; change the port in {config}, or remove {config}, and quickstart \
          writes a new one with free ports",
         config = config.display()
     )]
-    PortInUse { address: SocketAddr, what: String, config: PathBuf },
+    PortInUse {
+        address: SocketAddr,
+        what: String,
+        config: PathBuf,
+    },
     /// The config is wrong: the report of `check`, which begins with `error:` itself.
     #[error("{0}")]
     Report(String),
@@ -84,8 +95,13 @@ impl Quickstart {
         }
     }
 
-    async fn start_and_wait(&self, layout: &Layout) -> Result<(Cessation, Drained), QuickstartError> {
-        let mut requests = EarlySignals::catch().and_then(EarlySignals::listen).map_err(io("cannot catch signals"))?;
+    async fn start_and_wait(
+        &self,
+        layout: &Layout,
+    ) -> Result<(Cessation, Drained), QuickstartError> {
+        let mut requests = EarlySignals::catch()
+            .and_then(EarlySignals::listen)
+            .map_err(io("cannot catch signals"))?;
         layout.prepare()?;
         let ports = Ports::of_config(&layout.config)?;
         let _upstream = upstream::start(ports.upstream).await.map_err(|source| {
@@ -94,21 +110,35 @@ impl Quickstart {
         })?;
         let telemetry = Arc::new(Telemetry::default());
         let outcome = load(&layout.config, None, &telemetry, Depth::Errors);
-        let Some(snapshot) = &outcome.snapshot else { return Err(QuickstartError::Report(outcome.report())) };
+        let Some(snapshot) = &outcome.snapshot else {
+            return Err(QuickstartError::Report(outcome.report()));
+        };
         let process = snapshot.process.clone();
-        let has_deny_list =
-            snapshot.trust_domains.iter().all(|domain| domain.revocation().deny_list().path().is_some());
+        let has_deny_list = snapshot
+            .trust_domains
+            .iter()
+            .all(|domain| domain.revocation().deny_list().path().is_some());
         let probes = probe::planned(layout, snapshot, ports.gateway)?;
         let log = LogControl::start(self.log.filter(), &process.log_filter, process.log_format);
         let log = log.map_err(|error| QuickstartError::Config(with_causes(&error)))?;
-        let started = Gateway::start(layout.config.clone(), outcome, telemetry.clone(), Some(log)).await;
+        let started =
+            Gateway::start(layout.config.clone(), outcome, telemetry.clone(), Some(log)).await;
         let mut gateway = started.map_err(|error| match error {
-            GatewayError::Bind { address, what, source } => layout.bind_error(address, &what, source),
+            GatewayError::Bind {
+                address,
+                what,
+                source,
+            } => layout.bind_error(address, &what, source),
             other => QuickstartError::Gateway(other),
         })?;
         // Lines about our own requests would stand in the middle of the explanation.
-        let silent = AccessLogConfig { format: LogFormat::Off, path: None };
-        telemetry.set_access_log(&silent).map_err(io("cannot stop the access log"))?;
+        let silent = AccessLogConfig {
+            format: LogFormat::Off,
+            path: None,
+        };
+        telemetry
+            .set_access_log(&silent)
+            .map_err(io("cannot stop the access log"))?;
         let proof = match probe::prove(layout, &probes, ports.gateway).await {
             Ok(proof) => proof,
             Err(error) => {
@@ -116,9 +146,15 @@ impl Quickstart {
                 return Err(error);
             }
         };
-        let running = RunningGateway { port: ports.gateway, metrics: gateway.metrics_address(), has_deny_list };
+        let running = RunningGateway {
+            port: ports.gateway,
+            metrics: gateway.metrics_address(),
+            has_deny_list,
+        };
         say(&instructions::text(layout, &running, &proof));
-        telemetry.set_access_log(&process.access_log).map_err(io("cannot open the access log"))?;
+        telemetry
+            .set_access_log(&process.access_log)
+            .map_err(io("cannot open the access log"))?;
         let cessation = gateway.run(&mut requests).await;
         say("\nstopping");
         Ok((cessation, gateway.shut_down().await))

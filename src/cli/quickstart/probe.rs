@@ -39,13 +39,22 @@ enum ProbeExpectation {
 
 /// One request of a client that a new config allows, and one of a client that it denies. The config may have been edited
 /// since, so what it says is asked of the snapshot.
-pub(super) fn planned(layout: &Layout, snapshot: &Snapshot, port: u16) -> Result<Vec<Probe>, QuickstartError> {
+pub(super) fn planned(
+    layout: &Layout,
+    snapshot: &Snapshot,
+    port: u16,
+) -> Result<Vec<Probe>, QuickstartError> {
     let planned = |client: &'static str| {
         let file = layout.pki(&format!("{client}.crt"));
-        let chain = certificates(&file).map_err(|error| QuickstartError::Config(error.to_string()))?;
+        let chain =
+            certificates(&file).map_err(|error| QuickstartError::Config(error.to_string()))?;
         let question = Question {
             who: Who::Certificate(pem_of(&chain)),
-            listener: snapshot.listeners.values().find(|it| it.address.port() == port).map(|it| it.name.to_string()),
+            listener: snapshot
+                .listeners
+                .values()
+                .find(|it| it.address.port() == port)
+                .map(|it| it.name.to_string()),
             method: "GET".to_owned(),
             url: format!("https://localhost:{port}/hello"),
             ..Question::default()
@@ -62,7 +71,10 @@ pub(super) fn planned(layout: &Layout, snapshot: &Snapshot, port: u16) -> Result
 impl ProbeExpectation {
     fn of(explanation: &Explanation) -> Self {
         let reason = explanation.reason.clone();
-        let upstream = explanation.route.as_ref().and_then(|route| route.upstream.as_deref());
+        let upstream = explanation
+            .route
+            .as_ref()
+            .and_then(|route| route.upstream.as_deref());
         match (explanation.decision, explanation.status) {
             (Decision::Permit | Decision::Shadow, _) if upstream == Some(UPSTREAM) => Self::Allowed,
             (Decision::Permit | Decision::Shadow, _) => {
@@ -76,10 +88,17 @@ impl ProbeExpectation {
 }
 
 /// Sends the requests. Gives a line for each; or why the gateway does not do what its config says.
-pub(super) async fn prove(layout: &Layout, probes: &[Probe], port: u16) -> Result<Vec<String>, QuickstartError> {
+pub(super) async fn prove(
+    layout: &Layout,
+    probes: &[Probe],
+    port: u16,
+) -> Result<Vec<String>, QuickstartError> {
     let mut proof = Vec::new();
     for probe in probes {
-        let line = probe.result(layout, port).await.map_err(QuickstartError::Probe)?;
+        let line = probe
+            .result(layout, port)
+            .await
+            .map_err(QuickstartError::Probe)?;
         proof.push(format!("GET /hello as {:<14} {line}", probe.client));
     }
     Ok(proof)
@@ -101,12 +120,19 @@ impl Probe {
             (ProbeExpectation::Rejected(reason), Err(error)) if is_alert(&*error) => {
                 Ok(format!("TLS alert, rejected ({reason})"))
             }
-            (expected, Ok(seen)) => {
-                Err(format!("GET /hello as {} has status {seen}, but should be {expected}", self.client))
-            }
+            (expected, Ok(seen)) => Err(format!(
+                "GET /hello as {} has status {seen}, but should be {expected}",
+                self.client
+            )),
             // The config may have a server certificate of another CA by now.
-            (_, Err(error)) if is_our_own_rejection(&*error) => Ok(format!("not tested: {}", with_causes(&*error))),
-            (_, Err(error)) => Err(format!("GET /hello as {}: {}", self.client, with_causes(&*error))),
+            (_, Err(error)) if is_our_own_rejection(&*error) => {
+                Ok(format!("not tested: {}", with_causes(&*error)))
+            }
+            (_, Err(error)) => Err(format!(
+                "GET /hello as {}: {}",
+                self.client,
+                with_causes(&*error)
+            )),
         }
     }
 }
@@ -126,8 +152,12 @@ impl fmt::Display for ProbeExpectation {
 fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
     causes.find_map(|error| {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()))
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        error
+            .downcast_ref()
+            .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
     })
 }
 
@@ -155,9 +185,14 @@ async fn ask(layout: &Layout, client: &str, port: u16) -> Result<StatusCode, Any
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)?;
     let stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost")?, stream).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from("localhost")?, stream)
+        .await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/hello").header("host", format!("localhost:{port}")).body(Empty::<Bytes>::new())?;
+    let request = Request::get("/hello")
+        .header("host", format!("localhost:{port}"))
+        .body(Empty::<Bytes>::new())?;
     Ok(sender.send_request(request).await?.status())
 }

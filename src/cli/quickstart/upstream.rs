@@ -24,10 +24,12 @@ pub(super) async fn start(port: u16) -> std::io::Result<DropGuard> {
             };
             let Ok((stream, _)) = accepted else { continue };
             tokio::spawn(async move {
-                let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
+                let service =
+                    service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
                 // A client that breaks off is its own business.
-                let _ =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
@@ -35,13 +37,21 @@ pub(super) async fn start(port: u16) -> std::io::Result<DropGuard> {
 }
 
 fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let mut text =
-        format!("Hello from the upstream. This is what reached it:\n\n{} {}\n", request.method(), request.uri());
+    let mut text = format!(
+        "Hello from the upstream. This is what reached it:\n\n{} {}\n",
+        request.method(),
+        request.uri()
+    );
     for (name, value) in request.headers() {
-        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+        text.push_str(&format!(
+            "{name}: {}\n",
+            String::from_utf8_lossy(value.as_bytes())
+        ));
     }
     let mut response = Response::new(Full::from(text));
     let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
     response
 }

@@ -23,14 +23,30 @@ enum Completeness {
 
 impl ConfigFaults {
     pub(super) fn of(loaded: &Loaded) -> Self {
-        let place = |problem: &Problem| problem.place.map(|place| loaded.sources.describe(place) + ": ");
+        let place = |problem: &Problem| {
+            problem
+                .place
+                .map(|place| loaded.sources.describe(place) + ": ")
+        };
         let first = loaded
             .problems
             .first_of(Severity::Error)
             .map(|problem| place(&problem).unwrap_or_default() + &problem.message);
         let is_complete = loaded.unread.is_empty() && loaded.unread_sections.is_empty();
-        let completeness = if is_complete { Completeness::Complete } else { Completeness::Incomplete };
-        Self { first, unread: loaded.unread_sections.iter().map(ToString::to_string).collect(), completeness }
+        let completeness = if is_complete {
+            Completeness::Complete
+        } else {
+            Completeness::Incomplete
+        };
+        Self {
+            first,
+            unread: loaded
+                .unread_sections
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            completeness,
+        }
     }
 
     pub(super) fn any(&self) -> bool {
@@ -45,7 +61,12 @@ impl ConfigFaults {
     /// For a change that is made all the same.
     pub(super) fn warning(&self) -> Option<String> {
         let advice = "a running gateway applies the deny list anyway; other changes wait until the config is corrected";
-        self.first.as_ref().map(|first| format!("warning: the config has errors: {first}{}; {advice}", self.unread()))
+        self.first.as_ref().map(|first| {
+            format!(
+                "warning: the config has errors: {first}{}; {advice}",
+                self.unread()
+            )
+        })
     }
 
     /// What went wrong, where the config may be the reason.
@@ -63,7 +84,12 @@ impl ConfigFaults {
         if self.unread.is_empty() {
             return String::new();
         }
-        let named: Vec<&str> = self.unread.iter().take(NAMED_SECTIONS).map(String::as_str).collect();
+        let named: Vec<&str> = self
+            .unread
+            .iter()
+            .take(NAMED_SECTIONS)
+            .map(String::as_str)
+            .collect();
         let more = match self.unread.len() - named.len() {
             0 => String::new(),
             more => format!(" and {more} more"),

@@ -50,7 +50,11 @@ impl Confirmation {
 
 impl Gateway {
     /// Waits until the list that is in force is the one on disk, and says what is wanted.
-    pub(super) fn confirm(&self, wanted: DesiredEntry, is_wanted: impl Fn(&DenyList) -> bool) -> Confirmation {
+    pub(super) fn confirm(
+        &self,
+        wanted: DesiredEntry,
+        is_wanted: impl Fn(&DenyList) -> bool,
+    ) -> Confirmation {
         const PAUSE: Duration = Duration::from_millis(100);
         let place = match &self.place {
             Ok(place) => place,
@@ -64,15 +68,22 @@ impl Gateway {
             let status = match status(place) {
                 Ok(status) => status,
                 Err(error) => {
-                    say_error(&format!("not confirmed: the admin listener {place} gives no status: {error}"));
+                    say_error(&format!(
+                        "not confirmed: the admin listener {place} gives no status: {error}"
+                    ));
                     return Confirmation::NotConfirmed;
                 }
             };
             let active = self.active_list(&status);
             let loaded = active.and_then(|list| list.get("sha256")?.as_str());
-            let retained = active.and_then(|list| list.get("retained")?.as_u64()).unwrap_or(0);
+            let retained = active
+                .and_then(|list| list.get("retained")?.as_u64())
+                .unwrap_or(0);
             // Others may change the list meanwhile, so it is read each time.
-            let on_disk = DenyList::load_usable(&self.list).ok().map(|(list, _)| list).filter(&is_wanted);
+            let on_disk = DenyList::load_usable(&self.list)
+                .ok()
+                .map(|(list, _)| list)
+                .filter(&is_wanted);
             let is_read = on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded);
             // What is taken off still denies until a config is loaded.
             let still_denies = wanted == DesiredEntry::Absent && is_read && retained > 0;
@@ -98,7 +109,10 @@ impl Gateway {
                 path.is_some_and(|path| is_same_file(Path::new(path), &self.list))
             }
         };
-        domains.find(is_it)?.get("deny_list").filter(|list| !list.is_null())
+        domains
+            .find(is_it)?
+            .get("deny_list")
+            .filter(|list| !list.is_null())
     }
 
     fn too_late(&self, status: &Value, loaded: Option<&str>, still_denies: bool) -> String {
@@ -107,13 +121,21 @@ impl Gateway {
         let refused = refused.map(|error| format!("its last reload was refused: {error}"));
         if still_denies {
             let why = refused.unwrap_or_else(|| "none was loaded since".to_owned());
-            return format!("error: written, but it still denies until a config is loaded; after {time}: {why}");
+            return format!(
+                "error: written, but it still denies until a config is loaded; after {time}: {why}"
+            );
         }
         let why = match (refused, loaded, &self.domain) {
             (Some(refused), ..) => refused,
-            (None, None, Some(domain)) => format!("the running gateway has no deny list for trust domain \"{domain}\""),
-            (None, None, None) => "no trust domain of the running gateway reads this file".to_owned(),
-            (None, Some(_), _) => "it has another list in force; does it read this file?".to_owned(),
+            (None, None, Some(domain)) => {
+                format!("the running gateway has no deny list for trust domain \"{domain}\"")
+            }
+            (None, None, None) => {
+                "no trust domain of the running gateway reads this file".to_owned()
+            }
+            (None, Some(_), _) => {
+                "it has another list in force; does it read this file?".to_owned()
+            }
         };
         format!("error: written, but NOT in force after {time}: {why}")
     }
@@ -130,5 +152,6 @@ fn version(status: &Value) -> String {
 
 /// `GET /status`.
 fn status(place: &AdminPlace) -> Result<Value, String> {
-    serde_json::from_str(&admin_listener::get(place, "/status")?).map_err(|_| "its answer is no JSON".to_owned())
+    serde_json::from_str(&admin_listener::get(place, "/status")?)
+        .map_err(|_| "its answer is no JSON".to_owned())
 }

@@ -28,7 +28,8 @@ impl Entry {
             return Err(format!("{value:?}: {hint}"));
         }
         let line = format!("{kind} {value}");
-        let as_list = DenyList::parse(&line).map_err(|(_, reason)| format!("{value:?}: {reason}"))?;
+        let as_list =
+            DenyList::parse(&line).map_err(|(_, reason)| format!("{value:?}: {reason}"))?;
         Ok(Self { line, as_list })
     }
 
@@ -38,11 +39,13 @@ impl Entry {
         if names().any(|known| known == name) {
             return Self::new("user", name);
         }
-        let nearest =
-            names().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let nearest = names()
+            .map(|known| (strsim::jaro_winkler(name, known), known))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
         let hint = match nearest {
             Some((likeness, known)) if likeness > 0.8 => format!("; did you mean \"{known}\"?"),
-            _ => "; for a certificate of no api_user, use --cn, --serial, --fingerprint or --cert".to_owned(),
+            _ => "; for a certificate of no api_user, use --cn, --serial, --fingerprint or --cert"
+                .to_owned(),
         };
         Err(format!("there is no api_user \"{name}\"{hint}"))
     }
@@ -50,7 +53,9 @@ impl Entry {
     /// The first certificate of a file, by its digest.
     pub(super) fn certificate(file: &Path) -> Result<Self, String> {
         let certificates = given_certificates(file)?;
-        let first = certificates.first().ok_or_else(|| format!("{} holds no certificate", file.display()))?;
+        let first = certificates
+            .first()
+            .ok_or_else(|| format!("{} holds no certificate", file.display()))?;
         Self::new("fingerprint", &sha256_text(first))
     }
 
@@ -84,18 +89,31 @@ mod tests {
         let entry = Entry::new("serial", "0A:ff").unwrap();
         for before in ["", "# ours\nuser bob\n", "user bob"] {
             let with = entry.put_on(before, "2026-01-02T03:04:05Z", Some("stolen"));
-            assert!(with.ends_with("# revoked 2026-01-02T03:04:05Z: stolen\nserial 0A:ff\n"), "{with}");
+            assert!(
+                with.ends_with("# revoked 2026-01-02T03:04:05Z: stolen\nserial 0A:ff\n"),
+                "{with}"
+            );
             assert!(DenyList::parse(&with).unwrap().includes(&entry.as_list));
             let without = Entry::new("serial", "aff").unwrap().taken_from(&with);
             assert_eq!(without.trim_end(), before.trim_end());
         }
         let others = "# about both\nserial aff\ncn aff\n";
-        assert_eq!(entry.taken_from(others), "# about both\ncn aff\n", "comments of others stay");
+        assert_eq!(
+            entry.taken_from(others),
+            "# about both\ncn aff\n",
+            "comments of others stay"
+        );
     }
 
     #[test]
     fn what_would_be_another_line_or_none_is_refused() {
-        for (kind, bad) in [("cn", "a\nuser b"), ("cn", " a"), ("serial", "xy"), ("fingerprint", "aa"), ("user", "")] {
+        for (kind, bad) in [
+            ("cn", "a\nuser b"),
+            ("cn", " a"),
+            ("serial", "xy"),
+            ("fingerprint", "aa"),
+            ("user", ""),
+        ] {
             assert!(Entry::new(kind, bad).is_err(), "{kind} {bad:?}");
         }
         assert!(Entry::new("cn", "a # b").is_ok());

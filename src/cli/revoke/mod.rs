@@ -21,13 +21,15 @@ use std::time::Duration;
 /// The flags of `portcullis revoke`.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("who").required(true).args(["user", "cn", "serial", "fingerprint", "cert"]))]
-#[command(after_help = "The entry goes into the `deny_list` of the trust domain, and running gateways that read that \
+#[command(
+    after_help = "The entry goes into the `deny_list` of the trust domain, and running gateways that read that \
     file reload it\nby themselves. The command then asks the gateway's admin listener until the entry is in force.\n\n\
     Exit codes: 0 in force; 1 nothing was written, or it was not in force in time; 2 wrong usage;\n\
     3 written, but no gateway could be asked whether it is in force.\n\n\
     Examples:\n  portcullis revoke --user my-api-client --reason \"laptop stolen\"\n  \
     portcullis revoke --cert my-api-client.crt\n  \
-    portcullis revoke --undo --user my-api-client")]
+    portcullis revoke --undo --user my-api-client"
+)]
 pub(super) struct Revoke {
     #[command(flatten)]
     config: ConfigFlag,
@@ -90,14 +92,20 @@ impl Revoke {
     fn revoke(&self) -> Result<Confirmation, String> {
         let loaded = config::load(&self.config.config, Occasion::Lenient);
         let faults = ConfigFaults::of(&loaded);
-        let target = self.target(&loaded).map_err(|message| faults.explain(message))?;
+        let target = self
+            .target(&loaded)
+            .map_err(|message| faults.explain(message))?;
         let entry = self.entry(&loaded.config, &faults)?;
         if let Some(warning) = faults.warning() {
             say_error(&warning);
         }
         let RevocationTarget { domain, list } = target;
-        let change = self.change(&list, &entry).map_err(|error| format!("{}: {error}", list.display()))?;
-        let domain_of_list = domain.as_ref().map_or_else(String::new, |name| format!(" (trust domain {name})"));
+        let change = self
+            .change(&list, &entry)
+            .map_err(|error| format!("{}: {error}", list.display()))?;
+        let domain_of_list = domain
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" (trust domain {name})"));
         let place = format!("on {}{domain_of_list}", list.display());
         match (&change, self.undo) {
             (ListChange::Made, false) => say(&format!("put {place}: {}", entry.line)),
@@ -106,8 +114,17 @@ impl Revoke {
             (ListChange::None, true) => say(&format!("not {place}: {}", entry.line)),
         }
         let place = self.admin_place(&loaded, &faults);
-        let gateway = Gateway { place, domain, list, timeout: self.timeout };
-        let wanted = if self.undo { DesiredEntry::Absent } else { DesiredEntry::Present };
+        let gateway = Gateway {
+            place,
+            domain,
+            list,
+            timeout: self.timeout,
+        };
+        let wanted = if self.undo {
+            DesiredEntry::Absent
+        } else {
+            DesiredEntry::Present
+        };
         Ok(gateway.confirm(wanted, |list| list.includes(&entry.as_list) != self.undo))
     }
 
@@ -139,47 +156,88 @@ impl Revoke {
 
     /// The list that is named, or that of the domain which is meant.
     fn target(&self, loaded: &Loaded) -> Result<RevocationTarget, String> {
-        let Loaded { config, sources, .. } = loaded;
+        let Loaded {
+            config, sources, ..
+        } = loaded;
         let Some(list) = &self.deny_list else {
             let domain = self.domain(loaded)?;
-            return Ok(RevocationTarget { list: deny_list(config, sources, domain)?, domain: Some(domain.to_owned()) });
+            return Ok(RevocationTarget {
+                list: deny_list(config, sources, domain)?,
+                domain: Some(domain.to_owned()),
+            });
         };
         let is_it = |said: &config::TrustDomain| {
-            let path = said.deny_list.as_ref().map(|path| sources.folder(path.place.file).join(&path.value));
+            let path = said
+                .deny_list
+                .as_ref()
+                .map(|path| sources.folder(path.place.file).join(&path.value));
             path.is_some_and(|path| is_same_file(&path, list))
         };
-        let domain = config.trust_domains.iter().find(|said| is_it(said)).map(|said| said.name.value.clone());
-        Ok(RevocationTarget { domain: self.trust_domain.clone().or(domain), list: list.clone() })
+        let domain = config
+            .trust_domains
+            .iter()
+            .find(|said| is_it(said))
+            .map(|said| said.name.value.clone());
+        Ok(RevocationTarget {
+            domain: self.trust_domain.clone().or(domain),
+            list: list.clone(),
+        })
     }
 
     /// The domain that is meant: the one named, the user's, or the only one there is.
     fn domain<'c>(&'c self, loaded: &'c Loaded) -> Result<&'c str, String> {
         let config = &loaded.config;
-        let names: Vec<&str> = config.trust_domains.iter().map(|domain| domain.name.value.as_str()).collect();
-        let user = config.api_users.iter().find(|user| Some(&user.name.value) == self.user.as_ref());
-        let of_user = user.and_then(|user| user.trust_domain.as_ref()).map(|named| named.value.as_str());
+        let names: Vec<&str> = config
+            .trust_domains
+            .iter()
+            .map(|domain| domain.name.value.as_str())
+            .collect();
+        let user = config
+            .api_users
+            .iter()
+            .find(|user| Some(&user.name.value) == self.user.as_ref());
+        let of_user = user
+            .and_then(|user| user.trust_domain.as_ref())
+            .map(|named| named.value.as_str());
         let known = || format!("trust domains: {}", names.join(", "));
         match (self.trust_domain.as_deref().or(of_user), names.as_slice()) {
             (Some(name), _) if names.contains(&name) => Ok(name),
             (Some(name), _) => Err(format!("there is no trust domain \"{name}\"; {}", known())),
             (None, [only]) if !config_faults::may_hide_trust_domain(loaded) => Ok(only),
             (None, []) => Err("no trust domain is in what can be read of the config".to_owned()),
-            (None, _) => Err(format!("name the trust domain with --trust-domain; {}", known())),
+            (None, _) => Err(format!(
+                "name the trust domain with --trust-domain; {}",
+                known()
+            )),
         }
     }
 
     fn entry(&self, config: &Config, faults: &ConfigFaults) -> Result<Entry, String> {
-        if let Some(reason) = self.reason.as_ref().filter(|reason| reason.chars().any(char::is_control)) {
-            return Err(format!("the reason {reason:?} must be one line without control characters"));
+        if let Some(reason) = self
+            .reason
+            .as_ref()
+            .filter(|reason| reason.chars().any(char::is_control))
+        {
+            return Err(format!(
+                "the reason {reason:?} must be one line without control characters"
+            ));
         }
-        match (&self.user, &self.cn, &self.serial, &self.fingerprint, &self.cert) {
+        match (
+            &self.user,
+            &self.cn,
+            &self.serial,
+            &self.fingerprint,
+            &self.cert,
+        ) {
             // Whoever is no user any more may still be on the list.
             (Some(name), ..) if self.undo => Entry::new("user", name),
             (Some(name), ..) => match Entry::user(name, config) {
                 // It may be in what could not be read.
                 Err(_) if faults.is_incomplete() => {
                     let reason = "the config could not be read completely";
-                    say_error(&format!("warning: api_user \"{name}\" was not found: {reason}"));
+                    say_error(&format!(
+                        "warning: api_user \"{name}\" was not found: {reason}"
+                    ));
                     Entry::new("user", name)
                 }
                 Err(message) if faults.any() => {
@@ -217,7 +275,11 @@ impl Revoke {
         }
         let after = match self.undo {
             true => entry.taken_from(&before),
-            false => entry.put_on(&before, &rfc3339(clock::signed_seconds()), self.reason.as_deref()),
+            false => entry.put_on(
+                &before,
+                &rfc3339(clock::signed_seconds()),
+                self.reason.as_deref(),
+            ),
         };
         file.replace(&after).map_err(failed)?;
         Ok(ListChange::Made)
@@ -232,12 +294,18 @@ struct RevocationTarget {
 
 /// Whether two paths lead to the same file.
 fn is_same_file(one: &Path, other: &Path) -> bool {
-    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    one == other
+        || one
+            .canonicalize()
+            .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// The file of a domain, which must have one.
 fn deny_list(config: &Config, sources: &Sources, domain: &str) -> Result<PathBuf, String> {
-    let said = config.trust_domains.iter().find(|said| said.name.value == domain);
+    let said = config
+        .trust_domains
+        .iter()
+        .find(|said| said.name.value == domain);
     let folder = said.map_or(Path::new(""), |said| sources.folder(said.name.place.file));
     let list = said.and_then(|said| said.deny_list.as_ref()).ok_or_else(|| {
         format!(

@@ -83,10 +83,17 @@ impl Expected {
             (Self::Alert(alerts), Seen::Alert(alert)) => alerts.contains(alert),
             (Self::Status(expected), Seen::Answer { status, .. }) => *status == expected,
             (Self::Accepted, Seen::Answer { status, .. }) => ![403, 421].contains(status),
-            (Self::Refused, seen) => matches!(seen, Seen::Alert(_) | Seen::Closed | Seen::Answer { status: 403, .. }),
+            (Self::Refused, seen) => matches!(
+                seen,
+                Seen::Alert(_) | Seen::Closed | Seen::Answer { status: 403, .. }
+            ),
             _ => false,
         };
-        if as_expected { Outcome::Good } else { Outcome::Failed }
+        if as_expected {
+            Outcome::Good
+        } else {
+            Outcome::Failed
+        }
     }
 
     /// What happened, with what is wrong about it.
@@ -136,17 +143,32 @@ mod tests {
     #[test]
     fn only_what_is_expected_is_good() {
         const EXPIRED: Expected = Expected::Alert(&[AlertDescription::CertificateExpired]);
-        let answer = |status| Seen::Answer { status, reason: "x".to_owned() };
+        let answer = |status| Seen::Answer {
+            status,
+            reason: "x".to_owned(),
+        };
         for (expected, seen, outcome) in [
-            (EXPIRED, Seen::Alert(AlertDescription::CertificateExpired), Outcome::Good),
-            (EXPIRED, Seen::Alert(AlertDescription::UnknownCA), Outcome::Failed),
+            (
+                EXPIRED,
+                Seen::Alert(AlertDescription::CertificateExpired),
+                Outcome::Good,
+            ),
+            (
+                EXPIRED,
+                Seen::Alert(AlertDescription::UnknownCA),
+                Outcome::Failed,
+            ),
             (EXPIRED, answer(403), Outcome::Failed),
             (EXPIRED, Seen::Closed, Outcome::Failed),
             (EXPIRED, Seen::Silent, Outcome::Failed),
             (EXPIRED, Seen::Unreachable(String::new()), Outcome::NotRun),
             (Expected::Status(401), answer(401), Outcome::Good),
             (Expected::Status(401), answer(200), Outcome::Failed),
-            (Expected::Status(401), Seen::Alert(AlertDescription::AccessDenied), Outcome::Failed),
+            (
+                Expected::Status(401),
+                Seen::Alert(AlertDescription::AccessDenied),
+                Outcome::Failed,
+            ),
             (Expected::Accepted, answer(400), Outcome::Good),
             (Expected::Accepted, answer(403), Outcome::Failed),
             (Expected::Accepted, Seen::Closed, Outcome::Failed),

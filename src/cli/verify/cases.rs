@@ -34,11 +34,21 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn about(scene: &'a Scene, host: &'a str) -> Self {
-        Self { scene, host, attempts: Vec::new() }
+        Self {
+            scene,
+            host,
+            attempts: Vec::new(),
+        }
     }
 
     /// Notes what was seen.
-    pub(super) fn seen(&mut self, tried: &str, expected: Expected, proof: Proof, seen: &Seen) -> Outcome {
+    pub(super) fn seen(
+        &mut self,
+        tried: &str,
+        expected: Expected,
+        proof: Proof,
+        seen: &Seen,
+    ) -> Outcome {
         let outcome = expected.judge(seen);
         self.line(tried, expected, proof, (expected.comment(seen), outcome));
         outcome
@@ -46,15 +56,31 @@ impl<'a> Lines<'a> {
 
     /// Notes why something was not tried.
     pub(super) fn skipped(&mut self, tried: &str, expected: Expected, why: &str) {
-        self.line(tried, expected, Proof::Itself, (why.to_owned(), Outcome::Skipped));
+        self.line(
+            tried,
+            expected,
+            Proof::Itself,
+            (why.to_owned(), Outcome::Skipped),
+        );
     }
 
     /// Notes why there is nothing to try.
     pub(super) fn not_applicable(&mut self, tried: &str, expected: Expected, why: &str) {
-        self.line(tried, expected, Proof::Itself, (why.to_owned(), Outcome::NotApplicable));
+        self.line(
+            tried,
+            expected,
+            Proof::Itself,
+            (why.to_owned(), Outcome::NotApplicable),
+        );
     }
 
-    fn line(&mut self, tried: &str, expected: Expected, proof: Proof, (happened, outcome): (String, Outcome)) {
+    fn line(
+        &mut self,
+        tried: &str,
+        expected: Expected,
+        proof: Proof,
+        (happened, outcome): (String, Outcome),
+    ) {
         self.attempts.push(Attempt {
             listener: self.scene.listener.clone(),
             host: self.host.to_owned(),
@@ -68,7 +94,10 @@ impl<'a> Lines<'a> {
 
     /// All lines, with refusals marked that nothing shows to be more than a wall.
     pub(super) fn finish(mut self) -> Vec<Attempt> {
-        let twin = self.attempts.iter().any(|line| line.proof == Proof::Twin && line.outcome == Outcome::Good);
+        let twin = self
+            .attempts
+            .iter()
+            .any(|line| line.proof == Proof::Twin && line.outcome == Outcome::Good);
         for line in &mut self.attempts {
             if line.proof == Proof::WithTwin && line.outcome == Outcome::Good && !twin {
                 line.outcome = Outcome::Unproven;
@@ -85,27 +114,46 @@ pub(super) fn entry(scene: &Scene, entry: &Entry, wallet: &Wallet) -> Vec<Attemp
         return lines.finish();
     }
     no_certificate(&mut lines, entry);
-    let made = wallet.mint.as_ref().and_then(|mint| mint.make(Flaw::None).ok());
+    let made = wallet
+        .mint
+        .as_ref()
+        .and_then(|mint| mint.make(Flaw::None).ok());
     let minted = made.as_ref().filter(|made| entry.takes(made));
-    let pass = wallet.given.as_ref().filter(|given| entry.takes(given)).or(minted);
+    let pass = wallet
+        .given
+        .as_ref()
+        .filter(|given| entry.takes(given))
+        .or(minted);
     if !entry.domains.is_empty() {
         let request = harmless(&entry.name);
         match pass {
             None => lines.skipped("a valid certificate", Expected::Accepted, NEEDS_ANY),
             Some(pass) => {
                 let seen = entry.door.ask(Some(pass), &request);
-                lines.seen("a valid certificate", Expected::Accepted, Proof::Twin, &seen);
+                lines.seen(
+                    "a valid certificate",
+                    Expected::Accepted,
+                    Proof::Twin,
+                    &seen,
+                );
             }
         }
         foreign_certificates(&mut lines, entry, &request);
-        for (tried, identity) in [("that of --cert", &wallet.given), ("of the CA of --ca-cert", &made)] {
+        for (tried, identity) in [
+            ("that of --cert", &wallet.given),
+            ("of the CA of --ca-cert", &made),
+        ] {
             // What the config does not let in here, such as a CA that was taken out, the gateway must not let in either.
             if let Some(identity) = identity.as_ref().filter(|identity| !entry.takes(identity)) {
                 let seen = entry.door.ask(Some(identity), &request);
                 lines.seen(tried, Expected::Refused, Proof::WithTwin, &seen);
             }
         }
-        flawed_certificates(&mut lines, entry, wallet.mint.as_ref().filter(|_| minted.is_some()));
+        flawed_certificates(
+            &mut lines,
+            entry,
+            wallet.mint.as_ref().filter(|_| minted.is_some()),
+        );
     }
     other_hosts(&mut lines, entry, pass);
     lines.finish()
@@ -116,10 +164,18 @@ pub(super) const NEEDS_MINT: &str = "needs --ca-key of this trust domain";
 
 fn shown_certificate(lines: &mut Lines<'_>, entry: &Entry) -> Outcome {
     const TRIED: &str = "the server's certificate";
-    let shown = entry.door.greeting(None, "http/1.1").map_err(|error| Seen::Other(error.to_string()));
+    let shown = entry
+        .door
+        .greeting(None, "http/1.1")
+        .map_err(|error| Seen::Other(error.to_string()));
     match shown.and_then(|greeting| entry.door.shake_hands(greeting)) {
         Ok(_) => {
-            lines.line(TRIED, Expected::Certificate, Proof::Itself, ("that of the config".to_owned(), Outcome::Good));
+            lines.line(
+                TRIED,
+                Expected::Certificate,
+                Proof::Itself,
+                ("that of the config".to_owned(), Outcome::Good),
+            );
             Outcome::Good
         }
         Err(seen) => lines.seen(TRIED, Expected::Certificate, Proof::Itself, &seen),
@@ -133,7 +189,11 @@ fn no_certificate(lines: &mut Lines<'_>, entry: &Entry) {
         (path, true) => (ALERT, path.as_deref().unwrap_or("/")),
         (Some(path), false) => (Expected::Status(401), path.as_str()),
         (None, false) => {
-            lines.not_applicable(TRIED, Expected::Status(401), "no path of this entry asks who the client is");
+            lines.not_applicable(
+                TRIED,
+                Expected::Status(401),
+                "no path of this entry asks who the client is",
+            );
             return;
         }
     };
@@ -147,11 +207,17 @@ fn foreign_certificates(lines: &mut Lines<'_>, entry: &Entry, request: &str) {
     const NAMESAKE: Expected = Expected::Alert(&[Alert::DecryptError, Alert::UnknownCA]);
     let of_mint = |mint: Result<Mint, rcgen::Error>| mint.and_then(|mint| mint.make(Flaw::None));
     let mut foreign = vec![
-        ("of an unknown CA".to_owned(), UNKNOWN, of_mint(Mint::unknown())),
+        (
+            "of an unknown CA".to_owned(),
+            UNKNOWN,
+            of_mint(Mint::unknown()),
+        ),
         ("self-signed".to_owned(), UNKNOWN, Identity::self_signed()),
     ];
     for domain in &entry.domains {
-        let Some(anchor) = &domain.anchor else { continue };
+        let Some(anchor) = &domain.anchor else {
+            continue;
+        };
         let tried = format!("of a CA with the name of {}'s anchor", domain.name);
         foreign.push((tried, NAMESAKE, of_mint(Mint::namesake(anchor))));
     }
@@ -198,12 +264,22 @@ fn flawed_certificates(lines: &mut Lines<'_>, entry: &Entry, mint: Option<&Mint>
 fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
     const EXPECTED: Expected = Expected::Status(421);
     let path = entry.protected.as_deref().unwrap_or("/portcullis-verify");
-    const TRIED: [&str; 2] = ["Host of another entry", "HTTP/2 :authority of another entry"];
-    match (&entry.other_host, entry.demands_certificate() && pass.is_none()) {
+    const TRIED: [&str; 2] = [
+        "Host of another entry",
+        "HTTP/2 :authority of another entry",
+    ];
+    match (
+        &entry.other_host,
+        entry.demands_certificate() && pass.is_none(),
+    ) {
         (None, _) => {
-            TRIED.into_iter().for_each(|tried| lines.not_applicable(tried, EXPECTED, "this entry takes every name"));
+            TRIED.into_iter().for_each(|tried| {
+                lines.not_applicable(tried, EXPECTED, "this entry takes every name")
+            });
         }
-        (_, true) => TRIED.into_iter().for_each(|tried| lines.skipped(tried, EXPECTED, NEEDS_ANY)),
+        (_, true) => TRIED
+            .into_iter()
+            .for_each(|tried| lines.skipped(tried, EXPECTED, NEEDS_ANY)),
         (Some(other), false) => {
             let seen = entry.door.ask(pass, &get(other, path));
             lines.seen(TRIED[0], EXPECTED, Proof::Itself, &seen);
@@ -218,8 +294,17 @@ pub(super) fn closed_to_us(scene: &Scene) -> Vec<Attempt> {
     let mut lines = Lines::about(scene, "");
     if let Some(entry) = scene.entries.first() {
         let seen = entry.door.ask(None, &harmless(NOBODY));
-        lines.seen("TLS without a PROXY header", Expected::Refused, Proof::Itself, &seen);
-        lines.skipped("everything else", Expected::Refused, "only the listener's front proxies may connect");
+        lines.seen(
+            "TLS without a PROXY header",
+            Expected::Refused,
+            Proof::Itself,
+            &seen,
+        );
+        lines.skipped(
+            "everything else",
+            Expected::Refused,
+            "only the listener's front proxies may connect",
+        );
     }
     lines.finish()
 }
@@ -232,7 +317,10 @@ pub(super) fn listener(scene: &Scene) -> Vec<Attempt> {
     let Some(entry) = scene.entries.first() else {
         return lines.finish();
     };
-    for (tried, name) in [("an unknown server name", Some(NOBODY)), ("no server name", None)] {
+    for (tried, name) in [
+        ("an unknown server name", Some(NOBODY)),
+        ("no server name", None),
+    ] {
         match scene.takes_every_name {
             true => lines.not_applicable(tried, NAMELESS, "the listener takes every name"),
             false => {

@@ -32,7 +32,10 @@ impl DenyEntry {
         watch_for_signals()?;
         let mut on_list = on_list();
         list.replace(&with_lines(&before, &lines))?;
-        *on_list = Some(Entry { file: file.to_owned(), lines });
+        *on_list = Some(Entry {
+            file: file.to_owned(),
+            lines,
+        });
         Ok(Self(()))
     }
 
@@ -71,10 +74,16 @@ fn watch_for_signals() -> io::Result<()> {
     if WATCHING.get().is_some() {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let [mut interrupt, mut terminate, mut hangup] = {
         let _entered = runtime.enter();
-        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]
+        [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]
     };
     std::thread::spawn(move || {
         runtime.block_on(async {
@@ -117,13 +126,28 @@ mod tests {
             let during = fs::read_to_string(&file).unwrap();
             assert!(during.starts_with(before), "{during}");
             let last = during.lines().last().unwrap();
-            assert_eq!(last.split(' ').map(str::len).collect::<Vec<_>>(), [11, 64], "{last}");
+            assert_eq!(
+                last.split(' ').map(str::len).collect::<Vec<_>>(),
+                [11, 64],
+                "{last}"
+            );
             fs::write(&file, during + "user bob\n").unwrap();
             drop(entry);
-            let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{before}{gap}user bob\n"));
+            let gap = if before.is_empty() || before.ends_with('\n') {
+                ""
+            } else {
+                "\n"
+            };
+            assert_eq!(
+                fs::read_to_string(&file).unwrap(),
+                format!("{before}{gap}user bob\n")
+            );
             assert!(link.is_symlink());
-            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+            assert_eq!(
+                fs::read_dir(folder.path()).unwrap().count(),
+                2,
+                "nothing is left behind"
+            );
         }
         assert!(DenyEntry::put(&folder.path().join("missing"), &certificate).is_err());
     }

@@ -7,7 +7,10 @@ use std::io::{Read, Write};
 /// Plain HTTP on the TLS port.
 pub(super) fn plain_http(door: &Door) -> Seen {
     match door.connect() {
-        Ok(mut stream) => exchange(&mut stream, b"GET / HTTP/1.1\r\nHost: portcullis-verify.invalid\r\n\r\n"),
+        Ok(mut stream) => exchange(
+            &mut stream,
+            b"GET / HTTP/1.1\r\nHost: portcullis-verify.invalid\r\n\r\n",
+        ),
         Err(seen) => seen,
     }
 }
@@ -21,7 +24,9 @@ pub(super) fn tls_1_1(door: &Door) -> Seen {
         Err(seen) => return seen,
     };
     let mut head = [0; 5];
-    let answered = stream.write_all(&client_hello(door.tls_name())).and_then(|()| stream.read_exact(&mut head));
+    let answered = stream
+        .write_all(&client_hello(door.tls_name()))
+        .and_then(|()| stream.read_exact(&mut head));
     if let Err(error) = answered {
         return seen_of(&error);
     }
@@ -48,7 +53,15 @@ fn client_hello(name: &str) -> Vec<u8> {
     let signatures = extension(13, &sized(&[4, 3, 4, 1]));
     let extensions = [server_name, groups, point_formats, signatures].concat();
     let random = crate::tls::random::<32>();
-    let body = [&TLS_1_1[..], &random, &[0], &sized(&SUITES), &[1, 0], &sized(&extensions)].concat();
+    let body = [
+        &TLS_1_1[..],
+        &random,
+        &[0],
+        &sized(&SUITES),
+        &[1, 0],
+        &sized(&extensions),
+    ]
+    .concat();
     // A message's length has three octets, and this one is far below what two can say.
     let message = [&[1, 0][..], &sized(&body)].concat();
     [&[22, 3, 1][..], &sized(&message)].concat()
@@ -71,8 +84,14 @@ mod tests {
     #[test]
     fn lengths_are_those_of_what_follows() {
         let hello = client_hello("api.example.org");
-        assert_eq!(usize::from(u16::from_be_bytes([hello[3], hello[4]])), hello.len() - 5);
-        assert_eq!(usize::from(u16::from_be_bytes([hello[7], hello[8]])), hello.len() - 9);
+        assert_eq!(
+            usize::from(u16::from_be_bytes([hello[3], hello[4]])),
+            hello.len() - 5
+        );
+        assert_eq!(
+            usize::from(u16::from_be_bytes([hello[7], hello[8]])),
+            hello.len() - 9
+        );
         assert_eq!(hello[9..11], [3, 2]);
     }
 }

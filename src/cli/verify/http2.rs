@@ -16,7 +16,10 @@ use tokio_rustls::TlsConnector;
 
 /// `GET path` with this `:authority`.
 pub(super) fn ask(door: &Door, identity: Option<&Identity>, authority: &str, path: &str) -> Seen {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Seen::Other(error.to_string()),
     };
@@ -30,13 +33,20 @@ pub(super) fn ask(door: &Door, identity: Option<&Identity>, authority: &str, pat
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-async fn exchange(door: &Door, identity: Option<&Identity>, authority: &str, path: &str) -> Result<Seen, AnyError> {
+async fn exchange(
+    door: &Door,
+    identity: Option<&Identity>,
+    authority: &str,
+    path: &str,
+) -> Result<Seen, AnyError> {
     let stream = match TcpStream::connect(door.address).await {
         Ok(stream) => stream,
         Err(error) => return Ok(Seen::Unreachable(error.to_string())),
     };
     let name = ServerName::try_from(door.tls_name().to_owned())?;
-    let stream = TlsConnector::from(door.greeting(identity, "h2")?).connect(name, stream).await?;
+    let stream = TlsConnector::from(door.greeting(identity, "h2")?)
+        .connect(name, stream)
+        .await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         return Ok(Seen::Other("HTTP/2 is not spoken".to_owned()));
     }
@@ -46,9 +56,14 @@ async fn exchange(door: &Door, identity: Option<&Identity>, authority: &str, pat
     let request = Request::get(format!("https://{authority}{path}")).body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     let status = answer.status().as_u16();
-    let problem = answer.headers().get("content-type").is_some_and(|kind| kind == "application/problem+json");
+    let problem = answer
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind == "application/problem+json");
     let reason = match problem {
-        true => super::knock::reason(&String::from_utf8_lossy(&answer.into_body().collect().await?.to_bytes())),
+        true => super::knock::reason(&String::from_utf8_lossy(
+            &answer.into_body().collect().await?.to_bytes(),
+        )),
         false => String::new(),
     };
     Ok(Seen::Answer { status, reason })

@@ -8,8 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
-    StreamOwned,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    Error, SignatureScheme, StreamOwned,
 };
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -59,18 +59,29 @@ pub(super) type Connection = StreamOwned<ClientConnection, TcpStream>;
 impl Door {
     /// The same door under another name, or none.
     pub(super) fn named(&self, name: Option<&str>) -> Self {
-        Self { server_name: name.map(str::to_owned), ..self.clone() }
+        Self {
+            server_name: name.map(str::to_owned),
+            ..self.clone()
+        }
     }
 
     /// How this client greets: with or without a certificate, speaking `protocol`. Sessions are remembered in it.
-    pub(super) fn greeting(&self, identity: Option<&Identity>, protocol: &str) -> Result<Arc<ClientConfig>, Error> {
+    pub(super) fn greeting(
+        &self,
+        identity: Option<&Identity>,
+        protocol: &str,
+    ) -> Result<Arc<ClientConfig>, Error> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(ExactCertificate { expected: self.certificate.clone() }));
+            .with_custom_certificate_verifier(Arc::new(ExactCertificate {
+                expected: self.certificate.clone(),
+            }));
         let mut config = match identity {
             None => builder.with_no_client_auth(),
-            Some(identity) => builder.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?,
+            Some(identity) => {
+                builder.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?
+            }
         };
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         config.enable_sni = self.server_name.is_some();
@@ -91,11 +102,16 @@ impl Door {
 
     /// Shakes hands.
     pub(super) fn shake_hands(&self, greeting: Arc<ClientConfig>) -> Result<Connection, Seen> {
-        let name = ServerName::try_from(self.tls_name().to_owned()).map_err(|error| Seen::Other(error.to_string()))?;
-        let tls = ClientConnection::new(greeting, name).map_err(|error| Seen::Other(error.to_string()))?;
+        let name = ServerName::try_from(self.tls_name().to_owned())
+            .map_err(|error| Seen::Other(error.to_string()))?;
+        let tls = ClientConnection::new(greeting, name)
+            .map_err(|error| Seen::Other(error.to_string()))?;
         let mut connection = StreamOwned::new(tls, self.connect()?);
         while connection.conn.is_handshaking() {
-            connection.conn.complete_io(&mut connection.sock).map_err(|error| seen_of(&error))?;
+            connection
+                .conn
+                .complete_io(&mut connection.sock)
+                .map_err(|error| seen_of(&error))?;
         }
         Ok(connection)
     }
@@ -151,29 +167,53 @@ fn read_answer(stream: &mut impl Read) -> Seen {
 fn whole_answer(text: &[u8]) -> Option<Seen> {
     let text = String::from_utf8_lossy(text);
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|digits| digits.parse().ok());
+    let status = head
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|digits| digits.parse().ok());
     let Some(status) = status else {
         return Some(Seen::Other("no HTTP/1.1 answer".to_owned()));
     };
     let head = head.to_ascii_lowercase();
-    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let field = |name: &str| {
+        head.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
+    };
     if field("content-type") != Some("application/problem+json") {
-        return Some(Seen::Answer { status, reason: String::new() });
+        return Some(Seen::Answer {
+            status,
+            reason: String::new(),
+        });
     }
-    let length: usize = field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    (body.len() >= length).then(|| Seen::Answer { status, reason: reason(body) })
+    let length: usize = field("content-length")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    (body.len() >= length).then(|| Seen::Answer {
+        status,
+        reason: reason(body),
+    })
 }
 
 pub(super) fn reason(body: &str) -> String {
     let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    problem.get("reason").and_then(|word| word.as_str()).unwrap_or_default().to_owned()
+    problem
+        .get("reason")
+        .and_then(|word| word.as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// What an error of the TLS library or of the socket means.
 pub(super) fn seen_of(error: &io::Error) -> Seen {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    {
         Some(Error::AlertReceived(alert)) => Seen::Alert(*alert),
-        Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => Seen::OtherCertificate,
+        Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
+            Seen::OtherCertificate
+        }
         Some(other) => Seen::Other(tls_error_text(other)),
         None => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Seen::Silent,
@@ -214,7 +254,12 @@ impl ServerCertVerifier for ExactCertificate {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, shown, signature, &provider().signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            shown,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -223,10 +268,17 @@ impl ServerCertVerifier for ExactCertificate {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, shown, signature, &provider().signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            shown,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -3,8 +3,8 @@
 use super::super::given_file::{given_certificates, given_key};
 use crate::tls::random;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, Error, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, Error, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::Path;
@@ -40,7 +40,10 @@ impl Identity {
     }
 
     fn of(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
-        Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        Self {
+            chain,
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        }
     }
 }
 
@@ -73,15 +76,24 @@ impl Mint {
     /// In words, naming the file.
     pub(super) fn of_files(certificate: &Path, key: &Path) -> Result<Self, String> {
         let leaf_first = given_certificates(certificate)?;
-        let own = leaf_first.into_iter().next().ok_or_else(|| format!("{} is empty", certificate.display()))?;
+        let own = leaf_first
+            .into_iter()
+            .next()
+            .ok_or_else(|| format!("{} is empty", certificate.display()))?;
         let key_der = given_key(key)?;
-        let pair = KeyPair::try_from(&key_der).map_err(|error| format!("{}: {error}", key.display()))?;
+        let pair =
+            KeyPair::try_from(&key_der).map_err(|error| format!("{}: {error}", key.display()))?;
         let unusable = |error: String| format!("{}: {error}", certificate.display());
-        let (_, parsed) = X509Certificate::from_der(&own).map_err(|error| unusable(error.to_string()))?;
+        let (_, parsed) =
+            X509Certificate::from_der(&own).map_err(|error| unusable(error.to_string()))?;
         let is_root = parsed.issuer().as_raw() == parsed.subject().as_raw();
         let intermediate = (!is_root).then(|| own.clone());
-        let issuer = Issuer::from_ca_cert_der(&own, pair).map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { issuer, intermediate })
+        let issuer =
+            Issuer::from_ca_cert_der(&own, pair).map_err(|error| unusable(error.to_string()))?;
+        Ok(Self {
+            issuer,
+            intermediate,
+        })
     }
 
     /// A CA that nobody has heard of.
@@ -90,19 +102,27 @@ impl Mint {
         parameters.distinguished_name = common_name("portcullis verify: an unknown CA");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        Ok(Self { issuer: Issuer::new(parameters, KeyPair::generate()?), intermediate: None })
+        Ok(Self {
+            issuer: Issuer::new(parameters, KeyPair::generate()?),
+            intermediate: None,
+        })
     }
 
     /// A CA that says it is `anchor`, but has not its key.
     pub(super) fn namesake(anchor: &CertificateDer<'_>) -> Result<Self, Error> {
-        Ok(Self { issuer: Issuer::from_ca_cert_der(anchor, KeyPair::generate()?)?, intermediate: None })
+        Ok(Self {
+            issuer: Issuer::from_ca_cert_der(anchor, KeyPair::generate()?)?,
+            intermediate: None,
+        })
     }
 
     /// A new certificate.
     pub(super) fn make(&self, flaw: Flaw) -> Result<Identity, Error> {
         let key = KeyPair::generate()?;
         let leaf = parameters(flaw).signed_by(&key, &self.issuer)?;
-        let chain = std::iter::once(leaf.der().clone()).chain(self.intermediate.clone()).collect();
+        let chain = std::iter::once(leaf.der().clone())
+            .chain(self.intermediate.clone())
+            .collect();
         Ok(Identity::of(chain, &key))
     }
 }
@@ -125,16 +145,21 @@ fn parameters(flaw: Flaw) -> CertificateParams {
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     parameters.use_authority_key_identifier_extension = true;
     let now = OffsetDateTime::now_utc();
-    (parameters.not_before, parameters.not_after) = (now - Duration::minutes(5), now + Duration::hours(1));
+    (parameters.not_before, parameters.not_after) =
+        (now - Duration::minutes(5), now + Duration::hours(1));
     match flaw {
         Flaw::None => {}
         Flaw::Expired => {
-            (parameters.not_before, parameters.not_after) = (now - LONG_AGO - Duration::hours(1), now - LONG_AGO);
+            (parameters.not_before, parameters.not_after) =
+                (now - LONG_AGO - Duration::hours(1), now - LONG_AGO);
         }
         Flaw::NotYetValid => {
-            (parameters.not_before, parameters.not_after) = (now + Duration::days(1), now + Duration::days(2));
+            (parameters.not_before, parameters.not_after) =
+                (now + Duration::days(1), now + Duration::days(2));
         }
-        Flaw::ForServers => parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Flaw::ForServers => {
+            parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
+        }
         Flaw::Authority => parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
     }
     parameters

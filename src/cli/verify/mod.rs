@@ -27,13 +27,15 @@ use std::time::Duration;
 
 /// The flags of `portcullis verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The command reads the config's private keys, so run it as a user that may read them.\n\
+#[command(
+    after_help = "The command reads the config's private keys, so run it as a user that may read them.\n\
     Exit codes: 0 all as expected; 1 a client was accepted or rejected that should not be; 2 something was not tried, was \
     skipped or is unproven (see --allow-skipped).\n\n\
     Examples:\n  \
     portcullis verify --live -c gateway.toml\n  \
     portcullis verify --live -c gateway.toml --json \\\n    \
-        --ca-cert pki/ca.crt --ca-key pki/ca.key")]
+        --ca-cert pki/ca.crt --ca-key pki/ca.key"
+)]
 pub(super) struct Verify {
     #[command(flatten)]
     config: ConfigFlag,
@@ -86,7 +88,11 @@ impl Verify {
     pub(super) fn run(&self) -> ExitCode {
         match self.verify() {
             Ok((scenes, attempts)) => {
-                let text = if self.report.json { report::json } else { report::table };
+                let text = if self.report.json {
+                    report::json
+                } else {
+                    report::table
+                };
                 say(&text(&scenes, &attempts));
                 self.exit_code(&attempts)
             }
@@ -105,12 +111,18 @@ impl Verify {
                     .to_owned(),
             );
         }
-        let outcome = load(&self.config.config, None, &Arc::new(Telemetry::default()), Depth::Errors);
+        let outcome = load(
+            &self.config.config,
+            None,
+            &Arc::new(Telemetry::default()),
+            Depth::Errors,
+        );
         if outcome.snapshot.is_none() {
             return Err(outcome.report());
         }
         let error = |message: String| format!("error: {message}");
-        let mut scenes = scene::scenes(&self.config.config, &outcome, self.listener.as_deref()).map_err(error)?;
+        let mut scenes = scene::scenes(&self.config.config, &outcome, self.listener.as_deref())
+            .map_err(error)?;
         self.direct(&mut scenes).map_err(error)?;
         let wallet = self.wallet().map_err(error)?;
         let mut attempts = Vec::new();
@@ -122,7 +134,12 @@ impl Verify {
             for entry in &scene.entries {
                 attempts.extend(cases::entry(scene, entry, &wallet));
                 if self.revocation {
-                    attempts.extend(revocation::entry(scene, entry, &wallet, self.revocation_deadline));
+                    attempts.extend(revocation::entry(
+                        scene,
+                        entry,
+                        &wallet,
+                        self.revocation_deadline,
+                    ));
                 }
             }
             attempts.extend(cases::listener(scene));
@@ -137,7 +154,10 @@ impl Verify {
                 return Err("--connect is for one listener; say which: --listener NAME".to_owned());
             };
             scene.address = address;
-            scene.entries.iter_mut().for_each(|entry| entry.door.address = address);
+            scene
+                .entries
+                .iter_mut()
+                .for_each(|entry| entry.door.address = address);
         }
         match scenes.iter().find(|scene| scene.address.port() == 0) {
             Some(scene) => Err(format!(
@@ -149,10 +169,17 @@ impl Verify {
     }
 
     fn wallet(&self) -> Result<Wallet, String> {
-        let pair = |certificate: &Option<PathBuf>, key: &Option<PathBuf>| certificate.clone().zip(key.clone());
-        let given = pair(&self.cert, &self.key).map(|(certificate, key)| Identity::of_files(&certificate, &key));
-        let mint = pair(&self.ca_cert, &self.ca_key).map(|(certificate, key)| Mint::of_files(&certificate, &key));
-        Ok(Wallet { given: given.transpose()?, mint: mint.transpose()? })
+        let pair = |certificate: &Option<PathBuf>, key: &Option<PathBuf>| {
+            certificate.clone().zip(key.clone())
+        };
+        let given = pair(&self.cert, &self.key)
+            .map(|(certificate, key)| Identity::of_files(&certificate, &key));
+        let mint = pair(&self.ca_cert, &self.ca_key)
+            .map(|(certificate, key)| Mint::of_files(&certificate, &key));
+        Ok(Wallet {
+            given: given.transpose()?,
+            mint: mint.transpose()?,
+        })
     }
 
     fn exit_code(&self, attempts: &[Attempt]) -> ExitCode {

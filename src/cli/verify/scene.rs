@@ -84,15 +84,28 @@ impl Entry {
 ///
 /// # Errors
 /// In words: what cannot be tried.
-pub(super) fn scenes(path: &Path, outcome: &Outcome, wanted: Option<&str>) -> Result<Vec<Scene>, String> {
-    let snapshot = outcome.snapshot.as_ref().ok_or("the config cannot be used")?;
+pub(super) fn scenes(
+    path: &Path,
+    outcome: &Outcome,
+    wanted: Option<&str>,
+) -> Result<Vec<Scene>, String> {
+    let snapshot = outcome
+        .snapshot
+        .as_ref()
+        .ok_or("the config cannot be used")?;
     let loaded = config::load(path, config::Occasion::First);
-    let said = Said { config: &loaded.config, sources: &loaded.sources };
+    let said = Said {
+        config: &loaded.config,
+        sources: &loaded.sources,
+    };
     let mut scenes = Vec::new();
     for listener in &loaded.config.listeners {
         let name = &listener.name.value;
         if wanted.is_none_or(|wanted| wanted == name) {
-            let policy = snapshot.listeners.get(name.as_str()).ok_or("the config has changed just now")?;
+            let policy = snapshot
+                .listeners
+                .get(name.as_str())
+                .ok_or("the config has changed just now")?;
             scenes.push(said.scene(snapshot, listener, policy)?);
         }
     }
@@ -109,13 +122,22 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
-    fn scene(&self, snapshot: &Snapshot, said: &config::Listener, policy: &ListenerPolicy) -> Result<Scene, String> {
+    fn scene(
+        &self,
+        snapshot: &Snapshot,
+        said: &config::Listener,
+        policy: &ListenerPolicy,
+    ) -> Result<Scene, String> {
         let address = reachable(policy.address);
         let mut entries = Vec::new();
         for host in said.hosts.iter().chain(&said.default_host) {
             entries.push(self.entry(snapshot, policy, address, host)?);
         }
-        let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).chain([NOBODY.to_owned()]).collect();
+        let names: Vec<String> = entries
+            .iter()
+            .map(|entry| entry.name.clone())
+            .chain([NOBODY.to_owned()])
+            .collect();
         for entry in &mut entries {
             let is_other = |name: &&String| match find(policy, name) {
                 Some(other) => !Arc::ptr_eq(other, &entry.policy),
@@ -128,7 +150,13 @@ impl Said<'_> {
             Some(ForwardedIdentity::ProxyV2) => Begins::ProxyHeader,
             _ => Begins::Tls,
         };
-        Ok(Scene { listener: said.name.value.clone(), address, entries, takes_every_name, begins })
+        Ok(Scene {
+            listener: said.name.value.clone(),
+            address,
+            entries,
+            takes_every_name,
+            begins,
+        })
     }
 
     fn entry(
@@ -145,22 +173,62 @@ impl Said<'_> {
                 None => name.value.clone(),
             },
         };
-        let policy = find(listener, &name).ok_or_else(|| format!("no entry takes the name {name}"))?.clone();
-        let chain = host.certificate.as_ref().map(|path| certificates(&self.path(path)));
-        let chain = chain.ok_or("an entry without a certificate")?.map_err(|error| error.to_string())?;
-        let certificate = chain.into_iter().next().ok_or("an empty certificate file")?;
-        let door = Door { address, server_name: Some(name.clone()), certificate };
+        let policy = find(listener, &name)
+            .ok_or_else(|| format!("no entry takes the name {name}"))?
+            .clone();
+        let chain = host
+            .certificate
+            .as_ref()
+            .map(|path| certificates(&self.path(path)));
+        let chain = chain
+            .ok_or("an entry without a certificate")?
+            .map_err(|error| error.to_string())?;
+        let certificate = chain
+            .into_iter()
+            .next()
+            .ok_or("an empty certificate file")?;
+        let door = Door {
+            address,
+            server_name: Some(name.clone()),
+            certificate,
+        };
         let protected = self.protected(snapshot, listener, &policy, &name);
-        let domains = policy.trust_domains.iter().map(|domain| self.domain(&domain.name)).collect();
-        Ok(Entry { label: policy.label.clone(), door, name, other_host: None, protected, policy, domains })
+        let domains = policy
+            .trust_domains
+            .iter()
+            .map(|domain| self.domain(&domain.name))
+            .collect();
+        Ok(Entry {
+            label: policy.label.clone(),
+            door,
+            name,
+            other_host: None,
+            protected,
+            policy,
+            domains,
+        })
     }
 
     fn domain(&self, name: &str) -> Domain {
-        let said = self.config.trust_domains.iter().find(|domain| domain.name.value == name);
-        let anchor = said.and_then(|domain| domain.anchors.first()).map(|path| certificates(&self.path(path)));
-        let anchor = anchor.and_then(Result::ok).and_then(|anchors| anchors.into_iter().next());
-        let deny_list = said.and_then(|domain| domain.deny_list.as_ref()).map(|path| self.path(path));
-        Domain { name: name.to_owned(), anchor, deny_list }
+        let said = self
+            .config
+            .trust_domains
+            .iter()
+            .find(|domain| domain.name.value == name);
+        let anchor = said
+            .and_then(|domain| domain.anchors.first())
+            .map(|path| certificates(&self.path(path)));
+        let anchor = anchor
+            .and_then(Result::ok)
+            .and_then(|anchors| anchors.into_iter().next());
+        let deny_list = said
+            .and_then(|domain| domain.deny_list.as_ref())
+            .map(|path| self.path(path));
+        Domain {
+            name: name.to_owned(),
+            anchor,
+            deny_list,
+        }
     }
 
     /// A path as the config means it.
@@ -176,20 +244,45 @@ impl Said<'_> {
         host: &Arc<HostPolicy>,
         name: &str,
     ) -> Option<String> {
-        let routes = self.config.routes.iter().filter_map(|route| route.path.as_ref()).map(|path| {
-            let filled = path.value.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
-            filled.collect::<Vec<_>>().join("/")
-        });
-        let mut paths = ["/portcullis-verify".to_owned(), "/".to_owned()].into_iter().chain(routes);
+        let routes = self
+            .config
+            .routes
+            .iter()
+            .filter_map(|route| route.path.as_ref())
+            .map(|path| {
+                let filled = path
+                    .value
+                    .split('/')
+                    .map(|part| if part.starts_with('{') { "x" } else { part });
+                filled.collect::<Vec<_>>().join("/")
+            });
+        let mut paths = ["/portcullis-verify".to_owned(), "/".to_owned()]
+            .into_iter()
+            .chain(routes);
         let no_fields: &[(&str, &[u8])] = &[];
         paths.find(|path| {
-            let head = RequestHead { method: "GET", target: path, authority: Some(name), fields: no_fields };
+            let head = RequestHead {
+                method: "GET",
+                target: path,
+                authority: Some(name),
+                fields: no_fields,
+            };
             let standing = &Standing::Anonymous;
             let (vouched_by, certificate) = (None, None);
             let (source, now) = (Ipv4Addr::LOCALHOST.into(), clock::signed_seconds());
-            let client = Client { listener, host, standing, vouched_by, certificate, source, now };
+            let client = Client {
+                listener,
+                host,
+                standing,
+                vouched_by,
+                certificate,
+                source,
+                now,
+            };
             let judgement = decide(snapshot, client, &head);
-            judgement.outcome.is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
+            judgement
+                .outcome
+                .is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
         })
     }
 }
@@ -204,10 +297,15 @@ mod tests {
 
     #[test]
     fn wildcard_addresses_are_reached_by_loopback() {
-        for (listened, reached) in
-            [("0.0.0.0:8443", "127.0.0.1:8443"), ("[::]:1", "[::1]:1"), ("192.0.2.1:2", "192.0.2.1:2")]
-        {
-            assert_eq!(reachable(listened.parse().unwrap()), reached.parse().unwrap());
+        for (listened, reached) in [
+            ("0.0.0.0:8443", "127.0.0.1:8443"),
+            ("[::]:1", "[::1]:1"),
+            ("192.0.2.1:2", "192.0.2.1:2"),
+        ] {
+            assert_eq!(
+                reachable(listened.parse().unwrap()),
+                reached.parse().unwrap()
+            );
         }
     }
 }

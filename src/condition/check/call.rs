@@ -12,8 +12,16 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use std::net::Ipv6Addr;
 
-pub(super) const FUNCTIONS: [&str; 8] =
-    ["has", "inNetwork", "size", "int", "string", "timestamp", "duration", "matches"];
+pub(super) const FUNCTIONS: [&str; 8] = [
+    "has",
+    "inNetwork",
+    "size",
+    "int",
+    "string",
+    "timestamp",
+    "duration",
+    "matches",
+];
 pub(super) const METHODS: [&str; 12] = [
     "startsWith",
     "endsWith",
@@ -33,7 +41,11 @@ const REGEX_SIZE: usize = 64 << 10;
 const REGEX_DEPTH: u32 = 32;
 
 impl Checker<'_> {
-    pub(super) fn call(&mut self, expression: &IdedExpr, call: &CallExpr) -> Result<Typed, ConditionError> {
+    pub(super) fn call(
+        &mut self,
+        expression: &IdedExpr,
+        call: &CallExpr,
+    ) -> Result<Typed, ConditionError> {
         let name = call.func_name.as_str();
         match &call.target {
             Some(target) => self.method(expression, name, target, &call.args),
@@ -44,7 +56,12 @@ impl Checker<'_> {
         }
     }
 
-    fn function(&mut self, expression: &IdedExpr, name: &str, arguments: &[IdedExpr]) -> Result<Typed, ConditionError> {
+    fn function(
+        &mut self,
+        expression: &IdedExpr,
+        name: &str,
+        arguments: &[IdedExpr],
+    ) -> Result<Typed, ConditionError> {
         match (name, arguments) {
             ("has", [argument]) => self.has(expression, argument),
             ("size", [argument]) => self.size(argument),
@@ -87,7 +104,10 @@ impl Checker<'_> {
             ("size", []) => self.size(target),
             ("lowerAscii", []) => {
                 let text = self.wanted(target, Kind::TEXT, "`lowerAscii`")?;
-                Ok(Typed { kind: Kind::TEXT, node: Node::Lower(Box::new(text)) })
+                Ok(Typed {
+                    kind: Kind::TEXT,
+                    node: Node::Lower(Box::new(text)),
+                })
             }
             _ => {
                 let parts = Part::FUNCTIONS.iter().map(|(name, _)| *name);
@@ -104,7 +124,10 @@ impl Checker<'_> {
     ) -> ConditionError {
         let place = self.places.name_before(self.places.of(expression.id), name);
         if known.clone().any(|known| known == name) {
-            let (message, hint) = (format!("`{name}` does not take so many arguments"), "see the table of functions");
+            let (message, hint) = (
+                format!("`{name}` does not take so many arguments"),
+                "see the table of functions",
+            );
             return self.error(place, message, hint);
         }
         let hint = match (FUNCTIONS.contains(&name), METHODS.contains(&name)) {
@@ -115,37 +138,72 @@ impl Checker<'_> {
         self.error(place, format!("there is no function `{name}`"), hint)
     }
 
-    fn find(&mut self, find: Find, name: &str, text: &IdedExpr, part: &IdedExpr) -> Result<Typed, ConditionError> {
+    fn find(
+        &mut self,
+        find: Find,
+        name: &str,
+        text: &IdedExpr,
+        part: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
         let by = format!("`{name}`");
-        let operands = [self.wanted(text, Kind::TEXT, &by)?, self.wanted(part, Kind::TEXT, &by)?];
-        Ok(Typed { kind: Kind::BOOL, node: Node::Find(find, Box::new(operands)) })
+        let operands = [
+            self.wanted(text, Kind::TEXT, &by)?,
+            self.wanted(part, Kind::TEXT, &by)?,
+        ];
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::Find(find, Box::new(operands)),
+        })
     }
 
     fn size(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
         let typed = self.expression(of)?;
         if !matches!(typed.kind, Kind::TEXT | Kind::List(_)) {
-            let message = format!("`size` needs a string or a list, and this is {}", with_article(typed.kind));
-            return Err(self.error(self.start_of(of), message, "texts are counted in characters, lists in elements"));
+            let message = format!(
+                "`size` needs a string or a list, and this is {}",
+                with_article(typed.kind)
+            );
+            return Err(self.error(
+                self.start_of(of),
+                message,
+                "texts are counted in characters, lists in elements",
+            ));
         }
-        Ok(Typed { kind: Kind::INT, node: Node::Size(Box::new(typed.node)) })
+        Ok(Typed {
+            kind: Kind::INT,
+            node: Node::Size(Box::new(typed.node)),
+        })
     }
 
     fn number(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
         let typed = self.expression(of)?;
         if !matches!(typed.kind, Kind::INT | Kind::TEXT | Kind::TIME) {
             let message = format!("`int` makes no number of {}", with_article(typed.kind));
-            return Err(self.error(self.start_of(of), message, "it takes a string, or a timestamp for its seconds"));
+            return Err(self.error(
+                self.start_of(of),
+                message,
+                "it takes a string, or a timestamp for its seconds",
+            ));
         }
-        Ok(Typed { kind: Kind::INT, node: Node::ToInt(Box::new(typed.node)) })
+        Ok(Typed {
+            kind: Kind::INT,
+            node: Node::ToInt(Box::new(typed.node)),
+        })
     }
 
     fn written(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
         let typed = self.expression(of)?;
-        if !matches!(typed.kind, Kind::INT | Kind::TEXT | Kind::BOOL | Kind::ADDRESS) {
+        if !matches!(
+            typed.kind,
+            Kind::INT | Kind::TEXT | Kind::BOOL | Kind::ADDRESS
+        ) {
             let message = format!("`string` makes no text of {}", with_article(typed.kind));
             return Err(self.error(self.start_of(of), message, "it takes an int or a bool"));
         }
-        Ok(Typed { kind: Kind::TEXT, node: Node::ToText(Box::new(typed.node)) })
+        Ok(Typed {
+            kind: Kind::TEXT,
+            node: Node::ToText(Box::new(typed.node)),
+        })
     }
 
     fn matches(&mut self, text: &IdedExpr, pattern: &IdedExpr) -> Result<Typed, ConditionError> {
@@ -153,20 +211,46 @@ impl Checker<'_> {
         let place = self.start_of(pattern);
         let Some(pattern) = literal_text(pattern) else {
             let message = "the regular expression must be written out".to_owned();
-            return Err(self.error(place, message, "no request may choose it; for plain text use contains"));
+            return Err(self.error(
+                place,
+                message,
+                "no request may choose it; for plain text use contains",
+            ));
         };
         let config = Regex::config().nfa_size_limit(Some(REGEX_SIZE));
         let syntax = syntax::Config::new().nest_limit(REGEX_DEPTH);
-        let regex = Regex::builder().configure(config).syntax(syntax).build(pattern).map_err(|error| {
-            let reason = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let hint = "it is one of the crate regex; in r\"...\" a backslash is a backslash";
-            self.error(place, format!("the regular expression cannot be used: {reason}"), hint)
-        })?;
-        Ok(Typed { kind: Kind::BOOL, node: Node::Matches(Box::new(text), regex) })
+        let regex = Regex::builder()
+            .configure(config)
+            .syntax(syntax)
+            .build(pattern)
+            .map_err(|error| {
+                let reason = error
+                    .syntax_error()
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                let reason = reason
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ")
+                    .to_owned();
+                let hint = "it is one of the crate regex; in r\"...\" a backslash is a backslash";
+                self.error(
+                    place,
+                    format!("the regular expression cannot be used: {reason}"),
+                    hint,
+                )
+            })?;
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::Matches(Box::new(text), regex),
+        })
     }
 
-    fn in_network(&mut self, address: &IdedExpr, networks: &IdedExpr) -> Result<Typed, ConditionError> {
+    fn in_network(
+        &mut self,
+        address: &IdedExpr,
+        networks: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
         // `source.ip` is the same address.
         let address = match &address.expr {
             Expr::Select(select) if select.field == "ip" => &select.operand,
@@ -181,8 +265,9 @@ impl Checker<'_> {
         for network in written {
             let hint = "write one as in \"10.0.0.0/8\", or several: [\"10.0.0.0/8\", \"fd00::/8\"]";
             let place = self.start_of(network);
-            let text = literal_text(network)
-                .ok_or_else(|| self.error(place, "the networks must be written out".to_owned(), hint))?;
+            let text = literal_text(network).ok_or_else(|| {
+                self.error(place, "the networks must be written out".to_owned(), hint)
+            })?;
             if is_mapped(text) {
                 let message = format!("`{text}` is a network of IPv4 in the clothes of IPv6");
                 return Err(self.error(
@@ -196,12 +281,17 @@ impl Checker<'_> {
                 self.error(place, message, hint)
             })?);
         }
-        Ok(Typed { kind: Kind::BOOL, node: Node::InNetwork(Box::new(address), read) })
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::InNetwork(Box::new(address), read),
+        })
     }
 }
 
 /// Whether it is one of the IPv6 addresses that stand for IPv4 addresses: no client has one here.
 fn is_mapped(network: &str) -> bool {
     let address = network.split('/').next().unwrap_or_default();
-    address.parse::<Ipv6Addr>().is_ok_and(|address| address.to_ipv4_mapped().is_some())
+    address
+        .parse::<Ipv6Addr>()
+        .is_ok_and(|address| address.to_ipv4_mapped().is_some())
 }

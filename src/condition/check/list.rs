@@ -24,8 +24,15 @@ impl Checker<'_> {
                 return Err(self.error(self.start_of(element), message, "write one list"));
             };
             if scalar.is_some_and(|first| first != kind) {
-                let message = format!("this is {}, and the elements before it are not", with_article(typed.kind));
-                return Err(self.error(self.start_of(element), message, "the elements of a list are of one kind"));
+                let message = format!(
+                    "this is {}, and the elements before it are not",
+                    with_article(typed.kind)
+                );
+                return Err(self.error(
+                    self.start_of(element),
+                    message,
+                    "the elements of a list are of one kind",
+                ));
             }
             scalar = Some(kind);
             nodes.push(typed.node);
@@ -38,7 +45,10 @@ impl Checker<'_> {
                 "nothing is in it, so that nothing can hold",
             ));
         };
-        Ok(Typed { kind: Kind::List(scalar), node: folded(nodes) })
+        Ok(Typed {
+            kind: Kind::List(scalar),
+            node: folded(nodes),
+        })
     }
 
     pub(super) fn each(
@@ -51,7 +61,11 @@ impl Checker<'_> {
         let place = self.places.of(call.id);
         let form = "write it as in: certificate.dns.exists(name, name.endsWith(\".example\"))";
         let [variable, body] = arguments else {
-            return Err(self.error(place, "a macro takes a name and an expression".to_owned(), form));
+            return Err(self.error(
+                place,
+                "a macro takes a name and an expression".to_owned(),
+                form,
+            ));
         };
         if self.variable.is_some() {
             let message = "one macro stands inside another".to_owned();
@@ -59,7 +73,10 @@ impl Checker<'_> {
         }
         let list = self.expression(target)?;
         let Kind::List(scalar) = list.kind else {
-            let message = format!("macros go through lists, and this is {}", with_article(list.kind));
+            let message = format!(
+                "macros go through lists, and this is {}",
+                with_article(list.kind)
+            );
             return Err(self.error(self.start_of(target), message, form));
         };
         let name = match &variable.expr {
@@ -78,13 +95,19 @@ impl Checker<'_> {
             (Each::Filter, _) => list.kind,
             (Each::Map, Kind::One(scalar) | Kind::List(scalar)) => Kind::List(scalar),
         };
-        Ok(Typed { kind, node: Node::Each(each, Box::new([list.node, body.node])) })
+        Ok(Typed {
+            kind,
+            node: Node::Each(each, Box::new([list.node, body.node])),
+        })
     }
 
     fn body(&mut self, each: Each, body: &IdedExpr) -> Result<Typed, ConditionError> {
         if each != Each::Map {
             let node = self.wanted(body, Kind::BOOL, "the macro")?;
-            return Ok(Typed { kind: Kind::BOOL, node });
+            return Ok(Typed {
+                kind: Kind::BOOL,
+                node,
+            });
         }
         let typed = self.expression(body)?;
         match typed.kind {

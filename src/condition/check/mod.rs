@@ -41,14 +41,25 @@ struct Checker<'t> {
 /// Reads and checks a text. Needs the parser's stack.
 pub(super) fn check(text: &str) -> Result<Checked, ConditionError> {
     let (root, places) = parse(text)?;
-    let mut checker = Checker { places, reads: Vec::new(), depth: 0, variable: None };
+    let mut checker = Checker {
+        places,
+        reads: Vec::new(),
+        depth: 0,
+        variable: None,
+    };
     let outcome = checker.expression(&root)?;
     if outcome.kind != Kind::BOOL {
         let hint = "compare it with something, as in: request.method == \"GET\"";
-        let message = format!("a condition must give true or false, and this gives {}", with_article(outcome.kind));
+        let message = format!(
+            "a condition must give true or false, and this gives {}",
+            with_article(outcome.kind)
+        );
         return Err(checker.error(checker.start_of(&root), message, hint));
     }
-    Ok(Checked { node: outcome.node, reads: checker.reads })
+    Ok(Checked {
+        node: outcome.node,
+        reads: checker.reads,
+    })
 }
 
 impl Checker<'_> {
@@ -63,7 +74,9 @@ impl Checker<'_> {
             Expr::Select(select) => self.field(expression, select),
             Expr::Call(call) => self.call(expression, call),
             Expr::List(list) => self.written_list(expression, &list.elements),
-            Expr::Map(_) | Expr::Struct(_) => Err(self.unsupported(expression, "maps and messages")),
+            Expr::Map(_) | Expr::Struct(_) => {
+                Err(self.unsupported(expression, "maps and messages"))
+            }
             Expr::Comprehension(_) | Expr::Unspecified => Err(self.unsupported(expression, "this")),
         };
         self.depth -= 1;
@@ -71,31 +84,59 @@ impl Checker<'_> {
     }
 
     /// An expression that must give this.
-    fn wanted(&mut self, expression: &IdedExpr, kind: Kind, by: &str) -> Result<Node, ConditionError> {
+    fn wanted(
+        &mut self,
+        expression: &IdedExpr,
+        kind: Kind,
+        by: &str,
+    ) -> Result<Node, ConditionError> {
         let typed = self.expression(expression)?;
         if typed.kind == kind {
             return Ok(typed.node);
         }
-        let message = format!("{by} needs {} here, and this is {}", with_article(kind), with_article(typed.kind));
-        Err(self.error(self.start_of(expression), message, conversion(typed.kind, kind)))
+        let message = format!(
+            "{by} needs {} here, and this is {}",
+            with_article(kind),
+            with_article(typed.kind)
+        );
+        Err(self.error(
+            self.start_of(expression),
+            message,
+            conversion(typed.kind, kind),
+        ))
     }
 
-    fn literal(&self, expression: &IdedExpr, literal: &LiteralValue) -> Result<Typed, ConditionError> {
+    fn literal(
+        &self,
+        expression: &IdedExpr,
+        literal: &LiteralValue,
+    ) -> Result<Typed, ConditionError> {
         let (kind, value) = match literal {
             LiteralValue::Boolean(value) => (Kind::BOOL, Value::Bool(*value.inner())),
             LiteralValue::Int(value) => (Kind::INT, Value::Int(*value.inner())),
-            LiteralValue::String(value) => (Kind::TEXT, Value::Text(Cow::Owned(value.inner().to_owned()))),
+            LiteralValue::String(value) => (
+                Kind::TEXT,
+                Value::Text(Cow::Owned(value.inner().to_owned())),
+            ),
             LiteralValue::UInt(_) => return Err(self.unsupported(expression, "unsigned numbers")),
-            LiteralValue::Double(_) => return Err(self.unsupported(expression, "numbers with fractions")),
+            LiteralValue::Double(_) => {
+                return Err(self.unsupported(expression, "numbers with fractions"));
+            }
             LiteralValue::Bytes(_) => return Err(self.unsupported(expression, "bytes")),
             LiteralValue::Null => return Err(self.unsupported(expression, "null")),
         };
-        Ok(Typed { kind, node: Node::Constant(value) })
+        Ok(Typed {
+            kind,
+            node: Node::Constant(value),
+        })
     }
 
     fn read(&mut self, read: Read) -> Typed {
         self.note(&read);
-        Typed { kind: read.kind(), node: Node::Read(read) }
+        Typed {
+            kind: read.kind(),
+            node: Node::Read(read),
+        }
     }
 
     fn note(&mut self, read: &Read) {
@@ -106,21 +147,41 @@ impl Checker<'_> {
 
     fn unsupported(&self, expression: &IdedExpr, what: &str) -> ConditionError {
         let hint = "conditions know bool, int, string, timestamp, duration and lists of these";
-        self.error(self.places.of(expression.id), format!("conditions know no {what}"), hint)
+        self.error(
+            self.places.of(expression.id),
+            format!("conditions know no {what}"),
+            hint,
+        )
     }
 
-    fn error(&self, offset: Option<usize>, message: String, hint: impl Into<String>) -> ConditionError {
-        ConditionError { message, hint: hint.into(), offset }
+    fn error(
+        &self,
+        offset: Option<usize>,
+        message: String,
+        hint: impl Into<String>,
+    ) -> ConditionError {
+        ConditionError {
+            message,
+            hint: hint.into(),
+            offset,
+        }
     }
 
     /// Where an expression begins: its leftmost node.
     fn start_of(&self, expression: &IdedExpr) -> Option<usize> {
         match &expression.expr {
             Expr::Select(select) => self.start_of(&select.operand),
-            Expr::Call(CallExpr { target: Some(target), .. }) => self.start_of(target),
-            Expr::Call(CallExpr { func_name, args, .. }) => match args.first() {
+            Expr::Call(CallExpr {
+                target: Some(target),
+                ..
+            }) => self.start_of(target),
+            Expr::Call(CallExpr {
+                func_name, args, ..
+            }) => match args.first() {
                 Some(first) if is_infix(func_name) => self.start_of(first),
-                _ => self.places.name_before(self.places.of(expression.id), func_name),
+                _ => self
+                    .places
+                    .name_before(self.places.of(expression.id), func_name),
             },
             _ => self.places.of(expression.id),
         }
@@ -128,7 +189,9 @@ impl Checker<'_> {
 }
 
 fn is_infix(name: &str) -> bool {
-    ![operators::LOGICAL_NOT, operators::NEGATE].contains(&name) && name.contains(['_', '@']) && !is_word(name)
+    ![operators::LOGICAL_NOT, operators::NEGATE].contains(&name)
+        && name.contains(['_', '@'])
+        && !is_word(name)
 }
 
 fn is_word(name: &str) -> bool {
@@ -144,7 +207,11 @@ fn literal_text(expression: &IdedExpr) -> Option<&str> {
 }
 
 fn with_article(kind: Kind) -> String {
-    let article = if matches!(kind, Kind::INT | Kind::ADDRESS) { "an" } else { "a" };
+    let article = if matches!(kind, Kind::INT | Kind::ADDRESS) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {kind}")
 }
 
@@ -165,12 +232,18 @@ fn conversion(has: Kind, needs: Kind) -> &'static str {
 /// All functions, for the manual's test.
 #[cfg(test)]
 pub(super) fn functions() -> impl Iterator<Item = &'static str> {
-    call::FUNCTIONS.into_iter().chain(call::METHODS).filter(|name| *name != "existsOne")
+    call::FUNCTIONS
+        .into_iter()
+        .chain(call::METHODS)
+        .filter(|name| *name != "existsOne")
 }
 
 /// The likeliest of these names, or all of them.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
-    let best = known.clone().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = known
+        .clone()
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, known)) if likeness > 0.8 => format!("did you mean `{known}`?"),
         _ => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),

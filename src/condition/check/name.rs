@@ -7,7 +7,14 @@ use super::{Checker, Typed, literal_text, nearest, with_article};
 use cel::IdedExpr;
 use cel::common::ast::{Expr, SelectExpr};
 
-const ROOTS: [&str; 6] = ["request", "captures", "certificate", "user", "source", "now"];
+const ROOTS: [&str; 6] = [
+    "request",
+    "captures",
+    "certificate",
+    "user",
+    "source",
+    "now",
+];
 const REQUEST: [&str; 5] = ["method", "path", "host", "query", "headers"];
 
 /// What only has fields, and is no value.
@@ -58,7 +65,11 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn variable(&mut self, expression: &IdedExpr, name: &str) -> Result<Typed, ConditionError> {
+    pub(super) fn variable(
+        &mut self,
+        expression: &IdedExpr,
+        name: &str,
+    ) -> Result<Typed, ConditionError> {
         match name {
             "user" => return Ok(self.read(Read::User)),
             "source" => return Ok(self.read(Read::Source)),
@@ -68,7 +79,10 @@ impl Checker<'_> {
         if let Some((variable, scalar)) = &self.variable
             && variable == name
         {
-            return Ok(Typed { kind: Kind::One(*scalar), node: Node::Element });
+            return Ok(Typed {
+                kind: Kind::One(*scalar),
+                node: Node::Element,
+            });
         }
         let place = self.places.of(expression.id);
         if let Some(space) = self.space(expression) {
@@ -76,7 +90,9 @@ impl Checker<'_> {
         }
         let hint = match name {
             _ if REQUEST.contains(&name) => format!("did you mean `request.{name}`?"),
-            _ if certificate_fields().any(|field| field == name) => format!("did you mean `certificate.{name}`?"),
+            _ if certificate_fields().any(|field| field == name) => {
+                format!("did you mean `certificate.{name}`?")
+            }
             _ => nearest(name, ROOTS.into_iter()),
         };
         Err(self.error(place, format!("there is no variable `{name}`"), hint))
@@ -86,14 +102,25 @@ impl Checker<'_> {
         let hint = match space {
             Space::Request => format!("name a field of it: {}", REQUEST.join(", ")),
             Space::Certificate => {
-                format!("name a field of it: {}", certificate_fields().collect::<Vec<_>>().join(", "))
+                format!(
+                    "name a field of it: {}",
+                    certificate_fields().collect::<Vec<_>>().join(", ")
+                )
             }
             _ => format!("name one of it, as in: {}[\"name\"]", space.written()),
         };
-        self.error(place, format!("`{}` is no value by itself", space.written()), hint)
+        self.error(
+            place,
+            format!("`{}` is no value by itself", space.written()),
+            hint,
+        )
     }
 
-    pub(super) fn field(&mut self, expression: &IdedExpr, select: &SelectExpr) -> Result<Typed, ConditionError> {
+    pub(super) fn field(
+        &mut self,
+        expression: &IdedExpr,
+        select: &SelectExpr,
+    ) -> Result<Typed, ConditionError> {
         let place = self.places.behind(self.places.of(expression.id));
         if let Some(space) = self.space(expression) {
             return Err(self.no_value(self.start_of(expression), space));
@@ -104,20 +131,49 @@ impl Checker<'_> {
         }
         let typed = self.expression(&select.operand)?;
         if typed.kind == Kind::ADDRESS && select.field == "ip" {
-            return Ok(Typed { kind: Kind::TEXT, node: Node::ToText(Box::new(typed.node)) });
+            return Ok(Typed {
+                kind: Kind::TEXT,
+                node: Node::ToText(Box::new(typed.node)),
+            });
         }
-        let hint = if typed.kind == Kind::ADDRESS { "it has the field `ip` alone" } else { "functions have brackets" };
-        Err(self.error(place, format!("{} has no field `{}`", with_article(typed.kind), select.field), hint))
+        let hint = if typed.kind == Kind::ADDRESS {
+            "it has the field `ip` alone"
+        } else {
+            "functions have brackets"
+        };
+        Err(self.error(
+            place,
+            format!(
+                "{} has no field `{}`",
+                with_article(typed.kind),
+                select.field
+            ),
+            hint,
+        ))
     }
 
-    fn field_of(&self, space: Space, field: &str, place: Option<usize>) -> Result<Read, ConditionError> {
-        let unknown = |known: String| self.error(place, format!("`{}` has no field `{field}`", space.written()), known);
+    fn field_of(
+        &self,
+        space: Space,
+        field: &str,
+        place: Option<usize>,
+    ) -> Result<Read, ConditionError> {
+        let unknown = |known: String| {
+            self.error(
+                place,
+                format!("`{}` has no field `{field}`", space.written()),
+                known,
+            )
+        };
         match (space, field) {
             (Space::Request, "method") => Ok(Read::Method),
             (Space::Request, "path") => Ok(Read::Path),
             (Space::Request, "host") => Ok(Read::Host),
             (Space::Request, _) => Err(unknown(nearest(field, REQUEST.into_iter()))),
-            (Space::Certificate, _) => match CertificateField::NAMES.iter().find(|(name, _, _)| *name == field) {
+            (Space::Certificate, _) => match CertificateField::NAMES
+                .iter()
+                .find(|(name, _, _)| *name == field)
+            {
                 Some((_, _, field)) => Ok(Read::Certificate(*field)),
                 None => Err(unknown(nearest(field, certificate_fields()))),
             },
@@ -126,62 +182,111 @@ impl Checker<'_> {
     }
 
     /// One of many, by its name.
-    fn named(&self, space: Space, name: &str, place: Option<usize>) -> Result<Read, ConditionError> {
+    fn named(
+        &self,
+        space: Space,
+        name: &str,
+        place: Option<usize>,
+    ) -> Result<Read, ConditionError> {
         let written = |name: &str| format!("{}[\"{name}\"]", space.written()).into();
         match space {
-            Space::Query => Ok(Read::Query(Named { name: name.into(), written: written(name) })),
-            Space::Captures => Ok(Read::Capture(Named { name: name.into(), written: written(name) })),
+            Space::Query => Ok(Read::Query(Named {
+                name: name.into(),
+                written: written(name),
+            })),
+            Space::Captures => Ok(Read::Capture(Named {
+                name: name.into(),
+                written: written(name),
+            })),
             Space::Headers => {
                 let name = name.to_ascii_lowercase();
                 if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
                     let hint = "names of header fields are made of letters, digits and hyphens";
-                    return Err(self.error(place, format!("`{name}` is no name of a header field"), hint));
+                    return Err(self.error(
+                        place,
+                        format!("`{name}` is no name of a header field"),
+                        hint,
+                    ));
                 }
-                Ok(Read::Header(Named { written: written(&name), name: name.into() }))
+                Ok(Read::Header(Named {
+                    written: written(&name),
+                    name: name.into(),
+                }))
             }
             Space::Request | Space::Certificate => self.field_of(space, name, place),
         }
     }
 
     /// `space["name"]`; the name stands in the text, so that no request chooses what is read.
-    pub(super) fn named_in_brackets(&mut self, space: Space, name: &IdedExpr) -> Result<Read, ConditionError> {
+    pub(super) fn named_in_brackets(
+        &mut self,
+        space: Space,
+        name: &IdedExpr,
+    ) -> Result<Read, ConditionError> {
         let place = self.places.of(name.id);
         if matches!(space, Space::Request | Space::Certificate) {
             let hint = format!("write it with a dot, as in: {}.name", space.written());
             return Err(self.error(
                 place,
-                format!("the fields of `{}` do not stand in brackets", space.written()),
+                format!(
+                    "the fields of `{}` do not stand in brackets",
+                    space.written()
+                ),
                 hint,
             ));
         }
         let Some(text) = literal_text(name) else {
-            let hint = format!("write the name itself, as in: {}[\"name\"]", space.written());
-            return Err(self.error(place, "the name in the brackets must be written out".to_owned(), hint));
+            let hint = format!(
+                "write the name itself, as in: {}[\"name\"]",
+                space.written()
+            );
+            return Err(self.error(
+                place,
+                "the name in the brackets must be written out".to_owned(),
+                hint,
+            ));
         };
         self.named(space, text, place)
     }
 
     /// `has(...)`.
-    pub(super) fn has(&mut self, call: &IdedExpr, argument: &IdedExpr) -> Result<Typed, ConditionError> {
+    pub(super) fn has(
+        &mut self,
+        call: &IdedExpr,
+        argument: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
         let place = self.start_of(argument).or(self.places.of(call.id));
         let hint = "ask has(certificate.cn), has(captures.name), or for any name: \"name\" in request.query";
         let Expr::Select(select) = &argument.expr else {
             return Err(self.error(place, "has() asks for a field".to_owned(), hint));
         };
         match self.space(&select.operand) {
-            Some(Space::Request) => Err(self.error(place, format!("`request.{}` is always there", select.field), hint)),
+            Some(Space::Request) => Err(self.error(
+                place,
+                format!("`request.{}` is always there", select.field),
+                hint,
+            )),
             Some(space) => {
-                let read = self.field_of(space, &select.field, self.places.behind(self.places.of(argument.id)))?;
+                let read = self.field_of(
+                    space,
+                    &select.field,
+                    self.places.behind(self.places.of(argument.id)),
+                )?;
                 Ok(self.presence(read))
             }
-            None => {
-                Err(self.error(place, "has() asks for a field of captures, certificate or request".to_owned(), hint))
-            }
+            None => Err(self.error(
+                place,
+                "has() asks for a field of captures, certificate or request".to_owned(),
+                hint,
+            )),
         }
     }
 
     pub(super) fn presence(&mut self, read: Read) -> Typed {
         self.note(&read);
-        Typed { kind: Kind::BOOL, node: Node::Has(read) }
+        Typed {
+            kind: Kind::BOOL,
+            node: Node::Has(read),
+        }
     }
 }

@@ -41,10 +41,13 @@ impl Checker<'_> {
             (operators::IN, [element, list]) => self.is_in(expression, element, list),
             (operators::INDEX, [of, at]) => self.index(expression, of, at),
             (_, [left, right]) => {
-                if let Some((_, sign, comparison)) = COMPARISONS.iter().find(|(known, _, _)| *known == name) {
+                if let Some((_, sign, comparison)) =
+                    COMPARISONS.iter().find(|(known, _, _)| *known == name)
+                {
                     self.compare(expression, sign, *comparison, (left, right))
                 } else {
-                    let (_, sign, arithmetic) = CALCULATIONS.iter().find(|(known, _, _)| *known == name)?;
+                    let (_, sign, arithmetic) =
+                        CALCULATIONS.iter().find(|(known, _, _)| *known == name)?;
                     self.calculate(expression, sign, *arithmetic, (left, right))
                 }
             }
@@ -52,23 +55,48 @@ impl Checker<'_> {
         })
     }
 
-    fn logic(&mut self, logic: Logic, sign: &str, left: &IdedExpr, right: &IdedExpr) -> Result<Typed, ConditionError> {
-        let operands = [self.wanted(left, Kind::BOOL, sign)?, self.wanted(right, Kind::BOOL, sign)?];
-        Ok(Typed { kind: Kind::BOOL, node: Node::Logic(logic, Box::new(operands)) })
+    fn logic(
+        &mut self,
+        logic: Logic,
+        sign: &str,
+        left: &IdedExpr,
+        right: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
+        let operands = [
+            self.wanted(left, Kind::BOOL, sign)?,
+            self.wanted(right, Kind::BOOL, sign)?,
+        ];
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::Logic(logic, Box::new(operands)),
+        })
     }
 
     fn not(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
         let operand = self.wanted(operand, Kind::BOOL, "`!`")?;
-        Ok(Typed { kind: Kind::BOOL, node: Node::Not(Box::new(operand)) })
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::Not(Box::new(operand)),
+        })
     }
 
     fn negate(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
         let typed = self.expression(operand)?;
         if !matches!(typed.kind, Kind::INT | Kind::SPAN) {
-            let message = format!("`-` needs a number, and this is {}", with_article(typed.kind));
-            return Err(self.error(self.start_of(operand), message, conversion(typed.kind, Kind::INT)));
+            let message = format!(
+                "`-` needs a number, and this is {}",
+                with_article(typed.kind)
+            );
+            return Err(self.error(
+                self.start_of(operand),
+                message,
+                conversion(typed.kind, Kind::INT),
+            ));
         }
-        Ok(Typed { kind: typed.kind, node: Node::Negate(Box::new(typed.node)) })
+        Ok(Typed {
+            kind: typed.kind,
+            node: Node::Negate(Box::new(typed.node)),
+        })
     }
 
     fn choose(
@@ -83,7 +111,10 @@ impl Checker<'_> {
         if yes.kind != no.kind {
             return Err(self.differ(expression, "? :", yes.kind, no.kind));
         }
-        Ok(Typed { kind: yes.kind, node: Node::Choose(Box::new([asked, yes.node, no.node])) })
+        Ok(Typed {
+            kind: yes.kind,
+            node: Node::Choose(Box::new([asked, yes.node, no.node])),
+        })
     }
 
     fn compare(
@@ -96,7 +127,11 @@ impl Checker<'_> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
         if left.kind == Kind::ADDRESS || right.kind == Kind::ADDRESS {
             let hint = "write inNetwork(source, \"192.0.2.7\"), which knows one address in all its spellings";
-            return Err(self.error(self.places.of(expression.id), format!("`{sign}` compares no addresses"), hint));
+            return Err(self.error(
+                self.places.of(expression.id),
+                format!("`{sign}` compares no addresses"),
+                hint,
+            ));
         }
         if left.kind != right.kind {
             return Err(self.differ(expression, sign, left.kind, right.kind));
@@ -109,9 +144,16 @@ impl Checker<'_> {
         };
         if !fits {
             let message = format!("`{sign}` does not compare {}", with_article(left.kind));
-            return Err(self.error(self.places.of(expression.id), message, conversion(left.kind, Kind::BOOL)));
+            return Err(self.error(
+                self.places.of(expression.id),
+                message,
+                conversion(left.kind, Kind::BOOL),
+            ));
         }
-        Ok(Typed { kind: Kind::BOOL, node: Node::Compare(comparison, Box::new([left.node, right.node])) })
+        Ok(Typed {
+            kind: Kind::BOOL,
+            node: Node::Compare(comparison, Box::new([left.node, right.node])),
+        })
     }
 
     fn calculate(
@@ -125,16 +167,25 @@ impl Checker<'_> {
         let kind = match (arithmetic, left.kind, right.kind) {
             (_, Kind::INT, Kind::INT) => Kind::INT,
             (Arithmetic::Add, Kind::TEXT, Kind::TEXT) => Kind::TEXT,
-            (Arithmetic::Add, Kind::TIME, Kind::SPAN) | (Arithmetic::Add, Kind::SPAN, Kind::TIME) => Kind::TIME,
+            (Arithmetic::Add, Kind::TIME, Kind::SPAN)
+            | (Arithmetic::Add, Kind::SPAN, Kind::TIME) => Kind::TIME,
             (Arithmetic::Subtract, Kind::TIME, Kind::SPAN) => Kind::TIME,
             (Arithmetic::Subtract, Kind::TIME, Kind::TIME) => Kind::SPAN,
             (Arithmetic::Add | Arithmetic::Subtract, Kind::SPAN, Kind::SPAN) => Kind::SPAN,
             (_, left, right) => return Err(self.differ(expression, sign, left, right)),
         };
-        Ok(Typed { kind, node: Node::Arithmetic(arithmetic, Box::new([left.node, right.node])) })
+        Ok(Typed {
+            kind,
+            node: Node::Arithmetic(arithmetic, Box::new([left.node, right.node])),
+        })
     }
 
-    fn is_in(&mut self, expression: &IdedExpr, element: &IdedExpr, list: &IdedExpr) -> Result<Typed, ConditionError> {
+    fn is_in(
+        &mut self,
+        expression: &IdedExpr,
+        element: &IdedExpr,
+        list: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
         if let Some(space) = self.space(list) {
             let read = self.named_in_brackets(space, element)?;
             return Ok(self.presence(read));
@@ -143,16 +194,26 @@ impl Checker<'_> {
         match (element.kind, list.kind) {
             (Kind::One(Scalar::Address), _) => {
                 let hint = "write inNetwork(source, [\"10.0.0.0/8\", \"fd00::/8\"])";
-                Err(self.error(self.places.of(expression.id), "`in` looks for no addresses".to_owned(), hint))
+                Err(self.error(
+                    self.places.of(expression.id),
+                    "`in` looks for no addresses".to_owned(),
+                    hint,
+                ))
             }
-            (Kind::One(one), Kind::List(many)) if one == many => {
-                Ok(Typed { kind: Kind::BOOL, node: Node::In(Box::new([element.node, list.node])) })
-            }
+            (Kind::One(one), Kind::List(many)) if one == many => Ok(Typed {
+                kind: Kind::BOOL,
+                node: Node::In(Box::new([element.node, list.node])),
+            }),
             (element, list) => Err(self.differ(expression, "in", element, list)),
         }
     }
 
-    fn index(&mut self, expression: &IdedExpr, of: &IdedExpr, at: &IdedExpr) -> Result<Typed, ConditionError> {
+    fn index(
+        &mut self,
+        expression: &IdedExpr,
+        of: &IdedExpr,
+        at: &IdedExpr,
+    ) -> Result<Typed, ConditionError> {
         if let Some(space) = self.space(of) {
             let read = self.named_in_brackets(space, at)?;
             return Ok(self.read(read));
@@ -160,14 +221,25 @@ impl Checker<'_> {
         let list = self.expression(of)?;
         let Kind::List(scalar) = list.kind else {
             let message = format!("{} has no elements", with_article(list.kind));
-            return Err(self.error(self.places.of(expression.id), message, "only lists have elements"));
+            return Err(self.error(
+                self.places.of(expression.id),
+                message,
+                "only lists have elements",
+            ));
         };
         let at = self.wanted(at, Kind::INT, "an element's position")?;
-        Ok(Typed { kind: Kind::One(scalar), node: Node::Index(Box::new([list.node, at])) })
+        Ok(Typed {
+            kind: Kind::One(scalar),
+            node: Node::Index(Box::new([list.node, at])),
+        })
     }
 
     fn differ(&self, expression: &IdedExpr, sign: &str, left: Kind, right: Kind) -> ConditionError {
-        let message = format!("`{sign}` does not go with {} and {}", with_article(left), with_article(right));
+        let message = format!(
+            "`{sign}` does not go with {} and {}",
+            with_article(left),
+            with_article(right)
+        );
         let hint = match (left, right) {
             (Kind::TEXT, other) | (other, Kind::TEXT) => conversion(Kind::TEXT, other),
             (left, right) => conversion(left, right),

@@ -14,7 +14,10 @@ impl Checker<'_> {
             let message = "timestamp() needs a time as RFC 3339 writes it, written out".to_owned();
             self.error(self.start_of(argument), message, hint)
         })?;
-        Ok(Typed { kind: Kind::TIME, node: Node::Constant(Value::Time(time)) })
+        Ok(Typed {
+            kind: Kind::TIME,
+            node: Node::Constant(Value::Time(time)),
+        })
     }
 
     pub(super) fn duration(&mut self, argument: &IdedExpr) -> Result<Typed, ConditionError> {
@@ -23,7 +26,10 @@ impl Checker<'_> {
             let message = "duration() needs numbers with units, written out".to_owned();
             self.error(self.start_of(argument), message, hint)
         })?;
-        Ok(Typed { kind: Kind::SPAN, node: Node::Constant(Value::Span(span)) })
+        Ok(Typed {
+            kind: Kind::SPAN,
+            node: Node::Constant(Value::Span(span)),
+        })
     }
 
     pub(super) fn calendar(
@@ -35,8 +41,15 @@ impl Checker<'_> {
     ) -> Result<Typed, ConditionError> {
         let time = self.expression(target)?;
         if time.kind != Kind::TIME {
-            let message = format!("`{name}` needs a timestamp, and this is {}", with_article(time.kind));
-            return Err(self.error(self.start_of(target), message, "write it as in: now.getHours(\"UTC\")"));
+            let message = format!(
+                "`{name}` needs a timestamp, and this is {}",
+                with_article(time.kind)
+            );
+            return Err(self.error(
+                self.start_of(target),
+                message,
+                "write it as in: now.getHours(\"UTC\")",
+            ));
         }
         let ahead = match arguments {
             [] => 0,
@@ -49,6 +62,9 @@ impl Checker<'_> {
                 return Err(self.error(self.start_of(more), message, "write it as in: now.getHours(\"UTC\")"));
             }
         };
-        Ok(Typed { kind: Kind::INT, node: Node::Calendar(part, ahead, Box::new(time.node)) })
+        Ok(Typed {
+            kind: Kind::INT,
+            node: Node::Calendar(part, ahead, Box::new(time.node)),
+        })
     }
 }

@@ -12,21 +12,37 @@ use std::cmp::Ordering;
 const LONGEST_TEXT: usize = 64 << 10;
 
 pub(super) fn text<'a>(value: &'a Value<'_>) -> Outcome<&'a str> {
-    if let Value::Text(text) = value { Ok(text) } else { Err(EvaluationError::Unfit) }
+    if let Value::Text(text) = value {
+        Ok(text)
+    } else {
+        Err(EvaluationError::Unfit)
+    }
 }
 
 pub(super) fn list(value: Value<'_>) -> Outcome<List<'_>> {
-    if let Value::List(list) = value { Ok(list) } else { Err(EvaluationError::Unfit) }
+    if let Value::List(list) = value {
+        Ok(list)
+    } else {
+        Err(EvaluationError::Unfit)
+    }
 }
 
-pub(super) fn compared(comparison: Comparison, left: &Value<'_>, right: &Value<'_>) -> Outcome<bool> {
+pub(super) fn compared(
+    comparison: Comparison,
+    left: &Value<'_>,
+    right: &Value<'_>,
+) -> Outcome<bool> {
     let order = match (left, right) {
         // Octets of UTF-8 stand in the order of characters.
-        (Value::Text(left), Value::Text(right)) if comparison == Comparison::Equal => return Ok(left == right),
+        (Value::Text(left), Value::Text(right)) if comparison == Comparison::Equal => {
+            return Ok(left == right);
+        }
         (Value::Text(left), Value::Text(right)) => left.cmp(right),
         (Value::Int(left), Value::Int(right)) => left.cmp(right),
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Time(left), Value::Time(right)) | (Value::Span(left), Value::Span(right)) => left.cmp(right),
+        (Value::Time(left), Value::Time(right)) | (Value::Span(left), Value::Span(right)) => {
+            left.cmp(right)
+        }
         _ => return Err(EvaluationError::Unfit),
     };
     Ok(match comparison {
@@ -49,7 +65,10 @@ pub(super) fn found(find: Find, text: &str, part: &str) -> bool {
 
 pub(super) fn negated(value: Value<'_>) -> Outcome<Value<'_>> {
     match value {
-        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(EvaluationError::OutOfRange),
+        Value::Int(number) => number
+            .checked_neg()
+            .map(Value::Int)
+            .ok_or(EvaluationError::OutOfRange),
         Value::Span(span) => within_ages(-span).map(Value::Span),
         _ => Err(EvaluationError::Unfit),
     }
@@ -57,10 +76,13 @@ pub(super) fn negated(value: Value<'_>) -> Outcome<Value<'_>> {
 
 pub(super) fn to_int(value: Value<'_>) -> Outcome<Value<'_>> {
     match value {
-        Value::Text(text) => text.parse().map(Value::Int).map_err(|_| EvaluationError::NotANumber),
-        Value::Time(time) => {
-            i64::try_from(time.div_euclid(SECOND)).map(Value::Int).map_err(|_| EvaluationError::OutOfRange)
-        }
+        Value::Text(text) => text
+            .parse()
+            .map(Value::Int)
+            .map_err(|_| EvaluationError::NotANumber),
+        Value::Time(time) => i64::try_from(time.div_euclid(SECOND))
+            .map(Value::Int)
+            .map_err(|_| EvaluationError::OutOfRange),
         Value::Int(number) => Ok(Value::Int(number)),
         _ => Err(EvaluationError::Unfit),
     }
@@ -78,7 +100,9 @@ fn whole(arithmetic: Arithmetic, left: i64, right: i64) -> Outcome<i64> {
         Arithmetic::Add => left.checked_add(right),
         Arithmetic::Subtract => left.checked_sub(right),
         Arithmetic::Multiply => left.checked_mul(right),
-        Arithmetic::Divide | Arithmetic::Remainder if right == 0 => return Err(EvaluationError::DivisionByZero),
+        Arithmetic::Divide | Arithmetic::Remainder if right == 0 => {
+            return Err(EvaluationError::DivisionByZero);
+        }
         Arithmetic::Divide => left.checked_div(right),
         Arithmetic::Remainder => left.checked_rem(right),
     };
@@ -86,18 +110,33 @@ fn whole(arithmetic: Arithmetic, left: i64, right: i64) -> Outcome<i64> {
 }
 
 impl<'v> Evaluation<'v> {
-    pub(super) fn calculated(&self, arithmetic: Arithmetic, left: Value<'v>, right: Value<'v>) -> Outcome<Value<'v>> {
+    pub(super) fn calculated(
+        &self,
+        arithmetic: Arithmetic,
+        left: Value<'v>,
+        right: Value<'v>,
+    ) -> Outcome<Value<'v>> {
         match (arithmetic, left, right) {
-            (_, Value::Int(left), Value::Int(right)) => whole(arithmetic, left, right).map(Value::Int),
+            (_, Value::Int(left), Value::Int(right)) => {
+                whole(arithmetic, left, right).map(Value::Int)
+            }
             (Arithmetic::Add, Value::Text(left), Value::Text(right)) => self.joined(left, &right),
             (Arithmetic::Add, Value::Time(time), Value::Span(span))
-            | (Arithmetic::Add, Value::Span(span), Value::Time(time)) => within_calendar(time + span).map(Value::Time),
+            | (Arithmetic::Add, Value::Span(span), Value::Time(time)) => {
+                within_calendar(time + span).map(Value::Time)
+            }
             (Arithmetic::Subtract, Value::Time(time), Value::Span(span)) => {
                 within_calendar(time - span).map(Value::Time)
             }
-            (Arithmetic::Subtract, Value::Time(left), Value::Time(right)) => within_ages(left - right).map(Value::Span),
-            (Arithmetic::Add, Value::Span(left), Value::Span(right)) => within_ages(left + right).map(Value::Span),
-            (Arithmetic::Subtract, Value::Span(left), Value::Span(right)) => within_ages(left - right).map(Value::Span),
+            (Arithmetic::Subtract, Value::Time(left), Value::Time(right)) => {
+                within_ages(left - right).map(Value::Span)
+            }
+            (Arithmetic::Add, Value::Span(left), Value::Span(right)) => {
+                within_ages(left + right).map(Value::Span)
+            }
+            (Arithmetic::Subtract, Value::Span(left), Value::Span(right)) => {
+                within_ages(left - right).map(Value::Span)
+            }
             _ => Err(EvaluationError::Unfit),
         }
     }

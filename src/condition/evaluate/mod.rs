@@ -29,7 +29,10 @@ pub(super) struct Evaluation<'v> {
 
 impl<'v> Evaluation<'v> {
     pub(super) fn of(facts: &'v Facts<'v>) -> Self {
-        Self { facts, left: Cell::new(MOST_WORK) }
+        Self {
+            facts,
+            left: Cell::new(MOST_WORK),
+        }
     }
 
     /// Whether the expression holds.
@@ -79,7 +82,9 @@ impl<'v> Evaluation<'v> {
                 Value::Text(Cow::Owned(text.to_ascii_lowercase()))
             }
             Node::InNetwork(address, networks) => match self.value(address, element)? {
-                Value::Address(address) => Value::Bool(networks.iter().any(|network| network.contains(address))),
+                Value::Address(address) => {
+                    Value::Bool(networks.iter().any(|network| network.contains(address)))
+                }
                 _ => return Err(EvaluationError::Unfit),
             },
             Node::Size(of) => self.size(&self.value(of, element)?)?,
@@ -89,7 +94,9 @@ impl<'v> Evaluation<'v> {
                 Value::Time(time) => Value::Int(part.of(time, *ahead)?),
                 _ => return Err(EvaluationError::Unfit),
             },
-            Node::In(_) | Node::Index(_) | Node::List(_) | Node::Each(..) => self.with_list(node, element)?,
+            Node::In(_) | Node::Index(_) | Node::List(_) | Node::Each(..) => {
+                self.with_list(node, element)?
+            }
         })
     }
 
@@ -100,13 +107,22 @@ impl<'v> Evaluation<'v> {
         }
     }
 
-    fn both(&self, operands: &'v [Node; 2], element: Option<&Value<'v>>) -> Outcome<(Value<'v>, Value<'v>)> {
+    fn both(
+        &self,
+        operands: &'v [Node; 2],
+        element: Option<&Value<'v>>,
+    ) -> Outcome<(Value<'v>, Value<'v>)> {
         let [left, right] = operands;
         Ok((self.value(left, element)?, self.value(right, element)?))
     }
 
     /// As CEL says: what settles the outcome does so from either side, even beside an error.
-    fn logic(&self, logic: Logic, operands: &'v [Node; 2], element: Option<&Value<'v>>) -> Outcome<bool> {
+    fn logic(
+        &self,
+        logic: Logic,
+        operands: &'v [Node; 2],
+        element: Option<&Value<'v>>,
+    ) -> Outcome<bool> {
         let settles = logic == Logic::Or;
         let [left, right] = operands;
         match self.truth(left, element) {
@@ -128,7 +144,9 @@ impl<'v> Evaluation<'v> {
             Value::List(list) => list.len(),
             _ => return Err(EvaluationError::Unfit),
         };
-        i64::try_from(size).map(Value::Int).map_err(|_| EvaluationError::OutOfRange)
+        i64::try_from(size)
+            .map(Value::Int)
+            .map_err(|_| EvaluationError::OutOfRange)
     }
 
     fn spend(&self, work: u32) -> Outcome<()> {
@@ -181,8 +199,13 @@ impl<'v> Evaluation<'v> {
             }
             Node::Index(operands) => {
                 let (list, at) = self.both(operands, element)?;
-                let at = if let Value::Int(at) = at { usize::try_from(at).ok() } else { None };
-                at.and_then(|at| compute::list(list).ok()?.get(at)).ok_or(EvaluationError::NoSuchElement)
+                let at = if let Value::Int(at) = at {
+                    usize::try_from(at).ok()
+                } else {
+                    None
+                };
+                at.and_then(|at| compute::list(list).ok()?.get(at))
+                    .ok_or(EvaluationError::NoSuchElement)
             }
             Node::List(nodes) => {
                 let values = nodes.iter().map(|node| self.value(node, element));

@@ -17,7 +17,11 @@ fn field_of(field: CertificateField, certificate: &PeerCertificate) -> Outcome<O
         // It stands beside the certificate.
         CertificateField::Domain => return Ok(None),
         CertificateField::CommonName => {
-            return Ok(certificate.common_name.as_ref().ok().map(|name| Value::text(name.as_str())));
+            return Ok(certificate
+                .common_name
+                .as_ref()
+                .ok()
+                .map(|name| Value::text(name.as_str())));
         }
         CertificateField::DnsNames => names(&certificate.dns_names),
         CertificateField::Uris => names(&certificate.uris),
@@ -72,14 +76,18 @@ impl<'v> Evaluation<'v> {
     fn certificate(&self, field: CertificateField) -> Outcome<Option<Value<'v>>> {
         match self.facts.certificate {
             None => Ok(None),
-            Some(_) if field == CertificateField::Domain => Ok(self.facts.trust_domain.map(Value::text)),
+            Some(_) if field == CertificateField::Domain => {
+                Ok(self.facts.trust_domain.map(Value::text))
+            }
             Some(certificate) => field_of(field, certificate),
         }
     }
 
     fn capture(&self, named: &Named) -> Option<Value<'v>> {
         let mut captures = self.facts.captures.iter();
-        captures.find(|(name, _)| *name == &*named.name).map(|(_, segment)| Value::text(segment))
+        captures
+            .find(|(name, _)| *name == &*named.name)
+            .map(|(_, segment)| Value::text(segment))
     }
 
     fn found(&self, named: &Named) -> Outcome<Found<'v>> {
@@ -102,17 +110,23 @@ impl<'v> Evaluation<'v> {
     fn visit(&self, named: &Named, visit: &mut dyn FnMut(&[u8])) -> Outcome<()> {
         let mut octets = 0_usize;
         let mut other_spelling = false;
-        self.facts.headers.each_value(&named.name, &mut |spelling, value| {
-            octets = octets.saturating_add(value.len());
-            match spelling {
-                Spelling::AsNamed => visit(value),
-                Spelling::Otherwise => other_spelling = true,
-            }
-        });
+        self.facts
+            .headers
+            .each_value(&named.name, &mut |spelling, value| {
+                octets = octets.saturating_add(value.len());
+                match spelling {
+                    Spelling::AsNamed => visit(value),
+                    Spelling::Otherwise => other_spelling = true,
+                }
+            });
         // All names are looked at, whatever they are.
         self.spend(LOOKING_AT_NAMES)?;
         self.spend_octets(octets)?;
-        if other_spelling { Err(EvaluationError::OtherSpelling(named.written.clone())) } else { Ok(()) }
+        if other_spelling {
+            Err(EvaluationError::OtherSpelling(named.written.clone()))
+        } else {
+            Ok(())
+        }
     }
 
     fn header(&self, named: &Named) -> Outcome<String> {

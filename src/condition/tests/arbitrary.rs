@@ -71,35 +71,48 @@ const WORDS: [&str; 62] = [
 
 pub(super) fn requests() -> impl Strategy<Value = Request> {
     let octets = || prop::collection::vec(any::<u8>(), 0..8);
-    let name = || prop_oneof![Just("a".to_owned()), Just("x-team".to_owned()), any::<String>()];
+    let name = || {
+        prop_oneof![
+            Just("a".to_owned()),
+            Just("x-team".to_owned()),
+            any::<String>()
+        ]
+    };
     let names = || prop::collection::vec(any::<String>().prop_map(Box::<str>::from), 0..4);
-    let certificates =
-        (names(), any::<String>(), any::<i64>(), any::<i64>()).prop_map(|(names, text, from, until)| PeerCertificate {
+    let certificates = (names(), any::<String>(), any::<i64>(), any::<i64>()).prop_map(
+        |(names, text, from, until)| PeerCertificate {
             common_name: CommonName::new(&text),
             dns_names: names.clone(),
             organizations: names,
             not_before: from,
             not_after: until,
             ..certificate()
-        });
+        },
+    );
     (
-        (any::<String>(), any::<String>(), prop::option::of(any::<String>())),
+        (
+            any::<String>(),
+            any::<String>(),
+            prop::option::of(any::<String>()),
+        ),
         prop::collection::vec((name(), any::<String>()), 0..3),
         prop::collection::vec((name(), octets()), 0..3),
         prop::option::of(certificates),
         any::<IpAddr>(),
         any::<i64>(),
     )
-        .prop_map(|((method, path, query), captures, headers, certificate, source, now)| Request {
-            method,
-            path,
-            query,
-            captures,
-            headers,
-            certificate,
-            source,
-            now,
-        })
+        .prop_map(
+            |((method, path, query), captures, headers, certificate, source, now)| Request {
+                method,
+                path,
+                query,
+                captures,
+                headers,
+                certificate,
+                source,
+                now,
+            },
+        )
 }
 
 /// Conditions that read everything and compute with it.
@@ -163,10 +176,15 @@ proptest! {
 }
 
 static COMPILED: LazyLock<Vec<Condition>> = LazyLock::new(|| {
-    THOROUGH.map(|text| Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error:?}"))).into()
+    THOROUGH
+        .map(|text| Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error:?}")))
+        .into()
 });
 
 /// As many as somebody has time for.
 pub(super) fn cases() -> u32 {
-    std::env::var("PORTCULLIS_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+    std::env::var("PORTCULLIS_FUZZ_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(256)
 }

@@ -10,12 +10,24 @@ use std::sync::Arc;
 fn context(request: &Request) -> Context<'static, 'static> {
     type Texts = HashMap<String, String>;
     let mut context = Context::with_env(Arc::new(Env::stdlib()));
-    let pairs = request.query.as_deref().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    let query: Texts = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let pairs = request
+        .query
+        .as_deref()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    let query: Texts = pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let headers: Texts = request
         .headers
         .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(value).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_ascii_lowercase(),
+                String::from_utf8_lossy(value).into_owned(),
+            )
+        })
         .collect();
     let named: HashMap<String, Value> = [
         ("method", Value::from(request.method.as_str())),
@@ -27,7 +39,10 @@ fn context(request: &Request) -> Context<'static, 'static> {
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     context.add_variable_from_value("request", named);
-    context.add_variable_from_value("captures", request.captures.iter().cloned().collect::<Texts>());
+    context.add_variable_from_value(
+        "captures",
+        request.captures.iter().cloned().collect::<Texts>(),
+    );
     context.add_variable_from_value("user", "alice");
     let fields: HashMap<String, Value> = request.certificate.iter().flat_map(fields).collect();
     context.add_variable_from_value("certificate", fields);
@@ -35,11 +50,19 @@ fn context(request: &Request) -> Context<'static, 'static> {
 }
 
 fn fields(certificate: &PeerCertificate) -> Vec<(String, Value)> {
-    let list = |names: &[Box<str>]| names.iter().map(|name| Value::from(&**name)).collect::<Vec<_>>();
+    let list = |names: &[Box<str>]| {
+        names
+            .iter()
+            .map(|name| Value::from(&**name))
+            .collect::<Vec<_>>()
+    };
     let mut fields = vec![
         ("dns".to_owned(), Value::from(list(&certificate.dns_names))),
         ("uris".to_owned(), Value::from(list(&certificate.uris))),
-        ("serial".to_owned(), Value::from(certificate.serial.as_str())),
+        (
+            "serial".to_owned(),
+            Value::from(certificate.serial.as_str()),
+        ),
     ];
     if let Ok(name) = &certificate.common_name {
         fields.push(("cn".to_owned(), Value::from(name.as_str())));
@@ -72,7 +95,15 @@ fn leaves() -> Expressions {
             "has(certificate.cn)",
             "('x-team' in request.headers)",
         ]),
-        ints: any_of(&["0", "1", "-1", "2", "3", "9223372036854775807", "-9223372036854775808"]),
+        ints: any_of(&[
+            "0",
+            "1",
+            "-1",
+            "2",
+            "3",
+            "9223372036854775807",
+            "-9223372036854775808",
+        ]),
         texts: any_of(&[
             "''",
             "'a'",
@@ -92,7 +123,12 @@ fn leaves() -> Expressions {
             "certificate.cn",
             "certificate.serial",
         ]),
-        lists: any_of(&["certificate.dns", "certificate.uris", "['a', 'b', 'a']", "[user, request.method, '1']"]),
+        lists: any_of(&[
+            "certificate.dns",
+            "certificate.uris",
+            "['a', 'b', 'a']",
+            "[user, request.method, '1']",
+        ]),
     }
 }
 
@@ -109,13 +145,24 @@ fn of_element() -> BoxedStrategy<String> {
     ])
 }
 
+fn two(
+    one: &BoxedStrategy<String>,
+    signs: &'static [&'static str],
+) -> impl Strategy<Value = String> + use<> {
+    (one.clone(), any_of(signs), one.clone())
+        .prop_map(|(left, sign, right)| format!("({left} {sign} {right})"))
+}
+
 fn deeper(below: &Expressions) -> Expressions {
-    let Expressions { bools, ints, texts, lists } = below.clone();
-    let two = |one: &BoxedStrategy<String>, signs: &'static [&'static str]| {
-        (one.clone(), any_of(signs), one.clone()).prop_map(|(left, sign, right)| format!("({left} {sign} {right})"))
-    };
+    let Expressions {
+        bools,
+        ints,
+        texts,
+        lists,
+    } = below.clone();
     let chosen = |one: &BoxedStrategy<String>| {
-        (bools.clone(), one.clone(), one.clone()).prop_map(|(asked, yes, no)| format!("({asked} ? {yes} : {no})"))
+        (bools.clone(), one.clone(), one.clone())
+            .prop_map(|(asked, yes, no)| format!("({asked} ? {yes} : {no})"))
     };
     let comparisons: &[&str] = &["==", "!=", "<", "<=", ">", ">="];
     let find = any_of(&["startsWith", "endsWith", "contains"]);
@@ -128,9 +175,11 @@ fn deeper(below: &Expressions) -> Expressions {
             chosen(&bools),
             two(&ints, comparisons),
             two(&texts, comparisons),
-            (texts.clone(), find, texts.clone()).prop_map(|(text, find, part)| format!("{text}.{find}({part})")),
+            (texts.clone(), find, texts.clone())
+                .prop_map(|(text, find, part)| format!("{text}.{find}({part})")),
             (texts.clone(), lists.clone()).prop_map(|(text, list)| format!("({text} in {list})")),
-            (lists.clone(), each, of_element()).prop_map(|(list, each, body)| format!("{list}.{each}(x, {body})")),
+            (lists.clone(), each, of_element())
+                .prop_map(|(list, each, body)| format!("{list}.{each}(x, {body})")),
         ]
         .boxed(),
         ints: prop_oneof![
@@ -154,8 +203,12 @@ fn deeper(below: &Expressions) -> Expressions {
         lists: prop_oneof![
             lists.clone(),
             chosen(&lists),
-            (lists.clone(), of_element()).prop_map(|(list, body)| format!("{list}.filter(x, {body})")),
-            (lists, any_of(&["x + 'a'", "x", "user", "x + request.query.z"]))
+            (lists.clone(), of_element())
+                .prop_map(|(list, body)| format!("{list}.filter(x, {body})")),
+            (
+                lists,
+                any_of(&["x + 'a'", "x", "user", "x + request.query.z"])
+            )
                 .prop_map(|(list, body)| format!("{list}.map(x, {body})")),
             (texts.clone(), texts).prop_map(|(one, other)| format!("[{one}, {other}]")),
         ]
@@ -170,17 +223,21 @@ fn expressions() -> BoxedStrategy<String> {
 fn requests() -> impl Strategy<Value = Request> {
     let with = prop::option::of(Just(certificate()));
     let query = any_of(&["a=1", "a=b&c=d", "z=", "b=1"]);
-    (with, prop::option::of(query), any_of(&["GET", "", "a"])).prop_map(|(certificate, query, method)| Request {
-        certificate,
-        query,
-        method,
-        headers: vec![("X-Team".to_owned(), b"blue".to_vec())],
-        ..Request::plain()
-    })
+    (with, prop::option::of(query), any_of(&["GET", "", "a"])).prop_map(
+        |(certificate, query, method)| Request {
+            certificate,
+            query,
+            method,
+            headers: vec![("X-Team".to_owned(), b"blue".to_vec())],
+            ..Request::plain()
+        },
+    )
 }
 
 fn oracle(text: &str, request: &Request) -> Result<bool, String> {
-    let program = Env::stdlib().compile(text).map_err(|error| error.to_string())?;
+    let program = Env::stdlib()
+        .compile(text)
+        .map_err(|error| error.to_string())?;
     match program.execute(&context(request)) {
         Ok(Value::Bool(outcome)) => Ok(outcome),
         other => Err(format!("{other:?}")),
@@ -189,7 +246,10 @@ fn oracle(text: &str, request: &Request) -> Result<bool, String> {
 
 fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, work).unwrap();
+        let thread = std::thread::Builder::new()
+            .stack_size(32 << 20)
+            .spawn_scoped(scope, work)
+            .unwrap();
         thread.join().unwrap()
     })
 }

@@ -13,5 +13,7 @@ pub(super) fn admin(table: &mut TableReader<'_>) -> Admin {
 }
 
 pub(super) fn metrics(table: &mut TableReader<'_>) -> MetricsTable {
-    MetricsTable { address: table.string("address") }
+    MetricsTable {
+        address: table.string("address"),
+    }
 }

@@ -15,7 +15,10 @@ pub(super) fn audit_log(table: &mut TableReader<'_>) -> AuditLog {
 
 fn decisions(table: &mut TableReader<'_>) -> Option<AuditedDecisions> {
     if !table.holds_table("decisions") {
-        let words = [("all", AuditedDecisions::All), ("refused", AuditedDecisions::Refused)];
+        let words = [
+            ("all", AuditedDecisions::All),
+            ("refused", AuditedDecisions::Refused),
+        ];
         return table.choice("decisions", &words).map(|said| said.value);
     }
     let mut inner = table.table("decisions")?;

@@ -5,15 +5,27 @@ use crate::config::model::{Authorizer, AuthorizerProtocol, WhenUnavailable};
 use crate::config::source::Spanned;
 
 pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> Authorizer {
-    let protocols = [("forward-auth", AuthorizerProtocol::ForwardAuth), ("ext-authz", AuthorizerProtocol::ExtAuthz)];
-    let choices = [("refuse", WhenUnavailable::Refuse), ("permit", WhenUnavailable::Permit)];
+    let protocols = [
+        ("forward-auth", AuthorizerProtocol::ForwardAuth),
+        ("ext-authz", AuthorizerProtocol::ExtAuthz),
+    ];
+    let choices = [
+        ("refuse", WhenUnavailable::Refuse),
+        ("permit", WhenUnavailable::Permit),
+    ];
     if !table.has("protocol") {
-        table.missing("protocol", "write how it is asked: \"forward-auth\" (HTTP) or \"ext-authz\" (gRPC)");
+        table.missing(
+            "protocol",
+            "write how it is asked: \"forward-auth\" (HTTP) or \"ext-authz\" (gRPC)",
+        );
     }
     Authorizer {
         name,
         protocol: table.choice("protocol", &protocols),
-        endpoint: table.required_string("endpoint", "write for example `endpoint = \"http://127.0.0.1:9000/check\"`"),
+        endpoint: table.required_string(
+            "endpoint",
+            "write for example `endpoint = \"http://127.0.0.1:9000/check\"`",
+        ),
         anchors: table.strings("anchors"),
         server_name: table.string("server_name"),
         certificate: table.string("certificate"),

@@ -10,10 +10,16 @@ pub(super) fn crl_fetch(table: &mut TableReader<'_>) -> Option<CrlFetch> {
         urls: table.strings("urls"),
         distribution_points: table.choice(
             "distribution_points",
-            &[("ignore", DistributionPoints::Ignore), ("follow", DistributionPoints::Follow)],
+            &[
+                ("ignore", DistributionPoints::Ignore),
+                ("follow", DistributionPoints::Follow),
+            ],
         ),
         allowed_hosts: table.strings("allowed_hosts"),
-        cache: table.required_string("cache", "name a folder for the lists: `cache = \"crl-cache\"`"),
+        cache: table.required_string(
+            "cache",
+            "name a folder for the lists: `cache = \"crl-cache\"`",
+        ),
         refresh: table.duration("refresh"),
         timeout: table.duration("timeout"),
         size_limit: table.size("size_limit"),

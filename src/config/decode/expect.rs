@@ -18,18 +18,26 @@ const CLAIMS: [(&str, Claim); 8] = [
 
 /// `None` for an entry that says too little, which was reported.
 pub(in crate::config) fn expectation(table: &mut TableReader<'_>) -> Option<Expectation> {
-    let said = CLAIMS.iter().filter_map(|(key, claim)| Some((*key, *claim, table.string(key)?)));
+    let said = CLAIMS
+        .iter()
+        .filter_map(|(key, claim)| Some((*key, *claim, table.string(key)?)));
     let mut said: Vec<_> = said.collect();
     if let [(first, ..), .., (_, _, last)] = said.as_slice() {
         let message = format!("it is said twice who asks, also by `{first}`");
         table.problems().error(last.place, message, "keep one");
     }
     let (method, url) = request(table);
-    let verdicts = [("permit", ExpectedVerdict::Permit), ("refuse", ExpectedVerdict::Refuse)];
+    let verdicts = [
+        ("permit", ExpectedVerdict::Permit),
+        ("refuse", ExpectedVerdict::Refuse),
+    ];
     let has_verdict = table.has("verdict");
     let verdict = table.choice("verdict", &verdicts);
     if !has_verdict {
-        table.missing("verdict", "write what is expected: \"permit\" or \"refuse\"");
+        table.missing(
+            "verdict",
+            "write what is expected: \"permit\" or \"refuse\"",
+        );
     }
     let expectation = Expectation {
         place: table.place(),
@@ -56,11 +64,20 @@ fn request(table: &mut TableReader<'_>) -> (Option<Spanned<String>>, Option<Span
     match (table.string("request"), &method, &url) {
         (Some(request), None, None) => {
             if let Some((method, url)) = request.value.split_once(' ') {
-                let part = |text: &str| Some(Spanned { value: text.trim().to_owned(), place: request.place });
+                let part = |text: &str| {
+                    Some(Spanned {
+                        value: text.trim().to_owned(),
+                        place: request.place,
+                    })
+                };
                 return (part(method), part(url));
             }
             let message = format!("\"{}\" is no request", request.value);
-            table.problems().error(request.place, message, "write the method, a space, and a URL or path: \"GET /x\"");
+            table.problems().error(
+                request.place,
+                message,
+                "write the method, a space, and a URL or path: \"GET /x\"",
+            );
         }
         (Some(request), ..) => {
             let message = "the request is said twice, by `request` and by `method` or `url`";
@@ -69,8 +86,12 @@ fn request(table: &mut TableReader<'_>) -> (Option<Spanned<String>>, Option<Span
         (None, None, None) if !table.has("request") => {
             table.missing("request", "write for example `request = \"GET /api/x\"`");
         }
-        (None, None, Some(_)) if !table.has("method") => table.missing("method", "write `method = \"GET\"`"),
-        (None, Some(_), None) if !table.has("url") => table.missing("url", "write a URL, or a path"),
+        (None, None, Some(_)) if !table.has("method") => {
+            table.missing("method", "write `method = \"GET\"`")
+        }
+        (None, Some(_), None) if !table.has("url") => {
+            table.missing("url", "write a URL, or a path")
+        }
         (None, ..) => {}
     }
     (method, url)

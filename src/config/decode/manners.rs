@@ -6,17 +6,29 @@ use crate::config::table::TableReader;
 pub(super) fn manners(table: &mut TableReader<'_>) -> Manners {
     Manners {
         preset: table.choice("preset", &[("icinga2", Preset::Icinga2)]),
-        head: table.choice("head", &[("head", HeadMethod::Head), ("get", HeadMethod::Get)]),
+        head: table.choice(
+            "head",
+            &[("head", HeadMethod::Head), ("get", HeadMethod::Get)],
+        ),
         lengthless_redirect: table.choice(
             "lengthless_redirect",
-            &[("until-close", LengthlessRedirect::UntilClose), ("empty", LengthlessRedirect::Empty)],
+            &[
+                ("until-close", LengthlessRedirect::UntilClose),
+                ("empty", LengthlessRedirect::Empty),
+            ],
         ),
         connect_retry: table.duration_or_off("connect_retry"),
         hold_back: table.size_or_off("hold_back", Some(MOST_HELD_BACK)),
-        quick_ack: table.choice("quick_ack", &[("off", QuickAck::Off), ("adaptive", QuickAck::Adaptive)]),
+        quick_ack: table.choice(
+            "quick_ack",
+            &[("off", QuickAck::Off), ("adaptive", QuickAck::Adaptive)],
+        ),
         credentials_of_users: table.choice(
             "credentials_of_users",
-            &[("optional", CredentialsOfUsers::Optional), ("required", CredentialsOfUsers::Required)],
+            &[
+                ("optional", CredentialsOfUsers::Optional),
+                ("required", CredentialsOfUsers::Required),
+            ],
         ),
     }
 }

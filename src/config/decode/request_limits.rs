@@ -11,7 +11,8 @@ use std::time::Duration;
 const MOST: u32 = 1_000_000;
 /// What lasts too long is found by rounds that are made twice a second.
 const LEAST_TIME: Duration = Duration::from_secs(1);
-const REQUEST_TIME: &str = "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"";
+const REQUEST_TIME: &str =
+    "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"";
 
 /// The keys that an ApiUser, a role and a route have in common, but for `body_size`.
 pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
@@ -29,7 +30,11 @@ pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
         && (limits.rate.is_some() || !table.has("request_rate"))
     {
         let message = "`request_burst` says how many requests of a rate may come at once, and there is no rate";
-        table.problems().error(burst.place, message, "add `request_rate = \"100/s\"` beside it, or remove it");
+        table.problems().error(
+            burst.place,
+            message,
+            "add `request_rate = \"100/s\"` beside it, or remove it",
+        );
     }
     limits
 }
@@ -37,8 +42,13 @@ pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
 /// The same with `body_size`.
 pub(super) fn request_limits_of_user(table: &mut TableReader<'_>) -> RequestLimits {
     let size = table.size_or_off("body_size", None);
-    let body_size = size.zip(table.place_of_key("body_size")).map(|(value, place)| Spanned { value, place });
-    RequestLimits { body_size, ..request_limits(table) }
+    let body_size = size
+        .zip(table.place_of_key("body_size"))
+        .map(|(value, place)| Spanned { value, place });
+    RequestLimits {
+        body_size,
+        ..request_limits(table)
+    }
 }
 
 fn request_rate(table: &mut TableReader<'_>) -> Option<Spanned<Option<RequestRate>>> {
@@ -49,7 +59,8 @@ fn request_rate(table: &mut TableReader<'_>) -> Option<Spanned<Option<RequestRat
     match parse_rate(&text.value) {
         Some(rate) => Some(text.map(|_| Some(rate))),
         None => {
-            let what = "a rate from 1 to 1000000 such as \"100/s\", \"600/m\" or \"5000/h\", or \"off\"";
+            let what =
+                "a rate from 1 to 1000000 such as \"100/s\", \"600/m\" or \"5000/h\", or \"off\"";
             let near = rate_near(&text.value).filter(|near| parse_rate(near).is_some());
             table.bad_text("request_rate", &text, &expected(what, near))
         }
@@ -66,8 +77,14 @@ fn parse_rate(text: &str) -> Option<RequestRate> {
     };
     // `parse` would take a sign.
     let digits = number.bytes().all(|octet| octet.is_ascii_digit());
-    let requests = number.parse().ok().filter(|number: &NonZeroU32| digits && number.get() <= MOST)?;
-    Some(RequestRate { requests, window: Duration::from_secs(seconds) })
+    let requests = number
+        .parse()
+        .ok()
+        .filter(|number: &NonZeroU32| digits && number.get() <= MOST)?;
+    Some(RequestRate {
+        requests,
+        window: Duration::from_secs(seconds),
+    })
 }
 
 fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>> {
@@ -78,13 +95,23 @@ fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>
     match humantime::parse_duration(&text.value) {
         Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
         Ok(_) => table.bad_text("request_time", &text, REQUEST_TIME),
-        Err(_) => table.bad_text("request_time", &text, &expected(REQUEST_TIME, duration_near(&text.value))),
+        Err(_) => table.bad_text(
+            "request_time",
+            &text,
+            &expected(REQUEST_TIME, duration_near(&text.value)),
+        ),
     }
 }
 
-fn number(table: &mut TableReader<'_>, key: &'static str, most: u32) -> Option<Spanned<NonZeroU32>> {
+fn number(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    most: u32,
+) -> Option<Spanned<NonZeroU32>> {
     let number = table.integer(key, 1..=most).and_then(NonZeroU32::new);
-    number.zip(table.place_of_key(key)).map(|(value, place)| Spanned { value, place })
+    number
+        .zip(table.place_of_key(key))
+        .map(|(value, place)| Spanned { value, place })
 }
 
 pub(super) fn number_or_off(
@@ -98,6 +125,10 @@ pub(super) fn number_or_off(
     let text = table.string(key)?;
     match text.value.as_str() {
         "off" => Some(text.map(|_| None)),
-        _ => table.bad_text(key, &text, &format!("a whole number from 1 to {most} without quotes, or \"off\"")),
+        _ => table.bad_text(
+            key,
+            &text,
+            &format!("a whole number from 1 to {most} without quotes, or \"off\""),
+        ),
     }
 }

@@ -26,8 +26,15 @@ pub(super) fn of_value(line: &str, error: &ErrorAt<'_>) -> Option<String> {
 }
 
 fn control_character(error: &ErrorAt<'_>) -> Option<String> {
-    let letter = error.behind.chars().next().filter(|letter| letter.is_control() && !letter.is_whitespace())?;
-    Some(format!("remove the control character U+{:04X}, which editors may not show", u32::from(letter)))
+    let letter = error
+        .behind
+        .chars()
+        .next()
+        .filter(|letter| letter.is_control() && !letter.is_whitespace())?;
+    Some(format!(
+        "remove the control character U+{:04X}, which editors may not show",
+        u32::from(letter)
+    ))
 }
 
 fn triple_quotes(error: &ErrorAt<'_>) -> Option<String> {
@@ -45,22 +52,39 @@ fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     let value = without_comment(value);
     if let Some(text) = mixed_quotes(value) {
         let quote = if text.contains('\'') { '"' } else { '\'' };
-        return Some(format!("a text ends with the quote that it begins with: `{key} = {quote}{text}{quote}`"));
+        return Some(format!(
+            "a text ends with the quote that it begins with: `{key} = {quote}{text}{quote}`"
+        ));
     }
-    let ended_by = error.before.chars().next_back().filter(|letter| matches!(letter, '"' | '\''))?;
-    if !error.behind.starts_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '/')) {
+    let ended_by = error
+        .before
+        .chars()
+        .next_back()
+        .filter(|letter| matches!(letter, '"' | '\''))?;
+    if !error
+        .behind
+        .starts_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '/'))
+    {
         return None;
     }
-    let text = value.strip_prefix(ended_by).and_then(|rest| rest.strip_suffix(ended_by));
+    let text = value
+        .strip_prefix(ended_by)
+        .and_then(|rest| rest.strip_suffix(ended_by));
     let shown = |quote: char, text: String| format!(": `{key} = {quote}{text}{quote}`");
     Some(match ended_by {
         '\'' => {
             let fits = text.filter(|text| !text.contains(['"', '\\']));
-            let example = fits.map(|text| shown('"', text.to_owned())).unwrap_or_default();
-            format!("a text between single quotes ends at the next `'`: write it between `\"`{example}")
+            let example = fits
+                .map(|text| shown('"', text.to_owned()))
+                .unwrap_or_default();
+            format!(
+                "a text between single quotes ends at the next `'`: write it between `\"`{example}"
+            )
         }
         _ => {
-            let example = text.map(|text| shown('"', text.replace('"', "\\\""))).unwrap_or_default();
+            let example = text
+                .map(|text| shown('"', text.replace('"', "\\\"")))
+                .unwrap_or_default();
             format!("a `\"` inside a text is written `\\\"`{example}")
         }
     })
@@ -70,13 +94,19 @@ fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
 fn mixed_quotes(value: &str) -> Option<&str> {
     let pairs = [('\'', '"'), ('"', '\'')];
     let inner = |(first, last): (char, char)| value.strip_prefix(first)?.strip_suffix(last);
-    pairs.into_iter().find_map(inner).filter(|text| !text.contains(['"', '\'']))
+    pairs
+        .into_iter()
+        .find_map(inner)
+        .filter(|text| !text.contains(['"', '\'']))
 }
 
 /// Commas that are missing, or too many.
 fn comma(error: &ErrorAt<'_>) -> Option<String> {
     let message = error.message;
-    if ["missing comma", "extra assignment"].iter().any(|said| message.contains(said)) {
+    if ["missing comma", "extra assignment"]
+        .iter()
+        .any(|said| message.contains(said))
+    {
         return Some("put a comma between the two".to_owned());
     }
     if message.contains("extra comma") {
@@ -87,19 +117,22 @@ fn comma(error: &ErrorAt<'_>) -> Option<String> {
     }
     let rest = error.behind.strip_prefix(',')?;
     match without_comment(rest) {
-        rest if rest.is_empty() || rest.starts_with('#') => {
-            Some("a line ends without a comma, unless it is an element of a list: remove it".to_owned())
-        }
+        rest if rest.is_empty() || rest.starts_with('#') => Some(
+            "a line ends without a comma, unless it is an element of a list: remove it".to_owned(),
+        ),
         _ => None,
     }
 }
 
-const IN_BRACES: &str =
-    "between `{` and `}` stand keys with values, such as `{ key = \"text\" }`; a list stands between `[` and `]`";
+const IN_BRACES: &str = "between `{` and `}` stand keys with values, such as `{ key = \"text\" }`; a list stands between `[` and `]`";
 
 /// Keys and values between braces.
 fn of_inline_table(error: &ErrorAt<'_>) -> Option<String> {
-    let inner = error.before.rsplit_once('{').map(|(_, inner)| inner).filter(|inner| !inner.contains('}'))?;
+    let inner = error
+        .before
+        .rsplit_once('{')
+        .map(|(_, inner)| inner)
+        .filter(|inner| !inner.contains('}'))?;
     if error.behind.trim_start().starts_with(':') || error.before.trim_end().ends_with(':') {
         return Some("write `=` in place of `:`".to_owned());
     }
@@ -110,7 +143,11 @@ fn of_inline_table(error: &ErrorAt<'_>) -> Option<String> {
         return None;
     }
     let last = inner.rsplit(',').next().unwrap_or(inner).trim();
-    match last.strip_suffix('=').map(str::trim).filter(|key| is_bare(key)) {
+    match last
+        .strip_suffix('=')
+        .map(str::trim)
+        .filter(|key| is_bare(key))
+    {
         Some(key) => Some(format!("the value is missing: `{key} = …`")),
         None if error.message.contains("extra comma") => None,
         None => Some(IN_BRACES.to_owned()),
@@ -121,14 +158,22 @@ fn of_inline_table(error: &ErrorAt<'_>) -> Option<String> {
 fn what_follows(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let behind = error.behind.trim_start();
-    if let Some(bracket) = behind.chars().next().filter(|letter| matches!(letter, ']' | '}'))
+    if let Some(bracket) = behind
+        .chars()
+        .next()
+        .filter(|letter| matches!(letter, ']' | '}'))
         && error.message.contains("unexpected key or value")
     {
         return Some(format!("there is one `{bracket}` too many: remove it"));
     }
-    let second_key = |text: &str| text.split_once('=').is_some_and(|(key, _)| is_bare(key.trim()));
+    let second_key = |text: &str| {
+        text.split_once('=')
+            .is_some_and(|(key, _)| is_bare(key.trim()))
+    };
     if second_key(behind)
-        || value.split_once(' ').is_some_and(|(_, rest)| second_key(rest) && !value.starts_with(QUOTES))
+        || value
+            .split_once(' ')
+            .is_some_and(|(_, rest)| second_key(rest) && !value.starts_with(QUOTES))
     {
         return Some("each key stands in a line of its own".to_owned());
     }
@@ -136,17 +181,23 @@ fn what_follows(line: &str, error: &ErrorAt<'_>) -> Option<String> {
         return None;
     }
     if behind.starts_with('+') {
-        return Some(format!("texts are not joined: write all of it in one text, `{key} = \"…\"`"));
+        return Some(format!(
+            "texts are not joined: write all of it in one text, `{key} = \"…\"`"
+        ));
     }
-    behind.starts_with(QUOTES).then(|| format!("several texts are a list: `{key} = [\"a\", \"b\"]`"))
+    behind
+        .starts_with(QUOTES)
+        .then(|| format!("several texts are a list: `{key} = [\"a\", \"b\"]`"))
 }
 
 const QUOTES: [char; 2] = ['"', '\''];
 
 fn escape(error: &ErrorAt<'_>) -> Option<String> {
     let is_about_escapes = error.message.contains("escape") || error.message.contains("unicode");
-    is_about_escapes
-        .then(|| "between `\"`, a `\\` begins an escape: write `\\\\`, or the text between single quotes".to_owned())
+    is_about_escapes.then(|| {
+        "between `\"`, a `\\` begins an escape: write `\\\\`, or the text between single quotes"
+            .to_owned()
+    })
 }
 
 /// A value without quotes, or in those of another language.
@@ -166,11 +217,18 @@ fn written_otherwise(line: &str, error: &ErrorAt<'_>) -> Option<String> {
             return is_whole.then(|| format!("a quote is missing: `{key} = {quote}{text}{quote}`"));
         }
     }
-    if let Some(text) = value.strip_prefix('`').and_then(|text| text.strip_suffix('`')) {
-        return Some(format!("write straight quotes (`\"`) in place of backticks: `{key} = \"{text}\"`"));
+    if let Some(text) = value
+        .strip_prefix('`')
+        .and_then(|text| text.strip_suffix('`'))
+    {
+        return Some(format!(
+            "write straight quotes (`\"`) in place of backticks: `{key} = \"{text}\"`"
+        ));
     }
     if value.starts_with('$') {
-        return Some(format!("variables of the environment are not replaced: write the text itself, `{key} = \"…\"`"));
+        return Some(format!(
+            "variables of the environment are not replaced: write the text itself, `{key} = \"…\"`"
+        ));
     }
     if let Some(number) = number(value) {
         return Some(format!("write the number as `{key} = {number}`"));
@@ -185,19 +243,29 @@ fn written_otherwise(line: &str, error: &ErrorAt<'_>) -> Option<String> {
 fn element(behind: &str) -> Option<String> {
     let end = behind.find([',', ']', '}']).unwrap_or(behind.len());
     let element = behind.get(..end).unwrap_or_default().trim();
-    word(element).map(|word| format!("write {word}")).or_else(|| {
-        let is_text = !element.is_empty() && !element.contains('"');
-        is_text.then(|| format!("write the text in quotes: \"{element}\""))
-    })
+    word(element)
+        .map(|word| format!("write {word}"))
+        .or_else(|| {
+            let is_text = !element.is_empty() && !element.contains('"');
+            is_text.then(|| format!("write the text in quotes: \"{element}\""))
+        })
 }
 
 /// A whole number as TOML has it: no zero in front, no commas, `_` only between digits.
 fn number(value: &str) -> Option<String> {
     let is_number = value.starts_with(|letter: char| letter.is_ascii_digit())
-        && value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'_'));
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'_'));
     let digits: String = value.chars().filter(char::is_ascii_digit).collect();
     let digits = digits.trim_start_matches('0');
-    is_number.then(|| if digits.is_empty() { "0".to_owned() } else { digits.to_owned() })
+    is_number.then(|| {
+        if digits.is_empty() {
+            "0".to_owned()
+        } else {
+            digits.to_owned()
+        }
+    })
 }
 
 /// What stands for true, false and nothing elsewhere.
@@ -206,7 +274,9 @@ fn word(value: &str) -> Option<&'static str> {
         "yes" | "on" | "true" => Some("`true`, in these letters and without quotes"),
         "no" | "false" => Some("`false`, in these letters and without quotes"),
         "off" => Some("\"off\" in quotes where the key takes it, or `false`"),
-        "null" | "nil" | "none" | "undefined" | "~" => Some("no line at all for a key without a value"),
+        "null" | "nil" | "none" | "undefined" | "~" => {
+            Some("no line at all for a key without a value")
+        }
         _ => None,
     }
 }

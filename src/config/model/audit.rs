@@ -45,12 +45,15 @@ impl Share {
     pub fn percent(text: &str) -> Option<Self> {
         let number = text.strip_suffix('%')?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
         if !is_number(whole) || !is_number(fraction) || fraction.len() > Self::DIGITS {
             return None;
         }
         let whole: u32 = whole.parse().ok().filter(|percent| *percent < 100)?;
-        let fraction: u32 = format!("{fraction:0<width$}", width = Self::DIGITS).parse().ok()?;
+        let fraction: u32 = format!("{fraction:0<width$}", width = Self::DIGITS)
+            .parse()
+            .ok()?;
         let millionths = whole * (Self::WHOLE / 100) + fraction;
         (millionths > 0).then_some(Self { millionths })
     }
@@ -85,11 +88,29 @@ mod tests {
     #[test]
     fn a_percentage_is_read_and_written_the_same() {
         for good in ["1%", "0.05%", "99.9999%", "50%", "0.0001%", "12.5%"] {
-            assert_eq!(Share::percent(good).map(|share| share.to_string()).as_deref(), Some(good));
+            assert_eq!(
+                Share::percent(good)
+                    .map(|share| share.to_string())
+                    .as_deref(),
+                Some(good)
+            );
         }
-        for bad in
-            ["", "%", "1", "0%", "0.0%", "100%", "101%", "-1%", "1.%", ".5%", "0.00001%", "1e1%", "1 %", "99999999999%"]
-        {
+        for bad in [
+            "",
+            "%",
+            "1",
+            "0%",
+            "0.0%",
+            "100%",
+            "101%",
+            "-1%",
+            "1.%",
+            ".5%",
+            "0.00001%",
+            "1e1%",
+            "1 %",
+            "99999999999%",
+        ] {
             assert_eq!(Share::percent(bad), None, "{bad}");
         }
     }
@@ -97,6 +118,8 @@ mod tests {
     #[test]
     fn half_of_all_numbers_are_the_lower_half() {
         let half = Share::percent("50%").unwrap();
-        assert!(half.takes(0) && half.takes(u64::MAX / 2 - 1_000_000) && !half.takes(u64::MAX / 2 + 1));
+        assert!(
+            half.takes(0) && half.takes(u64::MAX / 2 - 1_000_000) && !half.takes(u64::MAX / 2 + 1)
+        );
     }
 }

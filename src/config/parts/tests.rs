@@ -7,16 +7,27 @@ use proptest::prelude::*;
 /// Users, problems and how the rest reads: what has to be the same.
 fn in_parts(text: &str) -> Option<(String, String, String)> {
     let (file, text) = file(text);
-    let Parts { rest, mut api_users, problems } = read(file, &text, 1)?;
+    let Parts {
+        rest,
+        mut api_users,
+        problems,
+    } = read(file, &text, 1)?;
     api_users.sort_by(|one, other| one.name.value.cmp(&other.name.value));
     let (root, _) = DeTable::parse_recoverable(&rest);
-    Some((format!("{api_users:?}"), format!("{:?}", problems.into_sorted()), format!("{:?}", root.get_ref())))
+    Some((
+        format!("{api_users:?}"),
+        format!("{:?}", problems.into_sorted()),
+        format!("{:?}", root.get_ref()),
+    ))
 }
 
 fn at_once(text: &str) -> (String, String, String) {
     let (file, text) = file(text);
     let (root, errors) = DeTable::parse_recoverable(&text);
-    assert!(errors.is_empty(), "what is read in parts is well-formed: {errors:?}\n{text}");
+    assert!(
+        errors.is_empty(),
+        "what is read in parts is well-formed: {errors:?}\n{text}"
+    );
     let problems = Problems::default();
     let users: Vec<ApiUser> = {
         let users: DeTable<'_> = root
@@ -25,8 +36,13 @@ fn at_once(text: &str) -> (String, String, String) {
             .filter(|(key, _)| key.get_ref() == "api_user")
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let reading = Reading { problems: &problems, text: &text, offset: 0 };
-        let mut reader = TableReader::new(String::new(), &users, Place::new(file, &(0..0)), reading);
+        let reading = Reading {
+            problems: &problems,
+            text: &text,
+            offset: 0,
+        };
+        let mut reader =
+            TableReader::new(String::new(), &users, Place::new(file, &(0..0)), reading);
         decode::api_users(&mut reader).collect()
     };
     let rest: DeTable<'_> = root
@@ -35,7 +51,11 @@ fn at_once(text: &str) -> (String, String, String) {
         .filter(|(key, _)| key.get_ref() != "api_user")
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
-    (format!("{users:?}"), format!("{:?}", problems.into_sorted()), format!("{rest:?}"))
+    (
+        format!("{users:?}"),
+        format!("{:?}", problems.into_sorted()),
+        format!("{rest:?}"),
+    )
 }
 
 fn file(text: &str) -> (FileId, Arc<String>) {

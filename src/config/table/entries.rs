@@ -1,6 +1,8 @@
 //! Values that are a text or a small table: permissions and requirements with their conditions. Knows no meaning.
 
-use super::super::model::{Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry};
+use super::super::model::{
+    Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry,
+};
 use super::super::source::{Place, Spanned};
 use super::super::text::Text;
 use super::{TableReader, UnknownKeys, Value};
@@ -14,35 +16,67 @@ impl<'a> TableReader<'a> {
             self.wrong_type(key, value, "true or false");
             return None;
         };
-        Some(Spanned { value: said, place: self.place_of(value) })
+        Some(Spanned {
+            value: said,
+            place: self.place_of(value),
+        })
     }
 
     /// Whether refusals are only marked.
     pub(in crate::config) fn shadow(&mut self) -> Option<Spanned<Enforcement>> {
         let said = self.boolean("shadow")?;
-        Some(said.map(|shadow| if shadow { Enforcement::Shadow } else { Enforcement::Enforce }))
+        Some(said.map(|shadow| {
+            if shadow {
+                Enforcement::Shadow
+            } else {
+                Enforcement::Enforce
+            }
+        }))
     }
 
     /// A table whose keys are names that the operator chose, and whose values are strings.
-    pub(in crate::config) fn string_pairs(&mut self, key: &'static str) -> Vec<(Spanned<String>, Spanned<String>)> {
-        let Some(mut inner) = self.table(key) else { return Vec::new() };
+    pub(in crate::config) fn string_pairs(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let Some(mut inner) = self.table(key) else {
+            return Vec::new();
+        };
         inner.unknown_keys = UnknownKeys::Allow;
         let pairs = inner.table.iter().filter_map(|(name, value)| {
             let Some(text) = value.get_ref().as_str() else {
                 inner.wrong_type(name.get_ref(), value, "a string in quotes");
                 return None;
             };
-            let name = Spanned { value: name.get_ref().to_string(), place: Place::new(inner.file, &name.span()) };
-            Some((name, Spanned { value: text.to_owned(), place: inner.place_of(value) }))
+            let name = Spanned {
+                value: name.get_ref().to_string(),
+                place: Place::new(inner.file, &name.span()),
+            };
+            Some((
+                name,
+                Spanned {
+                    value: text.to_owned(),
+                    place: inner.place_of(value),
+                },
+            ))
         });
         pairs.collect()
     }
 
     /// A permission, or a list of them.
-    pub(in crate::config) fn permissions(&mut self, key: &'static str) -> GivenAway<PermissionEntry> {
-        let Some(value) = self.value(key) else { return GivenAway::default() };
+    pub(in crate::config) fn permissions(
+        &mut self,
+        key: &'static str,
+    ) -> GivenAway<PermissionEntry> {
+        let Some(value) = self.value(key) else {
+            return GivenAway::default();
+        };
         let Some(array) = value.get_ref().as_array() else {
-            return self.permission(key, value).into_iter().collect::<Vec<_>>().into();
+            return self
+                .permission(key, value)
+                .into_iter()
+                .collect::<Vec<_>>()
+                .into();
         };
         let mut entries = Vec::with_capacity(array.len());
         entries.extend(array.iter().filter_map(|item| self.permission(key, item)));
@@ -53,7 +87,10 @@ impl<'a> TableReader<'a> {
         let place = self.place_of(value);
         if let Some(text) = value.get_ref().as_str() {
             let value = self.shared(text, place);
-            return Some(PermissionEntry { text: Spanned { value, place }, qualifiers: None });
+            return Some(PermissionEntry {
+                text: Spanned { value, place },
+                qualifiers: None,
+            });
         }
         let Some(mut inner) = self.inner(key, value, place) else {
             self.wrong_type(
@@ -63,9 +100,18 @@ impl<'a> TableReader<'a> {
             );
             return None;
         };
-        let text = inner.required_string("permission", "write `{ permission = \"GET /*\", when = \"…\" }`");
-        let qualifiers = Qualifiers { when: inner.string("when"), shadow: inner.shadow() };
-        Some(PermissionEntry { text: text?.map(Text::from), qualifiers: Some(Box::new(qualifiers)) })
+        let text = inner.required_string(
+            "permission",
+            "write `{ permission = \"GET /*\", when = \"…\" }`",
+        );
+        let qualifiers = Qualifiers {
+            when: inner.string("when"),
+            shadow: inner.shadow(),
+        };
+        Some(PermissionEntry {
+            text: text?.map(Text::from),
+            qualifiers: Some(Box::new(qualifiers)),
+        })
     }
 
     /// A text that keeps no copy of what stands in the file between quotes.
@@ -77,7 +123,12 @@ impl<'a> TableReader<'a> {
 
     fn inner(&self, key: &str, value: &'a Value<'a>, place: Place) -> Option<TableReader<'a>> {
         let table = value.get_ref().as_table()?;
-        Some(TableReader::new(self.full_name(key), table, place, self.reading()))
+        Some(TableReader::new(
+            self.full_name(key),
+            table,
+            place,
+            self.reading(),
+        ))
     }
 
     /// What a route asks for: a name, `{ name, when }`, or one of these for each method.
@@ -99,14 +150,24 @@ impl<'a> TableReader<'a> {
         inner.unknown_keys = UnknownKeys::Allow;
         let methods = inner.table.iter().filter_map(|(method, value)| {
             let name = method.get_ref();
-            let method = Spanned { value: name.to_string(), place: inner.place_at(method.span()) };
+            let method = Spanned {
+                value: name.to_string(),
+                place: inner.place_at(method.span()),
+            };
             let place = inner.place_of(value);
             if let Some(text) = value.get_ref().as_str() {
-                let name = Spanned { value: text.to_owned(), place };
+                let name = Spanned {
+                    value: text.to_owned(),
+                    place,
+                };
                 return Some((method, RequirementEntry { name, when: None }));
             }
             let Some(mut entry) = inner.inner(name, value, place) else {
-                inner.wrong_type(name, value, "a name, or a table `{ name = \"…\", when = \"…\" }`");
+                inner.wrong_type(
+                    name,
+                    value,
+                    "a name, or a table `{ name = \"…\", when = \"…\" }`",
+                );
                 return None;
             };
             requirement_entry(&mut entry).map(|entry| (method, entry))

@@ -10,8 +10,13 @@ impl TableReader<'_> {
         if key == "include" && !self.name.is_empty() {
             return "`include` stands above the first table: below a header it is a key of that table".to_owned();
         }
-        let is_table = self.table.get(key).is_some_and(|value| value.get_ref().is_table());
-        let header = is_table.then(|| header_with_quotes(self.text, place.range().start)).flatten();
+        let is_table = self
+            .table
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_table());
+        let header = is_table
+            .then(|| header_with_quotes(self.text, place.range().start))
+            .flatten();
         match header {
             Some(header) => format!("a name with dots stands in quotes: `{header}`"),
             None => nearest(key, &self.known),
@@ -20,7 +25,10 @@ impl TableReader<'_> {
 }
 
 fn nearest(key: &str, known: &[&'static str]) -> String {
-    let best = known.iter().map(|name| (strsim::jaro_winkler(key, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(key, name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
         _ => format!("known keys here: {}", known.join(", ")),

@@ -25,7 +25,11 @@ pub struct AttemptLimits {
 
 impl Default for AttemptLimits {
     fn default() -> Self {
-        Self { failures_per_user: 10, failures_per_source: 10, window: Duration::from_secs(60) }
+        Self {
+            failures_per_user: 10,
+            failures_per_source: 10,
+            window: Duration::from_secs(60),
+        }
     }
 }
 
@@ -69,24 +73,49 @@ impl Attempts {
     ///
     /// The limit of a user holds only for sources that it has not come from within a day: so strangers can slow down
     /// each other, and not the user.
-    pub(super) fn wait(&self, limits: &AttemptLimits, user: UserTag, source: Source, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(
+        &self,
+        limits: &AttemptLimits,
+        user: UserTag,
+        source: Source,
+        now: Instant,
+    ) -> Option<Duration> {
         let source = self.counted_as(source);
         let left = |failures: Option<&Failures>, most: u32| {
             let failures = failures.filter(|failures| failures.count >= most)?;
-            limits.window.checked_sub(now.saturating_duration_since(failures.since)).filter(|left| !left.is_zero())
+            limits
+                .window
+                .checked_sub(now.saturating_duration_since(failures.since))
+                .filter(|left| !left.is_zero())
         };
         let of_source = left(self.sources.get(&source), limits.failures_per_source);
-        let is_own =
-            self.own.get(&(user, source)).is_some_and(|last| now.saturating_duration_since(*last) < OWN_SOURCE);
-        let of_user = if is_own { None } else { left(self.users.get(&user), limits.failures_per_user) };
+        let is_own = self
+            .own
+            .get(&(user, source))
+            .is_some_and(|last| now.saturating_duration_since(*last) < OWN_SOURCE);
+        let of_user = if is_own {
+            None
+        } else {
+            left(self.users.get(&user), limits.failures_per_user)
+        };
         of_source.max(of_user)
     }
 
     /// A wrong password.
-    pub(super) fn failed(&mut self, limits: &AttemptLimits, user: UserTag, source: Source, now: Instant) {
+    pub(super) fn failed(
+        &mut self,
+        limits: &AttemptLimits,
+        user: UserTag,
+        source: Source,
+        now: Instant,
+    ) {
         let window = limits.window;
-        make_room(&mut self.users, |failures| now.saturating_duration_since(failures.since) < window);
-        make_room(&mut self.sources, |failures| now.saturating_duration_since(failures.since) < window);
+        make_room(&mut self.users, |failures| {
+            now.saturating_duration_since(failures.since) < window
+        });
+        make_room(&mut self.sources, |failures| {
+            now.saturating_duration_since(failures.since) < window
+        });
         let source = self.counted_as(source);
         count(&mut self.sources, source, window, now);
         // A user that is not counted any more is still held back by source.
@@ -97,7 +126,9 @@ impl Attempts {
 
     /// A right password.
     pub(super) fn succeeded(&mut self, user: UserTag, source: Source, now: Instant) {
-        make_room(&mut self.own, |last| now.saturating_duration_since(*last) < OWN_SOURCE);
+        make_room(&mut self.own, |last| {
+            now.saturating_duration_since(*last) < OWN_SOURCE
+        });
         if self.own.len() < MOST_KEYS || self.own.contains_key(&(user, source)) {
             self.own.insert((user, source), now);
         }
@@ -105,7 +136,11 @@ impl Attempts {
 
     /// Where there are too many sources, new ones share one count, rather than none being counted.
     fn counted_as(&self, source: Source) -> Source {
-        if self.sources.len() < MOST_KEYS || self.sources.contains_key(&source) { source } else { Source::Others }
+        if self.sources.len() < MOST_KEYS || self.sources.contains_key(&source) {
+            source
+        } else {
+            Source::Others
+        }
     }
 }
 
@@ -122,7 +157,10 @@ fn count<K: Eq + Hash>(map: &mut HashMap<K, Failures>, key: K, window: Duration,
             there.get_mut().count = there.get().count.saturating_add(1);
         }
         entry => {
-            entry.insert_entry(Failures { since: now, count: 1 });
+            entry.insert_entry(Failures {
+                since: now,
+                count: 1,
+            });
         }
     }
 }
@@ -131,8 +169,11 @@ fn count<K: Eq + Hash>(map: &mut HashMap<K, Failures>, key: K, window: Duration,
 mod tests {
     use super::*;
 
-    const LIMITS: AttemptLimits =
-        AttemptLimits { failures_per_user: 3, failures_per_source: 5, window: Duration::from_secs(60) };
+    const LIMITS: AttemptLimits = AttemptLimits {
+        failures_per_user: 3,
+        failures_per_source: 5,
+        window: Duration::from_secs(60),
+    };
 
     fn source(last: u8) -> Source {
         Source::of(IpAddr::from([192, 0, 2, last]))
@@ -146,20 +187,39 @@ mod tests {
             assert_eq!(attempts.wait(&LIMITS, 7, source(9), now), None);
             attempts.failed(&LIMITS, 7, source(stranger), now);
         }
-        assert_eq!(attempts.wait(&LIMITS, 7, source(9), now), Some(LIMITS.window), "no stranger gets a fourth try");
-        assert_eq!(attempts.wait(&LIMITS, 7, source(1), now), None, "its own source");
-        assert_eq!(attempts.wait(&LIMITS, 8, source(9), now), None, "another user");
+        assert_eq!(
+            attempts.wait(&LIMITS, 7, source(9), now),
+            Some(LIMITS.window),
+            "no stranger gets a fourth try"
+        );
+        assert_eq!(
+            attempts.wait(&LIMITS, 7, source(1), now),
+            None,
+            "its own source"
+        );
+        assert_eq!(
+            attempts.wait(&LIMITS, 8, source(9), now),
+            None,
+            "another user"
+        );
         let later = now + LIMITS.window;
         assert_eq!(attempts.wait(&LIMITS, 7, source(9), later), None);
         attempts.failed(&LIMITS, 7, source(9), later);
-        assert_eq!(attempts.wait(&LIMITS, 7, source(9), later), None, "a new window begins with one");
+        assert_eq!(
+            attempts.wait(&LIMITS, 7, source(9), later),
+            None,
+            "a new window begins with one"
+        );
     }
 
     #[test]
     fn a_source_is_held_back_whatever_names_it_tries() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
         (0..5).for_each(|user| attempts.failed(&LIMITS, user, source(1), now));
-        assert_eq!(attempts.wait(&LIMITS, 99, source(1), now + Duration::from_secs(20)), Some(Duration::from_secs(40)));
+        assert_eq!(
+            attempts.wait(&LIMITS, 99, source(1), now + Duration::from_secs(20)),
+            Some(Duration::from_secs(40))
+        );
         assert_eq!(attempts.wait(&LIMITS, 99, source(2), now), None);
     }
 
@@ -175,13 +235,27 @@ mod tests {
     fn however_many_try_memory_is_bounded_and_nobody_is_uncounted() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
         for number in 0..(MOST_KEYS as u32 + 50) {
-            attempts.failed(&LIMITS, u64::from(number), Source::of(IpAddr::from(number.to_be_bytes())), now);
+            attempts.failed(
+                &LIMITS,
+                u64::from(number),
+                Source::of(IpAddr::from(number.to_be_bytes())),
+                now,
+            );
         }
         assert!(attempts.users.len() <= MOST_KEYS && attempts.sources.len() <= MOST_KEYS + 1);
         let fresh = Source::of(IpAddr::from([250, 0, 0, 1]));
-        assert!(attempts.wait(&LIMITS, 1_000_000, fresh, now).is_some(), "new sources share one count");
-        assert_eq!(attempts.wait(&LIMITS, 1_000_000, fresh, now + LIMITS.window), None);
+        assert!(
+            attempts.wait(&LIMITS, 1_000_000, fresh, now).is_some(),
+            "new sources share one count"
+        );
+        assert_eq!(
+            attempts.wait(&LIMITS, 1_000_000, fresh, now + LIMITS.window),
+            None
+        );
         attempts.failed(&LIMITS, 1, fresh, now + LIMITS.window);
-        assert!(attempts.sources.len() < 3, "what no longer counts makes room");
+        assert!(
+            attempts.sources.len() < 3,
+            "what no longer counts makes room"
+        );
     }
 }

@@ -65,7 +65,9 @@ impl Default for PasswordChecks {
         if aws_lc_rs::rand::fill(&mut *key).is_err() {
             tracing::error!("no randomness for the memory of passwords");
         }
-        let at_once = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE);
+        let at_once = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MOST_AT_ONCE);
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &*key),
             remembered: Mutex::default(),
@@ -99,7 +101,10 @@ impl PasswordChecks {
         if let Some(hash) = self.remembered(&tag, passwords, &said.user) {
             return Ok(Verdict::Remembered(hash));
         }
-        let hash = self.hashed(passwords, said, (user, source), turn).await.ok_or(PasswordFailure::Wrong)?;
+        let hash = self
+            .hashed(passwords, said, (user, source), turn)
+            .await
+            .ok_or(PasswordFailure::Wrong)?;
         self.remember(passwords, tag, hash, Instant::now());
         Ok(Verdict::Verified(hash))
     }
@@ -114,13 +119,23 @@ impl PasswordChecks {
         turn: tokio::sync::OwnedSemaphorePermit,
     ) -> Option<HashDigest> {
         let known = passwords.of(&said.user).cloned();
-        let hashes = known.clone().or_else(|| passwords.decoy(user).cloned()).unwrap_or_default();
+        let hashes = known
+            .clone()
+            .or_else(|| passwords.decoy(user).cloned())
+            .unwrap_or_default();
         // An empty password is nobody's, and somebody else's hash proves nothing.
         let may_fit = known.is_some() && !said.password.is_empty();
-        let (password, limits, attempts) = (said.password.clone(), passwords.limits, self.attempts.clone());
+        let (password, limits, attempts) = (
+            said.password.clone(),
+            passwords.limits,
+            self.attempts.clone(),
+        );
         let work = move || {
             let _turn = turn;
-            let fitting = hashes.iter().find(|hash| hash.fits(&password)).map(|hash: &PasswordHash| *hash.digest());
+            let fitting = hashes
+                .iter()
+                .find(|hash| hash.fits(&password))
+                .map(|hash: &PasswordHash| *hash.digest());
             let found = fitting.filter(|_| may_fit);
             let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
             match found {
@@ -139,22 +154,40 @@ impl PasswordChecks {
         turn.ok().and_then(Result::ok).ok_or(PasswordFailure::Busy)
     }
 
-    fn may_try(&self, passwords: &Passwords, user: UserTag, source: Source) -> Result<(), PasswordFailure> {
-        let wait = self.attempts().wait(&passwords.limits, user, source, Instant::now());
+    fn may_try(
+        &self,
+        passwords: &Passwords,
+        user: UserTag,
+        source: Source,
+    ) -> Result<(), PasswordFailure> {
+        let wait = self
+            .attempts()
+            .wait(&passwords.limits, user, source, Instant::now());
         wait.map_or(Ok(()), |wait| Err(PasswordFailure::TooMany(wait)))
     }
 
     /// A hash that this password has fitted a moment ago, if it still is the user's.
     fn remembered(&self, tag: &[u8; 32], passwords: &Passwords, user: &str) -> Option<HashDigest> {
         passwords.remember?;
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = remembered.get(tag).filter(|found| found.until > Instant::now())?.hash;
+        let remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = remembered
+            .get(tag)
+            .filter(|found| found.until > Instant::now())?
+            .hash;
         passwords.has(user, &found).then_some(found)
     }
 
     fn remember(&self, passwords: &Passwords, tag: [u8; 32], hash: HashDigest, now: Instant) {
-        let Some(until) = passwords.remember.map(|time| now + time) else { return };
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = passwords.remember.map(|time| now + time) else {
+            return;
+        };
+        let mut remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MOST_REMEMBERED {
             remembered.retain(|_, found| found.until > now);
         }
@@ -177,7 +210,9 @@ impl PasswordChecks {
 
     fn user_tag(&self, user: &str) -> UserTag {
         let tag = hmac::sign(&self.key, user.as_bytes());
-        tag.as_ref().first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets))
+        tag.as_ref()
+            .first_chunk()
+            .map_or(0, |octets| u64::from_le_bytes(*octets))
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
@@ -209,12 +244,17 @@ mod tests {
     const HASH: &str = "$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB";
 
     fn said(user: &str, password: &str) -> BasicCredentials {
-        BasicCredentials { user: user.into(), password: password.to_owned().into() }
+        BasicCredentials {
+            user: user.into(),
+            password: password.to_owned().into(),
+        }
     }
 
     fn passwords(users: &[&str]) -> Passwords {
         let mut passwords = Passwords::new(AttemptLimits::default(), None);
-        users.iter().for_each(|user| passwords.add(user, vec![PasswordHash::parse(HASH).unwrap()]));
+        users
+            .iter()
+            .for_each(|user| passwords.add(user, vec![PasswordHash::parse(HASH).unwrap()]));
         passwords
     }
 
@@ -225,11 +265,19 @@ mod tests {
     #[tokio::test]
     async fn with_a_full_queue_nobody_waits_longer() {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
-        let places: Vec<_> = (0..LONGEST_QUEUE).filter_map(|_| Place::take(&checks.waiting)).collect();
+        let places: Vec<_> = (0..LONGEST_QUEUE)
+            .filter_map(|_| Place::take(&checks.waiting))
+            .collect();
         let good = said("alice", "correct horse");
-        assert_eq!(checks.check(&alice, &good, source()).await, Err(PasswordFailure::Busy));
+        assert_eq!(
+            checks.check(&alice, &good, source()).await,
+            Err(PasswordFailure::Busy)
+        );
         drop(places);
-        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Verified(_))));
+        assert!(matches!(
+            checks.check(&alice, &good, source()).await,
+            Ok(Verdict::Verified(_))
+        ));
         assert_eq!(checks.waiting.load(Ordering::Relaxed), 0);
     }
 
@@ -238,13 +286,21 @@ mod tests {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
         let tries = usize::try_from(alice.limits.failures_per_source).unwrap();
         let turns = u32::try_from(checks.turns.available_permits()).unwrap();
-        let counted = || checks.attempts().wait(&alice.limits, 0, source(), Instant::now()).is_some();
+        let counted = || {
+            checks
+                .attempts()
+                .wait(&alice.limits, 0, source(), Instant::now())
+                .is_some()
+        };
         for _ in 0..tries {
             let wrong = said("alice", "wrong");
             let mut attempt = Box::pin(checks.check(&alice, &wrong, source()));
             assert!(!counted());
             // Now it is being hashed, or was.
-            let _ = std::future::poll_fn(|context| std::task::Poll::Ready(attempt.as_mut().poll(context))).await;
+            let _ = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(attempt.as_mut().poll(context))
+            })
+            .await;
             drop(attempt);
             // The turn comes back when it is counted.
             drop(checks.turns.acquire_many(turns).await);
@@ -258,21 +314,42 @@ mod tests {
         alice.remember = Some(Duration::from_secs(60));
         let (good, wrong) = (said("alice", "correct horse"), said("alice", "wrong"));
         let stranger = Source::of([192, 0, 2, 2].into());
-        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Verified(_))));
+        assert!(matches!(
+            checks.check(&alice, &good, source()).await,
+            Ok(Verdict::Verified(_))
+        ));
         for _ in 0..alice.limits.failures_per_user {
-            assert_eq!(checks.check(&alice, &wrong, stranger).await, Err(PasswordFailure::Wrong));
+            assert_eq!(
+                checks.check(&alice, &wrong, stranger).await,
+                Err(PasswordFailure::Wrong)
+            );
         }
-        assert!(matches!(checks.check(&alice, &good, stranger).await, Err(PasswordFailure::TooMany(_))));
-        assert!(matches!(checks.check(&alice, &good, source()).await, Ok(Verdict::Remembered(_))), "its own source");
+        assert!(matches!(
+            checks.check(&alice, &good, stranger).await,
+            Err(PasswordFailure::TooMany(_))
+        ));
+        assert!(
+            matches!(
+                checks.check(&alice, &good, source()).await,
+                Ok(Verdict::Remembered(_))
+            ),
+            "its own source"
+        );
     }
 
     #[tokio::test]
     async fn a_hash_that_is_somebody_elses_proves_nothing() {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
         for (user, password) in [("bob", "correct horse"), ("alice", ""), ("bob", "")] {
-            assert_eq!(checks.check(&alice, &said(user, password), source()).await, Err(PasswordFailure::Wrong));
+            assert_eq!(
+                checks.check(&alice, &said(user, password), source()).await,
+                Err(PasswordFailure::Wrong)
+            );
         }
         let nobody = passwords(&[]);
-        assert_eq!(checks.check(&nobody, &said("alice", ""), source()).await, Err(PasswordFailure::Wrong));
+        assert_eq!(
+            checks.check(&nobody, &said("alice", ""), source()).await,
+            Err(PasswordFailure::Wrong)
+        );
     }
 }

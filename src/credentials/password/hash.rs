@@ -85,7 +85,9 @@ impl PasswordHash {
         if text.is_empty() {
             return Err(HashError::Empty);
         }
-        let kind = text.strip_prefix('$').and_then(|rest| rest.split('$').next());
+        let kind = text
+            .strip_prefix('$')
+            .and_then(|rest| rest.split('$').next());
         let form = match kind {
             Some("argon2id") => argon2id(text)?,
             Some("2a" | "2b" | "2y") => bcrypt(text)?,
@@ -96,12 +98,17 @@ impl PasswordHash {
             Some("apr1") => return Err(HashError::Weak("$apr1$ (MD5)")),
             Some("2" | "2x") => return Err(HashError::Weak("$2$ or $2x$ (broken bcrypt)")),
             Some(_) => return Err(HashError::UnknownKind),
-            None if text.starts_with("{SHA}") || text.starts_with("{SSHA}") => return Err(HashError::Weak("{SHA}")),
+            None if text.starts_with("{SHA}") || text.starts_with("{SSHA}") => {
+                return Err(HashError::Weak("{SHA}"));
+            }
             None => return Err(HashError::PlainText),
         };
         let mut octets = [0; 32];
         octets.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        Ok(Self { digest: HashDigest(octets), form })
+        Ok(Self {
+            digest: HashDigest(octets),
+            form,
+        })
     }
 
     /// What tells it from others.
@@ -120,15 +127,21 @@ impl PasswordHash {
             }
             Form::Bcrypt { cost, salt, hash } => {
                 // Cut off there, so that two long passwords would be one; neither fits.
-                let counted = password.as_bytes().get(..LONGEST_FOR_BCRYPT.min(password.len())).unwrap_or_default();
+                let counted = password
+                    .as_bytes()
+                    .get(..LONGEST_FOR_BCRYPT.min(password.len()))
+                    .unwrap_or_default();
                 let mut ended = zeroize::Zeroizing::new(counted.to_vec());
                 ended.push(0);
                 ended.truncate(LONGEST_FOR_BCRYPT);
                 let computed = bcrypt::bcrypt(*cost, *salt, &ended);
-                let equal = verify_slices_are_equal(computed.get(..23).unwrap_or_default(), hash).is_ok();
+                let equal =
+                    verify_slices_are_equal(computed.get(..23).unwrap_or_default(), hash).is_ok();
                 equal && password.len() <= LONGEST_FOR_BCRYPT
             }
-            Form::ShaCrypt(text) => ShaCrypt::default().verify_password(password.as_bytes(), text.as_str()).is_ok(),
+            Form::ShaCrypt(text) => ShaCrypt::default()
+                .verify_password(password.as_bytes(), text.as_str())
+                .is_ok(),
         }
     }
 }
@@ -136,46 +149,82 @@ impl PasswordHash {
 /// `$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH`
 fn argon2id(text: &str) -> Result<Form, HashError> {
     let fields: Vec<&str> = text.split('$').collect();
-    let &["", "argon2id", "v=19", costs, salt, hash] = fields.as_slice() else { return Err(HashError::Malformed) };
+    let &["", "argon2id", "v=19", costs, salt, hash] = fields.as_slice() else {
+        return Err(HashError::Malformed);
+    };
     let costs: Vec<&str> = costs.split(',').collect();
-    let &[memory, passes, lanes] = costs.as_slice() else { return Err(HashError::Malformed) };
+    let &[memory, passes, lanes] = costs.as_slice() else {
+        return Err(HashError::Malformed);
+    };
     let number = |text: &str, name| -> Result<u32, HashError> {
         let digits = text.strip_prefix(name).ok_or(HashError::Malformed)?;
         let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
-        digits.parse().ok().filter(|_| plain).ok_or(HashError::Malformed)
+        digits
+            .parse()
+            .ok()
+            .filter(|_| plain)
+            .ok_or(HashError::Malformed)
     };
-    let (memory, passes, lanes) = (number(memory, "m=")?, number(passes, "t=")?, number(lanes, "p=")?);
+    let (memory, passes, lanes) = (
+        number(memory, "m=")?,
+        number(passes, "t=")?,
+        number(lanes, "p=")?,
+    );
     if memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WORK || lanes > 16 {
-        return Err(HashError::TooDear("at most m=262144, p=16, and m times t at most 2097152"));
+        return Err(HashError::TooDear(
+            "at most m=262144, p=16, and m times t at most 2097152",
+        ));
     }
-    let decoded = |text| STANDARD_NO_PAD.decode(text).map_err(|_| HashError::Malformed);
+    let decoded = |text| {
+        STANDARD_NO_PAD
+            .decode(text)
+            .map_err(|_| HashError::Malformed)
+    };
     let (salt, hash) = (decoded(salt)?, decoded(hash)?);
     if !(8..=64).contains(&salt.len()) || !(16..=64).contains(&hash.len()) {
         return Err(HashError::Malformed);
     }
-    let params = Params::new(memory, passes, lanes, Some(hash.len())).map_err(|_| HashError::Malformed)?;
+    let params =
+        Params::new(memory, passes, lanes, Some(hash.len())).map_err(|_| HashError::Malformed)?;
     Ok(Form::Argon2id { params, salt, hash })
 }
 
 /// `$2b$12$` and 22 characters of salt, 31 of hash.
 fn bcrypt(text: &str) -> Result<Form, HashError> {
     let fields: Vec<&str> = text.split('$').collect();
-    let &["", _, cost, rest] = fields.as_slice() else { return Err(HashError::Malformed) };
+    let &["", _, cost, rest] = fields.as_slice() else {
+        return Err(HashError::Malformed);
+    };
     let (salt, hash) = rest.split_at_checked(22).ok_or(HashError::Malformed)?;
     let plain = cost.len() == 2 && cost.bytes().all(|octet| octet.is_ascii_digit());
-    let cost: u32 = cost.parse().ok().filter(|cost| plain && (4..=31).contains(cost)).ok_or(HashError::Malformed)?;
+    let cost: u32 = cost
+        .parse()
+        .ok()
+        .filter(|cost| plain && (4..=31).contains(cost))
+        .ok_or(HashError::Malformed)?;
     if cost > MOST_BCRYPT_COST {
         return Err(HashError::TooDear("a cost of at most 14"));
     }
     // The last character holds bits that do not count, and some programs leave them set.
-    let lenient = BCRYPT.decode(salt).ok().or_else(|| LENIENT_BCRYPT.decode(salt).ok());
-    let salt = lenient.and_then(|salt| salt.try_into().ok()).ok_or(HashError::Malformed)?;
-    let hash = LENIENT_BCRYPT.decode(hash).ok().and_then(|hash| hash.try_into().ok()).ok_or(HashError::Malformed)?;
+    let lenient = BCRYPT
+        .decode(salt)
+        .ok()
+        .or_else(|| LENIENT_BCRYPT.decode(salt).ok());
+    let salt = lenient
+        .and_then(|salt| salt.try_into().ok())
+        .ok_or(HashError::Malformed)?;
+    let hash = LENIENT_BCRYPT
+        .decode(hash)
+        .ok()
+        .and_then(|hash| hash.try_into().ok())
+        .ok_or(HashError::Malformed)?;
     Ok(Form::Bcrypt { cost, salt, hash })
 }
 
-const LENIENT_BCRYPT: GeneralPurpose =
-    GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD.with_decode_allow_trailing_bits(true));
+const LENIENT_BCRYPT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::BCRYPT,
+    NO_PAD.with_decode_allow_trailing_bits(true),
+);
 
 /// `$6$rounds=N$SALT$HASH`; without `rounds` they are 5000.
 fn sha_crypt(text: &str) -> Result<Form, HashError> {
@@ -188,7 +237,11 @@ fn sha_crypt(text: &str) -> Result<Form, HashError> {
     if let Some(rounds) = rounds {
         let digits = rounds.strip_prefix("rounds=").ok_or(HashError::Malformed)?;
         let plain = !digits.starts_with('0') && digits.bytes().all(|octet| octet.is_ascii_digit());
-        let rounds: u32 = digits.parse().ok().filter(|_| plain).ok_or(HashError::Malformed)?;
+        let rounds: u32 = digits
+            .parse()
+            .ok()
+            .filter(|_| plain)
+            .ok_or(HashError::Malformed)?;
         if rounds < 1000 {
             return Err(HashError::Malformed);
         }
@@ -199,7 +252,8 @@ fn sha_crypt(text: &str) -> Result<Form, HashError> {
     let length = if kind == "5" { 43 } else { 86 };
     let is_crypt = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'/');
     let whole = hash.len() == length && hash.bytes().all(is_crypt);
-    let salted = (1..=16).contains(&salt.len()) && salt.bytes().all(|octet| octet.is_ascii_graphic());
+    let salted =
+        (1..=16).contains(&salt.len()) && salt.bytes().all(|octet| octet.is_ascii_graphic());
     if !whole || !salted || salt.starts_with("rounds=") {
         return Err(HashError::Malformed);
     }
@@ -217,10 +271,21 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
     let (mut salt, mut hash) = ([0; 16], [0; 32]);
     aws_lc_rs::rand::fill(&mut salt).map_err(|_| HashError::Malformed)?;
     let params = Params::default();
-    let costs = format!("m={},t={},p={}", params.m_cost(), params.t_cost(), params.p_cost());
+    let costs = format!(
+        "m={},t={},p={}",
+        params.m_cost(),
+        params.t_cost(),
+        params.p_cost()
+    );
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into(password.as_bytes(), &salt, &mut hash).map_err(|_| HashError::Malformed)?;
-    Ok(format!("$argon2id$v=19${costs}${}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash)))
+    argon2
+        .hash_password_into(password.as_bytes(), &salt, &mut hash)
+        .map_err(|_| HashError::Malformed)?;
+    Ok(format!(
+        "$argon2id$v=19${costs}${}${}",
+        STANDARD_NO_PAD.encode(salt),
+        STANDARD_NO_PAD.encode(hash)
+    ))
 }
 
 #[cfg(test)]
@@ -229,11 +294,26 @@ mod tests {
 
     /// Made by other programs: the reference implementation of Argon2, and glibc's crypt.
     const OF_OTHERS: [(&str, &str); 6] = [
-        ("password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"),
-        ("correct horse", "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
-        ("correct horse", "$2y$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
-        ("correct horse", "$2a$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
-        ("correct horse", "$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB"),
+        (
+            "password",
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        ),
+        (
+            "correct horse",
+            "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+        ),
+        (
+            "correct horse",
+            "$2y$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+        ),
+        (
+            "correct horse",
+            "$2a$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+        ),
+        (
+            "correct horse",
+            "$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB",
+        ),
         (
             "correct horse",
             "$6$rounds=1000$abcdefgh$DbXqPck5ABZumVXwcH5eMVHsPZwvQ3jylSxpJmKkZVxcoCiC3N0rPerjHmAqL7r6PK6CIeYnO9.vxpbsevscg/",
@@ -253,7 +333,10 @@ mod tests {
 
     #[test]
     fn a_fresh_hash_fits_and_is_salted() {
-        let (one, other) = (hash_password("pass").unwrap(), hash_password("pass").unwrap());
+        let (one, other) = (
+            hash_password("pass").unwrap(),
+            hash_password("pass").unwrap(),
+        );
         assert_ne!(one, other);
         assert!(PasswordHash::parse(&one).unwrap().fits("pass"));
         assert_eq!(hash_password(""), Err(HashError::Empty));
@@ -270,16 +353,26 @@ mod tests {
         let error = |text: &str| PasswordHash::parse(text).err();
         assert_eq!(error(""), Some(HashError::Empty));
         assert_eq!(error("secret"), Some(HashError::PlainText));
-        assert_eq!(error("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="), Some(HashError::Weak("{SHA}")));
+        assert_eq!(
+            error("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="),
+            Some(HashError::Weak("{SHA}"))
+        );
         assert_eq!(error("$1$abc$xyz"), Some(HashError::Weak("$1$ (MD5)")));
-        assert_eq!(error("$argon2i$v=19$m=4096,t=3,p=1$c29tZXNhbHQ$AAAA"), Some(HashError::Weak("argon2i")));
+        assert_eq!(
+            error("$argon2i$v=19$m=4096,t=3,p=1$c29tZXNhbHQ$AAAA"),
+            Some(HashError::Weak("argon2i"))
+        );
         assert_eq!(error("$y$j9T$x$y"), Some(HashError::UnknownKind));
         let dear = |text: &str| matches!(error(text), Some(HashError::TooDear(_)));
-        assert!(dear("$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"));
+        assert!(dear(
+            "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+        ));
         assert!(dear(
             "$argon2id$v=19$m=65536,t=4000000000,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
         ));
-        assert!(dear("$2b$20$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"));
+        assert!(dear(
+            "$2b$20$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
+        ));
         assert!(dear(&OF_OTHERS[5].1.replace("1000", "999999999")));
     }
 

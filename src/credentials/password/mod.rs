@@ -33,7 +33,12 @@ impl Default for Passwords {
 impl Passwords {
     /// Nobody has a password yet.
     pub fn new(limits: AttemptLimits, remember: Option<Duration>) -> Self {
-        Self { by_user: HashMap::new(), in_order: Vec::new(), limits, remember }
+        Self {
+            by_user: HashMap::new(),
+            in_order: Vec::new(),
+            limits,
+            remember,
+        }
     }
 
     /// Gives a user passwords, each of which fits. None at all gives nothing: no password fits then, not even an empty
@@ -64,7 +69,9 @@ impl Passwords {
 
     /// Whether a user has a password with this hash.
     pub fn has(&self, user: &str, hash: &HashDigest) -> bool {
-        self.by_user.get(user).is_some_and(|hashes| hashes.iter().any(|known| known.digest() == hash))
+        self.by_user
+            .get(user)
+            .is_some_and(|hashes| hashes.iter().any(|known| known.digest() == hash))
     }
 
     /// The hashes of a user.
@@ -74,7 +81,9 @@ impl Passwords {
 
     /// Somebody's hashes, to be worked on in place of those of a user that has none, so that the time tells nothing.
     fn decoy(&self, choice: u64) -> Option<&Arc<[PasswordHash]>> {
-        let count = u64::try_from(self.in_order.len()).ok().filter(|count| *count > 0)?;
+        let count = u64::try_from(self.in_order.len())
+            .ok()
+            .filter(|count| *count > 0)?;
         self.in_order.get(usize::try_from(choice % count).ok()?)
     }
 }

@@ -1,8 +1,8 @@
 //! The algorithms that may sign tokens, all of them with public keys. Holds no key.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaParameters, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA256, RsaParameters, VerificationAlgorithm,
 };
 
 /// What may sign a token. There is no `none` and no HMAC to choose.
@@ -35,7 +35,10 @@ impl Algorithm {
 
     /// The algorithm of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, algorithm)| *algorithm)
     }
 
     /// How it verifies with a key as it is.

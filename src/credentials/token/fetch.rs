@@ -52,9 +52,26 @@ pub enum KeyFetchError {
 
 impl RemoteKeys {
     /// Keys that will be fetched, and again after `refresh`.
-    pub fn new(url: FetchUrl, tls: Arc<ClientConfig>, refresh: Duration, signature: Vec<u8>) -> Self {
-        let (current, asked, schedule) = (ArcSwapOption::empty(), AtomicBool::new(false), Mutex::default());
-        Self { url, tls, refresh, signature, current, asked, schedule }
+    pub fn new(
+        url: FetchUrl,
+        tls: Arc<ClientConfig>,
+        refresh: Duration,
+        signature: Vec<u8>,
+    ) -> Self {
+        let (current, asked, schedule) = (
+            ArcSwapOption::empty(),
+            AtomicBool::new(false),
+            Mutex::default(),
+        );
+        Self {
+            url,
+            tls,
+            refresh,
+            signature,
+            current,
+            asked,
+            schedule,
+        }
     }
 
     /// What these were made from: equal means that nothing has changed.
@@ -76,7 +93,9 @@ impl RemoteKeys {
     pub fn begin(&self, now: Instant) -> bool {
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = self.asked.load(Ordering::Relaxed)
-            && schedule.began.is_none_or(|began| now.saturating_duration_since(began) >= ASKED_PAUSE);
+            && schedule
+                .began
+                .is_none_or(|began| now.saturating_duration_since(began) >= ASKED_PAUSE);
         let due = schedule.next.is_none_or(|next| next <= now) || asked;
         if schedule.running || !due {
             return false;
@@ -94,10 +113,16 @@ impl RemoteKeys {
         let fetched = self.get().await;
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
         schedule.running = false;
-        schedule.failures = if fetched.is_ok() { 0 } else { schedule.failures.saturating_add(1) };
+        schedule.failures = if fetched.is_ok() {
+            0
+        } else {
+            schedule.failures.saturating_add(1)
+        };
         let pause = match schedule.failures {
             0 => self.refresh,
-            count => SHORTEST_PAUSE.saturating_mul(1 << (count - 1).min(16)).min(LONGEST_PAUSE),
+            count => SHORTEST_PAUSE
+                .saturating_mul(1 << (count - 1).min(16))
+                .min(LONGEST_PAUSE),
         };
         schedule.next = Some(Instant::now() + pause);
         drop(schedule);
@@ -130,14 +155,23 @@ mod tests {
     #[test]
     fn it_is_fetched_when_due_or_asked_for_and_never_twice_at_once() {
         let provider = crate::tls::provider();
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let tls = tls
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
         let url = FetchUrl::parse("https://127.0.0.1:1/").unwrap();
         let keys = RemoteKeys::new(url, Arc::new(tls), Duration::from_secs(600), Vec::new());
         let now = Instant::now();
         assert!(keys.begin(now) && !keys.begin(now), "one at a time");
-        let schedule =
-            |next| *keys.schedule.lock().unwrap() = Schedule { began: Some(now), next, ..Schedule::default() };
+        let schedule = |next| {
+            *keys.schedule.lock().unwrap() = Schedule {
+                began: Some(now),
+                next,
+                ..Schedule::default()
+            }
+        };
         schedule(Some(now + keys.refresh));
         assert!(!keys.begin(now + ASKED_PAUSE));
         keys.ask();

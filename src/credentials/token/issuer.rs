@@ -67,7 +67,11 @@ pub(super) struct Verified {
 impl TokenIssuer {
     /// An issuer whose tokens name nobody yet.
     pub fn new(settings: IssuerSettings, keys: KeySource) -> Self {
-        Self { settings, keys, users: HashMap::new() }
+        Self {
+            settings,
+            keys,
+            users: HashMap::new(),
+        }
     }
 
     /// Lets a user claim name an ApiUser. Gives the ApiUser that it names already.
@@ -75,8 +79,15 @@ impl TokenIssuer {
     /// # Errors
     /// The name of the other.
     pub fn bind(&mut self, subject: &str, user: &str) -> Result<(), Arc<str>> {
-        let there = self.users.entry(subject.into()).or_insert_with(|| user.into());
-        if **there == *user { Ok(()) } else { Err(there.clone()) }
+        let there = self
+            .users
+            .entry(subject.into())
+            .or_insert_with(|| user.into());
+        if **there == *user {
+            Ok(())
+        } else {
+            Err(there.clone())
+        }
     }
 
     /// Its name in the config.
@@ -116,7 +127,11 @@ impl TokenIssuer {
         if !self.settings.algorithms.contains(&jwt.algorithm) {
             return Err(TokenError::Algorithm);
         }
-        let key = keys.verify((jwt.algorithm, jwt.key_id.as_deref()), jwt.signed, &jwt.signature);
+        let key = keys.verify(
+            (jwt.algorithm, jwt.key_id.as_deref()),
+            jwt.signed,
+            &jwt.signature,
+        );
         if let (Err(TokenError::UnknownKey), Some(remote)) = (&key, self.remote()) {
             // It may have new ones.
             remote.ask();
@@ -127,14 +142,25 @@ impl TokenIssuer {
         }
         let leeway = self.settings.leeway.as_secs();
         // It counts before the second that it names (RFC 7519 section 4.1.4).
-        let until = jwt.time("exp")?.ok_or(TokenError::Expired)?.saturating_add(leeway).saturating_sub(1);
+        let until = jwt
+            .time("exp")?
+            .ok_or(TokenError::Expired)?
+            .saturating_add(leeway)
+            .saturating_sub(1);
         let begins = jwt.time("nbf")?.max(jwt.time("iat")?).unwrap_or(0);
-        let subject = jwt.text(&self.settings.user_claim).filter(|subject| !subject.is_empty());
+        let subject = jwt
+            .text(&self.settings.user_claim)
+            .filter(|subject| !subject.is_empty());
         let subject = subject.ok_or(TokenError::NoUser)?.into();
         Ok(Verified {
             certificate: jwt.certificate()?,
             not_before: begins.saturating_sub(leeway),
-            proof: TokenProof { issuer: self.issuer().into(), subject, key, until },
+            proof: TokenProof {
+                issuer: self.issuer().into(),
+                subject,
+                key,
+                until,
+            },
             issuer: self.clone(),
             keys,
         })
@@ -144,7 +170,11 @@ impl TokenIssuer {
 impl Verified {
     /// Whether its issuer and its keys are these, and no newer ones.
     pub(super) fn is_by(&self, issuer: &Arc<TokenIssuer>) -> bool {
-        Arc::ptr_eq(issuer, &self.issuer) && self.issuer.keys().is_some_and(|keys| Arc::ptr_eq(&keys, &self.keys))
+        Arc::ptr_eq(issuer, &self.issuer)
+            && self
+                .issuer
+                .keys()
+                .is_some_and(|keys| Arc::ptr_eq(&keys, &self.keys))
     }
 
     /// What `iss` says.
@@ -157,14 +187,20 @@ impl Verified {
     }
 
     /// What it proves now, on a connection whose verified certificate has this SHA-256 (in lower-case hex).
-    pub(super) fn on_connection(&self, certificate: Option<&str>, now: u64) -> Result<TokenProof, TokenError> {
+    pub(super) fn on_connection(
+        &self,
+        certificate: Option<&str>,
+        now: u64,
+    ) -> Result<TokenProof, TokenError> {
         if now > self.proof.until {
             return Err(TokenError::Expired);
         }
         if now < self.not_before {
             return Err(TokenError::NotYetValid);
         }
-        let bound = |shown: &str| verify_slices_are_equal(shown.as_bytes(), self.certificate.as_bytes()).is_ok();
+        let bound = |shown: &str| {
+            verify_slices_are_equal(shown.as_bytes(), self.certificate.as_bytes()).is_ok()
+        };
         if !certificate.is_some_and(bound) {
             return Err(TokenError::OtherCertificate);
         }

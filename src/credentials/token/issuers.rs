@@ -36,12 +36,20 @@ impl TokenIssuers {
     ///
     /// # Errors
     /// [`TokenError`]
-    pub fn check(&self, token: &str, certificate: Option<&str>, now: u64) -> Result<TokenProof, TokenError> {
+    pub fn check(
+        &self,
+        token: &str,
+        certificate: Option<&str>,
+        now: u64,
+    ) -> Result<TokenProof, TokenError> {
         if let Some(found) = self.remembered(token, certificate, now) {
             return found;
         }
         let jwt = Jwt::read(token)?;
-        let issuer = jwt.text("iss").and_then(|issuer| self.0.get(issuer)).ok_or(TokenError::UnknownIssuer)?;
+        let issuer = jwt
+            .text("iss")
+            .and_then(|issuer| self.0.get(issuer))
+            .ok_or(TokenError::UnknownIssuer)?;
         let verified = issuer.verify(&jwt)?;
         let proof = verified.on_connection(certificate, now);
         remember(token, verified, now);
@@ -49,9 +57,17 @@ impl TokenIssuers {
     }
 
     /// The same from memory, as long as issuer and keys are those that verified it.
-    fn remembered(&self, token: &str, certificate: Option<&str>, now: u64) -> Option<Result<TokenProof, TokenError>> {
+    fn remembered(
+        &self,
+        token: &str,
+        certificate: Option<&str>,
+        now: u64,
+    ) -> Option<Result<TokenProof, TokenError>> {
         remembered(token, |verified| {
-            let is_current = self.0.get(verified.issuer()).is_some_and(|issuer| verified.is_by(issuer));
+            let is_current = self
+                .0
+                .get(verified.issuer())
+                .is_some_and(|issuer| verified.is_by(issuer));
             is_current.then(|| verified.on_connection(certificate, now))
         })
     }
@@ -74,7 +90,12 @@ impl TokenIssuers {
         self.0.values().find_map(|issuer| {
             let (subject, _) = issuer.users.iter().find(|(_, named)| ***named == *user)?;
             let key = KeyDigest::default();
-            Some(TokenProof { issuer: issuer.issuer().into(), subject: subject.clone(), key, until: 0 })
+            Some(TokenProof {
+                issuer: issuer.issuer().into(),
+                subject: subject.clone(),
+                key,
+                until: 0,
+            })
         })
     }
 

@@ -25,7 +25,13 @@ struct Strict {
 
 impl Strict {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        if self.depth < DEEPEST { Ok(Self { depth: self.depth + 1 }) } else { Err(E::custom("too deep")) }
+        if self.depth < DEEPEST {
+            Ok(Self {
+                depth: self.depth + 1,
+            })
+        } else {
+            Err(E::custom("too deep"))
+        }
     }
 }
 
@@ -107,7 +113,13 @@ mod tests {
             assert_eq!(strict_object(bad.as_bytes()), None, "{bad}");
         }
         let good = br#"{"a":[1,-2,1.5,"x",null,true],"b":{"a":1}}"#;
-        assert_eq!(strict_object(good).map(Value::Object), serde_json::from_slice(good).ok());
-        assert_eq!(strict_object(format!("{{\"a\":{}{}}}", "[".repeat(50), "]".repeat(50)).as_bytes()), None);
+        assert_eq!(
+            strict_object(good).map(Value::Object),
+            serde_json::from_slice(good).ok()
+        );
+        assert_eq!(
+            strict_object(format!("{{\"a\":{}{}}}", "[".repeat(50), "]".repeat(50)).as_bytes()),
+            None
+        );
     }
 }

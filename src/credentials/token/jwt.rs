@@ -23,7 +23,11 @@ impl<'t> Jwt<'t> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         // Dots are not in the alphabet, so a fourth part is malformed.
-        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed);
+        let decoded = |part: &str| {
+            URL_SAFE_NO_PAD
+                .decode(part)
+                .map_err(|_| TokenError::Malformed)
+        };
         let object = |part| strict_object(&decoded(part)?).ok_or(TokenError::Malformed);
         let (header, claims, signature) = (object(header)?, object(claims)?, decoded(signature)?);
         if header.contains_key("crit") {
@@ -36,12 +40,21 @@ impl<'t> Jwt<'t> {
         };
         // RFC 9068 says `at+jwt`; most issuers say `JWT`, or nothing.
         let kinds = ["JWT", "at+jwt", "application/at+jwt"];
-        if text("typ")?.is_some_and(|kind| !kinds.iter().any(|known| known.eq_ignore_ascii_case(kind))) {
+        if text("typ")?
+            .is_some_and(|kind| !kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)))
+        {
             return Err(TokenError::Type);
         }
-        let algorithm = Algorithm::named(text("alg")?.ok_or(TokenError::Malformed)?).ok_or(TokenError::Algorithm)?;
+        let algorithm = Algorithm::named(text("alg")?.ok_or(TokenError::Malformed)?)
+            .ok_or(TokenError::Algorithm)?;
         let key_id = text("kid")?.map(str::to_owned);
-        Ok(Self { signed, signature, algorithm, key_id, claims })
+        Ok(Self {
+            signed,
+            signature,
+            algorithm,
+            key_id,
+            claims,
+        })
     }
 
     /// A claim that is a text.
@@ -51,18 +64,38 @@ impl<'t> Jwt<'t> {
 
     /// A claim that is a time, in whole seconds since 1970. `Err` if it is something else.
     pub(super) fn time(&self, claim: &str) -> Result<Option<u64>, TokenError> {
-        let Some(value) = self.claims.get(claim) else { return Ok(None) };
+        let Some(value) = self.claims.get(claim) else {
+            return Ok(None);
+        };
         let whole = value.as_u64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-        let fraction = || value.as_f64().filter(|time| (0.0..1e12).contains(time)).map(|time| time as u64);
-        whole.or_else(fraction).map(Some).ok_or(TokenError::Malformed)
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range is checked"
+        )]
+        let fraction = || {
+            value
+                .as_f64()
+                .filter(|time| (0.0..1e12).contains(time))
+                .map(|time| time as u64)
+        };
+        whole
+            .or_else(fraction)
+            .map(Some)
+            .ok_or(TokenError::Malformed)
     }
 
     /// Whether it is meant for one of these (RFC 7519 section 4.1.3).
     pub(super) fn is_for(&self, audiences: &[String]) -> bool {
-        let known = |value: &Value| value.as_str().is_some_and(|text| audiences.iter().any(|known| known == text));
+        let known = |value: &Value| {
+            value
+                .as_str()
+                .is_some_and(|text| audiences.iter().any(|known| known == text))
+        };
         match self.claims.get("aud") {
-            Some(Value::Array(several)) => several.iter().all(Value::is_string) && several.iter().any(known),
+            Some(Value::Array(several)) => {
+                several.iter().all(Value::is_string) && several.iter().any(known)
+            }
             Some(one) => known(one),
             None => false,
         }
@@ -70,8 +103,13 @@ impl<'t> Jwt<'t> {
 
     /// The SHA-256 of the certificate that it is bound to, in lower-case hex (RFC 8705 section 3.1).
     pub(super) fn certificate(&self) -> Result<String, TokenError> {
-        let bound = self.claims.get("cnf").and_then(|confirmation| confirmation.get("x5t#S256")?.as_str());
-        let octets = URL_SAFE_NO_PAD.decode(bound.ok_or(TokenError::Unbound)?).map_err(|_| TokenError::Malformed)?;
+        let bound = self
+            .claims
+            .get("cnf")
+            .and_then(|confirmation| confirmation.get("x5t#S256")?.as_str());
+        let octets = URL_SAFE_NO_PAD
+            .decode(bound.ok_or(TokenError::Unbound)?)
+            .map_err(|_| TokenError::Malformed)?;
         if octets.len() != 32 {
             return Err(TokenError::Malformed);
         }
@@ -85,14 +123,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(header: &str, claims: &str) -> Result<Algorithm, TokenError> {
-        let token = format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let token = format!(
+            "{}.{}.AAAA",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
         Jwt::read(&token).map(|jwt| jwt.algorithm)
     }
 
     #[test]
     fn only_plain_tokens_with_a_public_key_algorithm_are_read() {
         assert_eq!(read(r#"{"alg":"ES256"}"#, "{}"), Ok(Algorithm::Es256));
-        assert_eq!(read(r#"{"alg":"EdDSA","typ":"at+JWT","kid":"a"}"#, "{}"), Ok(Algorithm::EdDsa));
+        assert_eq!(
+            read(r#"{"alg":"EdDSA","typ":"at+JWT","kid":"a"}"#, "{}"),
+            Ok(Algorithm::EdDsa)
+        );
         for (header, error) in [
             (r#"{"alg":"none"}"#, TokenError::Algorithm),
             (r#"{"alg":"None"}"#, TokenError::Algorithm),
@@ -107,16 +152,29 @@ mod tests {
         ] {
             assert_eq!(read(header, "{}"), Err(error), "{header}");
         }
-        assert_eq!(read(r#"{"alg":"ES256"}"#, r#"{"exp":1,"exp":2}"#), Err(TokenError::Malformed));
+        assert_eq!(
+            read(r#"{"alg":"ES256"}"#, r#"{"exp":1,"exp":2}"#),
+            Err(TokenError::Malformed)
+        );
     }
 
     #[test]
     fn times_are_whole_or_broken_numbers_and_nothing_else() {
         let claims = r#"{"a":5,"b":5.9,"c":"5","d":-1,"e":1e300}"#;
-        let token = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode(claims));
+        let token = format!(
+            "{}.{}.",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
         let jwt = Jwt::read(&token).unwrap();
-        let (good, bad) = (|name| jwt.time(name).unwrap(), |name| jwt.time(name).is_err());
-        assert_eq!((good("a"), good("b"), good("none")), (Some(5), Some(5), None));
+        let (good, bad) = (
+            |name| jwt.time(name).unwrap(),
+            |name| jwt.time(name).is_err(),
+        );
+        assert_eq!(
+            (good("a"), good("b"), good("none")),
+            (Some(5), Some(5), None)
+        );
         assert!(bad("c") && bad("d") && bad("e"));
     }
 

@@ -64,7 +64,10 @@ impl KeySet {
     /// [`KeySetError`]
     pub fn read(text: &[u8]) -> Result<Self, KeySetError> {
         let set = strict_object(text).ok_or(KeySetError::Malformed)?;
-        let listed = set.get("keys").and_then(Value::as_array).ok_or(KeySetError::Malformed)?;
+        let listed = set
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(KeySetError::Malformed)?;
         if listed.len() > MOST_KEYS {
             return Err(KeySetError::TooMany);
         }
@@ -76,7 +79,11 @@ impl KeySet {
             }
             keys.extend(Key::read(key));
         }
-        if keys.is_empty() { Err(KeySetError::NoKey) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err(KeySetError::NoKey)
+        } else {
+            Ok(Self { keys })
+        }
     }
 
     /// Verifies with the one key that fits algorithm and id. Gives which it was.
@@ -86,10 +93,15 @@ impl KeySet {
         signed: &str,
         signature: &[u8],
     ) -> Result<KeyDigest, TokenError> {
-        let mut fitting =
-            self.keys.iter().filter(|key| key.fits(algorithm) && (id.is_none() || key.id.as_deref() == id));
-        let (Some(key), None) = (fitting.next(), fitting.next()) else { return Err(TokenError::UnknownKey) };
-        key.verify(algorithm, signed.as_bytes(), signature).map(|()| key.digest)
+        let mut fitting = self
+            .keys
+            .iter()
+            .filter(|key| key.fits(algorithm) && (id.is_none() || key.id.as_deref() == id));
+        let (Some(key), None) = (fitting.next(), fitting.next()) else {
+            return Err(TokenError::UnknownKey);
+        };
+        key.verify(algorithm, signed.as_bytes(), signature)
+            .map(|()| key.digest)
     }
 
     /// One of them.
@@ -113,15 +125,24 @@ impl Key {
             return None;
         }
         let operations = said.get("key_ops").and_then(Value::as_array);
-        if operations.is_some_and(|operations| !operations.iter().any(|operation| operation == "verify")) {
+        if operations
+            .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"))
+        {
             return None;
         }
         let material = match (text("kty")?, text("crv")) {
-            ("EC", Some("P-256")) => Material::Plain(Algorithm::Es256, point(octets("x")?, &octets("y")?, 32)?),
-            ("EC", Some("P-384")) => Material::Plain(Algorithm::Es384, point(octets("x")?, &octets("y")?, 48)?),
-            ("OKP", Some("Ed25519")) => Material::Plain(Algorithm::EdDsa, octets("x").filter(|key| key.len() == 32)?),
+            ("EC", Some("P-256")) => {
+                Material::Plain(Algorithm::Es256, point(octets("x")?, &octets("y")?, 32)?)
+            }
+            ("EC", Some("P-384")) => {
+                Material::Plain(Algorithm::Es384, point(octets("x")?, &octets("y")?, 48)?)
+            }
+            ("OKP", Some("Ed25519")) => {
+                Material::Plain(Algorithm::EdDsa, octets("x").filter(|key| key.len() == 32)?)
+            }
             ("RSA", _) => {
-                let modulus = octets("n").filter(|modulus| (256..=1024).contains(&modulus.len()))?;
+                let modulus =
+                    octets("n").filter(|modulus| (256..=1024).contains(&modulus.len()))?;
                 let exponent = octets("e").filter(|exponent| (1..=8).contains(&exponent.len()))?;
                 Material::Rsa { modulus, exponent }
             }
@@ -135,7 +156,12 @@ impl Key {
         let id = text("kid").map(str::to_owned);
         let mut hashed = [0; 32];
         hashed.copy_from_slice(digest(&SHA256, &material.octets()).as_ref());
-        Some(Self { digest: KeyDigest(hashed), id, algorithm, material })
+        Some(Self {
+            digest: KeyDigest(hashed),
+            id,
+            algorithm,
+            material,
+        })
     }
 
     fn fits(&self, algorithm: Algorithm) -> bool {
@@ -146,7 +172,12 @@ impl Key {
         by_kind && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
-    fn verify(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Result<(), TokenError> {
         let verified = match &self.material {
             Material::Plain(_, key) => {
                 let algorithm = algorithm.of_plain_keys().ok_or(TokenError::UnknownKey)?;
@@ -154,7 +185,11 @@ impl Key {
             }
             Material::Rsa { modulus, exponent } => {
                 let parameters = algorithm.of_rsa_keys().ok_or(TokenError::UnknownKey)?;
-                RsaPublicKeyComponents { n: modulus, e: exponent }.verify(parameters, signed, signature)
+                RsaPublicKeyComponents {
+                    n: modulus,
+                    e: exponent,
+                }
+                .verify(parameters, signed, signature)
             }
         };
         verified.map_err(|_| TokenError::Signature)
@@ -184,13 +219,19 @@ mod tests {
         "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
     const SIGNED: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt\
         cGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-    const SIGNATURE: &str = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+    const SIGNATURE: &str =
+        "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 
     fn set(keys: &str) -> Result<KeySet, KeySetError> {
         KeySet::read(format!("{{\"keys\":[{keys}]}}").as_bytes())
     }
 
-    fn verify(set: &KeySet, algorithm: Algorithm, id: Option<&str>, signed: &str) -> Result<(), TokenError> {
+    fn verify(
+        set: &KeySet,
+        algorithm: Algorithm,
+        id: Option<&str>,
+        signed: &str,
+    ) -> Result<(), TokenError> {
         let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).unwrap();
         set.verify((algorithm, id), signed, &signature).map(drop)
     }
@@ -200,11 +241,29 @@ mod tests {
         let keys = set(KEY).unwrap();
         assert_eq!(verify(&keys, Algorithm::Es256, None, SIGNED), Ok(()));
         assert_eq!(verify(&keys, Algorithm::Es256, Some("a"), SIGNED), Ok(()));
-        assert_eq!(verify(&keys, Algorithm::Es256, Some("b"), SIGNED), Err(TokenError::UnknownKey));
-        assert_eq!(verify(&keys, Algorithm::EdDsa, None, SIGNED), Err(TokenError::UnknownKey));
-        assert_eq!(verify(&keys, Algorithm::Es256, None, &SIGNED.replace("eyJp", "eyJq")), Err(TokenError::Signature));
+        assert_eq!(
+            verify(&keys, Algorithm::Es256, Some("b"), SIGNED),
+            Err(TokenError::UnknownKey)
+        );
+        assert_eq!(
+            verify(&keys, Algorithm::EdDsa, None, SIGNED),
+            Err(TokenError::UnknownKey)
+        );
+        assert_eq!(
+            verify(
+                &keys,
+                Algorithm::Es256,
+                None,
+                &SIGNED.replace("eyJp", "eyJq")
+            ),
+            Err(TokenError::Signature)
+        );
         let two = set(&format!("{KEY},{}", KEY.replace("\"a\"", "\"b\""))).unwrap();
-        assert_eq!(verify(&two, Algorithm::Es256, None, SIGNED), Err(TokenError::UnknownKey), "which of them?");
+        assert_eq!(
+            verify(&two, Algorithm::Es256, None, SIGNED),
+            Err(TokenError::UnknownKey),
+            "which of them?"
+        );
         assert_eq!(verify(&two, Algorithm::Es256, Some("b"), SIGNED), Ok(()));
     }
 
@@ -212,13 +271,28 @@ mod tests {
     fn keys_that_cannot_verify_are_left_out_and_secret_ones_refused() {
         assert_eq!(set("").unwrap_err(), KeySetError::NoKey);
         let other = |from: &str, to: &str| set(&KEY.replace(from, to)).err();
-        assert_eq!(other("\"kid\":\"a\"", "\"use\":\"enc\""), Some(KeySetError::NoKey));
-        assert_eq!(other("\"kid\":\"a\"", "\"key_ops\":[\"encrypt\"]"), Some(KeySetError::NoKey));
-        assert_eq!(other("\"kid\":\"a\"", "\"alg\":\"HS256\""), Some(KeySetError::NoKey));
+        assert_eq!(
+            other("\"kid\":\"a\"", "\"use\":\"enc\""),
+            Some(KeySetError::NoKey)
+        );
+        assert_eq!(
+            other("\"kid\":\"a\"", "\"key_ops\":[\"encrypt\"]"),
+            Some(KeySetError::NoKey)
+        );
+        assert_eq!(
+            other("\"kid\":\"a\"", "\"alg\":\"HS256\""),
+            Some(KeySetError::NoKey)
+        );
         assert_eq!(other("\"kid\":\"a\"", "\"alg\":\"ES256\""), None);
         assert_eq!(other("P-256", "P-521"), Some(KeySetError::NoKey));
-        assert_eq!(other("\"kid\":\"a\"", "\"d\":\"AAAA\""), Some(KeySetError::PrivateKey));
-        assert_eq!(set(r#"{"kty":"oct","k":"AAAA"}"#).err(), Some(KeySetError::PrivateKey));
+        assert_eq!(
+            other("\"kid\":\"a\"", "\"d\":\"AAAA\""),
+            Some(KeySetError::PrivateKey)
+        );
+        assert_eq!(
+            set(r#"{"kty":"oct","k":"AAAA"}"#).err(),
+            Some(KeySetError::PrivateKey)
+        );
         assert_eq!(KeySet::read(b"{}").err(), Some(KeySetError::Malformed));
         assert_eq!(KeySet::read(b"<html>").err(), Some(KeySetError::Malformed));
     }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::authorize::public_permit;
-use crate::forward::{AuthorizationUp, ClientAddress, FieldSink, RequestEdit, Upgrade, request_fields};
+use crate::forward::{
+    AuthorizationUp, ClientAddress, FieldSink, RequestEdit, Upgrade, request_fields,
+};
 use crate::route::Admission;
 use proptest::prelude::*;
 
@@ -22,11 +24,25 @@ fn seen(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>, name: &str) -> Vec<(S
 
 #[test]
 fn look_alikes_are_seen_and_told_apart() {
-    let fields: &[(&str, &[u8])] = &[("X-Team", b"red"), ("X_Team", b"blue"), ("x-teams", b"green")];
-    let policy = FieldPolicy { reserved: &FieldNames::default(), judged: &FieldNames::default(), kept: &[] };
-    let both = [(Spelling::AsNamed, "red".to_owned()), (Spelling::Otherwise, "blue".to_owned())];
+    let fields: &[(&str, &[u8])] = &[
+        ("X-Team", b"red"),
+        ("X_Team", b"blue"),
+        ("x-teams", b"green"),
+    ];
+    let policy = FieldPolicy {
+        reserved: &FieldNames::default(),
+        judged: &FieldNames::default(),
+        kept: &[],
+    };
+    let both = [
+        (Spelling::AsNamed, "red".to_owned()),
+        (Spelling::Otherwise, "blue".to_owned()),
+    ];
     assert_eq!(seen(fields, policy, "x-team"), both);
-    let both = [(Spelling::Otherwise, "red".to_owned()), (Spelling::AsNamed, "blue".to_owned())];
+    let both = [
+        (Spelling::Otherwise, "red".to_owned()),
+        (Spelling::AsNamed, "blue".to_owned()),
+    ];
     assert_eq!(seen(fields, policy, "x_team"), both);
 }
 
@@ -34,10 +50,24 @@ fn look_alikes_are_seen_and_told_apart() {
 fn a_trailer_that_nobody_judges_is_not_announced() {
     let mut judged = FieldNames::default();
     judged.add_judged("x-team");
-    let fields: &[(&str, &[u8])] = &[("Trailer", b"X-Sum, X_Team"), ("Trailer", b"X-Sum"), ("X-Team", b"red")];
-    let policy = FieldPolicy { reserved: &FieldNames::default(), judged: &judged, kept: &[] };
-    assert_eq!(seen(fields, policy, "trailer"), [(Spelling::AsNamed, "X-Sum".to_owned())]);
-    assert_eq!(seen(fields, policy, "x-team"), [(Spelling::AsNamed, "red".to_owned())]);
+    let fields: &[(&str, &[u8])] = &[
+        ("Trailer", b"X-Sum, X_Team"),
+        ("Trailer", b"X-Sum"),
+        ("X-Team", b"red"),
+    ];
+    let policy = FieldPolicy {
+        reserved: &FieldNames::default(),
+        judged: &judged,
+        kept: &[],
+    };
+    assert_eq!(
+        seen(fields, policy, "trailer"),
+        [(Spelling::AsNamed, "X-Sum".to_owned())]
+    );
+    assert_eq!(
+        seen(fields, policy, "x-team"),
+        [(Spelling::AsNamed, "red".to_owned())]
+    );
 }
 
 #[test]
@@ -52,21 +82,51 @@ fn what_is_not_sent_is_not_seen() {
         ("Content_Length", b"7"),
         ("Accept", b"a"),
     ];
-    let policy = FieldPolicy { reserved: &reserving("x-tag"), judged: &FieldNames::default(), kept: &[] };
-    for name in ["x-team", "x-client-cn", "x-forwarded-for", "x-tag", "connection", "te"] {
+    let policy = FieldPolicy {
+        reserved: &reserving("x-tag"),
+        judged: &FieldNames::default(),
+        kept: &[],
+    };
+    for name in [
+        "x-team",
+        "x-client-cn",
+        "x-forwarded-for",
+        "x-tag",
+        "connection",
+        "te",
+    ] {
         assert_eq!(seen(fields, policy, name), [], "{name}");
     }
     for (name, value) in [("content-length", "0"), ("accept", "a")] {
-        assert_eq!(seen(fields, policy, name), [(Spelling::AsNamed, value.to_owned())], "{name}");
+        assert_eq!(
+            seen(fields, policy, name),
+            [(Spelling::AsNamed, value.to_owned())],
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn a_condition_may_read_only_what_an_upstream_gets_from_a_client() {
-    for name in ["accept", "x-team", "cookie", "authorization", "content-length", "content-type"] {
+    for name in [
+        "accept",
+        "x-team",
+        "cookie",
+        "authorization",
+        "content-length",
+        "content-type",
+    ] {
         assert!(may_be_judged(name), "{name}");
     }
-    for name in ["host", "te", "via", "x-client-cn", "x_forwarded_for", "x-http-method-override", "transfer-encoding"] {
+    for name in [
+        "host",
+        "te",
+        "via",
+        "x-client-cn",
+        "x_forwarded_for",
+        "x-http-method-override",
+        "transfer-encoding",
+    ] {
         assert!(!may_be_judged(name), "{name}");
     }
 }
@@ -93,7 +153,12 @@ fn received(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>) -> Vec<(String, V
         upgrade: Upgrade::None,
     };
     let mut received = Received::default();
-    request_fields(&public_permit(Admission::Public).unwrap(), fields, &edit, &mut received);
+    request_fields(
+        &public_permit(Admission::Public).unwrap(),
+        fields,
+        &edit,
+        &mut received,
+    );
     received.0
 }
 
@@ -110,7 +175,8 @@ fn any_name() -> impl Strategy<Value = String> {
 fn any_value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "(red|blue)".prop_map(String::into_bytes),
-        "((x[-_]team|X-Tag|accept|cookie|close|content-type)(, ?)?){0,3}".prop_map(String::into_bytes),
+        "((x[-_]team|X-Tag|accept|cookie|close|content-type)(, ?)?){0,3}"
+            .prop_map(String::into_bytes),
         proptest::collection::vec(any::<u8>(), 0..4),
     ]
 }

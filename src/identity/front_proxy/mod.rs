@@ -57,10 +57,14 @@ impl FrontProxy {
     /// [`Several`] if a field that may stand once stands more often.
     pub fn said<'h, F: Fields + ?Sized>(&self, fields: &'h F) -> Result<Said<'h>, Several> {
         Ok(match self.identity {
-            ForwardedIdentity::Rfc9440 => {
-                Said { identity: only(fields, "client-cert")?, chain: only(fields, "client-cert-chain")? }
-            }
-            ForwardedIdentity::Xfcc => Said { identity: only(fields, "x-forwarded-client-cert")?, chain: None },
+            ForwardedIdentity::Rfc9440 => Said {
+                identity: only(fields, "client-cert")?,
+                chain: only(fields, "client-cert-chain")?,
+            },
+            ForwardedIdentity::Xfcc => Said {
+                identity: only(fields, "x-forwarded-client-cert")?,
+                chain: None,
+            },
             ForwardedIdentity::ProxyV2 => Said::default(),
         })
     }
@@ -69,13 +73,20 @@ impl FrontProxy {
     ///
     /// # Errors
     /// [`ForwardedRefusal`]
-    pub fn read(&self, said: Said<'_>, proxied: Option<&ProxiedClient>) -> Result<Forwarded, ForwardedRefusal> {
+    pub fn read(
+        &self,
+        said: Said<'_>,
+        proxied: Option<&ProxiedClient>,
+    ) -> Result<Forwarded, ForwardedRefusal> {
         match self.identity {
-            ForwardedIdentity::Rfc9440 => rfc9440::read(said.identity, said.chain).map(Forwarded::Chain),
-            ForwardedIdentity::Xfcc => xfcc::read(said.identity).map(Forwarded::Chain),
-            ForwardedIdentity::ProxyV2 => {
-                proxied.map_or(Err(ForwardedRefusal::Missing), |proxied| proxied.identity(self.belief))
+            ForwardedIdentity::Rfc9440 => {
+                rfc9440::read(said.identity, said.chain).map(Forwarded::Chain)
             }
+            ForwardedIdentity::Xfcc => xfcc::read(said.identity).map(Forwarded::Chain),
+            ForwardedIdentity::ProxyV2 => proxied
+                .map_or(Err(ForwardedRefusal::Missing), |proxied| {
+                    proxied.identity(self.belief)
+                }),
         }
     }
 }
@@ -88,7 +99,9 @@ fn only<'h, F: Fields + ?Sized>(fields: &'h F, known: &str) -> Result<Option<&'h
     if alike.next().is_some() {
         return Err(Several);
     }
-    Ok(first.filter(|(name, _)| name.eq_ignore_ascii_case(known)).map(|(_, value)| value))
+    Ok(first
+        .filter(|(name, _)| name.eq_ignore_ascii_case(known))
+        .map(|(_, value)| value))
 }
 
 /// The values of the fields that say who the client is.

@@ -26,9 +26,10 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, BadNetwork> {
         let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) if bits.bytes().all(|octet| octet.is_ascii_digit()) => {
-                (address, Some(bits.parse::<u8>().map_err(|_| BadNetwork::NotANetwork)?))
-            }
+            Some((address, bits)) if bits.bytes().all(|octet| octet.is_ascii_digit()) => (
+                address,
+                Some(bits.parse::<u8>().map_err(|_| BadNetwork::NotANetwork)?),
+            ),
             Some(_) => return Err(BadNetwork::NotANetwork),
             None => (text, None),
         };
@@ -39,7 +40,11 @@ impl FromStr for Network {
             return Err(BadNetwork::NotANetwork);
         }
         let network = Self { address, bits };
-        if network.of(address) == as_bits(address) { Ok(network) } else { Err(BadNetwork::BitsBehindPrefix) }
+        if network.of(address) == as_bits(address) {
+            Ok(network)
+        } else {
+            Err(BadNetwork::BitsBehindPrefix)
+        }
     }
 }
 
@@ -81,13 +86,35 @@ mod tests {
             ("::/0", "ffff::1", "1.2.3.4"),
         ] {
             let network: Network = network.parse().unwrap();
-            assert!(network.contains(inside.parse().unwrap()), "{network:?} {inside}");
-            assert!(!network.contains(outside.parse().unwrap()), "{network:?} {outside}");
+            assert!(
+                network.contains(inside.parse().unwrap()),
+                "{network:?} {inside}"
+            );
+            assert!(
+                !network.contains(outside.parse().unwrap()),
+                "{network:?} {outside}"
+            );
         }
-        for bad in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "lb.example", "10.0.0/8", "::/129", "10.0.0.0/8/8"] {
-            assert_eq!(bad.parse::<Network>(), Err(BadNetwork::NotANetwork), "{bad}");
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "lb.example",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/8/8",
+        ] {
+            assert_eq!(
+                bad.parse::<Network>(),
+                Err(BadNetwork::NotANetwork),
+                "{bad}"
+            );
         }
-        assert_eq!("10.1.0.0/8".parse::<Network>(), Err(BadNetwork::BitsBehindPrefix));
+        assert_eq!(
+            "10.1.0.0/8".parse::<Network>(),
+            Err(BadNetwork::BitsBehindPrefix)
+        );
     }
 
     proptest! {

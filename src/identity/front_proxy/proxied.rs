@@ -3,7 +3,9 @@
 
 use super::{Forwarded, ForwardedRefusal};
 use crate::config::Belief;
-use crate::identity::proxy_v2::{CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL};
+use crate::identity::proxy_v2::{
+    CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL,
+};
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -69,10 +71,18 @@ impl ProxyHeader {
     /// # Errors
     /// [`ProxyHeaderError::Missing`] or [`ProxyHeaderError::Version1`]
     pub fn may_begin(octets: &[u8]) -> Result<(), ProxyHeaderError> {
-        if octets.iter().zip(SIGNATURE).all(|(is, wanted)| is == wanted) {
+        if octets
+            .iter()
+            .zip(SIGNATURE)
+            .all(|(is, wanted)| is == wanted)
+        {
             return Ok(());
         }
-        Err(if octets.first() == Some(&b'P') { ProxyHeaderError::Version1 } else { ProxyHeaderError::Missing })
+        Err(if octets.first() == Some(&b'P') {
+            ProxyHeaderError::Version1
+        } else {
+            ProxyHeaderError::Missing
+        })
     }
 
     /// How many octets follow a prefix.
@@ -83,7 +93,11 @@ impl ProxyHeader {
         Self::may_begin(prefix)?;
         let [.., high, low] = *prefix;
         let length = usize::from(u16::from_be_bytes([high, low]));
-        if length > Self::MOST { Err(ProxyHeaderError::TooLong) } else { Ok(length) }
+        if length > Self::MOST {
+            Err(ProxyHeaderError::TooLong)
+        } else {
+            Ok(length)
+        }
     }
 
     /// Reads a whole header.
@@ -91,7 +105,9 @@ impl ProxyHeader {
     /// # Errors
     /// [`ProxyHeaderError`]
     pub fn read(octets: &[u8]) -> Result<Self, ProxyHeaderError> {
-        let (prefix, body) = octets.split_first_chunk().ok_or(ProxyHeaderError::Malformed("it is cut short"))?;
+        let (prefix, body) = octets
+            .split_first_chunk()
+            .ok_or(ProxyHeaderError::Malformed("it is cut short"))?;
         if Self::length(prefix)? != body.len() {
             return Err(ProxyHeaderError::Malformed("its length is wrong"));
         }
@@ -100,7 +116,11 @@ impl ProxyHeader {
             // What else it says is to be ignored.
             0x20 => return Ok(Self::Local),
             0x21 => {}
-            _ => return Err(ProxyHeaderError::Malformed("its version or command is unknown")),
+            _ => {
+                return Err(ProxyHeaderError::Malformed(
+                    "its version or command is unknown",
+                ));
+            }
         }
         let (addresses, fields) = addresses(family, body)?;
         let tls = read_fields(octets, octets.len() - fields.len())?;
@@ -129,12 +149,17 @@ fn addresses(family: u8, body: &[u8]) -> Result<(Option<Addresses>, &[u8]), Prox
             Ok((Some(with_ports(from.into(), to.into(), *ports)), rest))
         }
         0x31 => Ok((None, body.get(UNIX..).ok_or(CUT)?)),
-        _ => Err(ProxyHeaderError::Malformed("its address family is unknown, or not of streams")),
+        _ => Err(ProxyHeaderError::Malformed(
+            "its address family is unknown, or not of streams",
+        )),
     }
 }
 
 fn with_ports(from: IpAddr, to: IpAddr, [a, b, c, d]: [u8; 4]) -> Addresses {
-    (SocketAddr::new(from, u16::from_be_bytes([a, b])), SocketAddr::new(to, u16::from_be_bytes([c, d])))
+    (
+        SocketAddr::new(from, u16::from_be_bytes([a, b])),
+        SocketAddr::new(to, u16::from_be_bytes([c, d])),
+    )
 }
 
 /// What TLS settled, if the fields from `at` on say so.
@@ -147,7 +172,9 @@ fn read_fields(header: &[u8], at: usize) -> Result<Option<ProxiedTls>, ProxyHead
         (kind, value, rest) = field(rest)?;
         match kind {
             TYPE_SSL if tls.is_some() => {
-                return Err(ProxyHeaderError::Malformed("it says twice what TLS settled"));
+                return Err(ProxyHeaderError::Malformed(
+                    "it says twice what TLS settled",
+                ));
             }
             TYPE_SSL => tls = Some(ProxiedTls::read(value)?),
             TYPE_CRC32C if !checksum_is(header, before + 3, value) => {
@@ -163,19 +190,29 @@ fn read_fields(header: &[u8], at: usize) -> Result<Option<ProxiedTls>, ProxyHead
 fn field(octets: &[u8]) -> Result<(u8, &[u8], &[u8]), ProxyHeaderError> {
     const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("a field is cut short");
     let ([kind, high, low], rest) = octets.split_first_chunk::<3>().ok_or(CUT)?;
-    let (value, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))).ok_or(CUT)?;
+    let (value, rest) = rest
+        .split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))
+        .ok_or(CUT)?;
     Ok((*kind, value, rest))
 }
 
 /// Whether the CRC-32C of the header, with zeros where it stands itself, is this.
 fn checksum_is(header: &[u8], at: usize, said: &[u8]) -> bool {
-    let zeroed = header.iter().enumerate().map(|(place, octet)| if (at..at + 4).contains(&place) { 0 } else { *octet });
+    let zeroed = header.iter().enumerate().map(|(place, octet)| {
+        if (at..at + 4).contains(&place) {
+            0
+        } else {
+            *octet
+        }
+    });
     said == crc32c(zeroed).to_be_bytes()
 }
 
 fn crc32c(octets: impl Iterator<Item = u8>) -> u32 {
     !octets.fold(u32::MAX, |sum, octet| {
-        (0..8).fold(sum ^ u32::from(octet), |sum, _| sum >> 1 ^ if sum & 1 == 1 { 0x82f6_3b78 } else { 0 })
+        (0..8).fold(sum ^ u32::from(octet), |sum, _| {
+            sum >> 1 ^ if sum & 1 == 1 { 0x82f6_3b78 } else { 0 }
+        })
     })
 }
 
@@ -183,7 +220,11 @@ impl ProxiedTls {
     fn read(value: &[u8]) -> Result<Self, ProxyHeaderError> {
         const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("what TLS settled is cut short");
         let ([flags, verdict @ ..], mut rest) = value.split_first_chunk::<5>().ok_or(CUT)?;
-        let mut tls = Self { flags: *flags, verdict: u32::from_be_bytes(*verdict), ..Self::default() };
+        let mut tls = Self {
+            flags: *flags,
+            verdict: u32::from_be_bytes(*verdict),
+            ..Self::default()
+        };
         while !rest.is_empty() {
             let (kind, value);
             (kind, value, rest) = field(rest)?;
@@ -203,7 +244,10 @@ impl ProxiedTls {
 impl ProxiedClient {
     /// Who the client is.
     pub(super) fn identity(&self, belief: Belief) -> Result<Forwarded, ForwardedRefusal> {
-        let tls = self.tls.as_ref().filter(|tls| tls.flags & CLIENT_SSL != 0 && tls.flags & CLIENT_CERT != 0);
+        let tls = self
+            .tls
+            .as_ref()
+            .filter(|tls| tls.flags & CLIENT_SSL != 0 && tls.flags & CLIENT_CERT != 0);
         let tls = tls.ok_or(ForwardedRefusal::Missing)?;
         if tls.verdict != 0 {
             return Err(ForwardedRefusal::Unverified);
@@ -223,106 +267,4 @@ impl ProxiedClient {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn tlv(kind: u8, value: &[u8]) -> Vec<u8> {
-        [&[kind], &u16::try_from(value.len()).unwrap().to_be_bytes()[..], value].concat()
-    }
-
-    fn header(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-        [&SIGNATURE[..], &[command, family], &length, body].concat()
-    }
-
-    fn ssl(flags: u8, verdict: u32, fields: &[u8]) -> Vec<u8> {
-        tlv(TYPE_SSL, &[&[flags], &verdict.to_be_bytes()[..], fields].concat())
-    }
-
-    fn client(body: &[u8]) -> Result<ProxiedClient, ProxyHeaderError> {
-        match ProxyHeader::read(&header(0x21, 0, body))? {
-            ProxyHeader::Client(client) => Ok(*client),
-            ProxyHeader::Local => panic!("not local"),
-        }
-    }
-
-    #[test]
-    fn addresses_are_read_in_each_family() {
-        let read = |family, body: &[u8]| match ProxyHeader::read(&header(0x21, family, body)) {
-            Ok(ProxyHeader::Client(client)) => Ok(client.addresses),
-            Ok(ProxyHeader::Local) => panic!("not local"),
-            Err(error) => Err(error),
-        };
-        let four = [192, 0, 2, 1, 198, 51, 100, 2, 0x12, 0x34, 1, 0xbb];
-        let expected = ("192.0.2.1:4660".parse().unwrap(), "198.51.100.2:443".parse().unwrap());
-        assert_eq!(read(0x11, &four), Ok(Some(expected)));
-        let six: [u8; 36] = std::array::from_fn(|at| u8::from(at == 15 || at == 33));
-        assert_eq!(read(0x21, &six), Ok(Some(("[::1]:1".parse().unwrap(), "[::]:0".parse().unwrap()))));
-        assert_eq!((read(0, &[]), read(0x31, &[0; 216])), (Ok(None), Ok(None)));
-        for (family, body) in [(0x11, &four[..11]), (0x21, &six[..35]), (0x31, &[0; 215]), (0x12, &four), (0x41, &[])] {
-            assert!(matches!(read(family, body), Err(ProxyHeaderError::Malformed(_))), "{family}");
-        }
-        assert_eq!(ProxyHeader::read(&header(0x20, 0x99, b"whatever")), Ok(ProxyHeader::Local));
-        assert!(ProxyHeader::read(&header(0x22, 0, &[])).is_err() && ProxyHeader::read(&header(0x11, 0, &[])).is_err());
-    }
-
-    #[test]
-    fn what_is_no_header_is_known_early() {
-        assert_eq!(ProxyHeader::may_begin(&[22, 3, 1]), Err(ProxyHeaderError::Missing));
-        assert_eq!(ProxyHeader::may_begin(b"PROXY TCP4"), Err(ProxyHeaderError::Version1));
-        assert_eq!(ProxyHeader::may_begin(b"\r\n\r\n"), Ok(()));
-        assert_eq!(ProxyHeader::read(&header(0x21, 0, &[0; ProxyHeader::MOST + 1])), Err(ProxyHeaderError::TooLong));
-    }
-
-    #[test]
-    fn only_a_verified_client_is_somebody() {
-        let certificate = || tlv(SUBTYPE_SSL_CLIENT_CERT, b"der");
-        let name = || tlv(SUBTYPE_SSL_CN, b"alice");
-        let both = [name(), certificate()].concat();
-        let identity = |body: Vec<u8>, belief| client(&body).unwrap().identity(belief);
-        let chain = Ok(Forwarded::Chain(vec![CertificateDer::from(b"der".to_vec())]));
-        for flags in [3, 5, 7] {
-            assert_eq!(identity(ssl(flags, 0, &both), Belief::CommonName), chain);
-        }
-        assert_eq!(identity(ssl(7, 0, &name()), Belief::CommonName), Ok(Forwarded::CommonName("alice".into())));
-        let refused = identity(ssl(7, 0, &name()), Belief::Certificate);
-        assert!(matches!(refused, Err(ForwardedRefusal::WithoutCertificate(_))));
-        assert_eq!(identity(ssl(7, 1, &both), Belief::CommonName), Err(ForwardedRefusal::Unverified));
-        for body in [ssl(1, 0, &both), ssl(6, 0, &both), ssl(7, 0, &[]), vec![]] {
-            assert_eq!(identity(body, Belief::CommonName), Err(ForwardedRefusal::Missing));
-        }
-        for bad in [ssl(7, 0, &[both.clone(), name()].concat()), [ssl(7, 0, &both), ssl(7, 0, &both)].concat()] {
-            assert!(matches!(client(&bad), Err(ProxyHeaderError::Malformed(_))));
-        }
-    }
-
-    #[test]
-    fn a_checksum_that_is_there_is_right() {
-        assert_eq!(crc32c(b"123456789".iter().copied()), 0xe306_9283);
-        let mut with = header(0x21, 0, &[tlv(TYPE_CRC32C, &[0; 4]), ssl(7, 0, &[])].concat());
-        let sum = crc32c(with.iter().copied()).to_be_bytes();
-        assert!(ProxyHeader::read(&with).is_err());
-        with[19..23].copy_from_slice(&sum);
-        assert!(ProxyHeader::read(&with).is_ok());
-        assert!(client(&tlv(TYPE_CRC32C, &[0; 3])).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_panics_and_every_cut_is_seen(
-            body in proptest::collection::vec(any::<u8>(), 0..80), family in any::<u8>(), cut in any::<proptest::sample::Index>(),
-        ) {
-            let whole = header(0x21, family, &body);
-            let _ = ProxyHeader::read(&whole);
-            prop_assert!(ProxyHeader::read(&whole[..cut.index(whole.len())]).is_err());
-        }
-
-        #[test]
-        fn what_we_write_we_read(name in "[a-z]{1,20}", version in 0..2u8) {
-            let fields = [tlv(0x21, b"TLSv1.3"), tlv(SUBTYPE_SSL_CN, name.as_bytes())].concat();
-            let read = client(&[tlv(1, &[version]), ssl(7, 0, &fields)].concat()).unwrap();
-            prop_assert_eq!(read.identity(Belief::CommonName), Ok(Forwarded::CommonName(name.into())));
-        }
-    }
-}
+mod tests;

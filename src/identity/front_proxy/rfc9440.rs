@@ -12,7 +12,9 @@ pub(super) fn read(
 ) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
     let Some(leaf) = leaf else {
         return Err(match chain {
-            Some(_) => ForwardedRefusal::Malformed("there is a Client-Cert-Chain without a Client-Cert"),
+            Some(_) => {
+                ForwardedRefusal::Malformed("there is a Client-Cert-Chain without a Client-Cert")
+            }
             None => ForwardedRefusal::Missing,
         });
     };
@@ -21,7 +23,10 @@ pub(super) fn read(
         return Err(ForwardedRefusal::Missing);
     }
     let mut certificates = vec![byte_sequence(leaf)?];
-    for item in chain.into_iter().flat_map(|chain| chain.split(|octet| *octet == b',')) {
+    for item in chain
+        .into_iter()
+        .flat_map(|chain| chain.split(|octet| *octet == b','))
+    {
         if certificates.len() >= MOST_CERTIFICATES {
             return Err(ForwardedRefusal::Malformed("Client-Cert-Chain is too long"));
         }
@@ -32,8 +37,13 @@ pub(super) fn read(
 
 /// RFC 9651 section 4.2.7, without parameters: RFC 9440 knows none. Padding as the gateways write it that we know.
 fn byte_sequence(text: &[u8]) -> Result<CertificateDer<'static>, ForwardedRefusal> {
-    let inner = text.trim_ascii().strip_prefix(b":").and_then(|rest| rest.strip_suffix(b":"));
-    let inner = inner.ok_or(ForwardedRefusal::Malformed("a certificate does not stand between colons"))?;
+    let inner = text
+        .trim_ascii()
+        .strip_prefix(b":")
+        .and_then(|rest| rest.strip_suffix(b":"));
+    let inner = inner.ok_or(ForwardedRefusal::Malformed(
+        "a certificate does not stand between colons",
+    ))?;
     match STANDARD.decode(inner) {
         Ok(der) if !der.is_empty() => Ok(CertificateDer::from(der)),
         _ => Err(ForwardedRefusal::Malformed("a certificate is not base64")),
@@ -53,20 +63,48 @@ mod tests {
     #[test]
     fn only_what_the_standard_writes_is_read() {
         assert_eq!(read_both(":AQI=:", None), Ok(vec![vec![1, 2]]));
-        assert_eq!(read_both(" :AQI=: ", Some(":Aw==:,\t:BA==:")), Ok(vec![vec![1, 2], vec![3], vec![4]]));
+        assert_eq!(
+            read_both(" :AQI=: ", Some(":Aw==:,\t:BA==:")),
+            Ok(vec![vec![1, 2], vec![3], vec![4]])
+        );
         assert_eq!(read_both("::", None), Err(ForwardedRefusal::Missing));
-        assert!(matches!(read_both("::", Some(":AQI=:")), Err(ForwardedRefusal::Malformed(_))));
-        for bad in
-            ["", ":", ":::", "AQI=", ":AQI=", ":AQI:", ":AQI=:;a", ":AQI=:,:AQI=:", ":A QI=:", ":AQJ=:", ":_w==:"]
-        {
-            assert!(matches!(read_both(bad, None), Err(ForwardedRefusal::Malformed(_))), "{bad}");
+        assert!(matches!(
+            read_both("::", Some(":AQI=:")),
+            Err(ForwardedRefusal::Malformed(_))
+        ));
+        for bad in [
+            "",
+            ":",
+            ":::",
+            "AQI=",
+            ":AQI=",
+            ":AQI:",
+            ":AQI=:;a",
+            ":AQI=:,:AQI=:",
+            ":A QI=:",
+            ":AQJ=:",
+            ":_w==:",
+        ] {
+            assert!(
+                matches!(read_both(bad, None), Err(ForwardedRefusal::Malformed(_))),
+                "{bad}"
+            );
         }
         for bad in ["", ",", ":AQI=:,", ",:AQI=:", ":AQI=: :AQI=:"] {
-            assert!(matches!(read_both(":AQI=:", Some(bad)), Err(ForwardedRefusal::Malformed(_))), "{bad}");
+            assert!(
+                matches!(
+                    read_both(":AQI=:", Some(bad)),
+                    Err(ForwardedRefusal::Malformed(_))
+                ),
+                "{bad}"
+            );
         }
         assert!(read_both(":AQI=:", Some(&[":AQI=:"; 10].join(", "))).is_err());
         assert_eq!(read(None, None), Err(ForwardedRefusal::Missing));
-        assert!(matches!(read(None, Some(b":AQI=:")), Err(ForwardedRefusal::Malformed(_))));
+        assert!(matches!(
+            read(None, Some(b":AQI=:")),
+            Err(ForwardedRefusal::Malformed(_))
+        ));
     }
 
     proptest! {

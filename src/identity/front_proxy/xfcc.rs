@@ -22,10 +22,14 @@ pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>,
     if element.hash.is_some_and(|hash| !is_hash_of(hash, leaf)) {
         return Err(ForwardedRefusal::Malformed("Hash is not that of Cert"));
     }
-    let Some(chain) = element.chain else { return Ok(only) };
+    let Some(chain) = element.chain else {
+        return Ok(only);
+    };
     let chain = certificates(chain)?;
     if chain.first() != Some(leaf) {
-        return Err(ForwardedRefusal::Malformed("Chain does not begin with Cert"));
+        return Err(ForwardedRefusal::Malformed(
+            "Chain does not begin with Cert",
+        ));
     }
     Ok(chain)
 }
@@ -54,14 +58,20 @@ impl<'f> Element<'f> {
                 () => None,
             };
             if place.is_some_and(|place| place.replace(value).is_some()) {
-                return Err(ForwardedRefusal::Malformed("a key stands twice in the element"));
+                return Err(ForwardedRefusal::Malformed(
+                    "a key stands twice in the element",
+                ));
             }
             match end.split_first() {
                 None => return Ok(element),
                 Some((b';', more)) => rest = more,
                 // Every proxy on the way may have added one, and none says whose the request is.
                 Some((b',', _)) => return Err(ForwardedRefusal::Several),
-                Some(_) => return Err(ForwardedRefusal::Malformed("something follows a quoted value")),
+                Some(_) => {
+                    return Err(ForwardedRefusal::Malformed(
+                        "something follows a quoted value",
+                    ));
+                }
             }
         }
     }
@@ -71,15 +81,26 @@ impl<'f> Element<'f> {
 type Pair<'f> = (&'f [u8], &'f [u8], &'f [u8]);
 
 fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
-    const NOT_A_PAIR: ForwardedRefusal = ForwardedRefusal::Malformed("the element is not made of KEY=VALUE");
-    let equals = text.iter().position(|octet| *octet == b'=').ok_or(NOT_A_PAIR)?;
+    const NOT_A_PAIR: ForwardedRefusal =
+        ForwardedRefusal::Malformed("the element is not made of KEY=VALUE");
+    let equals = text
+        .iter()
+        .position(|octet| *octet == b'=')
+        .ok_or(NOT_A_PAIR)?;
     let (key, rest) = text.split_at(equals);
-    if key.is_empty() || !key.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') {
+    if key.is_empty()
+        || !key
+            .iter()
+            .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
+    {
         return Err(NOT_A_PAIR);
     }
     let value = rest.get(1..).unwrap_or_default();
     let Some(quoted) = value.strip_prefix(b"\"") else {
-        let end = value.iter().position(|octet| matches!(octet, b';' | b',')).unwrap_or(value.len());
+        let end = value
+            .iter()
+            .position(|octet| matches!(octet, b';' | b','))
+            .unwrap_or(value.len());
         let (value, rest) = value.split_at(end);
         if value.contains(&b'"') {
             return Err(ForwardedRefusal::Malformed("a quote stands within a value"));
@@ -91,7 +112,11 @@ fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
     for octet in quoted {
         match octet {
             b'"' if !escaped => {
-                return Ok((key, quoted.get(..at).unwrap_or_default(), quoted.get(at + 1..).unwrap_or_default()));
+                return Ok((
+                    key,
+                    quoted.get(..at).unwrap_or_default(),
+                    quoted.get(at + 1..).unwrap_or_default(),
+                ));
             }
             b'\\' => escaped = !escaped,
             _ => escaped = false,
@@ -103,11 +128,16 @@ fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
 
 /// URL-encoded PEM.
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
-    const BAD: ForwardedRefusal = ForwardedRefusal::Malformed("a certificate is not URL-encoded PEM");
+    const BAD: ForwardedRefusal =
+        ForwardedRefusal::Malformed("a certificate is not URL-encoded PEM");
     let pem = url_decoded(text).ok_or(BAD)?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).take(MOST_CERTIFICATES + 1).collect();
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
+        .take(MOST_CERTIFICATES + 1)
+        .collect();
     match read {
-        Ok(read) if read.len() > MOST_CERTIFICATES => Err(ForwardedRefusal::Malformed("Chain is too long")),
+        Ok(read) if read.len() > MOST_CERTIFICATES => {
+            Err(ForwardedRefusal::Malformed("Chain is too long"))
+        }
         Ok(read) if !read.is_empty() => Ok(read),
         _ => Err(BAD),
     }
@@ -119,7 +149,11 @@ fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
     while let Some(octet) = octets.next() {
         decoded.push(match octet {
             b'%' => {
-                let mut digit = || octets.next().and_then(|digit| char::from(*digit).to_digit(16));
+                let mut digit = || {
+                    octets
+                        .next()
+                        .and_then(|digit| char::from(*digit).to_digit(16))
+                };
                 u8::try_from(digit()? << 4 | digit()?).ok()?
             }
             b'\\' | b'"' => return None,
@@ -137,18 +171,34 @@ fn is_hash_of(hash: &[u8], leaf: &CertificateDer<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::front_proxy::ForwardedRefusal::{Malformed, Missing, Several, WithoutCertificate};
+    use crate::identity::front_proxy::ForwardedRefusal::{
+        Malformed, Missing, Several, WithoutCertificate,
+    };
     use proptest::prelude::*;
 
     fn pem(name: &str) -> String {
         let key = rcgen::KeyPair::generate().unwrap();
-        rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap().pem()
+        rcgen::CertificateParams::new([name.to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap()
+            .pem()
     }
 
     /// As Envoy encodes it.
     fn encoded(pem: &str) -> String {
-        let pairs = [("\n", "%0A"), (" ", "%20"), ("+", "%2B"), ("/", "%2F"), ("=", "%3D")];
-        pairs.into_iter().fold(pem.replace("\r\n", "\n"), |text, (from, to)| text.replace(from, to))
+        let pairs = [
+            ("\n", "%0A"),
+            (" ", "%20"),
+            ("+", "%2B"),
+            ("/", "%2F"),
+            ("=", "%3D"),
+        ];
+        pairs
+            .into_iter()
+            .fold(pem.replace("\r\n", "\n"), |text, (from, to)| {
+                text.replace(from, to)
+            })
     }
 
     fn read_text(field: &str) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
@@ -163,12 +213,17 @@ mod tests {
         let (cert, chain) = (encoded(&alice), encoded(&format!("{alice}{above}")));
         for good in [
             format!("Cert=\"{cert}\""),
-            format!("By=spiffe://a/b;Hash={hash};Cert=\"{cert}\";Subject=\"CN=a\\\",Cert=x\\\\\";URI=u=v;DNS=a;DNS=b"),
+            format!(
+                "By=spiffe://a/b;Hash={hash};Cert=\"{cert}\";Subject=\"CN=a\\\",Cert=x\\\\\";URI=u=v;DNS=a;DNS=b"
+            ),
             format!("hash={};CERT={cert}", hash.to_uppercase()),
         ] {
             assert_eq!(read_text(&good), Ok(vec![der(&alice)]), "{good}");
         }
-        assert_eq!(read_text(&format!("Cert=\"{cert}\";Chain=\"{chain}\"")), Ok(vec![der(&alice), der(&above)]));
+        assert_eq!(
+            read_text(&format!("Cert=\"{cert}\";Chain=\"{chain}\"")),
+            Ok(vec![der(&alice), der(&above)])
+        );
         let other = encoded(&above);
         for bad in [
             format!("Cert=\"{cert}\";Chain=\"{other}\""),
@@ -186,9 +241,21 @@ mod tests {
         ] {
             assert!(matches!(read_text(&bad), Err(Malformed(_))), "{bad}");
         }
-        assert_eq!(read_text(&format!("Cert=\"{cert}\",Cert=\"{cert}\"")), Err(Several));
-        assert!(matches!(read_text("Subject=\"CN=alice\";URI="), Err(WithoutCertificate(_))));
-        assert!(matches!(read_text("Subject=\"CN=x\\\";Cert=y\""), Err(WithoutCertificate(_))), "no way out of quotes");
+        assert_eq!(
+            read_text(&format!("Cert=\"{cert}\",Cert=\"{cert}\"")),
+            Err(Several)
+        );
+        assert!(matches!(
+            read_text("Subject=\"CN=alice\";URI="),
+            Err(WithoutCertificate(_))
+        ));
+        assert!(
+            matches!(
+                read_text("Subject=\"CN=x\\\";Cert=y\""),
+                Err(WithoutCertificate(_))
+            ),
+            "no way out of quotes"
+        );
         assert_eq!(read_text("Cert=\"\""), Err(Missing));
         assert_eq!((read_text(" "), read(None)), (Err(Missing), Err(Missing)));
     }

@@ -10,8 +10,8 @@ mod x_ssl;
 mod xfcc;
 
 pub use names::{
-    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins, fold, folded_equal,
-    identity_field_names, is_identity_field, is_written_identity_field,
+    FOREIGN_IDENTITY_FIELDS, IDENTITY_FIELD_PREFIXES, WRITTEN_IDENTITY_FIELDS, begins, fold,
+    folded_equal, identity_field_names, is_identity_field, is_written_identity_field,
 };
 pub use text::{ascii_name, url_encoded_pem};
 
@@ -52,7 +52,10 @@ impl IdentitySet {
 
     /// The set with this name in the config.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == word).map(|(_, set)| *set)
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, set)| *set)
     }
 
     /// All names, for messages.
@@ -129,10 +132,13 @@ impl IdentityBlock {
                 IdentitySet::XSsl => x_ssl::write(&mut fields, client),
                 IdentitySet::Nginx => nginx::write(&mut fields, client),
                 IdentitySet::Xfcc => xfcc::write(&mut fields, client, xfcc::Extent::Names),
-                IdentitySet::XfccCert => xfcc::write(&mut fields, client, xfcc::Extent::Certificate),
+                IdentitySet::XfccCert => {
+                    xfcc::write(&mut fields, client, xfcc::Extent::Certificate)
+                }
                 IdentitySet::Rfc9440 => rfc9440::write(&mut fields, client),
                 IdentitySet::Jwt => {
-                    let made = signer.and_then(|signer| signer.assertion(client, &selection.audience, now));
+                    let made = signer
+                        .and_then(|signer| signer.assertion(client, &selection.audience, now));
                     if let Some(Assertion { text, renew_at }) = made {
                         fields.value("x-portcullis-assertion", &text, CERTIFICATE_LIMIT);
                         fresh = Some((now, renew_at));
@@ -144,18 +150,25 @@ impl IdentityBlock {
             let names = fields.left_out.join(", ");
             fields.value(LEFT_OUT, &names, TEXT_LIMIT);
         }
-        Self { rendered: fields.rendered, fresh }
+        Self {
+            rendered: fields.rendered,
+            fresh,
+        }
     }
 
     /// What is told about a client of which nothing is known.
     pub fn for_nobody(sets: &[IdentitySet]) -> Self {
-        let selection = IdentitySelection { sets: sets.to_vec(), audience: Arc::default() };
+        let selection = IdentitySelection {
+            sets: sets.to_vec(),
+            audience: Arc::default(),
+        };
         Self::new(&selection, &KnownClient::default(), None, 0)
     }
 
     /// Whether it may still be used; `now` is in seconds since 1970 and only asked for where it matters.
     pub fn is_fresh(&self, now: impl FnOnce() -> u64) -> bool {
-        self.fresh.is_none_or(|(from, until)| (from..until).contains(&now()))
+        self.fresh
+            .is_none_or(|(from, until)| (from..until).contains(&now()))
     }
 
     /// As the lines of an HTTP/1.1 head.
@@ -165,7 +178,9 @@ impl IdentityBlock {
 
     /// Names and values.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rendered.split("\r\n").filter_map(|line| line.split_once(": "))
+        self.rendered
+            .split("\r\n")
+            .filter_map(|line| line.split_once(": "))
     }
 }
 

@@ -151,7 +151,10 @@ pub const FOREIGN_IDENTITY_FIELDS: &[&str] = &[
 /// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
 /// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
 pub fn identity_field_names() -> impl Iterator<Item = &'static str> {
-    WRITTEN_IDENTITY_FIELDS.iter().chain(FOREIGN_IDENTITY_FIELDS).copied()
+    WRITTEN_IDENTITY_FIELDS
+        .iter()
+        .chain(FOREIGN_IDENTITY_FIELDS)
+        .copied()
 }
 
 /// Families of such fields, by how their names begin, folded. They grow with each release of who makes them.
@@ -215,12 +218,20 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
 ];
 
 /// Families of fields that authorizers and upstreams believe to be the gateway's own, folded. No route keeps a client's.
-const WRITTEN_PREFIXES: &[&str] =
-    &["x-portcullis-", "x-ssl-client-", "ssl-client-", "client-cert", "x-forwarded-client-cert", "x-client-cert"];
+const WRITTEN_PREFIXES: &[&str] = &[
+    "x-portcullis-",
+    "x-ssl-client-",
+    "ssl-client-",
+    "client-cert",
+    "x-forwarded-client-cert",
+    "x-client-cert",
+];
 
 /// Whether a field is one by which the gateway itself says who a client is, in whatever spelling.
 pub fn is_written_identity_field(name: &str) -> bool {
-    WRITTEN_IDENTITY_FIELDS.iter().any(|known| folded_equal(known, name))
+    WRITTEN_IDENTITY_FIELDS
+        .iter()
+        .any(|known| folded_equal(known, name))
         || WRITTEN_PREFIXES.iter().any(|family| begins(family, name))
 }
 
@@ -228,23 +239,37 @@ pub fn is_written_identity_field(name: &str) -> bool {
 /// digits in place of a dash, since CGI and its heirs make `_` of all of them.
 pub fn is_identity_field(name: &str) -> bool {
     identity_field_names().any(|known| folded_equal(known, name))
-        || IDENTITY_FIELD_PREFIXES.iter().any(|family| begins(family, name))
+        || IDENTITY_FIELD_PREFIXES
+            .iter()
+            .any(|family| begins(family, name))
 }
 
 /// Whether a name begins as a family does (which is folded), to somebody who folds.
 pub fn begins(family: &str, name: &str) -> bool {
-    name.len() >= family.len() && family.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
+    name.len() >= family.len()
+        && family
+            .bytes()
+            .zip(name.bytes())
+            .all(|(wanted, is)| wanted == fold(is))
 }
 
 /// Whether a name is the known one (which is folded) to somebody who folds: any case, and any other character than
 /// letters and digits in place of a dash.
 pub fn folded_equal(known: &str, name: &str) -> bool {
-    known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(wanted, is)| wanted == fold(is))
+    known.len() == name.len()
+        && known
+            .bytes()
+            .zip(name.bytes())
+            .all(|(wanted, is)| wanted == fold(is))
 }
 
 /// An octet of a name as somebody sees it who folds: lower case, and a dash for all but letters and digits.
 pub fn fold(octet: u8) -> u8 {
-    if octet.is_ascii_alphanumeric() { octet.to_ascii_lowercase() } else { b'-' }
+    if octet.is_ascii_alphanumeric() {
+        octet.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
 }
 
 #[cfg(test)]
@@ -273,9 +298,18 @@ mod tests {
         ] {
             assert!(is_identity_field(name), "{name}");
         }
-        for name in
-            ["Accept", "x-request-id", "client", "X-Clien-CN", "remotes", "referer", "Cf-Ray", "X-User", "sm", "smooth"]
-        {
+        for name in [
+            "Accept",
+            "x-request-id",
+            "client",
+            "X-Clien-CN",
+            "remotes",
+            "referer",
+            "Cf-Ray",
+            "X-User",
+            "sm",
+            "smooth",
+        ] {
             assert!(!is_identity_field(name), "{name}");
         }
     }

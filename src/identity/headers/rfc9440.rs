@@ -6,7 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 
 pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
-    let Some((leaf, rest)) = client.certificate.as_ref().and_then(|certificate| certificate.chain.split_first()) else {
+    let Some((leaf, rest)) = client
+        .certificate
+        .as_ref()
+        .and_then(|certificate| certificate.chain.split_first())
+    else {
         return;
     };
     fields.value("client-cert", &byte_sequence(leaf), CERTIFICATE_LIMIT);

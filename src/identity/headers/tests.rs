@@ -1,13 +1,14 @@
 //! Each set says what it is to say, and nothing in it can be read in two ways.
 
+mod field_names;
+mod readers;
+
 use super::*;
 use crate::identity::VerifiedCertificate;
-use crate::identity::assertion::tests::{key, signer};
 use crate::identity::tests::{alice, certificate, read};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use rcgen::{CustomExtension, DnType, SanType};
+use readers::{byte_sequences, element, of_pem, of_rfc_4514, percent_decoded};
 use rustls::pki_types::CertificateDer;
 
 const ALL: [IdentitySet; 6] = [
@@ -22,19 +23,37 @@ const ALL: [IdentitySet; 6] = [
 /// What these sets say about a client with this chain.
 fn told(sets: &[IdentitySet], chain: &[CertificateDer<'static>]) -> Vec<(String, String)> {
     let (peer, user) = (read(&chain[0]), alice());
-    let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain });
-    let known =
-        KnownClient { certificate, user: Some(&user), own_uri: Some("spiffe://us/gateway"), forwarded_by: None };
-    let selection = IdentitySelection { sets: sets.to_vec(), audience: Arc::default() };
+    let certificate = Some(VerifiedCertificate {
+        peer: &peer,
+        domain: "internal",
+        chain,
+    });
+    let known = KnownClient {
+        certificate,
+        user: Some(&user),
+        own_uri: Some("spiffe://us/gateway"),
+        forwarded_by: None,
+    };
+    let selection = IdentitySelection {
+        sets: sets.to_vec(),
+        audience: Arc::default(),
+    };
     collected(&IdentityBlock::new(&selection, &known, None, 0))
 }
 
 fn collected(block: &IdentityBlock) -> Vec<(String, String)> {
-    block.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    block
+        .fields()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn value<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
-    &fields.iter().find(|(is, _)| is == name).unwrap_or_else(|| panic!("{name} in {fields:?}")).1
+    &fields
+        .iter()
+        .find(|(is, _)| is == name)
+        .unwrap_or_else(|| panic!("{name} in {fields:?}"))
+        .1
 }
 
 fn names(fields: &[(String, String)]) -> Vec<&str> {
@@ -51,53 +70,18 @@ fn every_word_names_a_set_and_is_named_in_messages() {
 }
 
 #[test]
-fn whatever_is_told_would_be_taken_from_a_client() {
-    let huge = certificate("alice", |params| {
-        params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 9999], vec![0; 20_000]));
-    });
-    for chain in [vec![certificate("alice", |_| {}); 2], vec![huge; 2]] {
-        for (name, _) in told(&ALL, &chain) {
-            assert!(is_identity_field(&name), "{name}");
-        }
-    }
-    for (name, _) in collected(&IdentityBlock::for_nobody(&ALL)) {
-        assert!(is_identity_field(&name), "{name}");
-    }
-    assert!(is_identity_field("x-portcullis-assertion"));
-}
-
-/// So that no route can keep a client's.
-#[test]
-fn every_field_that_a_set_writes_is_among_the_written_ones() {
-    let signer = signer(vec![key(&rcgen::PKCS_ED25519)]);
-    let huge = certificate("alice", |params| {
-        params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 9999], vec![0; 20_000]));
-    });
-    for chain in [vec![certificate("alice", |_| {}); 2], vec![huge; 2]] {
-        let (peer, user) = (read(&chain[0]), alice());
-        let certificate = Some(VerifiedCertificate { peer: &peer, domain: "internal", chain: &chain });
-        let own_uri = Some("spiffe://us/gateway");
-        let known = KnownClient { certificate, user: Some(&user), own_uri, forwarded_by: Some("edge") };
-        for (word, set) in IdentitySet::ALL {
-            let selection = IdentitySelection { sets: vec![set], audience: "api".into() };
-            let written = collected(&IdentityBlock::new(&selection, &known, Some(&signer), 1_000_000));
-            assert!(!written.is_empty(), "{word}");
-            for (name, _) in written {
-                assert!(WRITTEN_IDENTITY_FIELDS.contains(&name.as_str()), "{name} of {word}");
-            }
-        }
-    }
-    assert!(WRITTEN_IDENTITY_FIELDS.contains(&LEFT_OUT));
-}
-
-#[test]
 fn about_a_client_without_a_certificate_nothing_looks_like_proof() {
     let told = |set| collected(&IdentityBlock::for_nobody(&[set]));
     let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     assert_eq!(told(IdentitySet::XClient), pair("x-client-verify", "NONE"));
     assert_eq!(told(IdentitySet::XSsl), pair("x-ssl", "1"));
     assert_eq!(told(IdentitySet::Nginx), pair("ssl-client-verify", "NONE"));
-    for set in [IdentitySet::Xfcc, IdentitySet::XfccCert, IdentitySet::Rfc9440, IdentitySet::Jwt] {
+    for set in [
+        IdentitySet::Xfcc,
+        IdentitySet::XfccCert,
+        IdentitySet::Rfc9440,
+        IdentitySet::Jwt,
+    ] {
         assert_eq!(told(set), []);
     }
 }
@@ -110,12 +94,21 @@ fn x_ssl_has_the_forms_of_haproxy() {
     });
     let fields = told(&[IdentitySet::XSsl], std::slice::from_ref(&der));
     assert_eq!(value(&fields, "x-ssl-client-verify"), "0");
-    assert_eq!(value(&fields, "x-ssl-client-dn"), "CN=J\\C3\\B6rg \\22x\\22");
+    assert_eq!(
+        value(&fields, "x-ssl-client-dn"),
+        "CN=J\\C3\\B6rg \\22x\\22"
+    );
     assert_eq!(value(&fields, "x-ssl-client-cn"), "J%C3%B6rg \"x\"");
-    assert_eq!(value(&fields, "x-ssl-issuer"), value(&fields, "x-ssl-client-dn"));
+    assert_eq!(
+        value(&fields, "x-ssl-issuer"),
+        value(&fields, "x-ssl-client-dn")
+    );
     assert_eq!(value(&fields, "x-ssl-client-notbefore"), "261123000000Z");
     assert_eq!(value(&fields, "x-ssl-client-notafter"), "261123000001Z");
-    assert_eq!(value(&fields, "x-ssl-client-sha256"), read(&der).fingerprint.to_uppercase());
+    assert_eq!(
+        value(&fields, "x-ssl-client-sha256"),
+        read(&der).fingerprint.to_uppercase()
+    );
 }
 
 #[test]
@@ -124,20 +117,37 @@ fn nginx_tells_names_and_the_certificate() {
     let fields = told(&[IdentitySet::Nginx], std::slice::from_ref(&der));
     assert_eq!(
         names(&fields),
-        ["ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn", "ssl-client-cert"]
+        [
+            "ssl-client-verify",
+            "ssl-client-subject-dn",
+            "ssl-client-issuer-dn",
+            "ssl-client-cert"
+        ]
     );
-    assert_eq!(of_pem(&percent_decoded(value(&fields, "ssl-client-cert"))), *der);
+    assert_eq!(
+        of_pem(&percent_decoded(value(&fields, "ssl-client-cert"))),
+        *der
+    );
 }
 
 #[test]
 fn xfcc_is_one_element_in_the_order_of_envoy() {
     let der = certificate("alice", |_| {});
     let fields = told(&[IdentitySet::Xfcc], std::slice::from_ref(&der));
-    let expected = format!("By=spiffe://us/gateway;Hash={};Subject=\"CN=alice\"", read(&der).fingerprint);
+    let expected = format!(
+        "By=spiffe://us/gateway;Hash={};Subject=\"CN=alice\"",
+        read(&der).fingerprint
+    );
     assert_eq!(fields, [("x-forwarded-client-cert".to_owned(), expected)]);
     let fields = told(&[IdentitySet::XfccCert], std::slice::from_ref(&der));
     let element = element(&fields[0].1).unwrap();
-    assert_eq!(element.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["By", "Hash", "Cert", "Subject"]);
+    assert_eq!(
+        element
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .collect::<Vec<_>>(),
+        ["By", "Hash", "Cert", "Subject"]
+    );
     assert_eq!(of_pem(&percent_decoded(&element[2].1)), *der);
 }
 
@@ -151,42 +161,81 @@ fn alternative_names_are_told_by_kind() {
             SanType::Rfc822Name("alice@example.org".try_into().unwrap()),
         ];
     });
-    let fields = told(&[IdentitySet::XClient, IdentitySet::XSsl, IdentitySet::Xfcc], std::slice::from_ref(&der));
+    let fields = told(
+        &[IdentitySet::XClient, IdentitySet::XSsl, IdentitySet::Xfcc],
+        std::slice::from_ref(&der),
+    );
     assert_eq!(value(&fields, "x-client-dns"), "a.example, b.example");
     assert_eq!(value(&fields, "x-client-uri"), "urn:a%2Cb;c=d");
     assert_eq!(value(&fields, "x-client-email"), "alice@example.org");
     let expected = "DNS:a.example, DNS:b.example, URI:urn:a%2Cb;c=d, email:alice@example.org";
     assert_eq!(value(&fields, "x-ssl-client-san"), expected);
     let expected = "Subject=\"CN=alice\";URI=\"urn:a,b;c=d\";DNS=a.example;DNS=b.example";
-    assert!(value(&fields, "x-forwarded-client-cert").ends_with(expected), "{fields:?}");
-    let fields = told(&[IdentitySet::XClient, IdentitySet::XSsl], &[certificate("alice", |_| {})]);
-    assert!(!names(&fields).contains(&"x-client-dns") && !names(&fields).contains(&"x-ssl-client-san"));
+    assert!(
+        value(&fields, "x-forwarded-client-cert").ends_with(expected),
+        "{fields:?}"
+    );
+    let fields = told(
+        &[IdentitySet::XClient, IdentitySet::XSsl],
+        &[certificate("alice", |_| {})],
+    );
+    assert!(
+        !names(&fields).contains(&"x-client-dns") && !names(&fields).contains(&"x-ssl-client-san")
+    );
 }
 
 #[test]
 fn rfc_9440_gives_the_octets_of_leaf_and_chain() {
     let [leaf, one, other] = ["leaf", "one", "other"].map(|name| certificate(name, |_| {}));
-    let fields = told(&[IdentitySet::Rfc9440], &[leaf.clone(), one.clone(), other.clone()]);
+    let fields = told(
+        &[IdentitySet::Rfc9440],
+        &[leaf.clone(), one.clone(), other.clone()],
+    );
     assert_eq!(names(&fields), ["client-cert", "client-cert-chain"]);
     assert_eq!(byte_sequences(&fields[0].1), [leaf.to_vec()]);
     assert_eq!(byte_sequences(&fields[1].1), [one.to_vec(), other.to_vec()]);
-    assert_eq!(names(&told(&[IdentitySet::Rfc9440], &[leaf])), ["client-cert"], "no empty list is written");
+    assert_eq!(
+        names(&told(&[IdentitySet::Rfc9440], &[leaf])),
+        ["client-cert"],
+        "no empty list is written"
+    );
 }
 
 #[test]
 fn what_is_too_large_is_left_out_and_named() {
     let long = certificate(&"x".repeat(5000), |_| {});
     let fields = told(&[IdentitySet::XClient], &[long]);
-    assert_eq!(value(&fields, "x-identity-left-out"), "x-client-subject, x-client-issuer");
+    assert_eq!(
+        value(&fields, "x-identity-left-out"),
+        "x-client-subject, x-client-issuer"
+    );
     assert_eq!(value(&fields, "x-client-user"), "alice");
     let huge = certificate("alice", |params| {
-        params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 9999], vec![0; 20_000]));
+        params
+            .custom_extensions
+            .push(CustomExtension::from_oid_content(
+                &[1, 3, 9999],
+                vec![0; 20_000],
+            ));
     });
-    let fields = told(&[IdentitySet::XfccCert, IdentitySet::Rfc9440, IdentitySet::Nginx], &[huge.clone(), huge]);
+    let fields = told(
+        &[
+            IdentitySet::XfccCert,
+            IdentitySet::Rfc9440,
+            IdentitySet::Nginx,
+        ],
+        &[huge.clone(), huge],
+    );
     let left_out = "x-forwarded-client-cert, client-cert, client-cert-chain, ssl-client-cert";
     assert_eq!(value(&fields, "x-identity-left-out"), left_out);
     let element = element(value(&fields, "x-forwarded-client-cert")).unwrap();
-    assert_eq!(element.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["By", "Hash", "Subject"]);
+    assert_eq!(
+        element
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .collect::<Vec<_>>(),
+        ["By", "Hash", "Subject"]
+    );
     let small = certificate("alice", |_| {});
     assert!(!names(&told(&ALL, &[small.clone(), small])).contains(&"x-identity-left-out"));
 }
@@ -194,8 +243,14 @@ fn what_is_too_large_is_left_out_and_named() {
 #[test]
 fn a_user_without_a_certificate_is_a_user() {
     let user = alice();
-    let known = KnownClient { user: Some(&user), ..KnownClient::default() };
-    let selection = IdentitySelection { sets: vec![IdentitySet::XClient], audience: Arc::default() };
+    let known = KnownClient {
+        user: Some(&user),
+        ..KnownClient::default()
+    };
+    let selection = IdentitySelection {
+        sets: vec![IdentitySet::XClient],
+        audience: Arc::default(),
+    };
     let fields = collected(&IdentityBlock::new(&selection, &known, None, 0));
     assert_eq!(names(&fields), ["x-client-verify", "x-client-user"]);
     assert_eq!(value(&fields, "x-client-verify"), "NONE");
@@ -225,71 +280,4 @@ proptest! {
             prop_assert!(value.bytes().all(|octet| (b' '..0x7f).contains(&octet)), "{}", value);
         }
     }
-}
-
-/// The pairs of an element, read strictly: a quoted value ends with the first quote that has no backslash before it.
-fn element(text: &str) -> Option<Vec<(String, String)>> {
-    let mut pairs = Vec::new();
-    let mut rest = text;
-    loop {
-        let (key, behind) = rest.split_once('=')?;
-        let (value, behind) = match behind.strip_prefix('"') {
-            Some(quoted) => {
-                let octets = quoted.as_bytes();
-                let end = (0..octets.len()).find(|at| octets[*at] == b'"' && (*at == 0 || octets[at - 1] != b'\\'))?;
-                (&quoted[..end], &quoted[end + 1..])
-            }
-            None => behind.split_at(behind.find([';', ',', '=', '"']).unwrap_or(behind.len())),
-        };
-        pairs.push((key.to_owned(), value.to_owned()));
-        match behind.strip_prefix(';') {
-            Some(more) => rest = more,
-            None => return behind.is_empty().then_some(pairs),
-        }
-    }
-}
-
-/// The attributes of a name, most specific first, unescaped.
-fn of_rfc_4514(text: &str) -> Vec<(String, String)> {
-    let (mut attributes, mut octets) = (vec![Vec::new()], text.bytes());
-    while let Some(octet) = octets.next() {
-        let last = attributes.last_mut().unwrap();
-        match octet {
-            b',' => attributes.push(Vec::new()),
-            b'\\' => match octets.next().unwrap() {
-                digit if digit.is_ascii_hexdigit() => {
-                    let digits = [digit, octets.next().unwrap()];
-                    last.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
-                }
-                special => last.push(special),
-            },
-            octet => last.push(octet),
-        }
-    }
-    let text = |octets| String::from_utf8(octets).unwrap();
-    attributes
-        .into_iter()
-        .map(text)
-        .map(|pair| pair.split_once('=').map(|(key, value)| (key.into(), value.into())).unwrap())
-        .collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |all, part| {
-        let (digits, rest) = part.split_at(2);
-        all + &char::from(u8::from_str_radix(digits, 16).unwrap()).to_string() + rest
-    })
-}
-
-fn of_pem(text: &str) -> Vec<u8> {
-    use rustls::pki_types::pem::PemObject;
-    CertificateDer::from_pem_slice(text.as_bytes()).unwrap().to_vec()
-}
-
-/// A list of byte sequences (RFC 9651).
-fn byte_sequences(text: &str) -> Vec<Vec<u8>> {
-    let one = |item: &str| STANDARD.decode(item.strip_prefix(':').unwrap().strip_suffix(':').unwrap()).unwrap();
-    text.split(", ").map(one).collect()
 }

@@ -26,7 +26,11 @@ pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String 
 
 /// Values in one field, parted by commas; commas and percent signs within a value are percent-encoded.
 pub(super) fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
-    let one = |value: &str| percent_encoded(value, |octet| octet.is_ascii_graphic() && octet != b',' && octet != b'%');
+    let one = |value: &str| {
+        percent_encoded(value, |octet| {
+            octet.is_ascii_graphic() && octet != b',' && octet != b'%'
+        })
+    };
     values.into_iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -69,7 +73,9 @@ pub fn url_encoded_pem(der: &CertificateDer<'_>) -> String {
     }
     pem.push_str("-----END CERTIFICATE-----\n");
     // RFC 3986: unreserved.
-    percent_encoded(&pem, |octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
+    percent_encoded(&pem, |octet| {
+        octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +86,10 @@ mod tests {
     fn values_have_one_reading() {
         assert_eq!(field_value("plain CN=x, O=\"y\""), "plain CN=x, O=\"y\"");
         assert_eq!(field_value("50%\u{e4}\n"), "50%25%C3%A4%0A");
-        assert_eq!(list(["a.example", "urn:x,y", "urn:x%2Cy"]), "a.example, urn:x%2Cy, urn:x%252Cy");
+        assert_eq!(
+            list(["a.example", "urn:x,y", "urn:x%2Cy"]),
+            "a.example, urn:x%2Cy, urn:x%252Cy"
+        );
     }
 
     #[test]
@@ -92,8 +101,14 @@ mod tests {
     #[test]
     fn certificates_are_url_encoded_pem() {
         let text = url_encoded_pem(&CertificateDer::from(vec![0xfb; 50]));
-        assert!(text.starts_with("-----BEGIN%20CERTIFICATE-----%0A%2B%2Fv7"), "{text}");
-        assert!(text.ends_with("%3D%0A-----END%20CERTIFICATE-----%0A"), "{text}");
+        assert!(
+            text.starts_with("-----BEGIN%20CERTIFICATE-----%0A%2B%2Fv7"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("%3D%0A-----END%20CERTIFICATE-----%0A"),
+            "{text}"
+        );
         assert_eq!(text.matches("%0A").count(), 4);
     }
 }

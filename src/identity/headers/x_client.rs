@@ -4,7 +4,11 @@ use super::text::list;
 use super::{Collected, KnownClient, TEXT_LIMIT};
 
 pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
-    let verdict = if client.certificate.is_some() { "SUCCESS" } else { "NONE" };
+    let verdict = if client.certificate.is_some() {
+        "SUCCESS"
+    } else {
+        "NONE"
+    };
     fields.text("x-client-verify", verdict);
     if let Some(user) = client.user {
         fields.text("x-client-user", &user.name);
@@ -12,15 +16,19 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     if let Some(name) = client.forwarded_by {
         fields.text("x-client-forwarded-by", name);
     }
-    let Some(certificate) = &client.certificate else { return };
+    let Some(certificate) = &client.certificate else {
+        return;
+    };
     let peer = certificate.peer;
     if let Ok(name) = &peer.common_name {
         fields.text("x-client-cn", name.as_str());
     }
     fields.text("x-client-trust-domain", certificate.domain);
-    for (name, values) in
-        [("x-client-dns", &peer.dns_names), ("x-client-uri", &peer.uris), ("x-client-email", &peer.emails)]
-    {
+    for (name, values) in [
+        ("x-client-dns", &peer.dns_names),
+        ("x-client-uri", &peer.uris),
+        ("x-client-email", &peer.emails),
+    ] {
         if !values.is_empty() {
             fields.value(name, &list(values.iter().map(|value| &**value)), TEXT_LIMIT);
         }

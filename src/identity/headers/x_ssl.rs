@@ -9,7 +9,9 @@ use time::macros::format_description;
 /// Without a certificate only `X-SSL` is said: HAProxy's verdict 0 means "no error", also where nobody showed one.
 pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     fields.text("x-ssl", "1");
-    let Some(certificate) = &client.certificate else { return };
+    let Some(certificate) = &client.certificate else {
+        return;
+    };
     let peer = certificate.peer;
     fields.text("x-ssl-client-verify", "0");
     fields.value("x-ssl-client-dn", &ascii_name(&peer.subject), TEXT_LIMIT);
@@ -21,22 +23,38 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     fields.text("x-ssl-client-notafter", &time_text(peer.not_after));
     let names = alternative_names(peer);
     if !names.is_empty() {
-        fields.value("x-ssl-client-san", &list(names.iter().map(String::as_str)), TEXT_LIMIT);
+        fields.value(
+            "x-ssl-client-san",
+            &list(names.iter().map(String::as_str)),
+            TEXT_LIMIT,
+        );
     }
-    fields.text("x-ssl-client-sha256", &peer.fingerprint.to_ascii_uppercase());
+    fields.text(
+        "x-ssl-client-sha256",
+        &peer.fingerprint.to_ascii_uppercase(),
+    );
     fields.text("x-ssl-client-serial", &peer.serial.to_ascii_uppercase());
 }
 
 /// Subject alternative names with their kinds, as OpenSSL writes them.
 fn alternative_names(peer: &PeerCertificate) -> Vec<String> {
-    let kinds = [("DNS", &peer.dns_names), ("URI", &peer.uris), ("email", &peer.emails)];
-    kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}:{name}"))).collect()
+    let kinds = [
+        ("DNS", &peer.dns_names),
+        ("URI", &peer.uris),
+        ("email", &peer.emails),
+    ];
+    kinds
+        .into_iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}:{name}")))
+        .collect()
 }
 
 /// `YYMMDDhhmmssZ`; the number itself where no calendar has it.
 fn time_text(seconds: i64) -> String {
     let form = format_description!("[year repr:last_two][month][day][hour][minute][second]Z");
-    let text = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|time| time.format(form).ok());
+    let text = OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(form).ok());
     text.unwrap_or_else(|| seconds.to_string())
 }
 

@@ -39,7 +39,11 @@ fn element(client: &KnownClient<'_>, extent: Extent) -> String {
         }
         pairs.push(format!("Subject=\"{}\"", ascii_name(&peer.subject)));
         pairs.extend(peer.uris.iter().map(|uri| format!("URI={}", value(uri))));
-        pairs.extend(peer.dns_names.iter().map(|name| format!("DNS={}", value(name))));
+        pairs.extend(
+            peer.dns_names
+                .iter()
+                .map(|name| format!("DNS={}", value(name))),
+        );
     }
     pairs.join(";")
 }
@@ -47,8 +51,14 @@ fn element(client: &KnownClient<'_>, extent: Extent) -> String {
 /// A value, quoted where the grammar needs it. What would need more than quotes is percent-encoded: it is no part of a
 /// URI or a host name anyway.
 fn value(text: &str) -> String {
-    let plain = percent_encoded(text, |octet| octet.is_ascii_graphic() && octet != b'"' && octet != b'\\');
-    if plain.contains([',', ';', '=']) { format!("\"{plain}\"") } else { plain }
+    let plain = percent_encoded(text, |octet| {
+        octet.is_ascii_graphic() && octet != b'"' && octet != b'\\'
+    });
+    if plain.contains([',', ';', '=']) {
+        format!("\"{plain}\"")
+    } else {
+        plain
+    }
 }
 
 #[cfg(test)]

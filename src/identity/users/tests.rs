@@ -30,14 +30,19 @@ fn peer(domain: u16, common_name: Option<&str>, units: &[&str]) -> PeerCertifica
 }
 
 fn nowhere() -> Place {
-    Place::new(Sources::default().add("x".into(), String::new()).unwrap(), &(0..0))
+    Place::new(
+        Sources::default().add("x".into(), String::new()).unwrap(),
+        &(0..0),
+    )
 }
 
 /// Users `0`, `1`, …, each found by these values.
 fn users(bound: &[&[(IdentityKind, &str)]]) -> ApiUsers {
     let mut users = ApiUsers::default();
     for (at, values) in bound.iter().enumerate() {
-        let id = users.add(&at.to_string(), nowhere(), Duration::ZERO).unwrap();
+        let id = users
+            .add(&at.to_string(), nowhere(), Duration::ZERO)
+            .unwrap();
         for (kind, value) in *values {
             // Who comes second to a value goes without, as its config would be refused.
             let _ = users.bind(DOMAIN, Identifier::parse(*kind, value).unwrap(), id);
@@ -47,16 +52,32 @@ fn users(bound: &[&[(IdentityKind, &str)]]) -> ApiUsers {
 }
 
 fn name(identified: &Identified) -> Option<&str> {
-    if let Identified::Known(principal) = identified { Some(&principal.name) } else { None }
+    if let Identified::Known(principal) = identified {
+        Some(&principal.name)
+    } else {
+        None
+    }
 }
 
 #[test]
 fn digests_lead_to_users_too() {
     let (fingerprint, spki) = ("f".repeat(64), "e".repeat(64));
-    let users = users(&[&[(IdentityKind::Fingerprint, &fingerprint)], &[(IdentityKind::Spki, &spki)]]);
-    assert!(matches!(users.identify(&peer(0, None, &[])), Identified::Ambiguous(_, _)));
-    assert!(matches!(users.identify(&peer(1, Some("a"), &[])), Identified::Unknown));
-    let other = PeerCertificate { spki: "d".repeat(64), ..peer(0, None, &[]) };
+    let users = users(&[
+        &[(IdentityKind::Fingerprint, &fingerprint)],
+        &[(IdentityKind::Spki, &spki)],
+    ]);
+    assert!(matches!(
+        users.identify(&peer(0, None, &[])),
+        Identified::Ambiguous(_, _)
+    ));
+    assert!(matches!(
+        users.identify(&peer(1, Some("a"), &[])),
+        Identified::Unknown
+    ));
+    let other = PeerCertificate {
+        spki: "d".repeat(64),
+        ..peer(0, None, &[])
+    };
     assert_eq!(name(&users.identify(&other)), Some("0"));
 }
 
@@ -64,22 +85,39 @@ fn digests_lead_to_users_too() {
 fn roles_come_in_the_order_of_the_config_and_once() {
     let mut users = users(&[&[(IdentityKind::CommonName, "a")]]);
     for (unit, role) in [("x", 7), ("y", 3), ("x", 3), ("z", 1)] {
-        users.bind_role(DOMAIN, RoleSource::OrganizationalUnit, unit.into(), RoleId::new(role));
+        users.bind_role(
+            DOMAIN,
+            RoleSource::OrganizationalUnit,
+            unit.into(),
+            RoleId::new(role),
+        );
     }
     let Identified::Known(principal) = users.identify(&peer(0, Some("a"), &["y", "x", "w"])) else {
         panic!("a user");
     };
-    assert_eq!(principal.extra_roles.iter().map(|role| role.index()).collect::<Vec<_>>(), [3, 7]);
+    assert_eq!(
+        principal
+            .extra_roles
+            .iter()
+            .map(|role| role.index())
+            .collect::<Vec<_>>(),
+        [3, 7]
+    );
     let mut odd = peer(0, Some("a"), &[]);
-    odd.unusable_names.push((NameKind::OrganizationalUnit, crate::tls::NameError::NotDns));
-    assert!(matches!(users.identify(&odd), Identified::Unusable(UnusableName::Names(_, _))));
+    odd.unusable_names
+        .push((NameKind::OrganizationalUnit, crate::tls::NameError::NotDns));
+    assert!(matches!(
+        users.identify(&odd),
+        Identified::Unusable(UnusableName::Names(_, _))
+    ));
 }
 
 #[test]
 fn alternative_names_that_cannot_be_read_may_be_reserved_ones() {
     let mut users = users(&[&[(IdentityKind::CommonName, "a")]]);
     let mut odd = peer(0, Some("a"), &[]);
-    odd.unusable_names.push((NameKind::Dns, crate::tls::NameError::Unreadable));
+    odd.unusable_names
+        .push((NameKind::Dns, crate::tls::NameError::Unreadable));
     assert_eq!(name(&users.identify(&odd)), Some("0"));
     users.reserve(DOMAIN, ReservedNames::new(["node*"].into_iter()));
     assert!(matches!(users.identify(&odd), Identified::Reserved(_)));
@@ -89,7 +127,10 @@ fn alternative_names_that_cannot_be_read_may_be_reserved_ones() {
 #[test]
 fn a_reserved_name_is_one_with_blanks_a_dot_or_what_follows_a_nul() {
     let mut users = users(&[&[(IdentityKind::CommonName, "a")]]);
-    users.reserve(DOMAIN, ReservedNames::new(["node", "*.cluster"].into_iter()));
+    users.reserve(
+        DOMAIN,
+        ReservedNames::new(["node", "*.cluster"].into_iter()),
+    );
     for (other, is_reserved) in [
         ("node", true),
         ("NODE.", true),
@@ -100,8 +141,15 @@ fn a_reserved_name_is_one_with_blanks_a_dot_or_what_follows_a_nul() {
         ("a node", false),
         ("", false),
     ] {
-        let peer = PeerCertificate { other_names: vec![other.into()], ..peer(0, Some("a"), &[]) };
-        assert_eq!(matches!(users.identify(&peer), Identified::Reserved(_)), is_reserved, "{other:?}");
+        let peer = PeerCertificate {
+            other_names: vec![other.into()],
+            ..peer(0, Some("a"), &[])
+        };
+        assert_eq!(
+            matches!(users.identify(&peer), Identified::Reserved(_)),
+            is_reserved,
+            "{other:?}"
+        );
     }
 }
 

@@ -30,32 +30,60 @@ pub(super) enum Use {
 
 impl Acl {
     fn about(&self) -> String {
-        if self.name.is_empty() { "a condition in braces".to_owned() } else { format!("acl {}", self.name) }
+        if self.name.is_empty() {
+            "a condition in braces".to_owned()
+        } else {
+            format!("acl {}", self.name)
+        }
     }
 
     /// Adds whom it lets in to the users.
     pub(super) fn give_to(self, people: &mut People) {
         let about = self.about();
-        self.oddities.iter().for_each(|(at, what)| people.attention(*at, &about, what.clone()));
+        self.oddities
+            .iter()
+            .for_each(|(at, what)| people.attention(*at, &about, what.clone()));
         if self.use_ == Use::ShutsOut {
             let names: Vec<&str> = self.names.iter().map(|(name, _)| name.as_str()).collect();
-            let what =
-                format!("{} are shut out: put `cn NAME` into the `deny_list` of the trust domain", names.join(", "));
+            let what = format!(
+                "{} are shut out: put `cn NAME` into the `deny_list` of the trust domain",
+                names.join(", ")
+            );
             people.attention(self.at, &about, what);
             return;
         }
-        self.names.iter().for_each(|(name, at)| people.add(name, name, *at));
+        self.names
+            .iter()
+            .for_each(|(name, at)| people.add(name, name, *at));
     }
 }
 
 /// Samples about the client that are no common name.
 const OTHERS: [(&str, &str); 6] = [
-    ("ssl_c_s_dn(O", "organizations bring roles: write `client_o` or `client_ou` of a role"),
-    ("ssl_c_s_dn", "this is more than a common name: write `client_cn` of an api_user for each"),
-    ("ssl_c_sha1", "a SHA-1 can be forged; write SHA-256 fingerprints as `client_fingerprint`"),
-    ("ssl_c_serial", "serial numbers are no names; write `client_fingerprint` or `client_cn`"),
-    ("ssl_c_i_dn", "whoever signed is no user; make a `[trust_domain.NAME]` of that CA, and name it on a route"),
-    ("ssl_c_der", "write SHA-256 fingerprints as `client_fingerprint`"),
+    (
+        "ssl_c_s_dn(O",
+        "organizations bring roles: write `client_o` or `client_ou` of a role",
+    ),
+    (
+        "ssl_c_s_dn",
+        "this is more than a common name: write `client_cn` of an api_user for each",
+    ),
+    (
+        "ssl_c_sha1",
+        "a SHA-1 can be forged; write SHA-256 fingerprints as `client_fingerprint`",
+    ),
+    (
+        "ssl_c_serial",
+        "serial numbers are no names; write `client_fingerprint` or `client_cn`",
+    ),
+    (
+        "ssl_c_i_dn",
+        "whoever signed is no user; make a `[trust_domain.NAME]` of that CA, and name it on a route",
+    ),
+    (
+        "ssl_c_der",
+        "write SHA-256 fingerprints as `client_fingerprint`",
+    ),
 ];
 
 /// Whether a sample says who the client is. A map of it is read by itself.
@@ -73,20 +101,35 @@ pub(super) fn read(
     words: &[String],
     at: Position,
 ) -> Result<Option<Acl>, ImportError> {
-    let mut acl = Acl { name, at, names: Vec::new(), oddities: Vec::new(), use_: Use::Other };
-    let Some((sample, rest)) = words.split_first() else { return Ok(None) };
+    let mut acl = Acl {
+        name,
+        at,
+        names: Vec::new(),
+        oddities: Vec::new(),
+        use_: Use::Other,
+    };
+    let Some((sample, rest)) = words.split_first() else {
+        return Ok(None);
+    };
     if !is_about_clients(sample) {
         return Ok(None);
     }
     match common_name_of(sample) {
         Some("") => {}
         Some(_) => {
-            acl.oddities
-                .push((at, format!("{sample} changes the name before it is compared: write the names as they are")));
+            acl.oddities.push((
+                at,
+                format!(
+                    "{sample} changes the name before it is compared: write the names as they are"
+                ),
+            ));
             return Ok(Some(acl));
         }
         None => {
-            let why = OTHERS.iter().find(|(prefix, _)| sample.starts_with(prefix)).map(|(_, why)| *why);
+            let why = OTHERS
+                .iter()
+                .find(|(prefix, _)| sample.starts_with(prefix))
+                .map(|(_, why)| *why);
             acl.oddities.extend(why.map(|why| (at, why.to_owned())));
             return Ok(Some(acl));
         }
@@ -178,7 +221,8 @@ impl Acl {
                 continue;
             }
             if name.trim_end() != name {
-                let what = format!("line {number} of {path}, \"{name}\", ends with a blank, which counts");
+                let what =
+                    format!("line {number} of {path}, \"{name}\", ends with a blank, which counts");
                 self.oddities.push((self.at, what));
             }
             self.names.push((name.to_owned(), self.at));

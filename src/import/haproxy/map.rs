@@ -8,11 +8,16 @@ use crate::import::source::ImportFile;
 pub(super) fn read(file: &ImportFile, line: &Line, people: &mut People) -> Result<(), ImportError> {
     for word in &line.words {
         for (at, _) in word.match_indices("ssl_c_s_dn(") {
-            let Some(conversion) = word.get(at..).and_then(common_name_of).and_then(|rest| rest.strip_prefix(','))
+            let Some(conversion) = word
+                .get(at..)
+                .and_then(common_name_of)
+                .and_then(|rest| rest.strip_prefix(','))
             else {
                 continue;
             };
-            let Some((name, arguments)) = conversion.split_once('(') else { continue };
+            let Some((name, arguments)) = conversion.split_once('(') else {
+                continue;
+            };
             if !name.starts_with("map") {
                 continue;
             }
@@ -32,13 +37,15 @@ fn converter(
 ) -> Result<(), ImportError> {
     let about = format!("{name}({path})");
     if !["map", "map_str", "map_str_str"].contains(&name) {
-        let what =
-            format!("it compares by {name}: write the common names that it is meant for as `client_cn` of an api_user");
+        let what = format!(
+            "it compares by {name}: write the common names that it is meant for as `client_cn` of an api_user"
+        );
         people.attention(line.at, &about, what);
         return Ok(());
     }
     if meaning(default) != Meaning::Denied {
-        let what = format!("everybody else is \"{default}\" there; here, who is not listed has no right");
+        let what =
+            format!("everybody else is \"{default}\" there; here, who is not listed has no right");
         people.attention(line.at, &about, what);
     }
     let map = file.named(line.at, path)?;

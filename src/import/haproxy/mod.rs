@@ -34,7 +34,12 @@ pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<Imported, Im
     for line in &lines {
         if line.word(0) == "acl" {
             let name = line.word(1).to_owned();
-            acls.extend(acl::read(file, name, line.words.get(2..).unwrap_or_default(), line.at)?);
+            acls.extend(acl::read(
+                file,
+                name,
+                line.words.get(2..).unwrap_or_default(),
+                line.at,
+            )?);
         }
     }
     for line in &lines {
@@ -47,16 +52,25 @@ pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<Imported, Im
     }
     if people.is_empty() {
         let hint = "it has neither an `acl` over `ssl_c_s_dn(CN)`, nor a map of it; give the file with the frontend";
-        return Err(ImportError::unfit(file.path(), "nothing here is about client certificates", hint));
+        return Err(ImportError::unfit(
+            file.path(),
+            "nothing here is about client certificates",
+            hint,
+        ));
     }
-    let heading = format!("Clients of HAProxy, from {} by `portcullis import haproxy`.", file.path().display());
+    let heading = format!(
+        "Clients of HAProxy, from {} by `portcullis import haproxy`.",
+        file.path().display()
+    );
     Ok(people.into_config(&heading, permissions))
 }
 
 /// Whether a sample expression is the common name and nothing else; the rest is what it is converted by.
 fn common_name_of(expression: &str) -> Option<&str> {
     const FETCHES: [&str; 2] = ["ssl_c_s_dn(CN)", "ssl_c_s_dn(cn)"];
-    FETCHES.iter().find_map(|fetch| expression.strip_prefix(fetch))
+    FETCHES
+        .iter()
+        .find_map(|fetch| expression.strip_prefix(fetch))
 }
 
 #[cfg(test)]

@@ -19,7 +19,11 @@ pub(super) fn anonymous(file: &ImportFile, line: &Line) -> Result<Vec<Acl>, Impo
     let mut words = line.words.iter();
     while let Some(word) = words.next() {
         if word.trim_start_matches('!') == "{" {
-            let inner: Vec<String> = words.by_ref().take_while(|word| *word != "}").cloned().collect();
+            let inner: Vec<String> = words
+                .by_ref()
+                .take_while(|word| *word != "}")
+                .cloned()
+                .collect();
             found.extend(acl::read(file, String::new(), &inner, line.at)?);
         }
     }
@@ -29,14 +33,24 @@ pub(super) fn anonymous(file: &ImportFile, line: &Line) -> Result<Vec<Acl>, Impo
 /// Sets what each ACL is used for, and names rules that decide about more than who gets in.
 pub(super) fn judge(lines: &[Line], acls: &mut [Acl], people: &mut People) {
     for line in lines.iter().filter(|line| line.word(0) != "acl") {
-        let Some(at) = line.words.iter().position(|word| word == "if" || word == "unless") else { continue };
+        let Some(at) = line
+            .words
+            .iter()
+            .position(|word| word == "if" || word == "unless")
+        else {
+            continue;
+        };
         let unless = line.word(at) == "unless";
         let tests = tests(line, at + 1, acls);
         let about_clients = tests.iter().flatten().any(|(_, acl)| acl.is_some());
         if !about_clients {
             continue;
         }
-        let use_ = if refuses(line, at) { use_of(&tests, unless) } else { None };
+        let use_ = if refuses(line, at) {
+            use_of(&tests, unless)
+        } else {
+            None
+        };
         let concerned: Vec<usize> = tests.iter().flatten().filter_map(|(_, acl)| *acl).collect();
         match use_ {
             Some(use_) => {
@@ -70,14 +84,21 @@ fn set_use(acls: &mut [Acl], at: usize, use_: Use) {
 /// clients.
 fn tests(line: &Line, from: usize, acls: &[Acl]) -> Vec<Vec<(Sign, Option<usize>)>> {
     let mut alternatives = vec![Vec::new()];
-    let mut anonymous =
-        acls.iter().enumerate().filter(|(_, acl)| acl.name.is_empty() && acl.at == line.at).map(|(at, _)| at);
+    let mut anonymous = acls
+        .iter()
+        .enumerate()
+        .filter(|(_, acl)| acl.name.is_empty() && acl.at == line.at)
+        .map(|(at, _)| at);
     let mut sign = Sign::Plain;
     let mut words = line.words.iter().skip(from);
     while let Some(word) = words.next() {
         let bare = word.trim_start_matches('!');
         if (word.len() - bare.len()) % 2 == 1 {
-            sign = if sign == Sign::Plain { Sign::Negated } else { Sign::Plain };
+            sign = if sign == Sign::Plain {
+                Sign::Negated
+            } else {
+                Sign::Plain
+            };
         }
         let acl = match bare {
             "" => continue,
@@ -87,7 +108,14 @@ fn tests(line: &Line, from: usize, acls: &[Acl]) -> Vec<Vec<(Sign, Option<usize>
             }
             "{" => {
                 let inner: Vec<&String> = words.by_ref().take_while(|word| *word != "}").collect();
-                if inner.first().is_some_and(|sample| acl::is_about_clients(sample)) { anonymous.next() } else { None }
+                if inner
+                    .first()
+                    .is_some_and(|sample| acl::is_about_clients(sample))
+                {
+                    anonymous.next()
+                } else {
+                    None
+                }
             }
             name => acls.iter().position(|acl| acl.name == name),
         };
@@ -120,5 +148,10 @@ fn use_of(tests: &[Vec<(Sign, Option<usize>)>], unless: bool) -> Option<Use> {
 fn refuses(line: &Line, condition: usize) -> bool {
     const REFUSALS: [&str; 4] = ["deny", "reject", "silent-drop", "tarpit"];
     let is_rule = ["http-request", "tcp-request", "block"].contains(&line.word(0));
-    is_rule && line.words.iter().take(condition).any(|word| REFUSALS.contains(&word.as_str()) || word == "block")
+    is_rule
+        && line
+            .words
+            .iter()
+            .take(condition)
+            .any(|word| REFUSALS.contains(&word.as_str()) || word == "block")
 }

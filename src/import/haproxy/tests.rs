@@ -5,7 +5,10 @@ use crate::import::tests::users;
 use std::path::Path;
 
 fn import(text: &str) -> Result<Imported, ImportError> {
-    haproxy(&ImportFile::new(Path::new("haproxy.cfg"), text.as_bytes()).unwrap(), &[])
+    haproxy(
+        &ImportFile::new(Path::new("haproxy.cfg"), text.as_bytes()).unwrap(),
+        &[],
+    )
 }
 
 fn imported(text: &str) -> Imported {
@@ -13,7 +16,11 @@ fn imported(text: &str) -> Imported {
 }
 
 fn lines(imported: &Imported) -> Vec<usize> {
-    imported.notes.iter().filter_map(|note| note.at.map(|at| at.line)).collect()
+    imported
+        .notes
+        .iter()
+        .filter_map(|note| note.at.map(|at| at.line))
+        .collect()
 }
 
 #[test]
@@ -27,15 +34,22 @@ fn lists_of_those_who_are_let_in_become_users() {
         let imported = imported(&format!(
             "frontend f\n  acl ok ssl_c_s_dn(cn) -m str alice \"bob b\"\n  acl ok ssl_c_s_dn(CN) carol # more\n  {rule}\n"
         ));
-        assert_eq!(users(&imported), "alice=alice bob b=bob b carol=carol", "{rule}");
+        assert_eq!(
+            users(&imported),
+            "alice=alice bob b=bob b carol=carol",
+            "{rule}"
+        );
         assert!(!imported.needs_attention(), "{:?}", imported.notes);
     }
-    let anonymous =
-        imported("http-request deny unless { ssl_c_s_dn(CN) -m str alice bob } or { ssl_c_s_dn(CN) carol }\n");
+    let anonymous = imported(
+        "http-request deny unless { ssl_c_s_dn(CN) -m str alice bob } or { ssl_c_s_dn(CN) carol }\n",
+    );
     assert_eq!(users(&anonymous), "alice=alice bob=bob carol=carol");
     assert!(!anonymous.needs_attention(), "{:?}", anonymous.notes);
     assert_eq!(
-        users(&imported("acl ok ssl_c_s_dn(CN) -m reg ^(alice|bob)$\nhttp-request deny unless ok\n")),
+        users(&imported(
+            "acl ok ssl_c_s_dn(CN) -m reg ^(alice|bob)$\nhttp-request deny unless ok\n"
+        )),
         "alice=alice bob=bob"
     );
 }
@@ -49,7 +63,13 @@ fn those_who_are_shut_out_are_no_users() {
     ] {
         let imported = imported(&format!("acl bad ssl_c_s_dn(CN) eve\n{rule}\n"));
         assert_eq!(users(&imported), "", "{rule}");
-        assert!(imported.notes.iter().any(|note| note.what.contains("deny_list")), "{rule}");
+        assert!(
+            imported
+                .notes
+                .iter()
+                .any(|note| note.what.contains("deny_list")),
+            "{rule}"
+        );
     }
 }
 
@@ -69,32 +89,67 @@ fn what_cannot_be_carried_over_is_named_with_its_line() {
 #[test]
 fn files_of_names_and_maps_are_read_from_where_the_configuration_lies() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("ok.lst"), "# names\nalice\n\n  bob\n #odd\n").unwrap();
-    std::fs::write(folder.path().join("users.map"), "# users\na-laptop alice\nc-laptop\tcarol c\neve 0\nodd\n")
-        .unwrap();
+    std::fs::write(
+        folder.path().join("ok.lst"),
+        "# names\nalice\n\n  bob\n #odd\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join("users.map"),
+        "# users\na-laptop alice\nc-laptop\tcarol c\neve 0\nodd\n",
+    )
+    .unwrap();
     let path = folder.path().join("haproxy.cfg");
-    let import = |text: &str| haproxy(&ImportFile::new(&path, text.as_bytes()).unwrap(), &["GET /*".to_owned()]);
+    let import = |text: &str| {
+        haproxy(
+            &ImportFile::new(&path, text.as_bytes()).unwrap(),
+            &["GET /*".to_owned()],
+        )
+    };
     let listed = import("acl ok ssl_c_s_dn(CN) -f ok.lst\nhttp-request deny unless ok\n").unwrap();
     assert_eq!(users(&listed), "#odd=#odd alice=alice bob=bob");
     assert!(listed.config.contains("permissions = [\"GET /*\"]"));
-    let mapped = import("http-request set-header X-User %[ssl_c_s_dn(cn),map_str(users.map)]\n").unwrap();
+    let mapped =
+        import("http-request set-header X-User %[ssl_c_s_dn(cn),map_str(users.map)]\n").unwrap();
     assert_eq!(users(&mapped), "alice=a-laptop carol c=c-laptop");
-    assert!(mapped.notes.iter().any(|note| note.about == "eve") && mapped.needs_attention(), "a line has no value");
-    let by_default = import("http-request set-var(txn.u) ssl_c_s_dn(cn),map(users.map,guest)\n").unwrap();
-    assert!(by_default.notes.iter().any(|note| note.what.contains("\"guest\"")));
+    assert!(
+        mapped.notes.iter().any(|note| note.about == "eve") && mapped.needs_attention(),
+        "a line has no value"
+    );
+    let by_default =
+        import("http-request set-var(txn.u) ssl_c_s_dn(cn),map(users.map,guest)\n").unwrap();
+    assert!(
+        by_default
+            .notes
+            .iter()
+            .any(|note| note.what.contains("\"guest\""))
+    );
     let other = import("http-request set-var(txn.u) ssl_c_s_dn(cn),map_reg(users.map)\n").unwrap();
     assert!(users(&other).is_empty() && other.needs_attention());
-    for missing in ["acl ok ssl_c_s_dn(CN) -f gone\n", "x %[ssl_c_s_dn(cn),map(gone)]\n"] {
+    for missing in [
+        "acl ok ssl_c_s_dn(CN) -f gone\n",
+        "x %[ssl_c_s_dn(cn),map(gone)]\n",
+    ] {
         let error = import(missing).expect_err("a missing file").to_string();
-        assert!(error.contains("haproxy.cfg:1:1: cannot read") && error.contains("gone"), "{error}");
+        assert!(
+            error.contains("haproxy.cfg:1:1: cannot read") && error.contains("gone"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn other_texts_are_refused_with_their_place() {
-    let error = import("frontend f\n  acl ok ssl_c_s_dn(CN) \"alice\n").expect_err("a quote").to_string();
+    let error = import("frontend f\n  acl ok ssl_c_s_dn(CN) \"alice\n")
+        .expect_err("a quote")
+        .to_string();
     assert!(error.starts_with("haproxy.cfg:2:25: "), "{error}");
-    assert!(import("frontend f\n bind :80\n").expect_err("nothing").to_string().contains("nothing here"));
+    assert!(
+        import("frontend f\n bind :80\n")
+            .expect_err("nothing")
+            .to_string()
+            .contains("nothing here")
+    );
 }
 
 proptest::proptest! {

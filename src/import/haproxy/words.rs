@@ -10,10 +10,26 @@ pub(super) fn lines(file: &ImportFile) -> Result<Vec<Line>, ImportError> {
     let mut lines = Vec::new();
     for (number, text) in (1..).zip(file.text().lines()) {
         let words = words(text).map_err(|column| {
-            file.malformed(Position { line: number, column }, "this quote or backslash does not end", HINT)
+            file.malformed(
+                Position {
+                    line: number,
+                    column,
+                },
+                "this quote or backslash does not end",
+                HINT,
+            )
         })?;
-        if let Some(column) = text.find(|letter: char| !letter.is_ascii_whitespace()).filter(|_| !words.is_empty()) {
-            lines.push(Line { at: Position { line: number, column: column + 1 }, words });
+        if let Some(column) = text
+            .find(|letter: char| !letter.is_ascii_whitespace())
+            .filter(|_| !words.is_empty())
+        {
+            lines.push(Line {
+                at: Position {
+                    line: number,
+                    column: column + 1,
+                },
+                words,
+            });
         }
     }
     Ok(lines)
@@ -31,7 +47,8 @@ fn words(text: &str) -> Result<Vec<String>, usize> {
             (_, Some('\'')) => word.get_or_insert_default().push(letter),
             ('\\', _) => {
                 let (_, escaped) = letters.next().ok_or(column)?;
-                word.get_or_insert_default().push(unescaped(escaped, &mut letters));
+                word.get_or_insert_default()
+                    .push(unescaped(escaped, &mut letters));
             }
             (_, Some(_)) => word.get_or_insert_default().push(letter),
             ('\'' | '"', None) => {
@@ -54,7 +71,10 @@ fn unescaped(letter: char, letters: &mut impl Iterator<Item = (usize, char)>) ->
         't' => '\t',
         'x' => {
             let mut digits = letters.take(2).filter_map(|(_, digit)| digit.to_digit(16));
-            let value = digits.next().zip(digits.next()).and_then(|(high, low)| char::from_u32(high * 16 + low));
+            let value = digits
+                .next()
+                .zip(digits.next())
+                .and_then(|(high, low)| char::from_u32(high * 16 + low));
             // What stands for no letter is no name either.
             value.unwrap_or('\u{fffd}')
         }
@@ -68,8 +88,14 @@ mod tests {
 
     #[test]
     fn words_end_where_haproxy_ends_them() {
-        assert_eq!(words("acl a  b\tc # d"), Ok(vec!["acl".into(), "a".into(), "b".into(), "c".into()]));
-        assert_eq!(words(r#""a b" 'c\d' e\ f \# x"y"z"#).unwrap(), ["a b", r"c\d", "e f", "#", "xyz"]);
+        assert_eq!(
+            words("acl a  b\tc # d"),
+            Ok(vec!["acl".into(), "a".into(), "b".into(), "c".into()])
+        );
+        assert_eq!(
+            words(r#""a b" 'c\d' e\ f \# x"y"z"#).unwrap(),
+            ["a b", r"c\d", "e f", "#", "xyz"]
+        );
         assert_eq!(words(r#""" \x41"#).unwrap(), ["", "A"]);
         assert_eq!(words("  # only"), Ok(vec![]));
         assert_eq!(words("a \"b"), Err(3));

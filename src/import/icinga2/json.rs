@@ -36,15 +36,28 @@ struct Asked<T>(T);
 
 pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
     let answer: Answer = serde_json::from_str(file.text()).map_err(|error| {
-        let at = Position { line: error.line(), column: error.column() };
+        let at = Position {
+            line: error.line(),
+            column: error.column(),
+        };
         // The library says the place once more at the end.
         let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
+        let message = message
+            .rsplit_once(" at line ")
+            .map_or(message.as_str(), |(message, _)| message)
+            .to_owned();
         file.malformed(at, message, COMMANDS)
     })?;
     let Some(objects) = answer.results else {
-        let said = answer.status.as_ref().and_then(Value::as_str).unwrap_or("there are no `results`");
-        let message = format!("this is no listing: {}", crate::import::text::printable(said));
+        let said = answer
+            .status
+            .as_ref()
+            .and_then(Value::as_str)
+            .unwrap_or("there are no `results`");
+        let message = format!(
+            "this is no listing: {}",
+            crate::import::text::printable(said)
+        );
         return Err(ImportError::unfit(file.path(), message, COMMANDS));
     };
     let (mut users, mut endpoints) = (Vec::new(), Vec::new());
@@ -53,18 +66,32 @@ pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
             "ApiUser" => users.push(user(file, object)?),
             "Endpoint" => endpoints.push(object.name),
             other => {
-                let message = format!("it lists an object of type {}", crate::import::text::printable(other));
+                let message = format!(
+                    "it lists an object of type {}",
+                    crate::import::text::printable(other)
+                );
                 return Err(ImportError::unfit(file.path(), message, COMMANDS));
             }
         }
     }
-    Ok(Listing { form: Form::Json, users, endpoints })
+    Ok(Listing {
+        form: Form::Json,
+        users,
+        endpoints,
+    })
 }
 
 fn user(file: &ImportFile, object: Object) -> Result<ListedUser, ImportError> {
     let attributes: Attributes = serde_json::from_value(object.attrs).map_err(|error| {
-        let message = format!("ApiUser \"{}\": {error}", crate::import::text::printable(&object.name));
-        ImportError::unfit(file.path(), message, "ask for all attributes, without `attrs` and `filter`")
+        let message = format!(
+            "ApiUser \"{}\": {error}",
+            crate::import::text::printable(&object.name)
+        );
+        ImportError::unfit(
+            file.path(),
+            message,
+            "ask for all attributes, without `attrs` and `filter`",
+        )
     })?;
     let permissions = attributes.permissions.0.unwrap_or_default();
     Ok(ListedUser {
@@ -89,17 +116,25 @@ fn permission(file: &ImportFile, user: &str, said: Value) -> Result<ListedPermis
         Value::Object(mut entry) => {
             let filtered = !entry.remove("filter").unwrap_or_default().is_null();
             match entry.remove("permission") {
-                Some(Value::String(pattern)) if entry.is_empty() && filtered => Ok(ListedPermission::Filtered(pattern)),
-                Some(Value::String(pattern)) if entry.is_empty() => Ok(ListedPermission::Pattern(pattern)),
+                Some(Value::String(pattern)) if entry.is_empty() && filtered => {
+                    Ok(ListedPermission::Filtered(pattern))
+                }
+                Some(Value::String(pattern)) if entry.is_empty() => {
+                    Ok(ListedPermission::Pattern(pattern))
+                }
                 _ => {
                     let user = crate::import::text::printable(user);
-                    let message = format!("ApiUser \"{user}\" has a permission that Icinga would not load");
+                    let message =
+                        format!("ApiUser \"{user}\" has a permission that Icinga would not load");
                     Err(ImportError::unfit(file.path(), message, COMMANDS))
                 }
             }
         }
         Value::Array(_) => {
-            let message = format!("ApiUser \"{}\" has a list in its permissions", crate::import::text::printable(user));
+            let message = format!(
+                "ApiUser \"{}\" has a list in its permissions",
+                crate::import::text::printable(user)
+            );
             Err(ImportError::unfit(file.path(), message, COMMANDS))
         }
         other => Ok(ListedPermission::Other(other.to_string())),

@@ -15,16 +15,29 @@ struct Others<'l> {
     users_of_cn: HashMap<&'l str, usize>,
 }
 
-pub(super) fn judge(file: &str, listing: Listing, node_names: &[String]) -> Result<Imported, ImportError> {
-    let Listing { form, mut users, endpoints } = listing;
+pub(super) fn judge(
+    file: &str,
+    listing: Listing,
+    node_names: &[String],
+) -> Result<Imported, ImportError> {
+    let Listing {
+        form,
+        mut users,
+        endpoints,
+    } = listing;
     let mut nodes = [node_names, &endpoints].concat();
     nodes.sort_unstable();
     nodes.dedup();
     // The daemon's order changes from one listing to the next.
     users.sort_by(|one, other| one.name.cmp(&other.name));
     let mut users_of_cn: HashMap<&str, usize> = HashMap::new();
-    users.iter().for_each(|user| *users_of_cn.entry(&user.client_cn).or_default() += 1);
-    let others = Others { nodes: &nodes, users_of_cn };
+    users
+        .iter()
+        .for_each(|user| *users_of_cn.entry(&user.client_cn).or_default() += 1);
+    let others = Others {
+        nodes: &nodes,
+        users_of_cn,
+    };
 
     let (mut config, mut notes) = (String::new(), Vec::new());
     skeleton::write(&mut config, file, form, &nodes);
@@ -53,7 +66,11 @@ fn say_about_all(notes: &mut Vec<Note>, users: &[ListedUser], form: Form) {
     }
 }
 
-fn entry(user: &ListedUser, others: &Others<'_>, files: &mut HashSet<String>) -> Result<Entry, ImportError> {
+fn entry(
+    user: &ListedUser,
+    others: &Others<'_>,
+    files: &mut HashSet<String>,
+) -> Result<Entry, ImportError> {
     let mut entry = Entry::new(&user.name);
     let by_certificate = write_common_name(&mut entry, &user.client_cn, others);
     let by_password = write_password(&mut entry, user)?;
@@ -118,7 +135,9 @@ fn write_common_name(entry: &mut Entry, name: &str, others: &Others<'_>) -> Proo
         ));
     }
     if name.trim() != name {
-        entry.attention(format!("`client_cn` \"{name}\" begins or ends with a blank, which counts"));
+        entry.attention(format!(
+            "`client_cn` \"{name}\" begins or ends with a blank, which counts"
+        ));
     }
     entry.text(KEY, name);
     Proof::Some
@@ -140,13 +159,17 @@ fn write_password(entry: &mut Entry, user: &ListedUser) -> Result<Proof, ImportE
         Password::Is(password) => password,
     };
     let why = match password.chars().any(char::is_control) {
-        true => "its password has control characters, which a request could not carry: give it another one",
+        true => {
+            "its password has control characters, which a request could not carry: give it another one"
+        }
         false if user.name.contains(':') => {
             "its name has a colon, so nobody can log in by its password, neither in Icinga nor here: choose another name"
         }
         false => {
-            let hash =
-                hash_password(password).map_err(|source| ImportError::Hash { user: user.name.clone(), source })?;
+            let hash = hash_password(password).map_err(|source| ImportError::Hash {
+                user: user.name.clone(),
+                source,
+            })?;
             entry.text(KEY, &hash);
             return Ok(Proof::Some);
         }
@@ -157,8 +180,12 @@ fn write_password(entry: &mut Entry, user: &ListedUser) -> Result<Proof, ImportE
 
 /// A name for a file with this user's credentials: no other's, and no other folder's.
 fn secret_file(name: &str, taken: &mut HashSet<String>) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    let plain: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();
+    let is_plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let plain: String = name
+        .chars()
+        .map(|letter| if is_plain(letter) { letter } else { '_' })
+        .collect();
     let base = format!("secrets/{}", plain.trim_start_matches('.'));
     let mut candidate = base.clone();
     let mut number = 2;

@@ -70,7 +70,13 @@ const COMMANDS: &str = "make one of these listings, and import it:\n    \
 pub fn icinga2(file: &ImportFile, node_names: &[String]) -> Result<Imported, ImportError> {
     let text = file.text();
     let listing = match text.trim_start() {
-        "" => return Err(ImportError::unfit(file.path(), "the file is empty", COMMANDS)),
+        "" => {
+            return Err(ImportError::unfit(
+                file.path(),
+                "the file is empty",
+                COMMANDS,
+            ));
+        }
         start if start.starts_with('{') => json::read(file)?,
         start if start.starts_with("Object '") => object_list::read(file)?,
         start => return Err(ImportError::unfit(file.path(), what_else(start), COMMANDS)),
@@ -79,13 +85,18 @@ pub fn icinga2(file: &ImportFile, node_names: &[String]) -> Result<Imported, Imp
 }
 
 fn what_else(text: &str) -> &'static str {
-    let says = |words: &str| text.split_once("ApiUser").is_some_and(|(before, _)| before.trim_end().ends_with(words));
+    let says = |words: &str| {
+        text.split_once("ApiUser")
+            .is_some_and(|(before, _)| before.trim_end().ends_with(words))
+    };
     match text {
         _ if says("object") || says("template") => {
             "this is configuration in Icinga's language, and only Icinga can tell what it comes to"
         }
         _ if text.starts_with('<') => "this is HTML; ask with `Accept: application/json`",
-        _ if text.contains("\u{1b}[") => "this has colours of a terminal; redirect the command's output to a file",
+        _ if text.contains("\u{1b}[") => {
+            "this has colours of a terminal; redirect the command's output to a file"
+        }
         _ => "this is no listing of ApiUsers",
     }
 }

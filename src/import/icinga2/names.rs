@@ -41,12 +41,20 @@ const NEWER: [&str; 2] = ["debug", "filter-expression"];
 
 /// Whether Icinga ever asks for something that matches.
 pub(super) fn is_asked_for(pattern: &Pattern) -> bool {
-    FILTERED.iter().chain(&UNFILTERED).chain(&NEWER).any(|name| meets(pattern, name))
+    FILTERED
+        .iter()
+        .chain(&UNFILTERED)
+        .chain(&NEWER)
+        .any(|name| meets(pattern, name))
 }
 
 /// What matches, and where a filter has no effect in Icinga.
 pub(super) fn asked_without_filter(pattern: &Pattern) -> Vec<String> {
-    UNFILTERED.iter().filter(|name| meets(pattern, name)).map(|name| name.replace('?', "")).collect()
+    UNFILTERED
+        .iter()
+        .filter(|name| meets(pattern, name))
+        .map(|name| name.replace('?', ""))
+        .collect()
 }
 
 fn meets(pattern: &Pattern, name: &str) -> bool {
@@ -76,10 +84,27 @@ mod tests {
 
     #[test]
     fn names_that_icinga_asks_for_are_told_from_others() {
-        for asked in ["*", "objects/*", "STATUS/Query", "st?tus/query", "type?", "actions/*-downtime", "events/X"] {
+        for asked in [
+            "*",
+            "objects/*",
+            "STATUS/Query",
+            "st?tus/query",
+            "type?",
+            "actions/*-downtime",
+            "events/X",
+        ] {
             assert!(is_asked_for(&pattern(asked)), "{asked}");
         }
-        for never in ["", "1", "templates/Host", "objects/query", "objects/query/", "status/query ", "/x", "actions"] {
+        for never in [
+            "",
+            "1",
+            "templates/Host",
+            "objects/query",
+            "objects/query/",
+            "status/query ",
+            "/x",
+            "actions",
+        ] {
             assert!(!is_asked_for(&pattern(never)), "{never}");
         }
     }
@@ -87,15 +112,29 @@ mod tests {
     #[test]
     fn a_filter_counts_for_some_names_only() {
         assert!(asked_without_filter(&pattern("objects/query/*")).is_empty());
-        assert_eq!(asked_without_filter(&pattern("config/*")), ["config/query", "config/modify"]);
+        assert_eq!(
+            asked_without_filter(&pattern("config/*")),
+            ["config/query", "config/modify"]
+        );
         assert_eq!(asked_without_filter(&pattern("*")).len(), UNFILTERED.len());
     }
 
     #[test]
     fn mistakes_that_many_make_are_known() {
-        assert_eq!(probably_meant("templates/Host").as_deref(), Some("templates/query/Host"));
-        assert_eq!(probably_meant("objects/query/hosts").as_deref(), Some("objects/query/host"));
-        for right in ["objects/query/Host", "templates/query/Host", "status/query", "objects/query/*"] {
+        assert_eq!(
+            probably_meant("templates/Host").as_deref(),
+            Some("templates/query/Host")
+        );
+        assert_eq!(
+            probably_meant("objects/query/hosts").as_deref(),
+            Some("objects/query/host")
+        );
+        for right in [
+            "objects/query/Host",
+            "templates/query/Host",
+            "status/query",
+            "objects/query/*",
+        ] {
             assert_eq!(probably_meant(right), None);
         }
     }

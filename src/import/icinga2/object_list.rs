@@ -46,7 +46,11 @@ pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
             }
         }
     }
-    Ok(Listing { form: Form::ObjectList, users, endpoints })
+    Ok(Listing {
+        form: Form::ObjectList,
+        users,
+        endpoints,
+    })
 }
 
 fn malformed(file: &ImportFile, line: usize, message: impl Into<String>) -> ImportError {
@@ -59,26 +63,47 @@ fn objects(file: &ImportFile) -> Result<Vec<Object<'_>>, ImportError> {
         let text = text.strip_suffix('\r').unwrap_or(text);
         let line = line(text);
         if let Line::Object { name, kind } = line {
-            objects.push(Object { line: number, name, kind, attributes: Vec::new() });
+            objects.push(Object {
+                line: number,
+                name,
+                kind,
+                attributes: Vec::new(),
+            });
             continue;
         }
         let Some(object) = objects.last_mut() else {
-            return Err(malformed(file, number, "this stands before the first object"));
+            return Err(malformed(
+                file,
+                number,
+                "this stands before the first object",
+            ));
         };
         match line {
-            Line::Attribute { depth: 1, key, value } => {
+            Line::Attribute {
+                depth: 1,
+                key,
+                value,
+            } => {
                 if object.attributes.iter().any(|(_, there, _)| *there == key) {
                     let message = format!("attribute {} stands twice", printable(key));
                     return Err(malformed(file, number, message));
                 }
-                object.attributes.push((number, key, value.unwrap_or_default().to_owned()));
+                object
+                    .attributes
+                    .push((number, key, value.unwrap_or_default().to_owned()));
             }
             Line::More => match object.attributes.last_mut() {
                 Some((_, _, value)) => {
                     value.push('\n');
                     value.push_str(text);
                 }
-                None => return Err(malformed(file, number, "this is neither an object nor an attribute")),
+                None => {
+                    return Err(malformed(
+                        file,
+                        number,
+                        "this is neither an object nor an attribute",
+                    ));
+                }
             },
             _ => {}
         }
@@ -91,7 +116,9 @@ fn line(text: &str) -> Line<'_> {
         return Line::Empty;
     }
     if let Some(rest) = text.strip_prefix("Object '")
-        && let Some((name, kind)) = rest.strip_suffix("':").and_then(|rest| rest.rsplit_once("' of type '"))
+        && let Some((name, kind)) = rest
+            .strip_suffix("':")
+            .and_then(|rest| rest.rsplit_once("' of type '"))
     {
         return Line::Object { name, kind };
     }
@@ -99,8 +126,16 @@ fn line(text: &str) -> Line<'_> {
     let depth = (text.len() - bare.len()) / 2;
     match bare.strip_prefix("* ") {
         Some(attribute) if depth >= 1 => match attribute.split_once(" = ") {
-            Some((key, value)) => Line::Attribute { depth, key, value: Some(value) },
-            None => Line::Attribute { depth, key: attribute, value: None },
+            Some((key, value)) => Line::Attribute {
+                depth,
+                key,
+                value: Some(value),
+            },
+            None => Line::Attribute {
+                depth,
+                key: attribute,
+                value: None,
+            },
         },
         None if depth >= 1 && bare.starts_with("% ") => Line::Hint,
         _ => Line::More,
@@ -111,24 +146,45 @@ fn user(file: &ImportFile, object: &Object<'_>) -> Result<ListedUser, ImportErro
     let attribute = |key: &str| object.attributes.iter().find(|(_, there, _)| *there == key);
     let text = |key: &str| -> Result<String, ImportError> {
         let Some((line, _, value)) = attribute(key) else {
-            return Err(malformed(file, object.line, format!("attribute {key} is missing")));
+            return Err(malformed(
+                file,
+                object.line,
+                format!("attribute {key} is missing"),
+            ));
         };
-        value::text(value).ok_or_else(|| malformed(file, *line, format!("the value of {key} is no text")))
+        value::text(value)
+            .ok_or_else(|| malformed(file, *line, format!("the value of {key} is no text")))
     };
     let name = text("name")?;
     if name != object.name {
-        return Err(malformed(file, object.line, "the object's heading and its attribute `name` differ"));
+        return Err(malformed(
+            file,
+            object.line,
+            "the object's heading and its attribute `name` differ",
+        ));
     }
     let password = text("password")?;
     let Some((line, _, value)) = attribute("permissions") else {
-        return Err(malformed(file, object.line, "attribute permissions is missing"));
+        return Err(malformed(
+            file,
+            object.line,
+            "attribute permissions is missing",
+        ));
     };
     let permissions = value::permissions(value).map_err(|error| malformed(file, *line, error))?;
     Ok(ListedUser {
         name,
         client_cn: text("client_cn")?,
-        password: if password.is_empty() { Password::None } else { Password::Is(password.into()) },
-        password_hash: if attribute("password_hash").is_some() { text("password_hash")? } else { String::new() },
+        password: if password.is_empty() {
+            Password::None
+        } else {
+            Password::Is(password.into())
+        },
+        password_hash: if attribute("password_hash").is_some() {
+            text("password_hash")?
+        } else {
+            String::new()
+        },
         permissions: permissions.into_iter().map(listed).collect(),
     })
 }

@@ -23,17 +23,16 @@ pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
     if listed.is_empty() {
         entry.information("no permissions: this user may do nothing in Icinga, and nothing here");
     }
-    let filtered: Vec<&str> = listed
-        .iter()
-        .filter_map(|said| if let ListedPermission::Filtered(text) = said { Some(text.as_str()) } else { None })
-        .collect();
+    let filtered = filtered(listed);
     let mut denied: Vec<&str> = Vec::new();
     let mut items = Vec::with_capacity(listed.len());
     for said in listed {
         items.push(match said {
             ListedPermission::Filtered(text) => comment(text, FILTERED),
             ListedPermission::Other(word) => {
-                entry.attention(format!("{word} is no text among its permissions, and matches nothing in Icinga"));
+                entry.attention(format!(
+                    "{word} is no text among its permissions, and matches nothing in Icinga"
+                ));
                 comment(word, "no text in Icinga")
             }
             ListedPermission::Pattern(text) => match unusable(text) {
@@ -44,7 +43,11 @@ pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
                 None => {
                     say_if_never_asked(entry, text);
                     let pattern = Pattern::new(text, Case::Folds);
-                    let meeting: Vec<&str> = filtered.iter().copied().filter(|with| meets(&pattern, with)).collect();
+                    let meeting: Vec<&str> = filtered
+                        .iter()
+                        .copied()
+                        .filter(|with| meets(&pattern, with))
+                        .collect();
                     if meeting.iter().any(|with| unusable(with).is_some()) {
                         comment(text, KEEPS_FILTERED)
                     } else {
@@ -59,15 +62,38 @@ pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
     denied.sort_unstable();
     denied.dedup();
     if !denied.is_empty() {
-        let denied: Vec<Item> = denied.iter().map(|text| Item::Counts((*text).to_owned())).collect();
+        let denied: Vec<Item> = denied
+            .iter()
+            .map(|text| Item::Counts((*text).to_owned()))
+            .collect();
         entry.list("deny", &denied);
     }
     say_about_filters(entry, &filtered, denied.is_empty());
-    if filtered.is_empty() { Filters::None } else { Filters::Some }
+    if filtered.is_empty() {
+        Filters::None
+    } else {
+        Filters::Some
+    }
+}
+
+fn filtered(listed: &[ListedPermission]) -> Vec<&str> {
+    listed
+        .iter()
+        .filter_map(|said| {
+            if let ListedPermission::Filtered(text) = said {
+                Some(text.as_str())
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 fn comment(text: &str, why: &'static str) -> Item {
-    Item::IsComment { text: text.to_owned(), why }
+    Item::IsComment {
+        text: text.to_owned(),
+        why,
+    }
 }
 
 fn meets(pattern: &Pattern, other: &str) -> bool {
@@ -83,20 +109,24 @@ fn unusable(text: &str) -> Option<&'static str> {
     if CompiledPermission::check(text).is_err() {
         return Some("it matches no name that Icinga asks for");
     }
-    is_about_paths(text).then_some("here it would be about a method and a path, and not about a name")
+    is_about_paths(text)
+        .then_some("here it would be about a method and a path, and not about a name")
 }
 
 /// Whether a permission is read as `METHOD /path`, which no permission of Icinga means.
 fn is_about_paths(text: &str) -> bool {
-    text.split_once(' ')
-        .is_some_and(|(method, path)| !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?']))
+    text.split_once(' ').is_some_and(|(method, path)| {
+        !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?'])
+    })
 }
 
 fn say_if_never_asked(entry: &mut Entry, text: &str) {
     if is_asked_for(&Pattern::new(text, Case::Folds)) && probably_meant(text).is_none() {
         return;
     }
-    let meant = probably_meant(text).map(|meant| format!("; was \"{meant}\" meant?")).unwrap_or_default();
+    let meant = probably_meant(text)
+        .map(|meant| format!("; was \"{meant}\" meant?"))
+        .unwrap_or_default();
     entry.attention(format!(
         "permission \"{text}\" matches no name that Icinga asks for, neither there nor here{meant}"
     ));
@@ -115,8 +145,10 @@ fn say_about_filters(entry: &mut Entry, filtered: &[&str], nothing_denied: bool)
              wholly; remove it when Icinga sees which user asks",
         );
     }
-    let mut ignored: Vec<String> =
-        filtered.iter().flat_map(|text| asked_without_filter(&Pattern::new(text, Case::Folds))).collect();
+    let mut ignored: Vec<String> = filtered
+        .iter()
+        .flat_map(|text| asked_without_filter(&Pattern::new(text, Case::Folds)))
+        .collect();
     ignored.sort_unstable();
     ignored.dedup();
     if !ignored.is_empty() {
@@ -154,7 +186,10 @@ mod tests {
         write(&mut entry, listed);
         let (mut config, mut notes) = (String::new(), Vec::new());
         entry.write(&mut config, &mut notes);
-        let lines: Vec<&str> = config.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        let lines: Vec<&str> = config
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect();
         (lines.join("\n"), notes.len())
     }
 
@@ -169,20 +204,33 @@ mod tests {
     #[test]
     fn plain_permissions_are_carried_over_as_they_are() {
         let (text, notes) = written(&[plain(r"a\*b"), plain("objects/query/*"), plain("\u{c4}\"")]);
-        assert!(text.contains(r#"permissions = ["a\\*b", "objects/query/*", "Ä\""]"#), "{text}");
+        assert!(
+            text.contains(r#"permissions = ["a\\*b", "objects/query/*", "Ä\""]"#),
+            "{text}"
+        );
         assert_eq!(notes, 2, "two that Icinga never asks for");
         assert_eq!(written(&[plain("*")]).1, 0);
     }
 
     #[test]
     fn a_filter_is_not_lifted_by_a_permission_without_one() {
-        let (text, _) = written(&[plain("*"), plain("status/query"), filtered("objects/query/Host")]);
-        assert!(text.contains("\"*\",") && text.contains("deny = [\"objects/query/Host\"]"), "{text}");
+        let (text, _) = written(&[
+            plain("*"),
+            plain("status/query"),
+            filtered("objects/query/Host"),
+        ]);
+        assert!(
+            text.contains("\"*\",") && text.contains("deny = [\"objects/query/Host\"]"),
+            "{text}"
+        );
         assert!(text.contains("# \"objects/query/Host\","));
         let (text, _) = written(&[plain("status/query"), filtered("objects/query/Host")]);
         assert!(!text.contains("deny"), "{text}");
         let (text, _) = written(&[plain("a\u{e4}*"), filtered("*\u{1}")]);
-        assert!(text.contains("# \"a\u{e4}*\","), "what cannot be denied is not granted: {text}");
+        assert!(
+            text.contains("# \"a\u{e4}*\","),
+            "what cannot be denied is not granted: {text}"
+        );
     }
 
     #[test]

@@ -15,13 +15,20 @@ fn imported(text: &str) -> Imported {
 
 fn refused(text: &str) -> String {
     let error = icinga2(&file(text), &[]).expect_err("a refusal");
-    assert!(error.hint().contains("icinga2 object list") || error.hint().contains("attrs"), "{}", error.hint());
+    assert!(
+        error.hint().contains("icinga2 object list") || error.hint().contains("attrs"),
+        "{}",
+        error.hint()
+    );
     error.to_string()
 }
 
 fn users(imported: &Imported) -> toml::Table {
     let config: toml::Table = imported.config.parse().unwrap();
-    config.get("api_user").map(|users| users.as_table().unwrap().clone()).unwrap_or_default()
+    config
+        .get("api_user")
+        .map(|users| users.as_table().unwrap().clone())
+        .unwrap_or_default()
 }
 
 /// An object as the daemon prints it.
@@ -43,8 +50,17 @@ fn json(name: &str, client_cn: &str, permissions: &str) -> String {
 
 #[test]
 fn both_listings_of_a_plain_user_become_that_user() {
-    let from_list = imported(&object("alice", "alice.example", "", "[ \"status/query\", \"objects/query/*\" ]"));
-    let from_json = imported(&json("\"alice\"", "\"alice.example\"", "[\"status/query\",\"objects/query/*\"]"));
+    let from_list = imported(&object(
+        "alice",
+        "alice.example",
+        "",
+        "[ \"status/query\", \"objects/query/*\" ]",
+    ));
+    let from_json = imported(&json(
+        "\"alice\"",
+        "\"alice.example\"",
+        "[\"status/query\",\"objects/query/*\"]",
+    ));
     for imported in [&from_list, &from_json] {
         let alice = users(imported)["alice"].clone();
         assert_eq!(alice["client_cn"].as_str(), Some("alice.example"));
@@ -57,12 +73,21 @@ fn both_listings_of_a_plain_user_become_that_user() {
 fn a_password_becomes_a_hash_that_fits_and_stands_nowhere() {
     for password in ["secret pass", "a\"quoted\" \\ one", "p#ss//word/*x*/", "  "] {
         let imported = imported(&object("bob", "", password, "[ \"*\" ]"));
-        let hash = users(&imported)["bob"]["password_hash"].as_str().unwrap().to_owned();
+        let hash = users(&imported)["bob"]["password_hash"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(PasswordHash::parse(&hash).unwrap().fits(password));
-        assert!(!imported.needs_attention() && (password.trim().is_empty() || !imported.config.contains(password)));
+        assert!(
+            !imported.needs_attention()
+                && (password.trim().is_empty() || !imported.config.contains(password))
+        );
     }
     let imported = imported(&object("bob", "", "first\n  second line", "[ \"*\" ]"));
-    assert!(users(&imported).is_empty() && imported.needs_attention(), "no request could carry it");
+    assert!(
+        users(&imported).is_empty() && imported.needs_attention(),
+        "no request could carry it"
+    );
     assert!(!imported.config.contains("second line"));
 }
 
@@ -73,7 +98,11 @@ fn a_name_of_a_node_is_nobodys_whoever_says_so() {
     let named = icinga2(&file(&user), &["master.lab".to_owned()]).unwrap();
     for imported in [&named, &imported(&(user.clone() + endpoint))] {
         assert!(users(imported).is_empty() && imported.needs_attention());
-        assert!(imported.config.contains("# reserved_names = [\"master.lab\"]"));
+        assert!(
+            imported
+                .config
+                .contains("# reserved_names = [\"master.lab\"]")
+        );
     }
     assert_eq!(users(&imported(&user)).len(), 1);
 }
@@ -81,7 +110,9 @@ fn a_name_of_a_node_is_nobodys_whoever_says_so() {
 #[test]
 fn two_users_of_one_certificate_keep_only_what_tells_them_apart() {
     let imported = imported(
-        &(object("a", "shared", "", "[ ]") + &object("b", "shared", "pass", "[ ]") + &object("c", "c", "", "[ ]")),
+        &(object("a", "shared", "", "[ ]")
+            + &object("b", "shared", "pass", "[ ]")
+            + &object("c", "c", "", "[ ]")),
     );
     let users = users(&imported);
     assert_eq!(users.keys().collect::<Vec<_>>(), ["b", "c"]);
@@ -92,8 +123,16 @@ fn two_users_of_one_certificate_keep_only_what_tells_them_apart() {
 fn a_user_without_a_name_or_with_an_unprintable_one_is_a_comment() {
     for name in ["\"\"", "\"a\\nb\"", "\"\\u0000\""] {
         let imported = imported(&json(name, "\"cn\"", "[]"));
-        assert!(users(&imported).is_empty() && imported.needs_attention(), "{name}");
-        assert!(imported.config.lines().all(|line| line.is_empty() || line.starts_with('#')));
+        assert!(
+            users(&imported).is_empty() && imported.needs_attention(),
+            "{name}"
+        );
+        assert!(
+            imported
+                .config
+                .lines()
+                .all(|line| line.is_empty() || line.starts_with('#'))
+        );
     }
 }
 
@@ -101,17 +140,39 @@ fn a_user_without_a_name_or_with_an_unprintable_one_is_a_comment() {
 fn what_is_said_twice_or_between_the_lines_is_refused() {
     let good = object("a", "a", "", "[ ]");
     let twice = good.replace("  * zone", "  * client_cn = \"b\"\n  * zone");
-    assert!(refused(&twice).starts_with("users:14:1: attribute client_cn stands twice"), "{}", refused(&twice));
+    assert!(
+        refused(&twice).starts_with("users:14:1: attribute client_cn stands twice"),
+        "{}",
+        refused(&twice)
+    );
     let other = good.replace("* name = \"a\"", "* name = \"b\"");
     assert!(refused(&other).contains("differ"));
-    for missing in ["  * permissions = [ ]\n", "  * client_cn = \"a\"\n", "  * password = \"\"\n"] {
-        assert!(refused(&good.replace(missing, "")).contains("is missing"), "{missing}");
+    for missing in [
+        "  * permissions = [ ]\n",
+        "  * client_cn = \"a\"\n",
+        "  * password = \"\"\n",
+    ] {
+        assert!(
+            refused(&good.replace(missing, "")).contains("is missing"),
+            "{missing}"
+        );
     }
-    assert!(refused(&(good.clone() + "Object 'x' of type 'Host':\n  * name = \"x\"\n")).contains("type Host"));
-    assert!(refused(&object("a", "a", "", "[ \"x\"y\" ]")).contains("users:9:1: a permission has a quote in it"));
+    assert!(
+        refused(&(good.clone() + "Object 'x' of type 'Host':\n  * name = \"x\"\n"))
+            .contains("type Host")
+    );
+    assert!(
+        refused(&object("a", "a", "", "[ \"x\"y\" ]"))
+            .contains("users:9:1: a permission has a quote in it")
+    );
     assert!(refused(&format!("x\n{good}")).contains("no listing"));
     // A text of several lines that looks like another attribute.
-    let sly = object("a", "a", "x\"\n  * permissions = [ \"*\" ]\n  * y = \"", "[ ]");
+    let sly = object(
+        "a",
+        "a",
+        "x\"\n  * permissions = [ \"*\" ]\n  * y = \"",
+        "[ ]",
+    );
     assert!(refused(&sly).contains("permissions stands twice"));
 }
 
@@ -121,33 +182,66 @@ fn other_texts_are_refused_with_the_two_commands() {
     assert!(refused("/* x */\nobject ApiUser \"a\" { }").contains("Icinga's language"));
     assert!(refused("template ApiUser \"a\" { }").contains("Icinga's language"));
     assert!(refused("<html>").contains("HTML"));
-    assert!(refused("Object '\u{1b}[34ma").contains("first object") || refused("\u{1b}[1mObject").contains("colours"));
-    assert!(refused("{\"error\":404,\"status\":\"No objects found.\"}").contains("No objects found."));
+    assert!(
+        refused("Object '\u{1b}[34ma").contains("first object")
+            || refused("\u{1b}[1mObject").contains("colours")
+    );
+    assert!(
+        refused("{\"error\":404,\"status\":\"No objects found.\"}").contains("No objects found.")
+    );
     assert!(refused("{}").contains("no `results`"));
     assert!(
         refused("{\"results\":[\n  {\"name\":}").starts_with("users:2:"),
         "{}",
         refused("{\"results\":[\n {\"name\":}")
     );
-    let partly = "{\"results\":[{\"attrs\":{\"client_cn\":\"a\"},\"name\":\"a\",\"type\":\"ApiUser\"}]}";
-    assert!(refused(partly).contains("permissions"), "{}", refused(partly));
+    let partly =
+        "{\"results\":[{\"attrs\":{\"client_cn\":\"a\"},\"name\":\"a\",\"type\":\"ApiUser\"}]}";
+    assert!(
+        refused(partly).contains("permissions"),
+        "{}",
+        refused(partly)
+    );
     assert!(refused(&json("\"a\"", "\"a\"", "[[\"x\"]]")).contains("list in its permissions"));
     assert!(refused(&json("\"a\"", "\"a\"", "[{\"filter\":{}}]")).contains("would not load"));
 }
 
 #[test]
 fn a_filter_that_is_null_is_none() {
-    let unfiltered = imported(&json("\"a\"", "\"a\"", "[{\"permission\":\"types\",\"filter\":null}]"));
-    assert_eq!(users(&unfiltered)["a"]["permissions"][0].as_str(), Some("types"));
-    let filtered = imported(&json("\"a\"", "\"a\"", "[{\"permission\":\"types\",\"filter\":{\"type\":\"Function\"}}]"));
-    assert!(users(&filtered)["a"]["permissions"].as_array().unwrap().is_empty() && filtered.needs_attention());
+    let unfiltered = imported(&json(
+        "\"a\"",
+        "\"a\"",
+        "[{\"permission\":\"types\",\"filter\":null}]",
+    ));
+    assert_eq!(
+        users(&unfiltered)["a"]["permissions"][0].as_str(),
+        Some("types")
+    );
+    let filtered = imported(&json(
+        "\"a\"",
+        "\"a\"",
+        "[{\"permission\":\"types\",\"filter\":{\"type\":\"Function\"}}]",
+    ));
+    assert!(
+        users(&filtered)["a"]["permissions"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+            && filtered.needs_attention()
+    );
     assert!(filtered.config.contains("# [api_user.a.upstream.icinga]"));
 }
 
 #[test]
 fn a_listing_without_users_says_so() {
     let imported = imported("{\"results\":[]}");
-    assert!(imported.notes.iter().all(|note| note.weight == Weight::Information) && users(&imported).is_empty());
+    assert!(
+        imported
+            .notes
+            .iter()
+            .all(|note| note.weight == Weight::Information)
+            && users(&imported).is_empty()
+    );
 }
 
 proptest::proptest! {

@@ -37,7 +37,9 @@ pub(super) fn permissions(value: &str) -> Result<Vec<Found>, String> {
 
 fn entry(rest: &str) -> Result<(Found, &str), String> {
     if let Some(inner) = rest.strip_prefix('"') {
-        let end = inner.find('"').ok_or("a text in the list of permissions does not end")?;
+        let end = inner
+            .find('"')
+            .ok_or("a text in the list of permissions does not end")?;
         let (text, behind) = inner.split_at_checked(end).unwrap_or_default();
         let behind = behind.strip_prefix('"').unwrap_or_default();
         if !(behind == " ]" || behind.starts_with(", ")) {
@@ -54,7 +56,9 @@ fn entry(rest: &str) -> Result<(Found, &str), String> {
         let fields = reader.dictionary(0)?;
         return Ok((judge_dictionary(fields)?, reader.rest));
     }
-    let end = rest.find([',', ' ']).ok_or("the list of permissions does not end")?;
+    let end = rest
+        .find([',', ' '])
+        .ok_or("the list of permissions does not end")?;
     let (word, behind) = rest.split_at_checked(end).unwrap_or_default();
     Ok((Found::Other(word.to_owned()), behind))
 }
@@ -103,7 +107,9 @@ impl<'t> Reader<'t> {
     }
 
     fn word(&mut self) -> &'t str {
-        let ends = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ']' | '}' | '=' | '{' | '[');
+        let ends = |letter: char| {
+            letter.is_whitespace() || matches!(letter, ',' | ']' | '}' | '=' | '{' | '[')
+        };
         let end = self.rest.find(ends).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at_checked(end).unwrap_or_default();
         self.rest = rest;
@@ -181,7 +187,11 @@ impl<'t> Reader<'t> {
                     Some((_, 'b')) => '\u{8}',
                     Some((_, 'f')) => '\u{c}',
                     Some((_, escaped @ ('"' | '\\'))) => escaped,
-                    _ => return Err("a text in the list of permissions has an unknown escape".to_owned()),
+                    _ => {
+                        return Err(
+                            "a text in the list of permissions has an unknown escape".to_owned()
+                        );
+                    }
                 }),
                 other => text.push(other),
             }
@@ -199,12 +209,24 @@ mod tests {
         let text = |text: &str| Found::Text(text.to_owned());
         assert_eq!(permissions("null"), Ok(vec![]));
         assert_eq!(permissions("[ ]"), Ok(vec![]));
-        assert_eq!(permissions(r#"[ "a", "b\*c, d" ]"#), Ok(vec![text("a"), text(r"b\*c, d")]));
-        let numbers = vec![Found::Other("1".to_owned()), Found::Other("null".to_owned()), text("")];
+        assert_eq!(
+            permissions(r#"[ "a", "b\*c, d" ]"#),
+            Ok(vec![text("a"), text(r"b\*c, d")])
+        );
+        let numbers = vec![
+            Found::Other("1".to_owned()),
+            Found::Other("null".to_owned()),
+            text(""),
+        ];
         assert_eq!(permissions(r#"[ 1, null, "" ]"#), Ok(numbers));
         let filtered = "[ \"*\", {\n\tfilter = {\n\t\targuments = [ \"x\", 1.000000 ]\n\t\tname = \"<a\\\"}>\"\n\t}\n\t\
                         permission = \"a\\\\*\"\n}, {\n\tpermission = \"b\"\n}, {\n\tfilter = null\n\tpermission = \"c\"\n} ]";
-        let expected = vec![text("*"), Found::Filtered(r"a\*".to_owned()), text("b"), text("c")];
+        let expected = vec![
+            text("*"),
+            Found::Filtered(r"a\*".to_owned()),
+            text("b"),
+            text("c"),
+        ];
         assert_eq!(permissions(filtered), Ok(expected));
     }
 

@@ -15,7 +15,9 @@ pub(super) fn read(condition: &Directive, variables: &Variables, people: &mut Pe
         }
         return;
     };
-    let Some(holds) = variables.holds(variable) else { return };
+    let Some(holds) = variables.holds(variable) else {
+        return;
+    };
     if !refuses(condition) {
         people.attention(
             condition.at,
@@ -46,19 +48,26 @@ pub(super) fn read(condition: &Directive, variables: &Variables, people: &mut Pe
     }
 }
 
-const NOT_UNDERSTOOD: &str = "what this asks is not carried over: say it with routes and permissions";
+const NOT_UNDERSTOOD: &str =
+    "what this asks is not carried over: say it with routes and permissions";
 
 fn name(people: &mut People, condition: &Directive, holds: Holds, text: &str, about: &str) {
     let common_name = match (holds, named(text)) {
         (Holds::CommonName, _) => text,
         (_, Named::Exactly(name)) => name,
         (_, Named::Among(name)) => {
-            let what = format!("\"{text}\" is more than a common name: \"{name}\" alone would let in others, too");
+            let what = format!(
+                "\"{text}\" is more than a common name: \"{name}\" alone would let in others, too"
+            );
             people.attention(condition.at, about, what);
             return;
         }
         (_, Named::Nobody) => {
-            people.attention(condition.at, about, format!("\"{text}\" has not exactly one plain common name"));
+            people.attention(
+                condition.at,
+                about,
+                format!("\"{text}\" has not exactly one plain common name"),
+            );
             return;
         }
     };
@@ -71,7 +80,12 @@ fn name(people: &mut People, condition: &Directive, holds: Holds, text: &str, ab
 
 /// The words between the parentheses.
 fn words(condition: &Directive) -> Vec<&str> {
-    let mut words: Vec<&str> = condition.words.iter().skip(1).map(|word| word.text.as_str()).collect();
+    let mut words: Vec<&str> = condition
+        .words
+        .iter()
+        .skip(1)
+        .map(|word| word.text.as_str())
+        .collect();
     if let Some(first) = words.first_mut() {
         *first = first.strip_prefix('(').unwrap_or(first);
     }

@@ -33,7 +33,11 @@ const DEEPEST: usize = 64;
 const HINT: &str = "`nginx -t` says whether nginx would load it";
 
 pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportError> {
-    let mut lexer = Lexer { file, rest: file.text().chars().peekable(), at: Position { line: 1, column: 1 } };
+    let mut lexer = Lexer {
+        file,
+        rest: file.text().chars().peekable(),
+        at: Position { line: 1, column: 1 },
+    };
     let mut open: Vec<(Position, Vec<Word>, Vec<Directive>)> = Vec::new();
     let mut done: Vec<Directive> = Vec::new();
     let mut words: Vec<Word> = Vec::new();
@@ -42,17 +46,28 @@ pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportErro
         match lexer.rest.peek() {
             None if words.is_empty() && open.is_empty() => return Ok(done),
             None => {
-                let at = open.last().map(|(at, _, _)| *at).or(words.first().map(|word| word.at)).unwrap_or(at);
+                let at = open
+                    .last()
+                    .map(|(at, _, _)| *at)
+                    .or(words.first().map(|word| word.at))
+                    .unwrap_or(at);
                 return Err(file.malformed(at, "this does not end: `;` or `}` is missing", HINT));
             }
             Some(';') => {
                 lexer.next();
                 let at = words.first().map_or(at, |word| word.at);
-                done.push(Directive { words: std::mem::take(&mut words), block: Vec::new(), at });
+                done.push(Directive {
+                    words: std::mem::take(&mut words),
+                    block: Vec::new(),
+                    at,
+                });
             }
             Some('{') => {
                 lexer.next();
-                if words.first().is_some_and(|word| word.text.ends_with("_by_lua_block")) {
+                if words
+                    .first()
+                    .is_some_and(|word| word.text.ends_with("_by_lua_block"))
+                {
                     let hint = "give a file with the maps and conditions alone";
                     return Err(file.malformed(at, "a block in Lua cannot be read", hint));
                 }
@@ -68,7 +83,11 @@ pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportErro
                 };
                 let at = heading.first().map_or(start, |word| word.at);
                 let block = std::mem::replace(&mut done, outer);
-                done.push(Directive { words: heading, block, at });
+                done.push(Directive {
+                    words: heading,
+                    block,
+                    at,
+                });
             }
             Some(_) => words.push(lexer.word()?),
         }
@@ -85,7 +104,12 @@ impl Lexer<'_> {
     fn next(&mut self) -> Option<char> {
         let letter = self.rest.next()?;
         match letter {
-            '\n' => self.at = Position { line: self.at.line + 1, column: 1 },
+            '\n' => {
+                self.at = Position {
+                    line: self.at.line + 1,
+                    column: 1,
+                }
+            }
             _ => self.at.column += 1,
         }
         Some(letter)
@@ -107,7 +131,11 @@ impl Lexer<'_> {
 
     fn word(&mut self) -> Result<Word, ImportError> {
         let at = self.at;
-        let quote = self.rest.peek().copied().filter(|letter| matches!(letter, '"' | '\''));
+        let quote = self
+            .rest
+            .peek()
+            .copied()
+            .filter(|letter| matches!(letter, '"' | '\''));
         if quote.is_some() {
             self.next();
         }

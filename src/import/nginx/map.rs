@@ -40,7 +40,12 @@ pub(super) fn read(
         }
         None => return Ok(()),
     };
-    let mut reader = Reader { kind, about, patterns: Patterns::None, people };
+    let mut reader = Reader {
+        kind,
+        about,
+        patterns: Patterns::None,
+        people,
+    };
     reader.entries(file, &map.block, Includes::Follow)
 }
 
@@ -66,19 +71,32 @@ struct Reader<'p> {
 }
 
 impl Reader<'_> {
-    fn entries(&mut self, file: &ImportFile, entries: &[Directive], includes: Includes) -> Result<(), ImportError> {
+    fn entries(
+        &mut self,
+        file: &ImportFile,
+        entries: &[Directive],
+        includes: Includes,
+    ) -> Result<(), ImportError> {
         if entries.iter().any(|entry| entry.name() == "hostnames") {
             self.patterns = Patterns::Hostnames;
         }
         for entry in entries {
             match (entry.words.as_slice(), includes) {
                 ([special], _) if ["hostnames", "volatile"].contains(&special.text.as_str()) => {}
-                ([include, path], Includes::Follow) if include.text == "include" => self.include(file, path)?,
+                ([include, path], Includes::Follow) if include.text == "include" => {
+                    self.include(file, path)?
+                }
                 ([include, path], Includes::Name) if include.text == "include" => {
-                    self.people.attention(path.at, &self.about, "an include in an included file is not followed");
+                    self.people.attention(
+                        path.at,
+                        &self.about,
+                        "an include in an included file is not followed",
+                    );
                 }
                 ([default, value], _) if default.text == "default" => self.default(value),
-                ([name, value], _) if entry.block.is_empty() => self.entry(&name.text, value, name.at),
+                ([name, value], _) if entry.block.is_empty() => {
+                    self.entry(&name.text, value, name.at)
+                }
                 _ => {
                     let hint = "an entry of a map is a name, a value and `;`";
                     return Err(file.malformed(entry.at, "this is no entry of a map", hint));
@@ -114,12 +132,18 @@ impl Reader<'_> {
 
     fn entry(&mut self, name: &str, value: &Word, at: Position) {
         if value.text.contains('$') {
-            let what = format!("what \"{name}\" becomes depends on a variable: write an api_user for each");
+            let what = format!(
+                "what \"{name}\" becomes depends on a variable: write an api_user for each"
+            );
             self.people.attention(at, &self.about, what);
             return;
         }
         if let Some(expression) = name.strip_prefix('~') {
-            let names = if expression.starts_with('*') { None } else { plain_regex::names(expression) };
+            let names = if expression.starts_with('*') {
+                None
+            } else {
+                plain_regex::names(expression)
+            };
             match names {
                 Some(names) => names.iter().for_each(|name| self.name(name, &value.text, at)),
                 None => self.people.attention(
@@ -136,7 +160,8 @@ impl Reader<'_> {
         }
         let is_pattern = name.starts_with("*.") || name.starts_with('.') || name.ends_with(".*");
         if self.patterns == Patterns::Hostnames && is_pattern {
-            let what = format!("\"{name}\" is a pattern: write the common names that it is meant for");
+            let what =
+                format!("\"{name}\" is a pattern: write the common names that it is meant for");
             self.people.attention(at, &self.about, what);
             return;
         }

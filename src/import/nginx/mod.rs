@@ -33,9 +33,16 @@ pub fn nginx(file: &ImportFile, permissions: &[String]) -> Result<Imported, Impo
         }
     }
     if people.is_empty() {
-        return Err(ImportError::unfit(file.path(), "nothing here is about client certificates", NOTHING));
+        return Err(ImportError::unfit(
+            file.path(),
+            "nothing here is about client certificates",
+            NOTHING,
+        ));
     }
-    let heading = format!("Clients of nginx, from {} by `portcullis import nginx`.", file.path().display());
+    let heading = format!(
+        "Clients of nginx, from {} by `portcullis import nginx`.",
+        file.path().display()
+    );
     let mut imported = people.into_config(&heading, permissions);
     imported.notes.push(super::Note::information(
         "",

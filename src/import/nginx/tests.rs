@@ -13,7 +13,11 @@ fn imported(text: &str) -> Imported {
 }
 
 fn lines(imported: &Imported) -> Vec<usize> {
-    imported.notes.iter().filter_map(|note| note.at.map(|at| at.line)).collect()
+    imported
+        .notes
+        .iter()
+        .filter_map(|note| note.at.map(|at| at.line))
+        .collect()
 }
 
 #[test]
@@ -22,7 +26,10 @@ fn a_map_over_common_names_becomes_users() {
                 map $ssl_client_s_dn_cn $user {\n    default \"\"; # nobody\n    \"alice\" alice;\n    a-phone alice;\n    \
                 'bob b' bob;\n    \\default odd;\n    ~^(carol|dave)$ team;\n  }\n  server { if ($user = \"\") { return 403; } }\n}";
     let imported = imported(text);
-    assert_eq!(users(&imported), "alice=[alice, a-phone] bob=bob b odd=default team=[carol, dave]");
+    assert_eq!(
+        users(&imported),
+        "alice=[alice, a-phone] bob=bob b odd=default team=[carol, dave]"
+    );
     assert!(!imported.needs_attention(), "{:?}", imported.notes);
 }
 
@@ -30,7 +37,10 @@ fn a_map_over_common_names_becomes_users() {
 fn words_of_access_are_no_names() {
     let imported = imported("map $ssl_client_s_dn_cn $ok { default 0; alice 1; bob on; eve 0; }");
     assert_eq!(users(&imported), "alice=alice bob=bob");
-    assert!(imported.notes.iter().any(|note| note.about == "eve"), "who is left out is named");
+    assert!(
+        imported.notes.iter().any(|note| note.about == "eve"),
+        "who is left out is named"
+    );
 }
 
 #[test]
@@ -45,7 +55,12 @@ fn what_cannot_be_carried_over_is_named_with_its_line() {
     assert_eq!(lines(&imported), [2, 3, 4, 5, 8, 11, 14, 17, 18, 19]);
     assert!(imported.needs_attention());
     for note in imported.notes.iter().filter(|note| note.at.is_some()) {
-        assert!(imported.config.contains(&format!("line {}: ", note.at.unwrap().line)), "{note}");
+        assert!(
+            imported
+                .config
+                .contains(&format!("line {}: ", note.at.unwrap().line)),
+            "{note}"
+        );
     }
 }
 
@@ -56,7 +71,12 @@ fn a_whole_subject_is_a_user_only_if_it_is_no_more_than_a_common_name() {
     );
     assert_eq!(users(&imported), "alice=alice carol=carol");
     assert_eq!(lines(&imported), [3, 5]);
-    assert!(imported.notes.iter().any(|note| note.what.contains("client_cn = \"bob\"")));
+    assert!(
+        imported
+            .notes
+            .iter()
+            .any(|note| note.what.contains("client_cn = \"bob\""))
+    );
 }
 
 #[test]
@@ -72,15 +92,27 @@ fn a_condition_that_refuses_all_others_becomes_users() {
 #[test]
 fn files_in_a_map_are_read_from_where_the_configuration_lies() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("users.map"), "# users\nalice alice;\nbob bob;\n").unwrap();
+    std::fs::write(
+        folder.path().join("users.map"),
+        "# users\nalice alice;\nbob bob;\n",
+    )
+    .unwrap();
     let main = "map $ssl_client_s_dn_cn $user {\n  include users.map;\n}";
     let path = folder.path().join("nginx.conf");
-    assert_eq!(users(&nginx(&ImportFile::new(&path, main.as_bytes()).unwrap(), &[]).unwrap()), "alice=alice bob=bob");
+    assert_eq!(
+        users(&nginx(&ImportFile::new(&path, main.as_bytes()).unwrap(), &[]).unwrap()),
+        "alice=alice bob=bob"
+    );
     std::fs::write(folder.path().join("users.map"), "alice alice;\nbob").unwrap();
     let error = nginx(&ImportFile::new(&path, main.as_bytes()).unwrap(), &[]).expect_err("broken");
     assert!(error.to_string().contains("users.map:2:1"), "{error}");
     let error = nginx(&file(main), &[]).expect_err("missing");
-    assert!(error.to_string().starts_with("nginx.conf:2:11: cannot read users.map"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("nginx.conf:2:11: cannot read users.map"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -95,9 +127,15 @@ fn what_nginx_would_not_load_is_refused_with_its_place() {
         (&"a {".repeat(100), "1:195"),
     ] {
         let error = nginx(&file(text), &[]).expect_err(text);
-        assert!(error.to_string().starts_with(&format!("nginx.conf:{place}: ")), "{text}: {error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("nginx.conf:{place}: ")),
+            "{text}: {error}"
+        );
     }
-    let error = nginx(&file("map $http_upgrade $c { default 1; }"), &[]).expect_err("nothing about clients");
+    let error = nginx(&file("map $http_upgrade $c { default 1; }"), &[])
+        .expect_err("nothing about clients");
     assert!(error.to_string().contains("nothing here"), "{error}");
 }
 

@@ -37,7 +37,11 @@ thread_local! {
 
 impl ConnectedClient {
     /// What another connection of this client has found in this snapshot, if it holds now.
-    pub(super) fn shared_view(&self, snapshot: &Arc<Snapshot>, now: Instant) -> Option<Rc<ClientView>> {
+    pub(super) fn shared_view(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        now: Instant,
+    ) -> Option<Rc<ClientView>> {
         let key = self.key()?;
         let view = VIEWS.with_borrow(|all| {
             let views = all.iter().find(|views| views.is_of(snapshot))?;
@@ -62,7 +66,10 @@ impl ConnectedClient {
         VIEWS.with_borrow_mut(|all| {
             if !all.iter().any(|views| views.is_of(snapshot)) {
                 all.retain(|views| views.snapshot.strong_count() > 0);
-                all.push(SnapshotViews { snapshot: Arc::downgrade(snapshot), views: SharedValues::default() });
+                all.push(SnapshotViews {
+                    snapshot: Arc::downgrade(snapshot),
+                    views: SharedValues::default(),
+                });
             }
             if let Some(views) = all.iter_mut().find(|views| views.is_of(snapshot)) {
                 views.views.insert(key, view);
@@ -94,7 +101,14 @@ impl SnapshotViews {
 impl ClientView {
     /// That an expired certificate is tolerated is told of for each connection, so such a view is a connection's own.
     fn can_be_shared(&self) -> bool {
-        let is_valid = self.peer.as_ref().is_some_and(|peer| !is_over(peer.not_after));
-        is_valid && matches!((&self.standing, &self.voice), (Standing::Known(_), Voice::Own))
+        let is_valid = self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| !is_over(peer.not_after));
+        is_valid
+            && matches!(
+                (&self.standing, &self.voice),
+                (Standing::Known(_), Voice::Own)
+            )
     }
 }

@@ -54,13 +54,18 @@ impl Body for Content {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Coming(body) => Pin::new(body).poll_frame(context),
-            Self::Read(body) => Poll::Ready(ready!(Pin::new(body).poll_frame(context)).map(|frame| {
-                let Ok(frame) = frame;
-                Ok(frame)
-            })),
+            Self::Read(body) => {
+                Poll::Ready(ready!(Pin::new(body).poll_frame(context)).map(|frame| {
+                    let Ok(frame) = frame;
+                    Ok(frame)
+                }))
+            }
         }
     }
 

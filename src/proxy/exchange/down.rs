@@ -34,8 +34,16 @@ impl Exchange<'_> {
         record.status(head.status.as_u16());
         let meter = record.meters().response.clone();
         let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
-        let finish = Finish { record, body: Some(meter), open: Some(open) };
-        let body = RecordedBody::new(DownBody::Passed(Box::new(body)), self.turn(limits.idle_timeout), finish);
+        let finish = Finish {
+            record,
+            body: Some(meter),
+            open: Some(open),
+        };
+        let body = RecordedBody::new(
+            DownBody::Passed(Box::new(body)),
+            self.turn(limits.idle_timeout),
+            finish,
+        );
         let mut down = Response::new(body);
         *down.status_mut() = head.status;
         *down.headers_mut() = head.fields;
@@ -58,8 +66,13 @@ impl Exchange<'_> {
             guard.leave_http();
         }
         let context = self.context.clone();
-        let open =
-            self.context.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.context.facts.listener]);
+        let open = self
+            .context
+            .shared
+            .telemetry
+            .metrics
+            .tunnels_open
+            .with_label_values(&[&*self.context.facts.listener]);
         self.context.drain.spawn_local(async move {
             // The socket lives on here with the context, so it still counts as an open connection.
             let Some(mut right) = exchange.take_right() else { return };
@@ -92,25 +105,44 @@ impl Exchange<'_> {
             }
         });
         let nothing = DownBody::Own(Full::default());
-        let mut down = Response::new(RecordedBody { inner: nothing, turn: None, broken: None, finish: None });
+        let mut down = Response::new(RecordedBody {
+            inner: nothing,
+            turn: None,
+            broken: None,
+            finish: None,
+        });
         *down.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *down.headers_mut() = fields.0;
         down
     }
 
     /// An answer of our own, recorded when it is sent or dropped.
-    pub(super) fn own_answer(&self, mut record: Record, answer: OwnAnswer) -> Response<RecordedBody> {
+    pub(super) fn own_answer(
+        &self,
+        mut record: Record,
+        answer: OwnAnswer,
+    ) -> Response<RecordedBody> {
         record.status(answer.status.as_u16());
         record.own_answer(answer.body.len());
         let id = request_id_value(record.request_id().as_bytes());
         let body = DownBody::Own(Full::from(answer.body));
-        let finish = Finish { record, body: None, open: None };
+        let finish = Finish {
+            record,
+            body: None,
+            open: None,
+        };
         let body = RecordedBody::new(body, self.turn(self.context.idle_timeout), finish);
         let mut response = Response::new(body);
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static(answer.content_type),
+        );
+        headers.insert(
+            http::header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        );
         for (name, value) in answer.fields {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.append(name, value);
@@ -142,7 +174,12 @@ pub(in crate::proxy) struct RecordedBody {
 
 impl RecordedBody {
     fn new(inner: DownBody, turn: Option<Arc<Turn>>, finish: Finish) -> Self {
-        Self { inner, turn, broken: None, finish: Some(finish) }
+        Self {
+            inner,
+            turn,
+            broken: None,
+            finish: Some(finish),
+        }
     }
 }
 
@@ -157,13 +194,17 @@ impl Body for RecordedBody {
         let open = self.finish.as_ref().and_then(|finish| finish.open.as_ref());
         if open.is_some_and(|open| open.poll_withdrawn(context).is_ready()) {
             // What is not sent yet is not sent any more.
-            return Poll::Ready(Some(Err(BodyFailure::Broken("the right to it was withdrawn".into()))));
+            return Poll::Ready(Some(Err(BodyFailure::Broken(
+                "the right to it was withdrawn".into(),
+            ))));
         }
         if let Some(failure) = self.broken.take() {
             return Poll::Ready(Some(Err(failure)));
         }
         let polled = match &mut self.inner {
-            DownBody::Own(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            DownBody::Own(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
             DownBody::Passed(body) => Pin::new(&mut **body).poll_frame(context),
         };
         if let Some(turn) = &self.turn {

@@ -2,37 +2,32 @@
 //! functions is the way of the request; `up` and `down` render its two halves.
 
 mod content;
+mod context;
 mod down;
 mod up;
 
+pub(super) use context::ConnectionContext;
 pub(super) use down::RecordedBody;
 
 use content::Content;
+use context::protocol;
 use up::ForwardObserver;
 
-use super::Shared;
-use super::activity::Activity;
 use super::asking::Asker;
-use super::client::{ClientView, ConnectedClient};
-use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, Wanted, wanted};
-use super::guard::GuardControl;
+use super::client::ClientView;
+use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, wanted};
 use super::in_force::{InForce, UpstreamHere};
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
-use super::present::OpenExchanges;
-use super::record::{ConnectionFacts, Record, RequestEnd};
+use super::record::Record;
 use super::request::{Judgement, decide_by};
 use crate::authorize::Permit;
 use crate::clock;
-use crate::drain::Drain;
-use crate::forward::{Asked, ClientAddress, Upgrade, requested_upgrade};
+use crate::forward::{Asked, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
-use crate::listener::ConnectionPlace;
 use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
-use crate::route::icinga2::EventTypes;
 use crate::route::{CanonicalTarget, Route};
-use crate::snapshot::Snapshot;
 use crate::upstream::{Answer, Behind, UpstreamError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
@@ -42,51 +37,36 @@ use hyper::upgrade::OnUpgrade;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-
-/// What all requests of a connection share.
-pub(super) struct ConnectionContext {
-    pub(super) shared: Arc<Shared>,
-    pub(super) facts: Rc<ConnectionFacts>,
-    /// The client's address, as upstreams are told of it.
-    pub(super) address: ClientAddress,
-    pub(super) client: ConnectedClient,
-    /// Counts as an open connection; a tunnel holds it with the rest of this when HTTP is over.
-    pub(super) _place: ConnectionPlace,
-    pub(super) drain: Drain,
-    /// HTTP/1.1 only.
-    pub(super) guard: Option<Arc<GuardControl>>,
-    /// A client that takes no byte of an answer of our own.
-    pub(super) idle_timeout: Option<Duration>,
-    /// Ends the connection after the answers that are on their way.
-    pub(super) close: CancellationToken,
-    /// Whether requests are under way, and answers are taken.
-    pub(super) activity: Rc<Activity>,
-    /// Whose rights are looked after.
-    pub(super) open: OpenExchanges,
-}
 
 /// Answers one request.
-pub(super) async fn answer(context: Rc<ConnectionContext>, mut request: Request<Incoming>) -> Response<RecordedBody> {
+pub(super) async fn answer(
+    context: Rc<ConnectionContext>,
+    mut request: Request<Incoming>,
+) -> Response<RecordedBody> {
     let leaving = upgrade_of(&mut request);
     let (parts, body) = request.into_parts();
     // Shared with the right to the request, so that what is judged is borrowed from one place.
     let parts = Rc::new(parts);
     let (shared, client) = (&context.shared, &context.client);
-    let (mut content, mut looked, mut looks, mut failure) = (Content::Coming(body), Looked::default(), 0, None);
+    let (mut content, mut looked, mut looks, mut failure) =
+        (Content::Coming(body), Looked::default(), 0, None);
     let first = JudgingBy::at(shared, client, &parts.headers, clock::now());
     let mut record = context.new_record(&first.in_force.snapshot, &parts);
     let mut next = Some(first);
     let form = Form::of_accept(&parts.headers);
     let head = RequestHead {
         method: parts.method.as_str(),
-        target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+        target: parts
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str()),
         authority: parts.uri.authority().map(|authority| authority.as_str()),
         fields: &parts.headers,
     };
     loop {
-        let judging = next.take().unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, clock::now()));
+        let judging = next
+            .take()
+            .unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, clock::now()));
         let JudgingBy { in_force, view } = &judging;
         let checked = looked.counted(&in_force.snapshot);
         let judgement = judged(&judging, &checked, &head);
@@ -94,37 +74,75 @@ pub(super) async fn answer(context: Rc<ConnectionContext>, mut request: Request<
             && failure.is_none()
             && let Some(wanted) = judgement.as_ref().and_then(|judgement| {
                 let protocol = protocol(parts.version);
-                let asker = Asker { client, facts: &context.facts, protocol, request_id: record.request_id() };
+                let asker = Asker {
+                    client,
+                    facts: &context.facts,
+                    protocol,
+                    request_id: record.request_id(),
+                };
                 wanted(judgement, head.fields, (&judging, &checked), asker)
             })
         {
             looks += 1;
-            failure = Box::pin(context.find_out(&mut looked, wanted, &judging, &mut content)).await.err();
+            failure = Box::pin(context.find_out(&mut looked, wanted, &judging, &mut content))
+                .await
+                .err();
             continue;
         }
         record.showed(&checked);
         record.client_is(view.clone());
-        let exchange = Exchange { context: &context, in_force, view, checked: &checked, form };
-        let Some(mut judgement) = judgement else { return exchange.refused(record, &Refusal::ListenerGone) };
+        let exchange = Exchange {
+            context: &context,
+            in_force,
+            view,
+            checked: &checked,
+            form,
+        };
+        let Some(mut judgement) = judgement else {
+            return exchange.refused(record, &Refusal::ListenerGone);
+        };
         if let Some(end) = failure {
             judgement.outcome = Err(exchange.body_failure(end));
         }
         record.judged(&judgement, in_force);
-        let Judgement { method, target, route, outcome, .. } = judgement;
+        let Judgement {
+            method,
+            target,
+            route,
+            outcome,
+            ..
+        } = judgement;
         return match (outcome, route, target) {
             (Err(refusal), _, _) => exchange.refused(record, &refusal),
             (Ok(permit), Some(route), Some(target)) => {
                 let (user, announced) = (checked.user(view), content.size_hint().lower());
-                match limits::take(&mut record, &in_force.snapshot, (route, user), Some(announced)) {
+                match limits::take(
+                    &mut record,
+                    &in_force.snapshot,
+                    (route, user),
+                    Some(announced),
+                ) {
                     Err(refusal) => exchange.refused(record, &refusal),
                     Ok(allowance) => {
-                        let permitted = Permitted { route, permit, method, target, allowance };
-                        let asked = AskedRequest { head: &parts, content, leaving };
+                        let permitted = Permitted {
+                            route,
+                            permit,
+                            method,
+                            target,
+                            allowance,
+                        };
+                        let asked = AskedRequest {
+                            head: &parts,
+                            content,
+                            leaving,
+                        };
                         exchange.permitted(record, asked, permitted).await
                     }
                 }
             }
-            (Ok(_), _, _) => exchange.refused(record, &Refusal::Internal("a permit without a route")),
+            (Ok(_), _, _) => {
+                exchange.refused(record, &Refusal::Internal("a permit without a route"))
+            }
         };
     }
 }
@@ -145,43 +163,12 @@ fn judged<'s: 'h, 'h>(
     head: &RequestHead<'h, HeaderMap>,
 ) -> Option<Judgement<'s, 'h>> {
     let client = judging.view.client()?;
-    Some(decide_by(&judging.in_force.snapshot, client, &checked.evidence, head))
-}
-
-impl ConnectionContext {
-    /// Finds out what a judgement waits for.
-    async fn find_out(
-        &self,
-        looked: &mut Looked,
-        wanted: Wanted,
-        judging: &JudgingBy,
-        content: &mut Content,
-    ) -> Result<(), BodyEnd> {
-        match wanted {
-            Wanted::Body(limit) => looked.read(EventTypes::from_body(&content.read(limit).await?)),
-            other => looked.find_out(other, &self.shared, judging, self.facts.client.ip()).await,
-        }
-        Ok(())
-    }
-
-    fn new_record(self: &Rc<Self>, snapshot: &Snapshot, parts: &Parts) -> Record {
-        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-        let said = (parts.method.as_str(), target);
-        let mut record =
-            Record::new(self.facts.clone(), protocol(parts.version), snapshot.version(), super::request_id(), said);
-        self.activity.request_begins();
-        record.on_end(self.clone());
-        record
-    }
-}
-
-impl RequestEnd for ConnectionContext {
-    fn request_ended(&self) {
-        self.activity.request_ends();
-        if let Some(guard) = &self.guard {
-            guard.request_is_over();
-        }
-    }
+    Some(decide_by(
+        &judging.in_force.snapshot,
+        client,
+        &checked.evidence,
+        head,
+    ))
 }
 
 /// A request that may go on.
@@ -224,7 +211,9 @@ impl Exchange<'_> {
         if ends {
             self.context.close.cancel();
             if shares_bytes {
-                response.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
             }
         }
         response
@@ -237,13 +226,24 @@ impl Exchange<'_> {
         permitted: Permitted<'_, '_>,
     ) -> Response<RecordedBody> {
         let (target, snapshot) = (&permitted.route.target, &self.in_force.snapshot);
-        if let Some(own) = own_answer(target, permitted.method, snapshot, (self.view, self.checked), self.form) {
+        if let Some(own) = own_answer(
+            target,
+            permitted.method,
+            snapshot,
+            (self.view, self.checked),
+            self.form,
+        ) {
             return match own {
                 Ok(answer) => self.own_answer(record, answer),
                 Err(refusal) => self.refused(record, &refusal),
             };
         }
-        match self.in_force.route(&self.context.facts, permitted.route).upstream.clone() {
+        match self
+            .in_force
+            .route(&self.context.facts, permitted.route)
+            .upstream
+            .clone()
+        {
             Some(upstream) => self.forward(record, asked, permitted, &upstream).await,
             None => self.refused(record, &Refusal::Internal("a route without its upstream")),
         }
@@ -269,12 +269,18 @@ impl Exchange<'_> {
         };
         let leaving = asked.leaving.take().filter(|_| upgrade != Upgrade::None);
         let (wanted, version) = (Asked::by(head.method.as_str()), head.version);
-        let Some((outgoing, right)) = self.outgoing(&mut record, asked, &permitted, upstream, upgrade) else {
+        let Some((outgoing, right)) =
+            self.outgoing(&mut record, asked, &permitted, upstream, upgrade)
+        else {
             return self.refused(record, &Refusal::Internal("a head that cannot be written"));
         };
         let open = self.context.open.begin(right);
         let interim = self.interim(version, &record);
-        let observer = ForwardObserver { record: &mut record, wanted, interim: interim.as_ref() };
+        let observer = ForwardObserver {
+            record: &mut record,
+            wanted,
+            interim: interim.as_ref(),
+        };
         let outcome = tokio::select! {
             biased;
             withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => {
@@ -307,9 +313,10 @@ impl Exchange<'_> {
             (Behind::Stream(stream), Some(leaving)) => {
                 self.tunnel((record, open), head.fields, (leaving, stream), limits)
             }
-            (Behind::Stream(_), None) => {
-                self.refused(record, &Refusal::Internal("the upstream left HTTP without being asked"))
-            }
+            (Behind::Stream(_), None) => self.refused(
+                record,
+                &Refusal::Internal("the upstream left HTTP without being asked"),
+            ),
         }
     }
 
@@ -322,15 +329,11 @@ impl Exchange<'_> {
     }
 
     fn body_failure(&self, end: BodyEnd) -> Refusal<'static> {
-        let broken = self.context.guard.as_ref().and_then(|guard| guard.broken_body());
+        let broken = self
+            .context
+            .guard
+            .as_ref()
+            .and_then(|guard| guard.broken_body());
         broken.map_or(Refusal::Body(end), Refusal::Framing)
-    }
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "HTTP/2.0",
-        Version::HTTP_10 => "HTTP/1.0",
-        _ => "HTTP/1.1",
     }
 }

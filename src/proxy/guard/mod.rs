@@ -117,7 +117,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = this.control.lock().task.replace(context.waker().clone());
         drop(before);
@@ -143,7 +147,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     out.put_slice(this.buffer.get(..length).unwrap_or_default());
                     this.buffer.drain(..length);
                     let rest = left - length;
-                    this.state = if rest == 0 { Self::after_head(framing) } else { State::Release(rest, framing) };
+                    this.state = if rest == 0 {
+                        Self::after_head(framing)
+                    } else {
+                        State::Release(rest, framing)
+                    };
                     return Poll::Ready(Ok(()));
                 }
                 State::Length(left) => {
@@ -151,7 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     let most = usize::try_from(left).unwrap_or(usize::MAX);
                     let length = ready!(this.poll_pass(context, out, most))?;
                     let rest = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
-                    this.state = if rest == 0 { State::Idle } else { State::Length(rest) };
+                    this.state = if rest == 0 {
+                        State::Idle
+                    } else {
+                        State::Length(rest)
+                    };
                     return Poll::Ready(Ok(()));
                 }
                 State::Chunked(scanner) => {

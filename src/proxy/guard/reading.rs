@@ -15,19 +15,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         let mut chunk = [0; 4096];
         // One byte beyond the limit is enough to see that it is exceeded.
-        let room = (self.limits.head_size + 1).saturating_sub(self.buffer.len()).min(chunk.len());
+        let room = (self.limits.head_size + 1)
+            .saturating_sub(self.buffer.len())
+            .min(chunk.len());
         let Some(space) = chunk.get_mut(..room).filter(|space| !space.is_empty()) else {
             return Poll::Pending;
         };
         let mut read = ReadBuf::new(space);
         ready!(Pin::new(&mut self.inner).poll_read(context, &mut read))?;
         self.buffer.extend_from_slice(read.filled());
-        Poll::Ready(Ok(if read.filled().is_empty() { Filled::End } else { Filled::Some }))
+        Poll::Ready(Ok(if read.filled().is_empty() {
+            Filled::End
+        } else {
+            Filled::Some
+        }))
     }
 
     /// Ready when the timer for the present state has run out.
     pub(super) fn poll_timer(&mut self, after: Duration, context: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
         timer.as_mut().poll(context)
     }
 
@@ -52,7 +60,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         const END: &[u8] = b"\r\n\r\n";
         let from = self.searched.saturating_sub(END.len() - 1);
         self.searched = self.buffer.len();
-        self.buffer.get(from..).is_some_and(|tail| tail.windows(END.len()).any(|window| window == END))
+        self.buffer
+            .get(from..)
+            .is_some_and(|tail| tail.windows(END.len()).any(|window| window == END))
     }
 
     /// One empty line before a request is forgiven (RFC 9112 section 2.2).
@@ -81,7 +91,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                         return Poll::Pending;
                     }
                     let told_to_end = self.control.closing.load(Ordering::Acquire);
-                    if told_to_end || self.poll_timer(self.limits.keep_alive_timeout, context).is_ready() {
+                    if told_to_end
+                        || self
+                            .poll_timer(self.limits.keep_alive_timeout, context)
+                            .is_ready()
+                    {
                         return Poll::Ready(Ok(false));
                     }
                     return Poll::Pending;
@@ -127,7 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     /// Bytes are here while an answer is still on its way. They wait, but an end of the stream is noticed.
-    pub(super) fn poll_behind_answer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(super) fn poll_behind_answer(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
         match self.poll_fill(context)? {
             Poll::Ready(Filled::End) => Poll::Ready(Ok(false)),
             // More came; look again at once, until the buffer is full.
@@ -192,7 +209,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     self.buffer = rest;
                     out.set_filled(before + taken);
                 }
-                self.state = if scanner.is_complete() { State::Idle } else { State::Chunked(scanner) };
+                self.state = if scanner.is_complete() {
+                    State::Idle
+                } else {
+                    State::Chunked(scanner)
+                };
                 Poll::Ready(Ok(()))
             }
             Err(error) => {

@@ -49,13 +49,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     /// A client that takes nothing for the idle timeout is cut.
-    fn poll_stall<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn poll_stall<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.write_timer = None;
             return polled;
         }
         if let Some(timeout) = self.limits.idle_timeout {
-            let timer = self.write_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+            let timer = self
+                .write_timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
             if timer.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -75,9 +81,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     /// A client that takes nothing while its connection closes would hold it for ever: it is cut.
-    fn poll_closing(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+    fn poll_closing(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
         if polled.is_pending() {
-            let timer = self.closing_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSING)));
+            let timer = self
+                .closing_timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSING)));
             ready!(timer.as_mut().poll(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -106,7 +118,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_before_write(context))?;
         let polled = Pin::new(&mut this.inner).poll_write(context, bytes);
@@ -156,8 +172,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
                     let polled = Pin::new(&mut this.inner).poll_shutdown(context);
                     ready!(this.poll_closing(context, polled))?;
                     this.timer = None;
-                    this.closing =
-                        if this.has_unread() { Closing::Lingering { left: MOST_LINGERED } } else { Closing::Done };
+                    this.closing = if this.has_unread() {
+                        Closing::Lingering {
+                            left: MOST_LINGERED,
+                        }
+                    } else {
+                        Closing::Done
+                    };
                 }
                 Closing::Lingering { left } => {
                     ready!(this.poll_linger(left, context));

@@ -23,7 +23,13 @@ pub(super) struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { slab: None, from: HEADROOM, to: HEADROOM, search: HeadSearch::default(), whole: 0 }
+        Self {
+            slab: None,
+            from: HEADROOM,
+            to: HEADROOM,
+            search: HeadSearch::default(),
+            whole: 0,
+        }
     }
 }
 
@@ -38,7 +44,11 @@ impl Reading {
         on_head: impl FnOnce(AnswerHead<'_, '_>) -> T,
     ) -> Poll<Result<T, Failure>> {
         loop {
-            let bytes = self.slab.as_ref().and_then(|slab| slab.get(self.from..self.to)).unwrap_or_default();
+            let bytes = self
+                .slab
+                .as_ref()
+                .and_then(|slab| slab.get(self.from..self.to))
+                .unwrap_or_default();
             if bytes.len() >= self.whole.max(1) && self.search.is_worth_reading(bytes) {
                 let mut space = field_space();
                 match parse_answer(bytes, asked, &mut space) {
@@ -69,9 +79,17 @@ impl Reading {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>, link: &mut Link) -> Poll<Result<(), Failure>> {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+    ) -> Poll<Result<(), Failure>> {
         let first_end = HEADROOM + FIRST_READ;
-        let end = if self.to < first_end { first_end } else { Slab::SIZE - ROOM_BEHIND };
+        let end = if self.to < first_end {
+            first_end
+        } else {
+            Slab::SIZE - ROOM_BEHIND
+        };
         let slab = self.slab.get_or_insert_with(Slab::take);
         if self.to >= end && self.from > HEADROOM {
             // Interim answers stood before what is here.

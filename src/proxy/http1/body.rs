@@ -47,11 +47,19 @@ impl Chunk {
         // Sixteen digits at most, so there is room.
         let _ = write!(space, "{data:x}\r\n");
         let line_length = 18 - space.len();
-        Self { line, line_length, line_sent: 0, data, end_sent: 0 }
+        Self {
+            line,
+            line_length,
+            line_sent: 0,
+            data,
+            end_sent: 0,
+        }
     }
 
     pub(super) fn line(&self) -> &[u8] {
-        self.line.get(self.line_sent..self.line_length).unwrap_or_default()
+        self.line
+            .get(self.line_sent..self.line_length)
+            .unwrap_or_default()
     }
 
     pub(super) fn end(&self) -> &[u8] {

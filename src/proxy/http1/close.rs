@@ -23,7 +23,11 @@ impl<R: Records> Connection<R> {
     /// it, so a little is read first.
     pub(super) async fn close(mut self: Box<Self>, rest: Rest) {
         let goodbye = poll_fn(|context| self.records.poll_close(context));
-        let patience = if self.idle.is_evicted() { GOODBYE_GIVING_WAY } else { GOODBYE };
+        let patience = if self.idle.is_evicted() {
+            GOODBYE_GIVING_WAY
+        } else {
+            GOODBYE
+        };
         let said = matches!(timeout(patience, goodbye).await, Ok(Ok(())));
         let nothing_comes = rest == Rest::Nothing && self.input.is_empty();
         if !said || nothing_comes {

@@ -1,188 +1,21 @@
 //! An answer on its way down: the new head and the first of the body in one record, then the rest, read where it will be
 //! encrypted. Meanwhile the rest of the request goes up, and the client is watched.
 
+mod progress;
+
 use super::answer::Reading;
-use super::own::SendFailure;
 use super::render::{Forwarding, Rendered, Unwanted};
 use super::up::{State, Upload};
 use super::{After, Connection, Keep, Rest};
-use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, write_trailers};
+use crate::forward::Reuse;
 use crate::proxy::present::Right;
-use crate::respond::Withdrawal;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
 use crate::upstream::{Failure, Link, read_away};
+use progress::{Body, Down, End, FEW_RECORDS, LINE_END, LINE_ROOM, MANY_RECORDS, in_chunk};
 use std::future::poll_fn;
-use std::io::Write;
-use std::ops::Range;
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
-
-/// How many records are filled by one read, at first and when the upstream keeps them full.
-const FEW_RECORDS: usize = 2;
-const MANY_RECORDS: usize = 4;
-
-/// `4000 CR LF`: what stands before the data of one chunk in one record.
-const LINE_ROOM: usize = 6;
-const LINE_END: &[u8] = b"\r\n";
-
-/// How far an answer has come down.
-struct Down {
-    body: Body,
-    /// Bytes of the body.
-    passed: u64,
-    /// Bytes behind the answer: nobody asked for them.
-    surplus: bool,
-    /// Ours, behind the body.
-    tail: Vec<u8>,
-    /// The value of the answer's `Trailer`.
-    announced: Vec<u8>,
-    /// Something is being sent, and not yet gone.
-    sending: bool,
-    records: usize,
-    progress: Instant,
-}
-
-enum Body {
-    Done,
-    Length(u64),
-    Chunked(Box<(ChunkScanner, Vec<u8>)>),
-    UntilClose,
-}
-
-/// How an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Complete,
-    BrokeOff,
-    Stalled,
-    ClientGone,
-    /// It may not go on.
-    Withdrawn(Withdrawal),
-}
-
-impl From<SendFailure> for End {
-    fn from(failure: SendFailure) -> Self {
-        match failure {
-            SendFailure::ClientGone => Self::ClientGone,
-            SendFailure::Withdrawn(withdrawal) => Self::Withdrawn(withdrawal),
-        }
-    }
-}
-
-impl Down {
-    fn new(answer: &mut Rendered, now: Instant) -> Self {
-        let body = match answer.framing {
-            AnswerFraming::None | AnswerFraming::Length(0) => Body::Done,
-            AnswerFraming::Length(length) => Body::Length(length),
-            AnswerFraming::Chunked => Body::Chunked(Box::default()),
-            AnswerFraming::UntilClose => Body::UntilClose,
-        };
-        Self {
-            body,
-            passed: 0,
-            surplus: false,
-            tail: Vec::new(),
-            announced: std::mem::take(&mut answer.announced),
-            sending: false,
-            records: FEW_RECORDS,
-            progress: now,
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(self.body, Body::Done) && self.tail.is_empty() && !self.sending
-    }
-
-    /// Looks at what has come. Gives how much of it goes on as it is.
-    fn take(&mut self, bytes: &[u8]) -> Result<usize, AnswerError> {
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        match &mut self.body {
-            Body::Done => {
-                self.surplus |= !bytes.is_empty();
-                Ok(0)
-            }
-            Body::UntilClose => {
-                self.passed += count(bytes.len());
-                Ok(bytes.len())
-            }
-            Body::Length(left) => {
-                let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= count(taken);
-                self.passed += count(taken);
-                self.surplus |= taken < bytes.len();
-                if *left == 0 {
-                    self.body = Body::Done;
-                }
-                Ok(taken)
-            }
-            Body::Chunked(_) => self.take_chunks(bytes),
-        }
-    }
-
-    /// Chunks go on as they are; what follows the last one is written anew, unless it is an empty line.
-    fn take_chunks(&mut self, bytes: &[u8]) -> Result<usize, AnswerError> {
-        let Body::Chunked(chunked) = &mut self.body else { return Ok(0) };
-        let (scanner, section) = &mut **chunked;
-        let (mut at, mut pass) = (0, 0);
-        while !scanner.is_complete() && at < bytes.len() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let (kind, length) = scanner.part(rest).map_err(|_| AnswerError::BadChunk)?;
-            at += length;
-            match kind {
-                ChunkPart::Framing => pass = at,
-                ChunkPart::Data => {
-                    pass = at;
-                    self.passed += u64::try_from(length).unwrap_or(u64::MAX);
-                }
-                ChunkPart::Trailers => section.extend_from_slice(rest.get(..length).unwrap_or_default()),
-            }
-        }
-        if !scanner.is_complete() {
-            return Ok(pass);
-        }
-        let section = std::mem::take(section);
-        self.body = Body::Done;
-        self.surplus |= at < bytes.len();
-        if section == LINE_END && at == pass + LINE_END.len() {
-            return Ok(at);
-        }
-        let announced: [(&str, &[u8]); 1] = [("trailer", &self.announced)];
-        write_trailers(&section, &announced[..], &mut self.tail).map_err(|_| AnswerError::BadChunk)?;
-        self.tail.extend_from_slice(LINE_END);
-        Ok(pass)
-    }
-
-    /// The upstream has closed.
-    fn closed(&mut self) -> Result<(), End> {
-        match self.body {
-            Body::UntilClose => {
-                self.tail.extend_from_slice(b"0\r\n\r\n");
-                self.body = Body::Done;
-                Ok(())
-            }
-            _ => Err(End::BrokeOff),
-        }
-    }
-}
-
-/// Puts data that ends with the upstream's connection into a chunk. There is room before and behind it.
-fn in_chunk(slab: &mut Slab, data: Range<usize>) -> Range<usize> {
-    let mut line = [0; LINE_ROOM];
-    let mut space = line.as_mut_slice();
-    // A record has at most four hexadecimal digits.
-    let _ = write!(space, "{:x}\r\n", data.len());
-    let length = LINE_ROOM - space.len();
-    let from = data.start.saturating_sub(length);
-    let (before, behind) = (from..data.start, data.end..data.end + LINE_END.len());
-    if let (Some(place), Some(line)) = (slab.get_mut(before), line.get(..length)) {
-        place.copy_from_slice(line);
-    }
-    if let Some(place) = slab.get_mut(behind.clone()) {
-        place.copy_from_slice(LINE_END);
-    }
-    from..behind.end
-}
 
 impl<R: Records> Connection<R> {
     /// Sends an answer down.
@@ -194,14 +27,19 @@ impl<R: Records> Connection<R> {
         mut answer: Rendered,
     ) -> After {
         let mut down = Down::new(&mut answer, self.now);
-        let end = match self.begin_down(&mut down, reading, &mut answer, &mut forwarding.right).await {
+        let end = match self
+            .begin_down(&mut down, reading, &mut answer, &mut forwarding.right)
+            .await
+        {
             Err(end) => end,
             Ok(()) => loop {
                 let Forwarding { limits, right, .. } = forwarding;
                 let moved = poll_fn(|context| match self.poll_withdrawn(context, right) {
                     // Before anything moves.
                     Poll::Ready(withdrawal) => Poll::Ready(Some(End::Withdrawn(withdrawal))),
-                    Poll::Pending => self.poll_down(context, limits, (&mut upload, &mut link), &mut down),
+                    Poll::Pending => {
+                        self.poll_down(context, limits, (&mut upload, &mut link), &mut down)
+                    }
                 });
                 match moved.await {
                     Some(end) => break end,
@@ -240,14 +78,25 @@ impl<R: Records> Connection<R> {
             return After::Close(Rest::Unread);
         }
         if let Some(unwanted) = answer.unwanted {
-            let Unwanted { framing, reuse, came } = *unwanted;
+            let Unwanted {
+                framing,
+                reuse,
+                came,
+            } = *unwanted;
             read_away(link, framing, reuse, &came);
         } else if down.surplus {
-            tracing::debug!(upstream = &*forwarding.upstream.name, "upstream connection ended: nobody asked for more");
+            tracing::debug!(
+                upstream = &*forwarding.upstream.name,
+                "upstream connection ended: nobody asked for more"
+            );
         } else if answer.reuse == Reuse::Keep {
             link.keep();
         }
-        if answer.keep == Keep::Open { After::Next } else { After::Close(Rest::Nothing) }
+        if answer.keep == Keep::Open {
+            After::Next
+        } else {
+            After::Close(Rest::Nothing)
+        }
     }
 
     /// Sends the head, and with it what came of the body.
@@ -271,14 +120,22 @@ impl<R: Records> Connection<R> {
         if matches!(down.body, Body::UntilClose) && passing > 0 {
             data = in_chunk(&mut slab, data);
         }
-        let head = data.start.checked_sub(answer.head.len()).filter(|start| *start >= RECORD_HEADER);
-        match head.map(|start| start..data.end).filter(|whole| whole.len() <= RECORD_PLAINTEXT) {
+        let head = data
+            .start
+            .checked_sub(answer.head.len())
+            .filter(|start| *start >= RECORD_HEADER);
+        match head
+            .map(|start| start..data.end)
+            .filter(|whole| whole.len() <= RECORD_PLAINTEXT)
+        {
             Some(whole) => {
                 if let Some(place) = slab.get_mut(whole.start..data.start) {
                     place.copy_from_slice(&answer.head);
                 }
                 down.sending = true;
-                self.records.start_send(slab, &[whole]).map_err(|_| End::ClientGone)?;
+                self.records
+                    .start_send(slab, &[whole])
+                    .map_err(|_| End::ClientGone)?;
             }
             // A head that large has no room before the body.
             None => {
@@ -338,20 +195,30 @@ impl<R: Records> Connection<R> {
         } else {
             (limits.idle_timeout, End::Stalled)
         };
-        self.timer.set(patience.map(|patience| down.progress + patience));
+        self.timer
+            .set(patience.map(|patience| down.progress + patience));
         ready!(self.timer.poll(context));
         Poll::Ready(Some(late))
     }
 
     /// Reads what has come of the body, and begins to send it.
-    fn poll_pass(&mut self, context: &mut Context<'_>, link: &mut Link, down: &mut Down) -> Poll<Result<(), End>> {
+    fn poll_pass(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+        down: &mut Down,
+    ) -> Poll<Result<(), End>> {
         let mut slab = Slab::take();
         let mut spaces = [const { 0..0 }; MANY_RECORDS];
         let mut count = 0;
-        let one_chunk = RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len();
+        let one_chunk =
+            RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len();
         let in_chunks = matches!(down.body, Body::UntilClose).then_some(one_chunk);
         let whole = R::spaces(down.records);
-        let ranges = in_chunks.iter().cloned().chain(whole.iter().filter(|_| in_chunks.is_none()));
+        let ranges = in_chunks
+            .iter()
+            .cloned()
+            .chain(whole.iter().filter(|_| in_chunks.is_none()));
         for (place, range) in spaces.iter_mut().zip(ranges) {
             *place = range;
             count += 1;
@@ -364,7 +231,11 @@ impl<R: Records> Connection<R> {
         };
         down.progress = Instant::now();
         let room: usize = spaces.iter().map(ExactSizeIterator::len).sum();
-        down.records = if left == room { MANY_RECORDS } else { FEW_RECORDS };
+        down.records = if left == room {
+            MANY_RECORDS
+        } else {
+            FEW_RECORDS
+        };
         let mut pieces = [const { 0..0 }; MANY_RECORDS];
         let mut count = 0;
         for space in spaces {
@@ -386,7 +257,9 @@ impl<R: Records> Connection<R> {
         }
         if count > 0 {
             down.sending = true;
-            let sent = self.records.start_send(slab, pieces.get(..count).unwrap_or_default());
+            let sent = self
+                .records
+                .start_send(slab, pieces.get(..count).unwrap_or_default());
             return Poll::Ready(sent.map_err(|_| End::ClientGone));
         }
         Poll::Ready(Ok(()))

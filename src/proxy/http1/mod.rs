@@ -3,11 +3,14 @@
 //! it hands over with every byte that it has read.
 
 mod answer;
+mod attempt;
 mod begin;
 mod body;
 mod close;
 mod down;
 mod exchange;
+mod judging;
+mod outcome;
 mod own;
 mod render;
 mod timer;
@@ -16,9 +19,9 @@ mod up;
 
 use super::Shared;
 use super::client::ConnectedClient;
+use super::connection_facts::ConnectionFacts;
 use super::credentials::{Looked, MOST_LOOKS};
 use super::present::{Right, RoundWatch};
-use super::record::ConnectionFacts;
 use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch, ParsedHead};
@@ -27,8 +30,8 @@ use crate::recycled::RecycledFuture;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
-use begin::Begun;
 pub(super) use close::GOODBYE_GIVING_WAY;
+use outcome::{Begun, Unchecked};
 use render::Forwarding;
 use std::io;
 use std::rc::Rc;
@@ -125,10 +128,19 @@ impl Keep {
     /// What the client wants: in HTTP/1.1 it keeps the connection unless it says `close` (RFC 9112 section 9.3).
     fn of_request(head: &ParsedHead<'_, '_>) -> Self {
         let closes = |value: &[u8]| {
-            value.split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+            value
+                .split(|byte| *byte == b',')
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
         };
-        let mut connection = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
-        if connection.any(|field| closes(field.value)) { Self::Close } else { Self::Open }
+        let mut connection = head
+            .fields
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case("connection"));
+        if connection.any(|field| closes(field.value)) {
+            Self::Close
+        } else {
+            Self::Open
+        }
     }
 }
 
@@ -152,7 +164,21 @@ impl<R: Records> Connection<R> {
         let ending = drain.watch();
         let (timer, now) = (Timer::default(), Instant::now());
         let rounds = RoundWatch::new();
-        Self { records, input, shared, facts, client, address, limits, drain, ending, idle, rounds, timer, now }
+        Self {
+            records,
+            input,
+            shared,
+            facts,
+            client,
+            address,
+            limits,
+            drain,
+            ending,
+            idle,
+            rounds,
+            timer,
+            now,
+        }
     }
 
     /// Serves requests until the connection ends, or one comes that is not for this engine.
@@ -192,7 +218,8 @@ impl<R: Records> Connection<R> {
         if !self.input.is_empty() {
             return true;
         }
-        self.timer.set(Some(self.now + self.limits.keep_alive_timeout));
+        self.timer
+            .set(Some(self.now + self.limits.keep_alive_timeout));
         match std::future::poll_fn(|context| self.poll_input(context)).await {
             Waited::Filled(Ok(Filled::Some)) => {
                 self.now = Instant::now();
@@ -212,14 +239,27 @@ impl<R: Records> Connection<R> {
             Begun::Elsewhere(why) => Err(why),
             Begun::End | Begun::Unchecked(_) => Ok(After::Close(Rest::Nothing)),
         };
-        ServedRequest { connection: self, next }
+        ServedRequest {
+            connection: self,
+            next,
+        }
     }
 
     /// What becomes of the connection if the client broke TLS: that is told, and the client gets the time to read its alert.
     fn after_failure(&self, after: After) -> After {
-        let Some(failure) = self.records.failure().filter(|_| !matches!(after, After::Tunnel(_))) else { return after };
+        let Some(failure) = self
+            .records
+            .failure()
+            .filter(|_| !matches!(after, After::Tunnel(_)))
+        else {
+            return after;
+        };
         TlsFailureRecorder::new(&self.facts).record(&failure);
-        if failure.reason.is_answered() { After::Close(Rest::Unread) } else { After::Drop }
+        if failure.reason.is_answered() {
+            After::Close(Rest::Unread)
+        } else {
+            After::Drop
+        }
     }
 
     /// Waits for a request's head, and judges it.
@@ -232,7 +272,9 @@ impl<R: Records> Connection<R> {
                 idle_since + self.limits.keep_alive_timeout
             } else {
                 match self.begin(&mut search, place, None) {
-                    Some(Begun::Unchecked(unchecked)) => return self.begin_checked(*unchecked, place).await,
+                    Some(Begun::Unchecked(unchecked)) => {
+                        return self.begin_checked(*unchecked, place).await;
+                    }
                     Some(begun) => return begun,
                     None => {}
                 }
@@ -245,19 +287,29 @@ impl<R: Records> Connection<R> {
             self.timer.set(Some(due));
             match std::future::poll_fn(|context| self.poll_input(context)).await {
                 Waited::Filled(Ok(Filled::Some)) => self.now = Instant::now(),
-                Waited::TimedOut if head_since.is_some() => return self.refuse_unread(&Refusal::HeadTimeout),
+                Waited::TimedOut if head_since.is_some() => {
+                    return self.refuse_unread(&Refusal::HeadTimeout);
+                }
                 Waited::Filled(_) | Waited::TimedOut | Waited::Ending => return Begun::End,
             }
         }
     }
 
     /// Finds out what the judgement of a request waits for whose head is here, and judges it again.
-    async fn begin_checked(&mut self, mut unchecked: begin::Unchecked, place: &mut Option<Forwarding>) -> Begun {
+    async fn begin_checked(
+        &mut self,
+        mut unchecked: Unchecked,
+        place: &mut Option<Forwarding>,
+    ) -> Begun {
         let mut looked = Looked::default();
         for _ in 0..MOST_LOOKS {
             let request_id = unchecked.request_id;
             Box::pin(self.find_out(unchecked, &mut looked)).await;
-            let begun = self.begin(&mut HeadSearch::default(), place, Some((&looked, request_id)));
+            let begun = self.begin(
+                &mut HeadSearch::default(),
+                place,
+                Some((&looked, request_id)),
+            );
             match begun {
                 Some(Begun::Unchecked(more)) => unchecked = *more,
                 Some(begun) => {

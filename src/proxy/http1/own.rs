@@ -1,6 +1,6 @@
 //! Bytes of our own for the client: answers that no upstream gave, interim answers. Decides none of them.
 
-use super::begin::{Own, OwnBody};
+use super::outcome::{Own, OwnBody};
 use super::{After, Connection, Keep};
 use crate::proxy::date::write_date;
 use crate::proxy::present::Right;
@@ -13,7 +13,13 @@ use tokio::time::Instant;
 impl<R: Records> Connection<R> {
     /// Sends an answer of our own.
     pub(super) async fn answer(&mut self, own: Own) -> After {
-        let Own { mut record, answer, keep, body, rest } = own;
+        let Own {
+            mut record,
+            answer,
+            keep,
+            body,
+            rest,
+        } = own;
         let keep = if self.is_ending() { Keep::Close } else { keep };
         let status = answer.status;
         record.status(status.as_u16());
@@ -35,13 +41,21 @@ impl<R: Records> Connection<R> {
             message.extend_from_slice(b"connection: close\r\n");
         }
         message.extend_from_slice(b"\r\n");
-        let shown = if body == OwnBody::Shown { answer.body.len() } else { 0 };
+        let shown = if body == OwnBody::Shown {
+            answer.body.len()
+        } else {
+            0
+        };
         message.extend_from_slice(answer.body.as_bytes().get(..shown).unwrap_or_default());
         if self.send(&message).await.is_err() {
             return After::Drop;
         }
         record.own_answer(shown);
-        if keep == Keep::Open { After::Next } else { After::Close(rest) }
+        if keep == Keep::Open {
+            After::Next
+        } else {
+            After::Close(rest)
+        }
     }
 
     /// Sends bytes, and waits until they are gone; not longer than the idle timeout for a client that takes none.
@@ -50,7 +64,11 @@ impl<R: Records> Connection<R> {
     }
 
     /// The same for bytes of a request that is under way: only for as long as its right stands.
-    pub(super) async fn send_by(&mut self, mut right: Option<&mut Right>, bytes: &[u8]) -> Result<(), SendFailure> {
+    pub(super) async fn send_by(
+        &mut self,
+        mut right: Option<&mut Right>,
+        bytes: &[u8],
+    ) -> Result<(), SendFailure> {
         let begun = Instant::now();
         poll_fn(|context| self.poll_sent_in_time(context, right.as_deref_mut(), begun)).await?;
         for part in bytes.chunks(RECORD_PLAINTEXT) {
@@ -59,7 +77,9 @@ impl<R: Records> Connection<R> {
             if let Some(space) = slab.get_mut(place.clone()) {
                 space.copy_from_slice(part);
             }
-            self.records.start_send(slab, &[place]).map_err(|_| SendFailure::ClientGone)?;
+            self.records
+                .start_send(slab, &[place])
+                .map_err(|_| SendFailure::ClientGone)?;
             let begun = Instant::now();
             poll_fn(|context| self.poll_sent_in_time(context, right.as_deref_mut(), begun)).await?;
         }
@@ -80,7 +100,8 @@ impl<R: Records> Connection<R> {
         if let Poll::Ready(sent) = self.records.poll_sent(context) {
             return Poll::Ready(sent.map_err(|_| SendFailure::ClientGone));
         }
-        self.timer.set(self.limits.idle_timeout.map(|patience| begun + patience));
+        self.timer
+            .set(self.limits.idle_timeout.map(|patience| begun + patience));
         ready!(self.timer.poll(context));
         Poll::Ready(Err(SendFailure::ClientGone))
     }

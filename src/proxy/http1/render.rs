@@ -5,8 +5,9 @@ use super::Keep;
 use super::body::Unsent;
 use crate::authorize::Permit;
 use crate::forward::{
-    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldPolicy, Framing, HeadWriter,
-    ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, response_fields, write_number, write_request_head,
+    AnswerFraming, AnswerHead, Asked, ClientAddress, ContentLength, Expectation, FieldPolicy,
+    Framing, HeadWriter, ParsedHead, RequestEdit, RequestHeadOut, Reuse, Upgrade, response_fields,
+    write_number, write_request_head,
 };
 use crate::head::Fields;
 use crate::identity::IdentityBlock;
@@ -94,7 +95,10 @@ pub(super) struct Said<'a> {
 pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwarding {
     let fields = said.head.fields;
     let upgrade = up.upgrade;
-    let requested_host = fields.first_value("host").and_then(|host| std::str::from_utf8(host).ok()).unwrap_or_default();
+    let requested_host = fields
+        .first_value("host")
+        .and_then(|host| std::str::from_utf8(host).ok())
+        .unwrap_or_default();
     let edit = RequestEdit {
         identity: said.identity.as_deref(),
         client: said.address,
@@ -110,8 +114,13 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
     let target = up.target.pieces();
     let Manners { connect_retry, .. } = up.upstream.manners;
     let method = up.upstream.manners.method(up.method);
-    let RequestHeadOut { host, reuse } =
-        write_request_head(up.permit, (method, &target), (fields, said.head.framing), &edit, &mut head);
+    let RequestHeadOut { host, reuse } = write_request_head(
+        up.permit,
+        (method, &target),
+        (fields, said.head.framing),
+        &edit,
+        &mut head,
+    );
     Forwarding {
         upstream: up.upstream,
         limits: up.allowance.limits,
@@ -137,9 +146,15 @@ pub(super) fn forwarding(record: Record, up: Up<'_>, said: Said<'_>) -> Forwardi
 
 fn trailers(fields: &[httparse::Header<'_>]) -> Trailers {
     let takes = fields.first_value("te").is_some_and(|value| {
-        value.split(|octet| *octet == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+        value
+            .split(|octet| *octet == b',')
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
-    if takes { Trailers::Taken } else { Trailers::Dropped }
+    if takes {
+        Trailers::Taken
+    } else {
+        Trailers::Dropped
+    }
 }
 
 /// An answer's head as it comes down, and what is to be known about its body.
@@ -201,35 +216,72 @@ pub(super) fn answer(came: &AnswerHead<'_, '_>, forwarding: &Forwarding, keep: K
     head.extend_from_slice(came.reason.as_bytes());
     head.extend_from_slice(b"\r\n");
     let shown = Shown::of(came, forwarding);
-    let length = if shown == Shown::Announced { ContentLength::FromField } else { ContentLength::FromBody };
-    response_fields(came.fields, &forwarding.record.answer_edit(length), &mut HeadWriter(&mut head));
+    let length = if shown == Shown::Announced {
+        ContentLength::FromField
+    } else {
+        ContentLength::FromBody
+    };
+    response_fields(
+        came.fields,
+        &forwarding.record.answer_edit(length),
+        &mut HeadWriter(&mut head),
+    );
     if came.status >= 200 {
-        match (shown, came.framing) {
-            (Shown::Announced | Shown::None, _) => {}
-            (Shown::Empty, _) => head.extend_from_slice(b"content-length: 0\r\n"),
-            (Shown::Whole, AnswerFraming::Length(length)) => {
-                head.extend_from_slice(b"content-length: ");
-                write_number(&mut head, length);
-                head.extend_from_slice(b"\r\n");
-            }
-            // What ends with the upstream's connection gets an end of its own, so that the client's stays.
-            (Shown::Whole, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        }
-        if came.fields.first_value("date").is_none() {
-            write_date(&mut head);
-        }
-        if keep == Keep::Close {
-            head.extend_from_slice(b"connection: close\r\n");
-        }
+        write_end(&mut head, came, shown, keep);
     }
     // A body that the client did not ask for is not passed on.
     let dropped = shown == Shown::Announced && came.framing != AnswerFraming::None;
-    let unwanted = dropped.then(|| Box::new(Unwanted { framing: came.framing, reuse: came.reuse, came: Vec::new() }));
-    let (framing, reuse) = if dropped { (AnswerFraming::None, Reuse::Close) } else { (came.framing, came.reuse) };
+    let unwanted = dropped.then(|| {
+        Box::new(Unwanted {
+            framing: came.framing,
+            reuse: came.reuse,
+            came: Vec::new(),
+        })
+    });
+    let (framing, reuse) = if dropped {
+        (AnswerFraming::None, Reuse::Close)
+    } else {
+        (came.framing, came.reuse)
+    };
     let upgrade = came.upgrade();
     let chunked = came.framing == AnswerFraming::Chunked && forwarding.trailers == Trailers::Taken;
-    let trailer = if chunked { came.fields.first_value("trailer") } else { None };
+    let trailer = if chunked {
+        came.fields.first_value("trailer")
+    } else {
+        None
+    };
     let announced = trailer.map(<[u8]>::to_vec).unwrap_or_default();
     let (status, length) = (came.status, came.length);
-    Rendered { head, status, framing, reuse, length, upgrade, keep, announced, unwanted }
+    Rendered {
+        head,
+        status,
+        framing,
+        reuse,
+        length,
+        upgrade,
+        keep,
+        announced,
+        unwanted,
+    }
+}
+
+/// The fields of a final answer that are about this connection, and its date.
+fn write_end(head: &mut Recycled, came: &AnswerHead<'_, '_>, shown: Shown, keep: Keep) {
+    match (shown, came.framing) {
+        (Shown::Announced | Shown::None, _) => {}
+        (Shown::Empty, _) => head.extend_from_slice(b"content-length: 0\r\n"),
+        (Shown::Whole, AnswerFraming::Length(length)) => {
+            head.extend_from_slice(b"content-length: ");
+            write_number(head, length);
+            head.extend_from_slice(b"\r\n");
+        }
+        // What ends with the upstream's connection gets an end of its own, so that the client's stays.
+        (Shown::Whole, _) => head.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if came.fields.first_value("date").is_none() {
+        write_date(head);
+    }
+    if keep == Keep::Close {
+        head.extend_from_slice(b"connection: close\r\n");
+    }
 }

@@ -25,7 +25,9 @@ impl Timer {
 
     /// Ready once the due time is reached. Wakes the task too early now and then.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.due else { return Poll::Pending };
+        let Some(due) = self.due else {
+            return Poll::Pending;
+        };
         let sleep = match &mut self.sleep {
             Some(sleep) => {
                 if sleep.deadline() > due {
@@ -37,7 +39,9 @@ impl Timer {
                 }
                 sleep
             }
-            none => none.insert(Box::pin(sleep_until(due.min(Instant::now() + LONGEST_SLEEP)))),
+            none => none.insert(Box::pin(sleep_until(
+                due.min(Instant::now() + LONGEST_SLEEP),
+            ))),
         };
         loop {
             self.armed = true;

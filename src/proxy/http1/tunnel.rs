@@ -25,9 +25,18 @@ pub(super) struct Leaving {
 impl<R: Records> Connection<R> {
     /// Passes bytes both ways until one side ends, nothing moves any more, its right is withdrawn, or the gateway drains.
     pub(super) async fn tunnel(mut self: Box<Self>, leaving: Leaving) {
-        let Leaving { mut record, mut right, mut answer, reading, link, idle_timeout } = leaving;
+        let Leaving {
+            mut record,
+            mut right,
+            mut answer,
+            reading,
+            link,
+            idle_timeout,
+        } = leaving;
         record.status(answer.status);
-        answer.head.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        answer
+            .head
+            .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
         self.rounds.lasts();
         match self.send_by(Some(&mut right), &answer.head).await {
             Ok(()) => {}
@@ -37,9 +46,17 @@ impl<R: Records> Connection<R> {
         right.is_answered();
         let (slab, from, to) = reading.into_parts();
         // What the upstream said already belongs to the tunnel.
-        let begun = slab.get(from + answer.length..to).unwrap_or_default().to_vec();
+        let begun = slab
+            .get(from + answer.length..to)
+            .unwrap_or_default()
+            .to_vec();
         drop(slab);
-        let open = self.shared.telemetry.metrics.tunnels_open.with_label_values(&[&*self.facts.listener]);
+        let open = self
+            .shared
+            .telemetry
+            .metrics
+            .tunnels_open
+            .with_label_values(&[&*self.facts.listener]);
         open.inc();
         let mut this = *self;
         let client = RecordStream::new(this.records, this.input);

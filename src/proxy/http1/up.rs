@@ -62,7 +62,11 @@ impl Upload {
                 Framing::Length(length) => Body::Length(length),
                 Framing::Chunked => Body::Chunked(Box::default()),
             };
-            Unsent { body, tail: Recycled::default(), taken: 0 }
+            Unsent {
+                body,
+                tail: Recycled::default(),
+                taken: 0,
+            }
         });
         Self {
             head: std::mem::take(&mut forwarding.head),
@@ -89,7 +93,11 @@ impl Upload {
             forwarding.head.extend_from_slice(kept);
         }
         if !self.begun || self.kept.is_some() {
-            forwarding.unsent = Some(Unsent { body: self.body, tail: self.tail, taken: self.taken });
+            forwarding.unsent = Some(Unsent {
+                body: self.body,
+                tail: self.tail,
+                taken: self.taken,
+            });
         }
     }
 
@@ -99,7 +107,11 @@ impl Upload {
 
     /// For whom the request waits.
     pub(super) fn waits_for(&self) -> Slow {
-        if self.state == State::Client { Slow::Client } else { Slow::Upstream }
+        if self.state == State::Client {
+            Slow::Client
+        } else {
+            Slow::Upstream
+        }
     }
 
     /// Sends as much as can be sent.
@@ -153,7 +165,10 @@ impl Upload {
         while let Body::Chunked(chunked) = &mut self.body
             && chunked.chunk.is_none()
         {
-            let (kind, length) = chunked.scanner.part(input.first()).map_err(Failure::Framing)?;
+            let (kind, length) = chunked
+                .scanner
+                .part(input.first())
+                .map_err(Failure::Framing)?;
             match kind {
                 _ if length == 0 => return Ok(()),
                 ChunkPart::Framing => input.consume(length),
@@ -165,7 +180,9 @@ impl Upload {
                     }
                 }
                 ChunkPart::Trailers => {
-                    chunked.trailers.extend_from_slice(input.first().get(..length).unwrap_or_default());
+                    chunked
+                        .trailers
+                        .extend_from_slice(input.first().get(..length).unwrap_or_default());
                     input.consume(length);
                     if chunked.scanner.is_complete() {
                         let trailers = std::mem::take(&mut chunked.trailers);
@@ -192,11 +209,20 @@ impl Upload {
     }
 
     /// `None` if nothing is here to be written.
-    fn poll_write(&self, context: &mut Context<'_>, input: &Input, link: &mut Link) -> Option<Poll<io::Result<usize>>> {
+    fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        input: &Input,
+        link: &mut Link,
+    ) -> Option<Poll<io::Result<usize>>> {
         let (line, left, end): (&[u8], u64, &[u8]) = match &self.body {
             Body::Length(left) => (&[], *left, &[]),
             Body::Chunked(chunked) => match &chunked.chunk {
-                Some(chunk) => (chunk.line(), u64::try_from(chunk.data).unwrap_or(u64::MAX), chunk.end()),
+                Some(chunk) => (
+                    chunk.line(),
+                    u64::try_from(chunk.data).unwrap_or(u64::MAX),
+                    chunk.end(),
+                ),
                 None => (&[], 0, &[]),
             },
             Body::Tail => (&[], 0, &[]),
@@ -218,7 +244,12 @@ impl Upload {
         Some(link.poll_write(context, slices))
     }
 
-    fn written(&mut self, written: io::Result<usize>, input: &mut Input, link: &Link) -> Result<(), Failure> {
+    fn written(
+        &mut self,
+        written: io::Result<usize>,
+        input: &mut Input,
+        link: &Link,
+    ) -> Result<(), Failure> {
         match written {
             Ok(count @ 1..) => {
                 (self.begun, self.state) = (true, State::Upstream);
@@ -282,5 +313,8 @@ fn keep(kept: &mut Vec<u8>, input: &Input, count: usize) {
     let mut pieces = [IoSlice::new(&[]); 8];
     let number = input.slices(u64::try_from(count).unwrap_or(u64::MAX), &mut pieces);
     count_copied(count);
-    pieces.iter().take(number).for_each(|piece| kept.extend_from_slice(piece));
+    pieces
+        .iter()
+        .take(number)
+        .for_each(|piece| kept.extend_from_slice(piece));
 }

@@ -64,12 +64,20 @@ impl OpenExchanges {
         rounds.rest();
         // The handshake may have been made under another snapshot.
         rounds.look_at_once();
-        Self { rounds: RefCell::new(rounds), all: RefCell::default(), at_rest: AtRest::Told }
+        Self {
+            rounds: RefCell::new(rounds),
+            all: RefCell::default(),
+            at_rest: AtRest::Told,
+        }
     }
 
     /// For HTTP/1.1.
     pub(in crate::proxy) fn for_http1() -> Self {
-        Self { rounds: RefCell::new(RoundWatch::new()), all: RefCell::default(), at_rest: AtRest::Left }
+        Self {
+            rounds: RefCell::new(RoundWatch::new()),
+            all: RefCell::default(),
+            at_rest: AtRest::Left,
+        }
     }
 
     /// A permitted request is under way for as long as the value is held.
@@ -92,10 +100,12 @@ impl OpenExchanges {
 
     /// Ends when a round begins.
     pub(in crate::proxy) async fn round(&self) {
-        poll_fn(|context| match self.rounds.borrow_mut().poll_begun(context) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
+        poll_fn(
+            |context| match self.rounds.borrow_mut().poll_begun(context) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            },
+        )
         .await;
     }
 
@@ -105,13 +115,17 @@ impl OpenExchanges {
         let (mut stuck, mut any_cut, mut woken) = (false, false, Vec::new());
         let mut all = self.all.borrow_mut();
         all.retain(|exchange| {
-            let Some(exchange) = exchange.upgrade() else { return false };
+            let Some(exchange) = exchange.upgrade() else {
+                return false;
+            };
             if let Some((_, since)) = exchange.withdrawn.get() {
                 stuck |= now.saturating_duration_since(since) > TIME_TO_END;
                 return true;
             }
             let mut right = exchange.right.borrow_mut();
-            let verdict = right.as_mut().map_or(Ok(()), |right| right.judge_again(shared, client, now));
+            let verdict = right
+                .as_mut()
+                .map_or(Ok(()), |right| right.judge_again(shared, client, now));
             drop(right);
             if let Err(withdrawal) = verdict {
                 exchange.withdrawn.set(Some((withdrawal, now)));
@@ -145,14 +159,21 @@ impl OpenExchanges {
     }
 
     /// Why the client does not count any more, where it is to be told so.
-    fn client(&self, shared: &Arc<Shared>, client: &ConnectedClient, now: Instant) -> Option<Withdrawal> {
+    fn client(
+        &self,
+        shared: &Arc<Shared>,
+        client: &ConnectedClient,
+        now: Instant,
+    ) -> Option<Withdrawal> {
         if self.at_rest == AtRest::Left {
             return None;
         }
         let view = client.view(&in_force(shared).snapshot, now);
         match (&view.standing, view.client()) {
             (_, None) => Some(Withdrawal::of(&Refusal::ListenerGone)),
-            (Standing::Refused(reason), _) => Some(Withdrawal::of(&Refusal::CertificateRefused(*reason))),
+            (Standing::Refused(reason), _) => {
+                Some(Withdrawal::of(&Refusal::CertificateRefused(*reason)))
+            }
             _ => None,
         }
     }
@@ -169,7 +190,11 @@ impl OpenExchange {
         if let Some(withdrawal) = self.withdrawn() {
             return Poll::Ready(withdrawal);
         }
-        let known = self.task.borrow().as_ref().is_some_and(|task| task.will_wake(context.waker()));
+        let known = self
+            .task
+            .borrow()
+            .as_ref()
+            .is_some_and(|task| task.will_wake(context.waker()));
         if !known {
             let before = self.task.replace(Some(context.waker().clone()));
             drop(before);

@@ -47,20 +47,36 @@ enum Asked {
 
 impl Right {
     /// Of a request whose head was read from these octets.
-    pub(in crate::proxy) fn of_octets(head: &[u8], view: Rc<ClientView>, checked: &Checked) -> Self {
+    pub(in crate::proxy) fn of_octets(
+        head: &[u8],
+        view: Rc<ClientView>,
+        checked: &Checked,
+    ) -> Self {
         let mut octets = Recycled::take();
         octets.extend_from_slice(head);
         Self::of(Asked::Octets(octets), view, checked)
     }
 
     /// Of a request on hyper.
-    pub(in crate::proxy) fn of_parts(head: Rc<http::request::Parts>, view: Rc<ClientView>, checked: &Checked) -> Self {
+    pub(in crate::proxy) fn of_parts(
+        head: Rc<http::request::Parts>,
+        view: Rc<ClientView>,
+        checked: &Checked,
+    ) -> Self {
         Self::of(Asked::Parts(head), view, checked)
     }
 
     fn of(asked: Asked, view: Rc<ClientView>, checked: &Checked) -> Self {
         let Evidence { body, verdict, .. } = checked.evidence.clone();
-        Self { asked, view, proof: checked.proof().cloned(), body, verdict, leaving: None, until: None }
+        Self {
+            asked,
+            view,
+            proof: checked.proof().cloned(),
+            body,
+            verdict,
+            leaving: None,
+            until: None,
+        }
     }
 
     /// Only until this moment, and as long as it takes a round to see that it has come.
@@ -94,14 +110,24 @@ impl Right {
             return Ok(());
         }
         // Whoever spoke for another must not go on in its own name.
-        let is_own = view.forwarded_by().is_none() && !matches!(view.standing, Standing::Refused(_));
+        let is_own =
+            view.forwarded_by().is_none() && !matches!(view.standing, Standing::Refused(_));
         if is_own && self.view.forwarded_by().is_some() && view.client().is_some() {
-            return Err(Withdrawal::of(&Refusal::Forwarded(ForwardedRefusal::NotAFrontProxy)));
+            return Err(Withdrawal::of(&Refusal::Forwarded(
+                ForwardedRefusal::NotAFrontProxy,
+            )));
         }
-        let presented = self.proof.as_ref().map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
+        let presented = self
+            .proof
+            .as_ref()
+            .map_or(Presented::Nothing, |proof| still_presented(snapshot, proof));
         match view.client() {
             Some(client) => {
-                let evidence = Evidence { presented, body: self.body.clone(), verdict: self.verdict.clone() };
+                let evidence = Evidence {
+                    presented,
+                    body: self.body.clone(),
+                    verdict: self.verdict.clone(),
+                };
                 self.asked.judge(snapshot, client, &evidence)?;
             }
             None => return self.without_listener(snapshot, client, now),
@@ -111,7 +137,10 @@ impl Right {
     }
 
     fn user(&self) -> Option<&Principal> {
-        self.proof.as_ref().map(|proof| &proof.principal).or_else(|| self.view.principal())
+        self.proof
+            .as_ref()
+            .map(|proof| &proof.principal)
+            .or_else(|| self.view.principal())
     }
 
     /// A listener that goes lets what is under way finish, as at a drain and no longer; but not for a user who is gone, or
@@ -125,14 +154,24 @@ impl Right {
         if snapshot.listeners.contains_key(&client.listener) {
             return Err(Withdrawal::of(&Refusal::ListenerGone));
         }
-        if self.user().is_some_and(|user| snapshot.users.named(&user.name).is_none()) {
+        if self
+            .user()
+            .is_some_and(|user| snapshot.users.named(&user.name).is_none())
+        {
             return Err(Withdrawal::of(&Refusal::UnknownUser));
         }
         if let Some(reason) = client.refused_without_listener(snapshot, &self.view) {
             return Err(Withdrawal::of(&Refusal::CertificateRefused(reason)));
         }
-        if let Some(Presented::Failed(why)) = self.proof.as_ref().map(|proof| still_presented(snapshot, proof)) {
-            return Err(Withdrawal::of(&Refusal::Credential(why, CredentialRule::default())));
+        if let Some(Presented::Failed(why)) = self
+            .proof
+            .as_ref()
+            .map(|proof| still_presented(snapshot, proof))
+        {
+            return Err(Withdrawal::of(&Refusal::Credential(
+                why,
+                CredentialRule::default(),
+            )));
         }
         let since = *self.leaving.get_or_insert(now);
         if now.saturating_duration_since(since) > snapshot.process.drain_deadline {
@@ -160,7 +199,12 @@ impl Right {
 
 impl Asked {
     /// Who asks, as this snapshot sees it.
-    fn view(&self, client: &ConnectedClient, snapshot: &Arc<Snapshot>, now: Instant) -> Rc<ClientView> {
+    fn view(
+        &self,
+        client: &ConnectedClient,
+        snapshot: &Arc<Snapshot>,
+        now: Instant,
+    ) -> Rc<ClientView> {
         let view = client.view(snapshot, now);
         if !view.voice.is_for_others() {
             return view;
@@ -175,21 +219,36 @@ impl Asked {
         }
     }
 
-    fn judge(&self, snapshot: &Snapshot, client: Client<'_>, evidence: &Evidence) -> Result<(), Withdrawal> {
+    fn judge(
+        &self,
+        snapshot: &Snapshot,
+        client: Client<'_>,
+        evidence: &Evidence,
+    ) -> Result<(), Withdrawal> {
         match self {
             Self::Octets(octets) => {
                 let mut space = field_space();
                 let Ok(Some(head)) = parse_head(octets, &mut space) else {
-                    return Err(Withdrawal::of(&Refusal::Internal("a head that could be read cannot be read again")));
+                    return Err(Withdrawal::of(&Refusal::Internal(
+                        "a head that could be read cannot be read again",
+                    )));
                 };
                 let (method, target, fields) = (head.method, head.target, head.fields);
-                let asked = RequestHead { method, target, authority: None, fields };
+                let asked = RequestHead {
+                    method,
+                    target,
+                    authority: None,
+                    fields,
+                };
                 outcome(decide_by(snapshot, client, evidence, &asked).outcome)
             }
             Self::Parts(head) => {
                 let asked = RequestHead {
                     method: head.method.as_str(),
-                    target: head.uri.path_and_query().map_or("", |target| target.as_str()),
+                    target: head
+                        .uri
+                        .path_and_query()
+                        .map_or("", |target| target.as_str()),
                     authority: head.uri.authority().map(|authority| authority.as_str()),
                     fields: &head.headers,
                 };
@@ -200,7 +259,9 @@ impl Asked {
 }
 
 fn outcome<T>(outcome: Result<T, Refusal<'_>>) -> Result<(), Withdrawal> {
-    outcome.map(drop).map_err(|refusal| Withdrawal::of(&refusal))
+    outcome
+        .map(drop)
+        .map_err(|refusal| Withdrawal::of(&refusal))
 }
 
 /// Ends when a right is withdrawn.

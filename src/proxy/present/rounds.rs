@@ -106,7 +106,10 @@ impl Here {
     fn add(&self) -> usize {
         let mut watched = self.watched.borrow_mut();
         watched.free.pop().unwrap_or_else(|| {
-            watched.slots.push(Slot { state: State::Idle, waker: None });
+            watched.slots.push(Slot {
+                state: State::Idle,
+                waker: None,
+            });
             watched.slots.len() - 1
         })
     }
@@ -114,7 +117,16 @@ impl Here {
     fn remove(&self, at: usize) {
         let mut watched = self.watched.borrow_mut();
         let slot = watched.slots.get_mut(at);
-        let waker = slot.and_then(|slot| std::mem::replace(slot, Slot { state: State::Idle, waker: None }).waker);
+        let waker = slot.and_then(|slot| {
+            std::mem::replace(
+                slot,
+                Slot {
+                    state: State::Idle,
+                    waker: None,
+                },
+            )
+            .waker
+        });
         watched.free.push(at);
         // What a waker drops may come back here.
         drop(watched);
@@ -184,7 +196,10 @@ impl RoundWatch {
     pub(in crate::proxy) fn poll_begun(&mut self, context: &mut Context<'_>) -> bool {
         let mut watched = self.here.watched.borrow_mut();
         if let Some(slot) = watched.slots.get_mut(self.slot)
-            && !slot.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
+            && !slot
+                .waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(context.waker()))
         {
             let before = slot.waker.replace(context.waker().clone());
             drop(watched);
@@ -223,7 +238,10 @@ mod tests {
         let mut context = Context::from_waker(&waker);
         watch.poll_begun(&mut context);
         watch.here.begin(cause).into_iter().for_each(Waker::wake);
-        (woken.0.load(Ordering::Relaxed) > 0, watch.poll_begun(&mut context))
+        (
+            woken.0.load(Ordering::Relaxed) > 0,
+            watch.poll_begun(&mut context),
+        )
     }
 
     #[test]
@@ -232,13 +250,23 @@ mod tests {
         assert_eq!(round(&mut watch, Cause::NewSnapshot), (false, true), "idle");
         watch.begin();
         assert_eq!(round(&mut watch, Cause::NewSnapshot), (true, true));
-        assert_eq!(round(&mut watch, Cause::Time), (false, true), "it may be over soon");
+        assert_eq!(
+            round(&mut watch, Cause::Time),
+            (false, true),
+            "it may be over soon"
+        );
         assert_eq!(round(&mut watch, Cause::Time), (true, true));
         watch.one_more();
-        assert_eq!(round(&mut watch, Cause::Time), (true, true), "one more makes nobody young again");
+        assert_eq!(
+            round(&mut watch, Cause::Time),
+            (true, true),
+            "one more makes nobody young again"
+        );
         watch.rest();
         assert_eq!(round(&mut watch, Cause::NewSnapshot), (true, true));
-        let woken = (0..2 * ROUNDS_OF_REST).filter(|_| round(&mut watch, Cause::Time).0).count();
+        let woken = (0..2 * ROUNDS_OF_REST)
+            .filter(|_| round(&mut watch, Cause::Time).0)
+            .count();
         assert_eq!(woken, 2, "now and then");
         watch.end();
         assert_eq!(round(&mut watch, Cause::NewSnapshot), (false, true));

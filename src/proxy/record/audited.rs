@@ -1,14 +1,15 @@
 //! What the audit log is told of a request: its decision as soon as there is a status, and what is cut of it later. Judges
 //! nothing.
 
+use super::Record;
 use super::time::timestamp;
-use super::{ConnectionFacts, Record};
 use crate::authorize::Matched;
 use crate::authorizer::{Opinion, Verdict};
 use crate::clock::rfc3339;
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
 use crate::proxy::client::ClientView;
+use crate::proxy::connection_facts::ConnectionFacts;
 use crate::proxy::request::Standing;
 use crate::proxy::texts::{Text, Texts};
 use crate::route::{RequirementRule, Route};
@@ -42,7 +43,9 @@ pub(super) enum Audited {
 pub(super) fn note_as_sent(texts: &mut Texts, method: &str, target: &str) {
     texts.set(Text::Method, method);
     texts.set(Text::MethodSent, method);
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
     texts.set(Text::Path, path);
     texts.set(Text::PathSent, path);
     if query.is_some() {
@@ -77,8 +80,13 @@ impl Record {
         if route.is_some_and(|route| matches!(route.requirement, RequirementRule::Icinga2)) {
             self.texts.set(Text::Preset, "icinga2");
         }
-        let counts = |standing: &Standing| !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_));
-        let client = self.client.as_deref().filter(|client| counts(&client.standing));
+        let counts = |standing: &Standing| {
+            !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_))
+        };
+        let client = self
+            .client
+            .as_deref()
+            .filter(|client| counts(&client.standing));
         let vouched_by = client.and_then(|client| client.vouched_by);
         if let Some(domain) = vouched_by.and_then(|id| snapshot.trust_domain(id)) {
             self.texts.set(Text::TrustDomain, &domain.name);
@@ -107,7 +115,10 @@ impl Record {
             method_sent: self.texts.get(Text::MethodSent).unwrap_or("-"),
             method: self.texts.get(Text::Method).unwrap_or("-"),
             path: self.texts.get(Text::Path).unwrap_or("-"),
-            path_sent: self.texts.get(Text::PathSent).filter(|sent| Some(*sent) != self.texts.get(Text::Path)),
+            path_sent: self
+                .texts
+                .get(Text::PathSent)
+                .filter(|sent| Some(*sent) != self.texts.get(Text::Path)),
             query: self.texts.get(Text::Query),
             user: proven.map(|(_, user)| user),
             credential: proven.map(|(kind, _)| kind),
@@ -124,17 +135,21 @@ impl Record {
             role: self.texts.get(Text::Role),
             authorizer: self.texts.get(Text::Authorizer),
             authorizer_says: self.texts.get(Text::AuthorizerSays),
-            decision: self.authorization.map_or(self.decision, |words| words.decision),
+            decision: self
+                .authorization
+                .map_or(self.decision, |words| words.decision),
             reason: self.authorization.map_or(self.reason, |words| words.reason),
             // What went wrong later is no part of the decision.
-            detail: self
-                .detail
-                .as_deref()
-                .filter(|_| self.authorization.is_none_or(|words| words.reason == self.reason)),
+            detail: self.detail.as_deref().filter(|_| {
+                self.authorization
+                    .is_none_or(|words| words.reason == self.reason)
+            }),
             status: self.status,
             sample: None,
         };
-        about.telemetry.audit_decision(entry, client.and_then(ClientView::certificate_json));
+        about
+            .telemetry
+            .audit_decision(entry, client.and_then(ClientView::certificate_json));
     }
 
     /// Who was proven, and by what.
@@ -224,7 +239,11 @@ impl<'a> Certificate<'a> {
             o: &peer.organizations,
             ou: &peer.organizational_units,
             other_names: &peer.other_names,
-            unusable: peer.unusable_names.iter().map(|(kind, _)| kind.to_string()).collect(),
+            unusable: peer
+                .unusable_names
+                .iter()
+                .map(|(kind, _)| kind.to_string())
+                .collect(),
             subject: &peer.subject,
             issuer: &peer.issuer,
             serial: &peer.serial,
@@ -248,8 +267,17 @@ impl ClientView {
     /// Its certificate as a JSON value, made once for each connection and generation.
     fn certificate_json(&self) -> Option<&str> {
         let json = self.certificate_json.get_or_init(|| {
-            let refused = |PresentedCertificate { subject, issuer, serial, .. }: &PresentedCertificate| {
-                serde_json::to_string(&RefusedCertificate { subject, issuer, serial })
+            let refused = |PresentedCertificate {
+                               subject,
+                               issuer,
+                               serial,
+                               ..
+                           }: &PresentedCertificate| {
+                serde_json::to_string(&RefusedCertificate {
+                    subject,
+                    issuer,
+                    serial,
+                })
             };
             let json = match (&self.peer, &self.refused) {
                 (Some(peer), _) => serde_json::to_string(&Certificate::of(peer)),

@@ -24,15 +24,22 @@ pub(super) struct JudgedFields<'h> {
 impl<'h> JudgedFields<'h> {
     /// `guarded` are the fields that `Connection` may not name, since conditions and authorizers read them.
     pub(super) fn of<F: Fields + ?Sized>(fields: &'h F, guarded: &FieldNames) -> Self {
-        let mut judged =
-            Self { host: Ok(None), connection: Ok(()), repeated: None, overriding: Ok(None), icinga_overriding: None };
+        let mut judged = Self {
+            host: Ok(None),
+            connection: Ok(()),
+            repeated: None,
+            overriding: Ok(None),
+            icinga_overriding: None,
+        };
         let mut singletons = Singletons::default();
         for (name, value) in fields.pairs() {
             judged.repeated = judged.repeated.or_else(|| singletons.note(name));
             if name.eq_ignore_ascii_case("host") {
                 judged.host = one_more(judged.host, value);
             } else if name.eq_ignore_ascii_case("connection") {
-                judged.connection = judged.connection.and_then(|()| check_connection(value, guarded));
+                judged.connection = judged
+                    .connection
+                    .and_then(|()| check_connection(value, guarded));
             } else if is_method_override(name) {
                 judged.overriding = one_more(judged.overriding, value);
                 if name.eq_ignore_ascii_case("x-http-method-override") {
@@ -46,11 +53,15 @@ impl<'h> JudgedFields<'h> {
     /// Rejects fields of which two readers could see different ones.
     pub(super) fn reject_two_readings(&self) -> Result<(), Refusal<'static>> {
         self.connection.map_err(|_| Refusal::BadConnection)?;
-        self.repeated.map_or(Ok(()), |name| Err(Refusal::RepeatedField(name)))
+        self.repeated
+            .map_or(Ok(()), |name| Err(Refusal::RepeatedField(name)))
     }
 }
 
-fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> Result<Option<&'h [u8]>, Several> {
+fn one_more<'h>(
+    so_far: Result<Option<&'h [u8]>, Several>,
+    value: &'h [u8],
+) -> Result<Option<&'h [u8]>, Several> {
     match so_far {
         Ok(None) => Ok(Some(value)),
         _ => Err(Several),
@@ -60,9 +71,9 @@ fn one_more<'h>(so_far: Result<Option<&'h [u8]>, Several>, value: &'h [u8]) -> R
 /// The values of `_method` in a query, by which some frameworks replace the method. Its name is read as PHP does, which
 /// takes other characters for an underscore.
 fn overriding_in_query(query: Option<&str>) -> Result<Option<&[u8]>, Several> {
-    let Some(query) =
-        query.filter(|query| memchr::memmem::find(query.as_bytes(), b"ethod").is_some() || query.contains('%'))
-    else {
+    let Some(query) = query.filter(|query| {
+        memchr::memmem::find(query.as_bytes(), b"ethod").is_some() || query.contains('%')
+    }) else {
         return Ok(None);
     };
     let mut found = Ok(None);
@@ -81,9 +92,20 @@ fn is_method_parameter(name: &str) -> bool {
     if name.len() > LONGEST {
         return false;
     }
-    let name = if name.contains('%') { Cow::Owned(decoded(name)) } else { Cow::Borrowed(name.as_bytes()) };
-    let blanks = name.iter().take_while(|octet| matches!(octet, b'+') || octet.is_ascii_whitespace()).count();
-    name.get(blanks..).is_some_and(|name| name.iter().map(|octet| fold(*octet)).eq(b"-method".iter().copied()))
+    let name = if name.contains('%') {
+        Cow::Owned(decoded(name))
+    } else {
+        Cow::Borrowed(name.as_bytes())
+    };
+    let blanks = name
+        .iter()
+        .take_while(|octet| matches!(octet, b'+') || octet.is_ascii_whitespace())
+        .count();
+    name.get(blanks..).is_some_and(|name| {
+        name.iter()
+            .map(|octet| fold(*octet))
+            .eq(b"-method".iter().copied())
+    })
 }
 
 /// The method that is judged and forwarded.
@@ -100,16 +122,25 @@ pub(super) fn judged_method<'h>(
     }
     // Where nobody asks for the method, the query is the upstream's own business.
     let is_asked_for = route.admission != Admission::Public || route.condition.is_some();
-    let in_query = if is_asked_for { overriding_in_query(query) } else { Ok(None) };
+    let in_query = if is_asked_for {
+        overriding_in_query(query)
+    } else {
+        Ok(None)
+    };
     let known = |is: &dyn Fn(&[u8]) -> bool| {
-        KNOWN.into_iter().find(|method| is(method.as_bytes())).ok_or(Refusal::MethodOverride)
+        KNOWN
+            .into_iter()
+            .find(|method| is(method.as_bytes()))
+            .ok_or(Refusal::MethodOverride)
     };
     match (fields.overriding, in_query, route.method_override) {
         (_, _, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
         (Ok(None), Ok(None), _) => Ok(sent),
         (Ok(Some(one)), Ok(None), MethodOverride::Judge) => known(&|method| method == one),
         // Frameworks put it in capitals.
-        (Ok(None), Ok(Some(one)), MethodOverride::Judge) => known(&|method| method.eq_ignore_ascii_case(one)),
+        (Ok(None), Ok(Some(one)), MethodOverride::Judge) => {
+            known(&|method| method.eq_ignore_ascii_case(one))
+        }
         _ => Err(Refusal::MethodOverride),
     }
 }
@@ -139,8 +170,8 @@ mod tests {
             ("method=PUT&the_method=GET&x=_method=1&_methods=2", Ok(None)),
             ("a=%", Ok(None)),
         ] {
-            let found =
-                overriding_in_query(Some(query)).map(|found| found.map(|value| std::str::from_utf8(value).unwrap()));
+            let found = overriding_in_query(Some(query))
+                .map(|found| found.map(|value| std::str::from_utf8(value).unwrap()));
             assert_eq!(found, expected, "{query}");
         }
         assert_eq!(overriding_in_query(None), Ok(None));

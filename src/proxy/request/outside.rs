@@ -14,7 +14,9 @@ pub(super) fn refused_outside(
     known: Option<&Principal>,
     verdict: Option<&Verdict>,
 ) -> Result<Option<Denied<'static>>, Refusal<'static>> {
-    let Some(name) = &route.authorizer else { return Ok(None) };
+    let Some(name) = &route.authorizer else {
+        return Ok(None);
+    };
     let user = known.map(|known| &*known.name);
     let counts = |verdict: &&Verdict| verdict.by == *name && verdict.about.as_deref() == user;
     let verdict = verdict.filter(counts).ok_or(Refusal::AuthorizerUnasked)?;
@@ -22,6 +24,8 @@ pub(super) fn refused_outside(
     Ok(match verdict.opinion {
         Opinion::Permit(_) | Opinion::Nothing(_, WhenUnavailable::Permit) => None,
         Opinion::Deny(_) => Some(Denied::AuthorizerDenied(detail())),
-        Opinion::Nothing(_, WhenUnavailable::Refuse) => Some(Denied::AuthorizerUnavailable(detail())),
+        Opinion::Nothing(_, WhenUnavailable::Refuse) => {
+            Some(Denied::AuthorizerUnavailable(detail()))
+        }
     })
 }

@@ -22,10 +22,14 @@ pub(super) fn leads_to_one_route(
         oddities_lead_nowhere_else(client, host, route, target)?;
     }
     // With the slashes of whoever decodes them, which must not lead deeper.
-    let slashes = [(Oddity::EncodedSlash, "%2F"), (Oddity::EncodedBackslash, "%5C")];
+    let slashes = [
+        (Oddity::EncodedSlash, "%2F"),
+        (Oddity::EncodedBackslash, "%5C"),
+    ];
     let goes_deeper = |(oddity, escape): (Oddity, &str)| {
         target.oddities.contains(oddity)
-            && evades(&target.path.replace(escape, "/")).is_some_and(|other| other.depth >= route.depth)
+            && evades(&target.path.replace(escape, "/"))
+                .is_some_and(|other| other.depth >= route.depth)
     };
     if evades(&target.path).is_some() || slashes.into_iter().any(goes_deeper) {
         return Err(Refusal::OddPath(Oddity::LookAlike));
@@ -53,11 +57,15 @@ fn oddities_lead_nowhere_else(
         }
     }
     // An encoded slash inside a capture makes a path longer for whoever decodes it, which must not lead deeper.
-    for (oddity, escape) in [(Oddity::EncodedSlash, "%2F"), (Oddity::EncodedBackslash, "%5C")] {
+    for (oddity, escape) in [
+        (Oddity::EncodedSlash, "%2F"),
+        (Oddity::EncodedBackslash, "%5C"),
+    ] {
         if target.oddities.contains(oddity) {
             let plain = plain_reading(&target.path.replace(escape, "/"));
             let other = routes.find(Some(host), &plain);
-            let goes_deeper = |other: &Arc<Route>| !Arc::ptr_eq(other, route) && other.depth >= route.depth;
+            let goes_deeper =
+                |other: &Arc<Route>| !Arc::ptr_eq(other, route) && other.depth >= route.depth;
             if other.is_some_and(|(other, _)| goes_deeper(other)) {
                 return Err(Refusal::OddPath(oddity));
             }

@@ -19,10 +19,15 @@ pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
         NoRequirement::NothingThere => match route.forbidden {
             Forbidden::Told => Refusal::NoRoute,
             // Or it would differ from what is there and forbidden.
-            Forbidden::Absent => Refusal::Absent { denied: None, path: spoken_path(path).into() },
+            Forbidden::Absent => Refusal::Absent {
+                denied: None,
+                path: spoken_path(path).into(),
+            },
         },
         NoRequirement::BadRequest(why) => Refusal::Icinga(why),
-        NoRequirement::BodyNeeded if is_encoded(head.fields) => Refusal::Icinga(BadRequest::EncodedBody),
+        NoRequirement::BodyNeeded if is_encoded(head.fields) => {
+            Refusal::Icinga(BadRequest::EncodedBody)
+        }
         NoRequirement::BodyNeeded => Refusal::BodyUnread,
     }
 }
@@ -32,12 +37,19 @@ pub(super) fn denied<'s>(denied: Denied<'s>, (route, path): (&Route, &str)) -> R
     match route.forbidden {
         Forbidden::Told => Refusal::Denied(denied),
         // Nobody has said yet that it is forbidden.
-        Forbidden::Absent if matches!(denied, Denied::AuthorizerUnavailable(_)) => Refusal::Denied(denied),
-        Forbidden::Absent => Refusal::Absent { denied: Some(denied), path: spoken_path(path).into() },
+        Forbidden::Absent if matches!(denied, Denied::AuthorizerUnavailable(_)) => {
+            Refusal::Denied(denied)
+        }
+        Forbidden::Absent => Refusal::Absent {
+            denied: Some(denied),
+            path: spoken_path(path).into(),
+        },
     }
 }
 
 /// Icinga decodes no body, but something in front of it might.
 fn is_encoded<F: Fields + ?Sized>(fields: &F) -> bool {
-    fields.values("content-encoding").any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
+    fields
+        .values("content-encoding")
+        .any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
 }

@@ -43,7 +43,9 @@ impl EventTypes {
         };
         let mut types = Self::default();
         for one in list {
-            let Value::String(one) = one else { return Err(BadRequest::TypesNotAList) };
+            let Value::String(one) = one else {
+                return Err(BadRequest::TypesNotAList);
+            };
             types.push(one.into_bytes())?;
         }
         Ok(types)
@@ -97,7 +99,9 @@ impl<'de> Visitor<'de> for ParametersVisitor {
                 entries.next_value::<IgnoredAny>()?;
             }
             if !keys.insert(key) || keys.len() > MOST_KEYS {
-                return Err(A::Error::custom("a key stands twice, or there are too many"));
+                return Err(A::Error::custom(
+                    "a key stands twice, or there are too many",
+                ));
             }
         }
         Ok(Parameters(types))
@@ -110,7 +114,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn listed(body: &str) -> Result<Vec<String>, BadRequest> {
-        let texts = |types: EventTypes| types.iter().map(|one| String::from_utf8_lossy(one).into_owned()).collect();
+        let texts = |types: EventTypes| {
+            types
+                .iter()
+                .map(|one| String::from_utf8_lossy(one).into_owned())
+                .collect()
+        };
         EventTypes::from_body(body.as_bytes()).map(texts)
     }
 
@@ -118,13 +127,24 @@ mod tests {
     fn a_body_lists_types_as_texts_in_a_list() {
         let two = Ok(vec!["CheckResult".to_owned(), "a".to_owned()]);
         assert_eq!(listed(r#"{"types":["CheckResult","a"],"queue":"x"}"#), two);
-        assert_eq!(listed(r#" {"filter":{"types":["b"]},"\u0074ypes":["CheckResult","\u0061"]} "#), two);
+        assert_eq!(
+            listed(r#" {"filter":{"types":["b"]},"\u0074ypes":["CheckResult","\u0061"]} "#),
+            two
+        );
         assert_eq!(listed(r#"{"types":[]}"#), Ok(vec![]));
-        assert_eq!(listed(r#"{"types":["a\u0000b"]}"#), Ok(vec!["a\0b".to_owned()]));
+        assert_eq!(
+            listed(r#"{"types":["a\u0000b"]}"#),
+            Ok(vec!["a\0b".to_owned()])
+        );
         for body in ["", "null", "{}", r#"{"types":null}"#, r#"{"Types":["a"]}"#] {
             assert_eq!(listed(body), Err(BadRequest::NoTypes), "{body}");
         }
-        for body in [r#"{"types":"a"}"#, r#"{"types":{}}"#, r#"{"types":["a",1]}"#, r#"{"types":[["a"]]}"#] {
+        for body in [
+            r#"{"types":"a"}"#,
+            r#"{"types":{}}"#,
+            r#"{"types":["a",1]}"#,
+            r#"{"types":[["a"]]}"#,
+        ] {
             assert_eq!(listed(body), Err(BadRequest::TypesNotAList), "{body}");
         }
     }
@@ -149,14 +169,21 @@ mod tests {
         ] {
             assert_eq!(listed(body), Err(BadRequest::Body), "{body}");
         }
-        assert_eq!(EventTypes::from_body(b"{\"types\":[\"a\"],\"b\":\"\xff\"}"), Err(BadRequest::Body));
+        assert_eq!(
+            EventTypes::from_body(b"{\"types\":[\"a\"],\"b\":\"\xff\"}"),
+            Err(BadRequest::Body)
+        );
         let keys = |count: usize| {
             let others: String = (1..count).map(|at| format!("\"k{at}\":1,")).collect();
             format!("{{{others}\"types\":[\"a\"]}}")
         };
         assert!(listed(&keys(MOST_KEYS)).is_ok());
         assert_eq!(listed(&keys(MOST_KEYS + 1)), Err(BadRequest::Body));
-        let deep = format!("{{\"types\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let deep = format!(
+            "{{\"types\":{}{}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
         assert_eq!(listed(&deep), Err(BadRequest::Body));
     }
 

@@ -42,7 +42,9 @@ const KNOWN: [&str; 33] = [
 /// otherwise. `overriding` is that field's value.
 pub fn effective_method<'h>(sent: &'h str, overriding: Option<&[u8]>) -> &'h str {
     let asked = overriding.map(<[u8]>::trim_ascii);
-    asked.and_then(|asked| KNOWN.into_iter().find(|known| known.as_bytes() == asked)).unwrap_or(sent)
+    asked
+        .and_then(|asked| KNOWN.into_iter().find(|known| known.as_bytes() == asked))
+        .unwrap_or(sent)
 }
 
 #[cfg(test)]
@@ -65,7 +67,11 @@ mod tests {
             ("QUERY", "POST"),
             ("", "POST"),
         ] {
-            assert_eq!(effective_method("POST", Some(value.as_bytes())), expected, "{value}");
+            assert_eq!(
+                effective_method("POST", Some(value.as_bytes())),
+                expected,
+                "{value}"
+            );
         }
         assert_eq!(effective_method("FOO", Some(b"GET")), "GET");
         assert_eq!(effective_method("PUT", None), "PUT");

@@ -53,7 +53,11 @@ pub enum BadRequest {
     #[error("`types` is not a list of texts")]
     TypesNotAList,
     /// More, or longer ones, than anybody needs.
-    #[error("`types` lists more than {} types, or a name of more than {} octets", body::MOST_TYPES, body::LONGEST_TYPE)]
+    #[error(
+        "`types` lists more than {} types, or a name of more than {} octets",
+        body::MOST_TYPES,
+        body::LONGEST_TYPE
+    )]
     TooManyTypes,
     /// A body that is no JSON object.
     #[error("the body is not a JSON object, or a key in it stands twice")]
@@ -100,7 +104,11 @@ pub fn accepted_oddities() -> Oddities {
 
 /// What a request for a canonical target needs, by the method that is in force. `body` is what its body says, once that
 /// was read; it counts only where [`Needs::BodyNeeded`] asked for it.
-pub fn requirement<'a>(method: &str, target: &CanonicalTarget<'_>, body: Option<&SaidInBody>) -> Needs<'a> {
+pub fn requirement<'a>(
+    method: &str,
+    target: &CanonicalTarget<'_>,
+    body: Option<&SaidInBody>,
+) -> Needs<'a> {
     if target.path.starts_with("//") {
         return Needs::BadRequest(BadRequest::Authority);
     }
@@ -109,13 +117,18 @@ pub fn requirement<'a>(method: &str, target: &CanonicalTarget<'_>, body: Option<
     }
     match table::look_up(method, &target.path) {
         table::Entry::Needs(needs) => needs,
-        table::Entry::Subscription => subscription(target.query.as_deref(), body).unwrap_or_else(Needs::BadRequest),
+        table::Entry::Subscription => {
+            subscription(target.query.as_deref(), body).unwrap_or_else(Needs::BadRequest)
+        }
     }
 }
 
 /// A subscription needs the permission for each type that it lists, also for those that Icinga does not know. The
 /// query goes before the body, whatever that says.
-fn subscription<'a>(query: Option<&str>, body: Option<&SaidInBody>) -> Result<Needs<'a>, BadRequest> {
+fn subscription<'a>(
+    query: Option<&str>,
+    body: Option<&SaidInBody>,
+) -> Result<Needs<'a>, BadRequest> {
     let in_query = query::event_types(query.unwrap_or_default())?;
     let listed = match (&in_query, body) {
         (Some(in_query), _) => in_query,

@@ -22,15 +22,23 @@ pub(super) fn event_types(query: &str) -> Result<Option<EventTypes>, BadRequest>
 
 /// Whether Icinga takes a query for one. It answers all others with an error, whoever asks.
 pub(super) fn check(query: &str) -> Result<(), BadRequest> {
-    let is_right = parameters(query).all(|(name, value)| !name.is_empty() && is_text(name) && is_text(value));
-    if is_right { Ok(()) } else { Err(BadRequest::Query) }
+    let is_right =
+        parameters(query).all(|(name, value)| !name.is_empty() && is_text(name) && is_text(value));
+    if is_right {
+        Ok(())
+    } else {
+        Err(BadRequest::Query)
+    }
 }
 
 fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        (name.strip_suffix("[]").unwrap_or(name), value)
-    })
+    query
+        .split('&')
+        .filter(|parameter| !parameter.is_empty())
+        .map(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            (name.strip_suffix("[]").unwrap_or(name), value)
+        })
 }
 
 /// Whether each octet may stand in a query, and each `%` has its digits.
@@ -57,8 +65,15 @@ mod tests {
     use super::*;
 
     fn listed(query: &str) -> Result<Option<Vec<String>>, BadRequest> {
-        let texts = |types: EventTypes| types.iter().map(|one| String::from_utf8_lossy(one).into_owned()).collect();
-        check(query).and_then(|()| event_types(query)).map(|found| found.map(texts))
+        let texts = |types: EventTypes| {
+            types
+                .iter()
+                .map(|one| String::from_utf8_lossy(one).into_owned())
+                .collect()
+        };
+        check(query)
+            .and_then(|()| event_types(query))
+            .map(|found| found.map(texts))
     }
 
     /// Each was asked of Icinga 2.13.6.
@@ -82,9 +97,20 @@ mod tests {
             ("types=a+b%2Bc%20", vec!["a+b+c "]),
             ("types=a,b", vec!["a,b"]),
         ] {
-            assert_eq!(listed(query), Ok(Some(expected.into_iter().map(str::to_owned).collect())), "{query}");
+            assert_eq!(
+                listed(query),
+                Ok(Some(expected.into_iter().map(str::to_owned).collect())),
+                "{query}"
+            );
         }
-        for query in ["", "Types=a", "types%5B%5D=a", "type=a", "&", "queue=types=a"] {
+        for query in [
+            "",
+            "Types=a",
+            "types%5B%5D=a",
+            "type=a",
+            "&",
+            "queue=types=a",
+        ] {
             assert_eq!(listed(query), Ok(None), "{query}");
         }
         for query in [
@@ -114,6 +140,9 @@ mod tests {
         assert_eq!(listed(&many(MOST_TYPES + 1)), Err(BadRequest::TooManyTypes));
         let long = |length: usize| format!("types={}", "a".repeat(length));
         assert!(listed(&long(LONGEST_TYPE)).is_ok());
-        assert_eq!(listed(&long(LONGEST_TYPE + 1)), Err(BadRequest::TooManyTypes));
+        assert_eq!(
+            listed(&long(LONGEST_TYPE + 1)),
+            Err(BadRequest::TooManyTypes)
+        );
     }
 }

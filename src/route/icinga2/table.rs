@@ -51,7 +51,9 @@ pub(super) fn look_up<'a>(method: &str, path: &str) -> Entry<'a> {
         ["v1", "events"] if method == "POST" => return Entry::Subscription,
         ["v1", "objects", plural] => object(method, plural, Named::No),
         ["v1", "objects", plural, _] => object(method, plural, Named::Yes),
-        ["v1", "templates", plural] | ["v1", "templates", plural, _] if read => of_type("templates/query/", plural),
+        ["v1", "templates", plural] | ["v1", "templates", plural, _] if read => {
+            of_type("templates/query/", plural)
+        }
         ["v1", "status"] | ["v1", "status", _] if read => permission("status/query"),
         ["v1", "types"] | ["v1", "types", _] if read => permission("types"),
         ["v1", "variables"] | ["v1", "variables", _] if read => permission("variables"),
@@ -91,7 +93,9 @@ fn of_type<'a>(what: &str, plural: &str) -> Needs<'a> {
 }
 
 fn action<'a>(asked: &str) -> Needs<'a> {
-    let known = ACTIONS.into_iter().find(|known| known.strip_prefix("actions/") == Some(asked));
+    let known = ACTIONS
+        .into_iter()
+        .find(|known| known.strip_prefix("actions/") == Some(asked));
     known.map_or(Needs::Nothing, permission)
 }
 
@@ -105,11 +109,26 @@ fn configuration<'a>(method: &str) -> Needs<'a> {
 
 /// All names that something needs, those of events as a pattern.
 pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
-    const OF_TYPES: [&str; 5] =
-        ["objects/query/", "objects/modify/", "objects/delete/", "objects/create/", "templates/query/"];
-    const OTHERS: [&str; 8] =
-        ["status/query", "types", "variables", "debug", "console", "config/query", "config/modify", "events/*"];
-    let of_types = OF_TYPES.into_iter().flat_map(|what| types::all().map(move |name| format!("{what}{name}").into()));
+    const OF_TYPES: [&str; 5] = [
+        "objects/query/",
+        "objects/modify/",
+        "objects/delete/",
+        "objects/create/",
+        "templates/query/",
+    ];
+    const OTHERS: [&str; 8] = [
+        "status/query",
+        "types",
+        "variables",
+        "debug",
+        "console",
+        "config/query",
+        "config/modify",
+        "events/*",
+    ];
+    let of_types = OF_TYPES
+        .into_iter()
+        .flat_map(|what| types::all().map(move |name| format!("{what}{name}").into()));
     of_types.chain(OTHERS.into_iter().chain(ACTIONS).map(Cow::Borrowed))
 }
 

@@ -16,10 +16,18 @@ fn named(name: &'static str) -> Needs<'static> {
 fn each_method_and_path_needs_what_icinga_asks_for() {
     for (method, target, name) in [
         ("GET", "/v1/objects/hosts", "objects/query/Host"),
-        ("GET", "/v1/objects/hosts/a%2Fb?attrs=name", "objects/query/Host"),
+        (
+            "GET",
+            "/v1/objects/hosts/a%2Fb?attrs=name",
+            "objects/query/Host",
+        ),
         ("POST", "/v1/objects/services", "objects/modify/Service"),
         ("POST", "/v1/objects/services/a!b", "objects/modify/Service"),
-        ("DELETE", "/v1/objects/DEPENDENCIES/x", "objects/delete/Dependency"),
+        (
+            "DELETE",
+            "/v1/objects/DEPENDENCIES/x",
+            "objects/delete/Dependency",
+        ),
         ("PUT", "/v1/objects/hosts/x", "objects/create/Host"),
         ("GET", "/v1/templates/hosts", "templates/query/Host"),
         ("GET", "/v1/templates/hosts/x", "templates/query/Host"),
@@ -29,8 +37,16 @@ fn each_method_and_path_needs_what_icinga_asks_for() {
         ("GET", "/v1/types/Host", "types"),
         ("GET", "/v1/variables", "variables"),
         ("GET", "/v1/variables/NodeName", "variables"),
-        ("POST", "/v1/actions/reschedule-check", "actions/reschedule-check"),
-        ("POST", "/v1/actions/shutdown-process?x", "actions/shutdown-process"),
+        (
+            "POST",
+            "/v1/actions/reschedule-check",
+            "actions/reschedule-check",
+        ),
+        (
+            "POST",
+            "/v1/actions/shutdown-process?x",
+            "actions/shutdown-process",
+        ),
         ("POST", "/v1/console/execute-script", "console"),
         ("POST", "/v1/console/whatever", "console"),
         ("GET", "/v1/config/packages", "config/query"),
@@ -100,15 +116,36 @@ fn what_icinga_has_nothing_of_is_nothing() {
 
 #[test]
 fn what_has_two_readings_or_no_type_is_a_bad_request() {
-    for target in ["//v1/objects/hosts", "//x/v1/objects/hosts", "//user@x:1/v1", "///v1", "//"] {
-        assert_eq!(needs("GET", target), Needs::BadRequest(BadRequest::Authority), "{target}");
+    for target in [
+        "//v1/objects/hosts",
+        "//x/v1/objects/hosts",
+        "//user@x:1/v1",
+        "///v1",
+        "//",
+    ] {
+        assert_eq!(
+            needs("GET", target),
+            Needs::BadRequest(BadRequest::Authority),
+            "{target}"
+        );
     }
-    for target in
-        ["/v1/objects/host", "/v1/objects/hostss/x", "/v1/objects/*", "/v1/templates/nope", "/v1/objects/hosts%2Fx"]
-    {
-        assert_eq!(needs("GET", target), Needs::BadRequest(BadRequest::UnknownType), "{target}");
+    for target in [
+        "/v1/objects/host",
+        "/v1/objects/hostss/x",
+        "/v1/objects/*",
+        "/v1/templates/nope",
+        "/v1/objects/hosts%2Fx",
+    ] {
+        assert_eq!(
+            needs("GET", target),
+            Needs::BadRequest(BadRequest::UnknownType),
+            "{target}"
+        );
     }
-    assert_eq!(needs("PUT", "/v1/objects/nope/x"), Needs::BadRequest(BadRequest::UnknownType));
+    assert_eq!(
+        needs("PUT", "/v1/objects/nope/x"),
+        Needs::BadRequest(BadRequest::UnknownType)
+    );
     for query in ["types=%", "a[=1", "filter=a|b", "=1"] {
         assert_eq!(
             needs("GET", &format!("/v1/objects/hosts?{query}")),
@@ -120,32 +157,63 @@ fn what_has_two_readings_or_no_type_is_a_bad_request() {
 
 #[test]
 fn a_subscription_needs_every_type_and_the_query_goes_before_the_body() {
-    let every = |names: &[&'static str]| Needs::Every(names.iter().map(|name| Name::from(*name)).collect());
+    let every =
+        |names: &[&'static str]| Needs::Every(names.iter().map(|name| Name::from(*name)).collect());
     let asked = |query: &str, body: Option<&str>| {
         let body = body.map(|body| EventTypes::from_body(body.as_bytes()));
-        requirement("POST", &CanonicalTarget::parse(&format!("/v1/events{query}")).unwrap(), body.as_ref())
+        requirement(
+            "POST",
+            &CanonicalTarget::parse(&format!("/v1/events{query}")).unwrap(),
+            body.as_ref(),
+        )
     };
     let body = r#"{"types":["a","b","a"]}"#;
     assert_eq!(asked("", None), Needs::BodyNeeded);
     assert_eq!(asked("?queue=x", None), Needs::BodyNeeded);
-    assert_eq!(asked("?Types=c", Some(body)), every(&["events/a", "events/b"]));
+    assert_eq!(
+        asked("?Types=c", Some(body)),
+        every(&["events/a", "events/b"])
+    );
     assert_eq!(asked("?types=c", Some(body)), named("events/c"));
     assert_eq!(asked("?types=c", None), named("events/c"));
-    assert_eq!(asked("?types=c&types[]=d&types=c", None), every(&["events/c", "events/d"]));
+    assert_eq!(
+        asked("?types=c&types[]=d&types=c", None),
+        every(&["events/c", "events/d"])
+    );
     assert_eq!(asked("?types", None), named("events/"));
-    assert_eq!(asked("?types=", Some("[]")), named("events/"), "a body that does not count is not judged");
-    assert_eq!(asked("?types=CheckResult%00Evil", None), named("events/CheckResult"));
-    assert_eq!(asked("", Some(r#"{"types":[]}"#)), Needs::AnyApiUser, "it brings nothing");
-    for (body, why) in
-        [("", BadRequest::NoTypes), (r#"{"types":"a"}"#, BadRequest::TypesNotAList), ("{", BadRequest::Body)]
-    {
-        assert_eq!(asked("?queue=x", Some(body)), Needs::BadRequest(why), "{body}");
+    assert_eq!(
+        asked("?types=", Some("[]")),
+        named("events/"),
+        "a body that does not count is not judged"
+    );
+    assert_eq!(
+        asked("?types=CheckResult%00Evil", None),
+        named("events/CheckResult")
+    );
+    assert_eq!(
+        asked("", Some(r#"{"types":[]}"#)),
+        Needs::AnyApiUser,
+        "it brings nothing"
+    );
+    for (body, why) in [
+        ("", BadRequest::NoTypes),
+        (r#"{"types":"a"}"#, BadRequest::TypesNotAList),
+        ("{", BadRequest::Body),
+    ] {
+        assert_eq!(
+            asked("?queue=x", Some(body)),
+            Needs::BadRequest(why),
+            "{body}"
+        );
     }
 }
 
 #[test]
 fn a_path_is_spoken_as_icinga_speaks_it() {
-    assert_eq!(spoken_path("/v1/objects//hosts/a%2Fb/"), "v1/objects/hosts/a/b");
+    assert_eq!(
+        spoken_path("/v1/objects//hosts/a%2Fb/"),
+        "v1/objects/hosts/a/b"
+    );
     assert_eq!(spoken_path("/"), "");
     assert_eq!(spoken_path("/v1/%C3%A4%FF"), "v1/\u{e4}\u{fffd}");
 }

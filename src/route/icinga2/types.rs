@@ -1,7 +1,10 @@
 //! The types of Icinga's objects, by the plural that stands in paths. Knows no permission.
 
 /// Plurals that are more than an `s` behind the name.
-const IRREGULAR: [(&str, &str); 2] = [("dependencies", "Dependency"), ("dictionaries", "Dictionary")];
+const IRREGULAR: [(&str, &str); 2] = [
+    ("dependencies", "Dependency"),
+    ("dictionaries", "Dictionary"),
+];
 
 /// All others. Basic and abstract types are types to Icinga, too.
 const REGULAR: [&str; 64] = [
@@ -74,15 +77,27 @@ const REGULAR: [&str; 64] = [
 
 /// The type with this plural, in any case.
 pub(super) fn of_plural(plural: &str) -> Option<&'static str> {
-    let regular = plural.get(..plural.len().saturating_sub(1)).filter(|_| plural.ends_with(['s', 'S']));
-    let regular = regular.and_then(|name| REGULAR.into_iter().find(|known| known.eq_ignore_ascii_case(name)));
-    regular
-        .or_else(|| IRREGULAR.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(plural)).map(|(_, name)| name))
+    let regular = plural
+        .get(..plural.len().saturating_sub(1))
+        .filter(|_| plural.ends_with(['s', 'S']));
+    let regular = regular.and_then(|name| {
+        REGULAR
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(name))
+    });
+    regular.or_else(|| {
+        IRREGULAR
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(plural))
+            .map(|(_, name)| name)
+    })
 }
 
 /// All types.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    REGULAR.into_iter().chain(IRREGULAR.into_iter().map(|(_, name)| name))
+    REGULAR
+        .into_iter()
+        .chain(IRREGULAR.into_iter().map(|(_, name)| name))
 }
 
 #[cfg(test)]
@@ -110,6 +125,10 @@ mod tests {
         ] {
             assert_eq!(of_plural(plural), expected, "{plural}");
         }
-        assert_eq!(REGULAR.len() + IRREGULAR.len(), 62 + 4, "those of 2.13, and four that came later");
+        assert_eq!(
+            REGULAR.len() + IRREGULAR.len(),
+            62 + 4,
+            "those of 2.13, and four that came later"
+        );
     }
 }

@@ -2,9 +2,9 @@
 //! blanks at the ends of segments, `;parameters`, and compatibility forms of characters (Unicode's NFKC). Such readings are
 //! compared with `deny` and with other routes; none of them is forwarded.
 
+use super::escape::{decoded, hex_pair, push_escape};
 use super::ignorable::is_ignorable;
 use super::segments::{without_empty_segments, without_ends};
-use super::{decoded, hex_pair, push_escape};
 use unicode_normalization::UnicodeNormalization;
 
 /// The letters of a text without their differences: NFKC, lower case, a blank for every white space, nothing for characters
@@ -14,11 +14,22 @@ pub fn folded_letters(text: &[u8]) -> Vec<u8> {
     for chunk in text.utf8_chunks() {
         let valid = chunk.valid();
         if valid.is_ascii() {
-            folded.extend(valid.bytes().map(|octet| if octet == b'\t' { b' ' } else { octet.to_ascii_lowercase() }));
+            folded.extend(valid.bytes().map(|octet| {
+                if octet == b'\t' {
+                    b' '
+                } else {
+                    octet.to_ascii_lowercase()
+                }
+            }));
         } else {
             // Normalised again, since folding case may take compositions apart.
-            let letters = valid.nfkc().filter(|letter| !is_ignorable(*letter)).flat_map(without_case);
-            without_dots(letters).nfkc().for_each(|letter| push_letter(&mut folded, letter));
+            let letters = valid
+                .nfkc()
+                .filter(|letter| !is_ignorable(*letter))
+                .flat_map(without_case);
+            without_dots(letters)
+                .nfkc()
+                .for_each(|letter| push_letter(&mut folded, letter));
         }
         folded.extend_from_slice(chunk.invalid());
     }
@@ -88,12 +99,17 @@ pub(super) fn disguises_dot_segment(segment: &str) -> bool {
         return false;
     }
     let text = folded_letters(&decoded(segment));
-    text.split(|octet| matches!(octet, b'/' | b'\\')).any(|part| {
-        let name = part.split(|octet| matches!(octet, b';' | b'?' | b'#')).next().unwrap_or_default();
-        let name = String::from_utf8_lossy(name).replace("%20", " ");
-        let name = name.trim_matches(' ');
-        matches!(name, "." | "..") || name.contains(['.']) && name.contains(' ') && name.chars().all(is_cut_off)
-    })
+    text.split(|octet| matches!(octet, b'/' | b'\\'))
+        .any(|part| {
+            let name = part
+                .split(|octet| matches!(octet, b';' | b'?' | b'#'))
+                .next()
+                .unwrap_or_default();
+            let name = String::from_utf8_lossy(name).replace("%20", " ");
+            let name = name.trim_matches(' ');
+            matches!(name, "." | "..")
+                || name.contains(['.']) && name.contains(' ') && name.chars().all(is_cut_off)
+        })
 }
 
 /// Whether a character at the end of a segment says nothing to some readers.
@@ -138,7 +154,11 @@ pub(in crate::route) fn with_folded<R>(path: &str, then: impl FnOnce(&str) -> R)
     match change(path) {
         FoldEffect::None => then(path),
         FoldEffect::Little => {
-            let trimmed = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+            let trimmed = if path.len() > 1 {
+                path.strip_suffix('/').unwrap_or(path)
+            } else {
+                path
+            };
             let mut space = [0; 256];
             let lower = space.get_mut(..trimmed.len()).map(|lower| {
                 lower.copy_from_slice(trimmed.as_bytes());
@@ -161,7 +181,11 @@ fn folded(path: &str) -> String {
         let text = folded_letters(&decoded_but_slashes(segment));
         let before_query = before_query(&text);
         for part in before_query.split(|octet| matches!(octet, b'/' | b'\\')) {
-            let name = before_stream(part.split(|octet| *octet == b';').next().unwrap_or_default());
+            let name = before_stream(
+                part.split(|octet| *octet == b';')
+                    .next()
+                    .unwrap_or_default(),
+            );
             let name = String::from_utf8_lossy(name);
             let name = name.trim_start_matches(' ').trim_end_matches(is_cut_off);
             if !name.is_empty() {
@@ -173,12 +197,18 @@ fn folded(path: &str) -> String {
             break;
         }
     }
-    if folded.is_empty() { "/".to_owned() } else { folded }
+    if folded.is_empty() {
+        "/".to_owned()
+    } else {
+        folded
+    }
 }
 
 /// Without what a reader cuts off who decodes a path before looking for its query or fragment.
 pub(super) fn before_query(text: &[u8]) -> &[u8] {
-    text.split(|octet| matches!(octet, b'?' | b'#')).next().unwrap_or_default()
+    text.split(|octet| matches!(octet, b'?' | b'#'))
+        .next()
+        .unwrap_or_default()
 }
 
 /// A segment without the name of an NTFS stream of a type: `::$DATA`, `:$I30:$INDEX_ALLOCATION`.
@@ -186,7 +216,10 @@ pub(super) fn before_stream(segment: &[u8]) -> &[u8] {
     if !segment.windows(2).any(|pair| pair == b":$") {
         return segment;
     }
-    segment.split(|octet| *octet == b':').next().unwrap_or_default()
+    segment
+        .split(|octet| *octet == b':')
+        .next()
+        .unwrap_or_default()
 }
 
 fn decoded_but_slashes(segment: &str) -> Vec<u8> {
@@ -202,7 +235,11 @@ fn decoded_but_slashes(segment: &str) -> Vec<u8> {
         match (octet, hex_pair(octets)) {
             (b'%', Some(value)) => {
                 octets = octets.get(2..).unwrap_or_default();
-                if value == b'/' { plain.extend(escape(value)) } else { plain.push(value) }
+                if value == b'/' {
+                    plain.extend(escape(value))
+                } else {
+                    plain.push(value)
+                }
             }
             _ => plain.push(octet),
         }

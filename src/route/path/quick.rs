@@ -1,7 +1,9 @@
 //! The quick look at a target: most paths come in their canonical form, and are taken as they are. Normalises nothing, and
 //! refuses nothing: what it does not know goes the whole way.
 
-use super::{CanonicalTarget, Oddities, is_path_byte};
+use super::CanonicalTarget;
+use super::escape::is_path_byte;
+use super::oddity::Oddities;
 use std::borrow::Cow;
 
 /// The target if its path is canonical already and has nothing odd, which nearly all have: found in one pass. `None`
@@ -24,13 +26,20 @@ pub(super) fn as_it_came(target: &str) -> Option<CanonicalTarget<'_>> {
     }
     let (path, query) = target.split_at_checked(length)?;
     let query = query.strip_prefix('?');
-    let plain = |query: &str| query.bytes().all(|byte| byte.is_ascii() && class(byte) != Class::Never);
+    let plain = |query: &str| {
+        query
+            .bytes()
+            .all(|byte| byte.is_ascii() && class(byte) != Class::Never)
+    };
     let query = query.map(Cow::Borrowed);
-    query.as_deref().is_none_or(plain).then_some(CanonicalTarget {
-        path: Cow::Borrowed(path),
-        query,
-        oddities: Oddities::default(),
-    })
+    query
+        .as_deref()
+        .is_none_or(plain)
+        .then_some(CanonicalTarget {
+            path: Cow::Borrowed(path),
+            query,
+            oddities: Oddities::default(),
+        })
 }
 
 /// Whether what follows a slash begins neither an empty segment (unless it is the last) nor a dot segment.
@@ -60,7 +69,10 @@ enum Class {
 
 fn class(byte: u8) -> Class {
     static CLASSES: [Class; 256] = classes();
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Never)
+    CLASSES
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or(Class::Never)
 }
 
 const fn classes() -> [Class; 256] {
@@ -90,7 +102,15 @@ mod tests {
 
     #[test]
     fn ordinary_targets_are_borrowed_and_others_go_the_whole_way() {
-        for target in ["/", "/a", "/a/", "/.well-known/x", "/..a/...", "/a?b=c%zz;?/../", "/v1/@:!$&'()*+,="] {
+        for target in [
+            "/",
+            "/a",
+            "/a/",
+            "/.well-known/x",
+            "/..a/...",
+            "/a?b=c%zz;?/../",
+            "/v1/@:!$&'()*+,=",
+        ] {
             let quick = as_it_came(target).expect(target);
             assert_eq!(Ok(quick), CanonicalTarget::normalise(target));
         }

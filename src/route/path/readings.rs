@@ -1,8 +1,9 @@
 //! The texts that upstreams may read a path as, for comparing with `deny`. None of them is forwarded.
 
+use super::escape::{decoded, decoded_repeatedly};
 use super::fold::{before_query, before_stream, folded_letters, has_one_reading};
+use super::plain_reading;
 use super::segments::{by_segments, without_empty_segments, without_ends};
-use super::{decoded, decoded_repeatedly, plain_reading};
 
 /// The other readings of a path or name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,11 @@ const MOST_READINGS: usize = 128;
 /// and streams, taking backslashes for slashes, and leaving out empty segments. Beside itself, its case and a final slash,
 /// which are left to the caller. Nothing for a text that has none of that.
 pub fn other_readings(text: &str) -> OtherReadings {
-    let mut readings = ReadingsBuilder { found: Vec::new(), room: room_for(text), looked_at: 0 };
+    let mut readings = ReadingsBuilder {
+        found: Vec::new(),
+        room: room_for(text),
+        looked_at: 0,
+    };
     match readings.find(text) {
         Ok(()) => OtherReadings::All(readings.found),
         Err(ReadingsExceeded) => OtherReadings::TooMany,
@@ -69,7 +74,9 @@ impl ReadingsBuilder {
             self.add_each(folded_letters)?;
         }
         // Folding shows further escapes and parameters.
-        self.add_each(|text| std::str::from_utf8(text).map_or_else(|_| text.to_vec(), decoded_repeatedly))?;
+        self.add_each(|text| {
+            std::str::from_utf8(text).map_or_else(|_| text.to_vec(), decoded_repeatedly)
+        })?;
         for step in [
             without_parameters,
             without_query,
@@ -83,10 +90,17 @@ impl ReadingsBuilder {
         self.add(decoded(text))?;
         self.add(decoded(&plain))?;
         // By a reader who decodes nothing. The text itself is compared already, also without its final slash.
-        let is_new = |reading: &[u8]| reading != text.as_bytes() && Some(reading) != text.as_bytes().strip_suffix(b"/");
+        let is_new = |reading: &[u8]| {
+            reading != text.as_bytes() && Some(reading) != text.as_bytes().strip_suffix(b"/")
+        };
         for before in [text.as_bytes(), plain.as_bytes(), cut.as_bytes()] {
             let ends = without_ends(before);
-            for reading in [without_empty_segments(before), without_empty_segments(&ends), ends, before.to_vec()] {
+            for reading in [
+                without_empty_segments(before),
+                without_empty_segments(&ends),
+                ends,
+                before.to_vec(),
+            ] {
                 if is_new(&reading) {
                     self.add(reading)?;
                 }
@@ -100,7 +114,10 @@ impl ReadingsBuilder {
             if self.found.len() == MOST_READINGS {
                 return Err(ReadingsExceeded);
             }
-            self.room = self.room.checked_sub(reading.len()).ok_or(ReadingsExceeded)?;
+            self.room = self
+                .room
+                .checked_sub(reading.len())
+                .ok_or(ReadingsExceeded)?;
             self.found.push(reading);
         }
         Ok(())
@@ -116,7 +133,9 @@ impl ReadingsBuilder {
     /// Adds what a step makes of each reading, where it changes anything.
     fn add_each(&mut self, step: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), ReadingsExceeded> {
         for at in 0..self.found.len() {
-            let Some(reading) = self.found.get(at) else { break };
+            let Some(reading) = self.found.get(at) else {
+                break;
+            };
             self.looked_at += reading.len();
             let next = step(reading);
             self.add(next)?;
@@ -135,11 +154,18 @@ fn without_streams(text: &[u8]) -> Vec<u8> {
 }
 
 fn without_parameters(text: &[u8]) -> Vec<u8> {
-    by_segments(text, |segment| segment.split(|octet| *octet == b';').next().unwrap_or_default())
+    by_segments(text, |segment| {
+        segment
+            .split(|octet| *octet == b';')
+            .next()
+            .unwrap_or_default()
+    })
 }
 
 fn without_backslashes(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|octet| if *octet == b'\\' { b'/' } else { *octet }).collect()
+    text.iter()
+        .map(|octet| if *octet == b'\\' { b'/' } else { *octet })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Edits of a path that go segment by segment.
 
 pub(super) fn by_segments(text: &[u8], edit: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
-    text.split(|octet| *octet == b'/').map(edit).collect::<Vec<_>>().join(&b'/')
+    text.split(|octet| *octet == b'/')
+        .map(edit)
+        .collect::<Vec<_>>()
+        .join(&b'/')
 }
 
 pub(super) fn without_ends(text: &[u8]) -> Vec<u8> {
@@ -14,7 +17,13 @@ pub(super) fn without_ends(text: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn without_empty_segments(text: &[u8]) -> Vec<u8> {
-    let segments = text.split(|octet| *octet == b'/').filter(|segment| !segment.is_empty());
+    let segments = text
+        .split(|octet| *octet == b'/')
+        .filter(|segment| !segment.is_empty());
     let joined = segments.collect::<Vec<_>>().join(&b'/');
-    if text.starts_with(b"/") { [b"/", joined.as_slice()].concat() } else { joined }
+    if text.starts_with(b"/") {
+        [b"/", joined.as_slice()].concat()
+    } else {
+        joined
+    }
 }

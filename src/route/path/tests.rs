@@ -5,14 +5,26 @@ use proptest::prelude::*;
 
 fn path(target: &str) -> (String, Option<Oddity>) {
     let canonical = CanonicalTarget::parse(target).unwrap();
-    (canonical.path.into_owned(), canonical.oddities.first_beyond(Oddities::default()))
+    (
+        canonical.path.into_owned(),
+        canonical.oddities.first_beyond(Oddities::default()),
+    )
 }
 
 #[test]
 fn ordinary_paths_are_not_odd() {
-    for target in
-        ["/", "/v1/objects/hosts", "/a/", "/a=b,c/d!", "/%C3%A4", "/a%20b", "/100%25", "/100%25/x", "/%25x", "/%2B"]
-    {
+    for target in [
+        "/",
+        "/v1/objects/hosts",
+        "/a/",
+        "/a=b,c/d!",
+        "/%C3%A4",
+        "/a%20b",
+        "/100%25",
+        "/100%25/x",
+        "/%25x",
+        "/%2B",
+    ] {
         assert_eq!(path(target), (target.to_owned(), None));
     }
     assert_eq!(path("/%61%7e?x=%2f").0, "/a~");
@@ -71,15 +83,27 @@ fn what_no_route_may_take_has_no_path() {
 
 #[test]
 fn what_means_the_same_has_one_form() {
-    assert_eq!(path("/secret%21/%40x%2A"), ("/secret!/@x*".to_owned(), None));
-    assert_eq!(canonical_literal("/%2A*", b"*?\\"), "/\\**", "a star that is meant, and a wildcard");
+    assert_eq!(
+        path("/secret%21/%40x%2A"),
+        ("/secret!/@x*".to_owned(), None)
+    );
+    assert_eq!(
+        canonical_literal("/%2A*", b"*?\\"),
+        "/\\**",
+        "a star that is meant, and a wildcard"
+    );
 }
 
 #[test]
 fn a_plain_reading_has_no_parameters_and_no_empty_segments() {
-    for (path, plain) in
-        [("/", "/"), ("/a;x/b", "/a/b"), ("//a///b", "/a/b"), ("/a/", "/a/"), ("/a;x", "/a"), ("/;x", "/")]
-    {
+    for (path, plain) in [
+        ("/", "/"),
+        ("/a;x/b", "/a/b"),
+        ("//a///b", "/a/b"),
+        ("/a/", "/a/"),
+        ("/a;x", "/a"),
+        ("/;x", "/"),
+    ] {
         assert_eq!(plain_reading(path), plain, "{path}");
     }
 }

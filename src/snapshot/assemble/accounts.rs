@@ -4,7 +4,9 @@
 use super::Assembly;
 use super::peers::{CertificateOwner, Inputs};
 use super::upstreams::{Upstreams, peer};
-use crate::config::{ApiUser, CredentialsOfUsers, Spanned, Upstream as SaidUpstream, UserAtUpstream};
+use crate::config::{
+    ApiUser, CredentialsOfUsers, Spanned, Upstream as SaidUpstream, UserAtUpstream,
+};
 use crate::identity::ApiUsers;
 use crate::route::{Admission, KnownThere, Target};
 use crate::upstream::{Account, Accounts};
@@ -17,7 +19,11 @@ const SESSIONS: usize = 8;
 
 impl Assembly<'_> {
     /// By the name of the upstream; those where nobody is somebody are left out.
-    pub(super) fn accounts(&self, users: &ApiUsers, upstreams: &Upstreams) -> HashMap<Arc<str>, Arc<Accounts>> {
+    pub(super) fn accounts(
+        &self,
+        users: &ApiUsers,
+        upstreams: &Upstreams,
+    ) -> HashMap<Arc<str>, Arc<Accounts>> {
         let mut all: HashMap<Arc<str>, Accounts> = HashMap::new();
         for user in &self.config.api_users {
             let principal = users.named(&user.name.value);
@@ -28,7 +34,9 @@ impl Assembly<'_> {
                 }
             }
         }
-        all.into_iter().map(|(name, accounts)| (name, Arc::new(accounts))).collect()
+        all.into_iter()
+            .map(|(name, accounts)| (name, Arc::new(accounts)))
+            .collect()
     }
 
     /// `None` if that cannot be and was reported, here or with the upstream.
@@ -38,14 +46,29 @@ impl Assembly<'_> {
         there: &UserAtUpstream,
         upstreams: &Upstreams,
     ) -> Option<(Arc<str>, Arc<Account>)> {
-        let Some(said) = self.config.upstreams.iter().find(|said| said.name.value == there.upstream.value) else {
+        let Some(said) = self
+            .config
+            .upstreams
+            .iter()
+            .find(|said| said.name.value == there.upstream.value)
+        else {
             let message = format!("there is no upstream \"{}\"", there.upstream.value);
-            let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
-            self.problems.error(there.upstream.place, message, self.known("upstreams", names));
+            let names = self
+                .config
+                .upstreams
+                .iter()
+                .map(|upstream| &upstream.name.value);
+            self.problems.error(
+                there.upstream.place,
+                message,
+                self.known("upstreams", names),
+            );
             return None;
         };
         self.check_account(there, said)?;
-        let (name, upstream) = upstreams.by_name.get_key_value(there.upstream.value.as_str())?;
+        let (name, upstream) = upstreams
+            .by_name
+            .get_key_value(there.upstream.value.as_str())?;
         let mut inputs = Inputs::default();
         inputs.add(&upstream.signature);
         inputs.add(user.name.value.as_bytes());
@@ -57,9 +80,15 @@ impl Assembly<'_> {
             }
             None => {
                 let files = (there.certificate.as_ref(), there.private_key.as_ref());
-                let owner = CertificateOwner { kind: "upstream_user", name, user: Some(&user.name.value) };
+                let owner = CertificateOwner {
+                    kind: "upstream_user",
+                    name,
+                    user: Some(&user.name.value),
+                };
                 let shown = self.client_certificate(files, owner, &mut inputs).ok()?;
-                let mut config = self.config_showing(&peer(said), upstreams.roots.get(name)?, shown).ok()?;
+                let mut config = self
+                    .config_showing(&peer(said), upstreams.roots.get(name)?, shown)
+                    .ok()?;
                 // One for each user, or a session would speak for somebody else; so they are small.
                 config.resumption = Resumption::in_memory_sessions(SESSIONS);
                 Box::new(|signature| Account::by_certificate(Arc::new(config), signature))
@@ -69,7 +98,10 @@ impl Assembly<'_> {
         let before = self.account_before(name, &user.name);
         // Who did not change keeps its connections.
         let unchanged = before.filter(|account| account.signature == signature);
-        Some((name.clone(), unchanged.unwrap_or_else(|| Arc::new(make(signature)))))
+        Some((
+            name.clone(),
+            unchanged.unwrap_or_else(|| Arc::new(make(signature))),
+        ))
     }
 
     fn account_before(&self, upstream: &Arc<str>, user: &Spanned<String>) -> Option<Arc<Account>> {
@@ -122,20 +154,33 @@ impl Assembly<'_> {
         accounts: &HashMap<Arc<str>, Arc<Accounts>>,
         place: crate::config::Place,
     ) -> Option<KnownThere> {
-        let Target::Upstream(name) = target else { return Some(KnownThere::Anybody) };
-        let said = self.config.upstreams.iter().find(|said| *said.name.value == **name);
-        let rule = said.and_then(|said| said.manners.credentials_of_users.as_ref()).map(|said| said.value);
+        let Target::Upstream(name) = target else {
+            return Some(KnownThere::Anybody);
+        };
+        let said = self
+            .config
+            .upstreams
+            .iter()
+            .find(|said| *said.name.value == **name);
+        let rule = said
+            .and_then(|said| said.manners.credentials_of_users.as_ref())
+            .map(|said| said.value);
         if rule.unwrap_or_default() == CredentialsOfUsers::Optional {
             return Some(KnownThere::Anybody);
         }
         if admission == Admission::Public {
-            let message =
-                format!("everybody may use this route, but upstream \"{name}\" takes only users that it knows");
+            let message = format!(
+                "everybody may use this route, but upstream \"{name}\" takes only users that it knows"
+            );
             let hint = "set `client_auth` of the route, or `credentials_of_users = \"optional\"` of the upstream";
             self.problems.error(place, message, hint);
             return None;
         }
-        let users: HashSet<_> = accounts.get(name).into_iter().flat_map(|accounts| accounts.users()).collect();
+        let users: HashSet<_> = accounts
+            .get(name)
+            .into_iter()
+            .flat_map(|accounts| accounts.users())
+            .collect();
         Some(KnownThere::Only(Arc::new(users)))
     }
 }

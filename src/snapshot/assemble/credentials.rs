@@ -2,7 +2,9 @@
 
 use super::Assembly;
 use crate::config::{self, ApiUser, ClientAuth, Spanned};
-use crate::credentials::{AttemptLimits, CredentialRule, Credentials, HashError, PasswordHash, Passwords, RuleError};
+use crate::credentials::{
+    AttemptLimits, CredentialRule, Credentials, HashError, PasswordHash, Passwords, RuleError,
+};
 use crate::file_read::{self, FileKind};
 use std::time::Duration;
 
@@ -11,7 +13,10 @@ const REMEMBER: Duration = Duration::from_secs(60);
 
 impl Assembly<'_> {
     pub(super) fn credentials(&self) -> Credentials {
-        Credentials { passwords: self.passwords(), issuers: self.token_issuers() }
+        Credentials {
+            passwords: self.passwords(),
+            issuers: self.token_issuers(),
+        }
     }
 
     fn passwords(&self) -> Passwords {
@@ -19,7 +24,9 @@ impl Assembly<'_> {
         let usual = AttemptLimits::default();
         let limits = AttemptLimits {
             failures_per_user: said.failures_per_user.unwrap_or(usual.failures_per_user),
-            failures_per_source: said.failures_per_source.unwrap_or(usual.failures_per_source),
+            failures_per_source: said
+                .failures_per_source
+                .unwrap_or(usual.failures_per_source),
             window: said.window.unwrap_or(usual.window),
         };
         let mut passwords = Passwords::new(limits, said.remember.unwrap_or(Some(REMEMBER)));
@@ -27,7 +34,8 @@ impl Assembly<'_> {
             let hashes = self.password_hashes(user);
             if !hashes.is_empty() && user.name.value.contains(':') {
                 let message = "the name of an ApiUser with a password has a colon, which ends the name in a request";
-                self.problems.error(user.name.place, message, "choose a name without a colon");
+                self.problems
+                    .error(user.name.place, message, "choose a name without a colon");
             }
             passwords.add(&user.name.value, hashes);
         }
@@ -35,15 +43,24 @@ impl Assembly<'_> {
     }
 
     fn password_hashes(&self, user: &ApiUser) -> Vec<PasswordHash> {
-        let inline = user.password_hashes.iter().filter_map(|text| self.password_hash(text, &text.value));
+        let inline = user
+            .password_hashes
+            .iter()
+            .filter_map(|text| self.password_hash(text, &text.value));
         let mut hashes: Vec<_> = inline.collect();
         for file in &user.password_hash_files {
-            let Some(text) = self.secret(file, "holds password hashes, one on each line") else { continue };
-            let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let Some(text) = self.secret(file, "holds password hashes, one on each line") else {
+                continue;
+            };
+            let lines = text
+                .lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'));
             let mut lines = lines.peekable();
             if lines.peek().is_none() {
                 let hint = "write a line with what `portcullis hash-password` prints";
-                self.problems.error(file.place, "the file holds no password hash", hint);
+                self.problems
+                    .error(file.place, "the file holds no password hash", hint);
             }
             hashes.extend(lines.filter_map(|line| self.password_hash(file, line)));
         }
@@ -69,7 +86,9 @@ impl Assembly<'_> {
     /// A secret from a file or `env:NAME`.
     fn secret(&self, text: &Spanned<String>, what: &str) -> Option<zeroize::Zeroizing<String>> {
         let read = match text.value.strip_prefix("env:") {
-            Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
+            Some(name) => {
+                std::env::var(name).map_err(|error| format!("environment variable {name}: {error}"))
+            }
             None => {
                 let path = self.path(text);
                 file_read::read_text(&path, FileKind::Secret)
@@ -79,7 +98,11 @@ impl Assembly<'_> {
         read.map(zeroize::Zeroizing::new)
             .map_err(|message| {
                 let usual = || format!("give a file, or `env:NAME`, that {what}");
-                self.problems.error(text.place, message, config::unexpanded(&text.value).unwrap_or_else(usual));
+                self.problems.error(
+                    text.place,
+                    message,
+                    config::unexpanded(&text.value).unwrap_or_else(usual),
+                );
             })
             .ok()
     }
@@ -89,7 +112,11 @@ impl Assembly<'_> {
         let Some(kinds) = &said.credentials else {
             if let Some(required) = &said.credentials_required {
                 let message = "`credentials_required` says how many of `credentials` are needed, which is missing";
-                self.problems.error(required.place, message, "add `credentials = [\"certificate\", \"password\"]`");
+                self.problems.error(
+                    required.place,
+                    message,
+                    "add `credentials = [\"certificate\", \"password\"]`",
+                );
                 return None;
             }
             return Some(CredentialRule::default());
@@ -97,16 +124,22 @@ impl Assembly<'_> {
         let place = kinds.first().map_or(said.place, |first| first.place);
         if matches!(&said.client_auth, Some(auth) if auth.value != ClientAuth::Required) {
             let message = "a route that lets everybody in takes no credentials";
-            self.problems.error(place, message, "remove `credentials`, or `client_auth`");
+            self.problems
+                .error(place, message, "remove `credentials`, or `client_auth`");
             return None;
         }
-        let required = said.credentials_required.as_ref().map_or_else(Default::default, |said| said.value);
+        let required = said
+            .credentials_required
+            .as_ref()
+            .map_or_else(Default::default, |said| said.value);
         CredentialRule::new(kinds.iter().map(|kind| kind.value), required)
             .map_err(|error| {
                 let hint = match error {
                     RuleError::Empty => "write `credentials = [\"certificate\"]`, or remove it",
                     RuleError::Twice => "name it once",
-                    RuleError::BothInOneField => "leave one out, or write `credentials_required = \"any\"`",
+                    RuleError::BothInOneField => {
+                        "leave one out, or write `credentials_required = \"any\"`"
+                    }
                 };
                 self.problems.error(place, error.to_string(), hint);
             })

@@ -18,7 +18,11 @@ const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 impl Assembly<'_> {
     /// How `https` servers are verified; `None` if nobody may vouch, or what is said is wrong. What it is made from is
     /// added to the signature.
-    pub(super) fn fetch_tls(&self, anchors: &[Spanned<String>], signature: &mut Vec<u8>) -> Option<Arc<ClientConfig>> {
+    pub(super) fn fetch_tls(
+        &self,
+        anchors: &[Spanned<String>],
+        signature: &mut Vec<u8>,
+    ) -> Option<Arc<ClientConfig>> {
         let (mut roots, mut complete) = (RootCertStore::empty(), !anchors.is_empty());
         for path in anchors {
             let anchors = self.certificates(path);
@@ -31,11 +35,17 @@ impl Assembly<'_> {
                 }
             }
         }
-        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .ok()?;
         let mut tls = builder.with_root_certificates(roots).with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         if let (Fips::Only, false, Some(first)) = (FIPS, tls.fips(), anchors.first()) {
-            self.problems.error(first.place, "TLS would not be FIPS", "use a build without the feature `fips`");
+            self.problems.error(
+                first.place,
+                "TLS would not be FIPS",
+                "use a build without the feature `fips`",
+            );
             return None;
         }
         complete.then(|| Arc::new(tls))
@@ -48,7 +58,9 @@ impl Assembly<'_> {
         authorities: &Authorities,
         previous: Option<&TrustDomain>,
     ) -> Result<Option<Arc<CrlFetch>>, ()> {
-        let Some(said) = &domain.crl_fetch else { return Ok(None) };
+        let Some(said) = &domain.crl_fetch else {
+            return Ok(None);
+        };
         let cache = self.cache_folder(said);
         let urls = self.crl_urls(said);
         let followed = self.followed_hosts(said);
@@ -63,27 +75,53 @@ impl Assembly<'_> {
             cache: cache?,
             refresh: said.refresh.unwrap_or(REFRESH),
             timeout: said.timeout.unwrap_or(TIMEOUT),
-            size_limit: usize::try_from(said.size_limit.unwrap_or(SIZE_LIMIT)).unwrap_or(usize::MAX),
+            size_limit: usize::try_from(said.size_limit.unwrap_or(SIZE_LIMIT))
+                .unwrap_or(usize::MAX),
             tls,
         };
         let before = previous.and_then(|domain| domain.revocation().fetch());
-        Ok(Some(CrlFetch::new(settings, authorities, &signature, before)))
+        Ok(Some(CrlFetch::new(
+            settings,
+            authorities,
+            &signature,
+            before,
+        )))
     }
 
     fn cache_folder(&self, said: &config::CrlFetch) -> Result<PathBuf, ()> {
-        let Some(text) = &said.cache else { return Err(()) };
+        let Some(text) = &said.cache else {
+            return Err(());
+        };
         let folder = self.path(text);
         if !file_read::is_folder(&folder) {
             let message = format!("there is no folder {}", folder.display());
-            self.problems.error(text.place, message, "make it, and let the gateway's user write there");
+            self.problems.error(
+                text.place,
+                message,
+                "make it, and let the gateway's user write there",
+            );
             return Err(());
         }
-        let real = |text: &Spanned<String>| self.sources.folder(text.place.file).join(&text.value).canonicalize().ok();
-        let others = self.config.trust_domains.iter().filter_map(|domain| domain.crl_fetch.as_ref()?.cache.as_ref());
+        let real = |text: &Spanned<String>| {
+            self.sources
+                .folder(text.place.file)
+                .join(&text.value)
+                .canonicalize()
+                .ok()
+        };
+        let others = self
+            .config
+            .trust_domains
+            .iter()
+            .filter_map(|domain| domain.crl_fetch.as_ref()?.cache.as_ref());
         let mut earlier = others.take_while(|other| other.place != text.place);
         if earlier.any(|other| real(other) == real(text)) {
             let message = "another trust domain has this `cache`, too";
-            self.problems.error(text.place, message, "give each trust domain a folder of its own");
+            self.problems.error(
+                text.place,
+                message,
+                "give each trust domain a folder of its own",
+            );
             return Err(());
         }
         Ok(folder)
@@ -95,15 +133,18 @@ impl Assembly<'_> {
         for text in &said.urls {
             match FetchUrl::parse(&text.value) {
                 Some(url) if url.scheme() == Scheme::Https && said.anchors.is_empty() => {
-                    let hint = "name CA files: `anchors = [\"pki/web-ca.crt\"]`; there is no default";
-                    self.problems.error(text.place, "nobody may vouch for this URL", hint);
+                    let hint =
+                        "name CA files: `anchors = [\"pki/web-ca.crt\"]`; there is no default";
+                    self.problems
+                        .error(text.place, "nobody may vouch for this URL", hint);
                     complete = Err(());
                 }
                 Some(url) => urls.push(url),
                 None => {
                     // Its text may hold a password, and this message is shown elsewhere, too.
                     let hint = "write for example \"http://crl.example.org/ca.crl\", without user and password";
-                    self.problems.error(text.place, "this is no http or https URL", hint);
+                    self.problems
+                        .error(text.place, "this is no http or https URL", hint);
                     complete = Err(());
                 }
             }
@@ -113,7 +154,10 @@ impl Assembly<'_> {
 
     /// The hosts whose distribution points are followed; empty if none are.
     fn followed_hosts(&self, said: &config::CrlFetch) -> Result<Vec<String>, ()> {
-        let follow = said.distribution_points.as_ref().filter(|said| said.value == config::DistributionPoints::Follow);
+        let follow = said
+            .distribution_points
+            .as_ref()
+            .filter(|said| said.value == config::DistributionPoints::Follow);
         let error = |place: Place, message: &str, hint: &str| {
             self.problems.error(place, message, hint);
             Err(())
@@ -121,11 +165,19 @@ impl Assembly<'_> {
         match (follow, said.allowed_hosts.as_slice()) {
             (Some(follow), []) => {
                 let hint = "name them: `allowed_hosts = [\"crl.example.org\"]`, with a port if it is an unusual one";
-                error(follow.place, "no host may be asked, and a certificate must not make us ask any", hint)
+                error(
+                    follow.place,
+                    "no host may be asked, and a certificate must not make us ask any",
+                    hint,
+                )
             }
             (None, [first, ..]) => {
                 let hint = "write `distribution_points = \"follow\"`, or remove it";
-                error(first.place, "`allowed_hosts` is for distribution points that are followed", hint)
+                error(
+                    first.place,
+                    "`allowed_hosts` is for distribution points that are followed",
+                    hint,
+                )
             }
             (None, []) if said.urls.is_empty() => {
                 let hint = "write `urls = [\"http://...\"]`, or `distribution_points = \"follow\"`";
@@ -134,9 +186,16 @@ impl Assembly<'_> {
             (_, hosts) => {
                 let bad = hosts.iter().find(|host| !is_host(&host.value));
                 if let Some(bad) = bad {
-                    return error(bad.place, "this is no host", "write \"crl.example.org\" or \"192.0.2.1:8080\"");
+                    return error(
+                        bad.place,
+                        "this is no host",
+                        "write \"crl.example.org\" or \"192.0.2.1:8080\"",
+                    );
                 }
-                Ok(hosts.iter().map(|host| host.value.to_ascii_lowercase()).collect())
+                Ok(hosts
+                    .iter()
+                    .map(|host| host.value.to_ascii_lowercase())
+                    .collect())
             }
         }
     }

@@ -9,10 +9,19 @@ use crate::snapshot::ListenerPolicy;
 use std::sync::Arc;
 
 impl Assembly<'_> {
-    pub(super) fn front_proxies(&self, listeners: &mut [ListenerPolicy], users: &Users, trust: &TrustDomains) {
+    pub(super) fn front_proxies(
+        &self,
+        listeners: &mut [ListenerPolicy],
+        users: &Users,
+        trust: &TrustDomains,
+    ) {
         for said in &self.config.listeners {
-            let Some(front) = &said.front_proxy else { continue };
-            let listener = listeners.iter_mut().find(|listener| *listener.name == *said.name.value);
+            let Some(front) = &said.front_proxy else {
+                continue;
+            };
+            let listener = listeners
+                .iter_mut()
+                .find(|listener| *listener.name == *said.name.value);
             let built = self.front_proxy(front, listener.as_deref(), users, trust);
             if let Some(listener) = listener {
                 listener.front_proxy = built.map(Arc::new);
@@ -29,17 +38,27 @@ impl Assembly<'_> {
         trust: &TrustDomains,
     ) -> Option<FrontProxy> {
         let named = said.trust_domain.as_ref();
-        let domain = named.and_then(|name| self.meant_domain(trust, Some(name), name.place, "this front proxy"));
-        let peers: Vec<_> = said.peers.iter().map(|name| self.peer(name, listener, users)).collect();
+        let domain = named
+            .and_then(|name| self.meant_domain(trust, Some(name), name.place, "this front proxy"));
+        let peers: Vec<_> = said
+            .peers
+            .iter()
+            .map(|name| self.peer(name, listener, users))
+            .collect();
         if peers.is_empty() {
             let hint = "name the ApiUsers that speak for others: `peers = [\"edge-lb\"]`";
-            self.problems.error(said.place, "`front_proxy` has no `peers`", hint);
+            self.problems
+                .error(said.place, "`front_proxy` has no `peers`", hint);
         }
         let sources: Option<Vec<_>> = match &said.sources {
             None => Some(Vec::new()),
             Some(sources) if sources.is_empty() => {
                 let hint = "name networks such as \"10.0.0.0/8\", or remove it: then they may be everywhere";
-                self.problems.error(said.place, "`sources` is empty, so no front proxy could be anywhere", hint);
+                self.problems.error(
+                    said.place,
+                    "`sources` is empty, so no front proxy could be anywhere",
+                    hint,
+                );
                 None
             }
             Some(sources) => {
@@ -51,23 +70,47 @@ impl Assembly<'_> {
         let peers: Vec<UserId> = peers.into_iter().collect::<Option<_>>()?;
         let identity = said.identity.as_ref()?.value;
         let complete = !peers.is_empty();
-        let front = FrontProxy { identity, peers, sources: sources?, trust_domain: domain?, belief: belief? };
+        let front = FrontProxy {
+            identity,
+            peers,
+            sources: sources?,
+            trust_domain: domain?,
+            belief: belief?,
+        };
         complete.then_some(front)
     }
 
     /// A user who can prove on this listener who it is.
-    fn peer(&self, name: &Spanned<String>, listener: Option<&ListenerPolicy>, users: &Users) -> Option<UserId> {
+    fn peer(
+        &self,
+        name: &Spanned<String>,
+        listener: Option<&ListenerPolicy>,
+        users: &Users,
+    ) -> Option<UserId> {
         let Some(user) = users.users.named(&name.value) else {
-            let names: Vec<String> = users.users.iter().map(|user| user.name.to_string()).collect();
+            let names: Vec<String> = users
+                .users
+                .iter()
+                .map(|user| user.name.to_string())
+                .collect();
             let message = format!("there is no api_user \"{}\"", name.value);
-            self.problems.error(name.place, message, self.known("api_users", names.iter()));
+            self.problems
+                .error(name.place, message, self.known("api_users", names.iter()));
             return None;
         };
-        let mut asked = listener.into_iter().flat_map(|listener| listener.hosts.iter());
-        let provable =
-            asked.any(|host| host.trust_domains.iter().any(|domain| users.users.can_be_proven_in(domain.id, user.id)));
+        let mut asked = listener
+            .into_iter()
+            .flat_map(|listener| listener.hosts.iter());
+        let provable = asked.any(|host| {
+            host.trust_domains
+                .iter()
+                .any(|domain| users.users.can_be_proven_in(domain.id, user.id))
+        });
         if !provable && listener.is_some() && !self.problems.any_error() {
-            let message = format!("api_user \"{}\" cannot prove on this listener who it is", name.value);
+            let message = format!(
+                "api_user \"{}\" cannot prove on this listener who it is",
+                name.value
+            );
             let hint = "let a host of the listener ask for the user's trust domain, and give the user a `client_cn` or \
                         another `client_` key";
             self.problems.error(name.place, message, hint);
@@ -89,11 +132,19 @@ impl Assembly<'_> {
     }
 
     fn belief(&self, said: &config::FrontProxy) -> Option<Belief> {
-        let Some(belief) = &said.believe else { return Some(Belief::default()) };
+        let Some(belief) = &said.believe else {
+            return Some(Belief::default());
+        };
         let identity = said.identity.as_ref().map(|said| said.value);
-        if belief.value == Belief::CommonName && identity.is_some_and(|said| said != ForwardedIdentity::ProxyV2) {
+        if belief.value == Belief::CommonName
+            && identity.is_some_and(|said| said != ForwardedIdentity::ProxyV2)
+        {
             let message = "`believe = \"common-name\"` is for `identity = \"proxy-v2\"`";
-            self.problems.error(belief.place, message, "remove it: by header fields, certificates come whole");
+            self.problems.error(
+                belief.place,
+                message,
+                "remove it: by header fields, certificates come whole",
+            );
             return None;
         }
         if belief.value == Belief::CommonName && self.depth == super::Depth::Warnings {

@@ -5,12 +5,15 @@ use super::trust::TrustDomains;
 use super::{Assembly, Depth};
 use crate::config::{ApiUser, Role, Spanned};
 use crate::identity::{
-    ApiUsers, Identifier, IdentifierError, IdentityKind, ReservedNames, RoleId, RoleSource, Taken, UserId,
+    ApiUsers, Identifier, IdentifierError, IdentityKind, ReservedNames, RoleId, RoleSource, Taken,
+    UserId,
 };
 use crate::tls::{NameError, TrustDomain, organization};
 
 /// What a user is recognised by, as the config says it.
-pub(super) fn said_identifiers(user: &ApiUser) -> impl Iterator<Item = (IdentityKind, &Spanned<String>)> {
+pub(super) fn said_identifiers(
+    user: &ApiUser,
+) -> impl Iterator<Item = (IdentityKind, &Spanned<String>)> {
     let said = [
         (IdentityKind::CommonName, &user.client_cn),
         (IdentityKind::Dns, &user.client_dns),
@@ -19,17 +22,26 @@ pub(super) fn said_identifiers(user: &ApiUser) -> impl Iterator<Item = (Identity
         (IdentityKind::Fingerprint, &user.client_fingerprint),
         (IdentityKind::Spki, &user.client_spki),
     ];
-    said.into_iter().flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text)))
+    said.into_iter()
+        .flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text)))
 }
 
 impl Assembly<'_> {
     pub(super) fn reserve_names(&self, users: &mut ApiUsers, trust: &TrustDomains) {
         for said in &self.config.trust_domains {
-            for text in said.reserved_names.iter().filter(|text| text.value.is_empty()) {
+            for text in said
+                .reserved_names
+                .iter()
+                .filter(|text| text.value.is_empty())
+            {
                 let hint = "write a name, or a pattern with `*` and `?`";
-                self.problems.error(text.place, "a reserved name is empty", hint);
+                self.problems
+                    .error(text.place, "a reserved name is empty", hint);
             }
-            let domain = trust.in_order.iter().find(|domain| *domain.name == *said.name.value);
+            let domain = trust
+                .in_order
+                .iter()
+                .find(|domain| *domain.name == *said.name.value);
             if let (Some(domain), false) = (domain, said.reserved_names.is_empty()) {
                 let texts = said.reserved_names.iter().map(|text| text.value.as_str());
                 users.reserve(domain.id, ReservedNames::new(texts));
@@ -37,7 +49,13 @@ impl Assembly<'_> {
         }
     }
 
-    pub(super) fn bind_user(&self, users: &mut ApiUsers, user: &ApiUser, id: UserId, trust: &TrustDomains) {
+    pub(super) fn bind_user(
+        &self,
+        users: &mut ApiUsers,
+        user: &ApiUser,
+        id: UserId,
+        trust: &TrustDomains,
+    ) {
         let whose = format!("api_user \"{}\"", user.name.value);
         if said_identifiers(user).next().is_none() && user.trust_domain.is_none() {
             return;
@@ -72,28 +90,47 @@ impl Assembly<'_> {
     ) {
         let kind = identifier.kind();
         if users.is_reserved(domain.id, &identifier) {
-            let message =
-                format!("{} \"{}\" is a reserved name of trust domain \"{}\"", kind.key(), text.value, domain.name);
+            let message = format!(
+                "{} \"{}\" is a reserved name of trust domain \"{}\"",
+                kind.key(),
+                text.value,
+                domain.name
+            );
             self.problems.error(
                 text.place,
                 message,
                 "a reserved name is no ApiUser's; choose another, or change `reserved_names`",
             );
         }
-        if kind == IdentityKind::CommonName && self.depth == Depth::Warnings && looks_like_another(&text.value) {
+        if kind == IdentityKind::CommonName
+            && self.depth == Depth::Warnings
+            && looks_like_another(&text.value)
+        {
             let message = format!("client_cn \"{}\" looks like another name", text.value);
-            let hint = "names are compared octet by octet: write the letters that the certificate has";
+            let hint =
+                "names are compared octet by octet: write the letters that the certificate has";
             self.problems.warning(text.place, message, hint);
         }
         if let Err(Taken(other)) = users.bind(domain.id, identifier, id) {
             let place = self.sources.describe(other.place);
-            let message = format!("{} \"{}\" already is api_user \"{}\"", kind.key(), text.value, other.name);
+            let message = format!(
+                "{} \"{}\" already is api_user \"{}\"",
+                kind.key(),
+                text.value,
+                other.name
+            );
             let hint = format!("the other stands at {place}; one certificate is one user");
             self.problems.error(text.place, message, hint);
         }
     }
 
-    pub(super) fn bind_role(&self, users: &mut ApiUsers, role: &Role, ids: &[RoleId], trust: &TrustDomains) {
+    pub(super) fn bind_role(
+        &self,
+        users: &mut ApiUsers,
+        role: &Role,
+        ids: &[RoleId],
+        trust: &TrustDomains,
+    ) {
         let said = [
             (RoleSource::Organization, "client_o", &role.client_o),
             (RoleSource::OrganizationalUnit, "client_ou", &role.client_ou),
@@ -104,17 +141,21 @@ impl Assembly<'_> {
         self.lint_wildcards_of_role(role);
         let whose = format!("role \"{}\"", role.name.value);
         let domain = self.meant_domain(trust, role.trust_domain.as_ref(), role.name.place, &whose);
-        for (source, key, text) in
-            said.into_iter().flat_map(|(source, key, texts)| texts.iter().map(move |text| (source, key, text)))
+        for (source, key, text) in said
+            .into_iter()
+            .flat_map(|(source, key, texts)| texts.iter().map(move |text| (source, key, text)))
         {
             match organization(&text.value) {
                 Err(error) => {
-                    let hint = "write it exactly as the certificates have it; `*` has no meaning here";
-                    self.problems.error(text.place, format!("{key} cannot be used: {error}"), hint);
+                    let hint =
+                        "write it exactly as the certificates have it; `*` has no meaning here";
+                    self.problems
+                        .error(text.place, format!("{key} cannot be used: {error}"), hint);
                 }
                 Ok(value) => {
                     if let Some(domain) = &domain {
-                        ids.iter().for_each(|id| users.bind_role(domain.id, source, value.clone(), *id));
+                        ids.iter()
+                            .for_each(|id| users.bind_role(domain.id, source, value.clone(), *id));
                     }
                 }
             }
@@ -130,10 +171,14 @@ fn hint(kind: IdentityKind, error: IdentifierError) -> &'static str {
         (_, IdentifierError::Name(NameError::Wildcard)) => {
             "write the whole name; a certificate for many hosts is nobody's"
         }
-        (IdentityKind::Dns, _) => "write a DNS name such as \"web1.example.org\", without a dot at its end",
+        (IdentityKind::Dns, _) => {
+            "write a DNS name such as \"web1.example.org\", without a dot at its end"
+        }
         (IdentityKind::Uri, _) => "write a URI such as \"spiffe://example.org/agent\"",
         (IdentityKind::Email, _) => "write an address such as \"alice@example.org\"",
-        (IdentityKind::Fingerprint, _) => "`openssl x509 -in FILE -noout -fingerprint -sha256` shows it",
+        (IdentityKind::Fingerprint, _) => {
+            "`openssl x509 -in FILE -noout -fingerprint -sha256` shows it"
+        }
         (IdentityKind::Spki, _) => {
             "`openssl x509 -in FILE -noout -pubkey | openssl pkey -pubin -outform der | sha256sum` shows it"
         }
@@ -143,7 +188,8 @@ fn hint(kind: IdentityKind, error: IdentifierError) -> &'static str {
 /// Whether a name mixes Latin letters with those of scripts that have the same shapes, or has characters that cannot be
 /// seen, or that make one letter of two.
 fn looks_like_another(name: &str) -> bool {
-    let is_latin = |letter: char| letter.is_ascii_alphabetic() || ('\u{c0}'..='\u{24f}').contains(&letter);
+    let is_latin =
+        |letter: char| letter.is_ascii_alphabetic() || ('\u{c0}'..='\u{24f}').contains(&letter);
     // Greek, Cyrillic, Armenian; Cherokee; full-width and mathematical letters.
     let has_twins = |letter: char| matches!(letter, '\u{370}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{ff01}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}');
     let is_hidden = |letter: char| matches!(letter, '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');

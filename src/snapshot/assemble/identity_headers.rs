@@ -11,16 +11,23 @@ impl Assembly<'_> {
     /// The clients' header fields that a route sends on, and that are removed elsewhere.
     pub(super) fn kept_headers(&self, said: &Route) -> Box<[Box<str>]> {
         for text in &said.keep_headers {
-            let Err(error) = check_kept(&text.value) else { continue };
+            let Err(error) = check_kept(&text.value) else {
+                continue;
+            };
             let hint = match error {
                 BadFieldName::NotRemoved => "leave it out: it is sent as it came on every route",
                 BadFieldName::NoName => "write a name such as \"True-Client-IP\"",
-                BadFieldName::HasMeaning => "leave it out: upstreams rely on it that no client can set this field",
+                BadFieldName::HasMeaning => {
+                    "leave it out: upstreams rely on it that no client can set this field"
+                }
             };
             let message = format!("`keep_headers` cannot hold \"{}\": {error}", text.value);
             self.problems.error(text.place, message, hint);
         }
-        said.keep_headers.iter().map(|name| name.value.to_ascii_lowercase().into()).collect()
+        said.keep_headers
+            .iter()
+            .map(|name| name.value.to_ascii_lowercase().into())
+            .collect()
     }
 
     /// What one upstream is told; `None` if that cannot be said and was reported.
@@ -34,12 +41,21 @@ impl Assembly<'_> {
         };
         let audience = match (&said.jwt_audience, sets.contains(&IdentitySet::Jwt)) {
             (Some(audience), false) => {
-                let message = "this upstream gets no assertion, so nobody would read `jwt_audience`";
-                self.problems.error(audience.place, message, "name \"jwt\" in `identity_headers`, or remove the key");
+                let message =
+                    "this upstream gets no assertion, so nobody would read `jwt_audience`";
+                self.problems.error(
+                    audience.place,
+                    message,
+                    "name \"jwt\" in `identity_headers`, or remove the key",
+                );
                 return None;
             }
             (Some(audience), true) if audience.value.is_empty() => {
-                self.problems.error(audience.place, "the audience is empty", "name whom assertions are meant for");
+                self.problems.error(
+                    audience.place,
+                    "the audience is empty",
+                    "name whom assertions are meant for",
+                );
                 return None;
             }
             (Some(audience), true) => audience.value.as_str().into(),
@@ -59,10 +75,15 @@ impl Assembly<'_> {
             match IdentitySet::from_word(&word.value) {
                 Some(set) if sets.contains(&set) => {
                     complete = false;
-                    self.problems.error(word.place, "this set of headers is named twice", "name it once");
+                    self.problems.error(
+                        word.place,
+                        "this set of headers is named twice",
+                        "name it once",
+                    );
                 }
                 Some(set @ (IdentitySet::Xfcc | IdentitySet::XfccCert))
-                    if sets.contains(&IdentitySet::Xfcc) || sets.contains(&IdentitySet::XfccCert) =>
+                    if sets.contains(&IdentitySet::Xfcc)
+                        || sets.contains(&IdentitySet::XfccCert) =>
                 {
                     complete = false;
                     sets.push(set);
@@ -73,7 +94,11 @@ impl Assembly<'_> {
                 None => {
                     complete = false;
                     let message = format!("there is no set of identity headers \"{}\"", word.value);
-                    self.problems.error(word.place, message, format!("known sets: {}", IdentitySet::words()));
+                    self.problems.error(
+                        word.place,
+                        message,
+                        format!("known sets: {}", IdentitySet::words()),
+                    );
                 }
             }
         }
@@ -83,11 +108,17 @@ impl Assembly<'_> {
 
     /// Assertions need a key.
     fn check_keys(&self, words: &[Spanned<String>]) {
-        let jwt = words.iter().find(|word| IdentitySet::from_word(&word.value) == Some(IdentitySet::Jwt));
+        let jwt = words
+            .iter()
+            .find(|word| IdentitySet::from_word(&word.value) == Some(IdentitySet::Jwt));
         if let (Some(jwt), None) = (jwt, &self.config.identity_headers.jwt) {
             let hint = "add `[identity_headers.jwt]` with `keys = [\"jwt.key\"]`; make one with \
                         `openssl genpkey -algorithm ed25519 -out jwt.key`";
-            self.problems.error(jwt.place, "there is no key that could sign assertions", hint);
+            self.problems.error(
+                jwt.place,
+                "there is no key that could sign assertions",
+                hint,
+            );
         }
     }
 
@@ -99,12 +130,22 @@ impl Assembly<'_> {
         let said = self.config.identity_headers.jwt.as_ref()?;
         if said.keys.is_empty() {
             let message = "`[identity_headers.jwt]` names no key";
-            self.problems.error(said.place, message, "write `keys = [\"jwt.key\"]`");
+            self.problems
+                .error(said.place, message, "write `keys = [\"jwt.key\"]`");
         }
         let keys = self.assertion_keys(said);
-        let issuer = said.issuer.as_ref().map_or(defaults::JWT_ISSUER, |said| &said.value);
-        if let Some(&Spanned { place, .. }) = said.issuer.as_ref().filter(|said| said.value.is_empty()) {
-            self.problems.error(place, "the issuer is empty", "name who vouches, for example the gateway's URL");
+        let issuer = said
+            .issuer
+            .as_ref()
+            .map_or(defaults::JWT_ISSUER, |said| &said.value);
+        if let Some(&Spanned { place, .. }) =
+            said.issuer.as_ref().filter(|said| said.value.is_empty())
+        {
+            self.problems.error(
+                place,
+                "the issuer is empty",
+                "name who vouches, for example the gateway's URL",
+            );
         }
         let lifetime = self.assertion_lifetime(said.lifetime.as_ref());
         AssertionSigner::new(keys, issuer.to_owned(), lifetime).map(Arc::new)
@@ -113,10 +154,13 @@ impl Assembly<'_> {
     fn assertion_keys(&self, said: &Assertions) -> Vec<AssertionKey> {
         let mut keys: Vec<AssertionKey> = Vec::new();
         for path in &said.keys {
-            let Some(der) = self.private_key(path) else { continue };
+            let Some(der) = self.private_key(path) else {
+                continue;
+            };
             match AssertionKey::read(&der) {
                 Ok(key) if keys.iter().any(|other| other.id == key.id) => {
-                    self.problems.error(path.place, "this key is named twice", "name it once");
+                    self.problems
+                        .error(path.place, "this key is named twice", "name it once");
                 }
                 Ok(key) => keys.push(key),
                 Err(error) => {
@@ -132,11 +176,15 @@ impl Assembly<'_> {
 
     /// Seconds are what assertions count in; who steals a long one has it for long.
     fn assertion_lifetime(&self, said: Option<&Spanned<Duration>>) -> Duration {
-        const ALLOWED: std::ops::RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(3600);
-        let Some(said) = said else { return defaults::JWT_LIFETIME };
+        const ALLOWED: std::ops::RangeInclusive<Duration> =
+            Duration::from_secs(2)..=Duration::from_secs(3600);
+        let Some(said) = said else {
+            return defaults::JWT_LIFETIME;
+        };
         if !ALLOWED.contains(&said.value) {
             let message = "an assertion lives for two seconds at least, and for an hour at most";
-            self.problems.error(said.place, message, "write for example \"60s\"");
+            self.problems
+                .error(said.place, message, "write for example \"60s\"");
         }
         said.value
     }
@@ -145,14 +193,21 @@ impl Assembly<'_> {
     pub(super) fn check_published_keys(&self, place: Place) {
         if self.config.identity_headers.jwt.is_none() {
             let message = "there are no keys to publish";
-            self.problems.error(place, message, "add `[identity_headers.jwt]` with `keys`, or remove the route");
+            self.problems.error(
+                place,
+                message,
+                "add `[identity_headers.jwt]` with `keys`, or remove the route",
+            );
         }
     }
 }
 
 /// The sets that there are among these words.
 fn known_sets(words: &[Spanned<String>]) -> Vec<IdentitySet> {
-    words.iter().filter_map(|word| IdentitySet::from_word(&word.value)).collect()
+    words
+        .iter()
+        .filter_map(|word| IdentitySet::from_word(&word.value))
+        .collect()
 }
 
 /// Another way to say `[]`.

@@ -27,7 +27,10 @@ struct ByText(Arc<CompiledPermission>);
 
 impl Interner {
     /// A permission without qualifiers.
-    #[allow(clippy::mutable_key_type, reason = "only the text is compared, which never changes")]
+    #[allow(
+        clippy::mutable_key_type,
+        reason = "only the text is compared, which never changes"
+    )]
     pub(super) fn plain(&mut self, text: &Text, effect: Effect) -> Arc<CompiledPermission> {
         let known = match effect {
             Effect::Grant => &mut self.granted,
@@ -73,12 +76,21 @@ mod tests {
     fn equal_permissions_are_one_and_memory_has_an_end() {
         let mut interner = Interner::default();
         let first = interner.plain(&"GET /a".into(), Effect::Grant);
-        assert!(Arc::ptr_eq(&first, &interner.plain(&"GET /a".into(), Effect::Grant)));
-        assert!(!Arc::ptr_eq(&first, &interner.plain(&"GET /a".into(), Effect::Deny)), "a deny reads paths otherwise");
+        assert!(Arc::ptr_eq(
+            &first,
+            &interner.plain(&"GET /a".into(), Effect::Grant)
+        ));
+        assert!(
+            !Arc::ptr_eq(&first, &interner.plain(&"GET /a".into(), Effect::Deny)),
+            "a deny reads paths otherwise"
+        );
         for number in 0..=MOST {
             interner.plain(&format!("GET /{number}").into(), Effect::Grant);
         }
         assert!(interner.granted.len() <= MOST);
-        assert_eq!(interner.plain(&"GET /a".into(), Effect::Grant).text(), "GET /a");
+        assert_eq!(
+            interner.plain(&"GET /a".into(), Effect::Grant).text(),
+            "GET /a"
+        );
     }
 }

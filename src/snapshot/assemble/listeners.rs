@@ -14,9 +14,14 @@ use std::sync::Arc;
 
 impl Assembly<'_> {
     pub(super) fn listeners(&self, trust: &TrustDomains) -> Vec<ListenerPolicy> {
-        let _ = self.unique("listener", &self.config.listeners, |listener| &listener.name);
+        let _ = self.unique("listener", &self.config.listeners, |listener| {
+            &listener.name
+        });
         if self.config.listeners.is_empty() {
-            self.problems.error_without_place("there is no listener", "add `[listener.main]` with an `address`");
+            self.problems.error_without_place(
+                "there is no listener",
+                "add `[listener.main]` with an `address`",
+            );
         }
         let mut addresses: HashMap<SocketAddr, &str> = HashMap::new();
         let mut listeners = Vec::new();
@@ -29,9 +34,16 @@ impl Assembly<'_> {
             if address.port() != 0
                 && let Some(other) = addresses.insert(address, &said.name.value)
             {
-                let place = said.address.as_ref().map_or(said.name.place, |text| text.place);
+                let place = said
+                    .address
+                    .as_ref()
+                    .map_or(said.name.place, |text| text.place);
                 let message = format!("listener \"{other}\" already has the address {address}");
-                self.problems.error(place, message, "use another port, or put the hosts under one listener");
+                self.problems.error(
+                    place,
+                    message,
+                    "use another port, or put the hosts under one listener",
+                );
             }
             listeners.push(ListenerPolicy {
                 name: said.name.value.as_str().into(),
@@ -39,9 +51,16 @@ impl Assembly<'_> {
                 hosts,
                 routes: RouteTable::default(),
                 limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
-                http1_engine: said.http1_engine.as_ref().map_or_else(Default::default, |said| said.value),
+                http1_engine: said
+                    .http1_engine
+                    .as_ref()
+                    .map_or_else(Default::default, |said| said.value),
                 front_proxy: None,
-                half_open_exempt: said.half_open_exempt.iter().filter_map(|text| self.network(text)).collect(),
+                half_open_exempt: said
+                    .half_open_exempt
+                    .iter()
+                    .filter_map(|text| self.network(text))
+                    .collect(),
             });
         }
         listeners
@@ -51,7 +70,8 @@ impl Assembly<'_> {
         let address = text.value.parse().ok();
         if address.is_none() {
             let message = format!("\"{}\" is not an IP address with a port", text.value);
-            self.problems.error(text.place, message, address_hint(&text.value));
+            self.problems
+                .error(text.place, message, address_hint(&text.value));
         }
         address
     }
@@ -74,8 +94,12 @@ impl Assembly<'_> {
                 if let Some(policy) = &policy
                     && hosts.insert(Some(&pattern), policy.clone()).is_err()
                 {
-                    let message = format!("the server name \"{}\" stands twice on this listener", name.value);
-                    self.problems.error(name.place, message, "keep it in one `host` entry");
+                    let message = format!(
+                        "the server name \"{}\" stands twice on this listener",
+                        name.value
+                    );
+                    self.problems
+                        .error(name.place, message, "keep it in one `host` entry");
                 }
             }
         }
@@ -84,44 +108,95 @@ impl Assembly<'_> {
 
     pub(super) fn bad_host(&self, name: &Spanned<String>) {
         let message = format!("\"{}\" is not a host name", name.value);
-        self.problems.error(name.place, message, "write a name such as \"api.example.org\" or \"*.example.org\"");
+        self.problems.error(
+            name.place,
+            message,
+            "write a name such as \"api.example.org\" or \"*.example.org\"",
+        );
     }
 
-    fn host(&self, listener: &Listener, host: &Host, trust: &TrustDomains) -> Option<Arc<HostPolicy>> {
-        let place = if host.names.is_empty() { listener.name.place } else { host.place };
-        let label = match host.names.as_slice() {
-            [] => "*".to_owned(),
-            names => names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(","),
+    fn host(
+        &self,
+        listener: &Listener,
+        host: &Host,
+        trust: &TrustDomains,
+    ) -> Option<Arc<HostPolicy>> {
+        let place = if host.names.is_empty() {
+            listener.name.place
+        } else {
+            host.place
         };
+        let label = label(host);
         let clients = self.clients(host, place, trust);
-        let certificate = self.needed(host.certificate.as_ref(), place, "certificate", "pki/server.crt");
-        let key = self.needed(host.private_key.as_ref(), place, "private_key", "pki/server.key");
+        let certificate = self.needed(
+            host.certificate.as_ref(),
+            place,
+            "certificate",
+            "pki/server.crt",
+        );
+        let key = self.needed(
+            host.private_key.as_ref(),
+            place,
+            "private_key",
+            "pki/server.key",
+        );
         let chain = certificate.and_then(|path| Some((path, self.certificates(path)?)));
         let key = key.and_then(|path| Some((path, self.private_key(path)?)));
         let (chain_path, chain) = chain?;
         let (key_path, key) = key?;
         let name = format!("{}/{label}", listener.name.value);
-        self.note_expiry(&CertificateOwner { kind: "server", name: &name, user: None }, chain_path, &chain);
+        self.note_expiry(
+            &CertificateOwner {
+                kind: "server",
+                name: &name,
+                user: None,
+            },
+            chain_path,
+            &chain,
+        );
         // Built also where it is not known who may come, so that a wrong key is reported in the same run.
         let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
-        let record_layer = listener.record_layer.as_ref().map_or_else(default_record_layer, |said| said.value);
-        let previous = self.previous.and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
+        let record_layer = listener
+            .record_layer
+            .as_ref()
+            .map_or_else(default_record_layer, |said| said.value);
+        let previous = self
+            .previous
+            .and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
         let previous = previous.map(|policy| &policy.hosts);
         let shown = chain.clone();
-        let built = HostPolicy::new(label, ServerIdentity { chain, key }, known, record_layer, previous)
-            .map_err(|error| {
-                let hint = match error {
-                    HostError::KeyMismatch => self.hint_of_mismatch(chain_path, key_path),
-                    HostError::NotFips => {
-                        "leave out `record_layer = \"in-place\"`: a build with `fips` cannot have it".to_owned()
-                    }
-                    HostError::Unusable(_) => "give an RSA (2048 bits or more), ECDSA or Ed25519 key".to_owned(),
-                };
-                self.problems.error(key_path.place, error.to_string(), hint);
-            })
-            .ok()?;
+        let built = HostPolicy::new(
+            label,
+            ServerIdentity { chain, key },
+            known,
+            record_layer,
+            previous,
+        )
+        .map_err(|error| {
+            let hint = self.hint_of_host(&error, chain_path, key_path);
+            self.problems.error(key_path.place, error.to_string(), hint);
+        })
+        .ok()?;
         self.lint_server_chain(chain_path, &shown);
         clients.ok().map(|_| Arc::new(built))
+    }
+
+    fn hint_of_host(
+        &self,
+        error: &HostError,
+        chain: &Spanned<String>,
+        key: &Spanned<String>,
+    ) -> String {
+        match error {
+            HostError::KeyMismatch => self.hint_of_mismatch(chain, key),
+            HostError::NotFips => {
+                "leave out `record_layer = \"in-place\"`: a build with `fips` cannot have it"
+                    .to_owned()
+            }
+            HostError::Unusable(_) => {
+                "give an RSA (2048 bits or more), ECDSA or Ed25519 key".to_owned()
+            }
+        }
     }
 
     /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
@@ -131,14 +206,22 @@ impl Assembly<'_> {
         place: Place,
         trust: &TrustDomains,
     ) -> Result<(ClientAuth, Vec<Arc<TrustDomain>>), ()> {
-        let auth = host.client_auth.as_ref().map_or(ClientAuth::Required, |said| said.value);
+        let auth = host
+            .client_auth
+            .as_ref()
+            .map_or(ClientAuth::Required, |said| said.value);
         let mut named = host.trust_domain.iter().chain(&host.trust_domains);
         if auth == ClientAuth::Off {
             return match named.next() {
                 None => Ok((auth, Vec::new())),
                 Some(domain) => {
-                    let message = "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
-                    self.problems.error(domain.place, message, "remove `trust_domain`, or ask for certificates");
+                    let message =
+                        "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
+                    self.problems.error(
+                        domain.place,
+                        message,
+                        "remove `trust_domain`, or ask for certificates",
+                    );
                     Err(())
                 }
             };
@@ -149,12 +232,15 @@ impl Assembly<'_> {
         };
         if let (Some(_), Some(also)) = (&host.trust_domain, host.trust_domains.first()) {
             let message = "`trust_domain` and `trust_domains` stand in one entry";
-            self.problems.error(also.place, message, "keep one of them, with all names");
+            self.problems
+                .error(also.place, message, "keep one of them, with all names");
             return Err(());
         }
         let mut found: Vec<Arc<TrustDomain>> = Vec::new();
         for name in std::iter::once(first).chain(named) {
-            let domain = self.meant_domain(trust, Some(name), place, "this listener").ok_or(())?;
+            let domain = self
+                .meant_domain(trust, Some(name), place, "this listener")
+                .ok_or(())?;
             self.speaks_for_itself(&found, &domain, name)?;
             found.push(domain);
         }
@@ -168,11 +254,25 @@ impl Assembly<'_> {
         domain: &Arc<TrustDomain>,
         name: &Spanned<String>,
     ) -> Result<(), ()> {
-        let Some(other) = others.iter().find(|other| other.shares_an_authority_with(domain)) else { return Ok(()) };
+        let Some(other) = others
+            .iter()
+            .find(|other| other.shares_an_authority_with(domain))
+        else {
+            return Ok(());
+        };
         let (message, hint) = match other.name == domain.name {
-            true => (format!("trust domain \"{}\" stands twice in this entry", domain.name), "name it once"),
+            true => (
+                format!(
+                    "trust domain \"{}\" stands twice in this entry",
+                    domain.name
+                ),
+                "name it once",
+            ),
             false => (
-                format!("trust domains \"{}\" and \"{}\" of this entry have a CA in common", other.name, domain.name),
+                format!(
+                    "trust domains \"{}\" and \"{}\" of this entry have a CA in common",
+                    other.name, domain.name
+                ),
                 "a certificate belongs to one domain: take the CA out of one of them, or make them one domain",
             ),
         };
@@ -188,15 +288,33 @@ impl Assembly<'_> {
         example: &str,
     ) -> Option<&'h Spanned<String>> {
         if said.is_none() {
-            self.problems.error(place, format!("`{key}` is missing"), format!("write `{key} = \"{example}\"`"));
+            self.problems.error(
+                place,
+                format!("`{key}` is missing"),
+                format!("write `{key} = \"{example}\"`"),
+            );
         }
         said
     }
 }
 
+/// The host in messages and metrics: its names.
+fn label(host: &Host) -> String {
+    match host.names.as_slice() {
+        [] => "*".to_owned(),
+        names => names
+            .iter()
+            .map(|name| name.value.as_str())
+            .collect::<Vec<_>>()
+            .join(","),
+    }
+}
+
 /// What to write in place of an address that is none. The first example is reached from this machine alone.
 fn address_hint(address: &str) -> String {
-    let port = address.strip_prefix("localhost:").filter(|port| port.parse::<u16>().is_ok());
+    let port = address
+        .strip_prefix("localhost:")
+        .filter(|port| port.parse::<u16>().is_ok());
     match port {
         Some(port) => format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""),
         None => {

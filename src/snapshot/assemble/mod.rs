@@ -11,6 +11,7 @@ mod identity_headers;
 mod interner;
 mod lint;
 mod listeners;
+mod outcome;
 mod path_warnings;
 mod peers;
 mod policy;
@@ -28,12 +29,12 @@ mod users;
 mod vouching;
 mod warnings;
 
+pub use outcome::{Depth, Outcome};
 pub(super) use policy::parse_end;
 
 use super::{ConfigSizes, Content, OwnExpiry, RejectedConfig, RevocationSource, Snapshot};
 use crate::config::{
-    self, Config, Expectation, Loaded, Occasion, Problem, Problems, Readable, Severity, Sources, Spanned, WatchedFile,
-    Written,
+    self, Config, Loaded, Occasion, Problems, Readable, Sources, Spanned, WatchedFile, Written,
 };
 use crate::file_read::FileKind;
 use crate::forward::FieldNames;
@@ -48,90 +49,44 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unusable_file::{CHECK_THE_PATH, UnusableFile, unreadable_hint};
 
-/// How much is looked at beside what must be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// All errors, and warnings that cost little to find: for start and reload.
-    Errors,
-    /// All warnings, too: for `check`.
-    Warnings,
-}
-
-/// What a load gave.
-pub struct Outcome {
-    /// `None` if anything is wrong.
-    pub snapshot: Option<Snapshot>,
-    /// What it takes away from the snapshot before, should it be rejected.
-    pub rejected: RejectedConfig,
-    /// Errors, then warnings.
-    pub problems: Vec<Problem>,
-    /// The files, for showing places.
-    pub sources: Sources,
-    /// Everything whose change could change the outcome.
-    pub watched: Vec<WatchedFile>,
-    /// Digests of what was read.
-    pub content: Content,
-    /// What the config expects of itself: for `check`, and nobody else.
-    pub expectations: Vec<Expectation>,
-}
-
-impl Outcome {
-    /// The errors, each in one line with its place. Shows no line of a file: there may be a secret in it.
-    pub fn errors(&self) -> Vec<String> {
-        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let placed = |problem: &Problem| match problem.place {
-            Some(place) => format!("{}: {}", self.sources.describe(place), problem.message),
-            None => problem.message.clone(),
-        };
-        errors.map(placed).collect()
-    }
-
-    /// The warnings, each in one line with its place and what to do.
-    pub fn warnings(&self) -> Vec<String> {
-        let warnings = self.problems.iter().filter(|problem| problem.severity == Severity::Warning);
-        let line = |problem: &Problem| {
-            let place = problem.place.map(|place| self.sources.describe(place) + ": ").unwrap_or_default();
-            let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            format!("{place}{}{hint}", problem.message)
-        };
-        warnings.map(line).collect()
-    }
-
-    /// The problems as people read them.
-    pub fn report(&self) -> String {
-        config::render(&self.problems, &self.sources)
-    }
-}
-
 /// Loads the config file and all that it names.
-pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>, depth: Depth) -> Outcome {
-    let occasion = previous.map_or(Occasion::First, |previous| Occasion::Again(&previous.includes));
+pub fn load(
+    path: &Path,
+    previous: Option<&Snapshot>,
+    telemetry: &Arc<Telemetry>,
+    depth: Depth,
+) -> Outcome {
+    let occasion = previous.map_or(Occasion::First, |previous| {
+        Occasion::Again(&previous.includes)
+    });
     let loaded = config::load(path, occasion);
-    let rejected =
-        previous.map_or_else(RejectedConfig::default, |active| RejectedConfig::compare(path, &loaded, active));
-    let Loaded { mut config, sources, problems, mut watched, readable, includes, .. } = loaded;
+    let rejected = previous.map_or_else(RejectedConfig::default, |active| {
+        RejectedConfig::compare(path, &loaded, active)
+    });
+    let Loaded {
+        mut config,
+        sources,
+        problems,
+        mut watched,
+        readable,
+        includes,
+        ..
+    } = loaded;
     let before = previous.map(|snapshot| &*snapshot.content);
     if readable == Readable::No {
         let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
         let problems = problems.into_sorted();
-        return Outcome { snapshot: None, rejected, problems, sources, watched, content, expectations };
+        return Outcome {
+            snapshot: None,
+            rejected,
+            problems,
+            sources,
+            watched,
+            content,
+            expectations,
+        };
     }
-    let assembly = Assembly {
-        config: &config,
-        sources: &sources,
-        problems: &problems,
-        watched: RefCell::new(Vec::new()),
-        expiries: RefCell::new(Vec::new()),
-        revocation_sources: RefCell::default(),
-        route_limiters: RefCell::default(),
-        enabled_until: RefCell::new(Vec::new()),
-        judged_fields: RefCell::default(),
-        conditions: Cell::default(),
-        linted: RefCell::default(),
-        previous,
-        telemetry,
-        depth,
-    };
+    let assembly = Assembly::new(&config, &sources, &problems, previous, telemetry, depth);
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
     let content = Content::of(path, &watched, before);
@@ -139,10 +94,22 @@ pub fn load(path: &Path, previous: Option<&Snapshot>, telemetry: &Arc<Telemetry>
     if let Some(snapshot) = &mut snapshot {
         snapshot.content = Arc::new(content.clone());
         snapshot.includes = includes;
-        snapshot.written = snapshot.process.audit_log.is_some().then(|| Arc::new(Written::of(&sources)));
+        snapshot.written = snapshot
+            .process
+            .audit_log
+            .is_some()
+            .then(|| Arc::new(Written::of(&sources)));
     }
     let expectations = std::mem::take(&mut config.expectations);
-    Outcome { snapshot, rejected, problems: problems.into_sorted(), sources, watched, content, expectations }
+    Outcome {
+        snapshot,
+        rejected,
+        problems: problems.into_sorted(),
+        sources,
+        watched,
+        content,
+        expectations,
+    }
 }
 
 /// What all parts of the assembly share.
@@ -165,7 +132,33 @@ struct Assembly<'a> {
     depth: Depth,
 }
 
-impl Assembly<'_> {
+impl<'a> Assembly<'a> {
+    fn new(
+        config: &'a Config,
+        sources: &'a Sources,
+        problems: &'a Problems,
+        previous: Option<&'a Snapshot>,
+        telemetry: &'a Arc<Telemetry>,
+        depth: Depth,
+    ) -> Self {
+        Self {
+            config,
+            sources,
+            problems,
+            watched: RefCell::new(Vec::new()),
+            expiries: RefCell::new(Vec::new()),
+            revocation_sources: RefCell::default(),
+            route_limiters: RefCell::default(),
+            enabled_until: RefCell::new(Vec::new()),
+            judged_fields: RefCell::default(),
+            conditions: Cell::default(),
+            linted: RefCell::default(),
+            previous,
+            telemetry,
+            depth,
+        }
+    }
+
     fn run(&self) -> Option<Snapshot> {
         let trust = self.trust_domains();
         let users = self.users(&trust);
@@ -185,7 +178,9 @@ impl Assembly<'_> {
         }
         self.warn_about_expiries(expiry.warn_before);
         self.lint_whole();
-        let listeners = listeners.into_iter().map(|listener| (listener.name.clone(), Arc::new(listener)));
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| (listener.name.clone(), Arc::new(listener)));
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
             overlay: 0,
@@ -228,7 +223,11 @@ impl Assembly<'_> {
     }
 
     fn certificates(&self, path: &Spanned<String>) -> Option<Vec<CertificateDer<'static>>> {
-        let certificates = self.or_report(path, FileKind::Certificates, crate::tls::certificates(&self.path(path)))?;
+        let certificates = self.or_report(
+            path,
+            FileKind::Certificates,
+            crate::tls::certificates(&self.path(path)),
+        )?;
         self.lint_not_yet_valid(path, &certificates);
         Some(certificates)
     }
@@ -240,16 +239,25 @@ impl Assembly<'_> {
         Some(key)
     }
 
-    fn or_report<T>(&self, path: &Spanned<String>, wanted: FileKind, result: Result<T, PemError>) -> Option<T> {
+    fn or_report<T>(
+        &self,
+        path: &Spanned<String>,
+        wanted: FileKind,
+        result: Result<T, PemError>,
+    ) -> Option<T> {
         result
             .map_err(|error| {
                 let hint = match &error {
                     PemError::Unreadable { .. } => unreadable_hint(path, CHECK_THE_PATH),
-                    PemError::EncryptedKey(_) => "decrypt it once: `openssl pkey -in FILE -out FILE`".to_owned(),
+                    PemError::EncryptedKey(_) => {
+                        "decrypt it once: `openssl pkey -in FILE -out FILE`".to_owned()
+                    }
                     PemError::Malformed { .. } | PemError::NoCertificate(_) => {
                         "give a PEM file with a certificate".to_owned()
                     }
-                    PemError::NoKey(_) => "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key".to_owned(),
+                    PemError::NoKey(_) => {
+                        "give a PEM file with a PKCS#8, PKCS#1 or SEC1 private key".to_owned()
+                    }
                 };
                 let full = self.sources.folder(path.place.file).join(&path.value);
                 if matches!(error, PemError::EncryptedKey(_)) {
@@ -267,21 +275,35 @@ impl Assembly<'_> {
     }
 
     /// Remembers which certificate of a file expires first, for metrics and warnings.
-    fn note_expiry(&self, owner: &CertificateOwner<'_>, file: &Spanned<String>, certificates: &[CertificateDer<'_>]) {
-        let facts = certificates.iter().filter_map(|der| CertificateFacts::read(der));
-        let noted = facts.min_by_key(|facts| facts.not_after).map(|facts| OwnExpiry {
-            kind: owner.kind,
-            name: owner.name.to_owned(),
-            user: owner.user.map(str::to_owned),
-            not_after: facts.not_after,
-            subject: facts.subject,
-            file: file.clone(),
-        });
+    fn note_expiry(
+        &self,
+        owner: &CertificateOwner<'_>,
+        file: &Spanned<String>,
+        certificates: &[CertificateDer<'_>],
+    ) {
+        let facts = certificates
+            .iter()
+            .filter_map(|der| CertificateFacts::read(der));
+        let noted = facts
+            .min_by_key(|facts| facts.not_after)
+            .map(|facts| OwnExpiry {
+                kind: owner.kind,
+                name: owner.name.to_owned(),
+                user: owner.user.map(str::to_owned),
+                not_after: facts.not_after,
+                subject: facts.subject,
+                file: file.clone(),
+            });
         self.expiries.borrow_mut().extend(noted);
     }
 
     /// Things by name, where a second one of the same name is an error.
-    fn unique<'c, T>(&self, what: &str, items: &'c [T], name: fn(&T) -> &Spanned<String>) -> HashMap<&'c str, &'c T> {
+    fn unique<'c, T>(
+        &self,
+        what: &str,
+        items: &'c [T],
+        name: fn(&T) -> &Spanned<String>,
+    ) -> HashMap<&'c str, &'c T> {
         let mut by_name: HashMap<&str, &T> = HashMap::with_capacity(items.len());
         for item in items {
             let key = name(item);
@@ -289,7 +311,11 @@ impl Assembly<'_> {
             if let Some(there) = by_name.insert(text, item) {
                 let other = self.sources.describe(name(there).place);
                 let message = format!("{what} \"{text}\" is defined twice");
-                self.problems.error(key.place, message, format!("the other stands at {other}; keep one"));
+                self.problems.error(
+                    key.place,
+                    message,
+                    format!("the other stands at {other}; keep one"),
+                );
             }
             if text.is_empty() || text.chars().any(char::is_control) {
                 let message = format!("{what} has an empty name, or one with control characters");

@@ -16,8 +16,15 @@ impl Assembly<'_> {
         let mut told = HashSet::new();
         for listener in listeners {
             let routes = listener.routes.routes();
-            for route in routes.iter().filter(|route| matches!(route.target, Target::Upstream(_))) {
-                let lint = RouteLint { listener, route, path: example_path(&route.pattern) };
+            for route in routes
+                .iter()
+                .filter(|route| matches!(route.target, Target::Upstream(_)))
+            {
+                let lint = RouteLint {
+                    listener,
+                    route,
+                    path: example_path(&route.pattern),
+                };
                 let mut warnings = Vec::new();
                 for host in example_hosts(route) {
                     let host = host.as_deref().and_then(HostName::parse);
@@ -27,7 +34,8 @@ impl Assembly<'_> {
                 lint.taken_from_all_hosts(&routes, &mut warnings);
                 for warning in warnings {
                     if told.insert(warning.message.clone()) {
-                        self.problems.warning(route.place, warning.message, warning.hint);
+                        self.problems
+                            .warning(route.place, warning.message, warning.hint);
                     }
                 }
             }
@@ -52,8 +60,14 @@ impl RouteLint<'_> {
     /// Two routes with one folded path: requests for the one are rejected, since the upstream may take them for the other.
     fn look_alike(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
         let keeps = self.route.accepts.contains(crate::route::Oddity::LookAlike);
-        let takes = self.finds(host, &self.path).is_some_and(|found| Arc::ptr_eq(found, self.route));
-        let other = self.listener.routes.evaded(host, &self.path, self.route).filter(|_| takes && !keeps)?;
+        let takes = self
+            .finds(host, &self.path)
+            .is_some_and(|found| Arc::ptr_eq(found, self.route));
+        let other = self
+            .listener
+            .routes
+            .evaded(host, &self.path, self.route)
+            .filter(|_| takes && !keeps)?;
         let message = format!(
             "requests for route {} are rejected (400 look_alike_path): to an upstream that ignores case, final slashes and \
              the like they belong to route {}, which asks for something else",
@@ -68,7 +82,9 @@ impl RouteLint<'_> {
         if self.route.pattern.extent != Extent::Exact || self.path.ends_with('/') {
             return None;
         }
-        let other = self.finds(host, &format!("{}/x", self.path)).filter(|other| self.route.is_evaded_by(other))?;
+        let other = self
+            .finds(host, &format!("{}/x", self.path))
+            .filter(|other| self.route.is_evaded_by(other))?;
         let message = format!(
             "route {} is exact, and paths below it go to route {}, which asks for something else",
             self.route.name, other.name
@@ -83,7 +99,9 @@ impl RouteLint<'_> {
             let name = HostName::parse(&host);
             for guarded in all.iter().filter(|other| other.hosts.contains(&None)) {
                 let path = example_path(&guarded.pattern);
-                let takes = self.finds(name.as_ref(), &path).is_some_and(|found| Arc::ptr_eq(found, self.route));
+                let takes = self
+                    .finds(name.as_ref(), &path)
+                    .is_some_and(|found| Arc::ptr_eq(found, self.route));
                 if !takes || !guarded.is_evaded_by(self.route) {
                     continue;
                 }
@@ -99,7 +117,10 @@ impl RouteLint<'_> {
     }
 
     fn finds(&self, host: Option<&HostName<'_>>, path: &str) -> Option<&Arc<Route>> {
-        self.listener.routes.find(host, path).map(|(found, _)| found)
+        self.listener
+            .routes
+            .find(host, path)
+            .map(|(found, _)| found)
     }
 }
 
@@ -118,5 +139,9 @@ fn example_hosts(route: &Route) -> Vec<Option<String>> {
         HostPattern::Exact(name) => name.clone(),
         HostPattern::Wildcard(rest) => format!("any.{rest}"),
     };
-    route.hosts.iter().map(|host| host.as_ref().map(example)).collect()
+    route
+        .hosts
+        .iter()
+        .map(|host| host.as_ref().map(example))
+        .collect()
 }

@@ -15,7 +15,11 @@ use std::sync::Arc;
 const MOST_OWN_ANCHORS: usize = 16;
 
 /// A client certificate, its key, and where the key's file is named.
-pub(super) type Shown<'s> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'s Spanned<String>);
+pub(super) type Shown<'s> = (
+    Vec<CertificateDer<'static>>,
+    PrivateKeyDer<'static>,
+    &'s Spanned<String>,
+);
 
 /// What a certificate of the config is there for.
 pub(super) struct CertificateOwner<'n> {
@@ -58,25 +62,39 @@ impl Assembly<'_> {
         if address.scheme == Scheme::Http {
             return Some(address.into_endpoint(None));
         }
-        let name = peer.server_name.map_or(address.host.as_str(), |name| &name.value);
+        let name = peer
+            .server_name
+            .map_or(address.host.as_str(), |name| &name.value);
         let place = peer.server_name.map_or(text.place, |name| name.place);
         let Ok(name) = ServerName::try_from(name.to_owned()) else {
             let message = format!("\"{name}\" cannot be the name in a certificate");
-            self.problems.error(place, message, "write a host name or an IP address");
+            self.problems
+                .error(place, message, "write a host name or an IP address");
             return None;
         };
-        Some(address.into_endpoint(Some(EndpointTls { config: config?.clone(), name })))
+        Some(address.into_endpoint(Some(EndpointTls {
+            config: config?.clone(),
+            name,
+        })))
     }
 
     /// How `https` endpoints are verified, and by whom; `Ok(None)` where none is, `Err` if that is wrong and was reported.
-    pub(super) fn client_config(&self, peer: &Peer<'_>, speaks_tls: bool, inputs: &mut Inputs) -> Result<Verified, ()> {
+    pub(super) fn client_config(
+        &self,
+        peer: &Peer<'_>,
+        speaks_tls: bool,
+        inputs: &mut Inputs,
+    ) -> Result<Verified, ()> {
         if !speaks_tls {
             return self.refuse_useless_tls(peer);
         }
         if peer.anchors.is_empty() {
             self.problems.error(
                 peer.name.place,
-                format!("{} \"{}\" speaks https, but nobody may vouch for it", peer.table, peer.name.value),
+                format!(
+                    "{} \"{}\" speaks https, but nobody may vouch for it",
+                    peer.table, peer.name.value
+                ),
                 format!(
                     "name CA files: `anchors = [\"pki/{}-ca.crt\"]` (for public CAs \
                      \"/etc/ssl/certs/ca-certificates.crt\"); there is no default",
@@ -89,7 +107,11 @@ impl Assembly<'_> {
         let files = (peer.certificate, peer.private_key);
         let shown = self.client_certificate(
             files,
-            CertificateOwner { kind: peer.expiries.1, name: &peer.name.value, user: None },
+            CertificateOwner {
+                kind: peer.expiries.1,
+                name: &peer.name.value,
+                user: None,
+            },
             inputs,
         )?;
         let roots = roots?;
@@ -105,8 +127,15 @@ impl Assembly<'_> {
             let anchors = self.certificates(path);
             complete &= anchors.is_some();
             // A bundle of public CAs always holds some that are about to expire, and none of them is ours to renew.
-            if let Some(anchors) = anchors.as_ref().filter(|anchors| anchors.len() <= MOST_OWN_ANCHORS) {
-                let owner = CertificateOwner { kind: peer.expiries.0, name: &peer.name.value, user: None };
+            if let Some(anchors) = anchors
+                .as_ref()
+                .filter(|anchors| anchors.len() <= MOST_OWN_ANCHORS)
+            {
+                let owner = CertificateOwner {
+                    kind: peer.expiries.0,
+                    name: &peer.name.value,
+                    user: None,
+                };
                 self.note_expiry(&owner, path, anchors);
             }
             for anchor in anchors.into_iter().flatten() {
@@ -117,12 +146,19 @@ impl Assembly<'_> {
                 }
             }
         }
-        if complete { Ok(Arc::new(roots)) } else { Err(()) }
+        if complete {
+            Ok(Arc::new(roots))
+        } else {
+            Err(())
+        }
     }
 
     /// A certificate of this file cannot verify servers.
     pub(super) fn report_unusable_anchor(&self, file: &Spanned<String>, error: &rustls::Error) {
-        let message = format!("a certificate cannot be an anchor: {}", tls_error_text(error));
+        let message = format!(
+            "a certificate cannot be an anchor: {}",
+            tls_error_text(error)
+        );
         self.problems.error(file.place, message, "remove it");
     }
 
@@ -133,31 +169,61 @@ impl Assembly<'_> {
         roots: &Arc<RootCertStore>,
         shown: Option<Shown<'_>>,
     ) -> Result<ClientConfig, ()> {
-        let versions = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-        let builder = versions.map_err(drop)?.with_root_certificates(roots.clone());
+        let versions =
+            ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = versions
+            .map_err(drop)?
+            .with_root_certificates(roots.clone());
         let mut config = match shown {
             None => builder.with_no_client_auth(),
-            Some((chain, key, path)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-                let message = format!("the client certificate cannot be used: {}", tls_error_text(&error));
-                self.problems.error(path.place, message, "give the key that the certificate was made for");
-            })?,
+            Some((chain, key, path)) => {
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    let message = format!(
+                        "the client certificate cannot be used: {}",
+                        tls_error_text(&error)
+                    );
+                    self.problems.error(
+                        path.place,
+                        message,
+                        "give the key that the certificate was made for",
+                    );
+                })?
+            }
         };
         config.alpn_protocols = vec![peer.protocol.to_vec()];
         if FIPS == Fips::Only && !config.fips() {
-            let message = format!("TLS to {} \"{}\" would not be FIPS", peer.table, peer.name.value);
-            self.problems.error(peer.name.place, message, "use a build without the feature `fips`");
+            let message = format!(
+                "TLS to {} \"{}\" would not be FIPS",
+                peer.table, peer.name.value
+            );
+            self.problems.error(
+                peer.name.place,
+                message,
+                "use a build without the feature `fips`",
+            );
             return Err(());
         }
         Ok(config)
     }
 
     fn refuse_useless_tls(&self, peer: &Peer<'_>) -> Result<Verified, ()> {
-        let keys = [peer.anchors.first(), peer.server_name, peer.certificate, peer.private_key];
+        let keys = [
+            peer.anchors.first(),
+            peer.server_name,
+            peer.certificate,
+            peer.private_key,
+        ];
         let Some(useless) = keys.into_iter().flatten().next() else {
             return Ok(None);
         };
-        let message = format!("{} \"{}\" has TLS settings, but no https endpoint", peer.table, peer.name.value);
-        let hint = format!("write https:// in `{}`, or remove the TLS settings", peer.key);
+        let message = format!(
+            "{} \"{}\" has TLS settings, but no https endpoint",
+            peer.table, peer.name.value
+        );
+        let hint = format!(
+            "write https:// in `{}`, or remove the TLS settings",
+            peer.key
+        );
         self.problems.error(useless.place, message, hint);
         Err(())
     }
@@ -182,7 +248,8 @@ impl Assembly<'_> {
             }
             (Some(one), None) | (None, Some(one)) => {
                 let message = "`certificate` and `private_key` belong together, and one is missing";
-                self.problems.error(one.place, message, "give both, or none");
+                self.problems
+                    .error(one.place, message, "give both, or none");
                 Err(())
             }
         }
@@ -201,6 +268,8 @@ impl Inputs {
 
     pub(super) fn digest(self) -> Vec<u8> {
         let octets = zeroize::Zeroizing::new(self.0);
-        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets).as_ref().to_vec()
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets)
+            .as_ref()
+            .to_vec()
     }
 }

@@ -15,25 +15,51 @@ pub(super) type SaidCondition = Result<Option<Condition>, ()>;
 
 impl Assembly<'_> {
     /// The condition of a route with these captures.
-    pub(super) fn condition(&self, said: Option<&Spanned<String>>, captures: &[&str]) -> SaidCondition {
+    pub(super) fn condition(
+        &self,
+        said: Option<&Spanned<String>>,
+        captures: &[&str],
+    ) -> SaidCondition {
         let Some(text) = said else { return Ok(None) };
         match Condition::compile(&text.value) {
             Ok(condition) => {
-                let unknown = condition.reads().captures().iter().find(|name| !captures.contains(&&***name));
+                let unknown = condition
+                    .reads()
+                    .captures()
+                    .iter()
+                    .find(|name| !captures.contains(&&***name));
                 if let Some(name) = unknown {
-                    let message = format!("the condition cannot be used: there is no capture `{name}`");
-                    self.problems.error(text.place, message, self.known("captures", captures.iter()));
+                    let message =
+                        format!("the condition cannot be used: there is no capture `{name}`");
+                    self.problems.error(
+                        text.place,
+                        message,
+                        self.known("captures", captures.iter()),
+                    );
                     return Err(());
                 }
                 self.judged_headers(text, &condition)?;
-                self.conditions.set((true, self.conditions.get().1 || condition.reads().has(Input::Time)));
+                self.conditions.set((
+                    true,
+                    self.conditions.get().1 || condition.reads().has(Input::Time),
+                ));
                 Ok(Some(condition))
             }
             Err(error) => {
-                let before = |offset| text.value.get(..offset).map_or(offset, |before| before.chars().count());
-                let at = error.offset.map(|offset| format!(" (character {})", before(offset) + 1));
+                let before = |offset| {
+                    text.value
+                        .get(..offset)
+                        .map_or(offset, |before| before.chars().count())
+                };
+                let at = error
+                    .offset
+                    .map(|offset| format!(" (character {})", before(offset) + 1));
                 let at = at.unwrap_or_default();
-                self.problems.error(text.place, format!("the condition cannot be used: {error}{at}"), error.hint);
+                self.problems.error(
+                    text.place,
+                    format!("the condition cannot be used: {error}{at}"),
+                    error.hint,
+                );
                 Err(())
             }
         }
@@ -44,8 +70,13 @@ impl Assembly<'_> {
     fn judged_headers(&self, text: &Spanned<String>, condition: &Condition) -> Result<(), ()> {
         for name in condition.reads().headers() {
             let is_kept = || {
-                let kept = self.config.routes.iter().flat_map(|route| &route.keep_headers);
-                kept.into_iter().any(|kept| kept.value.eq_ignore_ascii_case(name))
+                let kept = self
+                    .config
+                    .routes
+                    .iter()
+                    .flat_map(|route| &route.keep_headers);
+                kept.into_iter()
+                    .any(|kept| kept.value.eq_ignore_ascii_case(name))
             };
             if !may_be_judged(name) && !is_kept() {
                 let message = format!(
@@ -53,8 +84,12 @@ impl Assembly<'_> {
                 );
                 let hint = match &**name {
                     "host" => "write `request.host`",
-                    "x-forwarded-for" | "x-real-ip" | "forwarded" => "write `source`, which is the client's address",
-                    _ => "ask for `user`, `certificate` or `source`, which are verified, or for another field",
+                    "x-forwarded-for" | "x-real-ip" | "forwarded" => {
+                        "write `source`, which is the client's address"
+                    }
+                    _ => {
+                        "ask for `user`, `certificate` or `source`, which are verified, or for another field"
+                    }
                 };
                 self.problems.error(text.place, message, hint);
                 return Err(());
@@ -66,12 +101,21 @@ impl Assembly<'_> {
 
     /// The condition of a permission, which may ask for the captures of any route.
     pub(super) fn condition_of(&self, entry: &PermissionEntry) -> SaidCondition {
-        let paths = self.config.routes.iter().filter_map(|route| route.path.as_ref());
+        let paths = self
+            .config
+            .routes
+            .iter()
+            .filter_map(|route| route.path.as_ref());
         let segments = paths.flat_map(|path| path.value.split('/'));
         let captures = segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-        let when = entry.qualifiers.as_ref().and_then(|qualifiers| qualifiers.when.as_ref());
+        let when = entry
+            .qualifiers
+            .as_ref()
+            .and_then(|qualifiers| qualifiers.when.as_ref());
         // Looked for only where there is a condition: nearly all permissions have none.
-        when.map_or(Ok(None), |when| self.condition(Some(when), &captures.collect::<Vec<_>>()))
+        when.map_or(Ok(None), |when| {
+            self.condition(Some(when), &captures.collect::<Vec<_>>())
+        })
     }
 
     /// The last second in which something counts. One that is over when it is read first is a mistake; one that went by
@@ -80,24 +124,37 @@ impl Assembly<'_> {
         let text = said?;
         let Some(until) = parse_end(&text.value) else {
             let message = format!("\"{}\" is neither a day nor a time", text.value);
-            let hint = "write a day such as \"2027-03-31\", or a time such as \"2027-03-31T18:00:00Z\"";
+            let hint =
+                "write a day such as \"2027-03-31\", or a time such as \"2027-03-31T18:00:00Z\"";
             self.problems.error(text.place, message, hint);
             return Some(0);
         };
         let entry = (whose.to_owned(), until);
         if clock::signed_seconds() > until {
-            let was_known = self.previous.is_some_and(|previous| previous.enabled_until.contains(&entry));
+            let was_known = self
+                .previous
+                .is_some_and(|previous| previous.enabled_until.contains(&entry));
             let message = format!("{whose} is enabled until {}, which is over", rfc3339(until));
             match was_known {
-                true => self.problems.warning(text.place, message, "remove it, or give it more time"),
-                false => self.problems.error(text.place, message, "remove it, or give it more time"),
+                true => {
+                    self.problems
+                        .warning(text.place, message, "remove it, or give it more time")
+                }
+                false => {
+                    self.problems
+                        .error(text.place, message, "remove it, or give it more time")
+                }
             }
         }
         self.enabled_until.borrow_mut().push(entry);
         Some(until)
     }
 
-    pub(super) fn requirement(&self, said: &config::Route, pattern: &PathPattern) -> Option<RequirementRule> {
+    pub(super) fn requirement(
+        &self,
+        said: &config::Route,
+        pattern: &PathPattern,
+    ) -> Option<RequirementRule> {
         let captures: Vec<&str> = pattern.captures().collect();
         let demand = |entry: &config::RequirementEntry| {
             let text = &entry.name;
@@ -105,10 +162,17 @@ impl Assembly<'_> {
             let name = Template::parse(&text.value, &captures)
                 .map_err(|error| {
                     let message = format!("\"{}\" is no requirement: {error}", text.value);
-                    self.problems.error(text.place, message, "write for example \"objects/query/{type}\"");
+                    self.problems.error(
+                        text.place,
+                        message,
+                        "write for example \"objects/query/{type}\"",
+                    );
                 })
                 .ok()?;
-            Some(Demand { name, condition: condition.ok()? })
+            Some(Demand {
+                name,
+                condition: condition.ok()?,
+            })
         };
         if let Some(preset) = &said.preset {
             return self.preset(said, (preset.value, preset.place), pattern);
@@ -120,7 +184,11 @@ impl Assembly<'_> {
             Some(config::Requirement::ByMethod(pairs)) => {
                 if pairs.is_empty() {
                     let message = "`requirement` names no method, so none would be allowed";
-                    self.problems.error(said.place, message, "write for example `requirement = { GET = \"read\" }`");
+                    self.problems.error(
+                        said.place,
+                        message,
+                        "write for example `requirement = { GET = \"read\" }`",
+                    );
                     return None;
                 }
                 let read: Vec<_> = pairs
@@ -130,24 +198,36 @@ impl Assembly<'_> {
                         demand(entry).map(|demand| (method.value.clone(), demand))
                     })
                     .collect();
-                read.into_iter().collect::<Option<Vec<_>>>().map(RequirementRule::ByMethod)
+                read.into_iter()
+                    .collect::<Option<Vec<_>>>()
+                    .map(RequirementRule::ByMethod)
             }
         }
     }
 
     fn check_method(&self, method: &Spanned<String>) {
         // Methods have case, and one in small letters may be meant. Not one that everybody knows in capitals.
-        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "CONNECT", "TRACE"];
-        let misspelt = known.iter().any(|known| *known != method.value && known.eq_ignore_ascii_case(&method.value));
+        let known = [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "CONNECT", "TRACE",
+        ];
+        let misspelt = known
+            .iter()
+            .any(|known| *known != method.value && known.eq_ignore_ascii_case(&method.value));
         if misspelt || http::Method::from_bytes(method.value.as_bytes()).is_err() {
             let message = format!("\"{}\" is not a method", method.value);
-            self.problems.error(method.place, message, "methods are written in capitals: GET, POST");
+            self.problems.error(
+                method.place,
+                message,
+                "methods are written in capitals: GET, POST",
+            );
         }
     }
 }
 
 /// The last second, since 1970, of a day or at a time.
 pub(in crate::snapshot) fn parse_end(text: &str) -> Option<i64> {
-    let instant = OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+    let instant = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .map(OffsetDateTime::unix_timestamp);
     instant.or_else(|| ExtendedKeyUsage::end_of_day(text))
 }

@@ -19,14 +19,27 @@ impl Assembly<'_> {
             is_right = false;
         };
         if said.requirement.is_some() {
-            let message = "a route has both `preset` and `requirement`, but the preset says what is required";
-            wrong(place, message, "keep one; for a path of its own requirement, write a route of its own");
+            let message =
+                "a route has both `preset` and `requirement`, but the preset says what is required";
+            wrong(
+                place,
+                message,
+                "keep one; for a path of its own requirement, write a route of its own",
+            );
         }
         if let Some(respond) = &said.respond {
             let message = "a route with a preset leads to an upstream";
-            wrong(respond.place, message, "write `respond` on a route of its own, such as `path = \"/v1\"`");
+            wrong(
+                respond.place,
+                message,
+                "write `respond` on a route of its own, such as `path = \"/v1\"`",
+            );
         }
-        if let Some(open) = said.client_auth.as_ref().filter(|auth| auth.value != ClientAuth::Required) {
+        if let Some(open) = said
+            .client_auth
+            .as_ref()
+            .filter(|auth| auth.value != ClientAuth::Required)
+        {
             let message = "a route with a preset lets in ApiUsers only";
             wrong(open.place, message, "remove `client_auth` from this route");
         }
@@ -37,8 +50,7 @@ impl Assembly<'_> {
         let first = pattern.segments.first();
         let is_below = first.is_none_or(|first| *first == Segment::Literal("v1".to_owned()));
         if !is_below || pattern.captures().next().is_some() {
-            let message =
-                "the preset knows the paths of Icinga's API, which begin with `/v1` and have no captures here";
+            let message = "the preset knows the paths of Icinga's API, which begin with `/v1` and have no captures here";
             wrong(
                 said.path.as_ref().map_or(place, |path| path.place),
                 message,
@@ -50,8 +62,14 @@ impl Assembly<'_> {
 
     /// The oddities of paths that a route takes.
     pub(super) fn accepted_oddities(&self, said: &config::Route) -> Oddities {
-        let mut accepts = said.preset.as_ref().map_or_else(Oddities::default, |_| icinga2::accepted_oddities());
-        let relaxed = said.path_relaxations.iter().filter_map(|relaxed| Oddities::from_word(relaxed.value));
+        let mut accepts = said
+            .preset
+            .as_ref()
+            .map_or_else(Oddities::default, |_| icinga2::accepted_oddities());
+        let relaxed = said
+            .path_relaxations
+            .iter()
+            .filter_map(|relaxed| Oddities::from_word(relaxed.value));
         relaxed.for_each(|oddity| accepts.insert(oddity));
         accepts
     }
@@ -59,11 +77,19 @@ impl Assembly<'_> {
 
 /// What becomes of overriding methods on a route.
 pub(super) fn method_override(said: &config::Route) -> MethodOverride {
-    let otherwise = || said.method_override.as_ref().map_or(MethodOverride::Refuse, |said| said.value);
-    said.preset.as_ref().map_or_else(otherwise, |_| MethodOverride::AsIcinga)
+    let otherwise = || {
+        said.method_override
+            .as_ref()
+            .map_or(MethodOverride::Refuse, |said| said.value)
+    };
+    said.preset
+        .as_ref()
+        .map_or_else(otherwise, |_| MethodOverride::AsIcinga)
 }
 
 /// What ApiUsers without the right are told on a route.
 pub(super) fn forbidden(said: &config::Route) -> Forbidden {
-    said.forbidden.as_ref().map_or_else(Forbidden::default, |said| said.value)
+    said.forbidden
+        .as_ref()
+        .map_or_else(Forbidden::default, |said| said.value)
 }

@@ -16,7 +16,11 @@ impl Assembly<'_> {
         let metrics = self.metrics_address();
         self.check_side_addresses(admin.as_ref(), metrics);
         self.check_user();
-        let recent_decisions = self.config.admin.as_ref().and_then(|admin| admin.recent_decisions.flatten());
+        let recent_decisions = self
+            .config
+            .admin
+            .as_ref()
+            .and_then(|admin| admin.recent_decisions.flatten());
         if let Some(filter) = &log.level
             && let Err(error) = check_filter(&filter.value)
         {
@@ -27,8 +31,14 @@ impl Assembly<'_> {
             );
         }
         let access_log = AccessLogConfig {
-            format: access.format.as_ref().map_or(LogFormat::Json, |said| said.value),
-            path: access.path.as_ref().map(|text| self.sources.folder(text.place.file).join(&text.value)),
+            format: access
+                .format
+                .as_ref()
+                .map_or(LogFormat::Json, |said| said.value),
+            path: access
+                .path
+                .as_ref()
+                .map(|text| self.sources.folder(text.place.file).join(&text.value)),
         };
         Some(ProcessSettings {
             metrics: metrics?,
@@ -40,24 +50,40 @@ impl Assembly<'_> {
             access_log,
             audit_log: self.audit_log(),
             recent_decisions: recent_decisions.unwrap_or_default(),
-            log_filter: log.level.as_ref().map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
-            log_format: log.format.as_ref().map_or(LogFormat::Text, |said| said.value),
+            log_filter: log
+                .level
+                .as_ref()
+                .map_or(defaults::LOG_FILTER.to_owned(), |level| level.value.clone()),
+            log_format: log
+                .format
+                .as_ref()
+                .map_or(LogFormat::Text, |said| said.value),
         })
     }
 
     /// Where operators ask: nowhere without the table. `None` if that is wrong, which is reported.
     fn admin_place(&self) -> Option<Option<AdminPlace>> {
-        let Some(said) = &self.config.admin else { return Some(None) };
+        let Some(said) = &self.config.admin else {
+            return Some(None);
+        };
         let place = match AdminPlace::of(said, self.sources) {
             Ok(place) => place,
-            Err(AdminPlaceError { place, message, hint }) => {
+            Err(AdminPlaceError {
+                place,
+                message,
+                hint,
+            }) => {
                 self.problems.error(place, message, hint);
                 return None;
             }
         };
         if let (None, Some(Some(_)), Some(off)) = (&place, said.recent_decisions, &said.address) {
             let message = "`recent_decisions` are shown by the admin listener, which is off";
-            self.problems.error(off.place, message, "give it an address, or remove `recent_decisions`");
+            self.problems.error(
+                off.place,
+                message,
+                "give it an address, or remove `recent_decisions`",
+            );
         }
         Some(place)
     }
@@ -67,31 +93,53 @@ impl Assembly<'_> {
         match &self.config.metrics {
             None => Some(None),
             Some(MetricsTable { address: None }) => Some(Some(defaults::METRICS_ADDRESS)),
-            Some(MetricsTable { address: Some(text) }) => self.address(text).map(Some),
+            Some(MetricsTable {
+                address: Some(text),
+            }) => self.address(text).map(Some),
         }
     }
 
     /// One socket cannot be both listeners.
-    fn check_side_addresses(&self, admin: Option<&Option<AdminPlace>>, metrics: Option<Option<SocketAddr>>) {
-        let (Some(Some(AdminPlace::Tcp(admin))), Some(Some(metrics))) = (admin, metrics) else { return };
+    fn check_side_addresses(
+        &self,
+        admin: Option<&Option<AdminPlace>>,
+        metrics: Option<Option<SocketAddr>>,
+    ) {
+        let (Some(Some(AdminPlace::Tcp(admin))), Some(Some(metrics))) = (admin, metrics) else {
+            return;
+        };
         if *admin == metrics
             && admin.port() != 0
-            && let Some(text) = self.config.admin.as_ref().and_then(|table| table.address.as_ref())
+            && let Some(text) = self
+                .config
+                .admin
+                .as_ref()
+                .and_then(|table| table.address.as_ref())
         {
             let message = format!("`[admin]` and `[metrics]` both listen on {metrics}");
-            self.problems.error(text.place, message, "choose another port for one of them");
+            self.problems
+                .error(text.place, message, "choose another port for one of them");
         }
     }
 
     /// The user to become must exist. One that the process already is may have been removed since.
     fn check_user(&self) {
-        let Some(said) = &self.config.gateway.user else { return };
-        let before = self.previous.and_then(|previous| previous.process.user.as_deref());
-        if before == Some(said.value.as_str()) || matches!(nix::unistd::User::from_name(&said.value), Ok(Some(_))) {
+        let Some(said) = &self.config.gateway.user else {
+            return;
+        };
+        let before = self
+            .previous
+            .and_then(|previous| previous.process.user.as_deref());
+        if before == Some(said.value.as_str())
+            || matches!(nix::unistd::User::from_name(&said.value), Ok(Some(_)))
+        {
             return;
         }
         let message = format!("there is no user \"{}\" on this machine", said.value);
-        let hint = format!("create it (`useradd --system {}`), or name another", said.value);
+        let hint = format!(
+            "create it (`useradd --system {}`), or name another",
+            said.value
+        );
         self.problems.error(said.place, message, hint);
     }
 
@@ -99,9 +147,16 @@ impl Assembly<'_> {
         let said = self.config.audit_log.as_ref()?;
         let path = said.path.as_ref()?;
         let full = |path: &Spanned<String>| self.sources.folder(path.place.file).join(&path.value);
-        if self.config.access_log.path.as_ref().is_some_and(|access| full(access) == full(path)) {
+        if self
+            .config
+            .access_log
+            .path
+            .as_ref()
+            .is_some_and(|access| full(access) == full(path))
+        {
             let message = "the audit log and the access log cannot be one file";
-            self.problems.error(path.place, message, "give each a file of its own");
+            self.problems
+                .error(path.place, message, "give each a file of its own");
         }
         Some(AuditLogConfig {
             path: full(path),
@@ -116,15 +171,29 @@ impl Assembly<'_> {
         let response_header = said.response_header.as_ref().and_then(|text| {
             let name = ExpiryFieldName::parse(&text.value).map_err(|error| {
                 let message = format!("`response_header` cannot be \"{}\": {error}", text.value);
-                self.problems.error(text.place, message, "choose a name of its own, such as \"client-cert-expires\"");
+                self.problems.error(
+                    text.place,
+                    message,
+                    "choose a name of its own, such as \"client-cert-expires\"",
+                );
             });
             name.ok()
         });
-        let warn_before = said.warn_before.unwrap_or(Some(defaults::WARN_BEFORE_EXPIRY));
+        let warn_before = said
+            .warn_before
+            .unwrap_or(Some(defaults::WARN_BEFORE_EXPIRY));
         if let (None, Some(text)) = (warn_before, &said.response_header) {
-            let message = "`response_header` says something only within `warn_before`, which is off";
-            self.problems.error(text.place, message, "give `warn_before` a duration, or remove `response_header`");
+            let message =
+                "`response_header` says something only within `warn_before`, which is off";
+            self.problems.error(
+                text.place,
+                message,
+                "give `warn_before` a duration, or remove `response_header`",
+            );
         }
-        ExpiryPolicy { warn_before, response_header }
+        ExpiryPolicy {
+            warn_before,
+            response_header,
+        }
     }
 }

@@ -10,8 +10,9 @@ use crate::clock::{self, rfc3339};
 use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
-    Authorities, CrlError, CrlFile, CrlFileError, CrlLabel, DenyList, DenyListError, OlderCrl, Revocation,
-    RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId, UnknownRevocation,
+    Authorities, CrlError, CrlFile, CrlFileError, CrlLabel, DenyList, DenyListError, OlderCrl,
+    Revocation, RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId,
+    UnknownRevocation,
 };
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,10 @@ impl Assembly<'_> {
         if let (Some(fetch), Some(said)) = (&fetch, &said.crl_fetch) {
             files.extend(self.fetched_crls(said.place, fetch.cache(), authorities, before)?);
         }
-        let denied = said.deny_list.as_ref().map_or_else(|| Some(DenyList::default()), |path| self.deny_list(path))?;
+        let denied = said
+            .deny_list
+            .as_ref()
+            .map_or_else(|| Some(DenyList::default()), |path| self.deny_list(path))?;
         if !complete {
             return None;
         }
@@ -54,13 +58,29 @@ impl Assembly<'_> {
     }
 
     fn note_revocation_sources(&self, said: &config::TrustDomain, domain: TrustDomainId) {
-        let cache = said.crl_fetch.as_ref().and_then(|fetch| fetch.cache.as_ref());
-        let deny_list = said.deny_list.iter().map(|path| (RevocationSourceKind::DenyList, path));
-        let crls = said.crls.iter().map(|path| (RevocationSourceKind::Crls, path));
-        let fetched = cache.into_iter().map(|path| (RevocationSourceKind::FetchedCrls, path));
+        let cache = said
+            .crl_fetch
+            .as_ref()
+            .and_then(|fetch| fetch.cache.as_ref());
+        let deny_list = said
+            .deny_list
+            .iter()
+            .map(|path| (RevocationSourceKind::DenyList, path));
+        let crls = said
+            .crls
+            .iter()
+            .map(|path| (RevocationSourceKind::Crls, path));
+        let fetched = cache
+            .into_iter()
+            .map(|path| (RevocationSourceKind::FetchedCrls, path));
         let sources = deny_list.chain(crls).chain(fetched).map(|(kind, path)| {
             let path = self.sources.folder(path.place.file).join(&path.value);
-            RevocationSource { domain, kind, path, named_by: NamedBy::Active }
+            RevocationSource {
+                domain,
+                kind,
+                path,
+                named_by: NamedBy::Active,
+            }
         });
         self.revocation_sources.borrow_mut().extend(sources);
     }
@@ -74,23 +94,38 @@ impl Assembly<'_> {
         authorities: &Authorities,
         before: &[CrlFile],
     ) -> Option<Vec<CrlFile>> {
-        let CrlPaths { folder: watched, files } = fetched_paths(folder);
+        let CrlPaths {
+            folder: watched,
+            files,
+        } = fetched_paths(folder);
         self.watched.borrow_mut().extend(watched);
-        let error =
-            |message: String| self.problems.error(place, message, "let the gateway's user read and write there");
-        let paths = files.map_err(|source| error(format!("cannot read {}: {source}", folder.display()))).ok()?;
+        let error = |message: String| {
+            self.problems.error(
+                place,
+                message,
+                "let the gateway's user read and write there",
+            )
+        };
+        let paths = files
+            .map_err(|source| error(format!("cannot read {}: {source}", folder.display())))
+            .ok()?;
         let mut files = Vec::new();
         for path in paths {
             self.watched.borrow_mut().push(WatchedFile::new(&path));
             match CrlFile::load(&path, authorities, before) {
                 Ok(file) => files.push(file),
-                Err(CrlFileError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(CrlFileError::Unreadable { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound => {}
                 Err(unreadable @ CrlFileError::Unreadable { .. }) => {
                     error(unreadable.to_string());
                     return None;
                 }
                 Err(unusable) => {
-                    self.problems.warning(place, unusable.to_string(), "remove it; what counts will be fetched again");
+                    self.problems.warning(
+                        place,
+                        unusable.to_string(),
+                        "remove it; what counts will be fetched again",
+                    );
                 }
             }
         }
@@ -101,9 +136,10 @@ impl Assembly<'_> {
         let read = DenyList::load(&self.path(path));
         read.map_err(|error| {
             let hint = match &error {
-                DenyListError::Unreadable { .. } => {
-                    unreadable_hint(path, "make the file, empty if nobody is on it, or remove `deny_list`")
-                }
+                DenyListError::Unreadable { .. } => unreadable_hint(
+                    path,
+                    "make the file, empty if nobody is on it, or remove `deny_list`",
+                ),
                 DenyListError::BadLine { .. } => {
                     "write `serial HEX`, `fingerprint HEX`, `cn NAME` or `user NAME`, one in \
                                                   each line; `#` begins a comment"
@@ -123,23 +159,38 @@ impl Assembly<'_> {
 
     fn report_crl(&self, place: Place, error: &CrlFileError) {
         let hint = match error {
-            CrlFileError::Unreadable { .. } => "check the path, which is relative to this file, and its mode",
-            CrlFileError::NoCrl(_) => "give PEM or DER files with revocation lists, and nothing else",
+            CrlFileError::Unreadable { .. } => {
+                "check the path, which is relative to this file, and its mode"
+            }
+            CrlFileError::NoCrl(_) => {
+                "give PEM or DER files with revocation lists, and nothing else"
+            }
             CrlFileError::Unusable { reason, .. } => match reason {
-                CrlError::AnotherIssuer(_) => "put it under the domain of that CA, or add the CA to `intermediates`",
-                CrlError::WrongSignature(_) | CrlError::MayNotSign(_) => "give the list as the CA has signed it",
+                CrlError::AnotherIssuer(_) => {
+                    "put it under the domain of that CA, or add the CA to `intermediates`"
+                }
+                CrlError::WrongSignature(_) | CrlError::MayNotSign(_) => {
+                    "give the list as the CA has signed it"
+                }
                 CrlError::Future(_) => "check the clocks of this machine and of the CA",
                 CrlError::NotACrl | CrlError::NotAlone | CrlError::SerialTooLong => {
                     "give PEM or DER files with revocation lists"
                 }
-                CrlError::Delta | CrlError::Indirect | CrlError::Partial(_) | CrlError::UnknownCriticalExtension(_) => {
+                CrlError::Delta
+                | CrlError::Indirect
+                | CrlError::Partial(_)
+                | CrlError::UnknownCriticalExtension(_) => {
                     "give a whole list for all certificates of its issuer"
                 }
             },
         };
         let is_no_list = matches!(
             error,
-            CrlFileError::NoCrl(_) | CrlFileError::Unusable { reason: CrlError::NotACrl | CrlError::NotAlone, .. }
+            CrlFileError::NoCrl(_)
+                | CrlFileError::Unusable {
+                    reason: CrlError::NotACrl | CrlError::NotAlone,
+                    ..
+                }
         );
         match is_no_list {
             true => self.report_file(UnusableFile {
@@ -155,14 +206,23 @@ impl Assembly<'_> {
 
     /// Lists that do not replace the active ones. Not only `check` says so, which knows no active list.
     fn warn_about_older_crls(&self, said: &config::TrustDomain, revocation: &Revocation) {
-        for OlderCrl { issuer, from_file, active } in revocation.older_crls() {
+        for OlderCrl {
+            issuer,
+            from_file,
+            active,
+        } in revocation.older_crls()
+        {
             let message = format!(
                 "the revocation list of \"{issuer}\" in the file ({}) is older than the active one ({}), which stays \
                  active",
                 described(from_file),
                 described(active)
             );
-            self.problems.warning(said.name.place, message, "put the newest list there; a restart knows files alone");
+            self.problems.warning(
+                said.name.place,
+                message,
+                "put the newest list there; a restart knows files alone",
+            );
         }
     }
 
@@ -170,7 +230,13 @@ impl Assembly<'_> {
     pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
         let now = clock::signed_seconds();
         for said in &self.config.trust_domains {
-            let Some(domain) = trust.in_order.iter().find(|domain| *domain.name == *said.name.value) else { continue };
+            let Some(domain) = trust
+                .in_order
+                .iter()
+                .find(|domain| *domain.name == *said.name.value)
+            else {
+                continue;
+            };
             for list in domain.revocation().facts() {
                 let issuer = &list.issuer;
                 let denied = "so the clients of this CA are denied";
@@ -200,10 +266,19 @@ impl Assembly<'_> {
                 };
                 self.problems.warning(said.name.place, message, hint);
             }
-            let place = said.deny_list.as_ref().map_or(said.name.place, |path| path.place);
-            for name in domain.revocation().denied_users().filter(|name| users.users.named(name).is_none()) {
-                let message = format!("the deny list names an api_user \"{name}\" that there is not");
-                self.problems.warning(place, message, "check the spelling, or remove the line");
+            let place = said
+                .deny_list
+                .as_ref()
+                .map_or(said.name.place, |path| path.place);
+            for name in domain
+                .revocation()
+                .denied_users()
+                .filter(|name| users.users.named(name).is_none())
+            {
+                let message =
+                    format!("the deny list names an api_user \"{name}\" that there is not");
+                self.problems
+                    .warning(place, message, "check the spelling, or remove the line");
             }
         }
     }
@@ -212,20 +287,32 @@ impl Assembly<'_> {
     /// nobody would be revoked, or nobody let in.
     fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
-        let has_folder = full.parent().is_none_or(|folder| file_read::metadata(folder).is_ok());
+        let has_folder = full
+            .parent()
+            .is_none_or(|folder| file_read::metadata(folder).is_ok());
         if let Some(hint) = unexpanded(&pattern.value).filter(|_| !has_folder) {
-            self.problems.error(pattern.place, format!("there is no revocation list at {}", full.display()), hint);
+            self.problems.error(
+                pattern.place,
+                format!("there is no revocation list at {}", full.display()),
+                hint,
+            );
             return Vec::new();
         }
         let CrlPaths { folder, files } = crl_paths(&full);
-        let listed = folder.as_ref().map_or_else(|| full.clone(), |folder| folder.path.clone());
+        let listed = folder
+            .as_ref()
+            .map_or_else(|| full.clone(), |folder| folder.path.clone());
         self.watched.borrow_mut().extend(folder);
         match files {
-            Ok(paths) if paths.is_empty() => {
-                self.no_crls(pattern, &format!("there is no revocation list at {}", full.display()))
-            }
+            Ok(paths) if paths.is_empty() => self.no_crls(
+                pattern,
+                &format!("there is no revocation list at {}", full.display()),
+            ),
             Ok(paths) => paths,
-            Err(error) => self.no_crls(pattern, &format!("cannot read {}: {error}", listed.display())),
+            Err(error) => self.no_crls(
+                pattern,
+                &format!("cannot read {}: {error}", listed.display()),
+            ),
         }
     }
 
@@ -241,7 +328,11 @@ impl Assembly<'_> {
 
 /// A list by number and date.
 fn described(list: &CrlLabel) -> String {
-    let number = list.number.as_ref().map(|number| format!("number {number}, ")).unwrap_or_default();
+    let number = list
+        .number
+        .as_ref()
+        .map(|number| format!("number {number}, "))
+        .unwrap_or_default();
     format!("{number}of {}", rfc3339(list.this_update))
 }
 

@@ -20,14 +20,22 @@ impl<'c> Assembly<'c> {
     pub(super) fn roles(&self, interner: &mut Interner) -> Roles<'c> {
         let said = &self.config.roles;
         let _ = self.unique("role", said, |role| &role.name);
-        let by_name = said.iter().enumerate().map(|(at, role)| (role.name.value.as_str(), at)).collect();
+        let by_name = said
+            .iter()
+            .enumerate()
+            .map(|(at, role)| (role.name.value.as_str(), at))
+            .collect();
         let sets = said.iter().map(|role| {
             let mut set = self.permission_set(interner, role.permissions.take(), role.deny.take());
             self.lint_denied(&set.denied, "role", &role.name.value);
             set.role = Some(role.name.value.as_str().into());
             Arc::new(set)
         });
-        let mut roles = Roles { by_name, sets: sets.collect(), held: Vec::new() };
+        let mut roles = Roles {
+            by_name,
+            sets: sets.collect(),
+            held: Vec::new(),
+        };
         roles.held = (0..said.len()).map(|at| self.held(&roles, at)).collect();
         roles
     }
@@ -64,35 +72,71 @@ impl<'c> Assembly<'c> {
             way = vec![0, 0];
         }
         let role = |at: &usize| self.config.roles.get(*held.get(*at)?);
-        let names: Vec<String> =
-            way.iter().rev().filter_map(role).map(|role| format!("\"{}\"", role.name.value)).collect();
-        let message = format!("roles hold each other in a circle: {}", names.join(" holds "));
-        self.problems.error(name.place, message, "remove one of them from the `roles` of another");
+        let names: Vec<String> = way
+            .iter()
+            .rev()
+            .filter_map(role)
+            .map(|role| format!("\"{}\"", role.name.value))
+            .collect();
+        let message = format!(
+            "roles hold each other in a circle: {}",
+            names.join(" holds ")
+        );
+        self.problems.error(
+            name.place,
+            message,
+            "remove one of them from the `roles` of another",
+        );
     }
 
     fn no_such_role(&self, roles: &Roles<'_>, name: &Spanned<String>) {
-        let names: Vec<String> = roles.by_name.keys().map(|name| (*name).to_owned()).collect();
+        let names: Vec<String> = roles
+            .by_name
+            .keys()
+            .map(|name| (*name).to_owned())
+            .collect();
         let message = format!("there is no role \"{}\"", name.value);
-        self.problems.error(name.place, message, self.known("roles", names.iter()));
+        self.problems
+            .error(name.place, message, self.known("roles", names.iter()));
     }
 
     /// The permissions that roles bring, each set once.
-    pub(super) fn sets_of(&self, roles: &Roles<'_>, names: &[Spanned<String>]) -> Vec<Arc<PermissionSet>> {
+    pub(super) fn sets_of(
+        &self,
+        roles: &Roles<'_>,
+        names: &[Spanned<String>],
+    ) -> Vec<Arc<PermissionSet>> {
         let (mut all, mut seen) = (Vec::<usize>::new(), HashSet::new());
         for name in names {
             match roles.by_name.get(name.value.as_str()) {
-                Some(at) => all.extend(roles.held(*at).iter().copied().filter(|at| seen.insert(*at))),
+                Some(at) => all.extend(
+                    roles
+                        .held(*at)
+                        .iter()
+                        .copied()
+                        .filter(|at| seen.insert(*at)),
+                ),
                 None => self.no_such_role(roles, name),
             }
         }
-        all.into_iter().filter_map(|at| roles.sets.get(at)).cloned().collect()
+        all.into_iter()
+            .filter_map(|at| roles.sets.get(at))
+            .cloned()
+            .collect()
     }
 }
 
 impl Roles<'_> {
     /// All that roles hold, themselves included, by their positions in the config; some more than once.
-    pub(super) fn all_held<'r>(&'r self, names: &'r [Spanned<String>]) -> impl Iterator<Item = usize> + 'r {
-        names.iter().filter_map(|name| self.by_name.get(name.value.as_str())).flat_map(|at| self.held(*at)).copied()
+    pub(super) fn all_held<'r>(
+        &'r self,
+        names: &'r [Spanned<String>],
+    ) -> impl Iterator<Item = usize> + 'r {
+        names
+            .iter()
+            .filter_map(|name| self.by_name.get(name.value.as_str()))
+            .flat_map(|at| self.held(*at))
+            .copied()
     }
 
     /// A role, by its position in the config, and all that it holds.

@@ -4,14 +4,19 @@ use super::trust::TrustDomains;
 use super::{super::defaults, Assembly, preset};
 use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
-use crate::route::{Admission, Extent, PathPattern, PathPatternError, Route, RouteLimits, Target, VouchedBy};
+use crate::route::{
+    Admission, Extent, PathPattern, PathPatternError, Route, RouteLimits, Target, VouchedBy,
+};
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Upstreams, and the ApiUsers that are somebody there.
-type UpstreamsAndUsers<'a> = (&'a HashMap<Arc<str>, Arc<Upstream>>, &'a HashMap<Arc<str>, Arc<Accounts>>);
+type UpstreamsAndUsers<'a> = (
+    &'a HashMap<Arc<str>, Arc<Upstream>>,
+    &'a HashMap<Arc<str>, Arc<Accounts>>,
+);
 
 /// A route that is ready for the tables.
 struct Ready<'c> {
@@ -29,8 +34,9 @@ impl Assembly<'_> {
         trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
         let routes = self.config.routes.iter();
-        let mut ready: Vec<Ready<'_>> =
-            routes.filter_map(|said| self.route(said, upstreams, self.vouched_by(said, trust, listeners))).collect();
+        let mut ready: Vec<Ready<'_>> = routes
+            .filter_map(|said| self.route(said, upstreams, self.vouched_by(said, trust, listeners)))
+            .collect();
         // A route that names its listeners goes before one for all of them, whatever the order of the file.
         ready.sort_by_key(|route| route.said.listeners.is_empty());
         let mut used: HashSet<usize> = HashSet::new();
@@ -42,7 +48,10 @@ impl Assembly<'_> {
             });
             for listener in chosen {
                 for host in &route.hosts {
-                    match listener.routes.insert(host.as_ref(), &route.pattern, route.route.clone()) {
+                    match listener
+                        .routes
+                        .insert(host.as_ref(), &route.pattern, route.route.clone())
+                    {
                         Ok(()) => {
                             used.insert(index);
                         }
@@ -52,8 +61,11 @@ impl Assembly<'_> {
             }
         }
         if self.depth == super::Depth::Warnings {
-            let unused =
-                ready.iter().enumerate().filter(|(index, _)| !used.contains(index)).map(|(_, route)| &route.route);
+            let unused = ready
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| !used.contains(index))
+                .map(|(_, route)| &route.route);
             self.warn_about_routes(listeners, unused);
             self.warn_about_paths(listeners);
         }
@@ -61,26 +73,43 @@ impl Assembly<'_> {
     }
 
     fn check_listener_names(&self, names: &[Spanned<String>]) {
-        let known: Vec<String> = self.config.listeners.iter().map(|listener| listener.name.value.clone()).collect();
+        let known: Vec<String> = self
+            .config
+            .listeners
+            .iter()
+            .map(|listener| listener.name.value.clone())
+            .collect();
         for name in names.iter().filter(|name| !known.contains(&name.value)) {
             let message = format!("there is no listener \"{}\"", name.value);
-            self.problems.error(name.place, message, self.known("listeners", known.iter()));
+            self.problems
+                .error(name.place, message, self.known("listeners", known.iter()));
         }
     }
 
     /// Two routes with the same host and path: contradictory, unless one names its listeners and the other does not.
     fn same_route(&self, route: &Ready<'_>, other: &Arc<Route>) {
-        let one_is_for_all =
-            |place: Place| self.config.routes.iter().any(|said| said.place == place && said.listeners.is_empty());
+        let one_is_for_all = |place: Place| {
+            self.config
+                .routes
+                .iter()
+                .any(|said| said.place == place && said.listeners.is_empty())
+        };
         if one_is_for_all(route.said.place) && !one_is_for_all(other.place) {
             return;
         }
         if route.said.place == other.place {
-            self.problems.error(route.said.place, "the route names a host twice", "name it once");
+            self.problems.error(
+                route.said.place,
+                "the route names a host twice",
+                "name it once",
+            );
             return;
         }
         let message = format!("another route already has {}", route.route.name);
-        let hint = format!("the other stands at {}; keep one", self.sources.describe(other.place));
+        let hint = format!(
+            "the other stands at {}; keep one",
+            self.sources.describe(other.place)
+        );
         self.problems.error(route.said.place, message, hint);
     }
 
@@ -91,23 +120,11 @@ impl Assembly<'_> {
         vouched_by: Option<VouchedBy>,
     ) -> Option<Ready<'c>> {
         let target = self.target(said);
-        let upstream = target.as_ref().map(|target| self.check_upstream_name(said, target, upstreams));
+        let upstream = target
+            .as_ref()
+            .map(|target| self.check_upstream_name(said, target, upstreams));
         let path = said.path.as_ref()?;
-        let exact = match &said.path_match {
-            Some(chosen) => chosen.value == PathMatch::Exact,
-            // The gateway's own answers stand at one path; upstreams usually own all below theirs.
-            None => said.respond.is_some(),
-        };
-        let extent = if exact { Extent::Exact } else { Extent::Prefix };
-        let pattern = PathPattern::parse(&path.value, extent)
-            .map_err(|error| {
-                let hint = match error {
-                    PathPatternError::Star => star_hint(&path.value),
-                    _ => "write for example \"/api\" or \"/v1/objects/{type}\"".to_owned(),
-                };
-                self.problems.error(path.place, format!("\"{}\" is no path for a route: {error}", path.value), hint);
-            })
-            .ok();
+        let pattern = self.path_pattern(said, path);
         self.lint_foreign_captures(path);
         let hosts = self.route_hosts(said);
         let admission = self.admission(said);
@@ -115,7 +132,8 @@ impl Assembly<'_> {
         let requirement = self.requirement(said, &pattern);
         let condition = self.condition(said.when.as_ref(), &pattern.captures().collect::<Vec<_>>());
         let name = route_name(said, &path.value);
-        let enabled_until = self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
+        let enabled_until =
+            self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
         let credentials = self.credential_rule(said);
         let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
         let known_there = self.known_there(&target, admission, accounts, said.place);
@@ -142,10 +160,40 @@ impl Assembly<'_> {
             hosts: hosts.clone().into(),
             depth: pattern.segments.len(),
             credentials: credentials?,
-            authorizer: said.authorizer.as_ref().map(|said| said.value.as_str().into()),
+            authorizer: said
+                .authorizer
+                .as_ref()
+                .map(|said| said.value.as_str().into()),
             known_there: known_there?,
         });
-        Some(Ready { said, pattern, hosts, route })
+        Some(Ready {
+            said,
+            pattern,
+            hosts,
+            route,
+        })
+    }
+
+    fn path_pattern(&self, said: &config::Route, path: &Spanned<String>) -> Option<PathPattern> {
+        let exact = match &said.path_match {
+            Some(chosen) => chosen.value == PathMatch::Exact,
+            // The gateway's own answers stand at one path; upstreams usually own all below theirs.
+            None => said.respond.is_some(),
+        };
+        let extent = if exact { Extent::Exact } else { Extent::Prefix };
+        PathPattern::parse(&path.value, extent)
+            .map_err(|error| {
+                let hint = match error {
+                    PathPatternError::Star => star_hint(&path.value),
+                    _ => "write for example \"/api\" or \"/v1/objects/{type}\"".to_owned(),
+                };
+                self.problems.error(
+                    path.place,
+                    format!("\"{}\" is no path for a route: {error}", path.value),
+                    hint,
+                );
+            })
+            .ok()
     }
 
     /// `None` if the upstream is not there, whether nobody defined it or it could not be built.
@@ -162,9 +210,20 @@ impl Assembly<'_> {
             return Some(());
         }
         if self.upstream_said(target).is_none() {
-            let names = self.config.upstreams.iter().map(|upstream| &upstream.name.value);
-            let place = said.upstream.as_ref().map_or(said.place, |named| named.place);
-            self.problems.error(place, format!("there is no upstream \"{name}\""), self.known("upstreams", names));
+            let names = self
+                .config
+                .upstreams
+                .iter()
+                .map(|upstream| &upstream.name.value);
+            let place = said
+                .upstream
+                .as_ref()
+                .map_or(said.place, |named| named.place);
+            self.problems.error(
+                place,
+                format!("there is no upstream \"{name}\""),
+                self.known("upstreams", names),
+            );
         }
         None
     }
@@ -177,15 +236,32 @@ impl Assembly<'_> {
     }
 
     fn upstream_said(&self, target: &Target) -> Option<&config::Upstream> {
-        let Target::Upstream(name) = target else { return None };
-        self.config.upstreams.iter().find(|upstream| *upstream.name.value == **name)
+        let Target::Upstream(name) = target else {
+            return None;
+        };
+        self.config
+            .upstreams
+            .iter()
+            .find(|upstream| *upstream.name.value == **name)
     }
 
     fn target(&self, said: &config::Route) -> Option<Target> {
         match (&said.upstream, &said.respond) {
             (Some(upstream), None) => Some(Target::Upstream(upstream.value.as_str().into())),
-            (None, Some(Spanned { value: Respond::Whoami, .. })) => Some(Target::Whoami),
-            (None, Some(Spanned { value: Respond::Jwks, place })) => {
+            (
+                None,
+                Some(Spanned {
+                    value: Respond::Whoami,
+                    ..
+                }),
+            ) => Some(Target::Whoami),
+            (
+                None,
+                Some(Spanned {
+                    value: Respond::Jwks,
+                    place,
+                }),
+            ) => {
                 self.check_published_keys(*place);
                 Some(Target::Jwks)
             }
@@ -196,7 +272,8 @@ impl Assembly<'_> {
             }
             (None, None) => {
                 let hint = "write `upstream = \"NAME\"`, or `respond = \"whoami\"`";
-                self.problems.error(said.place, "nobody answers this route", hint);
+                self.problems
+                    .error(said.place, "nobody answers this route", hint);
                 None
             }
         }
@@ -222,15 +299,27 @@ impl Assembly<'_> {
             Some(ClientAuth::Optional) => Admission::PublicWithIdentity,
             Some(ClientAuth::Off) => Admission::Public,
         };
-        let place = said.client_auth.as_ref().map_or(said.place, |said| said.place);
+        let place = said
+            .client_auth
+            .as_ref()
+            .map_or(said.place, |said| said.place);
         if said.requirement.is_some() {
             let message = "a route that lets everybody in cannot have a requirement";
-            self.problems.error(place, message, "remove `requirement`, or `client_auth` (then it is \"required\")");
+            self.problems.error(
+                place,
+                message,
+                "remove `requirement`, or `client_auth` (then it is \"required\")",
+            );
             return None;
         }
-        if said.respond.as_ref().is_some_and(|respond| respond.value == Respond::Whoami) {
+        if said
+            .respond
+            .as_ref()
+            .is_some_and(|respond| respond.value == Respond::Whoami)
+        {
             let message = "`whoami` has nothing to say to everybody";
-            self.problems.error(place, message, "remove `client_auth` from this route");
+            self.problems
+                .error(place, message, "remove `client_auth` from this route");
             return None;
         }
         Some(admission)
@@ -239,7 +328,11 @@ impl Assembly<'_> {
 
 /// How to write what `/api/*` means elsewhere.
 fn star_hint(path: &str) -> String {
-    let before = path.split('*').next().unwrap_or_default().trim_end_matches('/');
+    let before = path
+        .split('*')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('/');
     let prefix = if before.is_empty() { "/" } else { before };
     format!(
         "write `path = \"{prefix}\"`, which covers that path and everything below it, `{{name}}` for any one segment, or \
@@ -259,5 +352,9 @@ fn path_glob(pattern: &PathPattern) -> String {
         crate::route::Segment::Capture(_) => "*".to_owned(),
     });
     let path = format!("/{}", segments.collect::<Vec<_>>().join("/"));
-    if pattern.extent == Extent::Prefix { path + "*" } else { path }
+    if pattern.extent == Extent::Prefix {
+        path + "*"
+    } else {
+        path
+    }
 }

@@ -4,7 +4,8 @@ use super::Assembly;
 use super::unusable_file::{CHECK_THE_PATH, unreadable_hint};
 use crate::config::{self, CredentialKind, Place, Spanned};
 use crate::credentials::{
-    Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer, TokenIssuers,
+    Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer,
+    TokenIssuers,
 };
 use crate::fetch::{FetchUrl, Scheme};
 use crate::file_read::{self, FileKind};
@@ -17,7 +18,9 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Assembly<'_> {
     pub(super) fn token_issuers(&self) -> TokenIssuers {
-        let _ = self.unique("token issuer", &self.config.token_issuers, |issuer| &issuer.name);
+        let _ = self.unique("token issuer", &self.config.token_issuers, |issuer| {
+            &issuer.name
+        });
         let mut built: HashMap<&str, TokenIssuer> = HashMap::new();
         for said in &self.config.token_issuers {
             let (settings, keys) = (self.issuer_settings(said), self.key_source(said));
@@ -29,11 +32,23 @@ impl Assembly<'_> {
         self.check_token_routes();
         let mut issuers = TokenIssuers::default();
         for said in &self.config.token_issuers {
-            let Some(issuer) = built.remove(said.name.value.as_str()) else { continue };
+            let Some(issuer) = built.remove(said.name.value.as_str()) else {
+                continue;
+            };
             if let Err(other) = issuers.add(issuer) {
-                let place = said.issuer.as_ref().map_or(said.name.place, |issuer| issuer.place);
-                let message = format!("token_issuer \"{}\" already has this `issuer`", other.name());
-                self.problems.error(place, message, "one issuer is one table; it may have several audiences");
+                let place = said
+                    .issuer
+                    .as_ref()
+                    .map_or(said.name.place, |issuer| issuer.place);
+                let message = format!(
+                    "token_issuer \"{}\" already has this `issuer`",
+                    other.name()
+                );
+                self.problems.error(
+                    place,
+                    message,
+                    "one issuer is one table; it may have several audiences",
+                );
             }
         }
         issuers
@@ -48,19 +63,31 @@ impl Assembly<'_> {
         }
         let algorithms = match &said.algorithms {
             None => Algorithm::USUAL.to_vec(),
-            Some(names) => names.iter().filter_map(|name| Algorithm::named(name.value)).collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| Algorithm::named(name.value))
+                .collect(),
         };
         if algorithms.is_empty() {
             let message = format!("token_issuer \"{}\" may use no algorithm", said.name.value);
-            self.problems.error(said.name.place, message, "remove `algorithms`, or name one");
+            self.problems
+                .error(said.name.place, message, "remove `algorithms`, or name one");
             return None;
         }
         Some(IssuerSettings {
             name: said.name.value.as_str().into(),
             issuer: said.issuer.as_ref()?.value.clone(),
-            audiences: said.audience.iter().map(|audience| audience.value.clone()).collect(),
+            audiences: said
+                .audience
+                .iter()
+                .map(|audience| audience.value.clone())
+                .collect(),
             algorithms,
-            user_claim: said.user_claim.as_ref().map_or("sub", |claim| claim.value.as_str()).to_owned(),
+            user_claim: said
+                .user_claim
+                .as_ref()
+                .map_or("sub", |claim| claim.value.as_str())
+                .to_owned(),
             leeway: said.leeway.unwrap_or(LEEWAY),
         })
     }
@@ -72,11 +99,16 @@ impl Assembly<'_> {
                     let message = "`anchors` vouch for a `jwks_url`, and there is none";
                     self.problems.error(useless.place, message, "remove them");
                 }
-                self.keys_of_file(file).map(|keys| KeySource::File(Arc::new(keys)))
+                self.keys_of_file(file)
+                    .map(|keys| KeySource::File(Arc::new(keys)))
             }
             (None, Some(url)) => self.remote_keys(said, url).map(KeySource::Remote),
             (Some(_), Some(url)) => {
-                self.problems.error(url.place, "keys come from `jwks` or from `jwks_url`, not both", "keep one");
+                self.problems.error(
+                    url.place,
+                    "keys come from `jwks` or from `jwks_url`, not both",
+                    "keep one",
+                );
                 None
             }
             (None, None) => {
@@ -93,40 +125,60 @@ impl Assembly<'_> {
         let text = file_read::read(&path, FileKind::KeySet)
             .map_err(|error| {
                 let message = format!("cannot read {}: {error}", path.display());
-                self.problems.error(file.place, message, unreadable_hint(file, CHECK_THE_PATH));
+                self.problems
+                    .error(file.place, message, unreadable_hint(file, CHECK_THE_PATH));
             })
             .ok()?;
         KeySet::read(&text)
             .map_err(|error| {
                 let hint = match error {
-                    KeySetError::PrivateKey => "take the private key away from here; only public keys are needed",
+                    KeySetError::PrivateKey => {
+                        "take the private key away from here; only public keys are needed"
+                    }
                     _ => "give the issuer's JWK set: `{\"keys\": [...]}`",
                 };
-                self.problems.error(file.place, format!("{}: {error}", path.display()), hint);
+                self.problems
+                    .error(file.place, format!("{}: {error}", path.display()), hint);
             })
             .ok()
     }
 
     /// Keys from a URL. Those of before go on if nothing about them has changed.
-    fn remote_keys(&self, said: &config::TokenIssuer, url: &Spanned<String>) -> Option<Arc<RemoteKeys>> {
+    fn remote_keys(
+        &self,
+        said: &config::TokenIssuer,
+        url: &Spanned<String>,
+    ) -> Option<Arc<RemoteKeys>> {
         let parsed = FetchUrl::parse(&url.value).filter(|url| url.scheme() == Scheme::Https);
         if parsed.is_none() {
             let message = format!("\"{}\" is no https URL", url.value);
-            self.problems.error(url.place, message, "write for example \"https://idp.example.org/jwks.json\"");
+            self.problems.error(
+                url.place,
+                message,
+                "write for example \"https://idp.example.org/jwks.json\"",
+            );
         }
         if said.anchors.is_empty() {
             let hint = "name CA files: `anchors = [\"pki/idp-ca.crt\"]`; there is no default";
-            self.problems.error(url.place, "nobody may vouch for this URL", hint);
+            self.problems
+                .error(url.place, "nobody may vouch for this URL", hint);
         }
         let mut signature = url.value.clone().into_bytes();
         let tls = self.fetch_tls(&said.anchors, &mut signature);
         let refresh = said.refresh.unwrap_or(REFRESH);
         signature.extend_from_slice(&refresh.as_nanos().to_le_bytes());
         let (parsed, tls) = (parsed?, tls?);
-        let before = self.previous.iter().flat_map(|previous| previous.credentials.issuers.iter());
-        let mut before = before.filter_map(|issuer| issuer.remote()).filter(|keys| keys.signature() == signature);
+        let before = self
+            .previous
+            .iter()
+            .flat_map(|previous| previous.credentials.issuers.iter());
+        let mut before = before
+            .filter_map(|issuer| issuer.remote())
+            .filter(|keys| keys.signature() == signature);
         let unchanged = before.next().cloned();
-        Some(unchanged.unwrap_or_else(|| Arc::new(RemoteKeys::new(parsed, tls, refresh, signature))))
+        Some(
+            unchanged.unwrap_or_else(|| Arc::new(RemoteKeys::new(parsed, tls, refresh, signature))),
+        )
     }
 
     fn bind_tokens(&self, issuers: &mut HashMap<&str, TokenIssuer>) {
@@ -134,18 +186,34 @@ impl Assembly<'_> {
             let Some(first) = user.client_token.first() else {
                 if let Some(named) = &user.token_issuer {
                     let message = "`token_issuer` says who issues the tokens of `client_token`, which is missing";
-                    self.problems.error(named.place, message, "add `client_token = \"...\"`, or remove it");
+                    self.problems.error(
+                        named.place,
+                        message,
+                        "add `client_token = \"...\"`, or remove it",
+                    );
                 }
                 continue;
             };
-            let Some(name) = self.meant_issuer(user.token_issuer.as_ref(), first.place) else { continue };
-            let Some(issuer) = issuers.get_mut(name) else { continue };
+            let Some(name) = self.meant_issuer(user.token_issuer.as_ref(), first.place) else {
+                continue;
+            };
+            let Some(issuer) = issuers.get_mut(name) else {
+                continue;
+            };
             for subject in &user.client_token {
                 if subject.value.is_empty() {
-                    self.problems.error(subject.place, "`client_token` is empty", "write what the user claim says");
+                    self.problems.error(
+                        subject.place,
+                        "`client_token` is empty",
+                        "write what the user claim says",
+                    );
                 } else if let Err(other) = issuer.bind(&subject.value, &user.name.value) {
-                    let message = format!("client_token \"{}\" already is api_user \"{other}\"", subject.value);
-                    self.problems.error(subject.place, message, "one token is one user");
+                    let message = format!(
+                        "client_token \"{}\" already is api_user \"{other}\"",
+                        subject.value
+                    );
+                    self.problems
+                        .error(subject.place, message, "one token is one user");
                 }
             }
         }
@@ -160,19 +228,26 @@ impl Assembly<'_> {
                 let found = names().find(|name| **name == named.value);
                 if found.is_none() {
                     let message = format!("there is no token_issuer \"{}\"", named.value);
-                    self.problems.error(named.place, message, self.known("token issuers", names()));
+                    self.problems
+                        .error(named.place, message, self.known("token issuers", names()));
                 }
                 found.map(String::as_str)
             }
             (None, [only]) => Some(&only.name.value),
             (None, []) => {
                 let hint = "add `[token_issuer.NAME]` with `issuer`, `audience` and `jwks`";
-                self.problems.error(at, "`client_token` needs a token issuer, and there is none", hint);
+                self.problems.error(
+                    at,
+                    "`client_token` needs a token issuer, and there is none",
+                    hint,
+                );
                 None
             }
             (None, _) => {
-                let message = "`client_token` does not say whose tokens, and there are several issuers";
-                self.problems.error(at, message, "add `token_issuer = \"NAME\"`");
+                let message =
+                    "`client_token` does not say whose tokens, and there are several issuers";
+                self.problems
+                    .error(at, message, "add `token_issuer = \"NAME\"`");
                 None
             }
         }
@@ -183,10 +258,18 @@ impl Assembly<'_> {
         if !self.config.token_issuers.is_empty() {
             return;
         }
-        let kinds = self.config.routes.iter().flat_map(|route| route.credentials.iter().flatten());
+        let kinds = self
+            .config
+            .routes
+            .iter()
+            .flat_map(|route| route.credentials.iter().flatten());
         for kind in kinds.filter(|kind| kind.value == CredentialKind::Token) {
             let hint = "add `[token_issuer.NAME]` with `issuer`, `audience` and `jwks`";
-            self.problems.error(kind.place, "this route takes tokens, and nobody issues any", hint);
+            self.problems.error(
+                kind.place,
+                "this route takes tokens, and nobody issues any",
+                hint,
+            );
         }
     }
 }

@@ -4,7 +4,9 @@ use super::Assembly;
 use super::peers::CertificateOwner;
 use crate::config::{self, Place, Spanned};
 use crate::error_text::with_causes;
-use crate::tls::{Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings};
+use crate::tls::{
+    Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings,
+};
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +21,13 @@ pub(super) struct TrustDomains {
 
 impl Assembly<'_> {
     pub(super) fn trust_domains(&self) -> TrustDomains {
-        let _ = self.unique("trust domain", &self.config.trust_domains, |domain| &domain.name);
-        let mut domains = TrustDomains { in_order: Vec::new(), by_name: HashMap::new() };
+        let _ = self.unique("trust domain", &self.config.trust_domains, |domain| {
+            &domain.name
+        });
+        let mut domains = TrustDomains {
+            in_order: Vec::new(),
+            by_name: HashMap::new(),
+        };
         for said in &self.config.trust_domains {
             if said.anchors.is_empty() {
                 self.problems.error(
@@ -33,7 +40,11 @@ impl Assembly<'_> {
             let complete = !read.is_empty() && read.iter().all(Option::is_some);
             let anchors: Vec<_> = read.into_iter().flatten().flatten().collect();
             let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
-            let built = if complete { self.trust_domain(said, id, &anchors).map(Arc::new) } else { None };
+            let built = if complete {
+                self.trust_domain(said, id, &anchors).map(Arc::new)
+            } else {
+                None
+            };
             domains.in_order.extend(built.clone());
             domains.by_name.insert(said.name.value.clone(), built);
         }
@@ -48,13 +59,31 @@ impl Assembly<'_> {
     ) -> Option<TrustDomain> {
         let report = |error| self.report_domain(said.name.place, &error);
         let read = self.authorities_of("intermediate", &said.name.value, &said.intermediates);
-        let intermediates: Vec<_> = read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-        let authorities = Arc::new(Authorities::new(anchors, &intermediates).map_err(report).ok()?);
+        let intermediates: Vec<_> = read
+            .into_iter()
+            .collect::<Option<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let authorities = Arc::new(
+            Authorities::new(anchors, &intermediates)
+                .map_err(report)
+                .ok()?,
+        );
         let settings = self.trust_settings(said)?;
         let previous = self.previous_domain(&said.name.value);
         let revocation = self.revocation(said, id, &authorities, previous)?;
         self.lint_unlisted(said, &authorities, &revocation);
-        TrustDomain::new(id, &said.name.value, &authorities, revocation, settings, previous).map_err(report).ok()
+        TrustDomain::new(
+            id,
+            &said.name.value,
+            &authorities,
+            revocation,
+            settings,
+            previous,
+        )
+        .map_err(report)
+        .ok()
     }
 
     /// The certificates of files with CAs; `None` for a file that cannot be used, which was reported.
@@ -64,7 +93,11 @@ impl Assembly<'_> {
         name: &str,
         files: &[Spanned<String>],
     ) -> Vec<Option<Vec<CertificateDer<'static>>>> {
-        let owner = CertificateOwner { kind, name, user: None };
+        let owner = CertificateOwner {
+            kind,
+            name,
+            user: None,
+        };
         let read = |file| {
             let certificates = self.certificates(file)?;
             for certificate in &certificates {
@@ -76,7 +109,11 @@ impl Assembly<'_> {
     }
 
     fn trust_settings(&self, said: &config::TrustDomain) -> Option<TrustSettings> {
-        let usage = match said.extended_key_usage.as_ref().map(|said| (&said.value, said.place)) {
+        let usage = match said
+            .extended_key_usage
+            .as_ref()
+            .map(|said| (&said.value, said.place))
+        {
             None => ExtendedKeyUsage::default(),
             Some((config::ExtendedKeyUsage::Require, _)) => ExtendedKeyUsage::Require,
             Some((config::ExtendedKeyUsage::AllowMissing, _)) => ExtendedKeyUsage::AllowMissing,
@@ -84,7 +121,11 @@ impl Assembly<'_> {
                 let end = ExtendedKeyUsage::end_of_day(day);
                 if end.is_none() {
                     let message = format!("\"{day}\" is not a day");
-                    self.problems.error(place, message, "write year, month and day such as \"2027-03-31\"");
+                    self.problems.error(
+                        place,
+                        message,
+                        "write year, month and day such as \"2027-03-31\"",
+                    );
                 }
                 ExtendedKeyUsage::AllowServerAuthUntil(end?)
             }
@@ -92,22 +133,35 @@ impl Assembly<'_> {
         let depth = said.chain_depth.and_then(|depth| u8::try_from(depth).ok());
         let default = TrustSettings::default();
         let chain_depth = depth.unwrap_or(default.chain_depth);
-        Some(TrustSettings { usage, chain_depth, tolerance: self.largest_tolerance(&said.name.value) })
+        Some(TrustSettings {
+            usage,
+            chain_depth,
+            tolerance: self.largest_tolerance(&said.name.value),
+        })
     }
 
     /// What the most patient of a domain's users tolerates.
     fn largest_tolerance(&self, domain: &str) -> Duration {
         let is_only = self.config.trust_domains.len() == 1;
-        let users = self.config.api_users.iter().filter(|user| match &user.trust_domain {
-            Some(named) => named.value == domain,
-            None => is_only,
-        });
-        users.filter_map(|user| user.tolerate_expiry).max().unwrap_or_default()
+        let users = self
+            .config
+            .api_users
+            .iter()
+            .filter(|user| match &user.trust_domain {
+                Some(named) => named.value == domain,
+                None => is_only,
+            });
+        users
+            .filter_map(|user| user.tolerate_expiry)
+            .max()
+            .unwrap_or_default()
     }
 
     fn previous_domain(&self, name: &str) -> Option<&TrustDomain> {
         let mut domains = self.previous?.trust_domains.iter();
-        domains.find(|domain| *domain.name == *name).map(|domain| &**domain)
+        domains
+            .find(|domain| *domain.name == *name)
+            .map(|domain| &**domain)
     }
 
     fn report_domain(&self, place: Place, error: &TrustDomainError) {
@@ -147,22 +201,37 @@ impl Assembly<'_> {
             (Some(only), None) => only.clone(),
             (None, _) => {
                 let hint = "add `[trust_domain.NAME]` with `anchors`";
-                self.problems.error(at, format!("{whose} needs a trust domain, and there is none"), hint);
+                self.problems.error(
+                    at,
+                    format!("{whose} needs a trust domain, and there is none"),
+                    hint,
+                );
                 None
             }
             (Some(_), Some(_)) => {
-                let message = format!("{whose} does not say which trust domain it means, and there are several");
-                self.problems.error(at, message, "add `trust_domain = \"NAME\"`");
+                let message = format!(
+                    "{whose} does not say which trust domain it means, and there are several"
+                );
+                self.problems
+                    .error(at, message, "add `trust_domain = \"NAME\"`");
                 None
             }
         }
     }
 
     /// A hint that lists what there is.
-    pub(super) fn known<'n, N: AsRef<str> + 'n>(&self, what: &str, names: impl Iterator<Item = &'n N>) -> String {
+    pub(super) fn known<'n, N: AsRef<str> + 'n>(
+        &self,
+        what: &str,
+        names: impl Iterator<Item = &'n N>,
+    ) -> String {
         let mut names: Vec<&str> = names.map(AsRef::as_ref).collect();
         names.sort_unstable();
         names.truncate(10);
-        if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", names.join(", ")) }
+        if names.is_empty() {
+            format!("there are no {what}")
+        } else {
+            format!("{what}: {}", names.join(", "))
+        }
     }
 }

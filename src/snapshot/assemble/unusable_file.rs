@@ -22,7 +22,8 @@ impl Assembly<'_> {
     pub(super) fn report_file(&self, file: UnusableFile<'_>) {
         match FileFormat::misplaced_file(file.path, file.wanted) {
             Some(FileAdvice { what, hint }) => {
-                self.problems.error(file.place, format!("{} {what}", file.path.display()), hint);
+                self.problems
+                    .error(file.place, format!("{} {what}", file.path.display()), hint);
             }
             None => self.problems.error(file.place, file.error, file.hint),
         }
@@ -35,4 +36,5 @@ pub(super) fn unreadable_hint(path: &Spanned<String>, usual: &str) -> String {
 }
 
 /// `usual` for files of which nothing else is known.
-pub(super) const CHECK_THE_PATH: &str = "check the path, which is relative to this file, and its mode";
+pub(super) const CHECK_THE_PATH: &str =
+    "check the path, which is relative to this file, and its mode";

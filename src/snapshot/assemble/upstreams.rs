@@ -22,16 +22,24 @@ pub(super) struct Upstreams {
 
 impl Assembly<'_> {
     pub(super) fn upstreams(&self) -> Upstreams {
-        let _ = self.unique("upstream", &self.config.upstreams, |upstream| &upstream.name);
+        let _ = self.unique("upstream", &self.config.upstreams, |upstream| {
+            &upstream.name
+        });
         let mut upstreams = Upstreams::default();
         for said in &self.config.upstreams {
             if said.endpoints.is_empty() {
                 let message = format!("upstream \"{}\" has no endpoints", said.name.value);
-                self.problems.error(said.name.place, message, "write `endpoints = [\"http://127.0.0.1:8080\"]`");
+                self.problems.error(
+                    said.name.place,
+                    message,
+                    "write `endpoints = [\"http://127.0.0.1:8080\"]`",
+                );
             }
             if let Some((upstream, roots)) = self.upstream(said) {
                 let name = upstream.name.clone();
-                upstreams.roots.extend(roots.map(|roots| (name.clone(), roots)));
+                upstreams
+                    .roots
+                    .extend(roots.map(|roots| (name.clone(), roots)));
                 upstreams.by_name.insert(name, upstream);
             }
         }
@@ -39,14 +47,24 @@ impl Assembly<'_> {
     }
 
     fn upstream(&self, said: &Said) -> Option<(Arc<Upstream>, Option<Arc<RootCertStore>>)> {
-        let addresses: Vec<_> = said.endpoints.iter().map(|text| (text, self.endpoint_address(text))).collect();
-        let speaks_tls =
-            addresses.iter().any(|(_, address)| address.as_ref().is_some_and(|found| found.scheme == Scheme::Https));
+        let addresses: Vec<_> = said
+            .endpoints
+            .iter()
+            .map(|text| (text, self.endpoint_address(text)))
+            .collect();
+        let speaks_tls = addresses.iter().any(|(_, address)| {
+            address
+                .as_ref()
+                .is_some_and(|found| found.scheme == Scheme::Https)
+        });
         let mut inputs = Inputs::default();
         let peer = peer(said);
         let tls = self.client_config(&peer, speaks_tls, &mut inputs);
         let identity = self.identity_selection(said);
-        let authorization = said.basic_credentials.as_ref().map(|text| self.basic_credentials(text));
+        let authorization = said
+            .basic_credentials
+            .as_ref()
+            .map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
             let config = tls.as_ref().ok()?.as_ref().map(|(config, _)| config);
@@ -60,10 +78,16 @@ impl Assembly<'_> {
         let settings = UpstreamSettings {
             name: said.name.value.as_str().into(),
             endpoints: (!endpoints.is_empty()).then_some(endpoints)?,
-            host_header: said.host_header.as_ref().map_or(HostHeader::Client, |said| said.value),
+            host_header: said
+                .host_header
+                .as_ref()
+                .map_or(HostHeader::Client, |said| said.value),
             authorization,
             identity: Arc::new(identity?),
-            proxy_protocol: said.proxy_protocol.as_ref().map_or_else(Default::default, |said| said.value),
+            proxy_protocol: said
+                .proxy_protocol
+                .as_ref()
+                .map_or_else(Default::default, |said| said.value),
             connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
             pool_idle_timeout: defaults::pool_idle_timeout(said),
             manners: defaults::manners(&said.manners),
@@ -72,17 +96,28 @@ impl Assembly<'_> {
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
         // An upstream that did not change keeps its connections.
-        let before = self.previous.and_then(|previous| previous.upstreams.get(&settings.name));
-        let unchanged = before.filter(|upstream| upstream.signature == signature).cloned();
+        let before = self
+            .previous
+            .and_then(|previous| previous.upstreams.get(&settings.name));
+        let unchanged = before
+            .filter(|upstream| upstream.signature == signature)
+            .cloned();
         let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
-        Some((unchanged.unwrap_or_else(make), tls.ok()?.map(|(_, roots)| roots)))
+        Some((
+            unchanged.unwrap_or_else(make),
+            tls.ok()?.map(|(_, roots)| roots),
+        ))
     }
 
     pub(super) fn endpoint_address(&self, text: &Spanned<String>) -> Option<EndpointAddress> {
         EndpointAddress::parse(&text.value)
             .map_err(|error| {
                 let message = format!("\"{}\" is no endpoint: {error}", text.value);
-                self.problems.error(text.place, message, "write for example \"http://127.0.0.1:8080\"");
+                self.problems.error(
+                    text.place,
+                    message,
+                    "write for example \"http://127.0.0.1:8080\"",
+                );
             })
             .ok()
     }
@@ -90,7 +125,9 @@ impl Assembly<'_> {
     /// `Authorization` from a file or `env:NAME` that holds `user:password`.
     pub(super) fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
         let read = match text.value.strip_prefix("env:") {
-            Some(name) => std::env::var(name).map_err(|error| format!("environment variable {name}: {error}")),
+            Some(name) => {
+                std::env::var(name).map_err(|error| format!("environment variable {name}: {error}"))
+            }
             None => {
                 let path = self.path(text);
                 file_read::read_text(&path, FileKind::Secret)
@@ -101,18 +138,31 @@ impl Assembly<'_> {
             Ok(secret) => zeroize::Zeroizing::new(secret),
             Err(message) => {
                 let usual = || "give a file, or `env:NAME`, that holds user:password".to_owned();
-                self.problems.error(text.place, message, unexpanded(&text.value).unwrap_or_else(usual));
+                self.problems.error(
+                    text.place,
+                    message,
+                    unexpanded(&text.value).unwrap_or_else(usual),
+                );
                 return None;
             }
         };
         let pair = secret.trim_end_matches(['\r', '\n']);
-        let usable = pair.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+        let usable = pair
+            .split_once(':')
+            .is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
         if !usable || pair.chars().any(char::is_control) {
             let hint = "the file holds one line, user:password, and neither is empty";
-            self.problems.error(text.place, "the credentials are not user:password", hint);
+            self.problems
+                .error(text.place, "the credentials are not user:password", hint);
             return None;
         }
-        Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into_bytes())
+        Some(
+            format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(pair)
+            )
+            .into_bytes(),
+        )
     }
 }
 

@@ -5,7 +5,8 @@ use super::Assembly;
 use super::interner::Interner;
 use super::trust::TrustDomains;
 use crate::authorize::{
-    CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission, UserPermissions,
+    CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission,
+    UserPermissions,
 };
 use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned, Text};
 use crate::identity::{ApiUsers, RoleId, Taken, UserId};
@@ -42,11 +43,25 @@ impl Assembly<'_> {
             let enabled_until = self.enabled_until(&whose, user.enabled_until.as_ref());
             let enforcement = user.shadow.as_ref().map(|said| said.value);
             let roles = self.sets_of(&roles, &user.roles);
-            permissions.push(UserPermissions { own, roles, enabled_until, enforcement });
+            permissions.push(UserPermissions {
+                own,
+                roles,
+                enabled_until,
+                enforcement,
+            });
         }
         let limiters = self.user_limiters(&users, &roles);
-        let enforcement = self.config.gateway.shadow.as_ref().map_or_else(Enforcement::default, |said| said.value);
-        Users { users, policy: Policy::new(permissions, roles.sets, enforcement), limiters }
+        let enforcement = self
+            .config
+            .gateway
+            .shadow
+            .as_ref()
+            .map_or_else(Enforcement::default, |said| said.value);
+        Users {
+            users,
+            policy: Policy::new(permissions, roles.sets, enforcement),
+            limiters,
+        }
     }
 
     fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
@@ -59,11 +74,19 @@ impl Assembly<'_> {
             );
         }
         users
-            .add(&name.value, name.place, user.tolerate_expiry.unwrap_or_default())
+            .add(
+                &name.value,
+                name.place,
+                user.tolerate_expiry.unwrap_or_default(),
+            )
             .map_err(|Taken(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
-                self.problems.error(name.place, message, format!("the other stands at {other}; keep one"));
+                self.problems.error(
+                    name.place,
+                    message,
+                    format!("the other stands at {other}; keep one"),
+                );
             })
             .ok()
     }
@@ -74,20 +97,30 @@ impl Assembly<'_> {
         granted: Vec<PermissionEntry>,
         denied: Vec<PermissionEntry>,
     ) -> PermissionSet {
-        let mut compile =
-            |entries: Vec<PermissionEntry>, effect: Effect| -> Vec<Permission> {
-                let mut compiled = Vec::with_capacity(entries.len());
-                entries.iter().for_each(|entry| self.lint_method(&entry.text, effect));
-                let usable = entries.iter().filter(|entry| !self.is_unusable_permission(&entry.text));
-                compiled.extend(usable.filter_map(|entry| {
-                    Some(Permission::new(self.compiled(interner, entry, effect)?, entry.text.place))
-                }));
-                compiled
-            };
+        let mut compile = |entries: Vec<PermissionEntry>, effect: Effect| -> Vec<Permission> {
+            let mut compiled = Vec::with_capacity(entries.len());
+            entries
+                .iter()
+                .for_each(|entry| self.lint_method(&entry.text, effect));
+            let usable = entries
+                .iter()
+                .filter(|entry| !self.is_unusable_permission(&entry.text));
+            compiled.extend(usable.filter_map(|entry| {
+                Some(Permission::new(
+                    self.compiled(interner, entry, effect)?,
+                    entry.text.place,
+                ))
+            }));
+            compiled
+        };
         let granted = compile(granted, Effect::Grant);
         let denied = compile(denied, Effect::Deny);
         self.lint_shadow_of_denied(&denied);
-        PermissionSet { role: None, granted, denied }
+        PermissionSet {
+            role: None,
+            granted,
+            denied,
+        }
     }
 
     /// `None` if its condition was reported.
@@ -98,38 +131,63 @@ impl Assembly<'_> {
         effect: Effect,
     ) -> Option<Arc<CompiledPermission>> {
         let text = &entry.text.value;
-        let Some(qualifiers) = &entry.qualifiers else { return Some(interner.plain(text, effect)) };
+        let Some(qualifiers) = &entry.qualifiers else {
+            return Some(interner.plain(text, effect));
+        };
         let when = qualifiers.when.as_ref().map(|when| when.value.clone());
-        let enforcement = qualifiers.shadow.as_ref().map_or_else(Default::default, |said| said.value);
+        let enforcement = qualifiers
+            .shadow
+            .as_ref()
+            .map_or_else(Default::default, |said| said.value);
         let written = (text.clone(), effect, when, enforcement);
         if let Some(known) = interner.qualified.get(&written) {
             return Some(known.clone());
         }
         let condition = self.condition_of(entry).ok()?;
-        let compiled = Arc::new(CompiledPermission::new(text.clone(), effect).qualified(condition, enforcement));
+        let compiled = Arc::new(
+            CompiledPermission::new(text.clone(), effect).qualified(condition, enforcement),
+        );
         interner.qualified.insert(written, compiled.clone());
         Some(compiled)
     }
 
     fn is_unusable_permission(&self, text: &Spanned<Text>) -> bool {
-        let Err(error) = CompiledPermission::check(&text.value) else { return false };
+        let Err(error) = CompiledPermission::check(&text.value) else {
+            return false;
+        };
         let meant = CompiledPermission::meant(&text.value);
-        let meant = meant.iter().map(|meant| format!("\"{meant}\"")).collect::<Vec<_>>().join(" and ");
+        let meant = meant
+            .iter()
+            .map(|meant| format!("\"{meant}\""))
+            .collect::<Vec<_>>()
+            .join(" and ");
         let hint = match error {
             UnusablePermission::Empty => {
                 "write a pattern such as \"GET /api/*\", or remove it; no permission means no right"
             }
-            UnusablePermission::PathWithoutMethod => "write the method, a space and the path; `*` is every method",
-            UnusablePermission::MethodWithoutPath => "write the method, a space and the path; `/*` is every path",
+            UnusablePermission::PathWithoutMethod => {
+                "write the method, a space and the path; `*` is every method"
+            }
+            UnusablePermission::MethodWithoutPath => {
+                "write the method, a space and the path; `/*` is every path"
+            }
             _ if !meant.is_empty() => &format!("write {meant}"),
             UnusablePermission::Separator
             | UnusablePermission::SeveralMethods
             | UnusablePermission::PathWithoutSlash
             | UnusablePermission::SpaceInPath
-            | UnusablePermission::DoubleEncoding => "write one method, one space, and a path in its canonical form",
-            UnusablePermission::DotSegment => "write the path that is left when its dot segments are resolved",
+            | UnusablePermission::DoubleEncoding => {
+                "write one method, one space, and a path in its canonical form"
+            }
+            UnusablePermission::DotSegment => {
+                "write the path that is left when its dot segments are resolved"
+            }
         };
-        self.problems.error(text.place, format!("\"{}\" can never match: {error}", text.value), hint);
+        self.problems.error(
+            text.place,
+            format!("\"{}\" can never match: {error}", text.value),
+            hint,
+        );
         true
     }
 }

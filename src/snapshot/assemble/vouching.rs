@@ -21,9 +21,19 @@ impl Assembly<'_> {
             self.problems.error(several.place, message, "keep one");
             return None;
         }
-        let named: Vec<_> = said.trust_domain.iter().chain(&said.trust_domains).collect();
-        let Some(first) = named.first() else { return Some(VouchedBy::Any) };
-        if said.client_auth.as_ref().is_some_and(|auth| auth.value != ClientAuth::Required) {
+        let named: Vec<_> = said
+            .trust_domain
+            .iter()
+            .chain(&said.trust_domains)
+            .collect();
+        let Some(first) = named.first() else {
+            return Some(VouchedBy::Any);
+        };
+        if said
+            .client_auth
+            .as_ref()
+            .is_some_and(|auth| auth.value != ClientAuth::Required)
+        {
             let message = "a route that lets everybody in cannot demand a trust domain";
             let hint = "remove it, or `client_auth` (then it is \"required\")";
             self.problems.error(first.place, message, hint);
@@ -33,10 +43,13 @@ impl Assembly<'_> {
             .into_iter()
             .map(|name| {
                 let domain = self.meant_domain(trust, Some(name), name.place, "this route")?;
-                self.is_asked_for(said, name, &domain, listeners).then_some(domain.id)
+                self.is_asked_for(said, name, &domain, listeners)
+                    .then_some(domain.id)
             })
             .collect();
-        read.into_iter().collect::<Option<Box<[_]>>>().map(VouchedBy::OneOf)
+        read.into_iter()
+            .collect::<Option<Box<[_]>>>()
+            .map(VouchedBy::OneOf)
     }
 
     /// A demand that nobody can meet is a mistake.
@@ -50,7 +63,9 @@ impl Assembly<'_> {
         let names = &said.listeners;
         let mut serving = listeners
             .iter()
-            .filter(|listener| names.is_empty() || names.iter().any(|name| *name.value == *listener.name))
+            .filter(|listener| {
+                names.is_empty() || names.iter().any(|name| *name.value == *listener.name)
+            })
             .peekable();
         // Unknown listeners, and those that could not be built, are reported elsewhere.
         let asked = serving.peek().is_none()
@@ -58,11 +73,17 @@ impl Assembly<'_> {
             || serving.any(|listener| {
                 let mut asked = listener.hosts.iter().flat_map(|host| &host.trust_domains);
                 asked.any(|asked| Arc::ptr_eq(asked, domain))
-                    || listener.front_proxy.as_ref().is_some_and(|front| Arc::ptr_eq(&front.trust_domain, domain))
+                    || listener
+                        .front_proxy
+                        .as_ref()
+                        .is_some_and(|front| Arc::ptr_eq(&front.trust_domain, domain))
             })
             || self.problems.any_error();
         if !asked {
-            let message = format!("no host of this route's listeners asks for trust domain \"{}\"", domain.name);
+            let message = format!(
+                "no host of this route's listeners asks for trust domain \"{}\"",
+                domain.name
+            );
             let hint = "add it to a host of the listener, or name another domain";
             self.problems.error(name.place, message, hint);
         }

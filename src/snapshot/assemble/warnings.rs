@@ -5,7 +5,7 @@ use super::identities::said_identifiers;
 use super::users::Users;
 use crate::authorize::Effect;
 use crate::clock::{self, rfc3339};
-use crate::config::{ApiUser, ClientAuth, CredentialKind, CredentialsRequired};
+use crate::config::{self, ApiUser, ClientAuth, CredentialKind, CredentialsRequired};
 use crate::host::HostPattern;
 use crate::route::Route;
 use crate::snapshot::{ListenerPolicy, OwnExpiry};
@@ -22,8 +22,15 @@ impl Assembly<'_> {
         let soon = i64::try_from(warn_before.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
         let now = clock::signed_seconds();
         let expiries = self.expiries.borrow();
-        for expiry in expiries.iter().filter(|expiry| expiry.not_after < now.saturating_add(soon)) {
-            self.problems.warning(expiry.file.place, expiry_message(expiry, now), expiry_hint(expiry, now));
+        for expiry in expiries
+            .iter()
+            .filter(|expiry| expiry.not_after < now.saturating_add(soon))
+        {
+            self.problems.warning(
+                expiry.file.place,
+                expiry_message(expiry, now),
+                expiry_hint(expiry, now),
+            );
         }
     }
 
@@ -35,14 +42,20 @@ impl Assembly<'_> {
         let asked_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
         let certificates = |user: &&ApiUser| {
-            user.password_hashes.is_empty() && user.password_hash_files.is_empty() && user.client_token.is_empty()
+            user.password_hashes.is_empty()
+                && user.password_hash_files.is_empty()
+                && user.client_token.is_empty()
         };
         for user in self.config.api_users.iter().filter(certificates) {
-            let domain = user.trust_domain.as_ref().map(|domain| domain.value.as_str());
+            let domain = user
+                .trust_domain
+                .as_ref()
+                .map(|domain| domain.value.as_str());
             let (reason, hint) = match domain {
-                _ if said_identifiers(user).next().is_none() => {
-                    ("it has no `client_cn` or other `client_` key", "give it a `client_cn`, or remove it")
-                }
+                _ if said_identifiers(user).next().is_none() => (
+                    "it has no `client_cn` or other `client_` key",
+                    "give it a `client_cn`, or remove it",
+                ),
                 Some(domain) if !asked_domains.contains(domain) => (
                     "no listener asks for certificates of its trust domain",
                     "name the domain in `trust_domain` of a listener that asks for certificates, or remove the user",
@@ -59,10 +72,15 @@ impl Assembly<'_> {
         self.lint_users_without_certificate();
         self.lint_unused();
         for user in &self.config.api_users {
-            if user.tolerate_expiry.is_some_and(|tolerance| tolerance > LONG_TOLERANCE) {
-                let message = format!("api_user \"{}\" tolerates expired certificates for very long", user.name.value);
-                let hint =
-                    "shorten `tolerate_expiry` to what a renewal takes; a certificate ends so that a stolen one does";
+            if user
+                .tolerate_expiry
+                .is_some_and(|tolerance| tolerance > LONG_TOLERANCE)
+            {
+                let message = format!(
+                    "api_user \"{}\" tolerates expired certificates for very long",
+                    user.name.value
+                );
+                let hint = "shorten `tolerate_expiry` to what a renewal takes; a certificate ends so that a stolen one does";
                 self.problems.warning(user.name.place, message, hint);
             }
         }
@@ -73,14 +91,22 @@ impl Assembly<'_> {
         /// So many are remembered; what is looked at again costs time, and what is remembered costs memory.
         const MOST: usize = 65_536;
         let (mut seen, mut said) = (HashSet::new(), HashSet::new());
-        let granted = users.policy.granted().map(|permission| (permission, Effect::Grant));
-        let denied = users.policy.denied().map(|permission| (permission, Effect::Deny));
+        let granted = users
+            .policy
+            .granted()
+            .map(|permission| (permission, Effect::Grant));
+        let denied = users
+            .policy
+            .denied()
+            .map(|permission| (permission, Effect::Deny));
         for (permission, effect) in granted.chain(denied) {
             if seen.len() >= MOST {
                 seen.clear();
             }
             if !seen.insert(permission.identity())
-                || routes.iter().any(|route| permission.could_match(&route.requirement, &route.path_glob))
+                || routes
+                    .iter()
+                    .any(|route| permission.could_match(&route.requirement, &route.path_glob))
                 || !said.insert((permission.text(), effect))
             {
                 continue;
@@ -96,19 +122,34 @@ impl Assembly<'_> {
     }
 
     fn domains_in_use(&self) -> HashSet<&str> {
-        let hosts =
-            self.config.listeners.iter().flat_map(|listener| listener.default_host.iter().chain(&listener.hosts));
-        let asking = hosts.filter(|host| host.client_auth.as_ref().is_none_or(|said| said.value != ClientAuth::Off));
+        let hosts = self
+            .config
+            .listeners
+            .iter()
+            .flat_map(|listener| listener.default_host.iter().chain(&listener.hosts));
+        let asking = hosts.filter(|host| {
+            host.client_auth
+                .as_ref()
+                .is_none_or(|said| said.value != ClientAuth::Off)
+        });
         let only = match self.config.trust_domains.as_slice() {
             [only] => Some(only.name.value.as_str()),
             _ => None,
         };
-        let front_proxies = self.config.listeners.iter().filter_map(|listener| listener.front_proxy.as_ref());
+        let front_proxies = self
+            .config
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.front_proxy.as_ref());
         let forwarded = front_proxies.filter_map(|front| front.trust_domain.as_ref());
         let mut in_use: HashSet<&str> = forwarded.map(|name| name.value.as_str()).collect();
         for host in asking {
-            let mut named =
-                host.trust_domain.iter().chain(&host.trust_domains).map(|name| name.value.as_str()).peekable();
+            let mut named = host
+                .trust_domain
+                .iter()
+                .chain(&host.trust_domains)
+                .map(|name| name.value.as_str())
+                .peekable();
             match named.peek() {
                 Some(_) => in_use.extend(named),
                 None => in_use.extend(only),
@@ -128,9 +169,15 @@ impl Assembly<'_> {
             return;
         }
         for route in unused {
-            let message =
-                format!("route {} is shadowed: on each of its listeners another route takes its requests", route.name);
-            self.problems.warning(route.place, message, "remove it, or the one that names the listeners");
+            let message = format!(
+                "route {} is shadowed: on each of its listeners another route takes its requests",
+                route.name
+            );
+            self.problems.warning(
+                route.place,
+                message,
+                "remove it, or the one that names the listeners",
+            );
         }
         if self.config.routes.is_empty()
             && let Some(listener) = self.config.listeners.first()
@@ -143,32 +190,52 @@ impl Assembly<'_> {
         }
         for said in &self.config.routes {
             let serving = listeners.iter().filter(|listener| {
-                said.listeners.is_empty() || said.listeners.iter().any(|name| *name.value == *listener.name)
+                said.listeners.is_empty()
+                    || said
+                        .listeners
+                        .iter()
+                        .any(|name| *name.value == *listener.name)
             });
             let serving: Vec<_> = serving.collect();
             self.lint_open_route(said, &serving);
-            for host in &said.hosts {
-                let pattern = HostPattern::parse(&host.value);
-                let served =
-                    pattern.is_some_and(|pattern| serving.iter().any(|listener| listener.hosts.could_serve(&pattern)));
-                if !served && !serving.is_empty() {
-                    let message = format!("no listener of this route has a certificate entry for \"{}\"", host.value);
-                    self.problems.warning(host.place, message, "add the name to a listener's `host`");
-                }
-            }
-            let demands = said.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required)
+            self.warn_about_hosts(said, &serving);
+            let demands = said
+                .client_auth
+                .as_ref()
+                .is_none_or(|said| said.value == ClientAuth::Required)
                 && !password_is_enough(said);
             let asks = serving
                 .iter()
                 .flat_map(|listener| listener.hosts.iter())
                 .any(|host| host.client_auth != ClientAuth::Off);
             if demands && !asks && !serving.is_empty() {
-                let message = "this route needs a client certificate, but no listener of it asks for one";
+                let message =
+                    "this route needs a client certificate, but no listener of it asks for one";
                 self.problems.warning(
                     said.place,
                     message,
                     "set `client_auth` on a listener of it; a route that is meant for everybody says so itself",
                 );
+            }
+        }
+    }
+
+    /// Hosts of a route that none of its listeners has.
+    fn warn_about_hosts(&self, said: &config::Route, serving: &[&ListenerPolicy]) {
+        for host in &said.hosts {
+            let pattern = HostPattern::parse(&host.value);
+            let served = pattern.is_some_and(|pattern| {
+                serving
+                    .iter()
+                    .any(|listener| listener.hosts.could_serve(&pattern))
+            });
+            if !served && !serving.is_empty() {
+                let message = format!(
+                    "no listener of this route has a certificate entry for \"{}\"",
+                    host.value
+                );
+                self.problems
+                    .warning(host.place, message, "add the name to a listener's `host`");
             }
         }
     }
@@ -185,8 +252,16 @@ fn expiry_message(expiry: &OwnExpiry, now: i64) -> String {
         "authorizer_client" => ("certificate", "the client certificate for authorizer"),
         _ => ("certificate", "the client certificate for upstream"),
     };
-    let expires = if expiry.not_after < now { "expired" } else { "expires" };
-    let of_user = expiry.user.as_ref().map(|user| format!(" of api_user \"{user}\"")).unwrap_or_default();
+    let expires = if expiry.not_after < now {
+        "expired"
+    } else {
+        "expires"
+    };
+    let of_user = expiry
+        .user
+        .as_ref()
+        .map(|user| format!(" of api_user \"{user}\""))
+        .unwrap_or_default();
     format!(
         "{of} \"{}\"{of_user}, \"{}\" in {} (`{key}`), {expires} at {}",
         expiry.name,
@@ -201,11 +276,15 @@ fn expiry_hint(expiry: &OwnExpiry, now: i64) -> String {
         _ if expiry.not_after >= now => "",
         "server" => "clients reject it: ",
         "trust_anchor" | "intermediate" => "clients whose certificates it signed are rejected: ",
-        "upstream_anchor" | "authorizer_anchor" => "servers whose certificates it signed are rejected: ",
+        "upstream_anchor" | "authorizer_anchor" => {
+            "servers whose certificates it signed are rejected: "
+        }
         _ => "the server may reject it: ",
     };
     let how = match expiry.kind {
-        "trust_anchor" | "intermediate" | "upstream_anchor" | "authorizer_anchor" => "get the CA's new certificate",
+        "trust_anchor" | "intermediate" | "upstream_anchor" | "authorizer_anchor" => {
+            "get the CA's new certificate"
+        }
         _ => "have a new one signed",
     };
     format!(
@@ -217,8 +296,17 @@ fn expiry_hint(expiry: &OwnExpiry, now: i64) -> String {
 /// Whether nobody needs a certificate for this route.
 fn password_is_enough(said: &crate::config::Route) -> bool {
     let kinds = said.credentials.iter().flatten();
-    let any = said.credentials_required.as_ref().is_none_or(|said| said.value == CredentialsRequired::Any);
+    let any = said
+        .credentials_required
+        .as_ref()
+        .is_none_or(|said| said.value == CredentialsRequired::Any);
     let (mut password, mut other) = (false, false);
-    kinds.for_each(|kind| if kind.value == CredentialKind::Password { password = true } else { other = true });
+    kinds.for_each(|kind| {
+        if kind.value == CredentialKind::Password {
+            password = true
+        } else {
+            other = true
+        }
+    });
     password && (any || !other)
 }

@@ -115,9 +115,9 @@ impl AuditDecision<'_> {
 
 /// A number that is spread evenly although ids count up: FNV-1a, then the finish of SplitMix64.
 fn spread(id: &[u8]) -> u64 {
-    let folded = id
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |so_far, octet| (so_far ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3));
+    let folded = id.iter().fold(0xcbf2_9ce4_8422_2325_u64, |so_far, octet| {
+        (so_far ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3)
+    });
     let mixed = (folded ^ (folded >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
@@ -220,8 +220,9 @@ mod tests {
     #[test]
     fn a_sample_has_about_the_share_that_was_asked_for() {
         let share = Share::percent("10%").unwrap();
-        let taken =
-            (0..100_000).filter(|count| share.takes(spread(format!("93b1c02f-0-{count:x}").as_bytes()))).count();
+        let taken = (0..100_000)
+            .filter(|count| share.takes(spread(format!("93b1c02f-0-{count:x}").as_bytes())))
+            .count();
         assert!((9_500..10_500).contains(&taken), "{taken}");
     }
 }

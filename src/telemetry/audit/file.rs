@@ -47,10 +47,23 @@ impl AuditFile {
     pub(super) fn open(config: &AuditLogConfig) -> io::Result<Self> {
         let mut file = open(&config.path)?;
         let metadata = file.metadata()?;
-        let (kind, length) = if metadata.is_file() { (Kind::Regular, metadata.len()) } else { (Kind::Other, 0) };
+        let (kind, length) = if metadata.is_file() {
+            (Kind::Regular, metadata.len())
+        } else {
+            (Kind::Other, 0)
+        };
         let torn = kind == Kind::Regular && length > 0 && !ends_with_line(&mut file)?;
         let rotate_at = config.size_limit.unwrap_or(u64::MAX);
-        Ok(Self { config: config.clone(), file, kind, length, rotate_at, buffer: Vec::new(), waiting: 0, torn })
+        Ok(Self {
+            config: config.clone(),
+            file,
+            kind,
+            length,
+            rotate_at,
+            buffer: Vec::new(),
+            waiting: 0,
+            torn,
+        })
     }
 
     /// Lets the one that it replaces write what waits there.
@@ -88,13 +101,24 @@ impl AuditFile {
         }
         let (written, result) = write_counted(&mut self.file, &self.buffer);
         let whole = self.buffer.get(..written).unwrap_or_default();
-        let whole = whole.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
-        let lines = self.buffer.get(..whole).unwrap_or_default().iter().filter(|octet| **octet == b'\n').count();
+        let whole = whole
+            .iter()
+            .rposition(|octet| *octet == b'\n')
+            .map_or(0, |at| at + 1);
+        let lines = self
+            .buffer
+            .get(..whole)
+            .unwrap_or_default()
+            .iter()
+            .filter(|octet| **octet == b'\n')
+            .count();
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let half = size(written - whole);
         let is_taken_away = half == 0 || self.take_away(half).is_ok();
-        self.length = self.length.saturating_add(size(if is_taken_away { whole } else { written }));
+        self.length = self
+            .length
+            .saturating_add(size(if is_taken_away { whole } else { written }));
         self.torn |= !is_taken_away;
         outcome.written += lines;
         outcome.lost += self.waiting.saturating_sub(lines);
@@ -106,7 +130,9 @@ impl AuditFile {
     /// Takes so much off the end.
     fn take_away(&self, length: u64) -> io::Result<()> {
         match self.kind {
-            Kind::Regular => self.file.set_len(self.file.metadata()?.len().saturating_sub(length)),
+            Kind::Regular => self
+                .file
+                .set_len(self.file.metadata()?.len().saturating_sub(length)),
             Kind::Other => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -159,7 +185,12 @@ impl AuditFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn ends_with_line(file: &mut File) -> io::Result<bool> {
@@ -177,7 +208,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn config(path: &Path, size_limit: Option<u64>, keep: u32) -> AuditLogConfig {
-        AuditLogConfig { path: path.to_owned(), decisions: AuditedDecisions::All, size_limit, keep }
+        AuditLogConfig {
+            path: path.to_owned(),
+            decisions: AuditedDecisions::All,
+            size_limit,
+            keep,
+        }
     }
 
     fn text(path: &Path) -> String {
@@ -226,11 +262,19 @@ mod tests {
         file.flush(&mut outcome);
         let of = |name: &str| text(&folder.path().join(name));
         assert_eq!(
-            [of("audit.log"), of("audit.log.1"), of("audit.log.2"), of("audit.log.3")],
+            [
+                of("audit.log"),
+                of("audit.log.1"),
+                of("audit.log.2"),
+                of("audit.log.3")
+            ],
             ["4\n", "3\n", "2\n", ""]
         );
         for entry in std::fs::read_dir(folder.path()).unwrap() {
-            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                entry.unwrap().metadata().unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 
@@ -262,9 +306,14 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("audit.log.1/x")).unwrap();
         let mut outcome = Outcome::default();
         let mut file = AuditFile::open(&config(&path, Some(3), 1)).unwrap();
-        ["1\n", "2\n", "3\n"].iter().for_each(|line| file.append(line.as_bytes(), &mut outcome));
+        ["1\n", "2\n", "3\n"]
+            .iter()
+            .for_each(|line| file.append(line.as_bytes(), &mut outcome));
         file.flush(&mut outcome);
-        assert_eq!((text(&path).as_str(), outcome.written, outcome.lost), ("1\n2\n3\n", 3, 0));
+        assert_eq!(
+            (text(&path).as_str(), outcome.written, outcome.lost),
+            ("1\n2\n3\n", 3, 0)
+        );
         assert!(outcome.rotate_error.is_some());
     }
 }

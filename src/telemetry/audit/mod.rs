@@ -83,7 +83,9 @@ impl Telemetry {
         if current.as_ref().map(|log| &log.config) == config {
             return Ok(());
         }
-        let log = config.map(|config| AuditLog::open(config, current.as_deref(), &self.metrics)).transpose()?;
+        let log = config
+            .map(|config| AuditLog::open(config, current.as_deref(), &self.metrics))
+            .transpose()?;
         self.audit.log.store(log.map(Arc::new));
         self.audit.note_whether_on();
         Ok(())
@@ -104,7 +106,9 @@ impl Telemetry {
     pub fn close_audit_log(&self) {
         let log = self.audit.log.swap(None);
         self.audit.note_whether_on();
-        let Some(ended) = log.as_ref().and_then(|log| log.writer.ended()) else { return };
+        let Some(ended) = log.as_ref().and_then(|log| log.writer.ended()) else {
+            return;
+        };
         drop(log);
         wait_for_end(&ended, "audit", Duration::from_secs(10));
     }
@@ -145,7 +149,9 @@ impl Telemetry {
         if let (true, Some(AuditedDecisions::Sample(share))) = (wanted, sampled) {
             entry.sample = entry.may_be_left_out().then_some(share);
         }
-        let Ok(mut line) = serde_json::to_vec(&entry) else { return };
+        let Ok(mut line) = serde_json::to_vec(&entry) else {
+            return;
+        };
         if let Some(certificate) = certificate {
             // Behind the last field, within the brace.
             line.pop();
@@ -193,11 +199,18 @@ fn line_of(event: &impl Serialize) -> Option<Vec<u8>> {
 impl AuditLog {
     /// Opens a log. What is written to the same file already goes on with the new settings, since two writers would
     /// rotate it under each other's feet.
-    fn open(config: &AuditLogConfig, current: Option<&Self>, metrics: &Metrics) -> std::io::Result<Self> {
+    fn open(
+        config: &AuditLogConfig,
+        current: Option<&Self>,
+        metrics: &Metrics,
+    ) -> std::io::Result<Self> {
         let config = config.clone();
         if let Some(same) = current.filter(|log| log.config.path == config.path) {
             same.writer.reopen(&config)?;
-            return Ok(Self { config, writer: same.writer.clone() });
+            return Ok(Self {
+                config,
+                writer: same.writer.clone(),
+            });
         }
         let writer = Arc::new(Writer::start(AuditFile::open(&config)?, metrics)?);
         Ok(Self { config, writer })

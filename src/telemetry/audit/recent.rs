@@ -19,7 +19,9 @@ impl Recent {
     /// Remembers one more. The memory of one that goes is used again.
     pub(in crate::telemetry) fn add(&mut self, line: &[u8], now: Instant) {
         let mut room = Vec::new();
-        while self.lines.len() >= MOST || (self.bytes + line.len() > MOST_BYTES && !self.lines.is_empty()) {
+        while self.lines.len() >= MOST
+            || (self.bytes + line.len() > MOST_BYTES && !self.lines.is_empty())
+        {
             room = self.forget_oldest().unwrap_or_default();
         }
         room.clear();
@@ -39,7 +41,11 @@ impl Recent {
         if age.is_zero() {
             *self = Self::default();
         }
-        while self.lines.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > age) {
+        while self
+            .lines
+            .front()
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) > age)
+        {
             self.forget_oldest();
         }
     }
@@ -58,12 +64,30 @@ mod tests {
     fn the_oldest_goes_when_there_are_too_many_or_time_has_passed() {
         let (mut recent, now) = (Recent::default(), Instant::now());
         for number in 0..MOST + 10 {
-            recent.add(number.to_string().as_bytes(), now + Duration::from_secs(number as u64));
+            recent.add(
+                number.to_string().as_bytes(),
+                now + Duration::from_secs(number as u64),
+            );
         }
-        assert_eq!((recent.lines.len(), recent.lines()[0].as_slice()), (MOST, b"10".as_slice()));
-        recent.forget_older_than(Duration::from_secs(1), now + Duration::from_secs(MOST as u64 + 9));
-        assert_eq!(recent.lines(), [(MOST + 8).to_string().as_bytes(), (MOST + 9).to_string().as_bytes()]);
-        recent.add(&vec![b'x'; MOST_BYTES], now + Duration::from_secs(MOST as u64 + 9));
+        assert_eq!(
+            (recent.lines.len(), recent.lines()[0].as_slice()),
+            (MOST, b"10".as_slice())
+        );
+        recent.forget_older_than(
+            Duration::from_secs(1),
+            now + Duration::from_secs(MOST as u64 + 9),
+        );
+        assert_eq!(
+            recent.lines(),
+            [
+                (MOST + 8).to_string().as_bytes(),
+                (MOST + 9).to_string().as_bytes()
+            ]
+        );
+        recent.add(
+            &vec![b'x'; MOST_BYTES],
+            now + Duration::from_secs(MOST as u64 + 9),
+        );
         assert_eq!((recent.lines.len(), recent.bytes), (1, MOST_BYTES));
         recent.forget_older_than(Duration::ZERO, now);
         assert_eq!((recent.lines.capacity(), recent.bytes), (0, 0));

@@ -4,7 +4,12 @@ use super::*;
 use std::path::Path;
 
 fn config(path: &Path, decisions: AuditedDecisions) -> AuditLogConfig {
-    AuditLogConfig { path: path.to_owned(), decisions, size_limit: None, keep: 5 }
+    AuditLogConfig {
+        path: path.to_owned(),
+        decisions,
+        size_limit: None,
+        keep: 5,
+    }
 }
 
 fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
@@ -44,7 +49,11 @@ fn decision<'a>(id: &'a str, decision: &'a str) -> AuditDecision<'a> {
 }
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
-    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -52,7 +61,9 @@ fn every_line_is_there_when_the_log_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let telemetry = Arc::<Telemetry>::default();
-    telemetry.set_audit_log(Some(&config(&path, AuditedDecisions::All))).unwrap();
+    telemetry
+        .set_audit_log(Some(&config(&path, AuditedDecisions::All)))
+        .unwrap();
     assert!(telemetry.audits());
     telemetry.audit_event(&serde_json::json!({ "kind": "snapshot" }));
     let threads: Vec<_> = (0..4)
@@ -60,17 +71,25 @@ fn every_line_is_there_when_the_log_is_closed() {
             let telemetry = telemetry.clone();
             std::thread::spawn(move || {
                 (0..500).for_each(|count| {
-                    telemetry.audit_decision(decision(&format!("{thread}-{count}"), "permit"), Some("{\"cn\":\"a\"}"));
+                    telemetry.audit_decision(
+                        decision(&format!("{thread}-{count}"), "permit"),
+                        Some("{\"cn\":\"a\"}"),
+                    );
                 });
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
     telemetry.close_audit_log();
     assert!(!telemetry.audits());
     let lines = lines(&path);
     assert_eq!((lines.len(), &lines[0]["kind"]), (2001, &"snapshot".into()));
-    assert_eq!((&lines[1]["kind"], &lines[1]["certificate"]["cn"]), (&"decision".into(), &"a".into()));
+    assert_eq!(
+        (&lines[1]["kind"], &lines[1]["certificate"]["cn"]),
+        (&"decision".into(), &"a".into())
+    );
     assert_eq!(telemetry.metrics.audit_lines.get(), 2001);
 }
 
@@ -87,18 +106,29 @@ fn refusals_are_always_written_and_permits_as_the_config_says() {
     ];
     for (decisions, permitted) in expected {
         let _ = std::fs::remove_file(&path);
-        telemetry.set_audit_log(Some(&config(&path, decisions))).unwrap();
+        telemetry
+            .set_audit_log(Some(&config(&path, decisions)))
+            .unwrap();
         for count in 0..1000 {
             telemetry.audit_decision(decision(&format!("p-{count}"), "permit"), None);
             telemetry.audit_decision(decision(&format!("r-{count}"), "refuse"), None);
         }
         telemetry.close_audit_log();
         let lines = lines(&path);
-        let (permits, refusals): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["decision"] == "permit");
+        let (permits, refusals): (Vec<_>, Vec<_>) =
+            lines.iter().partition(|line| line["decision"] == "permit");
         assert_eq!(refusals.len(), 1000, "{decisions:?}");
-        assert!(permitted.contains(&permits.len()), "{decisions:?}: {}", permits.len());
+        assert!(
+            permitted.contains(&permits.len()),
+            "{decisions:?}: {}",
+            permits.len()
+        );
         let sampled = matches!(decisions, AuditedDecisions::Sample(_)).then_some("1%");
-        assert!(permits.iter().all(|line| line.get("sample").and_then(|share| share.as_str()) == sampled));
+        assert!(
+            permits
+                .iter()
+                .all(|line| line.get("sample").and_then(|share| share.as_str()) == sampled)
+        );
         assert!(refusals.iter().all(|line| line.get("sample").is_none()));
     }
 }
@@ -109,20 +139,37 @@ fn settings_change_without_losing_a_line_and_a_bad_path_changes_nothing() {
     let (one, other) = (folder.path().join("one"), folder.path().join("other"));
     let telemetry = Telemetry::default();
     let tell = |id: &str| telemetry.audit_decision(decision(id, "permit"), None);
-    telemetry.set_audit_log(Some(&config(&one, AuditedDecisions::All))).unwrap();
+    telemetry
+        .set_audit_log(Some(&config(&one, AuditedDecisions::All)))
+        .unwrap();
     tell("a");
-    telemetry.set_audit_log(Some(&AuditLogConfig { keep: 9, ..config(&one, AuditedDecisions::All) })).unwrap();
+    telemetry
+        .set_audit_log(Some(&AuditLogConfig {
+            keep: 9,
+            ..config(&one, AuditedDecisions::All)
+        }))
+        .unwrap();
     tell("b");
     std::fs::rename(&one, folder.path().join("moved")).unwrap();
     telemetry.reopen_audit_log().unwrap();
     tell("c");
-    let bad = config(&folder.path().join("nowhere/audit.log"), AuditedDecisions::All);
+    let bad = config(
+        &folder.path().join("nowhere/audit.log"),
+        AuditedDecisions::All,
+    );
     telemetry.set_audit_log(Some(&bad)).unwrap_err();
     tell("d");
-    telemetry.set_audit_log(Some(&config(&other, AuditedDecisions::All))).unwrap();
+    telemetry
+        .set_audit_log(Some(&config(&other, AuditedDecisions::All)))
+        .unwrap();
     tell("e");
     telemetry.close_audit_log();
-    let ids = |path: &Path| lines(path).iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let ids = |path: &Path| {
+        lines(path)
+            .iter()
+            .map(|line| line["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ids(&other), ["e"]);
     // The first file's thread ends by itself. Lines may be ahead of the order to go on in another file.
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
@@ -139,10 +186,27 @@ fn settings_change_without_losing_a_line_and_a_bad_path_changes_nothing() {
 #[test]
 fn a_full_disk_stops_nobody_and_is_counted() {
     let telemetry = Telemetry::default();
-    telemetry.set_audit_log(Some(&config(Path::new("/dev/full"), AuditedDecisions::All))).unwrap();
-    (0..10).for_each(|count| telemetry.audit_decision(decision(&count.to_string(), "permit"), None));
+    telemetry
+        .set_audit_log(Some(&config(Path::new("/dev/full"), AuditedDecisions::All)))
+        .unwrap();
+    (0..10)
+        .for_each(|count| telemetry.audit_decision(decision(&count.to_string(), "permit"), None));
     telemetry.close_audit_log();
     assert_eq!(telemetry.metrics.audit_lines.get(), 0);
-    assert_eq!(telemetry.metrics.audit_dropped.with_label_values(&["write_failed"]).get(), 10);
-    assert!(telemetry.metrics.audit_errors.with_label_values(&["write"]).get() > 0);
+    assert_eq!(
+        telemetry
+            .metrics
+            .audit_dropped
+            .with_label_values(&["write_failed"])
+            .get(),
+        10
+    );
+    assert!(
+        telemetry
+            .metrics
+            .audit_errors
+            .with_label_values(&["write"])
+            .get()
+            > 0
+    );
 }

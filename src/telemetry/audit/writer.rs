@@ -43,15 +43,28 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(file: AuditFile, metrics: &Metrics) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let desk = Desk { file: Some(file), shared: shared.clone(), counts: Counts::of(metrics), told: None };
+        let desk = Desk {
+            file: Some(file),
+            shared: shared.clone(),
+            counts: Counts::of(metrics),
+            told: None,
+        };
         let queues = LineQueues::start("audit-log", move |reader| desk.work(reader))?;
         let dropped = metrics.audit_dropped.with_label_values(&["queue_full"]);
-        Ok(Self { queues, shared, dropped })
+        Ok(Self {
+            queues,
+            shared,
+            dropped,
+        })
     }
 
     /// Hands a line over.
     pub(super) fn write(&self, line: &[u8]) {
-        if self.queues.push(|lines| lines.extend_from_slice(line)).is_err() {
+        if self
+            .queues
+            .push(|lines| lines.extend_from_slice(line))
+            .is_err()
+        {
             self.dropped.inc();
         }
     }
@@ -132,7 +145,9 @@ impl Desk {
     fn append(&mut self, batch: &[u8], outcome: &mut Outcome) {
         self.obey(outcome);
         if let Some(file) = &mut self.file {
-            batch.split_inclusive(|byte| *byte == b'\n').for_each(|line| file.append(line, outcome));
+            batch
+                .split_inclusive(|byte| *byte == b'\n')
+                .for_each(|line| file.append(line, outcome));
         }
     }
 
@@ -159,7 +174,12 @@ impl Desk {
         if let Some(file) = &mut self.file {
             file.flush(outcome);
         }
-        let Outcome { written, lost, write_error, rotate_error } = std::mem::take(outcome);
+        let Outcome {
+            written,
+            lost,
+            write_error,
+            rotate_error,
+        } = std::mem::take(outcome);
         self.counts.lines.inc_by(written);
         self.counts.lost.inc_by(lost);
         if let Some(error) = write_error {

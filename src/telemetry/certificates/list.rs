@@ -70,7 +70,10 @@ impl CertificateList {
         let warning = self.warning(&sighting);
         self.replace_older(&sighting);
         self.remove(&sighting.fingerprint.clone());
-        self.insert(SeenCertificate { sighting, replaced_by: None });
+        self.insert(SeenCertificate {
+            sighting,
+            replaced_by: None,
+        });
         if self.by_fingerprint.len() > self.capacity
             && let Some((_, _, last)) = self.by_rank.last().cloned()
         {
@@ -84,15 +87,26 @@ impl CertificateList {
         self.forget(now);
         let mut all: Vec<&SeenCertificate> = self.by_fingerprint.values().collect();
         all.sort_unstable_by_key(|seen| (seen.sighting.not_after, &seen.sighting.fingerprint));
-        (all.into_iter().take(count).cloned().collect(), self.by_fingerprint.len())
+        (
+            all.into_iter().take(count).cloned().collect(),
+            self.by_fingerprint.len(),
+        )
     }
 
     /// Once for each user and day; a clock that was set back a day counts as a new day.
     fn warning(&mut self, sighting: &Sighting) -> Warning {
-        let Some(user) = sighting.user.as_ref().filter(|_| sighting.urgency == Urgency::Soon) else {
+        let Some(user) = sighting
+            .user
+            .as_ref()
+            .filter(|_| sighting.urgency == Urgency::Soon)
+        else {
             return Warning::NotDue;
         };
-        if self.warned.get(user).is_some_and(|last| (sighting.seen - last).abs() < DAY) {
+        if self
+            .warned
+            .get(user)
+            .is_some_and(|last| (sighting.seen - last).abs() < DAY)
+        {
             return Warning::NotDue;
         }
         self.warned.insert(user.clone(), sighting.seen);
@@ -104,10 +118,14 @@ impl CertificateList {
         let Some(user) = &newer.user else { return };
         let first = (user.clone(), Arc::from(""));
         let of_user = self.by_user.range(first..).take_while(|(of, _)| of == user);
-        let fingerprints: Vec<_> = of_user.map(|(_, fingerprint)| fingerprint.clone()).collect();
+        let fingerprints: Vec<_> = of_user
+            .map(|(_, fingerprint)| fingerprint.clone())
+            .collect();
         for fingerprint in fingerprints {
             let known = self.by_fingerprint.get(&fingerprint);
-            if known.is_none_or(|known| known.replaced_by.is_some() || known.sighting.not_after >= newer.not_after) {
+            if known.is_none_or(|known| {
+                known.replaced_by.is_some() || known.sighting.not_after >= newer.not_after
+            }) {
                 continue;
             }
             if let Some(mut known) = self.remove(&fingerprint) {
@@ -136,7 +154,8 @@ impl CertificateList {
     fn insert(&mut self, seen: SeenCertificate) {
         self.by_rank.insert(rank(&seen));
         self.by_user.extend(of_user(&seen));
-        self.by_fingerprint.insert(seen.sighting.fingerprint.clone(), seen);
+        self.by_fingerprint
+            .insert(seen.sighting.fingerprint.clone(), seen);
     }
 
     fn remove(&mut self, fingerprint: &str) -> Option<SeenCertificate> {
@@ -150,12 +169,23 @@ impl CertificateList {
 }
 
 fn rank(seen: &SeenCertificate) -> Rank {
-    let standing = if seen.replaced_by.is_some() { Standing::Replaced } else { Standing::InUse };
-    (standing, seen.sighting.not_after, seen.sighting.fingerprint.clone())
+    let standing = if seen.replaced_by.is_some() {
+        Standing::Replaced
+    } else {
+        Standing::InUse
+    };
+    (
+        standing,
+        seen.sighting.not_after,
+        seen.sighting.fingerprint.clone(),
+    )
 }
 
 fn of_user(seen: &SeenCertificate) -> Option<(Arc<str>, Arc<str>)> {
-    Some((seen.sighting.user.clone()?, seen.sighting.fingerprint.clone()))
+    Some((
+        seen.sighting.user.clone()?,
+        seen.sighting.fingerprint.clone(),
+    ))
 }
 
 #[cfg(test)]

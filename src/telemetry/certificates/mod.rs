@@ -76,7 +76,11 @@ impl Default for CertificatesSeen {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
         let list = CertificateList::with_capacity(MOST_CERTIFICATES);
-        Self { list: Mutex::new(list), sender, receiver: Mutex::new(Some(receiver)) }
+        Self {
+            list: Mutex::new(list),
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+        }
     }
 }
 
@@ -102,7 +106,12 @@ impl Telemetry {
 
     /// Keeps the list and writes the warnings, for as long as it is polled. A second follower has nothing to do.
     pub async fn follow_certificates(self: Arc<Self>) {
-        let receiver = self.certificates.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let receiver = self
+            .certificates
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(mut receiver) = receiver else { return };
         while let Some(sighting) = receiver.recv().await {
             let told = sighting.clone();
@@ -115,12 +124,30 @@ impl Telemetry {
 }
 
 fn warn(sighting: &Sighting) {
-    let Sighting { user, subject, serial, fingerprint, trust_domain, not_after, seen, .. } = sighting;
+    let Sighting {
+        user,
+        subject,
+        serial,
+        fingerprint,
+        trust_domain,
+        not_after,
+        seen,
+        ..
+    } = sighting;
     let user = user.as_deref().unwrap_or("-");
     let end = time::OffsetDateTime::from_unix_timestamp(*not_after).ok();
-    let end = end.and_then(|end| end.format(&time::format_description::well_known::Rfc3339).ok()).unwrap_or_default();
+    let end = end
+        .and_then(|end| {
+            end.format(&time::format_description::well_known::Rfc3339)
+                .ok()
+        })
+        .unwrap_or_default();
     let days = (not_after - seen).div_euclid(24 * 3600);
-    let expiry = if not_after < seen { "has expired" } else { "expires soon" };
+    let expiry = if not_after < seen {
+        "has expired"
+    } else {
+        "expires soon"
+    };
     tracing::warn!(
         user,
         subject,

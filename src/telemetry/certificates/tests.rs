@@ -28,16 +28,26 @@ fn nobody_waits_and_what_does_not_fit_is_counted() {
 #[tokio::test]
 async fn what_is_told_is_listed_up_to_the_cap() {
     let telemetry = Arc::<Telemetry>::default();
-    (0..MOST_CERTIFICATES + 5)
-        .for_each(|number| telemetry.certificate_seen(Sighting { user: None, ..sighting(number) }));
+    (0..MOST_CERTIFICATES + 5).for_each(|number| {
+        telemetry.certificate_seen(Sighting {
+            user: None,
+            ..sighting(number)
+        })
+    });
     let following = tokio::spawn(telemetry.clone().follow_certificates());
     // Capacity comes back as sightings are taken.
     while telemetry.certificates.sender.capacity() < MOST_WAITING {
         tokio::task::yield_now().await;
     }
     let (soonest, known) = telemetry.certificates.soonest(2, NOW);
-    let fingerprints: Vec<_> = soonest.iter().map(|seen| &*seen.sighting.fingerprint).collect();
-    assert_eq!((fingerprints, known), (vec!["00000000", "00000001"], MOST_CERTIFICATES));
+    let fingerprints: Vec<_> = soonest
+        .iter()
+        .map(|seen| &*seen.sighting.fingerprint)
+        .collect();
+    assert_eq!(
+        (fingerprints, known),
+        (vec!["00000000", "00000001"], MOST_CERTIFICATES)
+    );
     following.abort();
     // There is nothing left for a second one.
     telemetry.follow_certificates().await;
@@ -48,5 +58,8 @@ fn long_names_are_cut_between_characters() {
     assert_eq!(&*kept("CN=alice"), "CN=alice");
     assert_eq!(kept(&"x".repeat(MOST_OCTETS)).len(), MOST_OCTETS);
     assert_eq!(kept(&"x".repeat(MOST_OCTETS + 1)).len(), MOST_OCTETS);
-    assert_eq!(kept(&format!("x{}", "\u{e9}".repeat(MOST_OCTETS))).len(), MOST_OCTETS - 1);
+    assert_eq!(
+        kept(&format!("x{}", "\u{e9}".repeat(MOST_OCTETS))).len(),
+        MOST_OCTETS - 1
+    );
 }

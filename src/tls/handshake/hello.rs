@@ -32,17 +32,30 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
     loop {
         let read = receive(stream, &mut octets).await.map_err(io_failed)?;
         match (read, octets.first()) {
-            (0, None) => return Err((FailureReason::Closed, "closed before the first byte".to_owned())),
+            (0, None) => {
+                return Err((
+                    FailureReason::Closed,
+                    "closed before the first byte".to_owned(),
+                ));
+            }
             (0, _) => return Err(io_failed(io::ErrorKind::UnexpectedEof.into())),
             (_, Some(&HANDSHAKE)) => {}
             _ => {
                 answer_plain_http(stream).await;
-                return Err((FailureReason::NotTls, "the first byte is not TLS".to_owned()));
+                return Err((
+                    FailureReason::NotTls,
+                    "the first byte is not TLS".to_owned(),
+                ));
             }
         }
         match hello_state(&octets) {
             HelloState::Whole => match server_name(&octets) {
-                Ok(server_name) => return Ok(Hello { server_name, octets }),
+                Ok(server_name) => {
+                    return Ok(Hello {
+                        server_name,
+                        octets,
+                    });
+                }
                 Err(RejectedHello { failed, record }) => {
                     let _ = stream.write_all(&record).await;
                     return Err(failed);
@@ -53,7 +66,10 @@ pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> 
                 /// A fatal `decode_error` in a plain record.
                 const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
                 let _ = stream.write_all(&DECODE_ERROR).await;
-                return Err((FailureReason::Misbehaved, format!("the ClientHello is longer than {LONGEST} bytes")));
+                return Err((
+                    FailureReason::Misbehaved,
+                    format!("the ClientHello is longer than {LONGEST} bytes"),
+                ));
             }
         }
     }
@@ -124,7 +140,10 @@ struct RejectedHello {
 
 impl From<Failed> for RejectedHello {
     fn from(failed: Failed) -> Self {
-        Self { failed, record: Vec::new() }
+        Self {
+            failed,
+            record: Vec::new(),
+        }
     }
 }
 
@@ -140,12 +159,22 @@ fn server_name(mut octets: &[u8]) -> Result<Option<String>, RejectedHello> {
                 return Ok(accepted.client_hello().server_name().map(str::to_owned));
             }
             // There is nothing that a client may send before it has heard from us.
-            Ok(Some(_)) => return Err((FailureReason::Misbehaved, "more than a ClientHello came".to_owned()).into()),
+            Ok(Some(_)) => {
+                return Err((
+                    FailureReason::Misbehaved,
+                    "more than a ClientHello came".to_owned(),
+                )
+                    .into());
+            }
             Ok(None) => {}
             Err((error, alert)) => return Err(rejected(error, alert)),
         }
     }
-    Err((FailureReason::Misbehaved, "the first record is no ClientHello".to_owned()).into())
+    Err((
+        FailureReason::Misbehaved,
+        "the first record is no ClientHello".to_owned(),
+    )
+        .into())
 }
 
 fn rejected(error: rustls::Error, mut alert: AcceptedAlert) -> RejectedHello {
@@ -153,7 +182,10 @@ fn rejected(error: rustls::Error, mut alert: AcceptedAlert) -> RejectedHello {
     if alert.write_all(&mut record).is_err() {
         record.clear();
     }
-    RejectedHello { failed: io_failed(io::Error::new(io::ErrorKind::InvalidData, error)), record }
+    RejectedHello {
+        failed: io_failed(io::Error::new(io::ErrorKind::InvalidData, error)),
+        record,
+    }
 }
 
 /// Tells a client that speaks plain HTTP what is wrong, in words that it can show.
@@ -186,13 +218,31 @@ mod tests {
 
     #[test]
     fn a_hello_that_is_too_long_is_known_by_its_header() {
-        assert_eq!(hello_state(&hello(LONGEST, 16_000)[..9]), HelloState::TooLong);
-        assert_eq!(hello_state(&hello(LONGEST - 4, 16_000)[..9]), HelloState::Missing);
-        assert_eq!(hello_state(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), HelloState::Whole, "rustls says what that is");
-        assert_eq!(hello_state(&[22, 3, 1, 0, 0]), HelloState::Whole, "an empty record");
+        assert_eq!(
+            hello_state(&hello(LONGEST, 16_000)[..9]),
+            HelloState::TooLong
+        );
+        assert_eq!(
+            hello_state(&hello(LONGEST - 4, 16_000)[..9]),
+            HelloState::Missing
+        );
+        assert_eq!(
+            hello_state(&[22, 3, 1, 0, 4, 2, 0, 0, 0]),
+            HelloState::Whole,
+            "rustls says what that is"
+        );
+        assert_eq!(
+            hello_state(&[22, 3, 1, 0, 0]),
+            HelloState::Whole,
+            "an empty record"
+        );
         let (mut two, length) = (hello(100, 50), hello(100, 50).len());
         two[55] = 23;
-        assert_eq!((two.len(), hello_state(&two)), (length, HelloState::Whole), "another kind of record");
+        assert_eq!(
+            (two.len(), hello_state(&two)),
+            (length, HelloState::Whole),
+            "another kind of record"
+        );
     }
 
     proptest! {

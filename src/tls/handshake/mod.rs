@@ -78,9 +78,19 @@ pub async fn handshake(
         Ok((Ok(established), _)) => return Ok(established),
         Ok((Err(_), Some(refused))) => (refused.reason, refused.detail, refused.certificate),
         Ok((Err((reason, detail)), None)) => (reason, detail, None),
-        Err(_) => (FailureReason::Timeout, "the handshake deadline passed".to_owned(), None),
+        Err(_) => (
+            FailureReason::Timeout,
+            "the handshake deadline passed".to_owned(),
+            None,
+        ),
     };
-    Err(HandshakeFailure { reason, detail, server_name: progress.server_name, certificate, refused: progress.refused })
+    Err(HandshakeFailure {
+        reason,
+        detail,
+        server_name: progress.server_name,
+        certificate,
+        refused: progress.refused,
+    })
 }
 
 /// What is known of a handshake also if it fails.
@@ -97,7 +107,9 @@ impl HandshakeFailure {
     pub async fn close(self) {
         const LINGER: Duration = Duration::from_secs(2);
         const MOST_READ: usize = 256 * 1024;
-        let Some(mut stream) = self.refused else { return };
+        let Some(mut stream) = self.refused else {
+            return;
+        };
         let linger = async {
             let (mut scratch, mut left) = ([0; 4096], MOST_READ);
             if stream.shutdown().await.is_err() {
@@ -133,13 +145,20 @@ async fn run(
         }
     };
     progress.server_name = hello.server_name;
-    let name = progress.server_name.as_deref().and_then(HostName::parse).map(HostName::into_owned);
+    let name = progress
+        .server_name
+        .as_deref()
+        .and_then(HostName::parse)
+        .map(HostName::into_owned);
     let Some(host) = hosts.find(name.as_ref()) else {
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
         progress.refused = Some(stream);
-        return Err((FailureReason::UnknownServerName, "no certificate here has this name".to_owned()));
+        return Err((
+            FailureReason::UnknownServerName,
+            "no certificate here has this name".to_owned(),
+        ));
     };
     Box::pin(with_rustls(stream, hello.octets, host, name, progress)).await
 }
@@ -162,16 +181,28 @@ async fn with_rustls(
     };
     let facts = facts(&finished.connection, name);
     let records = finished.into_records(stream, host.record_layer);
-    let (records, input) = records.map_err(|error| (FailureReason::Other, tls_error_text(&error)))?;
-    Ok(Established { records, input, facts })
+    let (records, input) =
+        records.map_err(|error| (FailureReason::Other, tls_error_text(&error)))?;
+    Ok(Established {
+        records,
+        input,
+        facts,
+    })
 }
 
 fn facts(connection: &CommonState, server_name: Option<HostName<'static>>) -> HandshakeFacts {
     HandshakeFacts {
         server_name,
-        protocol: if connection.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 },
+        protocol: if connection.alpn_protocol() == Some(b"h2") {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        },
         chain: ClientChain::of(connection.peer_certificates().unwrap_or_default()),
-        version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
+        version: connection
+            .protocol_version()
+            .and_then(|version| version.as_str())
+            .unwrap_or("unknown"),
         resumption: match connection.handshake_kind() {
             Some(rustls::HandshakeKind::Resumed) => Resumption::Resumed,
             _ => Resumption::Full,

@@ -6,7 +6,8 @@ use super::{Failed, io_failed};
 use crate::config::{ClientAuth, RecordLayer};
 use crate::tls::host::HostPolicy;
 use crate::tls::record::{
-    InPlaceRecords, Input, ReceivedRecords, RustlsRecords, ShownRecords, Transport, encode_record, queued_records,
+    InPlaceRecords, Input, ReceivedRecords, RustlsRecords, ShownRecords, Transport, encode_record,
+    queued_records,
 };
 use crate::tls::refusal::FailureReason;
 use rustls::server::UnbufferedServerConnection;
@@ -27,16 +28,26 @@ pub(super) struct FinishedHandshake {
 
 impl FinishedHandshake {
     /// The records from now on, and what is here of them. Our own take the keys over where they can do what was settled.
-    pub(super) fn into_records(self, stream: TcpStream, layer: RecordLayer) -> Result<(Transport, Input), Error> {
+    pub(super) fn into_records(
+        self,
+        stream: TcpStream,
+        layer: RecordLayer,
+    ) -> Result<(Transport, Input), Error> {
         let mut input = Input::new();
         let is_for_ours = self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
             && self.connection.alpn_protocol() != Some(b"h2");
         if layer == RecordLayer::InPlace && is_for_ours {
             input.begin_with(&self.sealed);
-            return Ok((Transport::InPlace(InPlaceRecords::new(stream, self.connection)?), input));
+            return Ok((
+                Transport::InPlace(InPlaceRecords::new(stream, self.connection)?),
+                input,
+            ));
         }
         let received = ReceivedRecords::new(self.sealed, self.shown);
-        Ok((Transport::Rustls(RustlsRecords::new(stream, self.connection, received)), input))
+        Ok((
+            Transport::Rustls(RustlsRecords::new(stream, self.connection, received)),
+            input,
+        ))
     }
 }
 
@@ -47,8 +58,12 @@ pub(super) async fn handshake(
     received: Vec<u8>,
 ) -> Result<Box<FinishedHandshake>, Failed> {
     let tls_failed = |error: Error| io_failed(io::Error::new(io::ErrorKind::InvalidData, error));
-    let mut connection = UnbufferedServerConnection::new(host.config.clone()).map_err(tls_failed)?;
-    let mut buffers = Buffers { received, ..Buffers::default() };
+    let mut connection =
+        UnbufferedServerConnection::new(host.config.clone()).map_err(tls_failed)?;
+    let mut buffers = Buffers {
+        received,
+        ..Buffers::default()
+    };
     loop {
         match buffers.step(&mut connection) {
             Ok(Step::Again) => {}
@@ -56,11 +71,20 @@ pub(super) async fn handshake(
             Ok(Step::Receive) => buffers.receive_more(stream).await?,
             Ok(Step::Done) => {
                 is_authenticated(&connection, host)?;
-                let Buffers { received, shown, .. } = buffers;
-                return Ok(Box::new(FinishedHandshake { connection, sealed: received, shown }));
+                let Buffers {
+                    received, shown, ..
+                } = buffers;
+                return Ok(Box::new(FinishedHandshake {
+                    connection,
+                    sealed: received,
+                    shown,
+                }));
             }
             Ok(Step::Closed) => {
-                return Err(io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")));
+                return Err(io_failed(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "tls handshake eof",
+                )));
             }
             Err(error) => {
                 // The alert that belongs to it.
@@ -74,12 +98,23 @@ pub(super) async fn handshake(
 }
 
 /// rustls has made sure; whoever goes on with its connection makes sure once more.
-fn is_authenticated(connection: &UnbufferedServerConnection, host: &HostPolicy) -> Result<(), Failed> {
+fn is_authenticated(
+    connection: &UnbufferedServerConnection,
+    host: &HostPolicy,
+) -> Result<(), Failed> {
     if connection.is_handshaking() {
-        return Err((FailureReason::Other, "the handshake is not complete".to_owned()));
+        return Err((
+            FailureReason::Other,
+            "the handshake is not complete".to_owned(),
+        ));
     }
-    if host.client_auth == ClientAuth::Required && connection.peer_certificates().is_none_or(<[_]>::is_empty) {
-        return Err((FailureReason::NoCertificate, "no certificate was presented".to_owned()));
+    if host.client_auth == ClientAuth::Required
+        && connection.peer_certificates().is_none_or(<[_]>::is_empty)
+    {
+        return Err((
+            FailureReason::NoCertificate,
+            "no certificate was presented".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -109,11 +144,16 @@ impl Buffers {
     const MOST_RECEIVED: usize = 64 * 1024;
 
     fn step(&mut self, connection: &mut UnbufferedServerConnection) -> Result<Step, Error> {
-        let shown = self.received.get_mut(..self.shown.length()).unwrap_or_default();
+        let shown = self
+            .received
+            .get_mut(..self.shown.length())
+            .unwrap_or_default();
         let UnbufferedStatus { discard, state, .. } = connection.process_tls_records(shown);
         let step = match state {
             Err(error) => Err(error),
-            Ok(ConnectionState::EncodeTlsData(data)) => encode_record(data, &mut self.outgoing).map(|()| Step::Again),
+            Ok(ConnectionState::EncodeTlsData(data)) => {
+                encode_record(data, &mut self.outgoing).map(|()| Step::Again)
+            }
             Ok(ConnectionState::TransmitTlsData(data)) => {
                 data.done();
                 Ok(Step::Send)
@@ -143,9 +183,14 @@ impl Buffers {
         if self.received.len() >= Self::MOST_RECEIVED {
             return Err((FailureReason::Other, "message buffer full".to_owned()));
         }
-        let read = receive(stream, &mut self.received).await.map_err(io_failed)?;
+        let read = receive(stream, &mut self.received)
+            .await
+            .map_err(io_failed)?;
         if read == 0 {
-            return Err(io_failed(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")));
+            return Err(io_failed(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "tls handshake eof",
+            )));
         }
         Ok(())
     }

@@ -36,7 +36,12 @@ struct Corked<R: Records> {
 impl<R: Records> CorkedStream<R> {
     /// The stream for HTTP/2, and the cork for the task that polls it.
     pub fn new(stream: RecordStream<R>) -> (Self, Cork<R>) {
-        let corked = Corked { stream, gathered: None, allowed: Slab::RECORDS, failed: None };
+        let corked = Corked {
+            stream,
+            gathered: None,
+            allowed: Slab::RECORDS,
+            failed: None,
+        };
         let shared = Rc::new(RefCell::new(corked));
         (Self(shared.clone()), Cork(shared))
     }
@@ -54,7 +59,11 @@ impl<R: Records> Cork<R> {
         poll_fn(|context| one_moment(|| self.poll_and_send(connection.as_mut(), context))).await
     }
 
-    fn poll_and_send<F: Future>(&self, mut connection: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll_and_send<F: Future>(
+        &self,
+        mut connection: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> Poll<F::Output> {
         let polled = connection.as_mut().poll(context);
         if polled.is_pending() && matches!(self.poll_out(context), Poll::Ready(Err(SendFailed))) {
             // h2 flushes at each poll, so it learns the error.
@@ -86,17 +95,25 @@ impl<R: Records> Corked<R> {
         }
         let records = self.stream.records_mut();
         ready!(records.poll_sent(context))?;
-        let Some(gathered) = self.gathered.take() else { return Poll::Ready(Ok(())) };
+        let Some(gathered) = self.gathered.take() else {
+            return Poll::Ready(Ok(()));
+        };
         gathered.start_send(records)?;
         let sent = records.poll_sent(context);
-        self.allowed = if sent.is_pending() { 1 } else { Slab::RECORDS.min(self.allowed + 1) };
+        self.allowed = if sent.is_pending() {
+            1
+        } else {
+            Slab::RECORDS.min(self.allowed + 1)
+        };
         sent
     }
 
     /// Ready when at least one byte can be gathered.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.gathered {
-            Some(gathered) if gathered.len() >= self.allowed * RECORD_PLAINTEXT => self.poll_out(context),
+            Some(gathered) if gathered.len() >= self.allowed * RECORD_PLAINTEXT => {
+                self.poll_out(context)
+            }
             Some(_) => Poll::Ready(Ok(())),
             // One slab is enough: what was sealed leaves before more is gathered.
             None => self.stream.records_mut().poll_sent(context),
@@ -110,13 +127,21 @@ impl<R: Records> Corked<R> {
 }
 
 impl<R: Records> AsyncRead for CorkedStream<R> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0.borrow_mut().stream).poll_read(context, out)
     }
 }
 
 impl<R: Records> AsyncWrite for CorkedStream<R> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 

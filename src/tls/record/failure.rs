@@ -47,11 +47,18 @@ impl TlsFailure {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(reason) = reason(error) {
-                return Some(Self { reason, detail: error_text(error) });
+                return Some(Self {
+                    reason,
+                    detail: error_text(error),
+                });
             }
             // An I/O error gives the cause of what it wraps as its own, and not what it wraps.
-            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            next = wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+            let wrapped = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref);
+            next = wrapped
+                .map(|wrapped| wrapped as &(dyn std::error::Error + 'static))
+                .or_else(|| error.source());
         }
         None
     }
@@ -60,14 +67,18 @@ impl TlsFailure {
 fn reason(error: &(dyn std::error::Error + 'static)) -> Option<TlsFailureReason> {
     let of_rustls = error.downcast_ref::<Error>().map(|error| match error {
         Error::AlertReceived(_) => TlsFailureReason::ClientAlert,
-        Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests) => TlsFailureReason::KeyUpdates,
+        Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests) => {
+            TlsFailureReason::KeyUpdates
+        }
         _ => TlsFailureReason::BadRecord,
     });
-    let of_records = error.downcast_ref::<RecordError>().map(|error| match error {
-        RecordError::Alert(_) => TlsFailureReason::ClientAlert,
-        RecordError::TooManyUpdates => TlsFailureReason::KeyUpdates,
-        _ => TlsFailureReason::BadRecord,
-    });
+    let of_records = error
+        .downcast_ref::<RecordError>()
+        .map(|error| match error {
+            RecordError::Alert(_) => TlsFailureReason::ClientAlert,
+            RecordError::TooManyUpdates => TlsFailureReason::KeyUpdates,
+            _ => TlsFailureReason::BadRecord,
+        });
     of_rustls.or(of_records)
 }
 
@@ -79,17 +90,36 @@ mod tests {
     fn both_layers_use_the_same_words() {
         let wrapped = |error: Error| io::Error::new(io::ErrorKind::InvalidData, error);
         for (error, word) in [
-            (wrapped(Error::AlertReceived(rustls::AlertDescription::BadCertificate)), "client_alert"),
-            (wrapped(PeerMisbehaved::TooManyKeyUpdateRequests.into()), "key_updates"),
+            (
+                wrapped(Error::AlertReceived(
+                    rustls::AlertDescription::BadCertificate,
+                )),
+                "client_alert",
+            ),
+            (
+                wrapped(PeerMisbehaved::TooManyKeyUpdateRequests.into()),
+                "key_updates",
+            ),
             (wrapped(Error::DecryptError), "bad_record"),
             (RecordError::Alert(40).into(), "client_alert"),
             (RecordError::TooManyUpdates.into(), "key_updates"),
             (RecordError::BadMac.into(), "bad_record"),
         ] {
-            assert_eq!(TlsFailure::among(&error).map(|failure| failure.reason.word()), Some(word), "{error}");
+            assert_eq!(
+                TlsFailure::among(&error).map(|failure| failure.reason.word()),
+                Some(word),
+                "{error}"
+            );
             let outer = io::Error::other(error);
-            assert_eq!(TlsFailure::among(&outer).map(|failure| failure.reason.word()), Some(word), "{outer}");
+            assert_eq!(
+                TlsFailure::among(&outer).map(|failure| failure.reason.word()),
+                Some(word),
+                "{outer}"
+            );
         }
-        assert_eq!(TlsFailure::among(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+        assert_eq!(
+            TlsFailure::among(&io::Error::from(io::ErrorKind::ConnectionReset)),
+            None
+        );
     }
 }

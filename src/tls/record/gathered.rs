@@ -16,7 +16,10 @@ impl GatheredRecords {
     pub(super) const MOST: usize = Slab::RECORDS * RECORD_PLAINTEXT;
 
     pub(super) fn new() -> Self {
-        Self { slab: Slab::take(), bytes: 0 }
+        Self {
+            slab: Slab::take(),
+            bytes: 0,
+        }
     }
 
     /// How many bytes are here.
@@ -37,11 +40,18 @@ impl GatheredRecords {
     fn append_slice<R: Records>(&mut self, mut slice: &[u8], most: usize) {
         let starts = starts::<R>();
         while !slice.is_empty() && self.bytes < most {
-            let Some(start) = starts.get(self.bytes / RECORD_PLAINTEXT) else { return };
+            let Some(start) = starts.get(self.bytes / RECORD_PLAINTEXT) else {
+                return;
+            };
             let within = self.bytes % RECORD_PLAINTEXT;
-            let length = slice.len().min(RECORD_PLAINTEXT - within).min(most - self.bytes);
+            let length = slice
+                .len()
+                .min(RECORD_PLAINTEXT - within)
+                .min(most - self.bytes);
             let place = self.slab.get_mut(start + within..start + within + length);
-            let (Some(place), Some((now, later))) = (place, slice.split_at_checked(length)) else { return };
+            let (Some(place), Some((now, later))) = (place, slice.split_at_checked(length)) else {
+                return;
+            };
             place.copy_from_slice(now);
             self.bytes += length;
             slice = later;
@@ -52,7 +62,8 @@ impl GatheredRecords {
     pub(super) fn start_send<R: Records>(self, records: &mut R) -> io::Result<()> {
         let mut pieces = [const { 0..0 }; Slab::RECORDS];
         let count = self.bytes.div_ceil(RECORD_PLAINTEXT).min(Slab::RECORDS);
-        for (number, (piece, start)) in pieces.iter_mut().zip(starts::<R>()).take(count).enumerate() {
+        for (number, (piece, start)) in pieces.iter_mut().zip(starts::<R>()).take(count).enumerate()
+        {
             *piece = start..start + (self.bytes - number * RECORD_PLAINTEXT).min(RECORD_PLAINTEXT);
         }
         let pieces: &[Range<usize>] = pieces.get(..count).unwrap_or_default();
@@ -64,7 +75,12 @@ impl GatheredRecords {
 fn starts<R: Records>() -> [usize; Slab::RECORDS] {
     let mut starts = [0; Slab::RECORDS];
     let spaces = R::spaces(Slab::RECORDS);
-    let all = spaces.iter().flat_map(|space| space.step_by(RECORD_PLAINTEXT));
-    starts.iter_mut().zip(all).for_each(|(place, start)| *place = start);
+    let all = spaces
+        .iter()
+        .flat_map(|space| space.step_by(RECORD_PLAINTEXT));
+    starts
+        .iter_mut()
+        .zip(all)
+        .for_each(|(place, start)| *place = start);
     starts
 }

@@ -58,19 +58,26 @@ impl Input {
 
     /// The first piece of plaintext; empty if there is none.
     pub fn first(&self) -> &[u8] {
-        self.used().first().map_or(&[], |segment| self.octets(*segment))
+        self.used()
+            .first()
+            .map_or(&[], |segment| self.octets(*segment))
     }
 
     /// Moves the first segment up against the second, so that a head which came in several records lies in one piece.
     /// The second, which may hold body, stays where it is. Whether there was something to do.
     pub fn join(&mut self) -> bool {
-        let &[first, second, ..] = self.used() else { return false };
+        let &[first, second, ..] = self.used() else {
+            return false;
+        };
         let start = second.start.saturating_sub(first.len());
         if let Some(slab) = self.slab.as_deref_mut() {
             slab.copy_within(first.range(), start);
         }
         self.remove_first();
-        self.set_first(Segment { start, end: second.end });
+        self.set_first(Segment {
+            start,
+            end: second.end,
+        });
         true
     }
 
@@ -81,7 +88,10 @@ impl Input {
             && let Some(&first) = self.used().first()
         {
             if left < first.len() {
-                self.set_first(Segment { start: first.start + left, end: first.end });
+                self.set_first(Segment {
+                    start: first.start + left,
+                    end: first.end,
+                });
                 return;
             }
             left -= first.len();
@@ -108,7 +118,9 @@ impl Input {
 
     /// Whether plaintext is here and no more can be taken before some of it is consumed or joined.
     pub fn is_full(&self) -> bool {
-        let Some(first) = self.used().first() else { return false };
+        let Some(first) = self.used().first() else {
+            return false;
+        };
         let has_room = Slab::SIZE - (self.end() - first.start) >= RECORD_WIRE;
         !self.can_be_opened_into() || !(has_room || self.holds_whole_record())
     }
@@ -122,7 +134,9 @@ impl Input {
     fn holds_whole_record(&self) -> bool {
         let sealed = self.octets(self.sealed);
         match sealed {
-            [_, _, _, high, low, rest @ ..] => rest.len() >= usize::from(u16::from_be_bytes([*high, *low])),
+            [_, _, _, high, low, rest @ ..] => {
+                rest.len() >= usize::from(u16::from_be_bytes([*high, *low]))
+            }
             _ => false,
         }
     }
@@ -132,10 +146,13 @@ impl Input {
         if sealed.is_empty() {
             return;
         }
-        let length = self.room(sealed.len()).get_mut(..sealed.len()).map_or(0, |place| {
-            place.copy_from_slice(sealed);
-            sealed.len()
-        });
+        let length = self
+            .room(sealed.len())
+            .get_mut(..sealed.len())
+            .map_or(0, |place| {
+                place.copy_from_slice(sealed);
+                sealed.len()
+            });
         self.add_sealed(length);
     }
 
@@ -146,13 +163,22 @@ impl Input {
             if let Some(place) = slab.get_mut(..kept.len()) {
                 place.copy_from_slice(&kept);
             }
-            (self.slab, self.sealed) = (Some(slab), Segment { start: 0, end: kept.len() });
+            (self.slab, self.sealed) = (
+                Some(slab),
+                Segment {
+                    start: 0,
+                    end: kept.len(),
+                },
+            );
         }
         if Slab::SIZE - self.end() < least {
             self.move_to_front();
         }
         let end = self.end();
-        self.slab.get_or_insert_with(Slab::take).get_mut(end..).unwrap_or_default()
+        self.slab
+            .get_or_insert_with(Slab::take)
+            .get_mut(end..)
+            .unwrap_or_default()
     }
 
     /// Whether the plaintext of one more record fits behind all that is here. What was consumed is made room of only if that
@@ -169,18 +195,30 @@ impl Input {
             return true;
         }
         let length = plaintext.len();
-        let Some(place) = self.room(length).get_mut(..length) else { return false };
+        let Some(place) = self.room(length).get_mut(..length) else {
+            return false;
+        };
         place.copy_from_slice(plaintext);
         let start = self.end();
-        self.push(Segment { start, end: start + length });
+        self.push(Segment {
+            start,
+            end: start + length,
+        });
         true
     }
 
     /// So many octets of the room are received records, or parts of them, now.
     pub(super) fn add_sealed(&mut self, octets: usize) {
         let end = self.end();
-        let start = if self.sealed.len() == 0 { end } else { self.sealed.start };
-        self.sealed = Segment { start, end: end + octets };
+        let start = if self.sealed.len() == 0 {
+            end
+        } else {
+            self.sealed.start
+        };
+        self.sealed = Segment {
+            start,
+            end: end + octets,
+        };
     }
 
     /// What is received and not opened.
@@ -189,14 +227,20 @@ impl Input {
             return kept;
         }
         let sealed = self.sealed.range();
-        self.slab.as_deref_mut().and_then(|slab| slab.get_mut(sealed)).unwrap_or_default()
+        self.slab
+            .as_deref_mut()
+            .and_then(|slab| slab.get_mut(sealed))
+            .unwrap_or_default()
     }
 
     /// The first `record` octets of what was sealed are opened; its plaintext lies in `plaintext` of them.
     pub(super) fn open(&mut self, record: usize, plaintext: Range<usize>) {
         let start = self.sealed.start;
         self.sealed.start = (start + record).min(self.sealed.end);
-        self.push(Segment { start: start + plaintext.start, end: start + plaintext.end });
+        self.push(Segment {
+            start: start + plaintext.start,
+            end: start + plaintext.end,
+        });
         self.release();
     }
 
@@ -229,7 +273,10 @@ impl Input {
     }
 
     fn octets(&self, segment: Segment) -> &[u8] {
-        self.slab.as_deref().and_then(|slab| slab.get(segment.range())).unwrap_or_default()
+        self.slab
+            .as_deref()
+            .and_then(|slab| slab.get(segment.range()))
+            .unwrap_or_default()
     }
 
     fn remove_first(&mut self) {
@@ -248,7 +295,9 @@ impl Input {
             return;
         }
         let count = self.count;
-        let last = count.checked_sub(1).and_then(|last| self.segments.get_mut(last));
+        let last = count
+            .checked_sub(1)
+            .and_then(|last| self.segments.get_mut(last));
         if let Some(last) = last
             && last.end == segment.start
         {
@@ -270,14 +319,19 @@ impl Input {
 
     /// Where the first octet that was not taken lies.
     fn front(&self) -> usize {
-        self.used().first().map_or(self.sealed.start, |first| first.start)
+        self.used()
+            .first()
+            .map_or(self.sealed.start, |first| first.start)
     }
 
     /// Moves all to the front of the slab, and what is not opened right behind the plaintext: records without content leave
     /// a gap there.
     fn move_to_front(&mut self) {
         let front = self.front();
-        let plaintext = Segment { start: front, end: self.used().last().map_or(front, |last| last.end) };
+        let plaintext = Segment {
+            start: front,
+            end: self.used().last().map_or(front, |last| last.end),
+        };
         let sealed = self.sealed;
         let has_gap = sealed.len() > 0 && sealed.start > plaintext.end;
         if front == 0 && !has_gap || self.end() == 0 {
@@ -289,8 +343,14 @@ impl Input {
             slab.copy_within(sealed.range(), plaintext.len());
         }
         for segment in self.segments.iter_mut().take(self.count) {
-            *segment = Segment { start: segment.start.saturating_sub(front), end: segment.end.saturating_sub(front) };
+            *segment = Segment {
+                start: segment.start.saturating_sub(front),
+                end: segment.end.saturating_sub(front),
+            };
         }
-        self.sealed = Segment { start: plaintext.len(), end: plaintext.len() + sealed.len() };
+        self.sealed = Segment {
+            start: plaintext.len(),
+            end: plaintext.len() + sealed.len(),
+        };
     }
 }

@@ -36,7 +36,11 @@ impl Default for LingeringClose {
 impl LingeringClose {
     /// Begins now.
     pub fn new() -> Self {
-        Self { timer: Box::pin(sleep(LONGEST)), left: MOST_READ, sending: Sending::Open }
+        Self {
+            timer: Box::pin(sleep(LONGEST)),
+            left: MOST_READ,
+            sending: Sending::Open,
+        }
     }
 
     /// Ends our side, of which all must have been sent, then reads until the client ends its own.

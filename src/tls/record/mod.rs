@@ -13,6 +13,7 @@ mod rustls;
 mod shown;
 mod slab;
 mod stream;
+mod unbuffered;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +24,10 @@ pub use input::Input;
 pub use lingering_close::LingeringClose;
 pub(in crate::tls) use received::ReceivedRecords;
 pub use rustls::RustlsRecords;
-pub(in crate::tls) use rustls::{encode_record, queued_records};
 pub(in crate::tls) use shown::ShownRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;
+pub(in crate::tls) use unbuffered::{encode_record, queued_records};
 
 use std::cell::Cell;
 use std::io;
@@ -70,7 +71,11 @@ pub trait Records: Unpin {
     /// # Errors
     /// Of the socket, and of the TLS library for what the client may not send; nothing is read after one. Also if
     /// `input` [is full](Input::is_full).
-    fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>>;
+    fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Input,
+    ) -> Poll<io::Result<Filled>>;
 
     /// What the client did that ended the connection, if TLS is the reason. It has been told, as far as there was room.
     fn failure(&self) -> Option<TlsFailure>;
@@ -136,14 +141,25 @@ impl Spaces {
     /// One range as long as `records` records, without gaps.
     fn joined(records: usize) -> Self {
         let records = records.clamp(1, Slab::RECORDS);
-        Self { bounds: [(HEADROOM, HEADROOM + records * RECORD_PLAINTEXT); Slab::RECORDS], count: 1 }
+        Self {
+            bounds: [(HEADROOM, HEADROOM + records * RECORD_PLAINTEXT); Slab::RECORDS],
+            count: 1,
+        }
     }
 
     /// One range for each record, with gaps for headers and trailers.
     fn apart(records: usize) -> Self {
         const STEP: usize = RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER;
-        let place = |record: usize| (HEADROOM + record * STEP, HEADROOM + record * STEP + RECORD_PLAINTEXT);
-        Self { bounds: std::array::from_fn(place), count: records.clamp(1, Slab::RECORDS) }
+        let place = |record: usize| {
+            (
+                HEADROOM + record * STEP,
+                HEADROOM + record * STEP + RECORD_PLAINTEXT,
+            )
+        };
+        Self {
+            bounds: std::array::from_fn(place),
+            count: records.clamp(1, Slab::RECORDS),
+        }
     }
 
     /// How many.
@@ -158,7 +174,10 @@ impl Spaces {
 
     /// The ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = Range<usize>> {
-        self.bounds.into_iter().take(self.count).map(|(start, end)| start..end)
+        self.bounds
+            .into_iter()
+            .take(self.count)
+            .map(|(start, end)| start..end)
     }
 }
 

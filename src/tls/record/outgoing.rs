@@ -20,7 +20,11 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Puts a record behind all that is here, and before a slab that comes next.
     pub(super) fn put_record(&mut self, record: &[u8]) {
-        let place = if self.holds_slab() { &mut self.behind } else { &mut self.before };
+        let place = if self.holds_slab() {
+            &mut self.behind
+        } else {
+            &mut self.before
+        };
         place.extend_from_slice(record);
     }
 
@@ -52,7 +56,11 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn poll_send(&mut self, socket: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_send(
+        &mut self,
+        socket: &mut TcpStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             let mut slices = [IoSlice::new(&[]); Slab::RECORDS + 2];
             let count = self.slices(&mut slices);
@@ -77,8 +85,14 @@ impl Outgoing {
 
     fn slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
         let slab = self.slab.as_deref().unwrap_or_default();
-        let ranges = self.ranges.iter().map(|range| slab.get(range.clone()).unwrap_or_default());
-        let all = [&*self.before].into_iter().chain(ranges).chain([&*self.behind]);
+        let ranges = self
+            .ranges
+            .iter()
+            .map(|range| slab.get(range.clone()).unwrap_or_default());
+        let all = [&*self.before]
+            .into_iter()
+            .chain(ranges)
+            .chain([&*self.behind]);
         let mut count = 0;
         for (slot, octets) in out.iter_mut().zip(all.filter(|octets| !octets.is_empty())) {
             *slot = IoSlice::new(octets);

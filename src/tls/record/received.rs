@@ -43,23 +43,41 @@ impl ReceivedRecords {
     /// What was received behind a handshake, and how much of that rustls has seen.
     pub(in crate::tls) fn new(received: Vec<u8>, shown: ShownRecords) -> Self {
         let rest = 0..received.len();
-        let memory = if received.is_empty() { Memory::None } else { Memory::Exact(received.into()) };
-        Self { memory, rest, shown }
+        let memory = if received.is_empty() {
+            Memory::None
+        } else {
+            Memory::Exact(received.into())
+        };
+        Self {
+            memory,
+            rest,
+            shown,
+        }
     }
 
     fn rest(&self) -> &[u8] {
-        self.memory.bytes().get(self.rest.clone()).unwrap_or_default()
+        self.memory
+            .bytes()
+            .get(self.rest.clone())
+            .unwrap_or_default()
     }
 
     /// What rustls sees.
     pub(super) fn shown(&mut self) -> &mut [u8] {
         let end = self.rest.end.min(self.rest.start + self.shown.length());
-        self.memory.bytes_mut().get_mut(self.rest.start..end).unwrap_or_default()
+        self.memory
+            .bytes_mut()
+            .get_mut(self.rest.start..end)
+            .unwrap_or_default()
     }
 
     /// Shows one more record, or what is here of it. `false` if there is nothing new.
     pub(super) fn show_more(&mut self) -> bool {
-        let received = self.memory.bytes().get(self.rest.clone()).unwrap_or_default();
+        let received = self
+            .memory
+            .bytes()
+            .get(self.rest.clone())
+            .unwrap_or_default();
         self.shown.extend(received)
     }
 
@@ -68,7 +86,11 @@ impl ReceivedRecords {
         /// Application data of more bytes than any record has that was opened.
         const HEADER: [u8; 5] = [23, 3, 3, 0x47, 0xff];
         let latest = self.shown.latest();
-        if let Some(header) = self.shown().get_mut(latest..).and_then(|record| record.first_chunk_mut()) {
+        if let Some(header) = self
+            .shown()
+            .get_mut(latest..)
+            .and_then(|record| record.first_chunk_mut())
+        {
             *header = HEADER;
         }
     }
@@ -107,7 +129,10 @@ impl ReceivedRecords {
         }
         self.rest = 0..length;
         let end = Slab::SIZE.min(length.saturating_add(most));
-        self.memory.bytes_mut().get_mut(length..end).unwrap_or_default()
+        self.memory
+            .bytes_mut()
+            .get_mut(length..end)
+            .unwrap_or_default()
     }
 
     /// So many bytes of the room were received.
@@ -119,7 +144,11 @@ impl ReceivedRecords {
     pub(super) fn release_slab(&mut self) {
         if let Memory::Slab(_) = self.memory {
             let rest = self.rest();
-            let memory = if rest.is_empty() { Memory::None } else { Memory::Exact(rest.into()) };
+            let memory = if rest.is_empty() {
+                Memory::None
+            } else {
+                Memory::Exact(rest.into())
+            };
             self.rest = 0..self.rest.len();
             self.memory = memory;
         }
@@ -153,7 +182,10 @@ mod tests {
             records.discard(9);
             assert_eq!(records.missing(), None);
             records.discard(1);
-            assert!(matches!(records.memory, Memory::None), "nothing is held for nothing");
+            assert!(
+                matches!(records.memory, Memory::None),
+                "nothing is held for nothing"
+            );
         }
     }
 
@@ -166,7 +198,10 @@ mod tests {
         assert!(records.show_more());
         assert_eq!(records.shown(), [22, 3, 3, 0, 1, 7, 22, 3, 3, 0, 2, 8, 9]);
         records.hide_latest();
-        assert_eq!(records.shown(), [22, 3, 3, 0, 1, 7, 23, 3, 3, 0x47, 0xff, 8, 9]);
+        assert_eq!(
+            records.shown(),
+            [22, 3, 3, 0, 1, 7, 23, 3, 3, 0x47, 0xff, 8, 9]
+        );
     }
 
     #[test]

@@ -4,15 +4,13 @@
 
 use super::outgoing::Outgoing;
 use super::received::ReceivedRecords;
+use super::unbuffered::{encode_record, queued_records, take_plaintext};
 use super::{
-    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Reading, Records, Slab, Spaces,
-    TlsFailure, Writing,
+    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Reading, Records,
+    Slab, Spaces, TlsFailure, Writing,
 };
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    AppDataRecord, ConnectionState, EncodeError, EncodeTlsData, EncryptError, ReadTraffic, UnbufferedStatus,
-    WriteTraffic,
-};
+use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{Error, InvalidMessage, ProtocolVersion};
 use std::io;
 use std::ops::Range;
@@ -91,12 +89,16 @@ impl RustlsRecords {
 
     /// Has rustls look at what it may see.
     fn step(&mut self, input: &mut Input) -> Result<SessionStep, Error> {
-        let UnbufferedStatus { mut discard, state, .. } = self.session.process_tls_records(self.received.shown());
+        let UnbufferedStatus {
+            mut discard, state, ..
+        } = self.session.process_tls_records(self.received.shown());
         let step = match state {
-            Ok(ConnectionState::ReadTraffic(traffic)) => take_plaintext(traffic, input).map(|more| {
-                discard += more;
-                SessionStep::Again
-            }),
+            Ok(ConnectionState::ReadTraffic(traffic)) => {
+                take_plaintext(traffic, input).map(|more| {
+                    discard += more;
+                    SessionStep::Again
+                })
+            }
             Ok(ConnectionState::EncodeTlsData(data)) => {
                 let mut record = Vec::new();
                 encode_record(data, &mut record).map(|()| {
@@ -168,8 +170,11 @@ impl RustlsRecords {
     fn put_goodbye(&mut self) {
         let mut record = [0; CONTROL_RECORDS];
         // If rustls has no goodbye any more, the end of the socket must do.
-        if let Ok(length) = self.seal(&mut record, |traffic, place| traffic.queue_close_notify(place)) {
-            self.outgoing.put_record(record.get(..length).unwrap_or_default());
+        if let Ok(length) = self.seal(&mut record, |traffic, place| {
+            traffic.queue_close_notify(place)
+        }) {
+            self.outgoing
+                .put_record(record.get(..length).unwrap_or_default());
         }
     }
 
@@ -177,17 +182,25 @@ impl RustlsRecords {
     fn seal(
         &mut self,
         place: &mut [u8],
-        seal: impl FnOnce(&mut WriteTraffic<'_, ServerConnectionData>, &mut [u8]) -> Result<usize, EncryptError>,
+        seal: impl FnOnce(
+            &mut WriteTraffic<'_, ServerConnectionData>,
+            &mut [u8],
+        ) -> Result<usize, EncryptError>,
     ) -> io::Result<usize> {
         let mut length = 0;
         loop {
-            let UnbufferedStatus { discard, state, .. } = self.session.process_tls_records(self.received.shown());
+            let UnbufferedStatus { discard, state, .. } =
+                self.session.process_tls_records(self.received.shown());
             let rest = place.get_mut(length..).unwrap_or_default();
             match state.map_err(invalid)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
-                    return Ok(length + seal(&mut traffic, rest).map_err(|error| io::Error::other(error.to_string()))?);
+                    return Ok(length
+                        + seal(&mut traffic, rest)
+                            .map_err(|error| io::Error::other(error.to_string()))?);
                 }
-                ConnectionState::EncodeTlsData(mut data) => length += data.encode(rest).map_err(io::Error::other)?,
+                ConnectionState::EncodeTlsData(mut data) => {
+                    length += data.encode(rest).map_err(io::Error::other)?
+                }
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 _ => return Err(io::ErrorKind::BrokenPipe.into()),
             }
@@ -215,53 +228,16 @@ fn invalid(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Copies plaintext to where it is sent on from. Gives what is to be discarded besides.
-fn take_plaintext(mut traffic: ReadTraffic<'_, '_, ServerConnectionData>, input: &mut Input) -> Result<usize, Error> {
-    let mut discard = 0;
-    while let Some(record) = traffic.next_record() {
-        let AppDataRecord { discard: more, payload, .. } = record?;
-        discard += more;
-        if !input.append(payload) {
-            return Err(Error::General("more plaintext than a record may have".to_owned()));
-        }
-    }
-    Ok(discard)
-}
-
-/// The records that rustls wants to send before everything else, as an alert.
-pub(in crate::tls) fn queued_records(session: &mut UnbufferedServerConnection) -> Vec<u8> {
-    let mut records = Vec::new();
-    while session.wants_write() {
-        // It comes first, so this looks at nothing that was received.
-        let UnbufferedStatus { state, .. } = session.process_tls_records(&mut []);
-        let Ok(ConnectionState::EncodeTlsData(data)) = state else { break };
-        if encode_record(data, &mut records).is_err() {
-            break;
-        }
-    }
-    records
-}
-
-/// Puts a record that rustls has made behind those that are here.
-pub(in crate::tls) fn encode_record(
-    mut data: EncodeTlsData<'_, ServerConnectionData>,
-    records: &mut Vec<u8>,
-) -> Result<(), Error> {
-    let start = records.len();
-    if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
-        records.resize(start + size.required_size, 0);
-        let place = records.get_mut(start..).unwrap_or_default();
-        data.encode(place).map_err(|error| Error::General(error.to_string()))?;
-    }
-    Ok(())
-}
-
 impl Records for RustlsRecords {
     fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>> {
+    fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Input,
+    ) -> Poll<io::Result<Filled>> {
         if let Some(ended) = self.ended() {
             return Poll::Ready(ended);
         }
@@ -362,6 +338,8 @@ impl Records for RustlsRecords {
 
 impl std::fmt::Debug for RustlsRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RustlsRecords").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("RustlsRecords")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }

@@ -58,7 +58,9 @@ impl ShownRecords {
 /// The length of the first record, with its header.
 fn record_length(received: &[u8]) -> Option<usize> {
     match received {
-        [_, _, _, high, low, ..] => Some(RECORD_HEADER + usize::from(u16::from_be_bytes([*high, *low]))),
+        [_, _, _, high, low, ..] => {
+            Some(RECORD_HEADER + usize::from(u16::from_be_bytes([*high, *low])))
+        }
         _ => None,
     }
 }
@@ -69,7 +71,12 @@ mod tests {
 
     #[test]
     fn records_are_shown_one_by_one() {
-        let received = [&[22, 3, 3, 0, 3, 1, 2, 3][..], &[22, 3, 3, 0, 1, 1], &[22, 3, 3, 0, 9, 1]].concat();
+        let received = [
+            &[22, 3, 3, 0, 3, 1, 2, 3][..],
+            &[22, 3, 3, 0, 1, 1],
+            &[22, 3, 3, 0, 9, 1],
+        ]
+        .concat();
         let mut shown = ShownRecords::default();
         assert_eq!(shown.missing(&received), Some(0));
         assert!(shown.extend(&received));

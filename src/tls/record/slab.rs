@@ -18,7 +18,8 @@ pub struct Slab {
 
 impl Slab {
     /// Headroom, and four records of the largest size; in octets.
-    pub const SIZE: usize = HEADROOM + Self::RECORDS * (RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER) + 1024;
+    pub const SIZE: usize =
+        HEADROOM + Self::RECORDS * (RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER) + 1024;
     /// How many records of the largest size lie in a slab one after another.
     pub const RECORDS: usize = 4;
     /// More are given back to the allocator at once.
@@ -27,7 +28,9 @@ impl Slab {
     /// A free one, or else a new one.
     pub fn take() -> Self {
         let free = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten();
-        Self { octets: free.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice()) }
+        Self {
+            octets: free.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice()),
+        }
     }
 
     /// Gives half of this thread's free ones back to the allocator. For a housekeeping tick.
@@ -42,7 +45,8 @@ impl Slab {
 
     /// How many are free on this thread.
     pub fn free() -> usize {
-        FREE.try_with(|free| free.borrow().len()).unwrap_or_default()
+        FREE.try_with(|free| free.borrow().len())
+            .unwrap_or_default()
     }
 }
 
@@ -96,7 +100,11 @@ mod tests {
 
     #[test]
     fn the_free_list_is_bounded_and_can_be_trimmed() {
-        drop((0..Slab::MOST_FREE + 10).map(|_| Slab::take()).collect::<Vec<_>>());
+        drop(
+            (0..Slab::MOST_FREE + 10)
+                .map(|_| Slab::take())
+                .collect::<Vec<_>>(),
+        );
         assert_eq!(Slab::free(), Slab::MOST_FREE);
         Slab::trim();
         assert_eq!(Slab::free(), Slab::MOST_FREE / 2);

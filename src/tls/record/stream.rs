@@ -25,7 +25,11 @@ enum Progress {
 impl<R: Records> RecordStream<R> {
     /// A stream over these records.
     pub fn new(records: R, input: Input) -> Self {
-        Self { records, input, shutdown: Progress::Open }
+        Self {
+            records,
+            input,
+            shutdown: Progress::Open,
+        }
     }
 
     /// The records below.
@@ -55,7 +59,11 @@ impl<R: Records> RecordStream<R> {
 }
 
 impl<R: Records> AsyncRead for RecordStream<R> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.input.is_empty() && out.remaining() > 0 {
             match ready!(this.records.poll_fill(context, &mut this.input))? {
@@ -70,7 +78,11 @@ impl<R: Records> AsyncRead for RecordStream<R> {
 }
 
 impl<R: Records> AsyncWrite for RecordStream<R> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(context, &[IoSlice::new(octets)])
     }
 

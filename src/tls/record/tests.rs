@@ -1,5 +1,8 @@
 //! Tests of both backends against a client that can do what none should, over real sockets.
-#![allow(clippy::single_range_in_vec_init, reason = "a record alone is one range in a list")]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a record alone is one range in a list"
+)]
 
 mod content;
 mod corked;
@@ -28,7 +31,9 @@ const SUITES: [SupportedCipherSuite; 3] = [
 
 /// How many cases a property test has: `PORTCULLIS_FUZZ_CASES`, for long runs.
 fn cases(usual: u32) -> proptest::test_runner::Config {
-    let cases = std::env::var("PORTCULLIS_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = std::env::var("PORTCULLIS_FUZZ_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok());
     proptest::test_runner::Config {
         failure_persistence: None,
         ..proptest::test_runner::Config::with_cases(cases.unwrap_or(usual))
@@ -85,7 +90,10 @@ impl<R: Records> Server<R> {
             let (mut slab, mut pieces) = (Slab::take(), Vec::new());
             for space in R::spaces(Slab::RECORDS) {
                 for start in space.clone().step_by(super::RECORD_PLAINTEXT) {
-                    let length = rest.len().min(super::RECORD_PLAINTEXT).min(space.end - start);
+                    let length = rest
+                        .len()
+                        .min(super::RECORD_PLAINTEXT)
+                        .min(space.end - start);
                     if length == 0 {
                         break;
                     }
@@ -94,7 +102,9 @@ impl<R: Records> Server<R> {
                     rest = &rest[length..];
                 }
             }
-            self.records.start_send(slab, &pieces).expect("an open connection");
+            self.records
+                .start_send(slab, &pieces)
+                .expect("an open connection");
             self.flush().await;
         }
     }
@@ -102,20 +112,33 @@ impl<R: Records> Server<R> {
     /// Sends one record. Whether the socket took all of it.
     async fn try_send(&mut self, content: &[u8]) -> bool {
         let mut slab = Slab::take();
-        let start = R::spaces(Slab::RECORDS).iter().next().expect("a space").start;
+        let start = R::spaces(Slab::RECORDS)
+            .iter()
+            .next()
+            .expect("a space")
+            .start;
         let piece = start..start + content.len();
         slab[piece.clone()].copy_from_slice(content);
-        self.records.start_send(slab, &[piece]).expect("an open connection");
-        poll_fn(|context| Poll::Ready(self.records.poll_sent(context))).await.is_ready()
+        self.records
+            .start_send(slab, &[piece])
+            .expect("an open connection");
+        poll_fn(|context| Poll::Ready(self.records.poll_sent(context)))
+            .await
+            .is_ready()
     }
 
     async fn flush(&mut self) {
         let sending = poll_fn(|context| self.records.poll_sent(context));
-        tokio::time::timeout(Duration::from_secs(20), sending).await.expect("a client that reads").expect("a socket");
+        tokio::time::timeout(Duration::from_secs(20), sending)
+            .await
+            .expect("a client that reads")
+            .expect("a socket");
     }
 
     async fn close(&mut self) {
-        poll_fn(|context| self.records.poll_close(context)).await.expect("a socket");
+        poll_fn(|context| self.records.poll_close(context))
+            .await
+            .expect("a socket");
     }
 }
 
@@ -164,11 +187,17 @@ macro_rules! on_one {
 use {on_both, on_one};
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// A connection with this backend and suite, as the handshake makes it.
-async fn connected(layer: RecordLayer, suite: SupportedCipherSuite) -> (Transport, Input, RawClient) {
+async fn connected(
+    layer: RecordLayer,
+    suite: SupportedCipherSuite,
+) -> (Transport, Input, RawClient) {
     let (established, client) = connect(layer, suite).await;
     assert_eq!(established.facts.version, "TLSv1_3");
     let in_place = matches!(established.records, Transport::InPlace(_));
@@ -185,6 +214,10 @@ fn the_suites_are_those_of_tls_1_3() {
     assert!(names.contains(&CipherSuite::TLS13_AES_128_GCM_SHA256));
     assert_eq!(
         names.len(),
-        crate::tls::provider().cipher_suites.iter().filter(|suite| suite.tls13().is_some()).count()
+        crate::tls::provider()
+            .cipher_suites
+            .iter()
+            .filter(|suite| suite.tls13().is_some())
+            .count()
     );
 }

@@ -27,7 +27,10 @@ pub struct CrlLabel {
 
 impl CrlLabel {
     fn of(crl: &Crl) -> Self {
-        Self { number: crl.number_text(), this_update: crl.this_update }
+        Self {
+            number: crl.number_text(),
+            this_update: crl.this_update,
+        }
     }
 }
 
@@ -42,16 +45,28 @@ impl Revocation {
                 if lists.iter().any(|list| list.replaces(active)) {
                     continue;
                 }
-                let older: Vec<_> = lists.extract_if(.., |list| list.age_beside(active) == CrlAge::Older).collect();
+                let older: Vec<_> = lists
+                    .extract_if(.., |list| list.age_beside(active) == CrlAge::Older)
+                    .collect();
                 for list in &older {
                     let (from_file, active) = (CrlLabel::of(list), CrlLabel::of(active));
-                    self.older.push(OlderCrl { issuer: list.issuer_name.clone(), from_file, active });
+                    self.older.push(OlderCrl {
+                        issuer: list.issuer_name.clone(),
+                        from_file,
+                        active,
+                    });
                 }
                 if !older.is_empty() {
                     lists.push(active.clone());
                     self.carried.push(active.clone());
-                } else if lists.iter().any(|list| list.age_beside(active) == CrlAge::Contradictory) {
-                    self.contradictory.entry(*key).or_default().push(active.clone());
+                } else if lists
+                    .iter()
+                    .any(|list| list.age_beside(active) == CrlAge::Contradictory)
+                {
+                    self.contradictory
+                        .entry(*key)
+                        .or_default()
+                        .push(active.clone());
                     self.carried.push(active.clone());
                 }
             }
@@ -69,7 +84,14 @@ impl Revocation {
         &self.carried
     }
 
-    fn lists_of(&self, key: (super::AuthorityKey, super::Scope)) -> impl Iterator<Item = &Arc<Crl>> {
-        self.newest.get(&key).into_iter().chain(self.contradictory.get(&key)).flatten()
+    fn lists_of(
+        &self,
+        key: (super::AuthorityKey, super::Scope),
+    ) -> impl Iterator<Item = &Arc<Crl>> {
+        self.newest
+            .get(&key)
+            .into_iter()
+            .chain(self.contradictory.get(&key))
+            .flatten()
     }
 }

@@ -55,7 +55,10 @@ impl Crl {
         if head.this_update > now.saturating_add(SKEW) {
             return Err(CrlError::Future(rfc3339(head.this_update)));
         }
-        let serials = head.entries.map_or_else(|| Ok(Serials::default()), |entries| serials(entries.reader()))?;
+        let serials = head.entries.map_or_else(
+            || Ok(Serials::default()),
+            |entries| serials(entries.reader()),
+        )?;
         Ok(Self {
             issuer: issuer.key,
             issuer_name: issuer.name.clone(),
@@ -72,7 +75,11 @@ impl Crl {
     pub(super) fn number_text(&self) -> Option<String> {
         let digits = crate::tls::hexadecimal(&self.number?);
         let significant = digits.trim_start_matches('0');
-        Some(if significant.is_empty() { "0".to_owned() } else { significant.to_owned() })
+        Some(if significant.is_empty() {
+            "0".to_owned()
+        } else {
+            significant.to_owned()
+        })
     }
 
     /// Whether this one makes the other superfluous: by number if both have one, and by time. Where these contradict each
@@ -109,7 +116,9 @@ impl Crl {
             _ => Ordering::Equal,
         };
         match (numbers, self.this_update.cmp(&active.this_update)) {
-            (Ordering::Less, Ordering::Greater) | (Ordering::Greater, Ordering::Less) => CrlAge::Contradictory,
+            (Ordering::Less, Ordering::Greater) | (Ordering::Greater, Ordering::Less) => {
+                CrlAge::Contradictory
+            }
             (Ordering::Less, _) | (_, Ordering::Less) => CrlAge::Older,
             _ => CrlAge::Current,
         }
@@ -143,7 +152,13 @@ impl<'a> Head<'a> {
             None => Extensions::default(),
         };
         parts.finish()?;
-        Ok(Self { issuer, this_update, next_update, entries, extensions })
+        Ok(Self {
+            issuer,
+            this_update,
+            next_update,
+            entries,
+            extensions,
+        })
     }
 }
 
@@ -159,11 +174,15 @@ fn signer<'c>(
             (true, true) => return Ok(authority),
             // A CA may have several certificates for its key, of which one is enough.
             (true, false) => error = Some(CrlError::MayNotSign(authority.name.clone())),
-            (false, _) => error = error.or_else(|| Some(CrlError::WrongSignature(authority.name.clone()))),
+            (false, _) => {
+                error = error.or_else(|| Some(CrlError::WrongSignature(authority.name.clone())))
+            }
         }
     }
     Err(error.unwrap_or_else(|| {
-        CrlError::AnotherIssuer(X509Name::from_der(issuer).map_or_else(|_| "?".to_owned(), |(_, name)| rfc4514(&name)))
+        CrlError::AnotherIssuer(
+            X509Name::from_der(issuer).map_or_else(|_| "?".to_owned(), |(_, name)| rfc4514(&name)),
+        )
     }))
 }
 
@@ -180,7 +199,9 @@ pub(super) fn serials(mut entries: Reader<'_>) -> Result<Serials, CrlError> {
             extensions::of_entry(&extensions)?;
         }
         entry.finish()?;
-        serials.push(serial.content).map_err(|_| CrlError::SerialTooLong)?;
+        serials
+            .push(serial.content)
+            .map_err(|_| CrlError::SerialTooLong)?;
     }
     serials.finish();
     Ok(serials)

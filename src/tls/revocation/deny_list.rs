@@ -65,11 +65,25 @@ impl DenyList {
     /// # Errors
     /// [`DenyListError::Unreadable`]
     pub fn load_usable(path: &Path) -> Result<(Self, Vec<DenyListError>), DenyListError> {
-        let text = file_read::read_text(path, FileKind::DenyList)
-            .map_err(|source| DenyListError::Unreadable { path: path.to_owned(), source })?;
+        let text = file_read::read_text(path, FileKind::DenyList).map_err(|source| {
+            DenyListError::Unreadable {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
         let (list, errors) = Self::parse_usable(&text);
-        let bad_line = |(line, reason)| DenyListError::BadLine { path: path.to_owned(), line, reason };
-        Ok((Self { path: Some(path.to_owned()), ..list }, errors.into_iter().map(bad_line).collect()))
+        let bad_line = |(line, reason)| DenyListError::BadLine {
+            path: path.to_owned(),
+            line,
+            reason,
+        };
+        Ok((
+            Self {
+                path: Some(path.to_owned()),
+                ..list
+            },
+            errors.into_iter().map(bad_line).collect(),
+        ))
     }
 
     /// Reads a text.
@@ -83,7 +97,13 @@ impl DenyList {
 
     /// Reads the lines of a text that say something, and what is wrong with the others, counted from 1.
     pub fn parse_usable(text: &str) -> (Self, Vec<(usize, &'static str)>) {
-        let (mut list, mut errors) = (Self { text: text.into(), ..Self::default() }, Vec::new());
+        let (mut list, mut errors) = (
+            Self {
+                text: text.into(),
+                ..Self::default()
+            },
+            Vec::new(),
+        );
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
@@ -98,12 +118,15 @@ impl DenyList {
         let value = value.trim();
         match kind {
             "serial" => {
-                let octets = hexadecimal(value).ok_or("a serial number is hexadecimal, such as `serial 4a:0b:ff`")?;
+                let octets = hexadecimal(value)
+                    .ok_or("a serial number is hexadecimal, such as `serial 4a:0b:ff`")?;
                 self.serials.insert(significant(&octets).into());
             }
             "fingerprint" => {
                 let octets = hexadecimal(value).and_then(|octets| octets.try_into().ok());
-                let octets = octets.ok_or("a fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits")?;
+                let octets = octets.ok_or(
+                    "a fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits",
+                )?;
                 self.fingerprints.insert(octets);
             }
             "cn" => {
@@ -166,8 +189,16 @@ impl DenyList {
     pub(super) fn made_of(&self) -> String {
         let mut text = format!("{:?} {}", self.path, self.text);
         if self.retained > 0 {
-            let mut entries: Vec<String> = self.serials.iter().map(|serial| format!("{serial:x?}")).collect();
-            entries.extend(self.fingerprints.iter().map(|fingerprint| format!("{fingerprint:x?}")));
+            let mut entries: Vec<String> = self
+                .serials
+                .iter()
+                .map(|serial| format!("{serial:x?}"))
+                .collect();
+            entries.extend(
+                self.fingerprints
+                    .iter()
+                    .map(|fingerprint| format!("{fingerprint:x?}")),
+            );
             entries.extend(self.common_names.iter().map(|name| format!("{name:x?}")));
             entries.sort_unstable();
             text.push_str(&format!(" {entries:?} {:?}", self.users));
@@ -198,7 +229,9 @@ impl DenyList {
         if self.serials.is_empty() && self.fingerprints.is_empty() {
             return false;
         }
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+            return true;
+        };
         self.serials.contains(significant(certificate.raw_serial())) || self.has_fingerprint_of(der)
     }
 
@@ -206,9 +239,12 @@ impl DenyList {
     fn has_fingerprint_of(&self, der: &[u8]) -> bool {
         let is_on_it = |der: &[u8]| {
             let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-            self.fingerprints.iter().any(|denied| denied == fingerprint.as_ref())
+            self.fingerprints
+                .iter()
+                .any(|denied| denied == fingerprint.as_ref())
         };
-        !self.fingerprints.is_empty() && (is_on_it(der) || other_forms(der).any(|other| is_on_it(&other)))
+        !self.fingerprints.is_empty()
+            && (is_on_it(der) || other_forms(der).any(|other| is_on_it(&other)))
     }
 
     /// Whether any common name of a certificate is on it, in whatever string type. What cannot be read is.
@@ -216,9 +252,15 @@ impl DenyList {
         if self.common_names.is_empty() {
             return false;
         }
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return true };
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+            return true;
+        };
         let mut names = certificate.subject().iter_common_name();
-        names.any(|name| readings(name.attr_value()).iter().any(|text| self.has_common_name(text.as_bytes())))
+        names.any(|name| {
+            readings(name.attr_value())
+                .iter()
+                .any(|text| self.has_common_name(text.as_bytes()))
+        })
     }
 
     pub(super) fn has_fingerprint(&self, text: &str) -> bool {
@@ -239,7 +281,11 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     if digits.is_empty() {
         return None;
     }
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let value = |digit: u8| {
+        char::from(digit)
+            .to_digit(16)
+            .and_then(|value| u8::try_from(value).ok())
+    };
     digits
         .chunks_exact(2)
         .map(|pair| match pair {
@@ -261,7 +307,9 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(list.len(), 5, "{list:?}");
-        assert!(list.serials.contains([0xff].as_slice()) && list.serials.contains([4, 0xa0].as_slice()));
+        assert!(
+            list.serials.contains([0xff].as_slice()) && list.serials.contains([4, 0xa0].as_slice())
+        );
         assert!(list.fingerprints.contains(&[0xab; 32]));
         assert!(list.common_names.contains(b"my name # and all".as_slice()));
         assert!(list.has_user("ghost writer") && !list.has_user("ghost"));

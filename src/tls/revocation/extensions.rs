@@ -2,7 +2,9 @@
 //! What is critical and not known makes the list unusable.
 
 use super::crl_error::CrlError;
-use crate::tls::der::{BOOLEAN, BadDer, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, boolean};
+use crate::tls::der::{
+    BOOLEAN, BadDer, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, boolean,
+};
 use std::fmt::Write;
 
 /// Which certificates of its issuer a list speaks for.
@@ -41,10 +43,16 @@ impl<'a> Extension<'a> {
     fn read(element: &Element<'a>) -> Result<Self, BadDer> {
         let mut parts = element.reader();
         let id = parts.expect(OBJECT_IDENTIFIER)?.content;
-        let is_critical = parts.optional(BOOLEAN)?.map_or(Ok(false), |element| boolean(&element))?;
+        let is_critical = parts
+            .optional(BOOLEAN)?
+            .map_or(Ok(false), |element| boolean(&element))?;
         let value = parts.expect(OCTET_STRING)?.content;
         parts.finish()?;
-        Ok(Self { id, is_critical, value })
+        Ok(Self {
+            id,
+            is_critical,
+            value,
+        })
     }
 }
 
@@ -58,7 +66,9 @@ pub(super) fn of_list(content: &[u8]) -> Result<Extensions, CrlError> {
     while !all.is_empty() {
         let extension = Extension::read(&all.expect(SEQUENCE)?)?;
         match extension.id {
-            CRL_NUMBER if !std::mem::replace(&mut seen_number, true) => found.number = Some(number(extension.value)?),
+            CRL_NUMBER if !std::mem::replace(&mut seen_number, true) => {
+                found.number = Some(number(extension.value)?)
+            }
             ISSUING_DISTRIBUTION_POINT if !std::mem::replace(&mut seen_scope, true) => {
                 found.scope = scope(extension.value)?;
             }
@@ -94,8 +104,15 @@ fn number(value: &[u8]) -> Result<[u8; 20], CrlError> {
     let digits = super::serials::significant(outer.expect(INTEGER)?.content);
     outer.finish()?;
     let mut octets = [0; 20];
-    let start = octets.len().checked_sub(digits.len()).ok_or(CrlError::NotACrl)?;
-    octets.iter_mut().skip(start).zip(digits).for_each(|(to, from)| *to = *from);
+    let start = octets
+        .len()
+        .checked_sub(digits.len())
+        .ok_or(CrlError::NotACrl)?;
+    octets
+        .iter_mut()
+        .skip(start)
+        .zip(digits)
+        .for_each(|(to, from)| *to = *from);
     Ok(octets)
 }
 
@@ -144,7 +161,12 @@ fn dotted(id: &[u8]) -> String {
         }
         // Writing to a String cannot fail. The first two numbers share one.
         let _ = match is_first {
-            true => write!(text, "{}.{}", (arc / 40).min(2), arc - (arc / 40).min(2) * 40),
+            true => write!(
+                text,
+                "{}.{}",
+                (arc / 40).min(2),
+                arc - (arc / 40).min(2) * 40
+            ),
             false => write!(text, ".{arc}"),
         };
         (arc, is_first) = (0, false);

@@ -64,34 +64,66 @@ impl CrlFile {
     ///
     /// # Errors
     /// [`CrlFileError`], naming the file.
-    pub fn load(path: &Path, authorities: &Authorities, before: &[Self]) -> Result<Self, CrlFileError> {
-        let octets = file_read::read(path, FileKind::RevocationList)
-            .map_err(|source| CrlFileError::Unreadable { path: path.to_owned(), source })?;
+    pub fn load(
+        path: &Path,
+        authorities: &Authorities,
+        before: &[Self],
+    ) -> Result<Self, CrlFileError> {
+        let octets = file_read::read(path, FileKind::RevocationList).map_err(|source| {
+            CrlFileError::Unreadable {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
         let mut digest_octets = [0; 32];
-        digest_octets.iter_mut().zip(digest(&SHA256, &octets).as_ref()).for_each(|(to, from)| *to = *from);
+        digest_octets
+            .iter_mut()
+            .zip(digest(&SHA256, &octets).as_ref())
+            .for_each(|(to, from)| *to = *from);
         let same = before.iter().find(|file| {
-            file.content.digest == digest_octets && file.content.crls.iter().all(|crl| is_still_of(crl, authorities))
+            file.content.digest == digest_octets
+                && file
+                    .content
+                    .crls
+                    .iter()
+                    .all(|crl| is_still_of(crl, authorities))
         });
         if let Some(same) = same {
-            return Ok(Self { path: path.to_owned(), content: same.content.clone() });
+            return Ok(Self {
+                path: path.to_owned(),
+                content: same.content.clone(),
+            });
         }
-        let crls = read_all(&octets, authorities)
-            .map_err(|reason| CrlFileError::Unusable { path: path.to_owned(), reason })?;
+        let crls = read_all(&octets, authorities).map_err(|reason| CrlFileError::Unusable {
+            path: path.to_owned(),
+            reason,
+        })?;
         if crls.is_empty() {
             return Err(CrlFileError::NoCrl(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), content: Arc::new(CrlFileContent { digest: digest_octets, crls }) })
+        Ok(Self {
+            path: path.to_owned(),
+            content: Arc::new(CrlFileContent {
+                digest: digest_octets,
+                crls,
+            }),
+        })
     }
 }
 
 /// Its signature was checked by this key, which may still sign.
 fn is_still_of(crl: &Crl, authorities: &Authorities) -> bool {
-    authorities.all().any(|authority| authority.key == crl.issuer && authority.may_sign_crls)
+    authorities
+        .all()
+        .any(|authority| authority.key == crl.issuer && authority.may_sign_crls)
 }
 
 fn read_all(octets: &[u8], authorities: &Authorities) -> Result<Vec<Arc<Crl>>, CrlError> {
     let now = seconds(UnixTime::now());
-    lists(octets)?.iter().map(|der| Crl::read(der, authorities.all(), now).map(Arc::new)).collect()
+    lists(octets)?
+        .iter()
+        .map(|der| Crl::read(der, authorities.all(), now).map(Arc::new))
+        .collect()
 }
 
 /// The lists in a text or, in DER, the one that it is.
@@ -105,7 +137,9 @@ pub(super) fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_
         .map(|der| der.map_err(|_| CrlError::NotACrl))
         .collect::<Result<_, _>>()?;
     // What has another label is passed over by the library; it may be a list all the same.
-    let begun = octets.split(|octet| *octet == b'\n').filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
+    let begun = octets
+        .split(|octet| *octet == b'\n')
+        .filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
     if !lists.is_empty() && begun.count() != lists.len() {
         return Err(CrlError::NotAlone);
     }

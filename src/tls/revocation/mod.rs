@@ -2,6 +2,7 @@
 //! they are too old or say nothing. Builds no paths.
 
 mod active;
+mod age;
 mod crl;
 mod crl_error;
 mod deny_list;
@@ -11,18 +12,24 @@ mod files;
 mod other_signature;
 mod overlay;
 mod serials;
+mod settings;
 
 pub use active::{CrlLabel, OlderCrl};
+pub use age::StaleCrls;
 pub use crl_error::CrlError;
 pub use deny_list::{DenyList, DenyListError};
-pub use fetched::{CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts, StoreError as CrlStoreError};
+pub use fetched::{
+    CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts,
+    StoreError as CrlStoreError,
+};
 pub use files::{CrlFile, CrlFileError};
 pub use overlay::RevocationUpdate;
+pub use settings::{RevocationCheck, RevocationSettings, UnknownRevocation};
 
 use super::authority::{Authority, AuthorityKey};
 use super::trust::{Authorities, ChainError, Path, Traces};
 use super::verified::seconds;
-use crate::clock::rfc3339;
+use age::log_age;
 use crl::Crl;
 use extensions::Scope;
 use overlay::Retained;
@@ -30,52 +37,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 use x509_parser::prelude::{FromDer, X509Certificate};
-
-/// What happens with a list past its next update.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StaleCrls {
-    /// It says nothing any more, so nobody whom it covers gets in.
-    #[default]
-    Refuse,
-    /// It still counts for so long.
-    AllowFor(Duration),
-    /// It counts for ever.
-    Ignore,
-}
-
-/// What happens with a certificate whose issuer has no list here, once the domain has any.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownRevocation {
-    /// It does not count.
-    #[default]
-    Refuse,
-    /// It counts.
-    Allow,
-}
-
-/// Which certificates of a chain must not be revoked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RevocationCheck {
-    /// All below the anchor.
-    #[default]
-    Chain,
-    /// The client's own.
-    Leaf,
-}
-
-/// How a domain deals with revocation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RevocationSettings {
-    /// Lists past their time.
-    pub stale: StaleCrls,
-    /// Issuers without a list.
-    pub unknown: UnknownRevocation,
-    /// How far up.
-    pub check: RevocationCheck,
-}
 
 /// What is known of one list, for metrics and `/status`.
 #[derive(Clone, Debug)]
@@ -130,7 +92,13 @@ impl Revocation {
                 same.push(crl.clone());
             }
         }
-        Self { files, newest, denied, settings, ..Self::default() }
+        Self {
+            files,
+            newest,
+            denied,
+            settings,
+            ..Self::default()
+        }
     }
 
     /// The same, where lists also come from URLs: then each issuer needs one from the start.
@@ -170,13 +138,16 @@ impl Revocation {
         if self.newest.is_empty() || self.fetch.is_some() {
             return Vec::new();
         }
-        let has_list = |authority: &Authority| self.newest.keys().any(|(key, _)| *key == authority.key);
+        let has_list =
+            |authority: &Authority| self.newest.keys().any(|(key, _)| *key == authority.key);
         // Where leaves alone are checked, a CA that issues intermediates may well issue nothing else.
         let is_checked = |authority: &Authority| match self.settings.check {
             RevocationCheck::Chain => true,
             RevocationCheck::Leaf => !authorities.issued_an_intermediate(authority),
         };
-        let unlisted = authorities.all().filter(|authority| !has_list(authority) && is_checked(authority));
+        let unlisted = authorities
+            .all()
+            .filter(|authority| !has_list(authority) && is_checked(authority));
         unlisted.map(|authority| authority.name.as_str()).collect()
     }
 
@@ -233,9 +204,17 @@ impl Revocation {
         }
         for crl in self.carried() {
             let (number, serials) = (crl.number_text(), crl.serials.sha256());
-            let _ = write!(text, "{:?} {number:?} {} {serials} ", crl.issuer, crl.this_update);
+            let _ = write!(
+                text,
+                "{:?} {number:?} {} {serials} ",
+                crl.issuer, crl.this_update
+            );
         }
-        let mut retained: Vec<_> = self.retained.iter().map(|(key, serials)| (key, serials.sha256())).collect();
+        let mut retained: Vec<_> = self
+            .retained
+            .iter()
+            .map(|(key, serials)| (key, serials.sha256()))
+            .collect();
         retained.sort_unstable_by(|one, other| one.1.cmp(&other.1));
         for (key, digest) in retained {
             let _ = write!(text, "{key:?} {digest} ");
@@ -250,14 +229,18 @@ impl Revocation {
             fetch.saw(path);
         }
         let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
-        if all.any(|certificate| self.denied.has_certificate(certificate)) || self.denied.has_common_name_of(&path.leaf)
+        if all.any(|certificate| self.denied.has_certificate(certificate))
+            || self.denied.has_common_name_of(&path.leaf)
         {
             return Err(ChainError::Denied);
         }
         if !self.has_lists() && self.retained.is_empty() {
             return Ok(i64::MAX);
         }
-        let issuers = path.intermediates.iter().map(|der| Authority::read(der).map(|authority| authority.key));
+        let issuers = path
+            .intermediates
+            .iter()
+            .map(|der| Authority::read(der).map(|authority| authority.key));
         let issuers: Option<Vec<_>> = issuers.chain([Some(path.anchor.key)]).collect();
         let issuers = issuers.ok_or(ChainError::RevocationUnknown)?;
         let how_many = match self.settings.check {
@@ -265,7 +248,11 @@ impl Revocation {
             RevocationCheck::Leaf => 1,
         };
         let scopes = std::iter::once(Scope::Leaves).chain(std::iter::repeat(Scope::Authorities));
-        let below = std::iter::once(&path.leaf).chain(&path.intermediates).zip(issuers).zip(scopes).take(how_many);
+        let below = std::iter::once(&path.leaf)
+            .chain(&path.intermediates)
+            .zip(issuers)
+            .zip(scopes)
+            .take(how_many);
         let mut until = i64::MAX;
         // All are asked for the clear word before any is found too old, so that who is revoked hears that.
         let mut worst = Ok(());
@@ -286,12 +273,20 @@ impl Revocation {
         scope: Scope,
         (now, traces): (UnixTime, Traces),
     ) -> Result<i64, ChainError> {
-        let lists = || [Scope::All, scope].into_iter().filter_map(|scope| self.newest.get(&(issuer, scope)));
-        let (_, read) = X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
+        let lists = || {
+            [Scope::All, scope]
+                .into_iter()
+                .filter_map(|scope| self.newest.get(&(issuer, scope)))
+        };
+        let (_, read) =
+            X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
         let serial = read.raw_serial();
-        let retained = [Scope::All, scope].into_iter().filter_map(|scope| self.retained.get(&(issuer, scope)));
-        let contradictory =
-            [Scope::All, scope].into_iter().filter_map(|scope| self.contradictory.get(&(issuer, scope)));
+        let retained = [Scope::All, scope]
+            .into_iter()
+            .filter_map(|scope| self.retained.get(&(issuer, scope)));
+        let contradictory = [Scope::All, scope]
+            .into_iter()
+            .filter_map(|scope| self.contradictory.get(&(issuer, scope)));
         if lists()
             .chain(contradictory)
             .flatten()
@@ -306,7 +301,10 @@ impl Revocation {
         }
         // Each scope says all about this certificate, so the one that lasts longest counts; but all lists of that must last.
         let until = |crl: &&Arc<Crl>| self.settings.stale.until(crl);
-        let Some(longest) = lists().filter_map(|same| same.iter().min_by_key(until)).max_by_key(until) else {
+        let Some(longest) = lists()
+            .filter_map(|same| same.iter().min_by_key(until))
+            .max_by_key(until)
+        else {
             return match self.settings.unknown {
                 UnknownRevocation::Refuse => Err(ChainError::RevocationUnknown),
                 UnknownRevocation::Allow => Ok(i64::MAX),
@@ -316,33 +314,10 @@ impl Revocation {
         if traces == Traces::Left {
             log_age(longest, now, until);
         }
-        if now > until { Err(ChainError::CrlStale) } else { Ok(until) }
-    }
-}
-
-/// Says that a list is past its time, and that it does not count any more: each once, since it comes with every client.
-fn log_age(crl: &Crl, now: i64, until: i64) {
-    let level = u8::from(crl.next_update.is_none_or(|due| now > due)) + u8::from(now > until);
-    if crl.said.fetch_max(level, Ordering::Relaxed) >= level {
-        return;
-    }
-    let (issuer, due) = (&crl.issuer_name, crl.next_update.map(rfc3339));
-    match level {
-        1 => tracing::warn!(issuer, due, "a revocation list is past its next update, and still counts"),
-        _ => tracing::error!(issuer, due, "a revocation list is too old, so its issuer's clients are refused"),
-    }
-}
-
-impl StaleCrls {
-    /// The last second in which a list counts.
-    fn until(self, crl: &Crl) -> i64 {
-        match (self, crl.next_update) {
-            (Self::Ignore, _) => i64::MAX,
-            (_, None) => i64::MIN,
-            (Self::Refuse, Some(due)) => due,
-            (Self::AllowFor(grace), Some(due)) => {
-                due.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX))
-            }
+        if now > until {
+            Err(ChainError::CrlStale)
+        } else {
+            Ok(until)
         }
     }
 }

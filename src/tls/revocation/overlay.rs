@@ -41,11 +41,15 @@ impl Revocation {
             if same.iter().any(|other| other.replaces(crl)) {
                 continue;
             }
-            let (older, rest): (Vec<_>, Vec<_>) = same.drain(..).partition(|other| crl.replaces(other));
+            let (older, rest): (Vec<_>, Vec<_>) =
+                same.drain(..).partition(|other| crl.replaces(other));
             *same = rest;
             same.push(crl.clone());
             for older in older {
-                self.retained.entry(key).or_default().add_all(&older.serials, &crl.serials);
+                self.retained
+                    .entry(key)
+                    .or_default()
+                    .add_all(&older.serials, &crl.serials);
             }
             is_new = true;
         }

@@ -50,7 +50,12 @@ impl Serials {
 
     /// Adds the numbers of one set that are not in another.
     pub(super) fn add_all(&mut self, added: &Self, but: &Self) {
-        let Self { upto8, upto16, upto20, upto32 } = self;
+        let Self {
+            upto8,
+            upto16,
+            upto20,
+            upto32,
+        } = self;
         add_all(upto8, &added.upto8, &but.upto8);
         add_all(upto16, &added.upto16, &but.upto16);
         add_all(upto20, &added.upto20, &but.upto20);
@@ -63,7 +68,13 @@ impl Serials {
         let (short, long) = (self.upto8.concat(), self.upto16.concat());
         let all = [short, long, self.upto20.concat(), self.upto32.concat()];
         let lengths = all.iter().map(Vec::len);
-        crate::tls::sha256_text(&[format!("{:?}", lengths.collect::<Vec<_>>()).into_bytes(), all.concat()].concat())
+        crate::tls::sha256_text(
+            &[
+                format!("{:?}", lengths.collect::<Vec<_>>()).into_bytes(),
+                all.concat(),
+            ]
+            .concat(),
+        )
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,13 +84,20 @@ impl Serials {
     /// What the tables take from the heap.
     #[cfg(test)]
     pub(super) fn octets(&self) -> usize {
-        let (short, long) = (self.upto8.capacity() * 8 + self.upto16.capacity() * 16, self.upto20.capacity() * 20);
+        let (short, long) = (
+            self.upto8.capacity() * 8 + self.upto16.capacity() * 16,
+            self.upto20.capacity() * 20,
+        );
         short + long + self.upto32.capacity() * 32
     }
 }
 
 fn add_all<const N: usize>(table: &mut Vec<[u8; N]>, added: &[[u8; N]], but: &[[u8; N]]) {
-    table.extend(added.iter().filter(|serial| but.binary_search(serial).is_err()));
+    table.extend(
+        added
+            .iter()
+            .filter(|serial| but.binary_search(serial).is_err()),
+    );
 }
 
 fn finish<const N: usize>(table: &mut Vec<[u8; N]>) {
@@ -96,7 +114,11 @@ pub(super) fn significant(serial: &[u8]) -> &[u8] {
 
 fn padded<const N: usize>(digits: &[u8]) -> [u8; N] {
     let mut octets = [0; N];
-    octets.iter_mut().rev().zip(digits.iter().rev()).for_each(|(to, from)| *to = *from);
+    octets
+        .iter_mut()
+        .rev()
+        .zip(digits.iter().rev())
+        .for_each(|(to, from)| *to = *from);
     octets
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair,
 };
 
 struct Issued {
@@ -62,8 +63,13 @@ fn a_chain_in_another_order_is_told_the_right_one() {
     let root = authority("root", None);
     let middle = authority("middle", Some(&root));
     let leaf = leaf(&middle);
-    let right_order = ["CN=leaf", "CN=middle", "CN=root"].map(str::to_owned).to_vec();
-    assert_eq!(faults(&[&leaf, &root, &middle]), [ServerChainFault::OutOfOrder { right_order }]);
+    let right_order = ["CN=leaf", "CN=middle", "CN=root"]
+        .map(str::to_owned)
+        .to_vec();
+    assert_eq!(
+        faults(&[&leaf, &root, &middle]),
+        [ServerChainFault::OutOfOrder { right_order }]
+    );
 }
 
 #[test]
@@ -90,9 +96,20 @@ fn a_leaf_for_clients_alone_is_no_servers() {
         params.extended_key_usages = usages.to_vec();
         faults(&[&make(params, Some(&root))])
     };
-    let not_for_servers = ServerChainFault::NotForServers { subject: "CN=leaf".to_owned() };
-    assert_eq!(with(&[ExtendedKeyUsagePurpose::ClientAuth]), [not_for_servers]);
-    assert_eq!(with(&[ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth]), []);
+    let not_for_servers = ServerChainFault::NotForServers {
+        subject: "CN=leaf".to_owned(),
+    };
+    assert_eq!(
+        with(&[ExtendedKeyUsagePurpose::ClientAuth]),
+        [not_for_servers]
+    );
+    assert_eq!(
+        with(&[
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::ServerAuth
+        ]),
+        []
+    );
     assert_eq!(with(&[ExtendedKeyUsagePurpose::Any]), []);
     assert_eq!(with(&[]), [], "without usages it is for everything");
 }
@@ -103,14 +120,19 @@ fn a_leaf_alone_that_says_where_its_issuer_is_lacks_it() {
     let middle = authority("middle", Some(&root));
     // AuthorityInfoAccess with one caIssuers: http://a/b
     let access = [
-        0x30, 0x18, 0x30, 0x16, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 0x30, 2, 0x86, 0x0a, b'h', b't', b't', b'p', b':',
-        b'/', b'/', b'a', b'/', b'b',
+        0x30, 0x18, 0x30, 0x16, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 0x30, 2, 0x86, 0x0a, b'h', b't',
+        b't', b'p', b':', b'/', b'/', b'a', b'/', b'b',
     ];
     let mut params = params("leaf");
     let id = [1, 3, 6, 1, 5, 5, 7, 1, 1];
-    params.custom_extensions.push(CustomExtension::from_oid_content(&id, access.to_vec()));
+    params
+        .custom_extensions
+        .push(CustomExtension::from_oid_content(&id, access.to_vec()));
     let leaf = make(params, Some(&middle));
-    let alone = ServerChainFault::Alone { subject: "CN=leaf".to_owned(), issuer: "CN=middle".to_owned() };
+    let alone = ServerChainFault::Alone {
+        subject: "CN=leaf".to_owned(),
+        issuer: "CN=middle".to_owned(),
+    };
     assert_eq!(faults(&[&leaf]), [alone]);
     assert_eq!(faults(&[&leaf, &middle]), []);
 }

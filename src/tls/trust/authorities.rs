@@ -77,39 +77,59 @@ impl Authorities {
             return Err(TrustDomainError::NotVouchedFor(facts.name));
         }
         expired.extend(only_by_expired);
-        Ok(Self { anchors: living, intermediates: usable, expired })
+        Ok(Self {
+            anchors: living,
+            intermediates: usable,
+            expired,
+        })
     }
 
     /// All CAs, those that have expired included.
     pub(in crate::tls) fn all(&self) -> impl Iterator<Item = &Authority> {
-        self.living().chain(self.expired.iter().map(|(_, authority)| authority))
+        self.living()
+            .chain(self.expired.iter().map(|(_, authority)| authority))
     }
 
     /// All CAs that verify clients.
     pub(super) fn living(&self) -> impl Iterator<Item = &Authority> {
-        self.anchors.iter().chain(&self.intermediates).map(|(_, authority)| authority)
+        self.anchors
+            .iter()
+            .chain(&self.intermediates)
+            .map(|(_, authority)| authority)
     }
 
     /// Whether a CA is the issuer of an intermediate.
     pub(in crate::tls) fn issued_an_intermediate(&self, authority: &Authority) -> bool {
-        self.intermediates.iter().any(|(der, own)| own.key != authority.key && issued(authority, der))
+        self.intermediates
+            .iter()
+            .any(|(der, own)| own.key != authority.key && issued(authority, der))
     }
 
     /// SHA-256 of all of them, and of what else belongs to it.
     pub(super) fn digest(&self, settings: &str) -> Option<ChainDigest> {
-        let counts = format!("{} {} {settings}", self.anchors.len(), self.intermediates.len());
+        let counts = format!(
+            "{} {} {settings}",
+            self.anchors.len(),
+            self.intermediates.len()
+        );
         let settings = CertificateDer::from(counts.as_bytes());
-        let all = self.anchors.iter().chain(&self.intermediates).map(|(der, _)| der);
+        let all = self
+            .anchors
+            .iter()
+            .chain(&self.intermediates)
+            .map(|(der, _)| der);
         ChainDigest::of(std::iter::once(&settings).chain(all))
     }
 }
 
 type Certificates = Vec<(CertificateDer<'static>, Authority)>;
 
-fn read_intermediates(intermediates: &[CertificateDer<'static>]) -> Result<Certificates, TrustDomainError> {
+fn read_intermediates(
+    intermediates: &[CertificateDer<'static>],
+) -> Result<Certificates, TrustDomainError> {
     let read = |der: &CertificateDer<'static>| {
-        let facts =
-            Authority::read(der).ok_or_else(|| TrustDomainError::IntermediateNotACa("unreadable".to_owned()))?;
+        let facts = Authority::read(der)
+            .ok_or_else(|| TrustDomainError::IntermediateNotACa("unreadable".to_owned()))?;
         match facts.may_sign_certificates {
             true => Ok((der.clone(), facts)),
             false => Err(TrustDomainError::IntermediateNotACa(facts.name)),
@@ -125,8 +145,12 @@ fn vouched_for(
 ) -> (Certificates, Certificates) {
     let mut known = Vec::new();
     loop {
-        let (found, rest): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(der, _)| anchors.iter().chain(&known).any(|(_, above)| issued(above, der)));
+        let (found, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(der, _)| {
+            anchors
+                .iter()
+                .chain(&known)
+                .any(|(_, above)| issued(above, der))
+        });
         waiting = rest;
         if found.is_empty() {
             return (known, waiting);

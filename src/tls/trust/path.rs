@@ -42,13 +42,34 @@ pub(in crate::tls) struct Path<'p> {
 pub(super) type JudgeRevocation<'f> = &'f dyn Fn(&Path<'_>) -> Result<i64, ChainError>;
 
 impl PathRules {
-    pub(super) fn new(authorities: &Authorities, usage: ExtendedKeyUsage, depth: usize) -> Result<Self, webpki::Error> {
-        let trusted = |(der, _): &(CertificateDer<'static>, Authority)| Ok(anchor_from_trusted_cert(der)?.to_owned());
+    pub(super) fn new(
+        authorities: &Authorities,
+        usage: ExtendedKeyUsage,
+        depth: usize,
+    ) -> Result<Self, webpki::Error> {
+        let trusted = |(der, _): &(CertificateDer<'static>, Authority)| {
+            Ok(anchor_from_trusted_cert(der)?.to_owned())
+        };
         Ok(Self {
-            anchors: authorities.anchors.iter().map(trusted).collect::<Result<_, webpki::Error>>()?,
-            authorities: authorities.anchors.iter().map(|(_, authority)| authority.clone()).collect(),
-            intermediates: authorities.intermediates.iter().map(|(der, _)| der.clone()).collect(),
-            public_keys: authorities.living().map(|authority| authority.public_key.clone()).collect(),
+            anchors: authorities
+                .anchors
+                .iter()
+                .map(trusted)
+                .collect::<Result<_, webpki::Error>>()?,
+            authorities: authorities
+                .anchors
+                .iter()
+                .map(|(_, authority)| authority.clone())
+                .collect(),
+            intermediates: authorities
+                .intermediates
+                .iter()
+                .map(|(der, _)| der.clone())
+                .collect(),
+            public_keys: authorities
+                .living()
+                .map(|authority| authority.public_key.clone())
+                .collect(),
             usage,
             depth,
         })
@@ -79,10 +100,16 @@ impl PathRules {
     ) -> Result<Verdict, ChainError> {
         let (leaf, presented) = chain;
         let facts = CertificateFacts::read(leaf).ok_or(CertificateError::BadEncoding)?;
-        let leaf_validity = Validity { not_before: facts.not_before, not_after: facts.not_after };
+        let leaf_validity = Validity {
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+        };
         let at = as_of(leaf_validity, now, tolerance);
-        let intermediates: Vec<_> =
-            presented.iter().map(borrowed).chain(self.intermediates.iter().map(borrowed)).collect();
+        let intermediates: Vec<_> = presented
+            .iter()
+            .map(borrowed)
+            .chain(self.intermediates.iter().map(borrowed))
+            .collect();
         let leaf = borrowed(leaf);
         let parsed = EndEntityCert::try_from(&leaf)?;
         // The library goes on to other paths when one is refused here, and takes only its own errors.
@@ -92,15 +119,27 @@ impl PathRules {
             let is_refused = verdict.is_err();
             let mut found = found.borrow_mut();
             // Other domains are held to a refusal by revocation, so no further path makes it another one.
-            let stays = is_refused && matches!(&*found, Some(Err(before)) if before.is_about_a_path());
+            let stays =
+                is_refused && matches!(&*found, Some(Err(before)) if before.is_about_a_path());
             if !stays {
                 *found = Some(verdict);
             }
-            if is_refused { Err(webpki::Error::UnknownIssuer) } else { Ok(()) }
+            if is_refused {
+                Err(webpki::Error::UnknownIssuer)
+            } else {
+                Ok(())
+            }
         };
         let algorithms = provider().signature_verification_algorithms.all;
-        let result =
-            parsed.verify_for_usage(algorithms, &self.anchors, &intermediates, at, self.usage, None, Some(&verify));
+        let result = parsed.verify_for_usage(
+            algorithms,
+            &self.anchors,
+            &intermediates,
+            at,
+            self.usage,
+            None,
+            Some(&verify),
+        );
         match (result.map(|_| ()), found.into_inner()) {
             (Ok(()), Some(verdict)) | (Err(_), Some(verdict @ Err(_))) => verdict,
             (Err(error), _) => Err(error.into()),
@@ -115,14 +154,25 @@ impl PathRules {
         now: UnixTime,
         judge: JudgeRevocation<'_>,
     ) -> Result<Verdict, ChainError> {
-        let at = self.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
-        let anchor = at.and_then(|at| self.authorities.get(at)).ok_or(CertificateError::UnknownIssuer)?;
-        let intermediates: Vec<_> = path.intermediate_certificates().map(webpki::Cert::der).collect();
+        let at = self
+            .anchors
+            .iter()
+            .position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        let anchor = at
+            .and_then(|at| self.authorities.get(at))
+            .ok_or(CertificateError::UnknownIssuer)?;
+        let intermediates: Vec<_> = path
+            .intermediate_certificates()
+            .map(webpki::Cert::der)
+            .collect();
         if intermediates.len() > self.depth {
             return Err(ChainError::TooLong);
         }
         // The library does not ask this of anchors.
-        if anchor.most_below.is_some_and(|most| intermediates.len() > most) {
+        if anchor
+            .most_below
+            .is_some_and(|most| intermediates.len() > most)
+        {
             return Err(webpki::Error::PathLenConstraintViolated.into());
         }
         let between = Validity::of(intermediates.iter()).ok_or(CertificateError::BadEncoding)?;
@@ -131,10 +181,23 @@ impl PathRules {
         if !keys_may_sign(leaf, intermediates.iter()).ok_or(CertificateError::BadEncoding)? {
             return Err(CertificateError::InvalidPurpose.into());
         }
-        let usage = FoundUsage::of(leaf, intermediates.iter().cloned()).ok_or(CertificateError::BadEncoding)?;
-        let usage_until = self.usage.until(usage).ok_or(CertificateError::InvalidPurpose)?;
-        let crls_until = judge(&Path { leaf: borrowed(leaf), intermediates, anchor })?;
-        Ok(Verdict { leaf: leaf_validity, authorities, usage_until, crls_until })
+        let usage = FoundUsage::of(leaf, intermediates.iter().cloned())
+            .ok_or(CertificateError::BadEncoding)?;
+        let usage_until = self
+            .usage
+            .until(usage)
+            .ok_or(CertificateError::InvalidPurpose)?;
+        let crls_until = judge(&Path {
+            leaf: borrowed(leaf),
+            intermediates,
+            anchor,
+        })?;
+        Ok(Verdict {
+            leaf: leaf_validity,
+            authorities,
+            usage_until,
+            crls_until,
+        })
     }
 }
 
@@ -142,7 +205,8 @@ impl PathRules {
 fn as_of(leaf: Validity, now: UnixTime, tolerance: Duration) -> UnixTime {
     let last = Duration::from_secs(u64::try_from(leaf.not_after).unwrap_or(0));
     let last_time = UnixTime::since_unix_epoch(last);
-    let is_tolerated = now > last_time && now.as_secs() - last_time.as_secs() <= tolerance.as_secs();
+    let is_tolerated =
+        now > last_time && now.as_secs() - last_time.as_secs() <= tolerance.as_secs();
     if is_tolerated { last_time } else { now }
 }
 

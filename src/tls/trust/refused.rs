@@ -14,7 +14,9 @@ pub enum ChainError {
     #[error("this is a CA's certificate, not that of a client")]
     CaCertificate,
     /// More certificates stand between leaf and anchor than the domain allows.
-    #[error("more certificates stand between the leaf and the trust anchor than `chain_depth` allows")]
+    #[error(
+        "more certificates stand between the leaf and the trust anchor than `chain_depth` allows"
+    )]
     TooLong,
     /// It is a server's certificate, and the time in which the domain takes such is over.
     #[error("the certificate is for servers, and is not taken any more")]
@@ -70,13 +72,21 @@ impl ChainError {
     pub(super) fn is_about_a_path(&self) -> bool {
         match self {
             Self::Certificate(_) | Self::CaCertificate | Self::TooLong | Self::ServerOnly => false,
-            Self::Revoked | Self::Denied | Self::RevocationUnknown | Self::CrlStale | Self::Ambiguous => true,
+            Self::Revoked
+            | Self::Denied
+            | Self::RevocationUnknown
+            | Self::CrlStale
+            | Self::Ambiguous => true,
         }
     }
 
     /// Of what several domains say, what tells the client most: that one knows it, but not in this way.
     pub(super) fn more_telling(self, other: Self) -> Self {
-        if self == Self::Certificate(CertificateError::UnknownIssuer) { other } else { self }
+        if self == Self::Certificate(CertificateError::UnknownIssuer) {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -102,8 +112,12 @@ fn certificate_error(error: webpki::Error) -> CertificateError {
     use webpki::Error;
     match error {
         Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => CertificateError::BadEncoding,
-        Error::CertNotValidYet { time, not_before } => CertificateError::NotValidYetContext { time, not_before },
-        Error::CertExpired { time, not_after } => CertificateError::ExpiredContext { time, not_after },
+        Error::CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }
+        }
+        Error::CertExpired { time, not_after } => {
+            CertificateError::ExpiredContext { time, not_after }
+        }
         Error::InvalidCertValidity => CertificateError::Expired,
         Error::UnknownIssuer => CertificateError::UnknownIssuer,
         Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
@@ -119,7 +133,9 @@ fn certificate_error(error: webpki::Error) -> CertificateError {
                 public_key_algorithm_id: context.public_key_algorithm_id,
             }
         }
-        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => CertificateError::InvalidPurpose,
+        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
+            CertificateError::InvalidPurpose
+        }
         other => CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other))),
     }
 }

@@ -45,7 +45,11 @@ impl ExtendedKeyUsageValidator for ExtendedKeyUsage {
             is_empty = false;
             is_ours |= usage == KeyPurposeId::new(CLIENT) || usage == KeyPurposeId::new(SERVER);
         }
-        if is_empty || is_ours { Ok(()) } else { Err(Error::EmptyEkuExtension) }
+        if is_empty || is_ours {
+            Ok(())
+        } else {
+            Err(Error::EmptyEkuExtension)
+        }
     }
 }
 
@@ -114,5 +118,7 @@ pub(super) fn keys_may_sign<'a>(
     if usage.is_some_and(|usage| !usage.value.digital_signature()) {
         return Some(false);
     }
-    authorities.try_fold(true, |may, authority| Some(may && CertificateFacts::read(authority)?.may_sign))
+    authorities.try_fold(true, |may, authority| {
+        Some(may && CertificateFacts::read(authority)?.may_sign)
+    })
 }

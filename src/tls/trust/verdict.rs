@@ -31,7 +31,10 @@ impl Verdict {
     pub(super) fn at(&self, now: UnixTime, tolerance: Duration) -> Result<Held, ChainError> {
         let second = seconds(now);
         let lasting = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
-        let tolerated = Validity { not_after: self.leaf.not_after.saturating_add(lasting), ..self.leaf };
+        let tolerated = Validity {
+            not_after: self.leaf.not_after.saturating_add(lasting),
+            ..self.leaf
+        };
         tolerated.check(now)?;
         self.authorities.check(now)?;
         if second > self.usage_until {
@@ -45,7 +48,10 @@ impl Verdict {
             0 => (None, self.leaf.not_after),
             over => (Some(Duration::from_secs(over)), tolerated.not_after),
         };
-        let until = leaf_until.min(self.authorities.not_after).min(self.usage_until).min(self.crls_until);
+        let until = leaf_until
+            .min(self.authorities.not_after)
+            .min(self.usage_until)
+            .min(self.crls_until);
         Ok(Held { expired_for, until })
     }
 }

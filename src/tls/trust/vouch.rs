@@ -35,18 +35,31 @@ pub(in crate::tls) fn vouch<'t>(
     let digest = ChainDigest::of(std::iter::once(leaf).chain(intermediates));
     // One tolerance for all while paths are looked for, or a chain that two vouch for would become one domain's alone
     // once it has expired.
-    let tolerance = trusts.clone().map(|(_, trust)| trust.tolerance).max().unwrap_or_default();
+    let tolerance = trusts
+        .clone()
+        .map(|(_, trust)| trust.tolerance)
+        .max()
+        .unwrap_or_default();
     let mut vouched: Option<(Vouched, Duration)> = None;
     let mut refused: Option<ChainError> = None;
     for (domain, trust) in trusts {
         match trust.judge((leaf, intermediates), digest, at, tolerance) {
             Ok(_) if vouched.is_some() => return Err(ChainError::Ambiguous),
             Ok(held) => {
-                vouched = Some((Vouched { domain, expired_for: held.expired_for, until: held.until }, trust.tolerance));
+                vouched = Some((
+                    Vouched {
+                        domain,
+                        expired_for: held.expired_for,
+                        until: held.until,
+                    },
+                    trust.tolerance,
+                ));
             }
             // A domain that knows the chain and refuses it is not outvoted by another one.
             Err(error) if error.is_about_a_path() => return Err(error),
-            Err(error) => refused = Some(refused.map_or(error.clone(), |before| before.more_telling(error))),
+            Err(error) => {
+                refused = Some(refused.map_or(error.clone(), |before| before.more_telling(error)))
+            }
         }
     }
     let Some((vouched, tolerance)) = vouched else {
@@ -87,10 +100,19 @@ impl HandshakeVerifier {
             }
         }
         // They are a help only; and more than their message can hold would break every handshake.
-        if hints.iter().map(|hint| hint.as_ref().len() + 2).sum::<usize>() > Self::MOST_HINTS {
+        if hints
+            .iter()
+            .map(|hint| hint.as_ref().len() + 2)
+            .sum::<usize>()
+            > Self::MOST_HINTS
+        {
             hints.clear();
         }
-        Self { trusts, presence, hints }
+        Self {
+            trusts,
+            presence,
+            hints,
+        }
     }
 }
 
@@ -134,7 +156,12 @@ impl ClientCertVerifier for HandshakeVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, leaf, signature, &provider().signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            leaf,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -143,10 +170,17 @@ impl ClientCertVerifier for HandshakeVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, leaf, signature, &provider().signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            leaf,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -42,7 +42,9 @@ impl Body for Frames {
 }
 
 fn upstream(address: SocketAddr) -> Upstream {
-    let endpoint = EndpointAddress::parse(&format!("http://{address}")).unwrap().into_endpoint(None);
+    let endpoint = EndpointAddress::parse(&format!("http://{address}"))
+        .unwrap()
+        .into_endpoint(None);
     let settings = UpstreamSettings {
         name: "api".into(),
         endpoints: vec![endpoint],
@@ -95,7 +97,9 @@ fn server(
                 count => seen.extend_from_slice(&space[..count]),
             }
         }
-        pieces.iter().for_each(|piece| stream.write_all(piece).unwrap());
+        pieces
+            .iter()
+            .for_each(|piece| stream.write_all(piece).unwrap());
         seen
     });
     (address, thread)
@@ -103,10 +107,17 @@ fn server(
 
 type Outcome = (u16, Vec<u8>, Option<HeaderMap>);
 
-async fn exchange(address: SocketAddr, outgoing: Outgoing<Frames>) -> Result<Outcome, Box<dyn std::error::Error>> {
+async fn exchange(
+    address: SocketAddr,
+    outgoing: Outgoing<Frames>,
+) -> Result<Outcome, Box<dyn std::error::Error>> {
     let upstream = upstream(address);
-    let answer = upstream.send(outgoing, |head: &AnswerHead<'_, '_>| head.status).await?;
-    let Behind::Body(mut body): Behind<Frames> = answer.behind else { panic!("no body") };
+    let answer = upstream
+        .send(outgoing, |head: &AnswerHead<'_, '_>| head.status)
+        .await?;
+    let Behind::Body(mut body): Behind<Frames> = answer.behind else {
+        panic!("no body")
+    };
     let (mut data, mut trailers) = (Vec::new(), None);
     while let Some(frame) = AnswerBody::frame(&mut body).await {
         match frame?.into_data() {
@@ -118,7 +129,11 @@ async fn exchange(address: SocketAddr, outgoing: Outgoing<Frames>) -> Result<Out
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 fn split(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
@@ -128,7 +143,10 @@ fn split(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
 fn data_of(mut chunked: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut scanner, mut data, mut section) = (ChunkScanner::default(), Vec::new(), Vec::new());
     while !chunked.is_empty() {
-        let (kind, length) = scanner.part(chunked).ok().filter(|(_, length)| *length > 0)?;
+        let (kind, length) = scanner
+            .part(chunked)
+            .ok()
+            .filter(|(_, length)| *length > 0)?;
         match kind {
             ChunkPart::Data => data.extend_from_slice(&chunked[..length]),
             ChunkPart::Trailers => section.extend_from_slice(&chunked[..length]),
@@ -140,7 +158,10 @@ fn data_of(mut chunked: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 fn behind_head(message: &[u8]) -> &[u8] {
-    message.windows(4).position(|four| four == b"\r\n\r\n").map_or(b"", |at| &message[at + 4..])
+    message
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map_or(b"", |at| &message[at + 4..])
 }
 
 proptest! {
@@ -231,9 +252,16 @@ proptest! {
 fn a_body_of_another_length_than_the_head_says_is_not_sent_to_its_end() {
     for frames in [&["too", " long"][..], &["a"], &[]] {
         let (address, server) = server(|_| false, Vec::new());
-        let sent = frames.iter().map(|frame| Frame::data(Bytes::from_static(frame.as_bytes()))).collect();
+        let sent = frames
+            .iter()
+            .map(|frame| Frame::data(Bytes::from_static(frame.as_bytes())))
+            .collect();
         let error = run(exchange(address, outgoing(Framing::Length(4), sent))).unwrap_err();
-        assert_eq!(error.to_string(), "the request body failed on its way", "{frames:?}");
+        assert_eq!(
+            error.to_string(),
+            "the request body failed on its way",
+            "{frames:?}"
+        );
         assert!(behind_head(&server.join().unwrap()).len() < 4, "{frames:?}");
     }
 }

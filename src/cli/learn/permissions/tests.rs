@@ -4,39 +4,68 @@ use super::*;
 use proptest::prelude::*;
 
 fn needed(captures: &[usize]) -> Needed {
-    Needed { seen: Seen::once("2026-01-01T00:00:00Z"), on_trial: 0, captures: captures.iter().copied().collect() }
+    Needed {
+        seen: Seen::once("2026-01-01T00:00:00Z"),
+        on_trial: 0,
+        captures: captures.iter().copied().collect(),
+    }
 }
 
 fn texts(requirements: &[&str], captures: &[usize], threshold: usize) -> Vec<String> {
     let all = requirements.iter().flat_map(|text| Need::all_of(text));
     let needs = all.map(|need| (need, needed(captures))).collect();
-    learn(&needs, threshold).0.into_iter().map(|learned| learned.text).collect()
+    learn(&needs, threshold)
+        .0
+        .into_iter()
+        .map(|learned| learned.text)
+        .collect()
 }
 
 fn grants(text: &str, need: &Need) -> bool {
-    let permission = Permission::new(Arc::new(CompiledPermission::new(text, Effect::Grant)), Place::nowhere());
+    let permission = Permission::new(
+        Arc::new(CompiledPermission::new(text, Effect::Grant)),
+        Place::nowhere(),
+    );
     permission.grants(&Asked::of(&need.requirement()))
 }
 
 #[test]
 fn few_values_stay_exact_and_many_become_a_wildcard() {
-    let paths =
-        |count: usize, tail: &str| (0..count).map(|id| format!("GET /api/hosts/{id}{tail}")).collect::<Vec<_>>();
+    let paths = |count: usize, tail: &str| {
+        (0..count)
+            .map(|id| format!("GET /api/hosts/{id}{tail}"))
+            .collect::<Vec<_>>()
+    };
     let few = paths(7, "");
-    assert_eq!(texts(&few.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8), few);
+    assert_eq!(
+        texts(&few.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8),
+        few
+    );
     let many = paths(8, "");
-    assert_eq!(texts(&many.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8), ["GET /api/hosts/*"]);
+    assert_eq!(
+        texts(&many.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8),
+        ["GET /api/hosts/*"]
+    );
     let middle = paths(8, "/status");
     let mut all: Vec<&str> = middle.iter().map(String::as_str).collect();
     all.push("GET /api/hosts/1/config");
-    assert_eq!(texts(&all, &[], 8), ["GET /api/hosts/*/status", "GET /api/hosts/1/config"]);
+    assert_eq!(
+        texts(&all, &[], 8),
+        ["GET /api/hosts/*/status", "GET /api/hosts/1/config"]
+    );
     all.push("POST /api/hosts/1/status");
-    assert!(texts(&all, &[], 8).contains(&"POST /api/hosts/1/status".to_owned()), "each method for itself");
+    assert!(
+        texts(&all, &[], 8).contains(&"POST /api/hosts/1/status".to_owned()),
+        "each method for itself"
+    );
 }
 
 #[test]
 fn where_the_route_has_a_capture_two_values_are_enough() {
-    assert_eq!(texts(&["GET /v1/a/x", "GET /v1/b/x"], &[1], 8), ["GET /v1/*/x"]);
+    assert_eq!(
+        texts(&["GET /v1/a/x", "GET /v1/b/x"], &[1], 8),
+        ["GET /v1/*/x"]
+    );
     assert_eq!(texts(&["GET /v1/a/x"], &[1], 8), ["GET /v1/a/x"]);
     assert_eq!(texts(&["GET /a", "GET /b"], &[0], 8), ["GET /*"]);
 }
@@ -44,13 +73,24 @@ fn where_the_route_has_a_capture_two_values_are_enough() {
 #[test]
 fn whole_parts_of_an_api_never_become_a_wildcard() {
     let all: Vec<String> = (0..50).map(|part| format!("GET /part{part:02}")).collect();
-    assert_eq!(texts(&all.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8), all);
+    assert_eq!(
+        texts(&all.iter().map(String::as_str).collect::<Vec<_>>(), &[], 8),
+        all
+    );
 }
 
 #[test]
 fn names_stay_exact_and_all_of_several_are_needed() {
     assert_eq!(
-        texts(&["objects/query/Host and b", "objects/query/host", "(any ApiUser)"], &[], 2),
+        texts(
+            &[
+                "objects/query/Host and b",
+                "objects/query/host",
+                "(any ApiUser)"
+            ],
+            &[],
+            2
+        ),
         ["b", "objects/query/host"]
     );
 }
@@ -60,11 +100,19 @@ fn what_a_wildcard_grants_anyway_needs_no_line() {
     let mut all: Vec<String> = (0..8).map(|id| format!("GET /a/{id}")).collect();
     all.push("GET /a/1/deeper".to_owned());
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let needs: BTreeMap<Need, Needed> =
-        all.iter().flat_map(|text| Need::all_of(text)).map(|need| (need, needed(&[]))).collect();
+    let needs: BTreeMap<Need, Needed> = all
+        .iter()
+        .flat_map(|text| Need::all_of(text))
+        .map(|need| (need, needed(&[])))
+        .collect();
     let (learned, _) = learn(&needs, 8);
     assert_eq!(
-        (learned.len(), learned[0].text.as_str(), learned[0].kinds, learned[0].seen.count),
+        (
+            learned.len(),
+            learned[0].text.as_str(),
+            learned[0].kinds,
+            learned[0].seen.count
+        ),
         (1, "GET /a/*", 9, 9)
     );
 }
@@ -73,15 +121,26 @@ fn what_a_wildcard_grants_anyway_needs_no_line() {
 fn wildcards_in_requests_are_taken_at_their_word() {
     let learned = texts(&["GET /a/*", "objects/query/*"], &[], 8);
     assert_eq!(learned, ["GET /a/\\*", "objects/query/\\*"]);
-    assert!(!grants(&learned[0], &Need::Path { method: "GET".to_owned(), path: "/a/b".to_owned() }));
-    assert!(!grants(&learned[1], &Need::Name("objects/query/host".to_owned())));
+    assert!(!grants(
+        &learned[0],
+        &Need::Path {
+            method: "GET".to_owned(),
+            path: "/a/b".to_owned()
+        }
+    ));
+    assert!(!grants(
+        &learned[1],
+        &Need::Name("objects/query/host".to_owned())
+    ));
 }
 
 fn need() -> impl Strategy<Value = Need> {
     let path = proptest::collection::vec("[a-c*]{0,2}", 1..4);
     prop_oneof![
-        ("(GET|POST|\\*)", path)
-            .prop_map(|(method, segments)| Need::Path { method, path: format!("/{}", segments.join("/")) }),
+        ("(GET|POST|\\*)", path).prop_map(|(method, segments)| Need::Path {
+            method,
+            path: format!("/{}", segments.join("/"))
+        }),
         "[a-c]/[a-c*]{1,2}".prop_map(Need::Name),
     ]
 }

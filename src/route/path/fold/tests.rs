@@ -35,7 +35,10 @@ fn what_some_upstreams_read_alike_has_one_folded_form() {
         ("/admin:$I30:$INDEX_ALLOCATION/x", "/admin/x"),
         ("/a:b/c$", "/a:b/c$"),
         ("/ADM%C4%B0N", "/admin"),
-        ("/a%E2%81%A6%E2%81%A9%E1%A0%8E%CD%8F%D8%9C%E3%85%A4%F3%A0%84%80b", "/ab"),
+        (
+            "/a%E2%81%A6%E2%81%A9%E1%A0%8E%CD%8F%D8%9C%E3%85%A4%F3%A0%84%80b",
+            "/ab",
+        ),
     ] {
         assert_eq!(fold(path), expected, "{path}");
     }
@@ -66,7 +69,18 @@ fn dot_segments_are_known_in_disguise() {
     ] {
         assert!(disguises_dot_segment(segment), "{segment}");
     }
-    for segment in ["...", "a..%20", "..a%20", ".%C3%A4", "%20", "%20%20", "..%E2%80%A6", "a%20.", "%2F", "..%2F"] {
+    for segment in [
+        "...",
+        "a..%20",
+        "..a%20",
+        ".%C3%A4",
+        "%20",
+        "%20%20",
+        "..%E2%80%A6",
+        "a%20.",
+        "%2F",
+        "..%2F",
+    ] {
         let is_hidden = segment == "..%2F";
         assert_eq!(disguises_dot_segment(segment), is_hidden, "{segment}");
     }

@@ -16,7 +16,15 @@ const STEPS: usize = 9;
 
 #[test]
 fn ordinary_texts_have_one_reading() {
-    for text in ["/", "/a/b.txt", "/A/B/", "/v1.2/x", "objects/query/Host", "/a+b=c", "/a:b/c$"] {
+    for text in [
+        "/",
+        "/a/b.txt",
+        "/A/B/",
+        "/v1.2/x",
+        "objects/query/Host",
+        "/a+b=c",
+        "/a:b/c$",
+    ] {
         assert_eq!(readings(text), Vec::<Vec<u8>>::new(), "{text}");
     }
     for text in ["/a%20b", "/a;b", "/a//b", "/a.", "/a./b", "/a::$DATA"] {
@@ -44,34 +52,65 @@ fn a_path_is_read_as_upstreams_read_it() {
         ("/x/admin%5Cy;z.//", "/x/admin/y"),
         ("/%EF%BC%9B.//", "/%EF%BC%9B"),
     ] {
-        let is_read = |reading: &Vec<u8>| reading.strip_suffix(b"/").unwrap_or(reading) == expected.as_bytes();
-        assert!(readings(path).iter().any(is_read), "{path}: {:?}", readings(path));
+        let is_read = |reading: &Vec<u8>| {
+            reading.strip_suffix(b"/").unwrap_or(reading) == expected.as_bytes()
+        };
+        assert!(
+            readings(path).iter().any(is_read),
+            "{path}: {:?}",
+            readings(path)
+        );
     }
 }
 
 /// The octets that are looked at for a text, and those of its readings; the latter `None` if there are too many.
 fn work(path: &str) -> (usize, Option<usize>) {
-    let mut readings = ReadingsBuilder { found: Vec::new(), room: room_for(path), looked_at: 0 };
-    let kept = readings.find(path).ok().map(|()| readings.found.iter().map(Vec::len).sum());
+    let mut readings = ReadingsBuilder {
+        found: Vec::new(),
+        room: room_for(path),
+        looked_at: 0,
+    };
+    let kept = readings
+        .find(path)
+        .ok()
+        .map(|()| readings.found.iter().map(Vec::len).sum());
     (readings.looked_at, kept)
 }
 
 #[test]
 fn the_work_grows_no_faster_than_the_path() {
-    let segments = ["zz1%20/%EF%BC%A1.%3B/", "a%3B./", "%C3%84%5Cb;c%20/", "%2541;x//", "a:$b%3F./"];
+    let segments = [
+        "zz1%20/%EF%BC%A1.%3B/",
+        "a%3B./",
+        "%C3%84%5Cb;c%20/",
+        "%2541;x//",
+        "a:$b%3F./",
+    ];
     for length in [1, 10, 100, 1400] {
         for segment in segments {
             let path = "/".to_owned() + &segment.repeat(length);
             let (looked_at, kept) = work(&path);
-            assert!(looked_at <= STEPS * room_for(&path), "{looked_at} for {length} of {segment}");
-            assert!(kept.is_none_or(|kept| kept <= room_for(&path)), "{kept:?} for {length} of {segment}");
-            assert!(length > 1 || kept.is_some(), "a short path has all its readings: {path}");
+            assert!(
+                looked_at <= STEPS * room_for(&path),
+                "{looked_at} for {length} of {segment}"
+            );
+            assert!(
+                kept.is_none_or(|kept| kept <= room_for(&path)),
+                "{kept:?} for {length} of {segment}"
+            );
+            assert!(
+                length > 1 || kept.is_some(),
+                "a short path has all its readings: {path}"
+            );
         }
     }
     let long = "/".to_owned() + &"zz1%20/%EF%BC%A1.%3B/".repeat(1400);
     assert_eq!(other_readings(&long), OtherReadings::TooMany);
     let ordinary = "/".to_owned() + &"%C3%84pfel%20und/".repeat(1400);
-    assert!(work(&ordinary).1.is_some(), "a long path with little to fold has all its readings");
+    assert!(
+        work(&ordinary).1.is_some(),
+        "a long path with little to fold has all its readings"
+    );
 }
 
 proptest! {

@@ -4,7 +4,9 @@
 use super::super::Assembly;
 use crate::clock::{self, rfc3339};
 use crate::config::{Spanned, TrustDomain, UnknownRevocation};
-use crate::tls::{Authorities, CertificateFacts, Revocation, ServerChainFault, owner_of_key, server_chain_faults};
+use crate::tls::{
+    Authorities, CertificateFacts, Revocation, ServerChainFault, owner_of_key, server_chain_faults,
+};
 use rustls::pki_types::CertificateDer;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,12 +16,19 @@ const OTHERS: u32 = 0o007;
 
 impl Assembly<'_> {
     /// Warns about each certificate of a file whose validity has not begun.
-    pub(in super::super) fn lint_not_yet_valid(&self, file: &Spanned<String>, certificates: &[CertificateDer<'_>]) {
+    pub(in super::super) fn lint_not_yet_valid(
+        &self,
+        file: &Spanned<String>,
+        certificates: &[CertificateDer<'_>],
+    ) {
         let now = clock::signed_seconds();
         let facts = certificates.iter().filter_map(CertificateFacts::read);
         for early in facts.filter(|facts| facts.not_before > now) {
             let begins = rfc3339(early.not_before);
-            let message = format!("\"{}\" in {} is not valid yet: it begins at {begins}", early.subject, file.value);
+            let message = format!(
+                "\"{}\" in {} is not valid yet: it begins at {begins}",
+                early.subject, file.value
+            );
             let hint = "check the clocks of this machine and of the CA that signed it; until then nobody accepts it";
             self.problems.warning(file.place, message, hint);
         }
@@ -27,18 +36,29 @@ impl Assembly<'_> {
 
     /// Warns about a private key that every user of the machine can use.
     pub(in super::super) fn lint_key_mode(&self, file: &Spanned<String>, path: &Path) {
-        let Ok(metadata) = crate::file_read::metadata(path) else { return };
+        let Ok(metadata) = crate::file_read::metadata(path) else {
+            return;
+        };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & OTHERS != 0 {
-            let message =
-                format!("every user of this machine can read the private key {} (mode {mode:04o})", file.value);
-            let hint = format!("`chmod 0600 {}`; in Kubernetes, `defaultMode: 0400` of the volume", path.display());
+            let message = format!(
+                "every user of this machine can read the private key {} (mode {mode:04o})",
+                file.value
+            );
+            let hint = format!(
+                "`chmod 0600 {}`; in Kubernetes, `defaultMode: 0400` of the volume",
+                path.display()
+            );
             self.problems.warning(file.place, message, hint);
         }
     }
 
     /// Warns about a chain that clients reject although it is served.
-    pub(in super::super) fn lint_server_chain(&self, file: &Spanned<String>, chain: &[CertificateDer<'_>]) {
+    pub(in super::super) fn lint_server_chain(
+        &self,
+        file: &Spanned<String>,
+        chain: &[CertificateDer<'_>],
+    ) {
         for fault in server_chain_faults(chain) {
             let (message, hint) = text_of(&fault, &file.value);
             self.problems.warning(file.place, message, hint);
@@ -46,12 +66,24 @@ impl Assembly<'_> {
     }
 
     /// What to do about a private key that does not belong to the first certificate of a file.
-    pub(in super::super) fn hint_of_mismatch(&self, file: &Spanned<String>, key: &Spanned<String>) -> String {
-        let folder = |text: &Spanned<String>| self.sources.folder(text.place.file).join(&text.value);
+    pub(in super::super) fn hint_of_mismatch(
+        &self,
+        file: &Spanned<String>,
+        key: &Spanned<String>,
+    ) -> String {
+        let folder =
+            |text: &Spanned<String>| self.sources.folder(text.place.file).join(&text.value);
         let chain = crate::tls::certificates(&folder(file)).ok();
         let key = crate::tls::private_key(&folder(key)).ok();
-        let at = chain.as_ref().zip(key).and_then(|(chain, key)| owner_of_key(chain, &key));
-        let owner = chain.iter().flatten().nth(at.unwrap_or_default()).and_then(CertificateFacts::read);
+        let at = chain
+            .as_ref()
+            .zip(key)
+            .and_then(|(chain, key)| owner_of_key(chain, &key));
+        let owner = chain
+            .iter()
+            .flatten()
+            .nth(at.unwrap_or_default())
+            .and_then(CertificateFacts::read);
         match (at, owner) {
             (Some(at), Some(owner)) => format!(
                 "the key belongs to certificate {} in {} (\"{}\"): put that one first, then its issuer",
@@ -70,7 +102,10 @@ impl Assembly<'_> {
         authorities: &Authorities,
         revocation: &Revocation,
     ) {
-        let place = said.crls.first().map_or(said.name.place, |first| first.place);
+        let place = said
+            .crls
+            .first()
+            .map_or(said.name.place, |first| first.place);
         let unknown = said.unknown_revocation.as_ref().map(|said| said.value);
         let (consequence, hint) = match unknown {
             Some(UnknownRevocation::Allow) => (
@@ -93,20 +128,37 @@ impl Assembly<'_> {
 fn text_of(fault: &ServerChainFault, file: &str) -> (String, String) {
     match fault {
         ServerChainFault::NotForServers { subject } => (
-            format!("\"{subject}\" in {file} is not for servers (its extended key usage lacks serverAuth)"),
-            "clients reject it; sign one for servers, such as `portcullis pki sign-csr --server`".to_owned(),
+            format!(
+                "\"{subject}\" in {file} is not for servers (its extended key usage lacks serverAuth)"
+            ),
+            "clients reject it; sign one for servers, such as `portcullis pki sign-csr --server`"
+                .to_owned(),
         ),
         ServerChainFault::OutOfOrder { right_order } => (
-            format!("the certificates in {file} are in the wrong order, and some clients reject that"),
-            format!("write them in this order: \"{}\"", right_order.join("\", \"")),
+            format!(
+                "the certificates in {file} are in the wrong order, and some clients reject that"
+            ),
+            format!(
+                "write them in this order: \"{}\"",
+                right_order.join("\", \"")
+            ),
         ),
-        ServerChainFault::Broken { subject, issuer, next } => (
+        ServerChainFault::Broken {
+            subject,
+            issuer,
+            next,
+        } => (
             format!("the chain in {file} breaks: \"{subject}\" was not issued by \"{next}\""),
-            format!("put the certificate of its issuer \"{issuer}\" behind it, and remove what does not belong there"),
+            format!(
+                "put the certificate of its issuer \"{issuer}\" behind it, and remove what does not belong there"
+            ),
         ),
         ServerChainFault::Alone { subject, issuer } => (
-            format!("{file} holds \"{subject}\" alone, and clients may not know its issuer \"{issuer}\""),
-            "put the certificate of the issuer behind it; many CAs call such a file fullchain.pem".to_owned(),
+            format!(
+                "{file} holds \"{subject}\" alone, and clients may not know its issuer \"{issuer}\""
+            ),
+            "put the certificate of the issuer behind it; many CAs call such a file fullchain.pem"
+                .to_owned(),
         ),
     }
 }

@@ -68,9 +68,18 @@ struct LintCount {
 
 impl Assembly<'_> {
     /// Warns, unless there are already many warnings of this kind; these are counted.
-    pub(super) fn lint(&self, kind: LintKind, place: Place, message: String, hint: impl Into<String>) {
+    pub(super) fn lint(
+        &self,
+        kind: LintKind,
+        place: Place,
+        message: String,
+        hint: impl Into<String>,
+    ) {
         let mut linted = self.linted.borrow_mut();
-        let repeated = linted.repeated.entry(kind).or_insert(LintCount { count: 0, place });
+        let repeated = linted
+            .repeated
+            .entry(kind)
+            .or_insert(LintCount { count: 0, place });
         repeated.count += 1;
         repeated.place = place;
         if repeated.count <= SHOWN {
@@ -89,7 +98,8 @@ impl Assembly<'_> {
             let more = repeated.count.saturating_sub(SHOWN);
             if more > 0 {
                 let message = format!("there are {more} more {}; this is the last", kind.plural());
-                self.problems.warning(repeated.place, message, "mend those above, and check again");
+                self.problems
+                    .warning(repeated.place, message, "mend those above, and check again");
             }
         }
     }

@@ -40,13 +40,22 @@ enum DoubtfulMethod {
 
 impl Assembly<'_> {
     pub(in super::super) fn lint_method(&self, said: &Spanned<Text>, effect: Effect) {
-        let Some((method, path)) = method_and_path(&said.value) else { return };
-        let Some(doubt) = doubtful(method) else { return };
+        let Some((method, path)) = method_and_path(&said.value) else {
+            return;
+        };
+        let Some(doubt) = doubtful(method) else {
+            return;
+        };
         // A method with lower-case letters that a route names is asked for by a name there, and by no path.
         if matches!(doubt, DoubtfulMethod::Misspelt(_)) && self.is_method_of_a_route(method) {
             return;
         }
-        if !self.linted.borrow_mut().permissions.insert(said.value.as_str().into()) {
+        if !self
+            .linted
+            .borrow_mut()
+            .permissions
+            .insert(said.value.as_str().into())
+        {
             return;
         }
         let consequence = match effect {
@@ -62,7 +71,10 @@ impl Assembly<'_> {
                 format!("write \"{meant} {path}\""),
             ),
             DoubtfulMethod::Misspelt(meant) => (
-                format!("\"{}\" {consequence} requests with the method {method}, which no client sends", said.value),
+                format!(
+                    "\"{}\" {consequence} requests with the method {method}, which no client sends",
+                    said.value
+                ),
                 format!("did you mean \"{meant} {path}\"?"),
             ),
         };
@@ -70,22 +82,37 @@ impl Assembly<'_> {
     }
 
     fn is_method_of_a_route(&self, method: &str) -> bool {
-        self.config.routes.iter().any(|route| match &route.requirement {
-            Some(Requirement::ByMethod(methods)) => methods.iter().any(|(name, _)| name.value == method),
-            Some(Requirement::All(_)) | None => false,
-        })
+        self.config
+            .routes
+            .iter()
+            .any(|route| match &route.requirement {
+                Some(Requirement::ByMethod(methods)) => {
+                    methods.iter().any(|(name, _)| name.value == method)
+                }
+                Some(Requirement::All(_)) | None => false,
+            })
     }
 
     /// Warns about a `deny` without a condition that covers every request. `whose` is the user or role.
     pub(in super::super) fn lint_denied(&self, denied: &[Permission], whose: &str, name: &str) {
-        let paths_are_all =
-            self.config.routes.iter().all(|route| route.requirement.is_none() && route.preset.is_none());
+        let paths_are_all = self
+            .config
+            .routes
+            .iter()
+            .all(|route| route.requirement.is_none() && route.preset.is_none());
         let covers = |text: &str| text == "*" || paths_are_all && matches!(text, "* *" | "* /*");
         let always = |denied: &&Permission| {
-            denied.condition().is_none() && denied.enforcement() == Enforcement::Enforce && covers(denied.text())
+            denied.condition().is_none()
+                && denied.enforcement() == Enforcement::Enforce
+                && covers(denied.text())
         };
-        let Some(found) = denied.iter().find(always) else { return };
-        let message = format!("`deny` of {whose} \"{name}\" denies everything (\"{}\")", found.text());
+        let Some(found) = denied.iter().find(always) else {
+            return;
+        };
+        let message = format!(
+            "`deny` of {whose} \"{name}\" denies everything (\"{}\")",
+            found.text()
+        );
         let hint = "`deny` wins over `permissions`: deny only what they must not cover; without permissions there is no \
                     right anyway";
         self.lint(LintKind::DeniesEverything, found.place, message, hint);
@@ -108,7 +135,10 @@ fn doubtful(method: &str) -> Option<DoubtfulMethod> {
         return Some(DoubtfulMethod::Case(meant));
     }
     let near = |known: &&&str| strsim::osa_distance(known, &upper) == 1;
-    METHODS.iter().find(near).map(|meant| DoubtfulMethod::Misspelt(meant))
+    METHODS
+        .iter()
+        .find(near)
+        .map(|meant| DoubtfulMethod::Misspelt(meant))
 }
 
 #[cfg(test)]
@@ -129,7 +159,15 @@ mod tests {
     #[test]
     fn names_and_wildcards_have_no_method() {
         assert_eq!(method_and_path("get /a b"), Some(("get", "/a b")));
-        for text in ["*", "* /a", "G?T /a", "objects/query *", "actions/x", " /a", "name of it"] {
+        for text in [
+            "*",
+            "* /a",
+            "G?T /a",
+            "objects/query *",
+            "actions/x",
+            " /a",
+            "name of it",
+        ] {
             assert_eq!(method_and_path(text), None, "{text}");
         }
     }

@@ -8,14 +8,25 @@ use crate::config::{ApiUser, ClientAuth, CredentialKind, Host, Role, Route, Span
 impl Assembly<'_> {
     /// Warns if there is no user, although some route lets in nobody else.
     pub(super) fn lint_no_users(&self) {
-        let Some(listener) = self.config.listeners.first().filter(|_| self.config.api_users.is_empty()) else {
+        let Some(listener) = self
+            .config
+            .listeners
+            .first()
+            .filter(|_| self.config.api_users.is_empty())
+        else {
             return;
         };
         let mut routes = self.config.routes.iter();
-        if !routes.any(|route| route.client_auth.as_ref().is_none_or(|said| said.value == ClientAuth::Required)) {
+        if !routes.any(|route| {
+            route
+                .client_auth
+                .as_ref()
+                .is_none_or(|said| said.value == ClientAuth::Required)
+        }) {
             return;
         }
-        let message = "there is no api_user, so a route lets nobody in unless it is open to everybody";
+        let message =
+            "there is no api_user, so a route lets nobody in unless it is open to everybody";
         let hint = "add `[api_user.NAME]` with `client_cn` and `permissions`; a route that is meant for everybody says \
                     `client_auth = \"off\"`";
         self.problems.warning(listener.name.place, message, hint);
@@ -26,7 +37,11 @@ impl Assembly<'_> {
             self.lint_wildcard("client_o", text, "list the organizations, one by one");
         }
         for text in &role.client_ou {
-            self.lint_wildcard("client_ou", text, "list the organizational units, one by one");
+            self.lint_wildcard(
+                "client_ou",
+                text,
+                "list the organizational units, one by one",
+            );
         }
     }
 
@@ -44,7 +59,11 @@ impl Assembly<'_> {
     /// Warns about `client_cn = "CN=name"`: the prefix is no part of a common name.
     pub(in super::super) fn lint_distinguished_name(&self, key: &str, text: &Spanned<String>) {
         let name = match text.value.split_once('=') {
-            Some((attribute, rest)) if key == "client_cn" && attribute.trim().eq_ignore_ascii_case("cn") => rest,
+            Some((attribute, rest))
+                if key == "client_cn" && attribute.trim().eq_ignore_ascii_case("cn") =>
+            {
+                rest
+            }
             _ => return,
         };
         let name = name.split(',').next().unwrap_or_default().trim();
@@ -52,13 +71,23 @@ impl Assembly<'_> {
             "client_cn \"{}\" looks like a distinguished name, but it is compared with the common name alone",
             text.value
         );
-        self.lint(LintKind::DistinguishedName, text.place, message, format!("write `client_cn = \"{name}\"`"));
+        self.lint(
+            LintKind::DistinguishedName,
+            text.place,
+            message,
+            format!("write `client_cn = \"{name}\"`"),
+        );
     }
 
     /// Warns about a user with `permissions = []` and no role.
     pub(in super::super) fn lint_no_permissions(&self, user: &ApiUser) {
-        let Some(place) = user.empty_permissions.filter(|_| user.roles.is_empty()) else { return };
-        let message = format!("api_user \"{}\" has no permission, so no request of it is permitted", user.name.value);
+        let Some(place) = user.empty_permissions.filter(|_| user.roles.is_empty()) else {
+            return;
+        };
+        let message = format!(
+            "api_user \"{}\" has no permission, so no request of it is permitted",
+            user.name.value
+        );
         let hint = "write for example `permissions = [\"GET /api/*\"]`, or `roles`; remove the user if it shall have no rights";
         self.lint(LintKind::NoPermissions, place, message, hint);
     }
@@ -66,8 +95,14 @@ impl Assembly<'_> {
     /// Warns about users with a password or token alone, where every listener that could take it requires a
     /// certificate.
     pub(in super::super) fn lint_users_without_certificate(&self) {
-        for user in self.config.api_users.iter().filter(|user| said_identifiers(user).next().is_none()) {
-            let has_password = !user.password_hashes.is_empty() || !user.password_hash_files.is_empty();
+        for user in self
+            .config
+            .api_users
+            .iter()
+            .filter(|user| said_identifiers(user).next().is_none())
+        {
+            let has_password =
+                !user.password_hashes.is_empty() || !user.password_hash_files.is_empty();
             let kinds = [
                 has_password.then_some((CredentialKind::Password, "a password")),
                 (!user.client_token.is_empty()).then_some((CredentialKind::Token, "tokens")),
@@ -80,7 +115,13 @@ impl Assembly<'_> {
 
     fn lint_credential_of(&self, user: &ApiUser, kind: CredentialKind, what: &str) {
         let name = &user.name.value;
-        let takes = |route: &&Route| route.credentials.iter().flatten().any(|said| said.value == kind);
+        let takes = |route: &&Route| {
+            route
+                .credentials
+                .iter()
+                .flatten()
+                .any(|said| said.value == kind)
+        };
         let mut routes = self.config.routes.iter().filter(takes).peekable();
         if routes.peek().is_none() {
             let message = format!("api_user \"{name}\" has {what} alone, and no route takes that");
@@ -89,7 +130,11 @@ impl Assembly<'_> {
             return;
         }
         let mut hosts = routes.flat_map(|route| self.hosts_of(route));
-        let needs_none = |host: &Host| host.client_auth.as_ref().is_some_and(|said| said.value != ClientAuth::Required);
+        let needs_none = |host: &Host| {
+            host.client_auth
+                .as_ref()
+                .is_some_and(|said| said.value != ClientAuth::Required)
+        };
         if hosts.any(needs_none) {
             return;
         }
@@ -104,7 +149,11 @@ impl Assembly<'_> {
     /// The host entries of all listeners that a route is on.
     fn hosts_of<'c>(&'c self, route: &'c Route) -> impl Iterator<Item = &'c Host> {
         let listeners = self.config.listeners.iter().filter(|listener| {
-            route.listeners.is_empty() || route.listeners.iter().any(|name| name.value == listener.name.value)
+            route.listeners.is_empty()
+                || route
+                    .listeners
+                    .iter()
+                    .any(|name| name.value == listener.name.value)
         });
         listeners.flat_map(|listener| listener.default_host.iter().chain(&listener.hosts))
     }

@@ -15,12 +15,20 @@ fn sighting(fingerprint: &str, user: Option<&str>, not_after: i64, seen: i64) ->
         trust_domain: "test".into(),
         not_after,
         seen,
-        urgency: if not_after - seen < 30 * DAY { Urgency::Soon } else { Urgency::Later },
+        urgency: if not_after - seen < 30 * DAY {
+            Urgency::Soon
+        } else {
+            Urgency::Later
+        },
     }
 }
 
 fn fingerprints(list: &mut CertificateList, now: i64) -> Vec<String> {
-    list.soonest(usize::MAX, now).0.iter().map(|seen| seen.sighting.fingerprint.to_string()).collect()
+    list.soonest(usize::MAX, now)
+        .0
+        .iter()
+        .map(|seen| seen.sighting.fingerprint.to_string())
+        .collect()
 }
 
 fn replaced_by(list: &mut CertificateList, fingerprint: &str) -> Option<String> {
@@ -32,28 +40,49 @@ fn replaced_by(list: &mut CertificateList, fingerprint: &str) -> Option<String> 
 fn a_user_is_warned_about_once_a_day() {
     let mut list = CertificateList::with_capacity(10);
     let expiry = NOW + 10 * DAY;
-    let mut see = |user: &str, at| list.see(sighting(&format!("of-{user}"), Some(user), expiry, at));
+    let mut see =
+        |user: &str, at| list.see(sighting(&format!("of-{user}"), Some(user), expiry, at));
     assert_eq!(see("alice", NOW), Warning::Due);
     assert_eq!(see("alice", NOW), Warning::NotDue);
     assert_eq!(see("alice", NOW + DAY - 1), Warning::NotDue);
-    assert_eq!(see("bob", NOW + DAY - 1), Warning::Due, "another user has a day of its own");
+    assert_eq!(
+        see("bob", NOW + DAY - 1),
+        Warning::Due,
+        "another user has a day of its own"
+    );
     assert_eq!(see("alice", NOW + DAY), Warning::Due);
     assert_eq!(see("alice", NOW + DAY + 1), Warning::NotDue);
-    assert_eq!(see("alice", NOW - DAY), Warning::Due, "the clock was set back");
+    assert_eq!(
+        see("alice", NOW - DAY),
+        Warning::Due,
+        "the clock was set back"
+    );
 }
 
 #[test]
 fn another_certificate_of_the_same_user_makes_no_second_warning() {
     let mut list = CertificateList::with_capacity(10);
-    assert_eq!(list.see(sighting("a", Some("alice"), NOW + DAY, NOW)), Warning::Due);
-    assert_eq!(list.see(sighting("b", Some("alice"), NOW + 2 * DAY, NOW)), Warning::NotDue);
+    assert_eq!(
+        list.see(sighting("a", Some("alice"), NOW + DAY, NOW)),
+        Warning::Due
+    );
+    assert_eq!(
+        list.see(sighting("b", Some("alice"), NOW + 2 * DAY, NOW)),
+        Warning::NotDue
+    );
 }
 
 #[test]
 fn who_has_time_or_is_nobody_is_not_warned_about() {
     let mut list = CertificateList::with_capacity(10);
-    assert_eq!(list.see(sighting("a", Some("alice"), NOW + 31 * DAY, NOW)), Warning::NotDue);
-    assert_eq!(list.see(sighting("b", None, NOW + DAY, NOW)), Warning::NotDue);
+    assert_eq!(
+        list.see(sighting("a", Some("alice"), NOW + 31 * DAY, NOW)),
+        Warning::NotDue
+    );
+    assert_eq!(
+        list.see(sighting("b", None, NOW + DAY, NOW)),
+        Warning::NotDue
+    );
     assert_eq!(fingerprints(&mut list, NOW), ["b", "a"], "both are listed");
 }
 
@@ -78,8 +107,16 @@ fn a_newer_certificate_replaces_until_the_older_is_seen_again() {
     assert_eq!(replaced_by(&mut list, "other"), None);
     assert_eq!(replaced_by(&mut list, "new"), None);
     list.see(sighting("old", Some("alice"), NOW + 10 * DAY, NOW + 6));
-    assert_eq!(replaced_by(&mut list, "old"), None, "somebody still uses it");
-    assert_eq!(replaced_by(&mut list, "new"), None, "an older one replaces nothing");
+    assert_eq!(
+        replaced_by(&mut list, "old"),
+        None,
+        "somebody still uses it"
+    );
+    assert_eq!(
+        replaced_by(&mut list, "new"),
+        None,
+        "an older one replaces nothing"
+    );
 }
 
 #[test]
@@ -98,10 +135,21 @@ fn what_is_not_seen_is_forgotten() {
     list.see(sighting("old", Some("alice"), NOW + 10 * DAY, NOW));
     list.see(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
     list.see(sighting("gone", Some("bob"), NOW + 5, NOW));
-    assert_eq!(fingerprints(&mut list, NOW + DAY - 1), ["gone", "old", "new"], "expired ones stay");
-    assert_eq!(fingerprints(&mut list, NOW + DAY), ["gone", "new"], "replaced, and not seen for a day");
+    assert_eq!(
+        fingerprints(&mut list, NOW + DAY - 1),
+        ["gone", "old", "new"],
+        "expired ones stay"
+    );
+    assert_eq!(
+        fingerprints(&mut list, NOW + DAY),
+        ["gone", "new"],
+        "replaced, and not seen for a day"
+    );
     assert_eq!(fingerprints(&mut list, NOW + 30 * DAY - 1), ["gone", "new"]);
-    assert_eq!(fingerprints(&mut list, NOW + 30 * DAY), Vec::<String>::new());
+    assert_eq!(
+        fingerprints(&mut list, NOW + 30 * DAY),
+        Vec::<String>::new()
+    );
     assert!(list.warned.is_empty() && list.by_rank.is_empty() && list.by_user.is_empty());
 }
 

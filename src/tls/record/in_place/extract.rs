@@ -22,19 +22,29 @@ impl Keys {
         let (secrets, successors) = connection.dangerous_into_kernel_connection()?;
         let opener = direction(&secrets.rx.1, secrets.rx.0).map_err(no_key)?;
         let sealer = direction(&secrets.tx.1, secrets.tx.0).map_err(no_key)?;
-        Ok(Self { opener, sealer, successors })
+        Ok(Self {
+            opener,
+            sealer,
+            successors,
+        })
     }
 
     /// The client has changed its key.
     pub(super) fn renew_opener(&mut self) -> Result<(), RecordError> {
-        let (sequence, secrets) = self.successors.update_rx_secret().map_err(|_| RecordError::NoKey)?;
+        let (sequence, secrets) = self
+            .successors
+            .update_rx_secret()
+            .map_err(|_| RecordError::NoKey)?;
         self.opener = direction(&secrets, sequence)?;
         Ok(())
     }
 
     /// We have told the client that our key changes.
     pub(super) fn renew_sealer(&mut self) -> Result<(), RecordError> {
-        let (sequence, secrets) = self.successors.update_tx_secret().map_err(|_| RecordError::NoKey)?;
+        let (sequence, secrets) = self
+            .successors
+            .update_tx_secret()
+            .map_err(|_| RecordError::NoKey)?;
         self.sealer = direction(&secrets, sequence)?;
         Ok(())
     }

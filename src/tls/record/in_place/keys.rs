@@ -33,7 +33,11 @@ impl Direction {
     ) -> Result<Self, RecordError> {
         let key = UnboundKey::new(algorithm, key).map_err(|_| RecordError::NoKey)?;
         let iv = iv.try_into().map_err(|_| RecordError::NoKey)?;
-        Ok(Self { key: LessSafeKey::new(key), iv, sequence })
+        Ok(Self {
+            key: LessSafeKey::new(key),
+            iv,
+            sequence,
+        })
     }
 
     /// The sequence number of the next record.
@@ -50,7 +54,11 @@ impl Direction {
     fn nonce(&mut self) -> Result<Nonce, RecordError> {
         let next = self.sequence.checked_add(1).ok_or(RecordError::NoKey)?;
         let mut nonce = self.iv;
-        for (octet, number) in nonce.iter_mut().rev().zip(self.sequence.to_be_bytes().iter().rev()) {
+        for (octet, number) in nonce
+            .iter_mut()
+            .rev()
+            .zip(self.sequence.to_be_bytes().iter().rev())
+        {
             *octet ^= number;
         }
         self.sequence = next;
@@ -59,14 +67,22 @@ impl Direction {
 
     /// Opens a whole record. Gives its content type, and where in the record its content lies.
     pub(super) fn open(&mut self, record: &mut [u8]) -> Result<(u8, Range<usize>), RecordError> {
-        let (header, body) = record.split_at_mut_checked(RECORD_HEADER).ok_or(RecordError::Malformed)?;
+        let (header, body) = record
+            .split_at_mut_checked(RECORD_HEADER)
+            .ok_or(RecordError::Malformed)?;
         let nonce = self.nonce()?;
-        let inner = self.key.open_in_place(nonce, Aad::from(&*header), body).map_err(|_| RecordError::BadMac)?;
+        let inner = self
+            .key
+            .open_in_place(nonce, Aad::from(&*header), body)
+            .map_err(|_| RecordError::BadMac)?;
         if inner.len() > RECORD_PLAINTEXT + 1 {
             return Err(RecordError::TooLong);
         }
         // Behind the content type is padding of zeros (section 5.4); a record of nothing else has no type.
-        let length = inner.iter().rposition(|octet| *octet != 0).ok_or(RecordError::Unexpected)?;
+        let length = inner
+            .iter()
+            .rposition(|octet| *octet != 0)
+            .ok_or(RecordError::Unexpected)?;
         let kind = inner.get(length).copied().ok_or(RecordError::Unexpected)?;
         Ok((kind, RECORD_HEADER..RECORD_HEADER + length))
     }
@@ -79,20 +95,33 @@ impl Direction {
         kind: u8,
     ) -> Result<Range<usize>, RecordError> {
         let length = content.len();
-        let start = content.start.checked_sub(RECORD_HEADER).ok_or(RecordError::Malformed)?;
-        let record = buffer.get_mut(start..content.end + RECORD_TRAILER).ok_or(RecordError::Malformed)?;
+        let start = content
+            .start
+            .checked_sub(RECORD_HEADER)
+            .ok_or(RecordError::Malformed)?;
+        let record = buffer
+            .get_mut(start..content.end + RECORD_TRAILER)
+            .ok_or(RecordError::Malformed)?;
         if length > RECORD_PLAINTEXT {
             return Err(RecordError::TooLong);
         }
-        let (header, body) = record.split_at_mut_checked(RECORD_HEADER).ok_or(RecordError::Malformed)?;
-        let [high, low] = u16::try_from(length + RECORD_TRAILER).unwrap_or(u16::MAX).to_be_bytes();
+        let (header, body) = record
+            .split_at_mut_checked(RECORD_HEADER)
+            .ok_or(RecordError::Malformed)?;
+        let [high, low] = u16::try_from(length + RECORD_TRAILER)
+            .unwrap_or(u16::MAX)
+            .to_be_bytes();
         header.copy_from_slice(&[APPLICATION_DATA, 3, 3, high, low]);
-        let (inner, tag) = body.split_at_mut_checked(length + 1).ok_or(RecordError::Malformed)?;
+        let (inner, tag) = body
+            .split_at_mut_checked(length + 1)
+            .ok_or(RecordError::Malformed)?;
         if let Some(last) = inner.last_mut() {
             *last = kind;
         }
         let nonce = self.nonce()?;
-        let sealed = self.key.seal_in_place_separate_tag(nonce, Aad::from(&*header), inner);
+        let sealed = self
+            .key
+            .seal_in_place_separate_tag(nonce, Aad::from(&*header), inner);
         let sealed = sealed.map_err(|_| RecordError::NoKey)?;
         tag.copy_from_slice(sealed.as_ref());
         Ok(start..content.end + RECORD_TRAILER)

@@ -10,8 +10,8 @@ pub use error::RecordError;
 
 use super::outgoing::Outgoing;
 use super::{
-    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE, Reading, Records, Slab,
-    Spaces, TlsFailure, Writing,
+    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE,
+    Reading, Records, Slab, Spaces, TlsFailure, Writing,
 };
 use extract::Keys;
 use keys::{Frame, frame};
@@ -41,10 +41,19 @@ impl InPlaceRecords {
     ///
     /// # Errors
     /// If it is not done, or its configuration does not allow it.
-    pub fn new(socket: TcpStream, connection: UnbufferedServerConnection) -> Result<Self, rustls::Error> {
+    pub fn new(
+        socket: TcpStream,
+        connection: UnbufferedServerConnection,
+    ) -> Result<Self, rustls::Error> {
         let protection = Box::new(Protection::new(Keys::extract(connection)?));
         let outgoing = Outgoing::default();
-        Ok(Self { socket, protection, outgoing, reading: Reading::Open, writing: Writing::Open })
+        Ok(Self {
+            socket,
+            protection,
+            outgoing,
+            reading: Reading::Open,
+            writing: Writing::Open,
+        })
     }
 
     /// As if so many records had been opened and sealed.
@@ -139,7 +148,11 @@ impl Records for InPlaceRecords {
         &self.socket
     }
 
-    fn poll_fill(&mut self, context: &mut Context<'_>, input: &mut Input) -> Poll<io::Result<Filled>> {
+    fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Input,
+    ) -> Poll<io::Result<Filled>> {
         if let Some(ended) = self.ended() {
             return Poll::Ready(ended);
         }
@@ -219,7 +232,8 @@ impl Records for InPlaceRecords {
 fn can_be_sealed(pieces: &[Range<usize>]) -> bool {
     let mut free = 0;
     let apart = pieces.iter().all(|piece| {
-        let fits = piece.start >= free + RECORD_HEADER && (1..=RECORD_PLAINTEXT).contains(&piece.len());
+        let fits =
+            piece.start >= free + RECORD_HEADER && (1..=RECORD_PLAINTEXT).contains(&piece.len());
         free = piece.end.saturating_add(RECORD_TRAILER);
         fits && free <= Slab::SIZE
     });
@@ -229,6 +243,8 @@ fn can_be_sealed(pieces: &[Range<usize>]) -> bool {
 impl std::fmt::Debug for InPlaceRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not even a debugger's line shows keys.
-        f.debug_struct("InPlaceRecords").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("InPlaceRecords")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }

@@ -43,7 +43,12 @@ impl Protection {
     const MOST_UPDATES: u32 = 32;
 
     pub(super) fn new(keys: Keys) -> Self {
-        Self { keys, empty: 0, updates_left: Self::MOST_UPDATES, owes_update: false }
+        Self {
+            keys,
+            empty: 0,
+            updates_left: Self::MOST_UPDATES,
+            owes_update: false,
+        }
     }
 
     /// Opens a whole record of the client.
@@ -76,14 +81,21 @@ impl Protection {
 
     fn nothing(&mut self) -> Result<Content, RecordError> {
         self.empty += 1;
-        if self.empty > Self::MOST_EMPTY { Err(RecordError::TooManyEmpty) } else { Ok(Content::Nothing) }
+        if self.empty > Self::MOST_EMPTY {
+            Err(RecordError::TooManyEmpty)
+        } else {
+            Ok(Content::Nothing)
+        }
     }
 
     fn updated(&mut self, asks: u8) -> Result<Content, RecordError> {
         if asks > 1 {
             return Err(RecordError::BadUpdate);
         }
-        self.updates_left = self.updates_left.checked_sub(1).ok_or(RecordError::TooManyUpdates)?;
+        self.updates_left = self
+            .updates_left
+            .checked_sub(1)
+            .ok_or(RecordError::TooManyUpdates)?;
         self.keys.renew_opener()?;
         self.owes_update |= asks == 1;
         Ok(Content::Nothing)
@@ -102,7 +114,11 @@ impl Protection {
     }
 
     /// Seals content where it lies. Where the record lies.
-    pub(super) fn seal(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<Range<usize>, RecordError> {
+    pub(super) fn seal(
+        &mut self,
+        buffer: &mut [u8],
+        content: Range<usize>,
+    ) -> Result<Range<usize>, RecordError> {
         self.keys.sealer.seal(buffer, content, APPLICATION_DATA)
     }
 

@@ -5,7 +5,10 @@ use aws_lc_rs::aead::AES_128_GCM;
 
 fn octets(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn direction(key: &str, iv: &str, sequence: u64) -> Direction {
@@ -13,11 +16,19 @@ fn direction(key: &str, iv: &str, sequence: u64) -> Direction {
 }
 
 fn client(sequence: u64) -> Direction {
-    direction("17422dda596ed5d9acd890e3c63f5051", "5b78923dee08579033e523d9", sequence)
+    direction(
+        "17422dda596ed5d9acd890e3c63f5051",
+        "5b78923dee08579033e523d9",
+        sequence,
+    )
 }
 
 fn server(sequence: u64) -> Direction {
-    direction("9f02283b6c9c07efc26bb9f2ac92e356", "cf782b88dd83549aadf1e984", sequence)
+    direction(
+        "9f02283b6c9c07efc26bb9f2ac92e356",
+        "cf782b88dd83549aadf1e984",
+        sequence,
+    )
 }
 
 /// Which direction, sequence number, content type, content, record.
@@ -27,9 +38,21 @@ fn vectors() -> [Vector; 4] {
     let content: Vec<u8> = (0..50).collect();
     [
         (client, 0, APPLICATION_DATA, content.clone(), CLIENT_CONTENT),
-        (client, 1, ALERT, vec![1, 0], "17 03 03 00 13 c9 87 27 60 65 56 66 b7 4d 7f f1 15 3e fd 6d b6 d0 b0 e3"),
+        (
+            client,
+            1,
+            ALERT,
+            vec![1, 0],
+            "17 03 03 00 13 c9 87 27 60 65 56 66 b7 4d 7f f1 15 3e fd 6d b6 d0 b0 e3",
+        ),
         (server, 1, APPLICATION_DATA, content, SERVER_CONTENT),
-        (server, 2, ALERT, vec![1, 0], "17 03 03 00 13 b5 8f d6 71 66 eb f5 99 d2 47 20 cf be 7e fa 7a 88 64 a9"),
+        (
+            server,
+            2,
+            ALERT,
+            vec![1, 0],
+            "17 03 03 00 13 b5 8f d6 71 66 eb f5 99 d2 47 20 cf be 7e fa 7a 88 64 a9",
+        ),
     ]
 }
 
@@ -57,7 +80,13 @@ fn the_records_of_rfc_8448_are_sealed_to_the_same_octets() {
         buffer.extend(&content);
         buffer.resize(buffer.len() + RECORD_TRAILER, 0);
         let mut direction = direction(sequence);
-        let range = direction.seal(&mut buffer, RECORD_HEADER..RECORD_HEADER + content.len(), kind).unwrap();
+        let range = direction
+            .seal(
+                &mut buffer,
+                RECORD_HEADER..RECORD_HEADER + content.len(),
+                kind,
+            )
+            .unwrap();
         assert_eq!(range, 0..buffer.len());
         assert_eq!(buffer, octets(record));
         assert_eq!(direction.sequence(), sequence + 1);
@@ -67,17 +96,29 @@ fn the_records_of_rfc_8448_are_sealed_to_the_same_octets() {
 #[test]
 fn a_record_opens_only_in_its_turn_and_unchanged() {
     let record = octets(CLIENT_CONTENT);
-    assert_eq!(client(1).open(&mut record.clone()), Err(RecordError::BadMac));
-    assert_eq!(server(0).open(&mut record.clone()), Err(RecordError::BadMac));
+    assert_eq!(
+        client(1).open(&mut record.clone()),
+        Err(RecordError::BadMac)
+    );
+    assert_eq!(
+        server(0).open(&mut record.clone()),
+        Err(RecordError::BadMac)
+    );
     for at in 0..record.len() {
         for bit in 0..8 {
             let mut changed = record.clone();
             changed[at] ^= 1 << bit;
-            assert!(client(0).open(&mut changed).is_err(), "octet {at}, bit {bit}");
+            assert!(
+                client(0).open(&mut changed).is_err(),
+                "octet {at}, bit {bit}"
+            );
         }
     }
     for length in 0..record.len() {
-        assert!(client(0).open(&mut record[..length].to_vec()).is_err(), "{length} octets");
+        assert!(
+            client(0).open(&mut record[..length].to_vec()).is_err(),
+            "{length} octets"
+        );
     }
     assert!(client(0).open(&mut record.clone()).is_ok());
 }
@@ -88,8 +129,14 @@ fn sequence_numbers_do_not_wrap() {
     let mut buffer = vec![0; 100];
     assert!(direction.seal(&mut buffer, 5..10, APPLICATION_DATA).is_ok());
     assert_eq!(direction.sequence(), u64::MAX);
-    assert_eq!(direction.seal(&mut buffer, 5..10, APPLICATION_DATA), Err(RecordError::NoKey));
-    assert_eq!(direction.open(&mut octets(CLIENT_CONTENT)), Err(RecordError::NoKey));
+    assert_eq!(
+        direction.seal(&mut buffer, 5..10, APPLICATION_DATA),
+        Err(RecordError::NoKey)
+    );
+    assert_eq!(
+        direction.open(&mut octets(CLIENT_CONTENT)),
+        Err(RecordError::NoKey)
+    );
     assert_eq!(direction.sequence(), u64::MAX);
 }
 

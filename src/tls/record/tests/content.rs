@@ -9,7 +9,9 @@ use std::net::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    (0..length)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect()
 }
 
 #[test]
@@ -112,7 +114,12 @@ fn records_without_content_take_no_room_for_what_follows() {
 #[test]
 fn close_notify_is_told_from_a_bare_end() {
     async fn closes<R: Records>(mut server: Server<R>, mut client: RawClient) {
-        let last = [client.seal(23, b"last"), client.seal(21, &[1, 0]), client.seal(23, b"too late")].concat();
+        let last = [
+            client.seal(23, b"last"),
+            client.seal(21, &[1, 0]),
+            client.seal(23, b"too late"),
+        ]
+        .concat();
         client.write(&last);
         assert_eq!(server.read(4).await, b"last");
         assert_eq!(server.fill().await.unwrap(), Filled::Closed);
@@ -141,7 +148,12 @@ fn close_notify_is_told_from_a_bare_end() {
 fn after_closing_nothing_is_sent() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         server.close().await;
-        assert!(server.records.start_send(Slab::take(), &[3000..3001]).is_err());
+        assert!(
+            server
+                .records
+                .start_send(Slab::take(), &[3000..3001])
+                .is_err()
+        );
         assert_eq!(client.receive_alert(), 0);
         // Reading goes on.
         client.send(23, b"still here");
@@ -158,7 +170,12 @@ fn nothing_is_held_while_waiting() {
             assert_eq!(server.read(7).await, b"request");
             let free = Slab::free();
             let waiting = std::future::poll_fn(|context| {
-                std::task::Poll::Ready(server.records.poll_fill(context, &mut server.input).is_pending())
+                std::task::Poll::Ready(
+                    server
+                        .records
+                        .poll_fill(context, &mut server.input)
+                        .is_pending(),
+                )
             });
             assert!(waiting.await);
             assert!(Slab::free() >= free);
@@ -176,10 +193,30 @@ fn what_comes_with_the_end_of_the_handshake_is_not_lost() {
             let behind = vec![b"first".to_vec(), pattern(2000), pattern(16000)];
             let (established, mut client) = connect_with(layer, SUITE, behind).await;
             client.send(23, b"later");
-            let expected = [b"first".to_vec(), pattern(2000), pattern(16000), b"later".to_vec()].concat();
+            let expected = [
+                b"first".to_vec(),
+                pattern(2000),
+                pattern(16000),
+                b"later".to_vec(),
+            ]
+            .concat();
             let got = match established.records {
-                Transport::Rustls(records) => Server { records, input: established.input }.read(expected.len()).await,
-                Transport::InPlace(records) => Server { records, input: established.input }.read(expected.len()).await,
+                Transport::Rustls(records) => {
+                    Server {
+                        records,
+                        input: established.input,
+                    }
+                    .read(expected.len())
+                    .await
+                }
+                Transport::InPlace(records) => {
+                    Server {
+                        records,
+                        input: established.input,
+                    }
+                    .read(expected.len())
+                    .await
+                }
             };
             assert!(got == expected, "{layer:?}");
         });
@@ -214,7 +251,10 @@ fn a_stream_that_is_cut_is_an_error() {
         let mut stream = RecordStream::new(server.records, Input::new());
         drop(client);
         let error = stream.read(&mut [0; 5]).await.unwrap_err();
-        assert!(matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset));
+        assert!(matches!(
+            error.kind(),
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset
+        ));
     }
     on_both!(SUITE, scenario);
 }
@@ -230,7 +270,12 @@ fn content_passes_whatever_the_records_and_writes() {
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
         for (at, (length, padding)) in sizes.iter().enumerate() {
             let content = vec![u8::try_from(at % 256).unwrap(); *length];
-            let inner = [&content[..], &[23], &vec![0; (*padding).min(16384 - length)]].concat();
+            let inner = [
+                &content[..],
+                &[23],
+                &vec![0; (*padding).min(16384 - length)],
+            ]
+            .concat();
             wire.extend(client.seal_inner(&inner));
             expected.extend(content);
         }

@@ -18,10 +18,15 @@ fn corked<R: Records>(server: Server<R>) -> (CorkedStream<R>, Cork<R>) {
 }
 
 /// What the stream takes of a piece at once; 0 if it takes none now.
-async fn write_once<R: Records>(stream: &mut CorkedStream<R>, piece: &[u8]) -> std::io::Result<usize> {
-    poll_fn(|context| match Pin::new(&mut *stream).poll_write_vectored(context, &[IoSlice::new(piece)]) {
-        Poll::Ready(written) => Poll::Ready(written),
-        Poll::Pending => Poll::Ready(Ok(0)),
+async fn write_once<R: Records>(
+    stream: &mut CorkedStream<R>,
+    piece: &[u8],
+) -> std::io::Result<usize> {
+    poll_fn(|context| {
+        match Pin::new(&mut *stream).poll_write_vectored(context, &[IoSlice::new(piece)]) {
+            Poll::Ready(written) => Poll::Ready(written),
+            Poll::Pending => Poll::Ready(Ok(0)),
+        }
     })
     .await
 }
@@ -30,7 +35,10 @@ async fn write_once<R: Records>(stream: &mut CorkedStream<R>, piece: &[u8]) -> s
 async fn fill<R: Records>(stream: &mut CorkedStream<R>, cork: &Cork<R>) -> usize {
     let mut all = 0;
     loop {
-        match write_once(stream, &[b'x'; 10_000]).await.expect("a connection") {
+        match write_once(stream, &[b'x'; 10_000])
+            .await
+            .expect("a connection")
+        {
             0 => return all,
             written => all += written,
         }
@@ -65,7 +73,11 @@ fn nothing_leaves_before_it_is_let_out_and_a_stream_without_content_holds_no_sla
         assert_eq!(Slab::free(), free - 1);
         client.socket.set_nonblocking(true).unwrap();
         let nothing = client.receive().unwrap_err();
-        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "only tickets came");
+        assert_eq!(
+            nothing.kind(),
+            std::io::ErrorKind::WouldBlock,
+            "only tickets came"
+        );
         client.socket.set_nonblocking(false).unwrap();
         poll_fn(|context| cork.poll_out(context)).await.unwrap();
         assert_eq!(client.receive_content(4), b"held");
@@ -78,9 +90,14 @@ fn nothing_leaves_before_it_is_let_out_and_a_stream_without_content_holds_no_sla
 fn a_full_slab_leaves_by_itself() {
     async fn scenario<R: Records>(server: Server<R>, mut client: RawClient) {
         let (mut stream, cork) = corked(server);
-        let content: Vec<u8> = (0..MOST + 1).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let content: Vec<u8> = (0..MOST + 1)
+            .map(|at| u8::try_from(at % 251).unwrap())
+            .collect();
         stream.write_all(&content).await.unwrap();
-        assert!(client.receive_content(MOST) == content[..MOST], "four records, without a cork pulled");
+        assert!(
+            client.receive_content(MOST) == content[..MOST],
+            "four records, without a cork pulled"
+        );
         poll_fn(|context| cork.poll_out(context)).await.unwrap();
         assert_eq!(client.receive_content(1), content[MOST..]);
     }
@@ -94,9 +111,17 @@ fn for_a_client_that_reads_nothing_one_slab_is_held_and_no_more_is_taken() {
         let free = Slab::free();
         let (mut stream, cork) = corked(server);
         let written = fill(&mut stream, &cork).await;
-        assert!(Slab::free() >= free - 1, "{} slabs are held", free - Slab::free());
+        assert!(
+            Slab::free() >= free - 1,
+            "{} slabs are held",
+            free - Slab::free()
+        );
         for _ in 0..3 {
-            assert_eq!(write_once(&mut stream, b"x").await.unwrap(), 0, "nothing more is taken");
+            assert_eq!(
+                write_once(&mut stream, b"x").await.unwrap(),
+                0,
+                "nothing more is taken"
+            );
             let out = poll_fn(|context| Poll::Ready(cork.poll_out(context))).await;
             assert!(out.is_pending());
         }
@@ -133,7 +158,10 @@ fn a_slow_client_makes_room_record_by_record() {
         written = client.receive_content(taken).len();
         assert_eq!(written, taken);
         // It took that at once, so it may have two.
-        assert_eq!(write_once(&mut stream, &[b'x'; MOST]).await.unwrap(), 2 * RECORD_PLAINTEXT);
+        assert_eq!(
+            write_once(&mut stream, &[b'x'; MOST]).await.unwrap(),
+            2 * RECORD_PLAINTEXT
+        );
     }
     on_both!(SUITE, scenario);
 }
@@ -169,7 +197,10 @@ fn an_error_of_the_socket_comes_from_the_next_flush() {
         };
         assert_eq!(failed, SendFailed);
         let error = stream.flush().await.unwrap_err();
-        let kinds = [std::io::ErrorKind::BrokenPipe, std::io::ErrorKind::ConnectionReset];
+        let kinds = [
+            std::io::ErrorKind::BrokenPipe,
+            std::io::ErrorKind::ConnectionReset,
+        ];
         assert!(kinds.contains(&error.kind()), "{error:?}");
     }
     on_both!(SUITE, scenario);
@@ -177,7 +208,11 @@ fn an_error_of_the_socket_comes_from_the_next_flush() {
 
 #[test]
 fn content_passes_whatever_the_writes_and_lettings_out() {
-    async fn scenario<R: Records>(server: Server<R>, mut client: RawClient, steps: Vec<(Vec<usize>, bool)>) {
+    async fn scenario<R: Records>(
+        server: Server<R>,
+        mut client: RawClient,
+        steps: Vec<(Vec<usize>, bool)>,
+    ) {
         let (mut stream, cork) = corked(server);
         let total: usize = steps.iter().flat_map(|(lengths, _)| lengths).sum();
         let reader = std::thread::spawn(move || client.receive_content(total));
@@ -191,12 +226,15 @@ fn content_passes_whatever_the_writes_and_lettings_out() {
                     vec![u8::try_from(next % 251).unwrap(); length]
                 })
                 .collect();
-            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut slices: Vec<IoSlice<'_>> =
+                pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             expected.extend(pieces.concat());
             let mut rest = &mut slices[..];
             while rest.iter().any(|slice| !slice.is_empty()) {
                 let written =
-                    poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, rest)).await.unwrap();
+                    poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, rest))
+                        .await
+                        .unwrap();
                 IoSlice::advance_slices(&mut rest, written);
             }
             if out {

@@ -68,7 +68,10 @@ fn run(input: &mut Input, model: &mut Model, step: &Step) {
             assert!(input.append(&octets));
             model.plaintext.extend(octets);
         }
-        Step::Receive { plaintext, first_piece } if model.sealed.len() < 2 && !input.is_full() => {
+        Step::Receive {
+            plaintext,
+            first_piece,
+        } if model.sealed.len() < 2 && !input.is_full() => {
             let content = model.make(plaintext);
             let record = [&[255; 5][..], &content, &[254; 17]].concat();
             let (first, second) = record.split_at(first_piece.min(record.len()));
@@ -79,7 +82,9 @@ fn run(input: &mut Input, model: &mut Model, step: &Step) {
             model.sealed.push_back(plaintext);
         }
         Step::Open if !input.is_full() => {
-            let Some(length) = model.sealed.pop_front() else { return };
+            let Some(length) = model.sealed.pop_front() else {
+                return;
+            };
             let content = input.sealed()[5..5 + length].to_vec();
             input.open(5 + length + 17, 5..5 + length);
             model.plaintext.extend(content);
@@ -102,12 +107,18 @@ fn check(input: &Input, model: &Model) {
     for most in [0, 1, 17, 16384, u64::MAX] {
         let mut slices = [IoSlice::new(&[]); Input::SEGMENTS];
         let count = input.slices(most, &mut slices);
-        let found: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        let found: Vec<u8> = slices[..count]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect();
         let length = model.plaintext.len().min(usize::try_from(most).unwrap());
         assert!(found.iter().eq(model.plaintext.iter().take(length)));
     }
     if input.is_empty() && model.sealed.is_empty() {
-        assert!(format!("{input:?}").contains("slab: None"), "nothing is held for nothing");
+        assert!(
+            format!("{input:?}").contains("slab: None"),
+            "nothing is held for nothing"
+        );
     }
 }
 
@@ -151,7 +162,11 @@ fn an_input_is_full_when_no_record_fits() {
         input.open(16406, 5..16389);
         received += 16384;
     }
-    assert_eq!(received, 4 * 16384, "as many full records as a slab is made for");
+    assert_eq!(
+        received,
+        4 * 16384,
+        "as many full records as a slab is made for"
+    );
     input.consume(16384 + 1);
     assert!(!input.is_full());
     assert!(input.room(RECORD_WIRE).len() >= RECORD_WIRE);
@@ -171,10 +186,20 @@ fn nothing_is_moved_for_the_room_of_a_head() {
     input.consume(80);
     let before = crate::tls::record::take_copied_octets();
     assert!(!input.has_room_for_record() && input.is_full());
-    assert_eq!(crate::tls::record::take_copied_octets(), 0, "{before} before");
+    assert_eq!(
+        crate::tls::record::take_copied_octets(),
+        0,
+        "{before} before"
+    );
     input.consume(RECORD_WIRE);
-    assert!(input.has_room_for_record(), "a record's worth is made use of");
+    assert!(
+        input.has_room_for_record(),
+        "a record's worth is made use of"
+    );
     assert!(input.append(&most));
-    assert_eq!(crate::tls::record::take_copied_octets(), 4 * 16384 - RECORD_WIRE as u64 - 80);
+    assert_eq!(
+        crate::tls::record::take_copied_octets(),
+        4 * 16384 - RECORD_WIRE as u64 - 80
+    );
     assert_eq!(input.len(), 5 * 16384 - RECORD_WIRE - 80);
 }

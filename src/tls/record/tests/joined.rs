@@ -12,8 +12,14 @@ const CLOSE_NOTIFY: u8 = 0;
 
 /// Polls until nothing more comes for now.
 async fn wait_for_nothing<R: Records>(server: &mut Server<R>) {
-    let polled =
-        std::future::poll_fn(|context| Poll::Ready(server.records.poll_fill(context, &mut server.input).is_pending()));
+    let polled = std::future::poll_fn(|context| {
+        Poll::Ready(
+            server
+                .records
+                .poll_fill(context, &mut server.input)
+                .is_pending(),
+        )
+    });
     assert!(polled.await, "{:?}", server.input);
 }
 
@@ -50,7 +56,10 @@ fn a_key_update_in_two_records_is_taken_while_an_answer_is_sent() {
 fn an_answer_is_sent_although_the_client_ended_in_the_middle_of_a_message() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(HANDSHAKE, &[24, 0]);
-        client.socket.shutdown(std::net::Shutdown::Write).expect("a socket");
+        client
+            .socket
+            .shutdown(std::net::Shutdown::Write)
+            .expect("a socket");
         assert_eq!(server.fill().await.expect("an end"), Filled::Cut);
         server.send(b"answer").await;
         server.close().await;
@@ -89,7 +98,12 @@ fn content_between_parts_of_a_message_ends_the_connection() {
         server.error().await;
         assert!(server.input.is_empty());
         assert_eq!(client.receive_alert(), CLOSE_NOTIFY);
-        assert!(server.records.start_send(Slab::take(), &[3000..3001]).is_err());
+        assert!(
+            server
+                .records
+                .start_send(Slab::take(), &[3000..3001])
+                .is_err()
+        );
     }
     on_one!(RecordLayer::Rustls, SUITE, scenario);
 }
@@ -105,7 +119,10 @@ fn a_message_that_never_ends_is_not_held() {
             client
         });
         server.error().await;
-        assert_eq!(thread.join().expect("a client").receive_alert(), CLOSE_NOTIFY);
+        assert_eq!(
+            thread.join().expect("a client").receive_alert(),
+            CLOSE_NOTIFY
+        );
     }
     // With all that is around them, the parts are longer than what is held.
     on_one!(RecordLayer::Rustls, SUITE, scenario, 1);
@@ -159,7 +176,8 @@ fn a_client_that_reads_late_still_gets_its_alert() {
                 .start_send(slab, &[space.start..space.start + RECORD_PLAINTEXT])
                 .expect("an open connection");
             sent += RECORD_PLAINTEXT;
-            let polled = std::future::poll_fn(|context| Poll::Ready(server.records.poll_sent(context)));
+            let polled =
+                std::future::poll_fn(|context| Poll::Ready(server.records.poll_sent(context)));
             if polled.await.is_pending() {
                 break;
             }
@@ -184,7 +202,10 @@ fn an_answer_goes_before_a_goodbye_that_a_reader_waits_for() {
         assert_eq!(server.fill().await.expect("an orderly end"), Filled::Closed);
         server.send(&[7; 3 * RECORD_PLAINTEXT]).await;
         server.close().await;
-        assert_eq!(client.receive_content(3 * RECORD_PLAINTEXT).len(), 3 * RECORD_PLAINTEXT);
+        assert_eq!(
+            client.receive_content(3 * RECORD_PLAINTEXT).len(),
+            3 * RECORD_PLAINTEXT
+        );
         assert_eq!(client.receive_alert(), CLOSE_NOTIFY);
     }
     on_both!(SUITE, scenario);

@@ -44,7 +44,9 @@ impl Sent {
             Self::Empty | Self::KeyUpdate | Self::Warning => Vec::new(),
         };
         let record = match self {
-            Self::Content { padding, .. } => client.seal_inner(&[&content[..], &[23], &vec![0; *padding]].concat()),
+            Self::Content { padding, .. } => {
+                client.seal_inner(&[&content[..], &[23], &vec![0; *padding]].concat())
+            }
             Self::Empty => client.seal(23, &[]),
             Self::Warning => client.seal(21, &[1, 90]),
             Self::KeyUpdate => {
@@ -91,7 +93,10 @@ async fn scenario<R: Records>(
     mutation: Mutation,
     noticed: Noticed,
 ) {
-    let sealed = sent.iter().enumerate().map(|(number, sent)| sent.seal(&mut client, number));
+    let sealed = sent
+        .iter()
+        .enumerate()
+        .map(|(number, sent)| sent.seal(&mut client, number));
     let (mut records, contents): (Vec<_>, Vec<_>) = sealed.unzip();
     let at = at.index(records.len());
     mutation.apply(&mut records, at);
@@ -110,9 +115,16 @@ async fn scenario<R: Records>(
             end => break end,
         }
     };
-    assert!(!matches!(end, Ok(Filled::Closed)), "nobody has said goodbye");
+    assert!(
+        !matches!(end, Ok(Filled::Closed)),
+        "nobody has said goodbye"
+    );
     match noticed {
-        Noticed::Always => assert!(delivered == contents[..at].concat(), "{} bytes, {end:?}", delivered.len()),
+        Noticed::Always => assert!(
+            delivered == contents[..at].concat(),
+            "{} bytes, {end:?}",
+            delivered.len()
+        ),
         Noticed::UnlessIgnored => assert!(contents.concat().starts_with(&delivered), "{end:?}"),
     }
 }

@@ -3,7 +3,9 @@
 use crate::config::RecordLayer;
 use crate::host::HostTable;
 use crate::tls::{Established, HostPolicy, ServerIdentity, handshake};
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+};
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::kernel::KernelConnection;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -39,7 +41,11 @@ impl Key {
             _ => panic!("a suite of TLS 1.3"),
         };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, key.as_ref()).unwrap());
-        Self { key, iv: iv.as_ref().try_into().unwrap(), sequence }
+        Self {
+            key,
+            iv: iv.as_ref().try_into().unwrap(),
+            sequence,
+        }
     }
 
     fn nonce(&mut self) -> Nonce {
@@ -57,7 +63,10 @@ impl RawClient {
         let header = [23, 3, 3, length.to_be_bytes()[0], length.to_be_bytes()[1]];
         let mut body = inner.to_vec();
         let nonce = self.sealer.nonce();
-        self.sealer.key.seal_in_place_append_tag(nonce, Aad::from(header), &mut body).unwrap();
+        self.sealer
+            .key
+            .seal_in_place_append_tag(nonce, Aad::from(header), &mut body)
+            .unwrap();
         [&header[..], &body].concat()
     }
 
@@ -85,7 +94,11 @@ impl RawClient {
             let mut record: Vec<u8> = self.received.drain(..5 + length).collect();
             let (header, body) = record.split_at_mut(5);
             let nonce = self.opener.nonce();
-            let inner = self.opener.key.open_in_place(nonce, Aad::from(&*header), body).expect("a record of ours");
+            let inner = self
+                .opener
+                .key
+                .open_in_place(nonce, Aad::from(&*header), body)
+                .expect("a record of ours");
             let (kind, content) = inner.split_last().expect("a content type");
             if (*kind, content.first()) != (22, Some(&TICKET)) {
                 return Ok((*kind, content.to_vec()));
@@ -150,14 +163,17 @@ impl RawClient {
         last: Flight,
     ) -> (Self, Vec<u8>) {
         let mut connection =
-            UnbufferedClientConnection::new(client_config(suite), "localhost".try_into().unwrap()).unwrap();
+            UnbufferedClientConnection::new(client_config(suite), "localhost".try_into().unwrap())
+                .unwrap();
         let (mut received, mut outgoing, mut flights) = (Vec::new(), Vec::new(), 0);
         loop {
             let status = connection.process_tls_records(&mut received);
             let (mut wants_more, mut done) = (false, false);
             match status.state.expect("a handshake") {
                 ConnectionState::EncodeTlsData(mut data) => {
-                    let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) else { panic!() };
+                    let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) else {
+                        panic!()
+                    };
                     let start = outgoing.len();
                     outgoing.resize(start + size.required_size, 0);
                     data.encode(&mut outgoing[start..]).unwrap();
@@ -188,7 +204,16 @@ impl RawClient {
             if done {
                 let (secrets, successors) = connection.dangerous_into_kernel_connection().unwrap();
                 let (sealer, opener) = (Key::new(secrets.tx), Key::new(secrets.rx));
-                return (Self { socket, sealer, opener, successors, received }, outgoing);
+                return (
+                    Self {
+                        socket,
+                        sealer,
+                        opener,
+                        successors,
+                        received,
+                    },
+                    outgoing,
+                );
             }
             if wants_more {
                 let mut piece = [0; 4096];
@@ -207,7 +232,10 @@ enum Flight {
     Held,
 }
 
-pub(super) async fn connect(layer: RecordLayer, suite: SupportedCipherSuite) -> (Established, RawClient) {
+pub(super) async fn connect(
+    layer: RecordLayer,
+    suite: SupportedCipherSuite,
+) -> (Established, RawClient) {
     connect_with(layer, suite, Vec::new()).await
 }
 
@@ -217,7 +245,10 @@ pub(super) async fn connect_with(
     suite: SupportedCipherSuite,
     behind: Vec<Vec<u8>>,
 ) -> (Established, RawClient) {
-    connect_as(layer, move |socket| RawClient::shake_hands(socket, suite, &behind, Flight::Sent).0).await
+    connect_as(layer, move |socket| {
+        RawClient::shake_hands(socket, suite, &behind, Flight::Sent).0
+    })
+    .await
 }
 
 /// A connection whose client sends a key update together with the end of its handshake, in one write.
@@ -247,12 +278,16 @@ async fn connect_as(
     let client = std::thread::spawn(move || {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         client(socket)
     });
     let (stream, _) = listener.accept().await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    let established = handshake(stream, &hosts, deadline).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let established = handshake(stream, &hosts, deadline)
+        .await
+        .unwrap_or_else(|failure| panic!("{failure:?}"));
     (established, client.join().expect("a client"))
 }
 
@@ -270,8 +305,18 @@ fn certificate() -> &'static Pair {
 fn host(layer: RecordLayer) -> HostPolicy {
     let (certificate, key) = certificate();
     let key = PrivateKeyDer::try_from(key.clone()).unwrap();
-    let identity = ServerIdentity { chain: vec![certificate.clone()], key };
-    HostPolicy::new("*".to_owned(), identity, (crate::config::ClientAuth::Off, Vec::new()), layer, None).unwrap()
+    let identity = ServerIdentity {
+        chain: vec![certificate.clone()],
+        key,
+    };
+    HostPolicy::new(
+        "*".to_owned(),
+        identity,
+        (crate::config::ClientAuth::Off, Vec::new()),
+        layer,
+        None,
+    )
+    .unwrap()
 }
 
 fn client_config(suite: SupportedCipherSuite) -> Arc<ClientConfig> {

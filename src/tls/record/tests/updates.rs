@@ -4,7 +4,9 @@
 use super::peer::connect_with_update;
 use super::{RawClient, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
-use crate::tls::record::{Filled, InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport};
+use crate::tls::record::{
+    Filled, InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport,
+};
 use rustls::SupportedCipherSuite;
 use std::future::poll_fn;
 use std::task::Poll;
@@ -25,7 +27,11 @@ fn a_client_may_change_its_key() {
             client.send(23, b"request");
             assert_eq!(server.read(7).await, b"request");
             server.send(b"answer").await;
-            assert_eq!(client.receive().unwrap(), (23, b"answer".to_vec()), "our key stays");
+            assert_eq!(
+                client.receive().unwrap(),
+                (23, b"answer".to_vec()),
+                "our key stays"
+            );
         }
     }
     for suite in SUITES {
@@ -66,12 +72,34 @@ fn a_key_update_right_behind_the_handshake_is_taken() {
     for suite in SUITES {
         for update in [NOT_ASKED, ASKED] {
             super::runtime().block_on(async {
-                let (established, client) = connect_with_update(RecordLayer::InPlace, suite, update).await;
-                let Transport::InPlace(records) = established.records else { panic!("in place") };
-                scenario(Server { records, input: established.input }, client, update).await;
-                let (established, client) = connect_with_update(RecordLayer::Rustls, suite, update).await;
-                let Transport::Rustls(records) = established.records else { panic!("rustls") };
-                scenario(Server { records, input: established.input }, client, update).await;
+                let (established, client) =
+                    connect_with_update(RecordLayer::InPlace, suite, update).await;
+                let Transport::InPlace(records) = established.records else {
+                    panic!("in place")
+                };
+                scenario(
+                    Server {
+                        records,
+                        input: established.input,
+                    },
+                    client,
+                    update,
+                )
+                .await;
+                let (established, client) =
+                    connect_with_update(RecordLayer::Rustls, suite, update).await;
+                let Transport::Rustls(records) = established.records else {
+                    panic!("rustls")
+                };
+                scenario(
+                    Server {
+                        records,
+                        input: established.input,
+                    },
+                    client,
+                    update,
+                )
+                .await;
             });
         }
     }
@@ -114,7 +142,10 @@ fn few_key_updates_are_taken_at_once_but_not_a_flood() {
             update(&mut client, NOT_ASKED);
         }
         let error = server.error().await;
-        assert!(error.to_string().contains("too many key updates"), "{error}");
+        assert!(
+            error.to_string().contains("too many key updates"),
+            "{error}"
+        );
         assert_eq!(client.receive_alert(), 10);
     }
     /// rustls has no fatal alert for this, so the client gets a goodbye.
@@ -123,7 +154,11 @@ fn few_key_updates_are_taken_at_once_but_not_a_flood() {
             update(&mut client, NOT_ASKED);
         }
         let error = server.error().await;
-        assert_eq!(TlsFailure::among(&error).unwrap().reason, TlsFailureReason::KeyUpdates, "{error}");
+        assert_eq!(
+            TlsFailure::among(&error).unwrap().reason,
+            TlsFailureReason::KeyUpdates,
+            "{error}"
+        );
         assert_eq!(client.receive_alert(), 0);
     }
     on_both!(SUITES[1], few);
@@ -160,7 +195,9 @@ fn a_key_update_while_an_answer_waits_for_the_client_is_taken() {
 #[test]
 fn a_key_update_is_taken_when_only_a_goodbye_follows_on_either_side() {
     async fn ours<R: Records>(mut server: Server<R>, mut client: RawClient) {
-        poll_fn(|context| server.records.poll_close(context)).await.unwrap();
+        poll_fn(|context| server.records.poll_close(context))
+            .await
+            .unwrap();
         // It may send on, with new keys, and ask for one of ours, of which nothing comes any more.
         update(&mut client, ASKED);
         client.send(23, b"late");
@@ -190,7 +227,11 @@ fn a_key_update_split_over_reads_is_taken() {
             let (now, later) = record.split_at(split);
             client.write(now);
             assert!(
-                poll_fn(|context| Poll::Ready(server.records.poll_fill(context, &mut server.input))).await.is_pending()
+                poll_fn(|context| Poll::Ready(
+                    server.records.poll_fill(context, &mut server.input)
+                ))
+                .await
+                .is_pending()
             );
             client.write(later);
             client.send(23, b"content");
@@ -208,10 +249,15 @@ fn age(server: &mut Server<InPlaceRecords>, client: &mut RawClient, opener: u64,
 }
 
 /// A connection in place, with its ticket out of the way.
-fn in_place(suite: SupportedCipherSuite, scenario: impl AsyncFn(Server<InPlaceRecords>, RawClient)) {
+fn in_place(
+    suite: SupportedCipherSuite,
+    scenario: impl AsyncFn(Server<InPlaceRecords>, RawClient),
+) {
     super::runtime().block_on(async {
         let (records, input, mut client) = super::connected(RecordLayer::InPlace, suite).await;
-        let Transport::InPlace(records) = records else { panic!("in place") };
+        let Transport::InPlace(records) = records else {
+            panic!("in place")
+        };
         let mut server = Server { records, input };
         server.send(b"first").await;
         assert_eq!(client.receive_content(5), b"first");

@@ -44,9 +44,17 @@ pub enum StoreError {
 }
 
 /// Verifies what came, and writes what is newer than what is there. All of it counts, or nothing.
-pub(super) fn store(folder: &Path, octets: &[u8], authorities: &[Authority], now: i64) -> Result<Stored, StoreError> {
+pub(super) fn store(
+    folder: &Path,
+    octets: &[u8],
+    authorities: &[Authority],
+    now: i64,
+) -> Result<Stored, StoreError> {
     let ders = lists(octets)?;
-    let crls = ders.iter().map(|der| Crl::read(der, authorities.iter(), now)).collect::<Result<Vec<_>, _>>()?;
+    let crls = ders
+        .iter()
+        .map(|der| Crl::read(der, authorities.iter(), now))
+        .collect::<Result<Vec<_>, _>>()?;
     if crls.is_empty() {
         return Err(CrlError::NotACrl.into());
     }
@@ -54,15 +62,23 @@ pub(super) fn store(folder: &Path, octets: &[u8], authorities: &[Authority], now
     // Several gateways may share a folder, and several URLs a file. Dropping the file unlocks.
     let locked = File::open(folder).map_err(unwritable)?;
     locked.lock().map_err(unwritable)?;
-    let mut stored = Stored { outcome: StoreOutcome::Older, files: Vec::new(), next_update: None };
+    let mut stored = Stored {
+        outcome: StoreOutcome::Older,
+        files: Vec::new(),
+        next_update: None,
+    };
     for (der, crl) in ders.iter().zip(crls) {
         let path = folder.join(file_name(&crl));
         let there = fs::read(&path).ok().filter(|there| there[..] != der[..]);
-        let before = there.as_ref().and_then(|there| Crl::read(there, authorities.iter(), now).ok());
+        let before = there
+            .as_ref()
+            .and_then(|there| Crl::read(there, authorities.iter(), now).ok());
         let outcome = match (&before, path.exists() && there.is_none()) {
             (_, true) => StoreOutcome::Same,
             // Signed once more: it says the same.
-            (Some(before), _) if before.replaces(&crl) && crl.replaces(before) => StoreOutcome::Same,
+            (Some(before), _) if before.replaces(&crl) && crl.replaces(before) => {
+                StoreOutcome::Same
+            }
             // Also where number and time contradict each other: what the one that is here says must not be lost.
             (Some(before), _) if !crl.replaces(before) => StoreOutcome::Older,
             _ => {
@@ -72,7 +88,11 @@ pub(super) fn store(folder: &Path, octets: &[u8], authorities: &[Authority], now
         };
         stored.outcome = stored.outcome.max(outcome);
         stored.files.push(WatchedFile::new(&path));
-        let due = if outcome == StoreOutcome::New { crl.next_update } else { before.unwrap_or(crl).next_update };
+        let due = if outcome == StoreOutcome::New {
+            crl.next_update
+        } else {
+            before.unwrap_or(crl).next_update
+        };
         stored.next_update = stored.next_update.into_iter().chain(due).min();
     }
     Ok(stored)

@@ -120,11 +120,25 @@ impl CrlFetch {
         if let Some(same) = before.filter(|before| before.signature == signature) {
             return same.clone();
         }
-        let mut sources: HashMap<_, _> = settings.urls.iter().map(|url| (url.clone(), Source::default())).collect();
+        let mut sources: HashMap<_, _> = settings
+            .urls
+            .iter()
+            .map(|url| (url.clone(), Source::default()))
+            .collect();
         // What certificates have told stays known; all is asked anew.
-        let seen = before.into_iter().flat_map(|before| before.lock().keys().cloned().collect::<Vec<_>>());
-        sources.extend(seen.filter(|url| settings.may_follow(url)).map(|url| (url, Source::default())));
-        Arc::new(Self { settings, authorities, signature, sources: Mutex::new(sources) })
+        let seen = before
+            .into_iter()
+            .flat_map(|before| before.lock().keys().cloned().collect::<Vec<_>>());
+        sources.extend(
+            seen.filter(|url| settings.may_follow(url))
+                .map(|url| (url, Source::default())),
+        );
+        Arc::new(Self {
+            settings,
+            authorities,
+            signature,
+            sources: Mutex::new(sources),
+        })
     }
 
     /// The folder of fetched lists.
@@ -172,7 +186,12 @@ impl CrlFetch {
     /// A URL that is due; it then counts as being fetched. `None` while nothing is due, or enough are on their way.
     pub fn begin(&self, now: Instant) -> Option<FetchUrl> {
         let mut sources = self.lock();
-        if sources.values().filter(|source| source.is_running()).count() >= MOST_AT_ONCE {
+        if sources
+            .values()
+            .filter(|source| source.is_running())
+            .count()
+            >= MOST_AT_ONCE
+        {
             return None;
         }
         let (url, source) = sources.iter_mut().find(|(_, source)| source.is_due(now))?;
@@ -192,7 +211,12 @@ impl CrlFetch {
             Err(error) => error.word(),
         };
         if let Some(source) = self.lock().get_mut(url) {
-            source.ended(word, result.is_ok(), self.settings.refresh, seconds(UnixTime::now()));
+            source.ended(
+                word,
+                result.is_ok(),
+                self.settings.refresh,
+                seconds(UnixTime::now()),
+            );
         }
         result
     }
@@ -213,10 +237,17 @@ impl CrlFetch {
         };
         let this = self.clone();
         let now = seconds(UnixTime::now());
-        let storing = tokio::task::spawn_blocking(move || store(this.cache(), &octets, &this.authorities, now));
-        let stored = storing.await.map_err(|_| CrlFetchError::Interrupted(url.authority()))?;
-        let Stored { outcome, files, next_update } =
-            stored.map_err(|error| CrlFetchError::Store(url.authority(), error))?;
+        let storing = tokio::task::spawn_blocking(move || {
+            store(this.cache(), &octets, &this.authorities, now)
+        });
+        let stored = storing
+            .await
+            .map_err(|_| CrlFetchError::Interrupted(url.authority()))?;
+        let Stored {
+            outcome,
+            files,
+            next_update,
+        } = stored.map_err(|error| CrlFetchError::Store(url.authority(), error))?;
         let fetched = match outcome {
             StoreOutcome::New => CrlFetched::New,
             StoreOutcome::Same => CrlFetched::Unchanged,
@@ -236,19 +267,37 @@ impl CrlFetch {
 impl CrlFetchSettings {
     /// Whether a certificate may make us ask there.
     fn may_follow(&self, url: &FetchUrl) -> bool {
-        let is_host = |allowed: &String| url.usual_host().as_ref() == Some(allowed) || url.authority() == **allowed;
+        let is_host = |allowed: &String| {
+            url.usual_host().as_ref() == Some(allowed) || url.authority() == **allowed
+        };
         (url.scheme() == Scheme::Http || self.tls.is_some()) && self.followed.iter().any(is_host)
     }
 
     fn signature(&self, authorities: &[Authority], tls: &[u8]) -> [u8; 32] {
-        let Self { urls, followed, cache, refresh, timeout, size_limit, tls: _ } = self;
-        let keys: Vec<_> = authorities.iter().map(|authority| (authority.key, authority.may_sign_crls)).collect();
-        let text = format!("{urls:?} {followed:?} {cache:?} {refresh:?} {timeout:?} {size_limit} {keys:?} ");
+        let Self {
+            urls,
+            followed,
+            cache,
+            refresh,
+            timeout,
+            size_limit,
+            tls: _,
+        } = self;
+        let keys: Vec<_> = authorities
+            .iter()
+            .map(|authority| (authority.key, authority.may_sign_crls))
+            .collect();
+        let text = format!(
+            "{urls:?} {followed:?} {cache:?} {refresh:?} {timeout:?} {size_limit} {keys:?} "
+        );
         let mut context = Context::new(&SHA256);
         context.update(text.as_bytes());
         context.update(tls);
         let mut signature = [0; 32];
-        signature.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        signature
+            .iter_mut()
+            .zip(context.finish().as_ref())
+            .for_each(|(to, from)| *to = *from);
         signature
     }
 }

@@ -1,17 +1,28 @@
 //! Where certificates say that the revocation lists of their issuers are. Asks nobody.
 
 use crate::fetch::FetchUrl;
-use x509_parser::prelude::{DistributionPointName, FromDer, GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::prelude::{
+    DistributionPointName, FromDer, GeneralName, ParsedExtension, X509Certificate,
+};
 
 /// The URLs in a certificate's distribution points that can be fetched. Those of lists by others than its issuer, or for
 /// some reasons alone, are left out, since such lists do not count.
 pub(super) fn distribution_points(certificate: &[u8]) -> Vec<FetchUrl> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
     let mut urls = Vec::new();
     for extension in certificate.extensions() {
-        let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else { continue };
-        for point in points.iter().filter(|point| point.reasons.is_none() && point.crl_issuer.is_none()) {
-            let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { continue };
+        let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else {
+            continue;
+        };
+        for point in points
+            .iter()
+            .filter(|point| point.reasons.is_none() && point.crl_issuer.is_none())
+        {
+            let Some(DistributionPointName::FullName(names)) = &point.distribution_point else {
+                continue;
+            };
             urls.extend(names.iter().filter_map(|name| match name {
                 GeneralName::URI(text) => FetchUrl::parse(text),
                 _ => None,

@@ -49,10 +49,17 @@ impl Source {
 
     /// What the server may compare with: only as long as we still have it.
     pub(super) fn known(&self) -> Option<Validators> {
-        self.validators.clone().filter(|_| !self.files.is_empty() && !self.has_lost_files())
+        self.validators
+            .clone()
+            .filter(|_| !self.files.is_empty() && !self.has_lost_files())
     }
 
-    pub(super) fn keep(&mut self, validators: Validators, files: Vec<WatchedFile>, next_update: Option<i64>) {
+    pub(super) fn keep(
+        &mut self,
+        validators: Validators,
+        files: Vec<WatchedFile>,
+        next_update: Option<i64>,
+    ) {
         (self.validators, self.files, self.next_update) = (Some(validators), files, next_update);
     }
 
@@ -64,18 +71,29 @@ impl Source {
             self.last_success = Some(now);
         }
         // A list that is too old already is no better than none.
-        self.failures = if is_good && !is_stale { 0 } else { self.failures.saturating_add(1) };
-        self.next = Instant::now().checked_add(self.pause(refresh, now).mul_f64(0.9 + 0.1 * fraction()));
+        self.failures = if is_good && !is_stale {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        self.next =
+            Instant::now().checked_add(self.pause(refresh, now).mul_f64(0.9 + 0.1 * fraction()));
     }
 
     fn pause(&self, refresh: Duration, now: i64) -> Duration {
         if let Some(times) = self.failures.checked_sub(1) {
-            let pause = SHORTEST_PAUSE.saturating_mul(1 << times.min(16)).min(LONGEST_PAUSE.min(refresh));
+            let pause = SHORTEST_PAUSE
+                .saturating_mul(1 << times.min(16))
+                .min(LONGEST_PAUSE.min(refresh));
             return pause.max(SHORTEST_PAUSE);
         }
         // Half of what is left: if that fails, there is time to try again.
-        let left = self.next_update.and_then(|due| u64::try_from(due.saturating_sub(now)).ok());
-        let half = left.map_or(refresh, |left| Duration::from_secs(left / 2).max(SHORTEST_REFRESH));
+        let left = self
+            .next_update
+            .and_then(|due| u64::try_from(due.saturating_sub(now)).ok());
+        let half = left.map_or(refresh, |left| {
+            Duration::from_secs(left / 2).max(SHORTEST_REFRESH)
+        });
         refresh.min(half)
     }
 }
@@ -93,12 +111,22 @@ mod tests {
     #[test]
     fn it_is_asked_before_the_list_is_due_and_soon_after_a_failure() {
         const HOUR: Duration = Duration::from_secs(3600);
-        let pause = |next_update, failures| Source { next_update, failures, ..Source::default() }.pause(HOUR, 1000);
+        let pause = |next_update, failures| {
+            Source {
+                next_update,
+                failures,
+                ..Source::default()
+            }
+            .pause(HOUR, 1000)
+        };
         assert_eq!(pause(None, 0), HOUR);
         assert_eq!(pause(Some(1000 + 86_400), 0), HOUR);
         assert_eq!(pause(Some(1000 + 600), 0), Duration::from_secs(300));
         assert_eq!(pause(Some(1001), 0), SHORTEST_REFRESH);
-        assert_eq!([1, 2, 3, 40].map(|failures| pause(None, failures).as_secs()), [1, 2, 4, 600]);
+        assert_eq!(
+            [1, 2, 3, 40].map(|failures| pause(None, failures).as_secs()),
+            [1, 2, 4, 600]
+        );
     }
 
     #[test]
@@ -113,6 +141,9 @@ mod tests {
         source.ended("unchanged", true, Duration::from_secs(60), 5);
         assert_eq!((source.failures, source.last_success), (1, Some(5)));
         source.ended("timeout", false, Duration::from_secs(60), 9);
-        assert_eq!((source.failures, source.last_success, source.last_result), (2, Some(5), Some("timeout")));
+        assert_eq!(
+            (source.failures, source.last_success, source.last_result),
+            (2, Some(5), Some("timeout"))
+        );
     }
 }

@@ -1,10 +1,14 @@
 //! CAs, certificates, and revocation lists written by hand.
 
 use crate::tls::authority::Authority;
-use crate::tls::der::{GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME};
+use crate::tls::der::{
+    GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
+};
 use crate::tls::trust::Authorities;
 use crate::tls::verified::seconds;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey,
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 
@@ -30,18 +34,30 @@ pub(super) fn ca_with(name: &str, usages: Vec<KeyUsagePurpose>, above: Option<&C
         None => params.self_signed(&key).unwrap(),
     };
     let copy = KeyPair::try_from(key.serialize_der().as_slice()).unwrap();
-    Ca { der: certificate.der().clone(), issuer: Issuer::new(params, key), key: copy }
+    Ca {
+        der: certificate.der().clone(),
+        issuer: Issuer::new(params, key),
+        key: copy,
+    }
 }
 
 pub(super) fn ca(name: &str, above: Option<&Ca>) -> Ca {
-    ca_with(name, vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign], above)
+    ca_with(
+        name,
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign],
+        above,
+    )
 }
 
 pub(super) fn leaf(serial: &[u8], issuer: &Ca) -> CertificateDer<'static> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "alice");
     params.serial_number = Some(serial.to_vec().into());
-    params.signed_by(&KeyPair::generate().unwrap(), &issuer.issuer).unwrap().der().clone()
+    params
+        .signed_by(&KeyPair::generate().unwrap(), &issuer.issuer)
+        .unwrap()
+        .der()
+        .clone()
 }
 
 pub(super) fn authorities(anchors: &[&Ca], intermediates: &[&Ca]) -> Arc<Authorities> {
@@ -54,7 +70,11 @@ pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut octets = match length {
         0..=0x7f => vec![tag, length as u8],
         _ => {
-            let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|digit| *digit == 0).collect();
+            let digits: Vec<u8> = length
+                .to_be_bytes()
+                .into_iter()
+                .skip_while(|digit| *digit == 0)
+                .collect();
             [vec![tag, 0x80 | digits.len() as u8], digits].concat()
         }
     };
@@ -63,7 +83,11 @@ pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn number(digits: &[u8]) -> Vec<u8> {
-    let sign = if digits.first().is_none_or(|first| first & 0x80 != 0) { &[0][..] } else { &[] };
+    let sign = if digits.first().is_none_or(|first| first & 0x80 != 0) {
+        &[0][..]
+    } else {
+        &[]
+    };
     tlv(INTEGER, &[sign, digits].concat())
 }
 
@@ -74,13 +98,32 @@ pub(super) fn generalized(second: i64) -> Vec<u8> {
 }
 
 pub(super) fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if critical { tlv(1, &[0xff]) } else { Vec::new() };
-    tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, id), critical, tlv(OCTET_STRING, value)].concat())
+    let critical = if critical {
+        tlv(1, &[0xff])
+    } else {
+        Vec::new()
+    };
+    tlv(
+        SEQUENCE,
+        &[
+            tlv(OBJECT_IDENTIFIER, id),
+            critical,
+            tlv(OCTET_STRING, value),
+        ]
+        .concat(),
+    )
 }
 
 pub(super) fn entry(serial: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
-    let extensions = if extensions.is_empty() { Vec::new() } else { tlv(SEQUENCE, &extensions.concat()) };
-    tlv(SEQUENCE, &[number(serial), tlv(UTC_TIME, b"250101000000Z"), extensions].concat())
+    let extensions = if extensions.is_empty() {
+        Vec::new()
+    } else {
+        tlv(SEQUENCE, &extensions.concat())
+    };
+    tlv(
+        SEQUENCE,
+        &[number(serial), tlv(UTC_TIME, b"250101000000Z"), extensions].concat(),
+    )
 }
 
 /// A list as it is before it is signed.
@@ -101,12 +144,20 @@ pub(super) fn now() -> i64 {
 pub(super) fn list(issuer: &Ca) -> List {
     let (this_update, next_update) = (now() - DAY, Some(now() + DAY));
     let name = Authority::read(&issuer.der).unwrap().subject.to_vec();
-    List { version: number(&[1]), issuer: name, this_update, next_update, entries: Vec::new(), extensions: Vec::new() }
+    List {
+        version: number(&[1]),
+        issuer: name,
+        this_update,
+        next_update,
+        entries: Vec::new(),
+        extensions: Vec::new(),
+    }
 }
 
 impl List {
     pub(super) fn revoking(mut self, serials: &[&[u8]]) -> Self {
-        self.entries.extend(serials.iter().flat_map(|serial| entry(serial, &[])));
+        self.entries
+            .extend(serials.iter().flat_map(|serial| entry(serial, &[])));
         self
     }
 
@@ -135,7 +186,11 @@ impl List {
             true => Vec::new(),
             false => tlv(0xa0, &tlv(SEQUENCE, &self.extensions.concat())),
         };
-        let entries = if self.entries.is_empty() { Vec::new() } else { tlv(SEQUENCE, &self.entries) };
+        let entries = if self.entries.is_empty() {
+            Vec::new()
+        } else {
+            tlv(SEQUENCE, &self.entries)
+        };
         let next_update = self.next_update.map_or_else(Vec::new, generalized);
         let parts = [
             self.version.clone(),

@@ -5,7 +5,13 @@ use crate::tls::revocation::RevocationUpdate;
 
 /// The deny list with these entries.
 fn denying(serials: &[u8]) -> DenyList {
-    DenyList::parse(&serials.iter().map(|serial| format!("serial {serial:02x}\n")).collect::<String>()).unwrap()
+    DenyList::parse(
+        &serials
+            .iter()
+            .map(|serial| format!("serial {serial:02x}\n"))
+            .collect::<String>(),
+    )
+    .unwrap()
 }
 
 proptest! {

@@ -1,0 +1,64 @@
+//! Values that are one or some of a few words. Knows no meaning.
+
+use super::TableReader;
+use crate::config::source::Spanned;
+
+impl TableReader<'_> {
+    /// A string that must be one of a few words.
+    pub(in crate::config) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&str, T)],
+    ) -> Option<Spanned<T>> {
+        let text = self.string(key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(Spanned {
+                value: *value,
+                place: text.place,
+            });
+        }
+        let allowed: Vec<_> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        self.problems.error(
+            text.place,
+            format!("`{}` cannot be \"{}\"", self.full_name(key), text.value),
+            format!("use one of {}", allowed.join(", ")),
+        );
+        None
+    }
+
+    /// A string or a list of strings that must be some of a few words. `None` if the key is missing, or any of them wrong.
+    pub(in crate::config) fn choices<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&str, T)],
+    ) -> Option<Vec<Spanned<T>>> {
+        let said = self.table.contains_key(key);
+        let mut chosen = Some(Vec::new());
+        for text in self.strings(key) {
+            let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) else {
+                let allowed: Vec<_> = words
+                    .iter()
+                    .map(|(word, _)| format!("\"{word}\""))
+                    .collect();
+                let message = format!("`{}` cannot hold \"{}\"", self.full_name(key), text.value);
+                self.problems.error(
+                    text.place,
+                    message,
+                    format!("use some of {}", allowed.join(", ")),
+                );
+                chosen = None;
+                continue;
+            };
+            chosen.iter_mut().for_each(|chosen| {
+                chosen.push(Spanned {
+                    value: *value,
+                    place: text.place,
+                })
+            });
+        }
+        chosen.filter(|_| said)
+    }
+}

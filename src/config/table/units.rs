@@ -1,0 +1,118 @@
+//! Values that are a number with its unit, or `"off"`: durations and sizes. Knows no meaning.
+
+use super::TableReader;
+use crate::config::source::Spanned;
+use crate::config::unit::{duration_near, expected, size_near};
+use std::time::Duration;
+
+impl TableReader<'_> {
+    /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
+    pub(in crate::config) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let text = self.string_with_unit(key, duration_near)?;
+        match humantime::parse_duration(&text.value) {
+            Ok(duration) if duration > Duration::ZERO => Some(duration),
+            _ => {
+                let what = "a duration above zero such as \"500ms\", \"10s\" or \"5m\"";
+                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
+            }
+        }
+    }
+
+    /// A string that has a unit. `near` makes a hint of a number without one.
+    pub(in crate::config) fn string_with_unit(
+        &mut self,
+        key: &'static str,
+        near: fn(&str) -> Option<String>,
+    ) -> Option<Spanned<String>> {
+        let value = self.value(key)?;
+        let Some(integer) = value.get_ref().as_integer() else {
+            return self.string(key);
+        };
+        let example = near(integer.as_str())
+            .map(|near| format!(" with its unit: \"{near}\""))
+            .unwrap_or_default();
+        let message = format!(
+            "`{}` is a TOML integer, not a string in quotes",
+            self.full_name(key)
+        );
+        self.problems.error(
+            self.place_of(value),
+            message,
+            format!("write a string in quotes{example}"),
+        );
+        None
+    }
+
+    /// The same with its place.
+    pub(in crate::config) fn spanned_duration(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Spanned<Duration>> {
+        let value = self.duration(key)?;
+        let place = self.place_of_key(key)?;
+        Some(Spanned { value, place })
+    }
+
+    pub(in crate::config) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {
+        let text = self.string_with_unit(key, duration_near)?;
+        match humantime::parse_duration(&text.value) {
+            Ok(duration) => Some(duration),
+            Err(_) => {
+                let what = "a duration such as \"0s\" or \"5s\"";
+                self.bad_text(key, &text, &expected(what, duration_near(&text.value)))
+            }
+        }
+    }
+
+    pub(in crate::config) fn duration_or_off(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Option<Duration>> {
+        if self.is_off(key) {
+            Some(None)
+        } else {
+            self.duration(key).map(Some)
+        }
+    }
+
+    /// A size in bytes such as `"32KiB"`.
+    pub(in crate::config) fn size(&mut self, key: &'static str) -> Option<u64> {
+        self.size_up_to(
+            key,
+            u64::MAX,
+            "a size above zero such as \"32KiB\" or \"10MiB\"",
+        )
+    }
+
+    fn size_up_to(&mut self, key: &'static str, most: u64, what: &str) -> Option<u64> {
+        let text = self.string_with_unit(key, size_near)?;
+        match text.value.parse::<bytesize::ByteSize>() {
+            Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
+            Ok(_) => self.bad_text(key, &text, what),
+            Err(_) => self.bad_text(key, &text, &expected(what, size_near(&text.value))),
+        }
+    }
+
+    /// A size or `"off"`, not above `most` if that is said.
+    pub(in crate::config) fn size_or_off(
+        &mut self,
+        key: &'static str,
+        most: Option<u64>,
+    ) -> Option<Option<u64>> {
+        if self.is_off(key) {
+            return Some(None);
+        }
+        let Some(most) = most else {
+            return self.size(key).map(Some);
+        };
+        let what = format!(
+            "a size above zero and not above {}, or \"off\"",
+            bytesize::ByteSize(most)
+        );
+        self.size_up_to(key, most, &what).map(Some)
+    }
+
+    fn is_off(&mut self, key: &'static str) -> bool {
+        self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
+    }
+}

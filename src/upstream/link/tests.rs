@@ -1,0 +1,89 @@
+//! When what has come is acknowledged at once.
+
+use super::*;
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A link with this setting, and the other end of it.
+async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let manners = Manners {
+        quick_ack,
+        ..Manners::default()
+    };
+    let descriptor = pool::descriptor().await.unwrap();
+    let pool = pool::PoolKey::new(pool::Capacity::AtMost(1), Duration::ZERO);
+    let link = Link::new(
+        EndpointStream::Plain(stream, descriptor),
+        (pool.id(), 0),
+        &manners,
+        None,
+    );
+    (link, listener.accept().await.unwrap().0)
+}
+
+impl Link {
+    /// Asks, as each request does.
+    async fn ask(&mut self) {
+        assert_eq!(
+            poll_fn(|context| self.poll_write(context, &[IoSlice::new(b"?")]))
+                .await
+                .unwrap(),
+            1
+        );
+    }
+
+    /// Looks for more of an answer where there is none yet, and says whether the system acknowledges at once from then on.
+    async fn acknowledges_while_it_waits(&mut self) -> bool {
+        let EndpointStream::Plain(stream, _) = &self.stream else {
+            panic!("plain")
+        };
+        SockRef::from(stream).set_tcp_quickack(false).unwrap();
+        assert!(!SockRef::from(stream).tcp_quickack().unwrap());
+        let spaces = [0..1, 1..2];
+        for way in 0..3 {
+            let (mut memory, mut buffer) = ([0; 2], BytesMut::new());
+            let nothing = poll_fn(|context| {
+                Poll::Ready(match way {
+                    0 => self.poll_read(context, &mut memory).is_pending(),
+                    1 => self.poll_read_behind(context, &mut buffer, 1).is_pending(),
+                    _ => self
+                        .poll_read_spaces(context, &mut memory, &spaces)
+                        .is_pending(),
+                })
+            });
+            assert!(nothing.await);
+        }
+        let EndpointStream::Plain(stream, _) = &self.stream else {
+            panic!("plain")
+        };
+        SockRef::from(stream).tcp_quickack().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn only_in_the_middle_of_an_answer_is_acknowledged_at_once_and_only_where_that_is_wanted() {
+    for (quick_ack, wanted) in [(QuickAck::Adaptive, true), (QuickAck::Off, false)] {
+        let (mut link, mut upstream) = link(quick_ack).await;
+        for _ in 0..2 {
+            link.ask().await;
+            assert!(
+                !link.acknowledges_while_it_waits().await,
+                "nothing has come"
+            );
+            upstream.write_all(b"x").await.unwrap();
+            assert_eq!(
+                poll_fn(|context| link.poll_read(context, &mut [0; 1]))
+                    .await
+                    .unwrap(),
+                1
+            );
+            assert_eq!(link.acknowledges_while_it_waits().await, wanted);
+        }
+    }
+}
