@@ -2,6 +2,7 @@
 //! its job and stays short. Reads source text; runs nothing.
 
 mod circles;
+mod documents;
 
 use std::path::{Path, PathBuf};
 
