@@ -97,9 +97,10 @@ impl Telemetry {
         lines
     }
 
-    /// Asks all workers, and waits for them; not for long, since one that hangs must not hide the others.
+    /// Asks all workers, and waits for them, but less long than Prometheus does (10 s): a worker that hangs must not hide the
+    /// others. One that is only busy must be waited for, or its counts are missing.
     async fn ask_workers<T>(&self, request: fn(oneshot::Sender<T>) -> WorkerRequest) -> Vec<T> {
-        const PATIENCE: Duration = Duration::from_millis(500);
+        const PATIENCE: Duration = Duration::from_secs(3);
         let mut waiting = Vec::new();
         self.workers().retain(|worker| {
             let (done, is_done) = oneshot::channel();

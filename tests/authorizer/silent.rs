@@ -50,7 +50,8 @@ impl Scene {
 fn says_nothing(speaks: Speaks, address: SocketAddr, result: &str) {
     // Only what hangs is to run into it.
     let patience = if result == "timeout" {
-        "timeout = \"200ms\"\n"
+        // Long enough for a busy machine to ask: what waits in the gateway's own queue is another result.
+        "timeout = \"1s\"\n"
     } else {
         PATIENT
     };
