@@ -78,7 +78,7 @@ fn fastest<W: Fn()>(effort: Effort, works: &[W]) -> Vec<f64> {
 fn judge(scene: &Scene, path: &str, fields: &[httparse::Header<'_>], permitted: bool) {
     let judgement = scene.judge(black_box(path), fields);
     assert!(
-        black_box(judgement.outcome.is_ok()) == permitted,
+        black_box(judgement.decision.permit().is_some()) == permitted,
         "the judgement of {path}"
     );
 }
@@ -237,7 +237,8 @@ fn heads(folder: &Path, effort: Effort) {
     let fields = host_fields();
     let permit = scene
         .judge("/v0/objects/hosts", &fields)
-        .outcome
+        .decision
+        .into_result()
         .expect("a permit");
     about.edit(&permit, &fields, &mut Vec::new());
     for (name, head) in [("curl", CURL), ("browser", BROWSER)] {
@@ -245,7 +246,8 @@ fn heads(folder: &Path, effort: Effort) {
         let request = parse(head, &mut room);
         let permit = scene
             .judge("/v0/objects/hosts", request.headers)
-            .outcome
+            .decision
+            .into_result()
             .expect("a permit");
         let parsing = || {
             parse(black_box(head), &mut [const { MaybeUninit::uninit() }; 100]);
@@ -263,7 +265,7 @@ fn heads(folder: &Path, effort: Effort) {
             let mut fields = [const { MaybeUninit::uninit() }; 100];
             let request = parse(black_box(head), &mut fields);
             let judgement = scene.judge(request.path.unwrap_or_default(), request.headers);
-            let permit = judgement.outcome.as_ref().expect("a permit");
+            let permit = judgement.decision.permit().expect("a permit");
             about.edit(permit, request.headers, &mut room.borrow_mut());
         };
         assert_eq!(allocations_of(whole), 0, "{name} needs the heap");

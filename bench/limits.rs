@@ -57,8 +57,9 @@ fn main() {
         assert!(
             scene
                 .judge(black_box("/v0/objects/hosts"), &head)
-                .outcome
-                .is_ok(),
+                .decision
+                .permit()
+                .is_some(),
             "a permit"
         )
     };

@@ -3,7 +3,7 @@
 use portcullis::head::RequestHead;
 use portcullis::host::HostName;
 use portcullis::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Profile, write_files};
-use portcullis::proxy::{Client, Judgement, Standing, decide};
+use portcullis::proxy::{Client, RequestDecision, Standing, decide};
 use portcullis::snapshot::{Depth, Snapshot, load};
 use portcullis::telemetry::Telemetry;
 use portcullis::tls::HostPolicy;
@@ -84,7 +84,11 @@ impl Scene {
     }
 
     /// Judges one request.
-    pub(crate) fn judge<'a>(&'a self, path: &'a str, fields: &'a Fields<'a>) -> Judgement<'a, 'a> {
+    pub(crate) fn judge<'a>(
+        &'a self,
+        path: &'a str,
+        fields: &'a Fields<'a>,
+    ) -> RequestDecision<'a, 'a> {
         let listener = self.snapshot.listeners.get("main").expect("the listener");
         let head = RequestHead {
             method: "GET",

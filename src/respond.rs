@@ -81,14 +81,10 @@ pub enum Refusal<'s> {
     },
     /// Icinga 2 could not serve it, or it has two readings.
     Icinga(BadRequest),
-    /// The route depends on what the body says, and nobody has read it yet. Never an answer, unless we forgot to.
-    BodyUnread,
     /// It may, but has no credentials of its own at the upstream, where it needs some.
     UnknownToUpstream,
     /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
-    /// The route takes credentials that nobody has looked at yet. Never an answer, unless we forgot to.
-    CredentialsUnchecked,
     /// The route asks an external authorizer, which was not asked. Only an answer if the route, the authorizer or the user
     /// has become another while the request was under way.
     AuthorizerUnasked,
@@ -168,9 +164,7 @@ impl Refusal<'_> {
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
             Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -220,7 +214,7 @@ impl Refusal<'_> {
             Self::ListenerGone => "listener_gone",
             Self::Withdrawn(withdrawal) => withdrawal.word,
             Self::Credential(failure, _) => credential::word(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => "internal",
+            Self::Internal(_) => "internal",
         }
     }
 

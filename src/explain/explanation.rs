@@ -26,7 +26,7 @@ pub struct Explanation {
     pub route: Option<RouteFacts>,
     /// What the route requires.
     pub requirement: Option<RequirementFacts>,
-    /// The permission that decided.
+    /// The permission that decision.
     pub permission: Option<PermissionFacts>,
     /// All permissions that were looked at, in the order of looking. After the one that decided none is.
     pub tried: Vec<Tried>,

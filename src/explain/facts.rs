@@ -14,12 +14,12 @@ use crate::route::{Admission, CanonicalTarget, Route, Target};
 use crate::tls::FailureReason;
 
 pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
-    let judgement = judged.judgement;
+    let decided = judged.decided;
     RequestFacts {
         listener: judged.scene.listener.name.to_string(),
-        method: judgement.method.to_owned(),
-        host: judgement.host.as_ref().map(|host| host.as_str().to_owned()),
-        path: judgement
+        method: decided.method.to_owned(),
+        host: decided.host.as_ref().map(|host| host.as_str().to_owned()),
+        path: decided
             .target
             .as_ref()
             .map(|target| target.path.to_string()),
@@ -161,7 +161,7 @@ pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note>
         );
     }
     let limits = judged.limits();
-    if let (Some(body), Some(_)) = (&judged.scene.question.body, judged.judgement.route) {
+    if let (Some(body), Some(_)) = (&judged.scene.question.body, judged.decided.route) {
         let limit = limits
             .body_size
             .map_or("any number".to_owned(), |limit| limit.to_string());

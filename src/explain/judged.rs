@@ -1,4 +1,4 @@
-//! Has the request of a question judged, with the evidence that the judgement asks for. Finds no reasons.
+//! Has the request of a question decided on, with the evidence that the decision needs. Finds no reasons.
 
 use super::asker::Asker;
 use super::scene::{Asked, Scene};
@@ -7,10 +7,9 @@ use crate::forward::SentHeaders;
 use crate::head::RequestHead;
 use crate::limit::{Bounds, Limiter, smaller};
 use crate::proxy::{
-    Client, Evidence, Judgement, Presented, Standing, decide_by, shows_its_own_certificate,
-    unless_denied,
+    Client, DecisionRounds, Evidence, Need, Presented, RequestDecision, Standing, decide_with,
+    shows_its_own_certificate, unless_denied,
 };
-use crate::respond::Refusal;
 use crate::route::Admission;
 use crate::route::icinga2::EventTypes;
 use crate::tls::FailureReason;
@@ -21,7 +20,7 @@ pub(super) struct Judged<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) client: Client<'a>,
     pub(super) evidence: &'a Evidence,
-    pub(super) judgement: &'a Judgement<'a, 'a>,
+    pub(super) decided: &'a RequestDecision<'a, 'a>,
     fields: &'a [(&'a str, &'a [u8])],
 }
 
@@ -34,7 +33,7 @@ pub(super) struct Limits {
 }
 
 impl Scene<'_> {
-    /// Has the request judged, with whatever else the judgement wants to have looked at.
+    /// Has the request decided on, in as many rounds as the decision needs evidence.
     pub(super) fn judged<R>(
         &self,
         asker: &Asker,
@@ -55,62 +54,56 @@ impl Scene<'_> {
             source: self.source,
             now: self.at,
         };
-        self.judged_by((client, asker), (asked, &fields), Evidence::default(), then)
-    }
-
-    fn judged_by<R>(
-        &self,
-        (client, asker): (Client<'_>, &Asker),
-        (asked, fields): (&Asked, &[(&str, &[u8])]),
-        evidence: Evidence,
-        then: impl FnOnce(&Judged<'_>) -> R,
-    ) -> R {
         let head = RequestHead {
             method: &asked.method,
             target: &asked.target,
             authority: None,
-            fields,
+            fields: &*fields,
         };
-        let judgement = decide_by(self.snapshot, client, &evidence, &head);
-        match self.further(asker, &judgement, &evidence) {
-            Some(more) => self.judged_by((client, asker), (asked, fields), more, then),
-            None => then(&Judged {
-                scene: self,
-                client,
-                evidence: &evidence,
-                judgement: &judgement,
-                fields,
-            }),
+        let mut evidence = Evidence::default();
+        let mut rounds = DecisionRounds::default();
+        loop {
+            let decided = decide_with(self.snapshot, client, &evidence, &head);
+            let need = rounds.next_need(&decided.decision);
+            let Some(more) = need.and_then(|need| self.gather(need, asker, &decided, &evidence))
+            else {
+                return then(&Judged {
+                    scene: self,
+                    client,
+                    evidence: &evidence,
+                    decided: &decided,
+                    fields: &fields,
+                });
+            };
+            drop(decided);
+            evidence = more;
         }
     }
 
-    /// What the judgement asks for beside what was looked at. `None` where it stands. Everything that engines look up for a
-    /// request has its place here.
-    fn further(
+    /// The evidence with what the decision needs. `None` if that cannot be had here: no external authorizer is asked. Everything
+    /// that engines gather for a request has its place here.
+    fn gather(
         &self,
+        need: Need,
         asker: &Asker,
-        judgement: &Judgement<'_, '_>,
+        decided: &RequestDecision<'_, '_>,
         evidence: &Evidence,
     ) -> Option<Evidence> {
-        match (&judgement.outcome, &evidence.presented) {
-            (Err(Refusal::CredentialsUnchecked), Presented::Unchecked) => Some(Evidence {
-                presented: self.presented(asker, judgement),
-                ..evidence.clone()
-            }),
-            (Err(Refusal::BodyUnread), _) if evidence.body.is_none() => {
+        let mut more = evidence.clone();
+        match need {
+            Need::Credentials => more.presented = self.presented(asker, decided),
+            Need::Body => {
                 let body = self.question.body.as_deref().unwrap_or_default();
-                Some(Evidence {
-                    body: Some(EventTypes::from_body(body.as_bytes())),
-                    ..evidence.clone()
-                })
+                more.body = Some(EventTypes::from_body(body.as_bytes()));
             }
-            _ => None,
+            Need::Authorizer => return None,
         }
+        Some(more)
     }
 
     /// What the client would show beside its certificate: a user that has a password or token is taken to have it right.
-    fn presented(&self, asker: &Asker, judgement: &Judgement<'_, '_>) -> Presented {
-        let rule = judgement
+    fn presented(&self, asker: &Asker, decided: &RequestDecision<'_, '_>) -> Presented {
+        let rule = decided
             .route
             .map(|route| route.credentials)
             .unwrap_or_default();
@@ -130,11 +123,11 @@ impl Scene<'_> {
 impl Judged<'_> {
     /// Calls `then` with what conditions see of the request. `None` if it did not come as far as to a route.
     pub(super) fn facts<R>(&self, then: impl FnOnce(&Facts<'_>) -> R) -> Option<R> {
-        let (judgement, client, snapshot) = (self.judgement, self.client, self.scene.snapshot);
+        let (decided, client, snapshot) = (self.decided, self.client, self.scene.snapshot);
         let (target, host, route) = (
-            judgement.target.as_ref()?,
-            judgement.host.as_ref()?,
-            judgement.route?,
+            decided.target.as_ref()?,
+            decided.host.as_ref()?,
+            decided.route?,
         );
         let (_, captured) = client.listener.routes.find(Some(host), &target.path)?;
         let captures: Vec<_> = route
@@ -144,13 +137,13 @@ impl Judged<'_> {
             .zip(captured.iter())
             .collect();
         let shows_own = shows_its_own_certificate(client.standing, &self.evidence.presented);
-        let shows_own = judgement.user.is_some() && shows_own;
+        let shows_own = decided.user.is_some() && shows_own;
         let vouching = client
             .vouched_by
             .filter(|_| shows_own)
             .and_then(|id| snapshot.trust_domain(id));
         Some(then(&Facts {
-            method: judgement.method,
+            method: decided.method,
             path: &target.path,
             query: target.query.as_deref(),
             host: host.as_str(),
@@ -161,7 +154,7 @@ impl Judged<'_> {
             },
             certificate: client.certificate.filter(|_| shows_own),
             trust_domain: vouching.map(|domain| &*domain.name),
-            user: judgement.user.map_or("", |user| &user.name),
+            user: decided.user.map_or("", |user| &user.name),
             source: client.source,
             now: client.now,
         }))
@@ -169,19 +162,19 @@ impl Judged<'_> {
 
     /// The limits of the user and of the route, as far as they concern this request. Nothing is taken of them.
     pub(super) fn limits(&self) -> Limits {
-        let (judgement, snapshot) = (self.judgement, self.scene.snapshot);
+        let (decided, snapshot) = (self.decided, self.scene.snapshot);
         let of = |limiter: Option<&Arc<Limiter>>| limiter.map(|limiter| *limiter.bounds());
         // A route that takes no notice of clients does not do so here.
-        let user = judgement.user.filter(|_| {
-            judgement
+        let user = decided.user.filter(|_| {
+            decided
                 .route
                 .is_some_and(|route| route.admission != Admission::Public)
         });
         let user = of(user.and_then(|user| snapshot.user_limiters.get(user.id.index())));
-        let body_size = judgement.route.and_then(|route| route.limits.body_size);
+        let body_size = decided.route.and_then(|route| route.limits.body_size);
         Limits {
             user,
-            route: of(judgement.route.and_then(|route| route.limiter.as_ref())),
+            route: of(decided.route.and_then(|route| route.limiter.as_ref())),
             body_size: smaller(body_size, user.and_then(|bounds| bounds.body_size)),
         }
     }
@@ -200,7 +193,7 @@ impl Judged<'_> {
     /// here without a limit would soon know it.
     pub(super) fn shows_a_secret(&self) -> bool {
         let takes = self
-            .judgement
+            .decided
             .route
             .is_some_and(|route| !route.credentials.is_certificate_alone());
         takes

@@ -22,7 +22,7 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
         }])
     };
     // Who it is comes before what is required, which depends on the path.
-    let Some(user) = judged.judgement.user else {
+    let Some(user) = judged.decided.user else {
         return refused(Verdict::of(judged).reason);
     };
     let (now, policy) = (judged.scene.at, &judged.scene.snapshot.policy);

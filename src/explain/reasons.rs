@@ -1,5 +1,5 @@
 //! From a judged request to its explanation: who, where, what was required, what was tried. The decision is that of the
-//! judgement; the reasons must lead to it, or there is no answer.
+//! decided; the reasons must lead to it, or there is no answer.
 
 use super::explanation::{
     ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts,
@@ -14,11 +14,11 @@ use crate::authorize::{Denied, Grant};
 use crate::condition::Facts;
 use crate::config::Enforcement;
 use crate::error_text::alert_name;
-use crate::respond::Refusal;
+use crate::proxy::{self, Need};
 use crate::route::{RequirementRule, Route};
 use crate::tls::FailureReason;
 
-/// What was found beside the judgement: conditions of the route, permissions, and what these come to.
+/// What was found beside the decision: conditions of the route, permissions, and what these come to.
 struct Findings {
     conditions: Vec<ConditionFacts>,
     tried: Vec<Tried>,
@@ -46,12 +46,9 @@ pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> 
         detail: verdict.detail,
         request: request_facts(judged),
         client: client_facts(judged),
-        route: judged
-            .judgement
-            .route
-            .map(|route| route_facts(judged, route)),
+        route: judged.decided.route.map(|route| route_facts(judged, route)),
         requirement: judged
-            .judgement
+            .decided
             .route
             .and_then(|route| requirement(judged, route)),
         permission: verdict.permission,
@@ -89,7 +86,7 @@ fn rejected(judged: &Judged<'_>, reason: FailureReason) -> Explanation {
 
 fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
     let required = judged
-        .judgement
+        .decided
         .requirement
         .as_ref()
         .filter(|_| !route.admission.is_public())?;
@@ -110,13 +107,12 @@ fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
 
 /// The reasons. `None` if the request did not come as far as to them.
 fn findings(judged: &Judged<'_>) -> Option<Findings> {
-    let outcome = &judged.judgement.outcome;
-    let is_unasked = matches!(outcome, Err(Refusal::AuthorizerUnasked));
-    if outcome
-        .as_ref()
-        .is_err_and(|refusal| refusal.denied().is_none())
-        && !is_unasked
-    {
+    let has_reasons = match &judged.decided.decision {
+        proxy::Decision::Permit(_) | proxy::Decision::Needs(Need::Authorizer) => true,
+        proxy::Decision::Deny(refusal) => refusal.denied().is_some(),
+        proxy::Decision::Needs(_) => false,
+    };
+    if !has_reasons {
         return None;
     }
     judged.facts(|facts| {
@@ -134,10 +130,10 @@ fn reason(word: &'static str) -> Reason {
     Reason { word, tried: None }
 }
 
-/// Looks at everything in the order of the judgement, as far as that goes.
+/// Looks at everything in the order of the decision, as far as that goes.
 fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Found {
-    let (judgement, snapshot) = (judged.judgement, judged.scene.snapshot);
-    let Some(route) = judgement.route else {
+    let (decided, snapshot) = (judged.decided, judged.scene.snapshot);
+    let Some(route) = decided.route else {
         return Err(reason("no_route"));
     };
     if route.enabled_until.is_some_and(|until| facts.now > until) {
@@ -160,7 +156,7 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
         }
     }
     let public = reason("public_route");
-    let (Some(user), Some(required)) = (judgement.user, &judgement.requirement) else {
+    let (Some(user), Some(required)) = (decided.user, &decided.requirement) else {
         return Ok((public, None));
     };
     snapshot.policy.user(user).ok_or(reason("no_permission"))?;
@@ -237,8 +233,8 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
         });
         (denied.word(), place)
     };
-    match &judged.judgement.outcome {
-        Ok(permit) => {
+    match &judged.decided.decision {
+        proxy::Decision::Permit(permit) => {
             let grant = match permit.grant() {
                 Grant::Permission(it) => (
                     "permission",
@@ -253,19 +249,20 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
             };
             (Some(grant), permit.shadowed().map(denied))
         }
-        Err(refusal) => (None, refusal.denied().map(denied)),
+        proxy::Decision::Deny(refusal) => (None, refusal.denied().map(denied)),
+        proxy::Decision::Needs(_) => (None, None),
     }
 }
 
 /// What becomes of a refusal, and who says so.
 fn enforcement(judged: &Judged<'_>) -> (Enforcement, &'static str) {
-    let (policy, judgement) = (&judged.scene.snapshot.policy, judged.judgement);
-    let route = judgement.route.and_then(|route| route.enforcement);
-    let user = judgement
+    let (policy, decided) = (&judged.scene.snapshot.policy, judged.decided);
+    let route = decided.route.and_then(|route| route.enforcement);
+    let user = decided
         .user
         .and_then(|user| policy.user(user))
         .and_then(|user| user.enforcement);
-    let enforcement = policy.enforcement(judgement.user, route);
+    let enforcement = policy.enforcement(decided.user, route);
     let origin = match (user, route) {
         (Some(said), _) if said == enforcement => "api_user",
         (_, Some(said)) if said == enforcement => "route",

@@ -12,7 +12,7 @@ use super::text::Lines;
 use super::verdict::Verdict;
 use crate::authorize::Denied;
 use crate::host::{HostName, HostPattern};
-use crate::respond::Refusal;
+use crate::proxy::Decision;
 use crate::route::{Extent, RequirementRule, Route, Segment};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -143,11 +143,11 @@ fn row(
         if judged.shows_a_secret() {
             return Err(NoAnswer::secret());
         }
-        let judgement = judged.judgement;
+        let decided = judged.decided;
         let mut row = RouteRow::of(judged, route, &asked.method);
-        let is_sure = match &judgement.outcome {
-            Ok(_) | Err(Refusal::AuthorizerUnasked) => false,
-            Err(refusal) => refusal.denied().is_none_or(|denied| {
+        let is_sure = match &decided.decision {
+            Decision::Permit(_) | Decision::Needs(_) => false,
+            Decision::Deny(refusal) => refusal.denied().is_none_or(|denied| {
                 matches!(denied, Denied::UserDisabled | Denied::RouteDisabled)
             }),
         };
@@ -155,27 +155,25 @@ fn row(
             row.reason = Verdict::of(judged).reason.to_owned();
             return Ok(row);
         }
-        let reach = reach(scene, judgement.user, route, &asked.method);
-        agreement(&reach, &judgement.outcome)?;
+        let reach = reach(scene, decided.user, route, &asked.method);
+        agreement(&reach, &decided.decision)?;
         Ok(row.with(reach))
     })
 }
 
 /// What is said of all requests must be true of the one that was judged.
-fn agreement(
-    reach: &Reach,
-    outcome: &Result<crate::authorize::Permit<'_>, Refusal<'_>>,
-) -> Result<(), NoAnswer> {
-    let agrees = match (reach.decision, outcome) {
-        (RouteDecision::Permit, Ok(permit)) => permit.shadowed().is_none(),
-        (RouteDecision::Shadow, Ok(_) | Err(Refusal::AuthorizerUnasked))
-        | (RouteDecision::Refuse, Err(_))
+fn agreement(reach: &Reach, decision: &Decision<'_>) -> Result<(), NoAnswer> {
+    let agrees = match (reach.decision, decision) {
+        (RouteDecision::Permit, Decision::Permit(permit)) => permit.shadowed().is_none(),
+        (RouteDecision::Shadow, Decision::Permit(_) | Decision::Needs(_))
+        | (RouteDecision::Refuse, Decision::Deny(_))
         | (RouteDecision::Depends, _) => true,
         _ => false,
     };
-    let judged = match outcome {
-        Ok(permit) => permit.shadowed().map_or("permit", Denied::word),
-        Err(refusal) => refusal.word(),
+    let judged = match decision {
+        Decision::Permit(permit) => permit.shadowed().map_or("permit", Denied::word),
+        Decision::Deny(refusal) => refusal.word(),
+        Decision::Needs(need) => need.unmet().word(),
     };
     match agrees {
         true => Ok(()),

@@ -1,4 +1,4 @@
-//! The place and time of a question, and the request that it asks about, made ready for the judgement. Judges nothing.
+//! The place and time of a question, and the request that it asks about, made ready for the decision. Judges nothing.
 
 use super::question::{NoAnswer, Question};
 use crate::clock;

@@ -1,4 +1,4 @@
-//! Each permission that a requirement is compared with, and what they come to by the rules of the judgement, found a second
+//! Each permission that a requirement is compared with, and what they come to by the rules of the decision, found a second
 //! time and step by step. Whether that is what was judged is looked at by `reasons`.
 
 use super::explanation::{ConditionFacts, ConditionOutcome, PermissionFacts, Tried, ValueFacts};

@@ -46,7 +46,7 @@ pub struct UserRow {
     pub decision: Decision,
     /// The reason in one word; `unprovable` for a user that can never come in here.
     pub reason: String,
-    /// The permission that decided.
+    /// The permission that decision.
     pub permission: Option<PermissionFacts>,
 }
 

@@ -5,9 +5,10 @@ use super::judged::Judged;
 use super::trial::permission_facts;
 use crate::authorize::{Denied, Effect, Grant, Matched, Permit};
 use crate::limit::BodyEnd;
+use crate::proxy::{self, Need};
 use crate::respond::Refusal;
 
-/// What a judgement comes to, in words.
+/// What a decision comes to, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) decision: Decision,
@@ -21,10 +22,12 @@ pub(super) struct Verdict {
 impl Verdict {
     /// What is judged, as it would be answered and logged.
     pub(super) fn of(judged: &Judged<'_>) -> Self {
-        let (places, judgement) = (&judged.scene.snapshot.places, judged.judgement);
-        match &judgement.outcome {
-            Ok(_) if is_too_large(judged) => Self::refused(&Refusal::Body(BodyEnd::TooLarge), None),
-            Ok(permit) => {
+        let (places, decided) = (&judged.scene.snapshot.places, judged.decided);
+        match &decided.decision {
+            proxy::Decision::Permit(_) if is_too_large(judged) => {
+                Self::refused(&Refusal::Body(BodyEnd::TooLarge), None)
+            }
+            proxy::Decision::Permit(permit) => {
                 let granted = if let Grant::Permission(matched) = permit.grant() {
                     Some(matched)
                 } else {
@@ -55,16 +58,17 @@ impl Verdict {
                     permission,
                 }
             }
-            Err(Refusal::AuthorizerUnasked) => Self {
+            proxy::Decision::Needs(Need::Authorizer) => Self {
                 decision: Decision::Depends,
                 reason: Refusal::AuthorizerUnasked.word(),
                 status: None,
-                detail: judgement
+                detail: decided
                     .route
                     .and_then(|route| route.authorizer.as_deref().map(str::to_owned)),
                 permission: None,
             },
-            Err(refusal) => {
+            proxy::Decision::Needs(need) => Self::refused(&need.unmet(), None),
+            proxy::Decision::Deny(refusal) => {
                 let matched = refusal.denied().and_then(|denied| {
                     denied
                         .matched()
@@ -110,7 +114,7 @@ fn effect_of(judged: &Judged<'_>, denied: &Denied<'_>, matched: &Matched<'_>) ->
     match denied {
         Denied::DeniedBy(_) => Effect::Deny,
         // Both kinds fail with these words.
-        Denied::ConditionFailed(..) if judged.judgement.user.is_some_and(is_denied) => Effect::Deny,
+        Denied::ConditionFailed(..) if judged.decided.user.is_some_and(is_denied) => Effect::Deny,
         _ => Effect::Grant,
     }
 }

@@ -4,12 +4,11 @@
 use super::client::ConnectedClient;
 use super::connection_facts::ConnectionFacts;
 use super::credentials::{Checked, JudgingBy};
-use super::request::Judgement;
+use super::request::RequestDecision;
 use crate::authorizer::{Asking, Authorizer, Question};
 use crate::forward::shown_fields;
 use crate::head::Fields;
 use crate::identity::KnownClient;
-use crate::respond::Refusal;
 use crate::route::Admission;
 use std::sync::Arc;
 
@@ -22,21 +21,17 @@ pub(super) struct Asker<'a> {
     pub(super) request_id: &'a str,
 }
 
-/// The question that this judgement waits for. `None` if it waits for none.
-pub(super) fn unasked<F: Fields + ?Sized>(
-    judgement: &Judgement<'_, '_>,
+/// The question for the external authorizer of the request's route. `None` if the route has none.
+pub(super) fn question_for<F: Fields + ?Sized>(
+    decided: &RequestDecision<'_, '_>,
     fields: &F,
-    (judging, checked): (&JudgingBy, &Checked),
+    judging: &JudgingBy,
+    checked: &Checked,
     asker: Asker<'_>,
 ) -> Option<(Arc<Authorizer>, Asking)> {
-    let (Err(Refusal::AuthorizerUnasked), Some(route), Some(target), Some(host)) = (
-        &judgement.outcome,
-        judgement.route,
-        &judgement.target,
-        &judgement.host,
-    ) else {
-        return None;
-    };
+    let route = decided.route?;
+    let target = decided.target.as_ref()?;
+    let host = decided.host.as_ref()?;
     let (snapshot, Asker { client, facts, .. }) = (&judging.in_force.snapshot, asker);
     let authorizer = snapshot.authorizers.get(route.authorizer.as_deref()?)?;
     // What upstreams are not told on this route is not told here either.
@@ -48,7 +43,7 @@ pub(super) fn unasked<F: Fields + ?Sized>(
     };
     let question = Question {
         id: asker.request_id,
-        method: judgement.method,
+        method: decided.method,
         path: &target.path,
         query: target.query.as_deref(),
         host: host.as_str(),

@@ -2,10 +2,10 @@
 //! says about it. One way for both engines. Judges nothing; `request` does, once more, with what was found here.
 
 use super::Shared;
-use super::asking::{Asker, unasked};
+use super::asking::{Asker, question_for};
 use super::client::{ClientView, ConnectedClient};
 use super::in_force::{InForce, in_force};
-use super::request::{Evidence, Judgement, Presented};
+use super::request::{Evidence, Need, Presented, RequestDecision};
 use crate::authorizer::{Asking, Authorizer, Verdict};
 use crate::clock;
 use crate::config::CredentialKind;
@@ -16,7 +16,6 @@ use crate::credentials::{
 use crate::forward::AuthorizationUp;
 use crate::head::Fields;
 use crate::identity::Principal;
-use crate::respond::Refusal;
 use crate::route::icinga2::SaidInBody;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
@@ -115,26 +114,25 @@ pub(super) struct Checked {
     pub(super) evidence: Evidence,
 }
 
-/// What there is to find out. `None` if the judgement stands as it is.
+/// Where the evidence comes from that a decision needs. `None` if there is no such source, which leaves the need unmet.
 pub(super) fn wanted<F: Fields + ?Sized>(
-    judgement: &Judgement<'_, '_>,
+    need: Need,
+    decided: &RequestDecision<'_, '_>,
     fields: &F,
-    by: (&JudgingBy, &Checked),
+    judging: &JudgingBy,
+    checked: &Checked,
     asker: Asker<'_>,
 ) -> Option<Wanted> {
-    match (&judgement.outcome, judgement.route) {
-        (Err(Refusal::CredentialsUnchecked), Some(route)) => {
-            Some(Wanted::Look(Shown::of(fields, route.credentials)))
+    let route = decided.route?;
+    Some(match need {
+        Need::Credentials => Wanted::Look(Shown::of(fields, route.credentials)),
+        Need::Body => Wanted::Body(route.limits.body_size),
+        Need::Authorizer => {
+            let (authorizer, asking) = question_for(decided, fields, judging, checked, asker)?;
+            Wanted::Verdict(authorizer, Box::new(asking))
         }
-        (Err(Refusal::BodyUnread), Some(route)) => Some(Wanted::Body(route.limits.body_size)),
-        (Err(Refusal::AuthorizerUnasked), _) => unasked(judgement, fields, by, asker)
-            .map(|(authorizer, asking)| Wanted::Verdict(authorizer, Box::new(asking))),
-        _ => None,
-    }
+    })
 }
-
-/// So often a request is judged again with something more. Twice would do, but that a reload may come between.
-pub(super) const MOST_LOOKS: usize = 4;
 
 impl Checked {
     /// What becomes of the client's `Authorization`: what the gateway has taken as proof is nobody else's.

@@ -35,7 +35,8 @@ pub use credentials::unless_denied;
 pub use forwarded::standing_behind;
 pub use present::make_rounds;
 pub use request::{
-    Client, Evidence, Judgement, Presented, Standing, decide, decide_by, shows_its_own_certificate,
+    Client, Decision, DecisionRounds, Evidence, Need, Presented, RequestDecision, Standing, decide,
+    decide_with, shows_its_own_certificate,
 };
 
 use request_id::{RequestId, request_id};

@@ -2,7 +2,7 @@
 
 mod attempts;
 mod audited;
-mod judgement;
+mod decided;
 mod time;
 
 use super::RequestId;

@@ -1,17 +1,20 @@
-//! The judgement: what a request asks for, who asks, and whether it may. The page to read first. Pure: no socket, no
-//! clock, no HTTP engine; both engines and `explain` call [`decide`].
+//! Decides about a request: what it asks for, who asks, and whether that is permitted. The page to read first. Pure: no
+//! socket, no clock, no HTTP engine; both engines, `explain` and `plan` call [`decide_with`].
 
 mod authentication;
+mod decision;
 mod fields;
 mod outside;
 mod paths;
 mod unmet;
 
 pub use authentication::{Presented, Standing, shows_its_own_certificate};
+pub use decision::{Decision, DecisionRounds, Need};
 
 use authentication::{principal, proven, refuse_who_never_counts};
+use decision::NoPermit;
 use fields::{JudgedFields, judged_method};
-use outside::refused_outside;
+use outside::denied_by_authorizer;
 use paths::leads_to_one_route;
 
 use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
@@ -62,7 +65,7 @@ pub struct Evidence {
 /// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
 ///
 /// Borrows from the snapshot (`'s`) and from the request head (`'h`).
-pub struct Judgement<'s, 'h> {
+pub struct RequestDecision<'s, 'h> {
     /// The method that was judged, which is also the one that goes up.
     pub method: &'h str,
     /// Path and query, if there is a canonical path.
@@ -76,53 +79,52 @@ pub struct Judgement<'s, 'h> {
     /// What the route requires of this request.
     pub requirement: Option<Requirement<'h>>,
     /// Whether it may go on.
-    pub outcome: Result<Permit<'s>, Refusal<'s>>,
+    pub decision: Decision<'s>,
 }
 
-/// Judges a request by one snapshot and the certificate of its connection. A route that takes other credentials, too,
-/// gives [`Refusal::CredentialsUnchecked`], and one with an external authorizer [`Refusal::AuthorizerUnasked`]: then they
-/// are to be looked at, and it is to be asked, for [`decide_by`].
+/// Decides about a request by one snapshot and the certificate of its connection. Where the route makes that depend on more, the
+/// decision is [`Decision::Needs`]; [`decide_with`] decides with evidence of that kind.
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     head: &RequestHead<'h, F>,
-) -> Judgement<'s, 'h> {
+) -> RequestDecision<'s, 'h> {
     static NOTHING: Evidence = Evidence {
         presented: Presented::Unchecked,
         body: None,
         verdict: None,
     };
-    decide_by(snapshot, client, &NOTHING, head)
+    decide_with(snapshot, client, &NOTHING, head)
 }
 
-/// Judges a request for which something was looked up.
-pub fn decide_by<'s: 'h, 'h, F: Fields + ?Sized>(
+/// Decides about a request with evidence that was gathered for it.
+pub fn decide_with<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
-) -> Judgement<'s, 'h> {
-    let mut judgement = Judgement {
+) -> RequestDecision<'s, 'h> {
+    let mut decided = RequestDecision {
         method: head.method,
         target: None,
         host: None,
         route: None,
         user: None,
         requirement: None,
-        outcome: Err(Refusal::Internal("not judged")),
+        decision: Decision::Deny(Refusal::Internal("not decided")),
     };
-    judgement.outcome = judge(snapshot, client, evidence, head, &mut judgement);
-    judgement
+    decided.decision = run_phases(snapshot, client, evidence, head, &mut decided).into();
+    decided
 }
 
 /// The phases, in order. What each finds is kept also if a later one refuses.
-fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
+fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
-    found: &mut Judgement<'s, 'h>,
-) -> Result<Permit<'s>, Refusal<'s>> {
+    found: &mut RequestDecision<'s, 'h>,
+) -> Result<Permit<'s>, NoPermit<'s>> {
     refuse_who_never_counts(client.standing)?;
     refuse_unforwarded_method(head.method)?;
     let fields = JudgedFields::of(head.fields, &snapshot.judged_fields);
@@ -136,7 +138,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
     let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
         // Strangers learn nothing about which paths there are.
         principal(client.standing)?;
-        return Err(Refusal::NoRoute);
+        return Err(Refusal::NoRoute.into());
     };
     found.route = Some(route);
     let public = public_permit(route.admission);
@@ -144,7 +146,7 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         // Before anything that would tell a stranger that there is a route.
         proven(route.credentials, client.standing, &evidence.presented)?;
         if !route.vouched_by.takes(client.vouched_by) {
-            return Err(Refusal::WrongTrustDomain);
+            return Err(Refusal::WrongTrustDomain.into());
         }
     }
     leads_to_one_route(client, host, route, target)?;
@@ -188,27 +190,42 @@ fn judge<'s: 'h, 'h, F: Fields + ?Sized>(
         }),
         (None, _) => {
             let body = evidence.body.as_ref();
-            let asked = route
+            let required = route
                 .requirement
                 .for_request(found.method, target, &captured, body);
             Some(
-                asked
-                    .map_err(|why| unmet::without_requirement(why, (route, &target.path), head))?,
+                required
+                    .map_err(|why| unmet::without_requirement(why, route, &target.path, head))?,
             )
         }
     };
     let asked = known.zip(found.requirement.as_ref());
-    let decided = authorized(snapshot, route, asked, public, &facts);
-    let enforcement = snapshot.policy.enforcement(known, route.enforcement);
-    let denied = |why| unmet::denied(why, (route, &target.path));
-    let permit = in_force(decided, enforcement).map_err(denied)?;
-    let refused = refused_outside(route, known, evidence.verdict.as_ref())?;
-    let permit = permit.unless(refused, enforcement).map_err(denied)?;
-    // Only now: whoever may not do something need not learn who is known where.
-    let known_there = route.known_there.takes(known.map(|known| known.id));
-    known_there
+    let authorized = authorized(snapshot, route, asked, public, &facts);
+    let verdict = evidence.verdict.as_ref();
+    let denial = |why| unmet::denied(why, route, &target.path);
+    enforce(snapshot, route, known, authorized, verdict, denial)
+}
+
+/// What is left of a permit when shadow mode, the external authorizer and the upstream's credentials have their say.
+fn enforce<'s>(
+    snapshot: &'s Snapshot,
+    route: &'s Route,
+    user: Option<&Principal>,
+    authorized: Result<Permit<'s>, Denied<'s>>,
+    verdict: Option<&Verdict>,
+    denial: impl Fn(Denied<'s>) -> Refusal<'s>,
+) -> Result<Permit<'s>, NoPermit<'s>> {
+    let enforcement = snapshot.policy.enforcement(user, route.enforcement);
+    let permit = in_force(authorized, enforcement).map_err(&denial)?;
+    let denied_outside = denied_by_authorizer(route, user, verdict)?;
+    let permit = permit
+        .unless(denied_outside, enforcement)
+        .map_err(&denial)?;
+    // Only now: a user that is denied must not learn which users the upstream knows.
+    let is_known_there = route.known_there.takes(user.map(|user| user.id));
+    is_known_there
         .then_some(permit)
-        .ok_or(Refusal::UnknownToUpstream)
+        .ok_or(Refusal::UnknownToUpstream.into())
 }
 
 /// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of
@@ -257,7 +274,7 @@ fn named_captures<'a>(
     }
 }
 
-/// CONNECT would open a tunnel past every judgement; TRACE would show the client what we add for the upstream.
+/// CONNECT would open a tunnel past every decision; TRACE would show the client what we add for the upstream.
 fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
     let never = ["CONNECT", "TRACE"]
         .iter()

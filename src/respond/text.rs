@@ -60,9 +60,7 @@ impl Refusal<'_> {
             Self::Upstream(_) => "The upstream did not answer.",
             Self::Withdrawn(_) => "This was permitted when it began, and is not any more.",
             Self::Credential(failure, _) => credential::sentence(failure),
-            Self::Internal(_) | Self::CredentialsUnchecked | Self::BodyUnread => {
-                "The gateway made a mistake."
-            }
+            Self::Internal(_) => "The gateway made a mistake.",
         }
     }
 
@@ -91,8 +89,6 @@ impl Refusal<'_> {
             Self::Icinga(why) => Some(why.to_string()),
             Self::Internal(what) => Some((*what).to_owned()),
             Self::Credential(CredentialFailure::BadToken(error), _) => Some(error.to_string()),
-            Self::CredentialsUnchecked => Some("credentials were not looked at".to_owned()),
-            Self::BodyUnread => Some("the body was not read".to_owned()),
             _ => None,
         }
     }

@@ -5,8 +5,7 @@ use crate::authorize::{Asked, Grant, Matched, Permission};
 use crate::cli::decisions::Decision;
 use crate::condition::{Condition, Input};
 use crate::identity::Principal;
-use crate::proxy::{Judgement, Presented, Standing};
-use crate::respond::Refusal;
+use crate::proxy::{self, Need, Presented, RequestDecision, Standing};
 use crate::route::{Requirement, RequirementRule};
 use crate::snapshot::Snapshot;
 use std::fmt;
@@ -54,28 +53,28 @@ pub(super) fn lacking(
     snapshot: &Snapshot,
     (standing, presented): (&Standing, &Presented),
     decision: &Decision,
-    judgement: &Judgement<'_, '_>,
+    decided: &RequestDecision<'_, '_>,
 ) -> Vec<Lacking> {
-    match judgement.outcome {
-        Err(Refusal::CredentialsUnchecked) => return vec![Lacking::Credentials],
-        Err(Refusal::BodyUnread) => return vec![Lacking::Body],
-        Err(Refusal::AuthorizerUnasked) => {
-            let name = judgement
+    match decided.decision {
+        proxy::Decision::Needs(Need::Credentials) => return vec![Lacking::Credentials],
+        proxy::Decision::Needs(Need::Body) => return vec![Lacking::Body],
+        proxy::Decision::Needs(Need::Authorizer) => {
+            let name = decided
                 .route
                 .and_then(|route| route.authorizer.as_deref())
                 .unwrap_or_default();
             return vec![Lacking::Authorizer(name.to_owned())];
         }
-        _ => {}
+        proxy::Decision::Permit(_) | proxy::Decision::Deny(_) => {}
     }
     // Without a requirement it was refused before any condition was asked.
-    let (Some(route), Some(requirement)) = (judgement.route, &judgement.requirement) else {
+    let (Some(route), Some(requirement)) = (decided.route, &decided.requirement) else {
         return Vec::new();
     };
     let unknown = |condition: &Condition| unknown_to(decision, condition);
     let on_route = [
         route.condition.as_ref(),
-        route.requirement.condition(judgement.method),
+        route.requirement.condition(decided.method),
     ];
     let mut lacks: Vec<Lacking> = on_route.into_iter().flatten().flat_map(unknown).collect();
     // Icinga's requirements look at the query; where they did before, they find the same again.
@@ -91,7 +90,7 @@ pub(super) fn lacking(
     };
     if let Some(user) = user {
         for_each_asked(requirement, |asked| {
-            lacks.extend(of_user(snapshot, user, asked, judgement, &unknown))
+            lacks.extend(of_user(snapshot, user, asked, decided, &unknown))
         });
     }
     lacks.sort_unstable();
@@ -103,7 +102,7 @@ fn of_user(
     snapshot: &Snapshot,
     user: &Principal,
     asked: &Asked<'_>,
-    judgement: &Judgement<'_, '_>,
+    decided: &RequestDecision<'_, '_>,
     unknown: &impl Fn(&Condition) -> Vec<Lacking>,
 ) -> Vec<Lacking> {
     let of = |permission: &Permission| permission.condition().map(unknown).unwrap_or_default();
@@ -114,7 +113,7 @@ fn of_user(
         .flat_map(of);
     let mut lacks: Vec<Lacking> = denying.collect();
     // One that grants for sure is enough, whatever others would say.
-    let sure = matches!(granted_by(judgement), Some(matched) if of(matched.permission).is_empty() && matched.permission.grants(asked));
+    let sure = matches!(granted_by(decided), Some(matched) if of(matched.permission).is_empty() && matched.permission.grants(asked));
     if !sure {
         lacks.extend(
             sets()
@@ -126,12 +125,13 @@ fn of_user(
     lacks
 }
 
-fn granted_by<'s>(judgement: &Judgement<'s, '_>) -> Option<Matched<'s>> {
-    match &judgement.outcome {
-        Ok(permit) if permit.shadowed().is_none() => match permit.grant() {
-            Grant::Permission(matched) => Some(matched),
-            _ => None,
-        },
+fn granted_by<'s>(decided: &RequestDecision<'s, '_>) -> Option<Matched<'s>> {
+    let permit = decided
+        .decision
+        .permit()
+        .filter(|permit| permit.shadowed().is_none())?;
+    match permit.grant() {
+        Grant::Permission(matched) => Some(matched),
         _ => None,
     }
 }

@@ -10,8 +10,10 @@ use crate::clock;
 use crate::credentials::CredentialFailure;
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{Client, Evidence, Judgement, Presented, decide_by, unless_denied};
-use crate::respond::Refusal;
+use crate::proxy::{
+    self, Client, DecisionRounds, Evidence, Need, Presented, RequestDecision, decide_with,
+    unless_denied,
+};
 use crate::route::icinga2::{EventTypes, SaidInBody};
 use crate::snapshot::Snapshot;
 use crate::tls::FailureReason;
@@ -32,7 +34,7 @@ pub(super) enum Replayed {
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
     pub(super) reason: String,
-    /// The permission that decided, with its role.
+    /// The permission that decision, with its role.
     pub(super) permission: Option<String>,
     pub(super) route: Option<String>,
     pub(super) requirement: Option<String>,
@@ -68,7 +70,7 @@ impl Verdict {
         }
     }
 
-    fn of(judgement: &Judgement<'_, '_>) -> Self {
+    fn of(decided: &RequestDecision<'_, '_>) -> Self {
         let named = |matched: crate::authorize::Matched<'_>| {
             let role = matched
                 .role
@@ -76,8 +78,8 @@ impl Verdict {
                 .unwrap_or_default();
             format!("\"{}\"{role}", matched.permission.text())
         };
-        let (outcome, reason, permission) = match &judgement.outcome {
-            Ok(permit) => match (permit.shadowed(), permit.grant()) {
+        let (outcome, reason, permission) = match &decided.decision {
+            proxy::Decision::Permit(permit) => match (permit.shadowed(), permit.grant()) {
                 (Some(denied), _) => (Outcome::Shadow, denied.word(), denied.matched().map(named)),
                 (None, Grant::Permission(matched)) => {
                     (Outcome::Permit, "permission", Some(named(matched)))
@@ -86,18 +88,19 @@ impl Verdict {
                 (None, Grant::PublicRoute) => (Outcome::Permit, "public_route", None),
                 (None, Grant::Shadow) => (Outcome::Shadow, "internal", None),
             },
-            Err(refusal) => (
+            proxy::Decision::Deny(refusal) => (
                 Outcome::Refuse,
                 refusal.word(),
                 refusal.denied().and_then(Denied::matched).map(named),
             ),
+            proxy::Decision::Needs(need) => (Outcome::Refuse, need.unmet().word(), None),
         };
         Self {
             outcome,
             reason: reason.to_owned(),
             permission,
-            route: judgement.route.map(|route| route.name.clone()),
-            requirement: judgement.requirement.as_ref().map(ToString::to_string),
+            route: decided.route.map(|route| route.name.clone()),
+            requirement: decided.requirement.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -178,10 +181,13 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
         fields,
     };
     let mut evidence = Evidence::default();
+    let mut rounds = DecisionRounds::default();
     loop {
-        let judgement = decide_by(snapshot, client, &evidence, &head);
-        if let Some(more) = more_evidence(snapshot, decision, &judgement, &evidence) {
-            drop(judgement);
+        let decided = decide_with(snapshot, client, &evidence, &head);
+        let need = rounds.next_need(&decided.decision);
+        let more = need.and_then(|need| gather(need, snapshot, decision, &decided, &evidence));
+        if let Some(more) = more {
+            drop(decided);
             evidence = more;
             continue;
         }
@@ -189,41 +195,31 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
             snapshot,
             (&who.standing, &evidence.presented),
             decision,
-            &judgement,
+            &decided,
         );
         return if lacks.is_empty() {
-            Replayed::Decided(Verdict::of(&judgement))
+            Replayed::Decided(Verdict::of(&decided))
         } else {
             Replayed::Lacks(lacks)
         };
     }
 }
 
-/// What the gateway would look up now, if the log says what it found then. Each kind is given once.
-fn more_evidence(
+/// The evidence with what the decision needs, if the log says what the gateway found then.
+fn gather(
+    need: Need,
     snapshot: &Snapshot,
     decision: &Decision,
-    judgement: &Judgement<'_, '_>,
-    given: &Evidence,
+    decided: &RequestDecision<'_, '_>,
+    evidence: &Evidence,
 ) -> Option<Evidence> {
-    let given = given.clone();
-    match judgement.outcome {
-        Err(Refusal::CredentialsUnchecked) if matches!(given.presented, Presented::Unchecked) => {
-            Some(Evidence {
-                presented: presented(snapshot, decision, judgement),
-                ..given
-            })
-        }
-        Err(Refusal::BodyUnread) if given.body.is_none() => Some(Evidence {
-            body: Some(event_types(decision)?),
-            ..given
-        }),
-        Err(Refusal::AuthorizerUnasked) if given.verdict.is_none() => Some(Evidence {
-            verdict: Some(outside(decision)?),
-            ..given
-        }),
-        _ => None,
+    let mut more = evidence.clone();
+    match need {
+        Need::Credentials => more.presented = presented(snapshot, decision, decided),
+        Need::Body => more.body = Some(event_types(decision)?),
+        Need::Authorizer => more.verdict = Some(outside(decision)?),
     }
+    Some(more)
 }
 
 /// What an external authorizer said about this very request. It counts for the same authorizer and user alone.
@@ -258,7 +254,11 @@ fn event_types(decision: &Decision) -> Option<SaidInBody> {
 }
 
 /// What was shown then beside the certificate is taken to be shown again, if the user still has such a thing.
-fn presented(snapshot: &Snapshot, decision: &Decision, judgement: &Judgement<'_, '_>) -> Presented {
+fn presented(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    decided: &RequestDecision<'_, '_>,
+) -> Presented {
     let shown = decision.user.as_deref().filter(|_| {
         decision
             .credential
@@ -268,7 +268,7 @@ fn presented(snapshot: &Snapshot, decision: &Decision, judgement: &Judgement<'_,
     let Some(user) = shown else {
         return Presented::Nothing;
     };
-    let rule = judgement
+    let rule = decided
         .route
         .map(|route| route.credentials)
         .unwrap_or_default();

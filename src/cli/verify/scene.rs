@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{Client, Standing, decide};
+use crate::proxy::{Client, Decision, Standing, decide};
 use crate::snapshot::{ListenerPolicy, Outcome, Snapshot};
 use crate::tls::{HostPolicy, certificates};
 use http::StatusCode;
@@ -279,10 +279,11 @@ impl Said<'_> {
                 source,
                 now,
             };
-            let judgement = decide(snapshot, client, &head);
-            judgement
-                .outcome
-                .is_err_and(|refusal| refusal.status() == StatusCode::UNAUTHORIZED)
+            let decided = decide(snapshot, client, &head);
+            matches!(
+                decided.decision,
+                Decision::Deny(refusal) if refusal.status() == StatusCode::UNAUTHORIZED
+            )
         })
     }
 }

@@ -1,11 +1,14 @@
 //! What all requests of a connection on hyper share, and what it hears of each.
 
 use super::content::Content;
+use crate::clock;
 use crate::drain::Drain;
 use crate::forward::ClientAddress;
+use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::proxy::activity::Activity;
+use crate::proxy::asking::Asker;
 use crate::proxy::client::ConnectedClient;
 use crate::proxy::connection_facts::ConnectionFacts;
 use crate::proxy::credentials::{JudgingBy, Looked, Wanted};
@@ -15,8 +18,8 @@ use crate::proxy::record::{Record, RequestEnd};
 use crate::proxy::{Shared, request_id};
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::Snapshot;
-use http::Version;
 use http::request::Parts;
+use http::{HeaderMap, Version};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +48,22 @@ pub(in crate::proxy) struct ConnectionContext {
 }
 
 impl ConnectionContext {
-    /// Finds out what a judgement waits for.
+    /// The active snapshot, and who sends this request in it.
+    pub(super) fn judging_by(&self, head: &RequestHead<'_, HeaderMap>) -> JudgingBy {
+        JudgingBy::at(&self.shared, &self.client, head.fields, clock::now())
+    }
+
+    /// Who asks an external authorizer.
+    pub(super) fn asker<'a>(&'a self, version: Version, request_id: &'a str) -> Asker<'a> {
+        Asker {
+            client: &self.client,
+            facts: &self.facts,
+            protocol: protocol(version),
+            request_id,
+        }
+    }
+
+    /// Gathers the evidence that a decision needs.
     pub(super) async fn find_out(
         &self,
         looked: &mut Looked,

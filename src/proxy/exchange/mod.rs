@@ -10,17 +10,15 @@ pub(super) use context::ConnectionContext;
 pub(super) use down::RecordedBody;
 
 use content::Content;
-use context::protocol;
 use up::ForwardObserver;
 
-use super::asking::Asker;
 use super::client::ClientView;
-use super::credentials::{Checked, JudgingBy, Looked, MOST_LOOKS, wanted};
+use super::credentials::{Checked, JudgingBy, Looked, wanted};
 use super::in_force::{InForce, UpstreamHere};
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
 use super::record::Record;
-use super::request::{Judgement, decide_by};
+use super::request::{Decision, DecisionRounds, RequestDecision, decide_with};
 use crate::authorize::Permit;
 use crate::clock;
 use crate::forward::{Asked, Upgrade, requested_upgrade};
@@ -38,112 +36,71 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Answers one request.
+/// Answers one request: decides about it, gathers what the decision needs, decides again, and carries the decision out.
 pub(super) async fn answer(
     context: Rc<ConnectionContext>,
     mut request: Request<Incoming>,
 ) -> Response<RecordedBody> {
     let leaving = upgrade_of(&mut request);
     let (parts, body) = request.into_parts();
-    // Shared with the right to the request, so that what is judged is borrowed from one place.
+    // Shared with the right to the request, so that what is decided on is borrowed from one place.
     let parts = Rc::new(parts);
-    let (shared, client) = (&context.shared, &context.client);
-    let (mut content, mut looked, mut looks, mut failure) =
-        (Content::Coming(body), Looked::default(), 0, None);
-    let first = JudgingBy::at(shared, client, &parts.headers, clock::now());
+    let head = request_head(&parts);
+    let mut content = Content::Coming(body);
+    let mut looked = Looked::default();
+    let mut rounds = DecisionRounds::default();
+    let mut body_end = None;
+    let first = context.judging_by(&head);
     let mut record = context.new_record(&first.in_force.snapshot, &parts);
     let mut next = Some(first);
-    let form = Form::of_accept(&parts.headers);
-    let head = RequestHead {
-        method: parts.method.as_str(),
-        target: parts
-            .uri
-            .path_and_query()
-            .map_or("", |target| target.as_str()),
-        authority: parts.uri.authority().map(|authority| authority.as_str()),
-        fields: &parts.headers,
-    };
     loop {
-        let judging = next
-            .take()
-            .unwrap_or_else(|| JudgingBy::at(shared, client, head.fields, clock::now()));
-        let JudgingBy { in_force, view } = &judging;
-        let checked = looked.counted(&in_force.snapshot);
-        let judgement = judged(&judging, &checked, &head);
-        if looks < MOST_LOOKS
-            && failure.is_none()
-            && let Some(wanted) = judgement.as_ref().and_then(|judgement| {
-                let protocol = protocol(parts.version);
-                let asker = Asker {
-                    client,
-                    facts: &context.facts,
-                    protocol,
-                    request_id: record.request_id(),
-                };
-                wanted(judgement, head.fields, (&judging, &checked), asker)
-            })
-        {
-            looks += 1;
-            failure = Box::pin(context.find_out(&mut looked, wanted, &judging, &mut content))
-                .await
-                .err();
+        let judging = next.take().unwrap_or_else(|| context.judging_by(&head));
+        let checked = looked.counted(&judging.in_force.snapshot);
+        let decided = decide(&judging, &checked, &head);
+        let wanted = decided
+            .as_ref()
+            .filter(|_| body_end.is_none())
+            .and_then(|decided| {
+                let need = rounds.next_need(&decided.decision)?;
+                let asker = context.asker(parts.version, record.request_id());
+                wanted(need, decided, head.fields, &judging, &checked, asker)
+            });
+        if let Some(wanted) = wanted {
+            let gathering = context.find_out(&mut looked, wanted, &judging, &mut content);
+            body_end = Box::pin(gathering).await.err();
             continue;
         }
         record.showed(&checked);
-        record.client_is(view.clone());
+        record.client_is(judging.view.clone());
         let exchange = Exchange {
             context: &context,
-            in_force,
-            view,
+            in_force: &judging.in_force,
+            view: &judging.view,
             checked: &checked,
-            form,
+            form: Form::of_accept(&parts.headers),
         };
-        let Some(mut judgement) = judgement else {
+        let Some(mut decided) = decided else {
             return exchange.refused(record, &Refusal::ListenerGone);
         };
-        if let Some(end) = failure {
-            judgement.outcome = Err(exchange.body_failure(end));
+        if let Some(end) = body_end {
+            decided.decision = Decision::Deny(exchange.body_failure(end));
         }
-        record.judged(&judgement, in_force);
-        let Judgement {
-            method,
-            target,
-            route,
-            outcome,
-            ..
-        } = judgement;
-        return match (outcome, route, target) {
-            (Err(refusal), _, _) => exchange.refused(record, &refusal),
-            (Ok(permit), Some(route), Some(target)) => {
-                let (user, announced) = (checked.user(view), content.size_hint().lower());
-                match limits::take(
-                    &mut record,
-                    &in_force.snapshot,
-                    (route, user),
-                    Some(announced),
-                ) {
-                    Err(refusal) => exchange.refused(record, &refusal),
-                    Ok(allowance) => {
-                        let permitted = Permitted {
-                            route,
-                            permit,
-                            method,
-                            target,
-                            allowance,
-                        };
-                        let asked = AskedRequest {
-                            head: &parts,
-                            content,
-                            leaving,
-                        };
-                        exchange.permitted(record, asked, permitted).await
-                    }
-                }
-            }
-            (Ok(_), _, _) => {
-                exchange.refused(record, &Refusal::Internal("a permit without a route"))
-            }
+        let asked = AskedRequest {
+            head: &parts,
+            content,
+            leaving,
         };
+        return exchange.carry_out(record, asked, decided).await;
+    }
+}
+
+fn request_head(parts: &Parts) -> RequestHead<'_, HeaderMap> {
+    let target = parts.uri.path_and_query();
+    RequestHead {
+        method: parts.method.as_str(),
+        target: target.map_or("", |target| target.as_str()),
+        authority: parts.uri.authority().map(|authority| authority.as_str()),
+        fields: &parts.headers,
     }
 }
 
@@ -157,13 +114,13 @@ fn upgrade_of(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
 }
 
 /// `None` if the listener is gone.
-fn judged<'s: 'h, 'h>(
+fn decide<'s: 'h, 'h>(
     judging: &'s JudgingBy,
     checked: &'s Checked,
     head: &RequestHead<'h, HeaderMap>,
-) -> Option<Judgement<'s, 'h>> {
+) -> Option<RequestDecision<'s, 'h>> {
     let client = judging.view.client()?;
-    Some(decide_by(
+    Some(decide_with(
         &judging.in_force.snapshot,
         client,
         &checked.evidence,
@@ -217,6 +174,46 @@ impl Exchange<'_> {
             }
         }
         response
+    }
+
+    /// Answers the request or forwards it, as was decided.
+    async fn carry_out(
+        &self,
+        mut record: Record,
+        asked: AskedRequest<'_>,
+        decided: RequestDecision<'_, '_>,
+    ) -> Response<RecordedBody> {
+        record.decided(&decided, self.in_force);
+        let RequestDecision {
+            method,
+            target,
+            route,
+            decision,
+            ..
+        } = decided;
+        let permit = match decision.into_result() {
+            Ok(permit) => permit,
+            Err(refusal) => return self.refused(record, &refusal),
+        };
+        let (Some(route), Some(target)) = (route, target) else {
+            return self.refused(record, &Refusal::Internal("a permit without a route"));
+        };
+        let user = self.checked.user(self.view);
+        let announced = Some(asked.content.size_hint().lower());
+        let snapshot = &self.in_force.snapshot;
+        match limits::take(&mut record, snapshot, (route, user), announced) {
+            Err(refusal) => self.refused(record, &refusal),
+            Ok(allowance) => {
+                let permitted = Permitted {
+                    route,
+                    permit,
+                    method,
+                    target,
+                    allowance,
+                };
+                self.permitted(record, asked, permitted).await
+            }
+        }
     }
 
     async fn permitted(

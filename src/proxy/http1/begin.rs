@@ -2,24 +2,25 @@
 //! nothing.
 
 use super::judging::{Asking, judged};
-use super::outcome::{Begun, Own, OwnBody, Unchecked};
+use super::outcome::{Begun, EarlierRounds, Own, OwnBody, Unchecked};
 use super::render::Forwarding;
 use super::{Connection, Keep, Rest};
 use crate::forward::{Framing, HeadSearch, field_space, parse_head};
 use crate::proxy::credentials::Looked;
 use crate::proxy::in_force::in_force;
 use crate::proxy::record::Record;
-use crate::proxy::{RequestId, request_id};
+use crate::proxy::request::DecisionRounds;
+use crate::proxy::request_id;
 use crate::respond::{Form, Refusal, refuse};
 use crate::tls::record::Records;
 
 impl<R: Records> Connection<R> {
-    /// Reads the head at the front of the input and judges it. `None` while it is incomplete.
+    /// Reads the head at the front of the input and decides about it. `None` while it is incomplete.
     pub(super) fn begin(
         &mut self,
         search: &mut HeadSearch,
         place: &mut Option<Forwarding>,
-        looked: Option<(&Looked, RequestId)>,
+        earlier: Option<EarlierRounds<'_>>,
     ) -> Option<Begun> {
         // One empty line before a request is forgiven (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
@@ -44,18 +45,22 @@ impl<R: Records> Connection<R> {
                             ..
                         } = &*self;
                         let octets = bytes.get(..head.length).unwrap_or_default();
-                        let request_id =
-                            looked.map_or_else(request_id, |(_, request_id)| request_id);
-                        let (looked, now) = (looked.map(|(looked, _)| looked), *now);
+                        let (looked, request_id, rounds) = match earlier {
+                            Some(earlier) => {
+                                (Some(earlier.looked), earlier.request_id, earlier.rounds)
+                            }
+                            None => (None, request_id(), DecisionRounds::default()),
+                        };
                         let asking = Asking {
                             shared,
                             facts,
                             client,
                             address,
                             octets,
-                            now,
+                            now: *now,
                             looked,
                             request_id,
+                            rounds,
                         };
                         let begun = judged(&asking, &head, place);
                         let taken = head.length;
@@ -89,7 +94,7 @@ impl<R: Records> Connection<R> {
         begun
     }
 
-    /// Finds out what a judgement waits for. The head waits meanwhile, and is read again with what was found.
+    /// Gathers the evidence that a decision needs. The head waits meanwhile, and is read again for the next round.
     pub(super) async fn find_out(&self, unchecked: Unchecked, looked: &mut Looked) {
         let Unchecked {
             wanted, judging, ..

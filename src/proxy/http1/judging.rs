@@ -12,12 +12,12 @@ use crate::proxy::account::account;
 use crate::proxy::asking::Asker;
 use crate::proxy::client::ConnectedClient;
 use crate::proxy::connection_facts::ConnectionFacts;
-use crate::proxy::credentials::{Checked, JudgingBy, Looked, wanted};
+use crate::proxy::credentials::{Checked, JudgingBy, Looked, Wanted, wanted};
 use crate::proxy::limits;
 use crate::proxy::own_answer::own_answer;
 use crate::proxy::present::Right;
 use crate::proxy::record::Record;
-use crate::proxy::request::{Judgement, decide_by};
+use crate::proxy::request::{DecisionRounds, Need, RequestDecision, decide_with};
 use crate::proxy::{RequestId, Shared};
 use crate::respond::{Consequence, Form, OwnAnswer, Refusal, refuse};
 use crate::route::{Admission, Target};
@@ -35,9 +35,10 @@ pub(super) struct Asking<'a> {
     pub(super) octets: &'a [u8],
     /// When the head was here.
     pub(super) now: Instant,
-    /// What was found out when this head was read before.
+    /// The evidence of earlier rounds.
     pub(super) looked: Option<&'a Looked>,
     pub(super) request_id: RequestId,
+    pub(super) rounds: DecisionRounds,
 }
 
 /// Judges a head. Gives what it leads to, and how long its body is.
@@ -84,104 +85,108 @@ struct Judging<'a> {
 
 impl Judging<'_> {
     fn judge(&self, place: &mut Option<Forwarding>) -> Begun {
-        let ParsedHead {
-            method,
-            target,
-            fields,
-            ..
-        } = *self.head;
         let Some(client) = self.by.view.client() else {
             return self.own(self.record(), &Refusal::ListenerGone);
         };
-        let asked = RequestHead {
-            method,
-            target,
+        let head = RequestHead {
+            method: self.head.method,
+            target: self.head.target,
             authority: None,
-            fields,
+            fields: self.head.fields,
         };
-        let judgement = decide_by(
-            &self.by.in_force.snapshot,
-            client,
-            &self.checked.evidence,
-            &asked,
-        );
-        let Asking {
-            client,
-            facts,
-            ref request_id,
-            ..
-        } = *self.asking;
+        let snapshot = &self.by.in_force.snapshot;
+        let decided = decide_with(snapshot, client, &self.checked.evidence, &head);
+        let mut rounds = self.asking.rounds;
+        match rounds.next_need(&decided.decision) {
+            Some(Need::Body) => Begun::Elsewhere(Elsewhere::BodyDecides),
+            Some(need) => match self.wanted(need, &decided) {
+                Some(wanted) => self.undecided(wanted, rounds),
+                None => self.carry_out(decided, place),
+            },
+            None => self.carry_out(decided, place),
+        }
+    }
+
+    /// Where the evidence comes from that the decision needs.
+    fn wanted(&self, need: Need, decided: &RequestDecision<'_, '_>) -> Option<Wanted> {
         let asker = Asker {
-            client,
-            facts,
+            client: self.asking.client,
+            facts: self.asking.facts,
             protocol: "HTTP/1.1",
-            request_id,
+            request_id: &self.asking.request_id,
         };
-        if matches!(judgement.outcome, Err(Refusal::BodyUnread)) {
-            return Begun::Elsewhere(Elsewhere::BodyDecides);
-        }
-        if let Some(wanted) = wanted(&judgement, fields, (self.by, self.checked), asker) {
-            let judging = JudgingBy {
-                in_force: self.by.in_force.clone(),
-                view: self.by.view.clone(),
-            };
-            return Begun::Unchecked(Box::new(Unchecked {
-                wanted,
-                judging,
-                request_id: *request_id,
-            }));
-        }
-        let upstream = judgement.route.and_then(|route| {
-            self.by
-                .in_force
-                .route(self.asking.facts, route)
-                .upstream
-                .clone()
-        });
+        wanted(
+            need,
+            decided,
+            self.head.fields,
+            self.by,
+            self.checked,
+            asker,
+        )
+    }
+
+    fn undecided(&self, wanted: Wanted, rounds: DecisionRounds) -> Begun {
+        let judging = JudgingBy {
+            in_force: self.by.in_force.clone(),
+            view: self.by.view.clone(),
+        };
+        let request_id = self.asking.request_id;
+        Begun::Unchecked(Box::new(Unchecked {
+            wanted,
+            judging,
+            request_id,
+            rounds,
+        }))
+    }
+
+    /// Answers the request, or renders it for the upstream, as was decided.
+    fn carry_out(&self, decided: RequestDecision<'_, '_>, place: &mut Option<Forwarding>) -> Begun {
         let mut record = self.record();
-        record.judged(&judgement, &self.by.in_force);
-        let Judgement {
+        record.decided(&decided, &self.by.in_force);
+        let RequestDecision {
             method,
             target,
             route,
-            outcome,
+            decision,
             ..
-        } = &judgement;
-        match (outcome, route, target, upstream) {
-            (Err(refusal), ..) => self.own(record, refusal),
-            (Ok(permit), Some(route), Some(target), upstream) => {
-                let whose = (&***route, self.checked.user(&self.by.view));
-                let announced = match self.head.framing {
-                    Framing::Length(length) => Some(length),
-                    Framing::Chunked => None,
-                };
-                let allowance =
-                    match limits::take(&mut record, &self.by.in_force.snapshot, whose, announced) {
-                        Ok(allowance) => allowance,
-                        Err(refusal) => return self.own(record, &refusal),
-                    };
-                let Some(upstream) = upstream else {
-                    return self.own_answer(record, &route.target, method);
-                };
-                let upgrade = match self.upgrade(method) {
-                    Ok(upgrade) => upgrade,
-                    Err(bad) => return self.own(record, &Refusal::Upgrade(bad)),
-                };
-                let up = Up {
-                    permit,
-                    route,
-                    method,
-                    target,
-                    upstream,
-                    allowance,
-                    upgrade,
-                };
-                let said = self.going_up(&up);
-                *place = Some(forwarding(record, up, said));
-                Begun::Forward
-            }
-            _ => self.own(record, &Refusal::Internal("a permit without a route")),
-        }
+        } = decided;
+        let permit = match decision.into_result() {
+            Ok(permit) => permit,
+            Err(refusal) => return self.own(record, &refusal),
+        };
+        let (Some(route), Some(target)) = (route, &target) else {
+            return self.own(record, &Refusal::Internal("a permit without a route"));
+        };
+        let announced = match self.head.framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked => None,
+        };
+        let user = self.checked.user(&self.by.view);
+        let snapshot = &self.by.in_force.snapshot;
+        let allowance = match limits::take(&mut record, snapshot, (&**route, user), announced) {
+            Ok(allowance) => allowance,
+            Err(refusal) => return self.own(record, &refusal),
+        };
+        let route_here = self.by.in_force.route(self.asking.facts, route);
+        let Some(upstream) = route_here.upstream.clone() else {
+            return self.own_answer(record, &route.target, method);
+        };
+        let upgrade = match self.upgrade(method) {
+            Ok(upgrade) => upgrade,
+            Err(bad) => return self.own(record, &Refusal::Upgrade(bad)),
+        };
+        let up = Up {
+            permit: &permit,
+            route,
+            method,
+            target,
+            upstream,
+            allowance,
+            upgrade,
+        };
+        let said = self.going_up(&up);
+        *place = Some(forwarding(record, up, said));
+        Begun::Forward
     }
 
     /// A body would run into the tunnel.

@@ -20,7 +20,7 @@ mod up;
 use super::Shared;
 use super::client::ConnectedClient;
 use super::connection_facts::ConnectionFacts;
-use super::credentials::{Looked, MOST_LOOKS};
+use super::credentials::Looked;
 use super::present::{Right, RoundWatch};
 use super::watched_stream::TlsFailureRecorder;
 use crate::drain::{Drain, DrainWatch};
@@ -31,7 +31,7 @@ use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{Filled, Input, Records};
 pub(super) use close::GOODBYE_GIVING_WAY;
-use outcome::{Begun, Unchecked};
+use outcome::{Begun, EarlierRounds, Unchecked};
 use render::Forwarding;
 use std::io;
 use std::rc::Rc;
@@ -295,22 +295,23 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// Finds out what the judgement of a request waits for whose head is here, and judges it again.
+    /// Gathers what the decision about the request at the front of the input needs, and decides again, until it is final.
     async fn begin_checked(
         &mut self,
         mut unchecked: Unchecked,
         place: &mut Option<Forwarding>,
     ) -> Begun {
         let mut looked = Looked::default();
-        for _ in 0..MOST_LOOKS {
+        loop {
             let request_id = unchecked.request_id;
+            let rounds = unchecked.rounds;
             Box::pin(self.find_out(unchecked, &mut looked)).await;
-            let begun = self.begin(
-                &mut HeadSearch::default(),
-                place,
-                Some((&looked, request_id)),
-            );
-            match begun {
+            let earlier = EarlierRounds {
+                looked: &looked,
+                request_id,
+                rounds,
+            };
+            match self.begin(&mut HeadSearch::default(), place, Some(earlier)) {
                 Some(Begun::Unchecked(more)) => unchecked = *more,
                 Some(begun) => {
                     self.now = Instant::now();
@@ -319,7 +320,7 @@ impl<R: Records> Connection<R> {
                 None => break,
             }
         }
-        self.refuse_unread(&Refusal::Internal("not found out"))
+        self.refuse_unread(&Refusal::Internal("the head is gone"))
     }
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {

@@ -2,8 +2,9 @@
 
 use super::{Elsewhere, Keep, Rest};
 use crate::proxy::RequestId;
-use crate::proxy::credentials::{JudgingBy, Wanted};
+use crate::proxy::credentials::{JudgingBy, Looked, Wanted};
 use crate::proxy::record::Record;
+use crate::proxy::request::DecisionRounds;
 use crate::respond::OwnAnswer;
 
 /// What a head leads to.
@@ -20,12 +21,21 @@ pub(super) enum Begun {
     Unchecked(Box<Unchecked>),
 }
 
-/// What a judgement waits for; and by what the request was judged so far.
+/// What a decision needs; and by what the request was decided so far.
 pub(super) struct Unchecked {
     pub(super) wanted: Wanted,
     pub(super) judging: JudgingBy,
-    /// Its name, also when it is judged again.
+    /// The name of the request, in all rounds.
     pub(super) request_id: RequestId,
+    /// How often it may be decided again.
+    pub(super) rounds: DecisionRounds,
+}
+
+/// What earlier rounds of the same request have brought.
+pub(super) struct EarlierRounds<'a> {
+    pub(super) looked: &'a Looked,
+    pub(super) request_id: RequestId,
+    pub(super) rounds: DecisionRounds,
 }
 
 /// An answer of our own.

@@ -5,7 +5,7 @@ use super::super::Shared;
 use super::super::client::{ClientView, ConnectedClient};
 use super::super::credentials::{Checked, still_presented};
 use super::super::in_force::in_force;
-use super::super::request::{Client, Evidence, Presented, Standing, decide_by};
+use super::super::request::{Client, Decision, Evidence, Presented, Standing, decide_with};
 use super::RoundWatch;
 use crate::authorizer::Verdict;
 use crate::credentials::{CredentialRule, Proof};
@@ -240,7 +240,7 @@ impl Asked {
                     authority: None,
                     fields,
                 };
-                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
+                still_permitted(decide_with(snapshot, client, evidence, &asked).decision)
             }
             Self::Parts(head) => {
                 let asked = RequestHead {
@@ -252,16 +252,18 @@ impl Asked {
                     authority: head.uri.authority().map(|authority| authority.as_str()),
                     fields: &head.headers,
                 };
-                outcome(decide_by(snapshot, client, evidence, &asked).outcome)
+                still_permitted(decide_with(snapshot, client, evidence, &asked).decision)
             }
         }
     }
 }
 
-fn outcome<T>(outcome: Result<T, Refusal<'_>>) -> Result<(), Withdrawal> {
-    outcome
-        .map(drop)
-        .map_err(|refusal| Withdrawal::of(&refusal))
+/// Evidence is not gathered again for an open request: what a new config needs beyond it withdraws the permit.
+fn still_permitted(decision: Decision<'_>) -> Result<(), Withdrawal> {
+    match decision.into_result() {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(Withdrawal::of(&refusal)),
+    }
 }
 
 /// Ends when a right is withdrawn.

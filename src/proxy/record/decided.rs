@@ -1,39 +1,44 @@
-//! What a record takes over of the judgement: the decision, its reason, and what it was found by. Judges nothing.
+//! What a record takes over of a decision: the outcome, its reason, and what it was found by. Decides nothing.
 
 use super::Record;
 use super::audited::AuthorizationWords;
 use crate::authorize::{Denied, Grant, Permit};
 use crate::proxy::in_force::InForce;
-use crate::proxy::request::Judgement;
+use crate::proxy::request::{Decision, RequestDecision};
 use crate::proxy::texts::Text;
 use crate::respond::Refusal;
 use crate::route::Target;
 
 impl Record {
-    /// Takes over what the judgement found, whatever the outcome.
-    pub(in crate::proxy) fn judged(&mut self, judgement: &Judgement<'_, '_>, in_force: &InForce) {
+    /// Takes over what was decided, whatever the outcome.
+    pub(in crate::proxy) fn decided(
+        &mut self,
+        decided: &RequestDecision<'_, '_>,
+        in_force: &InForce,
+    ) {
         self.version = in_force.snapshot.version();
-        self.texts.set(Text::Method, judgement.method);
-        if let Some(host) = &judgement.host {
+        self.texts.set(Text::Method, decided.method);
+        if let Some(host) = &decided.host {
             self.texts.set(Text::Host, host.as_str());
         }
-        if let Some(target) = &judgement.target {
+        if let Some(target) = &decided.target {
             self.texts.set(Text::Path, &target.path);
         }
-        if let Some(requirement) = &judgement.requirement {
+        if let Some(requirement) = &decided.requirement {
             self.texts.set_display(Text::Requirement, requirement);
         }
-        if let Some(route) = judgement.route {
+        if let Some(route) = decided.route {
             self.texts.set(Text::Route, &route.name);
             self.route = Some(in_force.route(&self.connection, route).series.clone());
             if let Target::Upstream(name) = &route.target {
                 self.texts.set(Text::Upstream, name);
             }
         }
-        self.note_for_audit(judgement.route, &in_force.snapshot);
-        match &judgement.outcome {
-            Ok(permit) => self.permitted(permit),
-            Err(refusal) => self.refused(refusal),
+        self.note_for_audit(decided.route, &in_force.snapshot);
+        match &decided.decision {
+            Decision::Permit(permit) => self.permitted(permit),
+            Decision::Deny(refusal) => self.refused(refusal),
+            Decision::Needs(need) => self.refused(&need.unmet()),
         }
         self.authorization = Some(AuthorizationWords {
             decision: self.decision,
@@ -82,7 +87,7 @@ impl Record {
         }
     }
 
-    /// What came was no request, and was refused before any judgement.
+    /// What came was no request, and was refused before any decision.
     pub(in crate::proxy) fn refused_unread(&mut self, refusal: &Refusal<'_>) {
         self.refused(refusal);
         self.status = refusal.status().as_u16();

@@ -1,6 +1,7 @@
 //! Who asks: the standing of a connection's client, what a request shows beside its certificate, and whom both name. Looks
 //! at no route but at the credentials that it takes.
 
+use super::decision::{Need, NoPermit};
 use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
 use crate::identity::{ForwardedRefusal, Principal};
@@ -73,13 +74,13 @@ pub(super) fn proven<'p>(
     rule: CredentialRule,
     standing: &'p Standing,
     presented: &'p Presented,
-) -> Result<&'p Principal, Refusal<'p>> {
+) -> Result<&'p Principal, NoPermit<'p>> {
     if rule.is_certificate_alone() {
-        return principal(standing);
+        return Ok(principal(standing)?);
     }
-    let failed = |why| Err(Refusal::Credential(why, rule));
+    let failed = |why| Err(Refusal::Credential(why, rule).into());
     let shown = match presented {
-        Presented::Unchecked => return Err(Refusal::CredentialsUnchecked),
+        Presented::Unchecked => return Err(NoPermit::Needs(Need::Credentials)),
         Presented::Failed(why) => return failed(why.clone()),
         Presented::Nothing => None,
         Presented::Proven(proof) if rule.accepts(proof.kind()) => Some(&proof.principal),
@@ -88,7 +89,7 @@ pub(super) fn proven<'p>(
     let certificate = match standing {
         Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
         // Whoever has this certificate becomes nobody, also by what it shows beside it.
-        Standing::ReservedName(name) => return Err(Refusal::ReservedName(name)),
+        Standing::ReservedName(name) => return Err(Refusal::ReservedName(name).into()),
         _ if !rule.accepts(CredentialKind::Certificate) => None,
         shown => Some(principal(shown)?),
     };
@@ -98,7 +99,7 @@ pub(super) fn proven<'p>(
         (None, None) => failed(CredentialFailure::Missing),
         (Some(_), None) if rule.needs_all() => failed(CredentialFailure::Missing),
         (None, Some(_)) if rule.needs_all() && rule.accepts(CredentialKind::Certificate) => {
-            Err(Refusal::NoCertificate)
+            Err(Refusal::NoCertificate.into())
         }
         (Some(one), None) | (None, Some(one)) => Ok(one),
     }

@@ -1,6 +1,7 @@
 //! What becomes of a request that has no requirement, or whose user has not the right: the refusal that says so. Judges
 //! nothing.
 
+use super::decision::{Need, NoPermit};
 use crate::authorize::Denied;
 use crate::config::Forbidden;
 use crate::head::{Fields, RequestHead};
@@ -11,10 +12,11 @@ use crate::route::{NoRequirement, Route};
 /// The refusal of a request for which the route has no requirement.
 pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
     why: NoRequirement,
-    (route, path): (&Route, &str),
+    route: &Route,
+    path: &str,
     head: &RequestHead<'_, F>,
-) -> Refusal<'s> {
-    match why {
+) -> NoPermit<'s> {
+    let refusal = match why {
         NoRequirement::MethodNotAllowed => Refusal::MethodNotAllowed,
         NoRequirement::NothingThere => match route.forbidden {
             Forbidden::Told => Refusal::NoRoute,
@@ -28,12 +30,13 @@ pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
         NoRequirement::BodyNeeded if is_encoded(head.fields) => {
             Refusal::Icinga(BadRequest::EncodedBody)
         }
-        NoRequirement::BodyNeeded => Refusal::BodyUnread,
-    }
+        NoRequirement::BodyNeeded => return NoPermit::Needs(Need::Body),
+    };
+    refusal.into()
 }
 
 /// The refusal of a known user.
-pub(super) fn denied<'s>(denied: Denied<'s>, (route, path): (&Route, &str)) -> Refusal<'s> {
+pub(super) fn denied<'s>(denied: Denied<'s>, route: &Route, path: &str) -> Refusal<'s> {
     match route.forbidden {
         Forbidden::Told => Refusal::Denied(denied),
         // Nobody has said yet that it is forbidden.

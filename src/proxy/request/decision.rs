@@ -1,0 +1,141 @@
+//! What a request comes to: it may go on, it is denied, or more evidence is needed first. And how often it may be decided
+//! again with more evidence.
+
+use crate::authorize::Permit;
+use crate::respond::Refusal;
+
+/// The result of deciding about a request. Only `Permit` lets it go on; an engine that gathers no evidence denies what needs
+/// some.
+pub enum Decision<'s> {
+    /// The request may go on.
+    Permit(Permit<'s>),
+    /// The request is answered with this.
+    Deny(Refusal<'s>),
+    /// There is no decision without this evidence.
+    Needs(Need),
+}
+
+/// Evidence beside the request head and the certificate of the connection, of which a route makes its decision depend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The credentials in the request head, checked.
+    Credentials,
+    /// What the request body says.
+    Body,
+    /// The verdict of the external authorizer of the route.
+    Authorizer,
+}
+
+/// Why a phase of the decision ends without a permit.
+pub(super) enum NoPermit<'s> {
+    Denied(Refusal<'s>),
+    Needs(Need),
+}
+
+/// Counts the rounds in which one request is decided: decide, gather what the decision needs, decide again.
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionRounds {
+    left: u8,
+}
+
+impl Default for DecisionRounds {
+    /// Each kind of evidence once; one more for a reload between two rounds.
+    fn default() -> Self {
+        Self { left: 4 }
+    }
+}
+
+impl DecisionRounds {
+    /// The evidence to gather before the request is decided again. `None` if this decision is final; also after the last
+    /// round, so that a need can be left, which is a denial.
+    pub fn next_need(&mut self, decision: &Decision<'_>) -> Option<Need> {
+        let Decision::Needs(need) = decision else {
+            return None;
+        };
+        self.left = self.left.checked_sub(1)?;
+        Some(*need)
+    }
+}
+
+impl<'s> Decision<'s> {
+    /// The permit.
+    ///
+    /// # Errors
+    /// Why there is none. A need that is left is a denial: nobody gathers evidence any more.
+    pub fn into_result(self) -> Result<Permit<'s>, Refusal<'s>> {
+        match self {
+            Self::Permit(permit) => Ok(permit),
+            Self::Deny(refusal) => Err(refusal),
+            Self::Needs(need) => Err(need.unmet()),
+        }
+    }
+
+    /// The permit, if there is one.
+    pub fn permit(&self) -> Option<&Permit<'s>> {
+        match self {
+            Self::Permit(permit) => Some(permit),
+            Self::Deny(_) | Self::Needs(_) => None,
+        }
+    }
+}
+
+impl Need {
+    /// The denial of a request for which this evidence cannot be gathered.
+    pub fn unmet(self) -> Refusal<'static> {
+        match self {
+            Self::Credentials => Refusal::Internal("credentials were not checked"),
+            Self::Body => Refusal::Internal("the body was not read"),
+            Self::Authorizer => Refusal::AuthorizerUnasked,
+        }
+    }
+}
+
+impl<'s> From<Refusal<'s>> for NoPermit<'s> {
+    fn from(refusal: Refusal<'s>) -> Self {
+        Self::Denied(refusal)
+    }
+}
+
+impl<'s> From<Result<Permit<'s>, NoPermit<'s>>> for Decision<'s> {
+    fn from(result: Result<Permit<'s>, NoPermit<'s>>) -> Self {
+        match result {
+            Ok(permit) => Self::Permit(permit),
+            Err(NoPermit::Denied(refusal)) => Self::Deny(refusal),
+            Err(NoPermit::Needs(need)) => Self::Needs(need),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_are_met_in_a_bounded_number_of_rounds() {
+        let mut rounds = DecisionRounds::default();
+        let needs = || Decision::Needs(Need::Credentials);
+        let met = (0..100).filter(|_| rounds.next_need(&needs()).is_some());
+        assert_eq!(met.count(), 4);
+        assert_eq!(rounds.next_need(&needs()), None);
+    }
+
+    #[test]
+    fn a_final_decision_needs_no_further_round() {
+        let mut rounds = DecisionRounds::default();
+        assert_eq!(rounds.next_need(&Decision::Deny(Refusal::NoRoute)), None);
+        assert_eq!(
+            rounds.next_need(&Decision::Needs(Need::Body)),
+            Some(Need::Body),
+            "and none was used up"
+        );
+    }
+
+    #[test]
+    fn a_need_that_is_left_is_a_denial() {
+        for need in [Need::Credentials, Need::Body, Need::Authorizer] {
+            let denied = Decision::Needs(need).into_result();
+            let status = denied.err().map(|refusal| refusal.status().as_u16());
+            assert!(status.is_some_and(|status| status >= 500), "{need:?}");
+        }
+    }
+}
